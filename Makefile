@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: MIT
+#
+# galsync. `make help` lists the targets. Objects go to $(BUILD), sanitized ones to $(BUILD)/san.
+# CFLAGS, CPPFLAGS and LDFLAGS are the user's and are never needed for correctness.
+
+VERSION := 0.1.0
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+SBINDIR ?= $(PREFIX)/sbin
+MANDIR ?= $(PREFIX)/share/man
+DATADIR ?= $(PREFIX)/share/galsync
+CATALOGDIR ?= /usr/lib/systemd/catalog
+PKG_CONFIG ?= pkg-config
+INSTALL ?= install
+BUILD ?= build
+SAN_BUILD := $(BUILD)/san
+# The pytest of Debian sees the modules of Debian (python3-samba has no other home).
+PYTEST ?= /usr/bin/python3 -B -m pytest -p no:cacheprovider
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+
+LIBS_PC := libconfig jansson libsystemd krb5 krb5-gssapi
+GALSYNC_CPPFLAGS := -I. -D_GNU_SOURCE -DGALSYNC_SYSCONFDIR='"$(SYSCONFDIR)"' -DGALSYNC_VERSION='"$(VERSION)"'
+GALSYNC_CFLAGS := -std=c17 -g -pthread -fPIE -fstack-protector-strong \
+	-Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla \
+	-Wundef -Wcast-qual -Wwrite-strings -Wswitch-enum -Wno-gnu-statement-expression
+GALSYNC_LDFLAGS := -pie -Wl,-z,relro,-z,now -pthread
+GALSYNC_LDLIBS = $(shell $(PKG_CONFIG) --libs $(LIBS_PC)) -lldap -llber -lsasl2 -llmdb -lresolv -lm
+ifeq ($(CI),true)
+GALSYNC_CFLAGS += -Werror
+endif
+ifdef SAN
+GALSYNC_CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all
+GALSYNC_LDFLAGS += -fsanitize=$(SAN)
+else
+GALSYNC_CFLAGS += -O2
+GALSYNC_CPPFLAGS += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+endif
+V ?= 0
+Q := $(if $(filter 0,$(V)),@,)
+say = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' '$(1)' '$(2)',@:)
+
+SRCS := \
+	$(addprefix dsa/base/,clock.c err.c log.c mem.c str.c)
+DAEMON_SRCS :=
+CTL_SRCS :=
+SUPPORT_SRCS :=
+UNIT_TESTS := clock log
+FUZZ_TARGETS :=
+BENCH_TOOLS :=
+
+obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
+LIB := $(BUILD)/libgalsync.a
+SUPPORT := $(BUILD)/libsupport.a
+UNITS := $(UNIT_TESTS:%=$(BUILD)/unit/test_%)
+FUZZERS := $(FUZZ_TARGETS:%=$(BUILD)/fuzz/fuzz_%)
+
+all: $(LIB)
+
+$(BUILD)/%.o: %.c
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(GALSYNC_CPPFLAGS) $(CPPFLAGS) $(GALSYNC_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(LIB): $(call obj,$(SRCS))
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(SUPPORT): $(call obj,$(SUPPORT_SRCS))
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+link = $(Q)$(CC) $(GALSYNC_CFLAGS) $(CFLAGS) $(GALSYNC_LDFLAGS) $(LDFLAGS) $(1) -o $@ $(GALSYNC_LDLIBS) $(LDLIBS)
+
+$(BUILD)/galsyncd: $(call obj,$(DAEMON_SRCS)) $(LIB)
+	$(call say,LD,$@)
+	$(call link,$^)
+
+$(BUILD)/galsyncctl: $(call obj,$(CTL_SRCS)) $(LIB)
+	$(call say,LD,$@)
+	$(call link,$^)
+
+$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(SUPPORT) $(LIB)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(call link,$^ -lcmocka)
+
+$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(SUPPORT) $(LIB)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(call link,$^)
+
+$(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(LIB)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(call link,$^)
+
+DEPS := $(patsubst %.o,%.d,$(call obj,$(SRCS) $(DAEMON_SRCS) $(CTL_SRCS) $(SUPPORT_SRCS) \
+	$(UNIT_TESTS:%=tests/unit/test_%.c) $(FUZZ_TARGETS:%=tests/fuzz/fuzz_%.c) tests/fuzz/replay.c \
+	$(BENCH_TOOLS:%=tests/bench/%.c)))
+-include $(DEPS)
+
+## Tests
+
+# What a target needs from the system is installed first; without root it is only named.
+deps-%:
+	@sh .ci/packages $*
+
+# Everything is built with sanitizers and every test is run; the last line counts them.
+check: deps-check
+	@CI=$(CI) BUILD=$(BUILD) PYTEST='$(PYTEST)' tests/check
+
+# The parts of it that need neither root nor a lab.
+check-unit: units
+	@BUILD=$(BUILD) tests/check unit fuzz
+
+units: $(UNITS) $(FUZZERS)
+bench-tools: $(BENCH_TOOLS:%=$(BUILD)/bench/%)
+
+check-layers:
+	@sh .ci/layers
+
+check-headers:
+	@for h in dsa/*/*.h mapping/*.h redirect/*.h; do \
+		$(CC) $(GALSYNC_CPPFLAGS) $(GALSYNC_CFLAGS) -fsyntax-only -x c -include $$h /dev/null || exit 1; done
+
+lint: deps-lint
+	@CC=$(CC) BUILD=$(BUILD) sh .ci/lint
+
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+demo: deps-demo
+	@$(MAKE) --no-print-directory -s all
+	@BUILD=$(BUILD) sh tests/demo
+
+bench: deps-bench
+	@$(MAKE) --no-print-directory -s all bench-tools
+	@BUILD=$(BUILD) /usr/bin/python3 -B tests/bench/bench.py
+
+# FUZZ_SECONDS for each target, with libFuzzer.
+FUZZ_SECONDS ?= 60
+fuzz: deps-lint
+	@BUILD=$(BUILD)/libfuzzer sh tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
+## Installation
+
+install: all
+	$(INSTALL) -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 \
+		$(DESTDIR)$(DATADIR) $(DESTDIR)$(SYSCONFDIR)/galsync $(DESTDIR)$(CATALOGDIR)
+	$(INSTALL) -m 755 $(BUILD)/galsyncd $(BUILD)/galsyncctl $(DESTDIR)$(SBINDIR)
+	$(INSTALL) -m 644 man/galsync.conf.5 $(DESTDIR)$(MANDIR)/man5
+	$(INSTALL) -m 644 man/galsyncd.8 man/galsyncctl.8 $(DESTDIR)$(MANDIR)/man8
+	$(INSTALL) -m 755 conf/delegate.sh $(DESTDIR)$(DATADIR)
+	$(INSTALL) -m 644 conf/galsync.conf $(DESTDIR)$(DATADIR)
+	$(INSTALL) -m 644 conf/galsync.catalog $(DESTDIR)$(CATALOGDIR)
+	[ -e $(DESTDIR)$(SYSCONFDIR)/galsync/galsync.conf ] || \
+		$(INSTALL) -m 640 conf/galsync.conf $(DESTDIR)$(SYSCONFDIR)/galsync/galsync.conf
+
+# The configuration stays.
+uninstall:
+	rm -f $(DESTDIR)$(SBINDIR)/galsyncd $(DESTDIR)$(SBINDIR)/galsyncctl \
+		$(DESTDIR)$(MANDIR)/man5/galsync.conf.5 $(DESTDIR)$(MANDIR)/man8/galsyncd.8 \
+		$(DESTDIR)$(MANDIR)/man8/galsyncctl.8 $(DESTDIR)$(CATALOGDIR)/galsync.catalog
+	rm -rf $(DESTDIR)$(DATADIR)
+
+clean:
+	rm -rf $(BUILD)
+
+help:
+	@echo 'all (default)   build galsyncd and galsyncctl in $(BUILD)'
+	@echo 'demo            two real forests, a plan, a full sync, a second one; then clean up (root)'
+	@echo 'check           every test, with sanitizers (root); check-unit: without root'
+	@echo 'bench           measure against plain tools on a real lab; prints a table of ratios (root)'
+	@echo 'lint            clang-format, clang-tidy, cppcheck, mandoc, shellcheck, layers, headers'
+	@echo 'fuzz            every fuzz target for FUZZ_SECONDS (60)'
+	@echo 'format          clang-format over the tree'
+	@echo 'install         to $$(DESTDIR)$$(PREFIX), configuration to $$(DESTDIR)$$(SYSCONFDIR)/galsync'
+	@echo 'uninstall, clean'
+
+.PHONY: all check check-unit units bench-tools check-layers check-headers lint format demo bench fuzz \
+	install uninstall clean help
+.SECONDARY:

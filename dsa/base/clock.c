@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+#include "dsa/base/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+int64_t
+clock_monotonic_ms(void)
+{
+	struct timespec t = {0};
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+int64_t
+clock_realtime_s(void)
+{
+	struct timespec t = {0};
+
+	(void)clock_gettime(CLOCK_REALTIME, &t);
+	return t.tv_sec;
+}
+
+static void
+format(const struct tm *tm, const char *zone, char ret[CLOCK_TEXT_SIZE])
+{
+	char text[128];
+
+	(void)snprintf(text, sizeof text, "%04ld-%02d-%02dT%02d:%02d:%02d%s",
+	    (long)tm->tm_year + 1900, tm->tm_mon + 1, tm->tm_mday, tm->tm_hour, tm->tm_min,
+	    tm->tm_sec, zone);
+	memcpy(ret, text, strnlen(text, CLOCK_TEXT_SIZE - 1) + 1);
+	ret[CLOCK_TEXT_SIZE - 1] = '\0';
+}
+
+void
+clock_format_utc(int64_t realtime_s, char ret[CLOCK_TEXT_SIZE])
+{
+	time_t t = (time_t)realtime_s;
+	struct tm tm = {0};
+
+	if (gmtime_r(&t, &tm))
+		format(&tm, "Z", ret);
+	else
+		(void)snprintf(ret, CLOCK_TEXT_SIZE, "never");
+}
+
+void
+clock_format_local(int64_t realtime_s, char ret[CLOCK_TEXT_SIZE])
+{
+	time_t t = (time_t)realtime_s;
+	struct tm tm = {0};
+	char zone[32];
+	long minutes;
+
+	tzset(); /* localtime_r() need not do it (POSIX) */
+	if (!localtime_r(&t, &tm)) {
+		(void)snprintf(ret, CLOCK_TEXT_SIZE, "never");
+		return;
+	}
+	minutes = tm.tm_gmtoff / 60;
+	(void)snprintf(zone, sizeof zone, "%c%02ld:%02ld", minutes < 0 ? '-' : '+',
+	    labs(minutes) / 60, labs(minutes) % 60);
+	format(&tm, zone, ret);
+}
