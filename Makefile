@@ -42,7 +42,10 @@ Q := $(if $(filter 0,$(V)),@,)
 say = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' '$(1)' '$(2)',@:)
 
 SRCS := \
-	$(addprefix dsa/base/,clock.c err.c log.c mem.c str.c)
+	$(addprefix dsa/base/,clock.c err.c log.c mem.c str.c) \
+	$(addprefix dsa/directory/,change.c dir.c discover.c dn.c entry.c filter.c guid.c kind.c ldap.c \
+		ldap_auth.c ldap_cert.c ldap_conn.c ldap_err.c ldap_search.c ldap_sock.c ldap_tls.c \
+		ldap_write.c ldif.c schema.c sid.c)
 DAEMON_SRCS :=
 CTL_SRCS :=
 SUPPORT_SRCS :=

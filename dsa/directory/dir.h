@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_DIRECTORY_DIR_H
+#define GALSYNC_DIRECTORY_DIR_H
+
+/*
+ * What a directory is: one documented function for each thing galsync asks of one. The real LDAP
+ * directory (ldap.h), the fake directory and the recording wrapper of the tests implement it;
+ * nothing above this layer knows which one it talks to.
+ *
+ * A `struct dir` belongs to one thread, but for cancel(), which any thread may call. Reads block,
+ * never longer than the configured time-out without progress. Writes are asynchronous: submit()
+ * hands a change over, and its outcome is reported to its callback from a later process(),
+ * submit() or drain() of the same directory, never from inside the submit() that started it
+ * unless the window was full (then outcomes of OTHER changes may be reported first). Changes of
+ * one directory may complete in any order; who needs an order waits for the first before he
+ * submits the second. A callback may submit further changes.
+ *
+ * When the connection breaks, every change under way is reported with an err of scope ERR_PEER
+ * and retry ERR_LATER: its outcome is UNKNOWN. The caller reads the object again before he decides.
+ * A read that meets a broken connection reconnects (to the next server if need be) and starts
+ * again by itself only if nothing was delivered yet; else it fails with ERR_PEER.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dsa/base/err.h"
+#include "dsa/base/mem.h"
+#include "dsa/directory/change.h"
+#include "dsa/directory/entry.h"
+#include "dsa/directory/guid.h"
+
+struct dir;
+struct schema;
+
+/* What open() found out about the forest. Strings are owned by the directory. */
+struct dir_info {
+	const char *server;	   /* dnsHostName of the DC in use */
+	const char *domain_dn;	   /* defaultNamingContext */
+	const char *config_dn;	   /* configurationNamingContext */
+	const char *schema_dn;	   /* schemaNamingContext */
+	const char *domain_dns;	   /* "acme.example" */
+	const char *invocation_id; /* text GUID of the DC's database instance, "" if not readable */
+	uint64_t highest_usn;	   /* highestCommittedUSN at open; see usn() for a fresh one */
+	int sasl_ssf;		   /* strength of SASL protection in bits; 0: none */
+	bool tls;
+};
+
+enum dir_scope { DIR_BASE, DIR_ONE, DIR_SUBTREE };
+
+/* A bulk read. ATTRS is NULL-terminated; NULL for all. Attributes that the server returns in
+ * ranges (more than 1,500 values, MS-ADTS 3.1.1.3.1.3.3) are completed before the entry is
+ * delivered. Referrals and continuation references are ignored. */
+struct dir_query {
+	const char *base; /* a DN or "<GUID=...>" */
+	enum dir_scope scope;
+	const char *filter;
+	const char *const *attrs;
+	bool deleted; /* include tombstones (control 1.2.840.113556.1.4.417) */
+	/* 0, or how many entries are enough: the search then ends early, without error, and is no
+	 * proof of anything. */
+	unsigned limit;
+};
+
+/* Takes ownership of E. Returns 0, or -1 with err to end the read with that error. */
+typedef int dir_entry_fn(struct entry *e, void *arg, struct err *err);
+/* The outcome of a change: ERR is NULL if it was done. NEW_GUID is NULL: who created an object
+ * reads it when he needs its GUID. */
+typedef void dir_done_fn(void *arg, const struct err *err);
+
+struct dir_ops {
+	/* Connects, binds, reads rootDSE and schema. Tries each server in turn; the error names
+	 * every server tried and why it failed. Idempotent: an open directory stays as it is. */
+	int (*open)(struct dir *d, struct err *err);
+	/* Facts of the open directory; NULL before open(). */
+	const struct dir_info *(*info)(struct dir *d);
+	const struct schema *(*schema)(struct dir *d);
+	/* Delivers every entry of QUERY. Returns 0 only if the answer is complete: a partial answer
+	 * (size or time limit, lost connection, referral in place of data) is an error, because a
+	 * complete read is used as proof of absence. */
+	int (*search)(
+	    struct dir *d, const struct dir_query *q, dir_entry_fn *fn, void *arg, struct err *err);
+	/* One entry by DN or "<GUID=...>". *ret is NULL if there is none (that is no error). */
+	int (*read)(struct dir *d, const char *name, const char *const *attrs, struct entry **ret,
+	    struct err *err);
+	/* highestCommittedUSN now. */
+	int (*usn)(struct dir *d, uint64_t *ret, struct err *err);
+	/* Hands over C (borrowed until DONE is called). Blocks while the window is full. Fails only
+	 * where the change was certainly not sent; DONE is then not called. A directory opened
+	 * read-only refuses. */
+	int (*submit)(
+	    struct dir *d, const struct change *c, dir_done_fn *done, void *arg, struct err *err);
+	/* Reports what has completed without blocking. -1 if the connection broke (all changes
+	 * under way have then been reported). */
+	int (*process)(struct dir *d, struct err *err);
+	/* Changes under way. */
+	size_t (*pending)(const struct dir *d);
+	/* A descriptor that becomes readable when process() may have something to report, or -1 if
+	 * process() should just be called. */
+	int (*fd)(const struct dir *d);
+	/* Makes the blocking call under way, and every later one, fail soon with ERR_SYS/ECANCELED.
+	 */
+	void (*cancel)(struct dir *d);
+	/* Ends the connection; open() may be called again. */
+	void (*close)(struct dir *d);
+	/* close() and free. */
+	void (*free)(struct dir *d);
+};
+
+/* Every implementation begins with this. */
+struct dir {
+	const struct dir_ops *ops;
+	const char *name; /* of the forest, for messages; outlives the directory */
+};
+
+static inline void
+dir_free(struct dir *d)
+{
+	d->ops->free(d);
+}
+DEFINE_CLEANUP(struct dir *, dir_free)
+
+int dir_open(struct dir *d, struct err *err) MUST_CHECK;
+/* Waits until at most MAX changes of the N directories together are under way, reporting outcomes.
+ * Never longer than the directories' own time-outs. -1 if a connection broke. */
+int dir_drain(struct dir *const *dirs, size_t n, size_t max, struct err *err) MUST_CHECK;
+/* One change, waited for. -1 with the outcome's err if it was not done. */
+int dir_apply(struct dir *d, const struct change *c, struct err *err) MUST_CHECK;
+/* Like ops->read, by GUID. */
+int dir_read_guid(struct dir *d, const struct guid *g, const char *const *attrs, struct entry **ret,
+    struct err *err) MUST_CHECK;
+
+#endif

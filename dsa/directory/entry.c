@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT */
+#include "dsa/directory/entry.h"
+
+#include <string.h>
+
+#include "dsa/base/str.h"
+
+#define ENTRY_FORMAT 1
+
+struct entry *
+entry_new(const char *dn)
+{
+	struct entry *e = calloc(1, sizeof *e);
+
+	if (!e)
+		return NULL;
+	e->dn = strdup(dn);
+	if (!e->dn) {
+		free(e);
+		return NULL;
+	}
+	return e;
+}
+
+static void
+attr_done(struct attr *a)
+{
+	for (size_t i = 0; i < a->n_values; i++)
+		free((void *)(uintptr_t)a->values[i].data);
+	free(a->values);
+	free(a->name);
+}
+
+void
+entry_free(struct entry *e)
+{
+	if (!e)
+		return;
+	for (size_t i = 0; i < e->n_attrs; i++)
+		attr_done(&e->attrs[i]);
+	free(e->attrs);
+	free(e->dn);
+	free(e);
+}
+
+static struct attr *
+find(const struct entry *e, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < e->n_attrs; i++)
+		if (strlen(e->attrs[i].name) == len && str_equal_nocase(e->attrs[i].name, name))
+			return &e->attrs[i];
+	return NULL;
+}
+
+static struct attr *
+find_or_add(struct entry *e, const char *name)
+{
+	struct attr *a = find(e, name);
+	char *copy;
+
+	if (a)
+		return a;
+	if (e->n_attrs == e->cap) {
+		size_t cap = e->cap ? e->cap * 2 : 16;
+		struct attr *attrs = realloc(e->attrs, cap * sizeof *attrs);
+
+		if (!attrs)
+			return NULL;
+		e->attrs = attrs;
+		e->cap = cap;
+	}
+	copy = strdup(name);
+	if (!copy)
+		return NULL;
+	a = &e->attrs[e->n_attrs++];
+	*a = (struct attr){.name = copy};
+	return a;
+}
+
+static int
+add_value(struct attr *a, struct bytes v)
+{
+	char *copy;
+
+	if (a->n_values == a->cap) {
+		size_t cap = a->cap ? a->cap * 2 : 1;
+		struct bytes *values = realloc(a->values, cap * sizeof *values);
+
+		if (!values)
+			return -1;
+		a->values = values;
+		a->cap = cap;
+	}
+	copy = bytes_dup(v);
+	if (!copy)
+		return -1;
+	a->values[a->n_values++] = (struct bytes){copy, v.len};
+	return 0;
+}
+
+int
+entry_add(struct entry *e, const char *name, struct bytes v)
+{
+	struct attr *a = find_or_add(e, name);
+
+	if (!a || add_value(a, v) < 0)
+		return -1;
+	if (str_equal_nocase(name, "objectGUID"))
+		(void)guid_from_bytes(v, &e->guid);
+	return 0;
+}
+
+int
+entry_add_str(struct entry *e, const char *name, const char *v)
+{
+	return entry_add(e, name, bytes_of(v));
+}
+
+int
+entry_touch(struct entry *e, const char *name)
+{
+	return find_or_add(e, name) ? 0 : -1;
+}
+
+void
+entry_remove(struct entry *e, const char *name)
+{
+	struct attr *a = find(e, name);
+
+	if (!a)
+		return;
+	attr_done(a);
+	*a = e->attrs[--e->n_attrs];
+}
+
+int
+entry_set(struct entry *e, const char *name, struct bytes v)
+{
+	entry_remove(e, name);
+	return entry_add(e, name, v);
+}
+
+int
+entry_set_str(struct entry *e, const char *name, const char *v)
+{
+	return entry_set(e, name, bytes_of(v));
+}
+
+struct entry *
+entry_dup(const struct entry *e)
+{
+	_cleanup_(entry_free) struct entry *copy = entry_new(e->dn);
+
+	if (!copy)
+		return NULL;
+	copy->guid = e->guid;
+	for (size_t i = 0; i < e->n_attrs; i++) {
+		if (entry_touch(copy, e->attrs[i].name) < 0)
+			return NULL;
+		for (size_t j = 0; j < e->attrs[i].n_values; j++)
+			if (add_value(&copy->attrs[i], e->attrs[i].values[j]) < 0)
+				return NULL;
+	}
+	return TAKE(copy);
+}
+
+const struct attr *
+entry_find(const struct entry *e, const char *name)
+{
+	return find(e, name);
+}
+
+struct bytes
+entry_get(const struct entry *e, const char *name)
+{
+	const struct attr *a = find(e, name);
+
+	return a && a->n_values ? a->values[0] : (struct bytes){NULL, 0};
+}
+
+const char *
+entry_get_str(const struct entry *e, const char *name)
+{
+	return entry_get(e, name).data;
+}
+
+int64_t
+entry_get_i64(const struct entry *e, const char *name, int64_t fallback)
+{
+	const char *s = entry_get_str(e, name);
+	int64_t v;
+
+	return s && str_to_i64(s, &v) ? v : fallback;
+}
+
+bool
+entry_get_bool(const struct entry *e, const char *name)
+{
+	const char *s = entry_get_str(e, name);
+
+	return s && str_equal_nocase(s, "TRUE");
+}
+
+bool
+attr_has(const struct attr *a, struct bytes v, bool nocase)
+{
+	for (size_t i = 0; i < a->n_values; i++)
+		if (nocase ? bytes_equal_nocase(a->values[i], v) : bytes_equal(a->values[i], v))
+			return true;
+	return false;
+}
+
+bool
+entry_has_class(const struct entry *e, const char *class_name)
+{
+	const struct attr *a = find(e, "objectClass");
+
+	return a && attr_has(a, bytes_of(class_name), true);
+}
+
+void
+entry_encode(const struct entry *e, struct buf *ret)
+{
+	buf_add_u8(ret, ENTRY_FORMAT);
+	buf_add(ret, e->guid.octets, GUID_LEN);
+	buf_add_bytes(ret, bytes_of(e->dn));
+	buf_add_u32(ret, (uint32_t)e->n_attrs);
+	for (size_t i = 0; i < e->n_attrs; i++) {
+		const struct attr *a = &e->attrs[i];
+
+		buf_add_bytes(ret, bytes_of(a->name));
+		buf_add_u32(ret, (uint32_t)a->n_values);
+		for (size_t j = 0; j < a->n_values; j++)
+			buf_add_bytes(ret, a->values[j]);
+	}
+}
+
+static int
+decode_attr(struct reader *r, struct entry *e)
+{
+	_cleanup_(free) char *name = bytes_dup(reader_bytes(r));
+	uint32_t n = reader_u32(r);
+	struct attr *a;
+
+	if (!name)
+		return -1;
+	if (r->failed)
+		return 0;
+	/* Every value takes at least its four octets of length. */
+	if (n > reader_left(r) / 4) {
+		r->failed = true;
+		return 0;
+	}
+	a = find_or_add(e, name);
+	if (!a)
+		return -1;
+	for (uint32_t i = 0; i < n && !r->failed; i++) {
+		struct bytes v = reader_bytes(r);
+
+		if (!r->failed && add_value(a, v) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+entry_decode(struct bytes raw, struct entry **ret, struct err *err)
+{
+	struct reader r = reader_of(raw);
+	_cleanup_(entry_free) struct entry *e = NULL;
+	_cleanup_(free) char *dn = NULL;
+	const void *guid;
+	uint32_t n;
+
+	if (reader_u8(&r) != ENTRY_FORMAT)
+		return err_data(err, "no encoded entry");
+	guid = reader_raw(&r, GUID_LEN);
+	dn = bytes_dup(reader_bytes(&r));
+	e = dn ? entry_new(dn) : NULL;
+	if (!e)
+		return err_nomem(err);
+	if (guid)
+		memcpy(e->guid.octets, guid, GUID_LEN);
+	n = reader_u32(&r);
+	for (uint32_t i = 0; i < n && !r.failed; i++)
+		if (decode_attr(&r, e) < 0)
+			return err_nomem(err);
+	if (r.failed || reader_left(&r))
+		return err_data(err, "damaged encoded entry");
+	*ret = TAKE(e);
+	return 0;
+}

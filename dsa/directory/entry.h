@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_DIRECTORY_ENTRY_H
+#define GALSYNC_DIRECTORY_ENTRY_H
+
+/*
+ * One directory entry as values: its DN and its attributes. This is what every decision takes and
+ * what both directories (LDAP and the fake one of the tests) give. Attribute names compare without
+ * regard to case (RFC 4512 section 2.5). An attribute that is present without values means that a
+ * change feed reported it as cleared; a plain read never gives that.
+ *
+ * An entry owns all its memory. Every value and the DN have a NUL behind their last octet that is
+ * not part of the value, so text values may be used as C strings.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "dsa/base/err.h"
+#include "dsa/base/mem.h"
+#include "dsa/directory/guid.h"
+
+struct attr {
+	char *name;
+	struct bytes *values;
+	size_t n_values, cap;
+};
+
+struct entry {
+	char *dn;
+	struct guid guid; /* from objectGUID; zero if that was not read */
+	struct attr *attrs;
+	size_t n_attrs, cap;
+};
+
+/* A fresh entry named DN (copied). NULL without memory. */
+struct entry *entry_new(const char *dn) MUST_CHECK;
+void entry_free(struct entry *e);
+DEFINE_CLEANUP(struct entry *, entry_free)
+struct entry *entry_dup(const struct entry *e) MUST_CHECK;
+
+/* Adds a copy of V to attribute NAME, creating it if need be. objectGUID also sets e->guid. Does
+ * not look for duplicates. 0 or -1 without memory. */
+int entry_add(struct entry *e, const char *name, struct bytes v) MUST_CHECK;
+int entry_add_str(struct entry *e, const char *name, const char *v) MUST_CHECK;
+/* Makes NAME present without values. */
+int entry_touch(struct entry *e, const char *name) MUST_CHECK;
+/* Removes the attribute; no error if it is not there. */
+void entry_remove(struct entry *e, const char *name);
+/* Makes V the only value of NAME. */
+int entry_set(struct entry *e, const char *name, struct bytes v) MUST_CHECK;
+int entry_set_str(struct entry *e, const char *name, const char *v) MUST_CHECK;
+
+/* The attribute, or NULL if it is not there. */
+const struct attr *entry_find(const struct entry *e, const char *name);
+/* The first value as a string, or NULL if there is none. Only for text attributes. */
+const char *entry_get_str(const struct entry *e, const char *name);
+/* The first value; data NULL if there is none. */
+struct bytes entry_get(const struct entry *e, const char *name);
+/* The first value as a number, or FALLBACK if there is none or it is no number. */
+int64_t entry_get_i64(const struct entry *e, const char *name, int64_t fallback);
+/* True if the first value is TRUE in any case. */
+bool entry_get_bool(const struct entry *e, const char *name);
+/* True if attribute NAME has a value equal to V; NOCASE: ASCII letters without regard to case. */
+bool attr_has(const struct attr *a, struct bytes v, bool nocase);
+/* True if objectClass has CLASS. */
+bool entry_has_class(const struct entry *e, const char *class_name);
+
+/* The encoding used in the working set and the journal: version octet, DN, count, and for each
+ * attribute name, count and values, each behind its 32-bit little-endian length. */
+void entry_encode(const struct entry *e, struct buf *ret);
+/* Decodes; any octets are survived. -1 with ERR_DATA for what is not an encoded entry. */
+int entry_decode(struct bytes raw, struct entry **ret, struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#include "dsa/directory/guid.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Text position of each stored octet: the first three fields are little-endian. */
+static const uint8_t order[GUID_LEN] = {3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15};
+
+bool
+guid_from_bytes(struct bytes v, struct guid *ret)
+{
+	if (v.len != GUID_LEN)
+		return false;
+	memcpy(ret->octets, v.data, GUID_LEN);
+	return true;
+}
+
+static int
+hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+bool
+guid_parse(const char *s, struct guid *ret)
+{
+	bool braces = *s == '{';
+	struct guid g;
+
+	s += braces;
+	for (size_t i = 0; i < GUID_LEN; i++) {
+		int high, low;
+
+		if ((i == 4 || i == 6 || i == 8 || i == 10) && *s++ != '-')
+			return false;
+		high = hex_value(s[0]);
+		low = high < 0 ? -1 : hex_value(s[1]);
+		if (low < 0)
+			return false;
+		g.octets[order[i]] = (uint8_t)(high << 4 | low);
+		s += 2;
+	}
+	if (braces && *s++ != '}')
+		return false;
+	if (*s)
+		return false;
+	*ret = g;
+	return true;
+}
+
+void
+guid_format(const struct guid *g, char ret[GUID_TEXT_SIZE])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < GUID_LEN; i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			ret[n++] = '-';
+		n += (size_t)snprintf(ret + n, GUID_TEXT_SIZE - n, "%02x", g->octets[order[i]]);
+	}
+}
+
+void
+guid_filter(const struct guid *g, char ret[GUID_FILTER_SIZE])
+{
+	for (size_t i = 0; i < GUID_LEN; i++)
+		(void)snprintf(ret + i * 3, GUID_FILTER_SIZE - i * 3, "\\%02x", g->octets[i]);
+}
+
+bool
+guid_equal(const struct guid *x, const struct guid *y)
+{
+	return memcmp(x->octets, y->octets, GUID_LEN) == 0;
+}
+
+bool
+guid_is_zero(const struct guid *g)
+{
+	static const struct guid zero;
+
+	return guid_equal(g, &zero);
+}
+
+struct guid
+guid_derive(const struct guid *from, const char *purpose)
+{
+	uint64_t seed = bytes_hash(bytes_of(purpose), 0);
+	uint64_t half[2] = {
+	    bytes_hash(guid_bytes(from), seed), bytes_hash(guid_bytes(from), ~seed)};
+	struct guid g;
+
+	for (size_t i = 0; i < GUID_LEN; i++)
+		g.octets[order[i]] = (uint8_t)(half[i / 8] >> (8 * (i % 8)));
+	g.octets[order[6]] = (uint8_t)((g.octets[order[6]] & 0x0f) | 0x80);
+	g.octets[order[8]] = (uint8_t)((g.octets[order[8]] & 0x3f) | 0x80);
+	return g;
+}

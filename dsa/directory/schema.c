@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+#include "dsa/directory/schema.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "dsa/base/str.h"
+
+/* systemFlags bits (MS-ADTS 2.2.10): not replicated marks back links and the like, constructed what
+ * the server computes. */
+#define FLAG_CONSTRUCTED 0x4
+
+struct schema {
+	struct schema_attr *attrs;
+	size_t n, cap;
+	bool sorted;
+};
+
+const char *const schema_read_attrs[] = {"lDAPDisplayName", "attributeSyntax", "oMSyntax",
+    "isSingleValued", "systemOnly", "rangeLower", "rangeUpper", "linkID", "systemFlags",
+    "isDefunct", NULL};
+
+struct schema *
+schema_new(void)
+{
+	return calloc(1, sizeof(struct schema));
+}
+
+void
+schema_free(struct schema *s)
+{
+	if (!s)
+		return;
+	for (size_t i = 0; i < s->n; i++)
+		free(s->attrs[i].name);
+	free(s->attrs);
+	free(s);
+}
+
+/* attributeSyntax of MS-ADTS 3.1.1.2.2.2. */
+static enum schema_syntax
+syntax_of(const char *oid)
+{
+	static const struct {
+		const char *oid;
+		enum schema_syntax syntax;
+	} known[] = {{"2.5.5.1", SCHEMA_DN}, {"2.5.5.3", SCHEMA_STRING}, {"2.5.5.4", SCHEMA_STRING},
+	    {"2.5.5.5", SCHEMA_STRING}, {"2.5.5.6", SCHEMA_STRING}, {"2.5.5.8", SCHEMA_BOOLEAN},
+	    {"2.5.5.9", SCHEMA_INTEGER}, {"2.5.5.10", SCHEMA_OCTETS}, {"2.5.5.11", SCHEMA_TIME},
+	    {"2.5.5.12", SCHEMA_STRING}, {"2.5.5.15", SCHEMA_OCTETS}, {"2.5.5.16", SCHEMA_INTEGER},
+	    {"2.5.5.17", SCHEMA_OCTETS}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (strcmp(known[i].oid, oid) == 0)
+			return known[i].syntax;
+	return SCHEMA_OTHER;
+}
+
+int
+schema_add_entry(struct schema *s, const struct entry *e, struct err *err)
+{
+	const char *name = entry_get_str(e, "lDAPDisplayName");
+	const char *syntax = entry_get_str(e, "attributeSyntax");
+	struct schema_attr a;
+
+	if (!name || !syntax)
+		return err_data(err, "attributeSchema '%s' lacks %s", e->dn,
+		    name ? "attributeSyntax" : "lDAPDisplayName");
+	if (entry_get_bool(e, "isDefunct"))
+		return 0;
+	a = (struct schema_attr){.name = (char *)(uintptr_t)name,
+	    .syntax = syntax_of(syntax),
+	    .single = entry_get_bool(e, "isSingleValued"),
+	    .system_only = entry_get_bool(e, "systemOnly"),
+	    .range_upper = entry_get_i64(e, "rangeUpper", -1),
+	    .range_lower = entry_get_i64(e, "rangeLower", -1),
+	    .link_id = (int32_t)entry_get_i64(e, "linkID", 0)};
+	a.constructed_or_backlink =
+	    (entry_get_i64(e, "systemFlags", 0) & FLAG_CONSTRUCTED) || (a.link_id & 1);
+	return schema_add(s, &a) < 0 ? err_nomem(err) : 0;
+}
+
+int
+schema_add(struct schema *s, const struct schema_attr *a)
+{
+	char *name = strdup(a->name);
+
+	if (!name)
+		return -1;
+	if (s->n == s->cap) {
+		size_t cap = s->cap ? s->cap * 2 : 512;
+		struct schema_attr *attrs = realloc(s->attrs, cap * sizeof *attrs);
+
+		if (!attrs) {
+			free(name);
+			return -1;
+		}
+		s->attrs = attrs;
+		s->cap = cap;
+	}
+	s->attrs[s->n] = *a;
+	s->attrs[s->n++].name = name;
+	s->sorted = false;
+	return 0;
+}
+
+static int
+compare(const void *x, const void *y)
+{
+	return strcasecmp(
+	    ((const struct schema_attr *)x)->name, ((const struct schema_attr *)y)->name);
+}
+
+const struct schema_attr *
+schema_find(const struct schema *s, const char *name)
+{
+	/* Sorted at the first look-up: lookups are many, additions come in one go before them. */
+	struct schema *own = (struct schema *)(uintptr_t)s;
+	struct schema_attr key = {.name = (char *)(uintptr_t)name};
+
+	if (!s->n)
+		return NULL;
+	if (!s->sorted) {
+		qsort(own->attrs, own->n, sizeof *own->attrs, compare);
+		own->sorted = true;
+	}
+	return bsearch(&key, s->attrs, s->n, sizeof *s->attrs, compare);
+}
+
+size_t
+schema_count(const struct schema *s)
+{
+	return s->n;
+}
+
+static bool
+check_range(const struct schema_attr *a, int64_t size, const char *unit, char *why, size_t why_size)
+{
+	if (a->range_upper >= 0 && size > a->range_upper) {
+		(void)snprintf(why, why_size, "%lld%s, at most %lld %s allowed", (long long)size,
+		    unit, (long long)a->range_upper, *unit ? "are" : "is");
+		return false;
+	}
+	if (a->range_lower >= 0 && size < a->range_lower) {
+		(void)snprintf(why, why_size, "%lld%s, at least %lld %s needed", (long long)size,
+		    unit, (long long)a->range_lower, *unit ? "are" : "is");
+		return false;
+	}
+	return true;
+}
+
+bool
+schema_check_value(const struct schema_attr *a, struct bytes v, char *why, size_t why_size)
+{
+	int64_t number;
+
+	*why = '\0';
+	switch (a->syntax) {
+	case SCHEMA_STRING:
+		if (!utf8_valid(v)) {
+			(void)snprintf(why, why_size, "not well-formed UTF-8");
+			return false;
+		}
+		return check_range(a, (int64_t)utf8_len_utf16(v), " characters", why, why_size);
+	case SCHEMA_OCTETS: return check_range(a, (int64_t)v.len, " octets", why, why_size);
+	case SCHEMA_INTEGER:
+		if (!str_to_i64(v.data, &number)) {
+			(void)snprintf(why, why_size, "not a number");
+			return false;
+		}
+		return check_range(a, number, "", why, why_size);
+	case SCHEMA_BOOLEAN:
+		if (bytes_equal(v, bytes_of("TRUE")) || bytes_equal(v, bytes_of("FALSE")))
+			return true;
+		(void)snprintf(why, why_size, "neither TRUE nor FALSE");
+		return false;
+	case SCHEMA_OTHER:
+	case SCHEMA_TIME:
+	case SCHEMA_DN: break;
+	}
+	return true;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_DIRECTORY_SCHEMA_H
+#define GALSYNC_DIRECTORY_SCHEMA_H
+
+/*
+ * What a forest's schema says of the attributes that galsync handles: whether they exist, their
+ * syntax, how many values, how long. Read once when a directory is opened (attributeSchema objects
+ * below the schema naming context, MS-ADTS 3.1.1.2.3), kept sorted, looked up without regard to
+ * case.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dsa/base/err.h"
+#include "dsa/directory/entry.h"
+
+enum schema_syntax {
+	SCHEMA_OTHER,
+	SCHEMA_STRING,	/* Unicode, teletex, IA5, printable, numeric: text */
+	SCHEMA_OCTETS,	/* octet string, security descriptor, SID */
+	SCHEMA_INTEGER, /* 32 or 64 bit, enumeration */
+	SCHEMA_BOOLEAN,
+	SCHEMA_TIME,
+	SCHEMA_DN
+};
+
+struct schema_attr {
+	char *name;
+	enum schema_syntax syntax;
+	bool single, system_only, constructed_or_backlink; /* the last two: not writable by us */
+	int64_t
+	    range_upper; /* characters (UTF-16 units), octets or a number, by syntax; -1: none */
+	int64_t range_lower; /* likewise */
+	int32_t link_id;     /* 0: not linked; even: forward link; odd: back link */
+};
+
+struct schema;
+
+struct schema *schema_new(void) MUST_CHECK;
+void schema_free(struct schema *s);
+DEFINE_CLEANUP(struct schema *, schema_free)
+/* The attributes to request from attributeSchema objects, NULL-terminated. */
+extern const char *const schema_read_attrs[];
+/* Adds the attribute an attributeSchema entry describes (lDAPDisplayName, attributeSyntax,
+ * oMSyntax, isSingleValued, systemOnly, rangeLower, rangeUpper, linkID, systemFlags). A defunct
+ * one (isDefunct TRUE) is ignored. -1 with ERR_DATA if it lacks what it must have. */
+int schema_add_entry(struct schema *s, const struct entry *e, struct err *err) MUST_CHECK;
+/* Adds one directly (for the fake directory); A's name is copied. */
+int schema_add(struct schema *s, const struct schema_attr *a) MUST_CHECK;
+/* The attribute, or NULL if this forest has none of that name. */
+const struct schema_attr *schema_find(const struct schema *s, const char *name);
+size_t schema_count(const struct schema *s);
+/* Checks that V may be a value of A: length or number within range, boolean TRUE or FALSE, text
+ * well-formed UTF-8. False with a reason in WHY ("130 characters, at most 128 are allowed"). */
+bool schema_check_value(const struct schema_attr *a, struct bytes v, char *why, size_t why_size);
+
+#endif
