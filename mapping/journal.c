@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Databases: `journal` number -> the entry without its outcome, written once; `outcome` number ->
+ * outcome octet and error text; `open` number -> link, only while the outcome is unknown; `about`
+ * source GUID -> numbers (big-endian, so that they sort).
+ *
+ * An encoded entry: format octet, cycle u64, link u32, side u8, source GUID, time u64, reason,
+ * change, before-image (empty: none), each of the last three behind its 32-bit length.
+ */
+#include "mapping/journal.h"
+
+#include <string.h>
+
+#include "mapping/store_priv.h"
+
+#define JOURNAL_FORMAT 1
+
+struct journal_entry *
+journal_entry_new(void)
+{
+	return calloc(1, sizeof(struct journal_entry));
+}
+
+void
+journal_entry_free(struct journal_entry *e)
+{
+	if (!e)
+		return;
+	change_free(e->change);
+	entry_free(e->before);
+	free(e->reason);
+	free(e->error);
+	free(e);
+}
+
+void
+journal_encode(const struct journal_entry *e, struct buf *ret)
+{
+	_cleanup_(buf_done) struct buf inner = {0};
+
+	buf_add_u8(ret, JOURNAL_FORMAT);
+	buf_add_u64(ret, e->cycle);
+	buf_add_u32(ret, e->link);
+	buf_add_u8(ret, (uint8_t)e->side);
+	buf_add(ret, e->source.octets, GUID_LEN);
+	buf_add_u64(ret, (uint64_t)e->at);
+	buf_add_bytes(ret, bytes_of(e->reason));
+	change_encode(e->change, &inner);
+	buf_add_bytes(ret, buf_bytes(&inner));
+	ret->failed |= inner.failed;
+	buf_reset(&inner);
+	if (e->before)
+		entry_encode(e->before, &inner);
+	buf_add_bytes(ret, buf_bytes(&inner));
+	ret->failed |= inner.failed;
+}
+
+int
+journal_decode(struct bytes raw, uint64_t number, struct journal_entry **ret, struct err *err)
+{
+	_cleanup_(journal_entry_free) struct journal_entry *e = journal_entry_new();
+	struct reader r = reader_of(raw);
+	struct bytes change, before;
+	const void *guid;
+
+	if (!e)
+		return err_nomem(err);
+	if (reader_u8(&r) != JOURNAL_FORMAT)
+		r.failed = true;
+	e->number = number;
+	e->cycle = reader_u64(&r);
+	e->link = reader_u32(&r);
+	e->side = reader_u8(&r) ? TARGET : SOURCE;
+	if ((guid = reader_raw(&r, GUID_LEN)))
+		memcpy(e->source.octets, guid, GUID_LEN);
+	e->at = (int64_t)reader_u64(&r);
+	e->reason = bytes_dup(reader_bytes(&r));
+	change = reader_bytes(&r);
+	before = reader_bytes(&r);
+	if (!e->reason)
+		return err_nomem(err);
+	if (r.failed || reader_left(&r))
+		return err_set(err, ERR_DATA, ERR_LINK, ERR_NEVER, 0,
+		    "map: journal entry %llu is damaged", (unsigned long long)number);
+	if (change_decode(change, &e->change, err) < 0 ||
+	    (before.len && entry_decode(before, &e->before, err) < 0))
+		return -1;
+	*ret = TAKE(e);
+	return 0;
+}
+
+static int
+next_number(struct store_txn *t, const char *counter, uint64_t *ret, struct err *err)
+{
+	if (store_counter_get(t, counter, ret, err) < 0)
+		return -1;
+	*ret = *ret ? *ret : 1;
+	return store_counter_set(t, counter, *ret + 1, err);
+}
+
+int
+journal_begin_cycle(struct store_txn *t, uint32_t link, uint64_t *ret, struct err *err)
+{
+	(void)link; /* cycles of all links are numbered together */
+	return next_number(t, "next-cycle", ret, err);
+}
+
+static struct bytes
+number_key(const uint64_t *number)
+{
+	return (struct bytes){number, sizeof *number};
+}
+
+static void
+number_be(uint64_t v, uint8_t ret[8])
+{
+	for (size_t i = 0; i < 8; i++)
+		ret[i] = (uint8_t)(v >> (56 - 8 * i));
+}
+
+int
+journal_intend(struct store_txn *t, struct journal_entry *e, struct err *err)
+{
+	_cleanup_(buf_done) struct buf b = {0};
+	uint8_t be[8];
+	uint64_t number;
+
+	journal_encode(e, &b);
+	if (b.failed)
+		return err_nomem(err);
+	if (next_number(t, "next-journal", &number, err) < 0)
+		return -1;
+	number_be(number, be);
+	if (store_db_put(t, DB_JOURNAL, number_key(&number), buf_bytes(&b), err) < 0 ||
+	    store_db_put(
+		t, DB_OPEN, number_key(&number), (struct bytes){&e->link, sizeof e->link}, err) < 0)
+		return -1;
+	if (!guid_is_zero(&e->source) && store_db_put(t, DB_ABOUT, guid_bytes(&e->source),
+					     (struct bytes){be, sizeof be}, err) < 0)
+		return -1;
+	e->number = number;
+	return 0;
+}
+
+int
+journal_finish(struct store_txn *t, uint64_t number, enum journal_outcome outcome,
+    const char *error, struct err *err)
+{
+	_cleanup_(buf_done) struct buf b = {0};
+
+	buf_add_u8(&b, (uint8_t)outcome);
+	buf_add_str(&b, error ? error : "");
+	if (b.failed)
+		return err_nomem(err);
+	if (store_db_put(t, DB_OUTCOME, number_key(&number), buf_bytes(&b), err) < 0)
+		return -1;
+	return store_db_delete(t, DB_OPEN, number_key(&number), (struct bytes){NULL, 0}, err);
+}
+
+/* Reads entry NUMBER with its outcome; *ret NULL if it was trimmed. */
+static int
+load(struct store_txn *t, uint64_t number, struct journal_entry **ret, struct err *err)
+{
+	_cleanup_(journal_entry_free) struct journal_entry *e = NULL;
+	struct bytes raw, outcome;
+	bool found;
+
+	*ret = NULL;
+	if (store_db_get(t, DB_JOURNAL, number_key(&number), &raw, &found, err) < 0)
+		return -1;
+	if (!found)
+		return 0;
+	if (journal_decode(raw, number, &e, err) < 0 ||
+	    store_db_get(t, DB_OUTCOME, number_key(&number), &outcome, &found, err) < 0)
+		return -1;
+	if (found && outcome.len && *(const uint8_t *)outcome.data <= JOURNAL_STALE) {
+		const uint8_t *p = outcome.data;
+
+		e->outcome = (enum journal_outcome)p[0];
+		if (outcome.len > 1 &&
+		    !(e->error = bytes_dup((struct bytes){p + 1, outcome.len - 1})))
+			return err_nomem(err);
+	}
+	*ret = TAKE(e);
+	return 0;
+}
+
+struct journal_walk {
+	struct store_txn *t;
+	uint32_t link;
+	uint64_t cycle;
+	journal_fn *fn;
+	void *arg;
+};
+
+static int
+give(struct journal_walk *w, uint64_t number, struct err *err)
+{
+	_cleanup_(journal_entry_free) struct journal_entry *e = NULL;
+
+	if (load(w->t, number, &e, err) < 0)
+		return -1;
+	if (!e || (w->link && e->link != w->link) || (w->cycle && e->cycle != w->cycle))
+		return 0;
+	return w->fn(e, w->arg) != 0;
+}
+
+static int
+give_by_key(struct bytes key, struct bytes value, void *arg, struct err *err)
+{
+	uint64_t number;
+
+	(void)value;
+	memcpy(&number, key.data, sizeof number);
+	return give(arg, number, err);
+}
+
+static int
+give_by_value(struct bytes key, struct bytes value, void *arg, struct err *err)
+{
+	const uint8_t *p = value.data;
+	uint64_t number = 0;
+
+	(void)key;
+	for (size_t i = 0; i < value.len; i++)
+		number = number << 8 | p[i];
+	return give(arg, number, err);
+}
+
+int
+journal_each_open(struct store_txn *t, uint32_t link, journal_fn *fn, void *arg, struct err *err)
+{
+	struct journal_walk w = {.t = t, .link = link, .fn = fn, .arg = arg};
+
+	return store_db_each(t, DB_OPEN, (struct bytes){NULL, 0}, give_by_key, &w, err);
+}
+
+int
+journal_each_of(
+    struct store_txn *t, const struct guid *source, journal_fn *fn, void *arg, struct err *err)
+{
+	struct journal_walk w = {.t = t, .fn = fn, .arg = arg};
+
+	return store_db_each(t, DB_ABOUT, guid_bytes(source), give_by_value, &w, err);
+}
+
+int
+journal_each(struct store_txn *t, uint64_t cycle, journal_fn *fn, void *arg, struct err *err)
+{
+	struct journal_walk w = {.t = t, .cycle = cycle, .fn = fn, .arg = arg};
+
+	return store_db_each(t, DB_JOURNAL, (struct bytes){NULL, 0}, give_by_key, &w, err);
+}
+
+struct trim {
+	int64_t before;
+	size_t n, max;
+	struct {
+		uint64_t number;
+		struct guid source;
+	} * v;
+};
+
+static int
+pick_old(const struct journal_entry *e, void *arg)
+{
+	struct trim *m = arg;
+
+	/* Entries are in order of time: the first young one ends the walk. */
+	if (e->at >= m->before || m->n == m->max)
+		return 1;
+	if (e->outcome == JOURNAL_OPEN)
+		return 0;
+	m->v[m->n].number = e->number;
+	m->v[m->n++].source = e->source;
+	return 0;
+}
+
+int
+journal_trim(struct store_txn *t, int64_t before, size_t max, size_t *ret_removed, struct err *err)
+{
+	struct trim m = {.before = before, .max = max, .v = calloc(max + 1, sizeof *m.v)};
+	int rc = m.v ? journal_each(t, 0, pick_old, &m, err) : err_nomem(err);
+
+	for (size_t i = 0; rc == 0 && i < m.n; i++) {
+		struct bytes key = number_key(&m.v[i].number), all = {NULL, 0};
+		uint8_t be[8];
+
+		number_be(m.v[i].number, be);
+		rc = store_db_delete(t, DB_JOURNAL, key, all, err);
+		if (rc == 0)
+			rc = store_db_delete(t, DB_OUTCOME, key, all, err);
+		if (rc == 0)
+			rc = store_db_delete(t, DB_ABOUT, guid_bytes(&m.v[i].source),
+			    (struct bytes){be, sizeof be}, err);
+	}
+	if (rc == 0)
+		*ret_removed = m.n;
+	free(m.v);
+	return rc;
+}

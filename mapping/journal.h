@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_MAPPING_JOURNAL_H
+#define GALSYNC_MAPPING_JOURNAL_H
+
+/*
+ * The journal: what galsync was about to write, what was there before, and how it ended. The
+ * intent is committed before the change is sent and the outcome after it, so that a crash leaves
+ * intents without outcome: those, and only those, must be checked against the directory.
+ *
+ * Entries are numbered without gaps in order of intent. They live in the store's `journal`
+ * database; journal_trim() removes old finished ones.
+ */
+
+#include "dsa/base/err.h"
+#include "dsa/directory/change.h"
+#include "dsa/directory/entry.h"
+#include "mapping/store.h"
+
+enum journal_outcome {
+	JOURNAL_OPEN, /* intent only: sent or about to be sent, outcome unknown */
+	JOURNAL_DONE,
+	JOURNAL_FAILED, /* the server refused; ERROR says why */
+	JOURNAL_STALE	/* the directory had moved on; nothing was written */
+};
+
+struct journal_entry {
+	uint64_t number; /* given by journal_intend() */
+	uint64_t cycle;	 /* the run it belongs to */
+	uint32_t link;
+	enum side side;	    /* the forest written to */
+	struct guid source; /* source GUID of the correspondence it is about, or zero */
+	int64_t at;	    /* seconds since the epoch, of the intent */
+	enum journal_outcome outcome;
+	struct change *change; /* what was to be written: owned */
+	struct entry *before;  /* before-image of the attributes written, NULL for an add: owned */
+	char *reason;	       /* the rule: "create", "project", "x500", ...: owned */
+	char *error;	       /* the server's words, or NULL: owned */
+};
+
+struct journal_entry *journal_entry_new(void) MUST_CHECK;
+void journal_entry_free(struct journal_entry *e);
+DEFINE_CLEANUP(struct journal_entry *, journal_entry_free)
+
+/* The number for a new cycle of LINK: larger than any before. */
+int journal_begin_cycle(
+    struct store_txn *t, uint32_t link, uint64_t *ret, struct err *err) MUST_CHECK;
+/* Writes the intent and sets e->number. */
+int journal_intend(struct store_txn *t, struct journal_entry *e, struct err *err) MUST_CHECK;
+/* Records how NUMBER ended. ERROR may be NULL. */
+int journal_finish(struct store_txn *t, uint64_t number, enum journal_outcome outcome,
+    const char *error, struct err *err) MUST_CHECK;
+typedef int journal_fn(const struct journal_entry *e, void *arg);
+/* Entries still JOURNAL_OPEN of LINK (0: all), oldest first: kept in a list of their own, so this
+ * costs nothing on a healthy map. */
+int journal_each_open(
+    struct store_txn *t, uint32_t link, journal_fn *fn, void *arg, struct err *err) MUST_CHECK;
+/* Entries about the correspondence of source GUID, oldest first. */
+int journal_each_of(struct store_txn *t, const struct guid *source, journal_fn *fn, void *arg,
+    struct err *err) MUST_CHECK;
+/* All entries of one cycle, oldest first; CYCLE 0: all. */
+int journal_each(
+    struct store_txn *t, uint64_t cycle, journal_fn *fn, void *arg, struct err *err) MUST_CHECK;
+/* Removes finished entries older than BEFORE (seconds since the epoch), at most MAX of them;
+ * *ret_removed says how many. */
+int journal_trim(struct store_txn *t, int64_t before, size_t max, size_t *ret_removed,
+    struct err *err) MUST_CHECK;
+
+/* The encoding, for tests and fuzzing. */
+void journal_encode(const struct journal_entry *e, struct buf *ret);
+int journal_decode(
+    struct bytes raw, uint64_t number, struct journal_entry **ret, struct err *err) MUST_CHECK;
+
+#endif

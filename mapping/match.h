@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_MAPPING_MATCH_H
+#define GALSYNC_MAPPING_MATCH_H
+
+/*
+ * Who corresponds to whom: the pure part. A rule turns a source object into search keys, and a
+ * target object into the keys under which it is found; equal keys make a candidate. The rules are
+ * asked in the configured order and the first one that finds a candidate decides: exactly one
+ * eligible candidate is a match, two are a conflict. A rule never chooses.
+ *
+ * Keys are 64-bit hashes of (rule, normalized value). A hash that hits is verified by comparing
+ * the values themselves (match_verify), so that a collision of hashes never makes a match.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dsa/base/err.h"
+#include "dsa/directory/entry.h"
+#include "dsa/directory/guid.h"
+#include "dsa/directory/kind.h"
+
+enum match_method {
+	MATCH_RECORD, /* the map already says so; always asked first, not configurable */
+	MATCH_STAMP,
+	MATCH_SID_HISTORY,
+	MATCH_X500,
+	MATCH_MAIL,
+	MATCH_SAM,
+	MATCH_UPN,
+	MATCH_ATTRIBUTE, /* a pair of attributes */
+	MATCH_CSV,	 /* a file of pairs */
+	MATCH_METHOD_MAX
+};
+
+struct match_rule {
+	enum match_method method;
+	char *source_attr, *target_attr; /* MATCH_ATTRIBUTE */
+	char *csv_file;			 /* MATCH_CSV */
+};
+
+/* "record", "stamp", "sid-history", "x500", "mail", "sam-account-name", "user-principal-name",
+ * "attribute", "csv". */
+const char *match_method_name(enum match_method m);
+/* Parses a configured rule: a method's name, "attribute:SOURCE=TARGET" ("attribute:NAME" for the
+ * same name on both sides) or "csv:FILE". -1 with ERR_CONF that lists what is allowed. RET's
+ * strings are owned by the caller (match_rule_done). */
+int match_rule_parse(const char *text, struct match_rule *ret, struct err *err) MUST_CHECK;
+void match_rule_done(struct match_rule *r);
+/* The text form that match_rule_parse() reads; caller frees. */
+char *match_rule_format(const struct match_rule *r) MUST_CHECK;
+
+/* What an object is found by. MATCH_KEY_ATTR + i belongs to the i-th configured rule. */
+enum match_key {
+	MATCH_KEY_STAMP = 1,
+	MATCH_KEY_GUID,
+	MATCH_KEY_DN,
+	MATCH_KEY_SID,
+	MATCH_KEY_X500,
+	MATCH_KEY_SMTP,
+	MATCH_KEY_SAM,
+	MATCH_KEY_UPN,
+	MATCH_KEY_NAME, /* the folded RDN within its parent */
+	MATCH_KEY_ATTR = 32
+};
+/* The hash of VALUE as a key of sort KEY, without regard to ASCII case. */
+uint64_t match_key_hash(unsigned key, struct bytes value);
+
+typedef int match_key_fn(unsigned key, struct bytes value, void *arg);
+/* Calls FN with every key under which TARGET can be found by the N rules and by what uniqueness
+ * checks need (addresses, X500, sAMAccountName, userPrincipalName). The stamp, GUID, DN and name
+ * keys are the caller's business: they need more than the entry's attributes. A non-zero return
+ * of FN ends the walk and is returned. */
+int match_target_keys(const struct entry *target, const struct match_rule *rules, size_t n_rules,
+    match_key_fn *fn, void *arg);
+/* Calls FN with every key that rule INDEX of RULES looks for on behalf of SOURCE. For the CSV rule
+ * the caller looks the source up in the file himself. */
+int match_source_keys(const struct entry *source, const struct match_rule *rules, size_t index,
+    match_key_fn *fn, void *arg);
+
+/* The stamp galsync writes on every target object: "galsync:created:<source GUID>" or
+ * "galsync:matched:<source GUID>". */
+struct stamp {
+	bool created;
+	struct guid source;
+};
+#define STAMP_TEXT_SIZE 64
+void stamp_format(const struct stamp *s, char ret[STAMP_TEXT_SIZE]);
+/* False if TEXT (may be NULL) is no stamp of galsync. */
+bool stamp_parse(const char *text, struct stamp *ret);
+
+/* What became of the question "who is SOURCE's counterpart?". */
+enum match_verdict {
+	MATCH_NONE, /* no candidate: create one */
+	MATCH_FOUND,
+	MATCH_AMBIGUOUS, /* two or more candidates by the deciding rule */
+	MATCH_KIND,	 /* the only candidate is of a kind that cannot be the counterpart */
+	MATCH_PROMOTE	 /* the only candidate is a contact in the way of a user */
+};
+/* Judges the single candidate of a rule. A source user goes with a user; with a contact if
+ * AS_CONTACT (users become contacts), else the contact is in the way: MATCH_PROMOTE. A group goes
+ * with a group, or with a contact if AS_CONTACT. Everything else goes with contacts only. */
+enum match_verdict match_judge(enum kind source, enum kind target, bool as_contact);
+
+#endif

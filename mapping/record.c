@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layout on disk, integers little-endian:
+ *
+ *   offset  size
+ *        0     1  format, 1
+ *        1     1  kind          2  1  rule         3  1  state
+ *        4     1  flags: bit 0 created, bit 1 the target is active
+ *        5     4  link
+ *        9    16  source GUID  25 16  target GUID
+ *       41     8  created_at   49  8  synced_at   57  8  switched_at
+ *       65        then, each behind its 32-bit length: evidence, alias, last_error, source DN,
+ * target DN, source SID, target SID; then, each behind its 32-bit count, the legacy DNs of the
+ *                 source, those of the target, the addresses, and the put hashes (8 octets each)
+ *
+ * The GUIDs stand at fixed places, so that a look-up can verify a hit without decoding.
+ */
+#include "mapping/record.h"
+
+#include <string.h>
+
+#include "dsa/base/str.h"
+#include "mapping/store_priv.h"
+
+#define FLAG_CREATED 1U
+#define FLAG_TARGET_ACTIVE 2U
+
+static const char *const state_names[] = {
+    [RECORD_PENDING] = "pending",
+    [RECORD_SYNCED] = "synced",
+    [RECORD_WAITING] = "waiting",
+    [RECORD_ERROR] = "error",
+    [RECORD_LEFT] = "left",
+};
+_Static_assert(ARRAY_SIZE(state_names) == RECORD_STATE_MAX, "a name for each state");
+
+const char *
+record_state_name(enum record_state s)
+{
+	return state_names[s];
+}
+
+const char *
+side_name(enum side s)
+{
+	return s == SOURCE ? "source" : "target";
+}
+
+struct record *
+record_new(void)
+{
+	_cleanup_(record_free) struct record *r = calloc(1, sizeof *r);
+
+	if (!r)
+		return NULL;
+	r->evidence = strdup("");
+	r->alias = strdup("");
+	r->last_error = strdup("");
+	r->side[SOURCE].dn = strdup("");
+	r->side[TARGET].dn = strdup("");
+	if (!r->evidence || !r->alias || !r->last_error || !r->side[SOURCE].dn ||
+	    !r->side[TARGET].dn)
+		return NULL;
+	return TAKE(r);
+}
+
+static void
+free_strings(char **v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(v[i]);
+	free(v);
+}
+
+void
+record_free(struct record *r)
+{
+	if (!r)
+		return;
+	for (size_t i = 0; i < SIDES; i++) {
+		free(r->side[i].dn);
+		free((void *)(uintptr_t)r->side[i].sid.data);
+		free_strings(r->side[i].legacy_dns, r->side[i].n_legacy_dns);
+	}
+	free_strings(r->addresses, r->n_addresses);
+	free(r->evidence);
+	free(r->alias);
+	free(r->last_error);
+	free(r->put);
+	free(r);
+}
+
+int
+record_set_str(char **field, const char *s)
+{
+	char *copy = strdup(s);
+
+	if (!copy)
+		return -1;
+	free(*field);
+	*field = copy;
+	return 0;
+}
+
+int
+record_set_sid(struct record_side *s, struct bytes v)
+{
+	char *copy = bytes_dup(v);
+
+	if (!copy)
+		return -1;
+	free((void *)(uintptr_t)s->sid.data);
+	s->sid = (struct bytes){copy, v.len};
+	return 0;
+}
+
+int
+record_add_legacy_dn(struct record_side *s, const char *dn)
+{
+	char **grown, *copy;
+
+	for (size_t i = 0; i < s->n_legacy_dns; i++)
+		if (str_equal_nocase(s->legacy_dns[i], dn))
+			return 0;
+	grown = realloc(s->legacy_dns, (s->n_legacy_dns + 1) * sizeof *grown);
+	if (!grown)
+		return -1;
+	s->legacy_dns = grown;
+	copy = strdup(dn);
+	if (!copy)
+		return -1;
+	memmove(grown + 1, grown, s->n_legacy_dns * sizeof *grown);
+	grown[0] = copy;
+	s->n_legacy_dns++;
+	return 0;
+}
+
+void
+record_clear_addresses(struct record *r)
+{
+	free_strings(TAKE(r->addresses), r->n_addresses);
+	r->n_addresses = 0;
+}
+
+int
+record_add_address(struct record *r, const char *address)
+{
+	char **grown, *copy;
+
+	for (size_t i = 0; i < r->n_addresses; i++)
+		if (str_equal_nocase(r->addresses[i], address))
+			return 0;
+	grown = realloc(r->addresses, (r->n_addresses + 1) * sizeof *grown);
+	if (!grown)
+		return -1;
+	r->addresses = grown;
+	copy = str_lower_dup(address);
+	if (!copy)
+		return -1;
+	grown[r->n_addresses++] = copy;
+	return 0;
+}
+
+uint64_t
+record_put_hash(const char *attr, struct bytes value)
+{
+	return bytes_hash_nocase(value, bytes_hash_nocase(bytes_of(attr), 0));
+}
+
+static int
+compare_u64(const void *x, const void *y)
+{
+	uint64_t p = *(const uint64_t *)x, q = *(const uint64_t *)y;
+
+	return p < q ? -1 : p > q;
+}
+
+bool
+record_was_put(const struct record *r, uint64_t hash)
+{
+	return r->n_put && bsearch(&hash, r->put, r->n_put, sizeof hash, compare_u64);
+}
+
+int
+record_set_put(struct record *r, const uint64_t *hashes, size_t n)
+{
+	uint64_t *put = malloc((n + 1) * sizeof *put);
+	size_t kept = 0;
+
+	if (!put)
+		return -1;
+	if (n)
+		memcpy(put, hashes, n * sizeof *put);
+	qsort(put, n, sizeof *put, compare_u64);
+	for (size_t i = 0; i < n; i++)
+		if (!kept || put[kept - 1] != put[i])
+			put[kept++] = put[i];
+	free(r->put);
+	r->put = put;
+	r->n_put = kept;
+	return 0;
+}
+
+static void
+add_strings(struct buf *b, char *const *v, size_t n)
+{
+	buf_add_u32(b, (uint32_t)n);
+	for (size_t i = 0; i < n; i++)
+		buf_add_bytes(b, bytes_of(v[i]));
+}
+
+void
+record_encode(const struct record *r, struct buf *ret)
+{
+	buf_add_u8(ret, RECORD_FORMAT);
+	buf_add_u8(ret, (uint8_t)r->kind);
+	buf_add_u8(ret, (uint8_t)r->rule);
+	buf_add_u8(ret, (uint8_t)r->state);
+	buf_add_u8(ret, (uint8_t)((r->created ? FLAG_CREATED : 0) |
+				  (r->active == TARGET ? FLAG_TARGET_ACTIVE : 0)));
+	buf_add_u32(ret, r->link);
+	buf_add(ret, r->side[SOURCE].guid.octets, GUID_LEN);
+	buf_add(ret, r->side[TARGET].guid.octets, GUID_LEN);
+	buf_add_u64(ret, (uint64_t)r->created_at);
+	buf_add_u64(ret, (uint64_t)r->synced_at);
+	buf_add_u64(ret, (uint64_t)r->switched_at);
+	buf_add_bytes(ret, bytes_of(r->evidence));
+	buf_add_bytes(ret, bytes_of(r->alias));
+	buf_add_bytes(ret, bytes_of(r->last_error));
+	buf_add_bytes(ret, bytes_of(r->side[SOURCE].dn));
+	buf_add_bytes(ret, bytes_of(r->side[TARGET].dn));
+	buf_add_bytes(ret, r->side[SOURCE].sid);
+	buf_add_bytes(ret, r->side[TARGET].sid);
+	add_strings(ret, r->side[SOURCE].legacy_dns, r->side[SOURCE].n_legacy_dns);
+	add_strings(ret, r->side[TARGET].legacy_dns, r->side[TARGET].n_legacy_dns);
+	add_strings(ret, r->addresses, r->n_addresses);
+	buf_add_u32(ret, (uint32_t)r->n_put);
+	for (size_t i = 0; i < r->n_put; i++)
+		buf_add_u64(ret, r->put[i]);
+}
+
+static void
+read_str(struct reader *rd, char **ret)
+{
+	*ret = bytes_dup(reader_bytes(rd));
+	if (!*ret)
+		rd->failed = true;
+}
+
+static void
+read_strings(struct reader *rd, char ***ret, size_t *ret_n)
+{
+	uint32_t n = reader_u32(rd);
+
+	/* Every string takes at least the four octets of its length. */
+	if (n > reader_left(rd) / 4) {
+		rd->failed = true;
+		return;
+	}
+	if (!n)
+		return;
+	*ret = calloc(n, sizeof **ret);
+	if (!*ret) {
+		rd->failed = true;
+		return;
+	}
+	for (; *ret_n < n && !rd->failed; (*ret_n)++)
+		read_str(rd, &(*ret)[*ret_n]);
+}
+
+static void
+read_put(struct reader *rd, struct record *r)
+{
+	uint32_t n = reader_u32(rd);
+
+	if (n > reader_left(rd) / 8) {
+		rd->failed = true;
+		return;
+	}
+	r->put = malloc((n + 1U) * sizeof *r->put);
+	if (!r->put) {
+		rd->failed = true;
+		return;
+	}
+	for (; r->n_put < n; r->n_put++) {
+		r->put[r->n_put] = reader_u64(rd);
+		if (r->n_put && r->put[r->n_put] <= r->put[r->n_put - 1])
+			rd->failed = true; /* not sorted: a search would miss */
+	}
+}
+
+static void
+read_sid(struct reader *rd, struct bytes *ret)
+{
+	struct bytes v = reader_bytes(rd);
+
+	if (v.len) {
+		ret->data = bytes_dup(v);
+		ret->len = ret->data ? v.len : 0;
+		rd->failed |= !ret->data;
+	}
+}
+
+/* The part of fixed size. */
+static void
+read_head(struct reader *rd, struct record *r)
+{
+	uint8_t kind, rule, state, flags;
+	const void *source, *target;
+
+	if (reader_u8(rd) != RECORD_FORMAT)
+		rd->failed = true;
+	kind = reader_u8(rd);
+	rule = reader_u8(rd);
+	state = reader_u8(rd);
+	flags = reader_u8(rd);
+	if (kind >= KIND_MAX || rule >= MATCH_METHOD_MAX || state >= RECORD_STATE_MAX || flags > 3)
+		rd->failed = true;
+	r->kind = (enum kind)kind;
+	r->rule = (enum match_method)rule;
+	r->state = (enum record_state)state;
+	r->created = flags & FLAG_CREATED;
+	r->active = flags & FLAG_TARGET_ACTIVE ? TARGET : SOURCE;
+	r->link = reader_u32(rd);
+	source = reader_raw(rd, GUID_LEN);
+	target = reader_raw(rd, GUID_LEN);
+	if (source && target) {
+		memcpy(r->side[SOURCE].guid.octets, source, GUID_LEN);
+		memcpy(r->side[TARGET].guid.octets, target, GUID_LEN);
+	}
+	r->created_at = (int64_t)reader_u64(rd);
+	r->synced_at = (int64_t)reader_u64(rd);
+	r->switched_at = (int64_t)reader_u64(rd);
+}
+
+int
+record_decode(struct bytes raw, uint64_t id, struct record **ret, struct err *err)
+{
+	_cleanup_(record_free) struct record *r = calloc(1, sizeof *r);
+	struct reader rd = reader_of(raw);
+
+	if (!r)
+		return err_nomem(err);
+	r->id = id;
+	read_head(&rd, r);
+	read_str(&rd, &r->evidence);
+	read_str(&rd, &r->alias);
+	read_str(&rd, &r->last_error);
+	read_str(&rd, &r->side[SOURCE].dn);
+	read_str(&rd, &r->side[TARGET].dn);
+	read_sid(&rd, &r->side[SOURCE].sid);
+	read_sid(&rd, &r->side[TARGET].sid);
+	read_strings(&rd, &r->side[SOURCE].legacy_dns, &r->side[SOURCE].n_legacy_dns);
+	read_strings(&rd, &r->side[TARGET].legacy_dns, &r->side[TARGET].n_legacy_dns);
+	read_strings(&rd, &r->addresses, &r->n_addresses);
+	read_put(&rd, r);
+	if (rd.failed || reader_left(&rd))
+		return err_set(err, ERR_DATA, ERR_LINK, ERR_NEVER, 0, "map: record %llu is damaged",
+		    (unsigned long long)id);
+	*ret = TAKE(r);
+	return 0;
+}

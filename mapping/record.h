@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_MAPPING_RECORD_H
+#define GALSYNC_MAPPING_RECORD_H
+
+/*
+ * One correspondence: a source object and its one counterpart in the target, as it is kept in the
+ * map. The two sides are side[SOURCE] and side[TARGET]. Record layout on disk: see record.c.
+ *
+ * A `struct record` from record_new() or from the store owns every string and array in it.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dsa/base/err.h"
+#include "dsa/base/mem.h"
+#include "dsa/directory/guid.h"
+#include "dsa/directory/kind.h"
+#include "mapping/match.h"
+
+enum side { SOURCE, TARGET, SIDES };
+
+enum record_state {
+	RECORD_PENDING, /* decided, target not yet written */
+	RECORD_SYNCED,	/* both sides were seen as the rules want them */
+	RECORD_WAITING, /* as SYNCED, but Exchange has not finished the mailbox yet */
+	RECORD_ERROR,	/* the last write failed: see last_error */
+	RECORD_LEFT,	/* the source left; its leave action was carried out */
+	RECORD_STATE_MAX
+};
+
+struct record_side {
+	struct guid guid;
+	char *dn;	   /* as last seen; "" if unknown */
+	struct bytes sid;  /* objectSid, empty for contacts */
+	char **legacy_dns; /* every legacyExchangeDN this side ever had, newest first */
+	size_t n_legacy_dns;
+};
+
+struct record {
+	uint64_t id;	/* given by the store; 0: not stored yet */
+	uint32_t link;	/* store_link_id() */
+	enum kind kind; /* of the source object */
+	bool created;	/* the target object was created by galsync (else matched) */
+	enum match_method rule;
+	char *evidence;	  /* what matched: "mail=jose@acme.example", or "" */
+	enum side active; /* whose mailbox the owner uses */
+	enum record_state state;
+	struct record_side side[SIDES];
+	char *alias;	  /* mailNickname of the source */
+	char **addresses; /* smtp addresses of both sides without prefix, lower case, unique */
+	size_t n_addresses;
+	uint64_t *put; /* sorted record_put_hash() of the values galsync wrote on the target: */
+	size_t n_put;  /* only these may be removed from it */
+	int64_t created_at, synced_at, switched_at; /* seconds since the epoch, 0: never */
+	char *last_error;			    /* "" if none */
+};
+
+struct record *record_new(void) MUST_CHECK;
+void record_free(struct record *r);
+DEFINE_CLEANUP(struct record *, record_free)
+/* "pending", "synced", "waiting", "error", "left". */
+const char *record_state_name(enum record_state s);
+/* "source", "target". */
+const char *side_name(enum side s);
+
+/* Replaces the string *FIELD of a record by a copy of S. */
+int record_set_str(char **field, const char *s) MUST_CHECK;
+/* Puts DN in front of the side's legacy_dns unless it is there already (ASCII case ignored). */
+int record_add_legacy_dn(struct record_side *s, const char *dn) MUST_CHECK;
+/* Replaces the side's SID by a copy of V. */
+int record_set_sid(struct record_side *s, struct bytes v) MUST_CHECK;
+void record_clear_addresses(struct record *r);
+/* Adds a lower-cased copy unless it is there. ADDRESS without prefix. */
+int record_add_address(struct record *r, const char *address) MUST_CHECK;
+/* The hash under which VALUE of attribute ATTR is remembered as written by us (ASCII case of both
+ * ignored). */
+uint64_t record_put_hash(const char *attr, struct bytes value);
+bool record_was_put(const struct record *r, uint64_t hash);
+/* Takes over N hashes (any order, duplicates allowed) as the new set. */
+int record_set_put(struct record *r, const uint64_t *hashes, size_t n) MUST_CHECK;
+
+void record_encode(const struct record *r, struct buf *ret);
+/* Any octets are survived; ID is not part of the encoding. */
+int record_decode(struct bytes raw, uint64_t id, struct record **ret, struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_MAPPING_STORE_H
+#define GALSYNC_MAPPING_STORE_H
+
+/*
+ * The map on disk: one LMDB environment, DIR/map.mdb with its lock file. Named databases:
+ *
+ *   meta        format version, link names and ids, counters
+ *   record      record id -> encoded record (record.c)
+ *   key         64-bit hash of (key kind, normalized value) -> record ids (sorted duplicates)
+ *   cursor      link and forest -> where the next delta starts (opaque octets)
+ *   waiting     references to what is not there yet; wanted: the same by what they wait for
+ *   conflict    link and source GUID -> conflict
+ *   journal     change number -> journal entry (journal.h)
+ *
+ * One process writes; any number read at the same time, each through its own store_open() with
+ * STORE_READ. All memory handed out is copied: nothing points into LMDB. A transaction belongs to
+ * the thread that began it. Commits are durable (fsync). Read transactions are short: a long one
+ * keeps the file from reusing its pages.
+ *
+ * Full disk, full map: the commit fails with ERR_LMDB (or ERR_SYS), ERR_LINK, ERR_LATER; the map
+ * stays as it was before the transaction. A map of a newer format version is refused with
+ * ERR_DAEMON, ERR_NEVER, naming both versions; nothing is written to it.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dsa/base/err.h"
+#include "dsa/base/mem.h"
+#include "dsa/directory/guid.h"
+#include "mapping/record.h"
+
+#define STORE_FORMAT 1
+
+struct store;
+struct store_txn;
+
+enum store_mode { STORE_READ, STORE_WRITE };
+enum store_key { /* by what a record is found; the numbers are part of the disk format */
+	KEY_SOURCE_GUID = 1,
+	KEY_TARGET_GUID = 2,
+	KEY_DN = 3,	 /* of either side, normalized */
+	KEY_SID = 4,	 /* of either side */
+	KEY_ADDRESS = 5, /* smtp address of either side */
+	KEY_X500 = 6,	 /* legacyExchangeDN of either side */
+	KEY_ALIAS = 7
+};
+
+/* Opens (STORE_WRITE: and creates) the map in directory DIR. MAP_SIZE_MB bounds the file. A second
+ * writer is refused with a message that says so (a lock on DIR/writer.lock). With STORE_READ a
+ * map that does not exist is ERR_SYS/ENOENT. */
+int store_open(const char *dir, enum store_mode mode, int64_t map_size_mb, struct store **ret,
+    struct err *err) MUST_CHECK;
+void store_close(struct store *s);
+DEFINE_CLEANUP(struct store *, store_close)
+
+int store_begin(
+    struct store *s, enum store_mode mode, struct store_txn **ret, struct err *err) MUST_CHECK;
+/* Ends the transaction in any case. */
+int store_commit(struct store_txn *t, struct err *err) MUST_CHECK;
+void store_abort(struct store_txn *t);
+DEFINE_CLEANUP(struct store_txn *, store_abort)
+
+/* The number of the link named NAME; given out on first use (write transaction). In a read
+ * transaction an unknown name gives 0. Numbers start at 1 and are never reused. */
+int store_link_id(struct store_txn *t, const char *name, uint32_t *ret, struct err *err) MUST_CHECK;
+/* The name of link ID, caller frees; NULL in *ret if there is none. */
+int store_link_name(struct store_txn *t, uint32_t id, char **ret, struct err *err) MUST_CHECK;
+
+/* Stores R: a new one gets its id, an old one (r->id set) is replaced, and the keys follow. */
+int store_put(struct store_txn *t, struct record *r, struct err *err) MUST_CHECK;
+int store_delete(struct store_txn *t, uint64_t id, struct err *err) MUST_CHECK;
+int store_get(struct store_txn *t, uint64_t id, struct record **ret, struct err *err) MUST_CHECK;
+/* The record of LINK with this source or target GUID (which is unique within a link; LINK 0: any
+ * link, the first found). *ret NULL if there is none. */
+int store_find_guid(struct store_txn *t, uint32_t link, enum side side, const struct guid *g,
+    struct record **ret, struct err *err) MUST_CHECK;
+/* Calls FN with each record that has VALUE under KEY (verified, not only by hash). VALUE as text:
+ * a DN in any spelling, an address without prefix, "S-1-5-...", a GUID, an alias, a
+ * legacyExchangeDN. FN returns 0 to go on, 1 to stop. R is borrowed. */
+typedef int store_record_fn(const struct record *r, void *arg);
+int store_lookup(struct store_txn *t, enum store_key key, const char *value, store_record_fn *fn,
+    void *arg, struct err *err) MUST_CHECK;
+/* The same for a value of unknown sort (WHO of the command line): GUID, SID, DN, address (with or
+ * without smtp:/X500: prefix), legacyExchangeDN, then alias; each record once. */
+int store_lookup_who(struct store_txn *t, const char *who, store_record_fn *fn, void *arg,
+    struct err *err) MUST_CHECK;
+/* All records of LINK (0: of all links) in id order. FN as above. */
+int store_each(
+    struct store_txn *t, uint32_t link, store_record_fn *fn, void *arg, struct err *err) MUST_CHECK;
+struct store_counts {
+	uint64_t records, by_state[RECORD_STATE_MAX], created, matched, waiting_refs, conflicts,
+	    quarantined, journal;
+	uint64_t bytes_used, bytes_max; /* of the file */
+};
+/* Counts of LINK (0: all). Constant time but for by_state, created and matched, which are kept as
+ * counters in meta by store_put() and store_delete(). */
+int store_count(
+    struct store_txn *t, uint32_t link, struct store_counts *ret, struct err *err) MUST_CHECK;
+
+/* A reference from one source object to another that has no counterpart yet. */
+struct waiting_ref {
+	struct guid referrer; /* source GUID of who refers */
+	char *attr;	      /* the target attribute that will get the value */
+	char *wanted_dn;      /* source DN that is referred to, normalized */
+};
+/* Replaces all waiting references of REFERRER by the N given (0 to clear). */
+int store_put_waiting(struct store_txn *t, uint32_t link, const struct guid *referrer,
+    const struct waiting_ref *refs, size_t n, struct err *err) MUST_CHECK;
+typedef int store_waiting_fn(const struct waiting_ref *w, void *arg);
+/* Those that wait for WANTED_DN (normalized), or all of LINK if it is NULL. */
+int store_each_waiting(struct store_txn *t, uint32_t link, const char *wanted_dn,
+    store_waiting_fn *fn, void *arg, struct err *err) MUST_CHECK;
+
+enum conflict_reason {
+	CONFLICT_AMBIGUOUS, /* two candidates */
+	CONFLICT_TAKEN,	    /* the only candidate is the counterpart of another object */
+	CONFLICT_KIND,	    /* the only candidate is of another kind */
+	CONFLICT_ADDRESS,   /* an address is held by another object of that forest */
+	CONFLICT_NAME,	    /* no free name was found */
+	CONFLICT_STAMP,	    /* the stamp attribute holds something that is not ours */
+	CONFLICT_REASON_MAX
+};
+struct conflict {
+	struct guid source;
+	enum conflict_reason reason;
+	char *source_dn;
+	char *what;	   /* the rule and the value: "mail jose@acme.example" */
+	char **candidates; /* DNs of everyone involved in the target */
+	size_t n_candidates;
+	int64_t since; /* seconds since the epoch; kept when the same conflict is put again */
+};
+const char *conflict_reason_name(enum conflict_reason r); /* "ambiguous", "taken", ... */
+/* Frees what C holds (of a decoded one). */
+void conflict_done(struct conflict *c);
+/* The encoding, for tests and fuzzing; any octets are survived. */
+void conflict_encode(const struct conflict *c, struct buf *ret);
+int conflict_decode(
+    struct bytes raw, const struct guid *source, struct conflict *ret, struct err *err) MUST_CHECK;
+int store_put_conflict(
+    struct store_txn *t, uint32_t link, const struct conflict *c, struct err *err) MUST_CHECK;
+/* No error if there is none. */
+int store_clear_conflict(
+    struct store_txn *t, uint32_t link, const struct guid *source, struct err *err) MUST_CHECK;
+typedef int store_conflict_fn(uint32_t link, const struct conflict *c, void *arg);
+int store_each_conflict(struct store_txn *t, uint32_t link, store_conflict_fn *fn, void *arg,
+    struct err *err) MUST_CHECK;
+
+/* The summary of a link's last cycle, for `galsyncctl status`: opaque text (JSON), by link. *ret
+ * NULL if there was none; caller frees. */
+int store_put_summary(
+    struct store_txn *t, uint32_t link, const char *json, struct err *err) MUST_CHECK;
+int store_get_summary(struct store_txn *t, uint32_t link, char **ret, struct err *err) MUST_CHECK;
+/* Where the next delta of LINK starts reading SIDE: opaque octets; data NULL if there is none. The
+ * caller frees ret->data. */
+int store_put_cursor(struct store_txn *t, uint32_t link, enum side side, struct bytes cursor,
+    struct err *err) MUST_CHECK;
+int store_get_cursor(struct store_txn *t, uint32_t link, enum side side, struct bytes *ret,
+    struct err *err) MUST_CHECK;
+
+#endif

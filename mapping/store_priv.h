@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_MAPPING_STORE_PRIV_H
+#define GALSYNC_MAPPING_STORE_PRIV_H
+
+/* What the files of the store share. */
+
+#include <lmdb.h>
+
+#include "mapping/store.h"
+
+#define RECORD_FORMAT 1
+#define RECORD_GUID_OFFSET 9 /* of the source's GUID; the target's follows */
+
+enum store_db {
+	DB_META,
+	DB_RECORD,
+	DB_KEY,
+	DB_CURSOR,
+	DB_WAITING,
+	DB_WANTED,
+	DB_CONFLICT,
+	DB_JOURNAL,
+	DB_OUTCOME,
+	DB_OPEN,
+	DB_ABOUT,
+	DB_MAX
+};
+
+struct store {
+	MDB_env *env;
+	MDB_dbi db[DB_MAX];
+	enum store_mode mode;
+	int lock; /* writer.lock, or -1 */
+	char *dir;
+};
+
+struct store_txn {
+	struct store *s;
+	MDB_txn *txn;
+	enum store_mode mode;
+};
+
+/* Judges LMDB's (or the system's) code RC. */
+int store_fail(const struct store *s, int rc, const char *what, struct err *err);
+/* Look-up; *FOUND false if KEY is not there. RET points into LMDB: copy before anything is written.
+ */
+int store_db_get(struct store_txn *t, enum store_db db, struct bytes key, struct bytes *ret,
+    bool *found, struct err *err) MUST_CHECK;
+int store_db_put(struct store_txn *t, enum store_db db, struct bytes key, struct bytes value,
+    struct err *err) MUST_CHECK;
+/* Removes the pair (all values if VALUE.data is NULL); no error if it is not there. */
+int store_db_delete(struct store_txn *t, enum store_db db, struct bytes key, struct bytes value,
+    struct err *err) MUST_CHECK;
+/* Calls FN for each pair whose key begins with PREFIX, in order; a duplicate key once for each
+ * value. FN returns 0 to go on, 1 to stop, -1 with err to fail. */
+typedef int store_pair_fn(struct bytes key, struct bytes value, void *arg, struct err *err);
+int store_db_each(struct store_txn *t, enum store_db db, struct bytes prefix, store_pair_fn *fn,
+    void *arg, struct err *err) MUST_CHECK;
+/* A counter in `meta`; 0 if it was never set. */
+int store_counter_get(
+    struct store_txn *t, const char *name, uint64_t *ret, struct err *err) MUST_CHECK;
+int store_counter_set(
+    struct store_txn *t, const char *name, uint64_t v, struct err *err) MUST_CHECK;
+
+/* Keys of two parts: link and GUID, big-endian, so that they sort by link. */
+#define LINK_GUID_LEN (4 + GUID_LEN)
+void store_link_guid(uint32_t link, const struct guid *g, uint8_t ret[LINK_GUID_LEN]);
+static inline void
+store_be32(uint32_t v, uint8_t ret[4])
+{
+	for (size_t i = 0; i < 4; i++)
+		ret[i] = (uint8_t)(v >> (24 - 8 * i));
+}
+
+/* lookup.c: the keys of a record, kept in step with it. */
+int store_keys_update(struct store_txn *t, const struct record *old, const struct record *now,
+    uint64_t id, struct err *err) MUST_CHECK;
+
+#endif
