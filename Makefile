@@ -46,7 +46,8 @@ SRCS := \
 	$(addprefix dsa/directory/,change.c dir.c discover.c dn.c entry.c filter.c guid.c kind.c ldap.c \
 		ldap_auth.c ldap_cert.c ldap_conn.c ldap_err.c ldap_search.c ldap_sock.c ldap_tls.c \
 		ldap_write.c ldif.c schema.c sid.c) \
-	$(addprefix mapping/,journal.c lookup.c match.c match_rule.c record.c refs.c store.c)
+	$(addprefix mapping/,journal.c lookup.c match.c match_rule.c record.c refs.c store.c) \
+	$(addprefix redirect/,address.c)
 DAEMON_SRCS :=
 CTL_SRCS :=
 SUPPORT_SRCS :=

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+#include "redirect/address.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "dsa/base/str.h"
+
+static bool
+has_type(struct bytes v, const char *type)
+{
+	size_t len = strlen(type);
+
+	return v.len > len && bytes_equal_nocase((struct bytes){v.data, len}, bytes_of(type));
+}
+
+bool
+address_is_smtp(struct bytes v)
+{
+	return has_type(v, "smtp:");
+}
+
+bool
+address_is_primary(struct bytes v)
+{
+	return v.len > 5 && memcmp(v.data, "SMTP:", 5) == 0;
+}
+
+bool
+address_is_x500(struct bytes v)
+{
+	return has_type(v, "x500:");
+}
+
+struct bytes
+address_value(struct bytes v)
+{
+	const char *colon = v.len ? memchr(v.data, ':', v.len) : NULL;
+	size_t skip = colon ? (size_t)(colon + 1 - (const char *)v.data) : 0;
+
+	return (struct bytes){(const char *)v.data + skip, v.len - skip};
+}
+
+bool
+address_in_domain(struct bytes v, const char *domain)
+{
+	size_t len = strlen(domain);
+	const char *tail;
+
+	if (!address_is_smtp(v) || v.len < 5 + len + 1)
+		return false;
+	tail = (const char *)v.data + v.len - len;
+	return tail[-1] == '@' && bytes_equal_nocase((struct bytes){tail, len}, bytes_of(domain));
+}
+
+const char *
+address_primary(const struct entry *e)
+{
+	const struct attr *a = entry_find(e, "proxyAddresses");
+
+	for (size_t i = 0; a && i < a->n_values; i++)
+		if (address_is_primary(a->values[i]))
+			return (const char *)a->values[i].data + 5;
+	return entry_get_str(e, "mail");
+}
+
+bool
+address_local_ok(const char *local)
+{
+	static const char atext[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				    "!#$%&'*+-/=?^_`{|}~";
+	size_t len = strlen(local);
+
+	/* 64 octets: RFC 5321 section 4.5.3.1.1. */
+	if (len == 0 || len > 64 || local[0] == '.' || local[len - 1] == '.' || strstr(local, ".."))
+		return false;
+	for (const char *p = local; *p; p++)
+		if (*p != '.' && !strchr(atext, *p))
+			return false;
+	return true;
+}
+
+void
+address_list_done(struct address_list *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		free((void *)(uintptr_t)l->values[i].data);
+	free(l->values);
+	*l = (struct address_list){0};
+}
+
+long
+address_list_find(const struct address_list *l, struct bytes v)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (bytes_equal_nocase(l->values[i], v))
+			return (long)i;
+	return -1;
+}
+
+/* Gives the value at I the spelling of the octets at TYPE (5 of them). */
+static void
+respell(struct address_list *l, size_t i, const char *type)
+{
+	memcpy((void *)(uintptr_t)l->values[i].data, type, 5);
+}
+
+int
+address_list_add(struct address_list *l, struct bytes v)
+{
+	long at = address_list_find(l, v);
+	char *copy;
+
+	if (at >= 0) {
+		if (address_is_primary(v))
+			respell(l, (size_t)at, "SMTP:");
+		return 0;
+	}
+	if (l->n == l->cap) {
+		size_t cap = l->cap ? l->cap * 2 : 8;
+		struct bytes *values = realloc(l->values, cap * sizeof *values);
+
+		if (!values)
+			return -1;
+		l->values = values;
+		l->cap = cap;
+	}
+	copy = bytes_dup(v);
+	if (!copy)
+		return -1;
+	l->values[l->n++] = (struct bytes){copy, v.len};
+	return 0;
+}
+
+int
+address_list_addf(struct address_list *l, const char *fmt, ...)
+{
+	_cleanup_(free) char *text = NULL;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (n < 0) {
+		text = NULL;
+		return -1;
+	}
+	return address_list_add(l, bytes_of(text));
+}
+
+int
+address_list_set_primary(struct address_list *l, const char *primary)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (address_is_primary(l->values[i]))
+			respell(l, i, "smtp:");
+	return address_list_addf(l, "SMTP:%s", primary);
+}
+
+static const struct bytes *
+find_present(const struct attr *present, struct bytes v)
+{
+	for (size_t i = 0; present && i < present->n_values; i++)
+		if (bytes_equal_nocase(present->values[i], v))
+			return &present->values[i];
+	return NULL;
+}
+
+/* True if PRESENT has a sip: value that stays. */
+static bool
+keeps_sip(const struct address_list *want, const struct attr *present,
+    address_may_remove_fn *may_remove, void *arg)
+{
+	for (size_t i = 0; present && i < present->n_values; i++) {
+		struct bytes v = present->values[i];
+
+		if (has_type(v, "sip:") && (address_list_find(want, v) >= 0 || !may_remove(v, arg)))
+			return true;
+	}
+	return false;
+}
+
+/* A present value that is not wanted: take it away, demote it, or leave it. */
+static int
+merge_unwanted(struct bytes v, bool primary_wanted, address_may_remove_fn *may_remove, void *arg,
+    struct change *change)
+{
+	_cleanup_(free) char *demoted = NULL;
+
+	if (address_is_x500(v))
+		return 0;
+	if (may_remove(v, arg))
+		return change_mod(change, MOD_DELETE, "proxyAddresses", v);
+	if (!address_is_primary(v) || !primary_wanted)
+		return 0;
+	demoted = bytes_dup(v);
+	if (!demoted)
+		return -1;
+	memcpy(demoted, "smtp:", 5);
+	if (change_mod(change, MOD_DELETE, "proxyAddresses", v) < 0)
+		return -1;
+	return change_mod_str(change, MOD_ADD, "proxyAddresses", demoted);
+}
+
+int
+address_merge(const struct address_list *want, const struct attr *present,
+    address_may_remove_fn *may_remove, void *arg, struct change *change)
+{
+	bool primary_wanted = false, has_sip = keeps_sip(want, present, may_remove, arg);
+
+	for (size_t i = 0; i < want->n; i++)
+		primary_wanted |= address_is_primary(want->values[i]);
+	for (size_t i = 0; present && i < present->n_values; i++)
+		if (address_list_find(want, present->values[i]) < 0 &&
+		    merge_unwanted(present->values[i], primary_wanted, may_remove, arg, change) < 0)
+			return -1;
+	for (size_t i = 0; i < want->n; i++) {
+		struct bytes v = want->values[i];
+		const struct bytes *p = find_present(present, v);
+
+		/* Nobody else would be the primary: the one that is there stays. */
+		if (p && (address_is_primary(*p) == address_is_primary(v) || !primary_wanted))
+			continue;
+		if (p && change_mod(change, MOD_DELETE, "proxyAddresses", *p) < 0)
+			return -1;
+		if (!p && has_type(v, "sip:")) {
+			if (has_sip)
+				continue;
+			has_sip = true;
+		}
+		if (change_mod(change, MOD_ADD, "proxyAddresses", v) < 0)
+			return -1;
+	}
+	return 0;
+}
