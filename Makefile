@@ -47,11 +47,15 @@ SRCS := \
 		ldap_auth.c ldap_cert.c ldap_conn.c ldap_err.c ldap_search.c ldap_sock.c ldap_tls.c \
 		ldap_write.c ldif.c schema.c sid.c) \
 	$(addprefix mapping/,journal.c lookup.c match.c match_rule.c record.c refs.c store.c) \
-	$(addprefix redirect/,address.c)
+	$(addprefix redirect/,address.c) \
+	$(addprefix dsa/sync/,apply.c check.c conf.c conf_check.c conf_complete.c conf_keys.c \
+		conf_load.c conf_print.c conf_read.c conf_value.c confirm.c cycle.c decide.c decision.c \
+		diff.c leave.c match_csv.c names.c plan.c planner.c planner_parts.c project.c read.c \
+		recover.c replan.c report.c scope.c table.c template.c workset.c)
 DAEMON_SRCS :=
 CTL_SRCS :=
 SUPPORT_SRCS :=
-UNIT_TESTS := clock log match_rule
+UNIT_TESTS := clock conf log match_rule template
 FUZZ_TARGETS :=
 BENCH_TOOLS :=
 

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A full cycle, phase by phase, and what a crash leaves behind:
+ *
+ *   connect   both directories; schema, bases and rights are checked.     nothing
+ *   recover   open journal entries of an interrupted run are settled.     the same entries, open
+ *   read      both sides, whole, into the working sets.                   nothing (unlinked files)
+ *   decide    who is in scope, who corresponds to whom, new names.        nothing
+ *   plan      projection and difference: the steps.                       nothing
+ *   apply     intent, write, outcome: batch by batch.                     open intents: see recover
+ *   confirm   the GUIDs of what was created.                              records without target
+ * GUID: found again by their stamps
+ *
+ * Everything before `apply` reads only. Whatever a crash in `apply` leaves half done is a
+ * difference that the next cycle's plan finds, because it starts from what is in the directories.
+ */
+#include "dsa/sync/cycle_priv.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "dsa/base/clock.h"
+#include "dsa/base/str.h"
+#include "mapping/journal.h"
+
+#define DRIFT_ROUNDS 4
+#define RECONNECT_ATTEMPTS 5
+
+static const char *const phase_names[] = {
+    [CYCLE_CONNECT] = "connect",
+    [CYCLE_READ] = "read",
+    [CYCLE_DECIDE] = "decide",
+    [CYCLE_PLAN] = "plan",
+    [CYCLE_APPLY] = "apply",
+    [CYCLE_CONFIRM] = "confirm",
+};
+_Static_assert(ARRAY_SIZE(phase_names) == CYCLE_PHASE_MAX, "a name for each phase");
+
+const char *
+cycle_phase_name(enum cycle_phase p)
+{
+	return phase_names[p];
+}
+
+void
+cycle_progress(const struct cycle *c, enum cycle_phase phase, uint64_t done, uint64_t total)
+{
+	if (c->opt->progress)
+		c->opt->progress(phase, done, total, c->opt->arg);
+}
+
+void
+cycle_note(const struct cycle *c, int level, const struct guid *source, const char *dn,
+    const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	if (!c->opt->note)
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	c->opt->note(level, source, dn, text, c->opt->arg);
+}
+
+int
+cycle_reconnect(struct cycle *c, struct err *err)
+{
+	int pause_ms = 250;
+
+	for (int i = 0; i < RECONNECT_ATTEMPTS; i++, pause_ms *= 2) {
+		if (dir_open(c->dir[SOURCE], err) == 0 && dir_open(c->dir[TARGET], err) == 0)
+			return 0;
+		if (err->retry != ERR_LATER || err->code == ECANCELED)
+			return -1;
+		cycle_note(
+		    c, 4, NULL, c->link->name, "%s: tried again in %d ms", err->text, pause_ms);
+		(void)poll(NULL, 0, pause_ms);
+	}
+	return -1;
+}
+
+static int
+load_csv(struct cycle *c, struct err *err)
+{
+	c->csv = calloc(c->link->n_match + 1, sizeof *c->csv);
+	if (!c->csv)
+		return err_nomem(err);
+	for (size_t i = 0; i < c->link->n_match; i++)
+		if (c->link->match[i].method == MATCH_CSV &&
+		    match_csv_load(c->link->match[i].csv_file, &c->csv[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+static int
+connect_both(struct cycle *c, struct err *err)
+{
+	struct dir *target = c->dir[TARGET];
+
+	if (dir_open(c->dir[SOURCE], err) < 0 || dir_open(target, err) < 0)
+		return -1;
+	(void)snprintf(
+	    c->start_server, sizeof c->start_server, "%s", target->ops->info(target)->server);
+	if (target->ops->usn(target, &c->start_usn, err) < 0)
+		return -1;
+	if (table_new(c->link, c->dir[SOURCE]->ops->schema(c->dir[SOURCE]),
+		target->ops->schema(target), &c->table, err) < 0)
+		return err_ctx(err, "link '%s'", c->link->name);
+	if (c->table->n_lacking)
+		cycle_note(c, 6, NULL, c->link->name,
+		    "not synchronized because a schema lacks them: %s", c->table->lacking);
+	return cycle_check(c, err);
+}
+
+/* The number of this run, and an end to what the last one left open. */
+static int
+begin(struct cycle *c, struct err *err)
+{
+	_cleanup_(store_abort) struct store_txn *t = NULL;
+
+	if (!c->store)
+		return 0;
+	if (store_begin(c->store, c->opt->plan_only ? STORE_READ : STORE_WRITE, &t, err) < 0 ||
+	    store_link_id(t, c->link->name, &c->link_id, err) < 0)
+		return -1;
+	if (c->opt->plan_only)
+		return 0;
+	if (journal_begin_cycle(t, c->link_id, &c->res->number, err) < 0 ||
+	    store_commit(TAKE(t), err) < 0)
+		return -1;
+	return cycle_recover(c, err);
+}
+
+/* Runs one phase and notes how long it took. */
+static int
+phase(struct cycle *c, enum cycle_phase p, int (*run)(struct cycle *c, struct err *err),
+    struct err *err)
+{
+	int64_t start = clock_monotonic_ms();
+	int rc;
+
+	cycle_progress(c, p, 0, 0);
+	rc = run(c, err);
+	c->res->phase_ms[p] += (uint64_t)(clock_monotonic_ms() - start);
+	return rc;
+}
+
+static int
+plan_all(struct cycle *c, struct err *err)
+{
+	if (cycle_plan(c, err) < 0 || cycle_plan_leavers(c, err) < 0)
+		return -1;
+	return c->opt->plan_only ? cycle_store_conflicts(c, err) : 0;
+}
+
+static int
+apply_all(struct cycle *c, struct err *err)
+{
+	if (cycle_store_conflicts(c, err) < 0 || cycle_apply(c, err) < 0)
+		return -1;
+	for (int i = 0; i < DRIFT_ROUNDS && c->n_again; i++)
+		if (cycle_replan(c, err) < 0 || cycle_apply(c, err) < 0)
+			return -1;
+	for (size_t i = 0; i < c->n_again; i++) {
+		_cleanup_(entry_free) struct entry *e = NULL;
+
+		if (workset_get(c->ws[SOURCE], c->again[i], &e, err) < 0)
+			return -1;
+		c->res->failed++;
+		cycle_note(c, 3, &e->guid, e->dn,
+		    "the directory kept changing while it was written: tried again in the next "
+		    "cycle");
+	}
+	return 0;
+}
+
+static int
+run_phases(struct cycle *c, struct err *err)
+{
+	int rc;
+
+	if (phase(c, CYCLE_CONNECT, connect_both, err) < 0 || begin(c, err) < 0 ||
+	    load_csv(c, err) < 0 || phase(c, CYCLE_READ, cycle_read, err) < 0)
+		return -1;
+	if (c->store && c->link_id && store_begin(c->store, STORE_READ, &c->read, err) < 0)
+		return -1;
+	rc = phase(c, CYCLE_DECIDE, cycle_decide, err);
+	if (rc == 0)
+		rc = phase(c, CYCLE_PLAN, plan_all, err);
+	store_abort(TAKE(c->read));
+	if (rc < 0)
+		return -1;
+	if (c->opt->plan_only)
+		return cycle_print_plan(c, err);
+	if (phase(c, CYCLE_APPLY, apply_all, err) < 0)
+		return -1;
+	return c->wrote ? phase(c, CYCLE_CONFIRM, cycle_confirm, err) : 0;
+}
+
+static void
+cycle_done(struct cycle *c)
+{
+	store_abort(c->read);
+	for (size_t i = 0; c->csv && i < c->link->n_match; i++)
+		match_csv_free(c->csv[i]);
+	free(c->csv);
+	for (size_t i = 0; i < c->n_ous; i++)
+		free(c->ous[i]);
+	free(c->ous);
+	free(c->again);
+	table_free(c->table);
+	workset_free(c->ws[SOURCE]);
+	workset_free(c->ws[TARGET]);
+}
+
+static int
+store_summary(struct cycle *c, struct err *err)
+{
+	_cleanup_(store_abort) struct store_txn *t = NULL;
+	_cleanup_(free) char *json = cycle_summary_json(c->link, c->res);
+
+	if (!json)
+		return err_nomem(err);
+	if (store_begin(c->store, STORE_WRITE, &t, err) < 0 ||
+	    store_put_summary(t, c->link_id, json, err) < 0)
+		return -1;
+	return store_commit(TAKE(t), err);
+}
+
+int
+cycle_full(const struct conf_link *link, struct dir *source, struct dir *target,
+    struct store *store, const struct cycle_options *opt, struct cycle_result *ret, struct err *err)
+{
+	struct cycle c = {
+	    .link = link, .dir = {source, target}, .store = store, .opt = opt, .res = ret};
+	int rc;
+
+	*ret = (struct cycle_result){0};
+	rc = workset_open(opt->work_dir, "source", opt->map_size_mb, &c.ws[SOURCE], err);
+	if (rc == 0)
+		rc = workset_open(opt->work_dir, "target", opt->map_size_mb, &c.ws[TARGET], err);
+	if (rc == 0)
+		rc = run_phases(&c, err);
+	if (rc == 0 && store && !opt->plan_only)
+		rc = store_summary(&c, err);
+	cycle_done(&c);
+	return rc;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_SYNC_CYCLE_H
+#define GALSYNC_SYNC_CYCLE_H
+
+/*
+ * One full cycle over a link. The order of its phases, and what a crash between any two of them
+ * leaves behind, is in cycle.c.
+ */
+
+#include <stdio.h>
+
+#include "dsa/base/err.h"
+#include "dsa/directory/dir.h"
+#include "dsa/sync/conf.h"
+#include "dsa/sync/decision.h"
+#include "mapping/store.h"
+
+enum cycle_phase {
+	CYCLE_CONNECT,
+	CYCLE_READ, /* both sides; TOTAL unknown (0) */
+	CYCLE_DECIDE,
+	CYCLE_PLAN,
+	CYCLE_APPLY,
+	CYCLE_CONFIRM,
+	CYCLE_PHASE_MAX
+};
+const char *cycle_phase_name(enum cycle_phase p);
+
+/* What happened, for the summary. Objects are counted once each. */
+struct cycle_result {
+	uint64_t number; /* of the cycle in the journal; 0 in plan mode */
+	uint64_t read[SIDES];
+	uint64_t out[SCOPE_MAX];     /* source objects by verdict; [SCOPE_IN]: in scope */
+	uint64_t created[SHAPE_MAX]; /* target objects to be created, or created */
+	uint64_t promoted;	     /* contacts replaced by users */
+	uint64_t matched;	 /* counterparts found in this cycle that the map did not have */
+	uint64_t updated[SIDES]; /* existing objects changed, by side */
+	uint64_t references;	 /* second-pass changes: members and others */
+	uint64_t renamed, left[LEAVE_DELETE + 1];
+	uint64_t unchanged;
+	uint64_t conflicts, problems, failed, waiting;
+	uint64_t drift;		   /* objects planned again because the directory had moved on */
+	uint64_t changes, applied; /* directory changes planned, and done */
+	uint64_t phase_ms[CYCLE_PHASE_MAX];
+	bool held; /* a limit holds the leave actions */
+	char held_why[160];
+};
+
+struct cycle_options {
+	bool plan_only;	      /* write to no directory and not to the map */
+	FILE *plan_to;	      /* LDIF of the plan goes here, or NULL */
+	const char *work_dir; /* for the working sets */
+	int64_t map_size_mb;
+	/* Called now and then from the cycle's thread; may be NULL. */
+	void (*progress)(enum cycle_phase phase, uint64_t done, uint64_t total, void *arg);
+	/* Called for each thing an operator should know: a conflict, a value that was left out, a
+	 * failed write. LEVEL is a syslog level; the text says what happens next. May be NULL. */
+	void (*note)(
+	    int level, const struct guid *source, const char *dn, const char *text, void *arg);
+	void *arg;
+};
+
+/* Runs one full cycle. The directories are opened if they are closed. STORE may be NULL in plan
+ * mode (no map yet). On -1 *RET holds what was done until then; everything written is recorded in
+ * the map, and a repeated run goes on from there. An entry's failure is not the cycle's: see
+ * ret->failed. */
+int cycle_full(const struct conf_link *link, struct dir *source, struct dir *target,
+    struct store *store, const struct cycle_options *opt, struct cycle_result *ret,
+    struct err *err) MUST_CHECK;
+
+/* Writes the summary as lines of text, or as one JSON object. */
+void cycle_print_summary(
+    const struct conf_link *link, const struct cycle_result *r, bool plan_only, FILE *to);
+char *cycle_summary_json(const struct conf_link *link, const struct cycle_result *r) MUST_CHECK;
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_SYNC_CYCLE_PRIV_H
+#define GALSYNC_SYNC_CYCLE_PRIV_H
+
+/*
+ * The state of a running cycle, shared by its passes (read.c, decide.c, planner.c, leave.c,
+ * apply.c) and by nobody else.
+ */
+
+#include "dsa/sync/cycle.h"
+#include "dsa/sync/match_csv.h"
+#include "dsa/sync/table.h"
+#include "dsa/sync/workset.h"
+
+/* In a key index a number with this bit is no entry but a claim: the name or address has been given
+ * away in this cycle, on the source to the source entry whose number the other bits are, on the
+ * target to its counterpart. */
+#define CLAIM_BIT 0x80000000U
+
+struct cycle {
+	const struct conf_link *link;
+	struct dir *dir[SIDES];
+	struct workset *ws[SIDES];
+	struct table *table;
+	struct store *store;	/* NULL in plan mode without a map */
+	struct store_txn *read; /* of the deciding and planning passes, or NULL */
+	uint32_t link_id;
+	struct match_csv **csv; /* by match rule; NULL where the rule is no CSV */
+	const struct cycle_options *opt;
+	struct cycle_result *res;
+	uint64_t start_usn;	/* the target's highestCommittedUSN before the first write */
+	char start_server[256]; /* and the server that said so: USNs are a DC's own */
+	unsigned round;	    /* of planning and applying: 0, then one for each that drift makes */
+	uint64_t plan_next; /* number of the next plan step */
+	char **ous;	    /* target OUs known to exist or to be planned, normalized */
+	size_t n_ous, cap_ous;
+	uint32_t *again; /* source entries to be planned again */
+	size_t n_again, cap_again;
+	bool wrote; /* something was created, so there are GUIDs to learn */
+};
+
+/* The filter of both bulk reads: every recipient, and whatever else holds a name or an address. */
+#define CYCLE_FILTER                                                                               \
+	"(|(objectClass=user)(objectClass=contact)(objectClass=group)"                             \
+	"(objectClass=msExchDynamicDistributionList)(objectClass=publicFolder))"
+
+void cycle_progress(const struct cycle *c, enum cycle_phase phase, uint64_t done, uint64_t total);
+void cycle_note(const struct cycle *c, int level, const struct guid *source, const char *dn,
+    const char *fmt, ...) PRINTF_LIKE(5, 6);
+
+/* read.c: fills both working sets, side by side in two threads. */
+int cycle_read(struct cycle *c, struct err *err) MUST_CHECK;
+/* Adds E to a side's working set and its indexes; INDEX is given, or DECISION_NO_TARGET for new. */
+int cycle_index(struct cycle *c, enum side side, const struct entry *e, uint32_t *index,
+    struct err *err) MUST_CHECK;
+
+/* decide.c: pass 1, a decision for every source entry; then names for what is to be created. */
+int cycle_decide(struct cycle *c, struct err *err) MUST_CHECK;
+int cycle_decide_one(struct cycle *c, uint32_t index, const struct entry *source,
+    struct decision *ret, struct err *err) MUST_CHECK;
+int cycle_get_decision(
+    struct cycle *c, uint32_t index, struct decision *ret, bool *found, struct err *err) MUST_CHECK;
+int cycle_put_decision(
+    struct cycle *c, uint32_t index, const struct decision *d, struct err *err) MUST_CHECK;
+/* The source entry that claims target entry INDEX, or DECISION_NO_TARGET. */
+int cycle_get_claim(struct cycle *c, uint32_t index, uint32_t *ret, struct err *err) MUST_CHECK;
+int cycle_choose_names(struct cycle *c, uint32_t index, const struct entry *source,
+    struct decision *d, struct err *err) MUST_CHECK;
+/* The number of the entry of SIDE named DN (any spelling), or DECISION_NO_TARGET. */
+int cycle_find_dn(
+    struct cycle *c, enum side side, const char *dn, uint32_t *ret, struct err *err) MUST_CHECK;
+/* An object of SIDE other than number SELF that holds ADDRESS ("smtp:..." or "X500:..."): its DN
+ * in *RET_DN (caller frees), NULL if there is none. Claims count, but for the claim of source
+ * entry CLAIMANT. */
+int cycle_address_holder(struct cycle *c, enum side side, struct bytes address, uint32_t self,
+    uint32_t claimant, char **ret_dn, struct err *err) MUST_CHECK;
+
+/* planner.c: pass 2, from decisions to steps. */
+int cycle_plan(struct cycle *c, struct err *err) MUST_CHECK;
+int cycle_plan_object(struct cycle *c, uint32_t index, unsigned depth, struct err *err) MUST_CHECK;
+/* leave.c: pass 3, correspondences whose source left. */
+int cycle_plan_leavers(struct cycle *c, struct err *err) MUST_CHECK;
+/* apply.c: executes the plan. */
+/* Steps that met drift are left in c->again. */
+int cycle_apply(struct cycle *c, struct err *err) MUST_CHECK;
+/* After a connection broke: opens both directories again, with a growing pause between attempts. */
+int cycle_reconnect(struct cycle *c, struct err *err) MUST_CHECK;
+/* Stores the conflicts of this cycle's decisions and forgets those that are resolved. */
+int cycle_store_conflicts(struct cycle *c, struct err *err) MUST_CHECK;
+/* Writes the plan as LDIF to opt->plan_to. */
+int cycle_print_plan(struct cycle *c, struct err *err) MUST_CHECK;
+/* Reads, decides and plans again what is in c->again, as the steps of a new round. */
+int cycle_replan(struct cycle *c, struct err *err) MUST_CHECK;
+/* After the writes: learns the GUIDs and SIDs of what was created. */
+int cycle_confirm(struct cycle *c, struct err *err) MUST_CHECK;
+/* recover.c: settles journal entries that a crash left open. */
+int cycle_recover(struct cycle *c, struct err *err) MUST_CHECK;
+/* check.c: schema and rights, before anything is read in bulk. */
+int cycle_check(struct cycle *c, struct err *err) MUST_CHECK;
+
+#endif

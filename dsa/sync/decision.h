@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_SYNC_DECISION_H
+#define GALSYNC_SYNC_DECISION_H
+
+/*
+ * What a cycle decided about one source object: whether it is synchronized, who its counterpart is
+ * or will be, and why. Kept in the source's working set by the entry's number.
+ */
+
+#include "dsa/base/err.h"
+#include "dsa/sync/scope.h"
+#include "dsa/sync/table.h"
+#include "mapping/store.h"
+
+enum decision_state {
+	DECIDE_OUT, /* not in scope: SCOPE says why */
+	DECIDE_MATCHED,
+	DECIDE_CREATE,
+	DECIDE_PROMOTE,	 /* the contact TARGET is replaced by a new user */
+	DECIDE_CONFLICT, /* reported, nothing is written */
+	DECIDE_NOTHING,	 /* no counterpart, and the scope creates none */
+	DECIDE_STATE_MAX
+};
+
+#define DECISION_NO_TARGET UINT32_MAX
+#define DECISION_UNPLANNED 0xff
+
+struct decision {
+	enum decision_state state;
+	enum scope_verdict verdict;
+	uint32_t scope;	  /* index into the link's scopes */
+	enum kind kind;	  /* of the source */
+	enum shape shape; /* of the target */
+	struct guid source;
+	uint32_t target; /* number in the target's working set, or DECISION_NO_TARGET */
+	bool created;	 /* the counterpart was, or will be, created by galsync */
+	enum match_method rule;
+	uint8_t level;	 /* of the creating step in the plan, DECISION_UNPLANNED before */
+	char *source_dn; /* normalized */
+	char *target_dn; /* of the counterpart, existing or to be; "" for none */
+	char *rdn_value, *sam, *upn; /* names chosen for CREATE and PROMOTE, "" if none */
+	char *evidence;		     /* "mail=jose@acme.example" */
+	/* A conflict ends the matter in state CONFLICT; beside MATCHED or CREATE it says that one
+	 * value (an address) was left out. */
+	bool in_conflict;
+	enum conflict_reason reason;
+	char *what;	     /* "mail jose@acme.example" */
+	char *candidates[4]; /* DNs of who is involved, NULL beyond the last */
+};
+
+void decision_done(struct decision *d);
+static inline void
+decision_donep(struct decision *d)
+{
+	decision_done(d);
+}
+/* True if the object has, or will have, a counterpart. */
+static inline bool
+decision_has_target(const struct decision *d)
+{
+	return d->state == DECIDE_MATCHED || d->state == DECIDE_CREATE ||
+	       d->state == DECIDE_PROMOTE;
+}
+void decision_encode(const struct decision *d, struct buf *ret);
+/* RET must be zeroed or done; its strings are copies. */
+int decision_decode(struct bytes raw, struct decision *ret, struct err *err) MUST_CHECK;
+
+#endif

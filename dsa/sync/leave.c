@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pass 3: correspondences whose source left: it was deleted, or it is hidden, disabled or out of
+ * scope.
+ *
+ * That an entry was not in the complete read of the source is only half of the proof: its GUID is
+ * looked up as well, so that an answer the server cut short can never look like a departure. And a
+ * limit holds all leave actions of a cycle in which too many leave at once.
+ */
+#include "dsa/sync/planner.h"
+
+#include <string.h>
+
+#include "dsa/base/str.h"
+#include "dsa/directory/dn.h"
+
+/* Below so many correspondences the percentage says nothing. */
+#define PERCENT_FROM 20
+
+struct leaver {
+	struct guid source;
+	enum scope_verdict why; /* SCOPE_BASE for what is gone altogether */
+};
+
+struct leavers {
+	struct cycle *c;
+	struct leaver *v;
+	size_t n, cap;
+	uint64_t records;
+	struct err *err;
+	bool failed;
+};
+
+static int
+add_leaver(struct leavers *l, const struct record *r, enum scope_verdict why)
+{
+	if (l->n == l->cap) {
+		size_t cap = l->cap ? l->cap * 2 : 16;
+		struct leaver *v = realloc(l->v, cap * sizeof *v);
+
+		if (!v)
+			return -1;
+		l->v = v;
+		l->cap = cap;
+	}
+	l->v[l->n++] = (struct leaver){r->side[SOURCE].guid, why};
+	return 0;
+}
+
+/* The decision about the source object with this GUID; *FOUND false if it was not read. */
+static int
+find_decision(
+    struct cycle *c, const struct guid *g, struct decision *ret, bool *found, struct err *err)
+{
+	uint32_t hits[8];
+	size_t n = 0;
+
+	*found = false;
+	if (workset_find(
+		c->ws[SOURCE], match_key_hash(MATCH_KEY_GUID, guid_bytes(g)), hits, 8, &n, err) < 0)
+		return -1;
+	for (size_t i = 0; i < n && !*found; i++) {
+		if (hits[i] & CLAIM_BIT)
+			continue;
+		if (cycle_get_decision(c, hits[i], ret, found, err) < 0)
+			return -1;
+		*found = *found && guid_equal(&ret->source, g);
+	}
+	return 0;
+}
+
+static int
+look_at(const struct record *r, void *arg)
+{
+	_cleanup_(decision_done) struct decision d = {0};
+	struct leavers *l = arg;
+	bool found;
+
+	l->records++;
+	if (r->state == RECORD_LEFT)
+		return 0;
+	if (find_decision(l->c, &r->side[SOURCE].guid, &d, &found, l->err) < 0) {
+		l->failed = true;
+		return 1;
+	}
+	if (found && d.verdict == SCOPE_IN)
+		return 0;
+	if (add_leaver(l, r, found ? d.verdict : SCOPE_BASE) < 0) {
+		l->failed = true;
+		(void)err_nomem(l->err);
+		return 1;
+	}
+	return 0;
+}
+
+/* Whom the source lacks, it must lack by GUID too. */
+static int
+prove_gone(struct cycle *c, const struct guid *g, bool *ret_gone, struct err *err)
+{
+	static const char *const attrs[] = {"objectGUID", NULL};
+	_cleanup_(decision_done) struct decision d = {0};
+	_cleanup_(entry_free) struct entry *e = NULL;
+	bool found;
+
+	if (find_decision(c, g, &d, &found, err) < 0)
+		return -1;
+	if (!found && dir_read_guid(c->dir[SOURCE], g, attrs, &e, err) < 0)
+		return -1;
+	*ret_gone = !found && !e;
+	return 0;
+}
+
+static int
+hide_or_disable(struct plan_step *s, const struct entry *target, bool disable,
+    const struct record *r, struct err *err)
+{
+	_cleanup_(change_free) struct change *change =
+	    change_new(CHANGE_MODIFY, target->dn, &target->guid);
+	const char *hidden = entry_get_str(target, "msExchHideFromAddressLists");
+	const char *uac = entry_get_str(target, "userAccountControl");
+	int64_t bits = entry_get_i64(target, "userAccountControl", 0);
+	_cleanup_(free) char *disabled = str_printf("%lld", (long long)(bits | UAC_ACCOUNTDISABLE));
+	bool bad = !change || !disabled;
+
+	if (!bad && !entry_get_bool(target, "msExchHideFromAddressLists")) {
+		if (hidden)
+			bad = change_mod_str(
+				  change, MOD_DELETE, "msExchHideFromAddressLists", hidden) < 0;
+		bad |= change_mod_str(change, MOD_ADD, "msExchHideFromAddressLists", "TRUE") < 0;
+	}
+	/* Only accounts galsync created: anybody else's is his own business. */
+	if (!bad && disable && r->created && uac && !(bits & UAC_ACCOUNTDISABLE))
+		bad = change_mod_str(change, MOD_DELETE, "userAccountControl", uac) < 0 ||
+		      change_mod_str(change, MOD_ADD, "userAccountControl", disabled) < 0;
+	if (bad)
+		return err_nomem(err);
+	return plan_step_add(s, TARGET, TAKE(change), target, "leave", err);
+}
+
+/* When the source comes back, the value is taken away again, because we put it. */
+static int
+note_hidden(struct record *r)
+{
+	_cleanup_(free) uint64_t *put = malloc((r->n_put + 1) * sizeof *put);
+
+	if (!put)
+		return -1;
+	if (r->n_put)
+		memcpy(put, r->put, r->n_put * sizeof *put);
+	put[r->n_put] = record_put_hash("msExchHideFromAddressLists", bytes_of("TRUE"));
+	return record_set_put(r, put, r->n_put + 1);
+}
+
+static int
+plan_action(enum leave_action action, struct record *r, const struct entry *target,
+    struct plan_step *s, struct err *err)
+{
+	_cleanup_(change_free) struct change *del = NULL;
+
+	if (action == LEAVE_DELETE && r->created) {
+		del = change_new(CHANGE_DELETE, target->dn, &target->guid);
+		if (!del)
+			return err_nomem(err);
+		s->forgets = true;
+		return plan_step_add(s, TARGET, TAKE(del), target, "leave", err);
+	}
+	if (action == LEAVE_KEEP)
+		return 0;
+	if (hide_or_disable(s, target, action == LEAVE_DISABLE, r, err) < 0)
+		return -1;
+	return note_hidden(r) < 0 ? err_nomem(err) : 0;
+}
+
+static int
+target_of(struct cycle *c, const struct record *r, struct entry **ret, struct err *err)
+{
+	uint32_t hits[8];
+	size_t n = 0;
+
+	*ret = NULL;
+	if (workset_find(c->ws[TARGET],
+		match_key_hash(MATCH_KEY_GUID, guid_bytes(&r->side[TARGET].guid)), hits, 8, &n,
+		err) < 0)
+		return -1;
+	for (size_t i = 0; i < n && !*ret; i++) {
+		_cleanup_(entry_free) struct entry *e = NULL;
+
+		if (workset_get(c->ws[TARGET], hits[i], &e, err) < 0)
+			return -1;
+		if (guid_equal(&e->guid, &r->side[TARGET].guid))
+			*ret = TAKE(e);
+	}
+	return 0;
+}
+
+static enum leave_action
+action_for(const struct cycle *c, const struct record *r)
+{
+	struct err ignored;
+	_cleanup_(free) char *norm = dn_normalize(r->side[SOURCE].dn, &ignored);
+	const struct conf_scope *s = norm ? scope_find(c->link, norm) : NULL;
+
+	return s ? s->on_leave : c->link->scopes[0].on_leave;
+}
+
+static int
+plan_leaver(struct cycle *c, const struct leaver *l, struct err *err)
+{
+	_cleanup_(plan_step_free) struct plan_step *s =
+	    plan_step_new(DECISION_NO_TARGET, &l->source);
+	_cleanup_(record_free) struct record *r = NULL;
+	_cleanup_(entry_free) struct entry *target = NULL;
+	enum leave_action action;
+	bool gone;
+
+	if (!s)
+		return err_nomem(err);
+	if (store_find_guid(c->read, c->link_id, SOURCE, &l->source, &r, err) < 0)
+		return -1;
+	if (!r)
+		return 0;
+	if (prove_gone(c, &l->source, &gone, err) < 0 || target_of(c, r, &target, err) < 0)
+		return -1;
+	s->level = PLAN_LEVEL_LEAVERS;
+	action = action_for(c, r);
+	if (!target)
+		s->forgets = true; /* both sides are gone */
+	else if (plan_action(action, r, target, s, err) < 0)
+		return -1;
+	if (target)
+		c->res->left[action]++;
+	r->state = RECORD_LEFT;
+	cycle_note(c, 6, &l->source, r->side[SOURCE].dn, "left: %s; its counterpart '%s' %s",
+	    gone ? "deleted" : scope_verdict_name(l->why), r->side[TARGET].dn,
+	    !target		? "is gone too"
+	    : s->forgets	? "is deleted"
+	    : s->n_changes == 0 ? "stays as it is"
+				: "is hidden from the address lists");
+	s->record = TAKE(r);
+	return planner_put_step(c, s, err);
+}
+
+static bool
+over_limit(struct cycle *c, const struct leavers *l)
+{
+	const struct conf_link *link = c->link;
+	struct cycle_result *r = c->res;
+
+	if (l->n > (uint64_t)link->max_deletes)
+		(void)snprintf(r->held_why, sizeof r->held_why,
+		    "%zu objects would leave at once, the limit is %lld (limits.deletes)", l->n,
+		    (long long)link->max_deletes);
+	else if (l->records >= PERCENT_FROM &&
+		 l->n * 100 > l->records * (uint64_t)link->max_delete_percent)
+		(void)snprintf(r->held_why, sizeof r->held_why,
+		    "%zu of %llu objects would leave at once, the limit is %d %% "
+		    "(limits.delete_percent)",
+		    l->n, (unsigned long long)l->records, link->max_delete_percent);
+	else
+		return false;
+	r->held = true;
+	return true;
+}
+
+int
+cycle_plan_leavers(struct cycle *c, struct err *err)
+{
+	struct leavers l = {.c = c, .err = err};
+	int rc = 0;
+
+	if (!c->read)
+		return 0;
+	rc = store_each(c->read, c->link_id, look_at, &l, err);
+	if (l.failed)
+		rc = -1;
+	if (rc == 0 && over_limit(c, &l))
+		cycle_note(c, 3, NULL, c->link->name, "%s: held, nothing is done about them",
+		    c->res->held_why);
+	else
+		for (size_t i = 0; rc == 0 && i < l.n; i++)
+			rc = plan_leaver(c, &l.v[i], err);
+	free(l.v);
+	return rc;
+}

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+/* What a cycle tells: the plan as LDIF, the conflicts, the summary. */
+#include "dsa/sync/cycle_priv.h"
+
+#include <jansson.h>
+#include <string.h>
+#include <time.h>
+
+#include "dsa/base/clock.h"
+#include "dsa/sync/plan.h"
+
+static int
+print_step(struct cycle *c, const struct plan_step *s, struct err *err)
+{
+	_cleanup_(buf_done) struct buf b = {0};
+
+	for (size_t i = 0; i < s->n_changes; i++) {
+		const struct plan_change *pc = &s->changes[i];
+
+		buf_printf(&b, "# forest: %s (%s), %s\n", c->dir[pc->side]->name,
+		    side_name(pc->side), pc->reason);
+		change_to_ldif(pc->change, &b);
+	}
+	if (b.failed)
+		return err_nomem(err);
+	if (b.len && fwrite(b.data, 1, b.len, c->opt->plan_to) != b.len)
+		return err_sys(err, errno, "write of the plan");
+	return 0;
+}
+
+int
+cycle_print_plan(struct cycle *c, struct err *err)
+{
+	_cleanup_(buf_done) struct buf raw = {0};
+	uint64_t key = 0, at = 0;
+
+	if (!c->opt->plan_to)
+		return 0;
+	if (fprintf(c->opt->plan_to, "version: 1\n\n") < 0)
+		return err_sys(err, errno, "write of the plan");
+	for (;; key = at + 1) {
+		_cleanup_(plan_step_free) struct plan_step *s = NULL;
+		bool found;
+
+		if (workset_next_blob(c->ws[SOURCE], WORKSET_PLAN, key, &at, &raw, &found, err) < 0)
+			return -1;
+		if (!found)
+			break;
+		if (plan_step_decode(buf_bytes(&raw), &s, err) < 0 || print_step(c, s, err) < 0)
+			return -1;
+	}
+	return fflush(c->opt->plan_to) ? err_sys(err, errno, "write of the plan") : 0;
+}
+
+static int
+put_conflict(struct cycle *c, struct store_txn *t, const struct decision *d, struct err *err)
+{
+	char *candidates[ARRAY_SIZE(d->candidates)];
+	struct conflict x = {.source = d->source,
+	    .reason = d->reason,
+	    .source_dn = d->source_dn,
+	    .what = d->what ? d->what : d->evidence,
+	    .candidates = candidates,
+	    .since = clock_realtime_s()};
+
+	for (size_t i = 0; i < ARRAY_SIZE(candidates) && d->candidates[i]; i++)
+		candidates[x.n_candidates++] = d->candidates[i];
+	return store_put_conflict(t, c->link_id, &x, err);
+}
+
+struct resolved {
+	struct guid *v;
+	size_t n, cap;
+	bool failed;
+};
+
+static int
+collect_conflict(uint32_t link, const struct conflict *x, void *arg)
+{
+	struct resolved *r = arg;
+
+	(void)link;
+	if (r->n == r->cap) {
+		size_t cap = r->cap ? r->cap * 2 : 64;
+		struct guid *v = realloc(r->v, cap * sizeof *v);
+
+		if (!v) {
+			r->failed = true;
+			return 1;
+		}
+		r->v = v;
+		r->cap = cap;
+	}
+	r->v[r->n++] = x->source;
+	return 0;
+}
+
+/* Forgets the stored conflicts of objects that are in none any more. */
+static int
+clear_resolved(struct cycle *c, struct store_txn *t, struct err *err)
+{
+	struct resolved r = {0};
+	int rc = store_each_conflict(t, c->link_id, collect_conflict, &r, err);
+
+	if (r.failed)
+		rc = err_nomem(err);
+	for (size_t i = 0; rc == 0 && i < r.n; i++)
+		rc = store_clear_conflict(t, c->link_id, &r.v[i], err);
+	free(r.v);
+	return rc;
+}
+
+static void
+note_conflict(struct cycle *c, const struct decision *d)
+{
+	_cleanup_(buf_done) struct buf b = {0};
+
+	/* An address in conflict was reported when it was met. */
+	if (d->reason == CONFLICT_ADDRESS)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(d->candidates) && d->candidates[i]; i++)
+		buf_printf(&b, "%s'%s'", i ? " and " : "", d->candidates[i]);
+	cycle_note(c, 4, &d->source, d->source_dn,
+	    "conflict (%s): %s%s%s; nothing is written until it is resolved",
+	    conflict_reason_name(d->reason), d->what ? d->what : "", b.len ? ": " : "",
+	    b.len ? (char *)b.data : "");
+}
+
+/* Calls for every decision in conflict; T NULL: only reports. */
+static int
+walk_conflicts(struct cycle *c, struct store_txn *t, struct err *err)
+{
+	uint32_t n = workset_count(c->ws[SOURCE]);
+
+	c->res->conflicts = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		_cleanup_(decision_done) struct decision d = {0};
+		bool found;
+
+		if (cycle_get_decision(c, i, &d, &found, err) < 0)
+			return -1;
+		if (!found || !d.in_conflict)
+			continue;
+		c->res->conflicts++;
+		note_conflict(c, &d);
+		if (t && put_conflict(c, t, &d, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+cycle_store_conflicts(struct cycle *c, struct err *err)
+{
+	_cleanup_(store_abort) struct store_txn *t = NULL;
+
+	if (c->opt->plan_only)
+		return walk_conflicts(c, NULL, err);
+	if (store_begin(c->store, STORE_WRITE, &t, err) < 0 || clear_resolved(c, t, err) < 0 ||
+	    walk_conflicts(c, t, err) < 0)
+		return -1;
+	return store_commit(TAKE(t), err);
+}
+
+static void
+print_count(FILE *to, const char *what, uint64_t n)
+{
+	if (n)
+		(void)fprintf(to, "  %-34s %8llu\n", what, (unsigned long long)n);
+}
+
+static void
+print_outs(const struct cycle_result *r, FILE *to)
+{
+	for (size_t i = SCOPE_IN + 1; i < SCOPE_MAX; i++)
+		if (r->out[i]) {
+			char text[64];
+
+			(void)snprintf(text, sizeof text, "not in scope: %s",
+			    scope_verdict_name((enum scope_verdict)i));
+			print_count(to, text, r->out[i]);
+		}
+}
+
+void
+cycle_print_summary(
+    const struct conf_link *link, const struct cycle_result *r, bool plan_only, FILE *to)
+{
+	static const char *const leaves[] = {
+	    "left, kept", "left, hidden", "left, disabled", "left, deleted"};
+	uint64_t ms = 0;
+
+	(void)fprintf(to, "link %s: %s\n", link->name, plan_only ? "plan" : "full synchronization");
+	(void)fprintf(to,
+	    "  read                               %8llu source, %llu target objects\n",
+	    (unsigned long long)r->read[SOURCE], (unsigned long long)r->read[TARGET]);
+	print_count(to, "in scope", r->out[SCOPE_IN]);
+	print_outs(r, to);
+	for (size_t i = 0; i < SHAPE_MAX; i++) {
+		char text[64];
+
+		(void)snprintf(text, sizeof text, "created: %s", shape_name((enum shape)i));
+		print_count(to, text, r->created[i]);
+	}
+	print_count(to, "contacts replaced by users", r->promoted);
+	print_count(to, "matched for the first time", r->matched);
+	print_count(to, "target objects updated", r->updated[TARGET]);
+	print_count(to, "source objects updated", r->updated[SOURCE]);
+	print_count(to, "renamed", r->renamed);
+	print_count(to, "reference changes", r->references);
+	for (size_t i = 0; i < ARRAY_SIZE(leaves); i++)
+		print_count(to, leaves[i], r->left[i]);
+	print_count(to, "unchanged", r->unchanged);
+	print_count(to, "references waiting", r->waiting);
+	print_count(to, "conflicts", r->conflicts);
+	print_count(to, "problems", r->problems);
+	print_count(to, "planned again", r->drift);
+	print_count(to, "failed", r->failed);
+	if (r->held)
+		(void)fprintf(to, "  held: %s\n", r->held_why);
+	(void)fprintf(to, "  changes %-26s %8llu\n", plan_only ? "planned" : "written",
+	    (unsigned long long)(plan_only ? r->changes : r->applied));
+	(void)fprintf(to, "  time");
+	for (size_t i = 0; i < CYCLE_PHASE_MAX; i++) {
+		if (r->phase_ms[i])
+			(void)fprintf(to, " %s %.2f s,", cycle_phase_name((enum cycle_phase)i),
+			    (double)r->phase_ms[i] / 1000);
+		ms += r->phase_ms[i];
+	}
+	(void)fprintf(to, " in all %.2f s\n", (double)ms / 1000);
+}
+
+static json_t *
+count(uint64_t n)
+{
+	return json_integer((json_int_t)n);
+}
+
+char *
+cycle_summary_json(const struct conf_link *link, const struct cycle_result *r)
+{
+	char when[CLOCK_TEXT_SIZE];
+	json_t *o, *created = json_object(), *out = json_object(), *ms = json_object();
+	char *text;
+
+	clock_format_utc(clock_realtime_s(), when);
+	for (size_t i = 0; i < SHAPE_MAX; i++)
+		(void)json_object_set_new(created, shape_name((enum shape)i), count(r->created[i]));
+	for (size_t i = SCOPE_IN + 1; i < SCOPE_MAX; i++)
+		if (r->out[i])
+			(void)json_object_set_new(
+			    out, scope_verdict_name((enum scope_verdict)i), count(r->out[i]));
+	for (size_t i = 0; i < CYCLE_PHASE_MAX; i++)
+		(void)json_object_set_new(
+		    ms, cycle_phase_name((enum cycle_phase)i), count(r->phase_ms[i]));
+	o = json_pack(
+	    "{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
+	    "s:o, s:o, s:b, s:s, s:o, s:o}",
+	    "link", link->name, "kind", "full", "finished", when, "cycle", count(r->number),
+	    "read_source", count(r->read[SOURCE]), "read_target", count(r->read[TARGET]),
+	    "in_scope", count(r->out[SCOPE_IN]), "created", created, "matched", count(r->matched),
+	    "promoted", count(r->promoted), "updated_target", count(r->updated[TARGET]),
+	    "updated_source", count(r->updated[SOURCE]), "references", count(r->references),
+	    "unchanged", count(r->unchanged), "conflicts", count(r->conflicts), "problems",
+	    count(r->problems), "failed", count(r->failed), "changes", count(r->applied), "held",
+	    r->held, "held_why", r->held_why, "out", out, "phase_ms", ms);
+	text = o ? json_dumps(o, JSON_COMPACT) : NULL;
+	json_decref(o);
+	return text;
+}
