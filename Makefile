@@ -52,7 +52,7 @@ SRCS := \
 		conf_load.c conf_print.c conf_read.c conf_value.c confirm.c cycle.c decide.c decision.c \
 		diff.c leave.c match_csv.c names.c plan.c planner.c planner_parts.c project.c read.c \
 		recover.c replan.c report.c scope.c table.c template.c workset.c)
-DAEMON_SRCS :=
+DAEMON_SRCS := $(addprefix dsa/daemon/,main.c once.c progress.c)
 CTL_SRCS :=
 SUPPORT_SRCS :=
 UNIT_TESTS := clock conf log match_rule template
@@ -65,7 +65,7 @@ SUPPORT := $(BUILD)/libsupport.a
 UNITS := $(UNIT_TESTS:%=$(BUILD)/unit/test_%)
 FUZZERS := $(FUZZ_TARGETS:%=$(BUILD)/fuzz/fuzz_%)
 
-all: $(LIB)
+all: $(BUILD)/galsyncd $(BUILD)/galsyncctl
 
 $(BUILD)/%.o: %.c
 	$(call say,CC,$<)

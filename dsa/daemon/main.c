@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+#include <getopt.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "dsa/base/log.h"
+#include "dsa/daemon/once.h"
+#include "dsa/sync/conf.h"
+
+#define DEFAULT_CONF GALSYNC_SYSCONFDIR "/galsync/galsync.conf"
+
+struct options {
+	const char *file, *link;
+	bool check, print, once, full, plan, verbose;
+};
+
+static void
+usage(FILE *to)
+{
+	(void)fputs("usage: galsyncd [-c FILE] [-v] --once --full [--plan] [--link NAME]\n"
+		    "       galsyncd [-c FILE] -t | -T\n"
+		    "\n"
+		    "  -c, --config FILE  the configuration (default " DEFAULT_CONF ")\n"
+		    "  -t, --check        check the configuration and exit\n"
+		    "  -T, --print        print the effective configuration and exit\n"
+		    "      --once         run one cycle over each link and exit\n"
+		    "      --full         read everything\n"
+		    "      --plan         print the changes as LDIF, write nothing\n"
+		    "      --link NAME    only this link\n"
+		    "  -v, --verbose      say more\n"
+		    "  -V, --version      print the version and exit\n"
+		    "  -h, --help         print this and exit\n",
+	    to);
+}
+
+static int
+bad_usage(const char *what)
+{
+	if (what)
+		(void)fprintf(stderr, "galsyncd: %s\n", what);
+	usage(stderr);
+	return STATUS_USAGE;
+}
+
+/* Returns -1 to go on, else the exit status. */
+static int
+parse(int argc, char **argv, struct options *o)
+{
+	enum { OPT_ONCE = 256, OPT_FULL, OPT_PLAN, OPT_LINK };
+	static const struct option longs[] = {{"config", required_argument, NULL, 'c'},
+	    {"check", no_argument, NULL, 't'}, {"print", no_argument, NULL, 'T'},
+	    {"once", no_argument, NULL, OPT_ONCE}, {"full", no_argument, NULL, OPT_FULL},
+	    {"plan", no_argument, NULL, OPT_PLAN}, {"link", required_argument, NULL, OPT_LINK},
+	    {"verbose", no_argument, NULL, 'v'}, {"version", no_argument, NULL, 'V'},
+	    {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:tTvVh", longs, NULL)) != -1) {
+		switch (c) {
+		case 'c': o->file = optarg; break;
+		case 't': o->check = true; break;
+		case 'T': o->print = true; break;
+		case 'v': o->verbose = true; break;
+		case OPT_ONCE: o->once = true; break;
+		case OPT_FULL: o->full = true; break;
+		case OPT_PLAN: o->plan = true; break;
+		case OPT_LINK: o->link = optarg; break;
+		case 'V': (void)puts("galsyncd " GALSYNC_VERSION); return STATUS_DONE;
+		case 'h': usage(stdout); return STATUS_DONE;
+		default: return bad_usage(NULL);
+		}
+	}
+	if (optind < argc)
+		return bad_usage("there are no arguments beside options");
+	if (o->check + o->print + o->once != 1)
+		return bad_usage("give exactly one of -t, -T and --once");
+	if (o->once && !o->full)
+		return bad_usage("--once needs --full");
+	if (!o->once && (o->full || o->plan || o->link))
+		return bad_usage("--full, --plan and --link go with --once");
+	return -1;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options o = {.file = DEFAULT_CONF};
+	_cleanup_(conf_errors_done) struct conf_errors errors = {0};
+	_cleanup_(conf_free) struct conf *conf = NULL;
+	int status = parse(argc, argv, &o);
+
+	if (status >= 0)
+		return status;
+	/* Few arenas and an eager trim keep the process as small as its working data. */
+	(void)mallopt(M_ARENA_MAX, 2);
+	log_init();
+	log_set_level(o.verbose ? LOG_DEBUG : LOG_INFO);
+	if (conf_load(o.file, &conf, &errors) < 0) {
+		for (size_t i = 0; i < errors.n; i++)
+			(void)fprintf(stderr, "%s\n", errors.lines[i]);
+		return STATUS_FAILED;
+	}
+	if (o.check) {
+		(void)printf(
+		    "%s: valid: %zu forests, %zu links\n", o.file, conf->n_forests, conf->n_links);
+		return STATUS_DONE;
+	}
+	if (o.print) {
+		conf_print(conf, stdout);
+		return STATUS_DONE;
+	}
+	return (int)once_run(conf, o.link, o.plan);
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+#include "dsa/daemon/once.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "dsa/base/log.h"
+#include "dsa/daemon/progress.h"
+#include "dsa/directory/ldap.h"
+#include "dsa/sync/cycle.h"
+
+struct once {
+	const struct conf *conf;
+	const struct conf_link *link;
+	bool plan;
+	struct progress progress;
+	struct dir *dir[SIDES];
+	pthread_t signals;
+	bool watching;
+};
+
+static void
+show_progress(enum cycle_phase phase, uint64_t done, uint64_t total, void *arg)
+{
+	struct once *o = arg;
+
+	progress_update(&o->progress, phase, done, total);
+}
+
+static void
+show_note(int level, const struct guid *source, const char *dn, const char *text, void *arg)
+{
+	struct once *o = arg;
+	char guid[GUID_TEXT_SIZE] = "";
+	struct log_fields fields = {.link = o->link->name, .dn = dn};
+
+	if (source) {
+		guid_format(source, guid);
+		fields.guid = guid;
+	}
+	progress_clear(&o->progress);
+	log_event(level, LOG_ID_ENTRY_SKIPPED, &fields, "%s: %s", dn, text);
+}
+
+/* A signal ends the run soon and cleanly: what is under way is finished or told as unknown, and
+ * the journal knows it. */
+static void *
+wait_for_signal(void *arg)
+{
+	struct once *o = arg;
+	sigset_t set;
+	int sig = 0;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGUSR2); /* our own: the run has ended */
+	while (sigwait(&set, &sig) == 0 && sig != SIGUSR2)
+		for (int side = SOURCE; side < SIDES; side++)
+			o->dir[side]->ops->cancel(o->dir[side]);
+	return NULL;
+}
+
+static void
+watch_signals(struct once *o)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGUSR2);
+	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+	o->watching = pthread_create(&o->signals, NULL, wait_for_signal, o) == 0;
+}
+
+static void
+unwatch_signals(struct once *o)
+{
+	if (!o->watching)
+		return;
+	(void)pthread_kill(o->signals, SIGUSR2);
+	(void)pthread_join(o->signals, NULL);
+	o->watching = false;
+}
+
+/* The plan is one valid LDIF file: its summary is comments. */
+static void
+print_plan_summary(const struct conf_link *link, const struct cycle_result *r)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *f = open_memstream(&text, &size);
+
+	if (!f)
+		return;
+	cycle_print_summary(link, r, true, f);
+	(void)fclose(f);
+	for (char *line = text, *end; *line; line = end) {
+		end = line + strcspn(line, "\n");
+		(void)printf("# %.*s\n", (int)(end - line), line);
+		end += *end == '\n';
+	}
+	free(text);
+}
+
+static enum exit_status
+status_of(const struct cycle_result *r)
+{
+	if (r->failed)
+		return STATUS_FAILED;
+	return r->held || r->conflicts ? STATUS_HELD : STATUS_DONE;
+}
+
+static enum exit_status
+run_cycle(struct once *o, struct store *store, const char *work_dir, struct err *err)
+{
+	struct cycle_options opt = {.plan_only = o->plan,
+	    .plan_to = o->plan ? stdout : NULL,
+	    .work_dir = work_dir,
+	    .map_size_mb = o->conf->map_size_mb,
+	    .progress = show_progress,
+	    .note = show_note,
+	    .arg = o};
+	struct cycle_result result;
+	int rc;
+
+	watch_signals(o);
+	rc = cycle_full(o->link, o->dir[SOURCE], o->dir[TARGET], store, &opt, &result, err);
+	unwatch_signals(o);
+	progress_clear(&o->progress);
+	if (rc < 0)
+		return STATUS_FAILED;
+	if (o->plan)
+		print_plan_summary(o->link, &result);
+	else
+		cycle_print_summary(o->link, &result, false, stdout);
+	return status_of(&result);
+}
+
+/* A plan needs no map: without one, every match is looked for afresh. */
+static int
+open_map(const struct once *o, struct store **ret, struct err *err)
+{
+	*ret = NULL;
+	if (store_open(o->conf->state_directory, o->plan ? STORE_READ : STORE_WRITE,
+		o->conf->map_size_mb, ret, err) == 0)
+		return 0;
+	return o->plan && err->src == ERR_SYS && err->code == ENOENT ? 0 : -1;
+}
+
+static enum exit_status
+run_link(struct once *o, struct err *err)
+{
+	_cleanup_(store_close) struct store *store = NULL;
+	_cleanup_(dir_free) struct dir *source = NULL, *target = NULL;
+	const char *work_dir = o->conf->state_directory;
+	enum exit_status status;
+
+	if (open_map(o, &store, err) < 0 ||
+	    ldap_dir_new(&o->link->source->dir, o->plan, &source, err) < 0 ||
+	    ldap_dir_new(&o->link->target->dir, o->plan, &target, err) < 0)
+		return STATUS_FAILED;
+	if (!store)
+		work_dir = getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
+	o->dir[SOURCE] = source;
+	o->dir[TARGET] = target;
+	status = run_cycle(o, store, work_dir, err);
+	return status;
+}
+
+enum exit_status
+once_run(const struct conf *conf, const char *link, bool plan)
+{
+	enum exit_status worst = STATUS_DONE;
+
+	if (link && !conf_find_link(conf, link)) {
+		(void)fprintf(stderr, "galsyncd: no link named '%s' in the configuration\n", link);
+		return STATUS_USAGE;
+	}
+	for (size_t i = 0; i < conf->n_links; i++) {
+		struct once o = {.conf = conf, .link = &conf->links[i], .plan = plan};
+		struct err err = {.text = ""};
+		enum exit_status status;
+
+		if (link && strcmp(link, o.link->name) != 0)
+			continue;
+		progress_init(&o.progress);
+		status = run_link(&o, &err);
+		if (status == STATUS_FAILED && *err.text) {
+			struct log_fields fields = {.link = o.link->name, .err = &err};
+
+			log_event(LOG_ERR, LOG_ID_CYCLE_FAILED, &fields, "link %s: %s",
+			    o.link->name, err.text);
+		}
+		/* A failure outweighs a conflict. */
+		if (worst != STATUS_FAILED && status != STATUS_DONE)
+			worst = status;
+	}
+	return worst;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_DAEMON_ONCE_H
+#define GALSYNC_DAEMON_ONCE_H
+
+/*
+ * `galsyncd --once`: one cycle over each link, then the end.
+ */
+
+#include <stdbool.h>
+
+#include "dsa/sync/conf.h"
+
+/* Exit statuses of both programs (galsyncd(8), galsyncctl(8)). */
+enum exit_status { STATUS_DONE = 0, STATUS_FAILED = 1, STATUS_USAGE = 2, STATUS_HELD = 3 };
+
+/* Runs a full cycle over the link named LINK, or over all if it is NULL. PLAN: only prints what it
+ * would do, as LDIF on standard output. Returns an exit status: the worst of the links'. */
+enum exit_status once_run(const struct conf *conf, const char *link, bool plan);
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+#include "dsa/daemon/progress.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dsa/base/clock.h"
+
+#define BAR 30
+#define REDRAW_MS 100
+
+void
+progress_init(struct progress *p)
+{
+	const char *term = getenv("TERM");
+
+	*p = (struct progress){
+	    .terminal = isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0};
+}
+
+void
+progress_clear(struct progress *p)
+{
+	if (p->drawn)
+		(void)fputs("\r\033[K", stderr);
+	p->drawn = false;
+}
+
+static void
+draw(struct progress *p, uint64_t done, uint64_t total, int64_t now)
+{
+	double seconds = (double)(now - p->phase_start_ms) / 1000;
+	uint64_t filled = total ? done * BAR / total : 0;
+	char bar[BAR + 1];
+
+	if (filled > BAR)
+		filled = BAR;
+	memset(bar, ' ', BAR);
+	memset(bar, '#', filled);
+	bar[BAR] = '\0';
+	if (total)
+		(void)fprintf(stderr, "\r\033[K%-8s [%s] %llu/%llu", cycle_phase_name(p->phase),
+		    bar, (unsigned long long)done, (unsigned long long)total);
+	else
+		(void)fprintf(stderr, "\r\033[K%-8s %llu", cycle_phase_name(p->phase),
+		    (unsigned long long)done);
+	if (seconds > 0.5)
+		(void)fprintf(stderr, "  %.0f/s", (double)done / seconds);
+	(void)fflush(stderr);
+	p->drawn = true;
+	p->drawn_ms = now;
+}
+
+void
+progress_update(struct progress *p, enum cycle_phase phase, uint64_t done, uint64_t total)
+{
+	int64_t now = clock_monotonic_ms();
+	uint64_t tenth = total ? done * 10 / total : 0;
+
+	if (!p->started || phase != p->phase) {
+		progress_clear(p);
+		p->started = true;
+		p->phase = phase;
+		p->phase_start_ms = now;
+		p->last_tenth = 0;
+		p->drawn_ms = 0;
+		if (!p->terminal)
+			(void)fprintf(stderr, "%s\n", cycle_phase_name(phase));
+	}
+	if (p->terminal) {
+		if (now - p->drawn_ms >= REDRAW_MS)
+			draw(p, done, total, now);
+	} else if (tenth > p->last_tenth) {
+		p->last_tenth = tenth;
+		(void)fprintf(stderr, "%s %llu/%llu\n", cycle_phase_name(phase),
+		    (unsigned long long)done, (unsigned long long)total);
+	}
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_DAEMON_PROGRESS_H
+#define GALSYNC_DAEMON_PROGRESS_H
+
+/*
+ * Shows how far a run by hand has come: a bar with a rate on a terminal, a plain line for each
+ * phase and each tenth of it elsewhere. Everything goes to standard error.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dsa/sync/cycle.h"
+
+struct progress {
+	bool terminal, drawn;
+	enum cycle_phase phase;
+	bool started;
+	uint64_t last_tenth;
+	int64_t phase_start_ms, drawn_ms;
+};
+
+void progress_init(struct progress *p);
+void progress_update(struct progress *p, enum cycle_phase phase, uint64_t done, uint64_t total);
+/* Takes the bar away, so that something else can be written. It comes back with the next update. */
+void progress_clear(struct progress *p);
+
+#endif
