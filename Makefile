@@ -53,7 +53,7 @@ SRCS := \
 		diff.c leave.c match_csv.c names.c plan.c planner.c planner_parts.c project.c read.c \
 		recover.c replan.c report.c scope.c table.c template.c workset.c)
 DAEMON_SRCS := $(addprefix dsa/daemon/,main.c once.c progress.c)
-CTL_SRCS :=
+CTL_SRCS := $(addprefix dsa/ctl/,ctl.c main.c records.c status.c)
 SUPPORT_SRCS :=
 UNIT_TESTS := clock conf log match_rule template
 FUZZ_TARGETS :=

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_CTL_CTL_H
+#define GALSYNC_CTL_CTL_H
+
+/*
+ * galsyncctl: one function for each verb. A verb gets the open map and its own arguments (argv[0]
+ * is the verb) and returns an exit status.
+ */
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "dsa/base/err.h"
+#include "mapping/store.h"
+
+enum ctl_status {
+	CTL_DONE = 0,
+	CTL_FAILED = 1,
+	CTL_USAGE = 2,
+	CTL_HELD = 3, /* held, or a conflict */
+	CTL_UNREACHABLE = 4
+};
+
+struct ctl {
+	bool json;
+	struct store *store;
+	struct store_txn *txn; /* a read transaction for the whole verb */
+};
+
+typedef enum ctl_status ctl_verb(struct ctl *c, int argc, char **argv);
+
+ctl_verb ctl_verb_status, ctl_verb_list, ctl_verb_show, ctl_verb_map, ctl_verb_conflicts;
+
+/* Prints "galsyncctl: <text>" and returns CTL_FAILED. */
+enum ctl_status ctl_fail(const struct err *err);
+/* Prints "galsyncctl: <text>" with a hint at the manual and returns CTL_USAGE. */
+enum ctl_status ctl_usage(const char *fmt, ...) PRINTF_LIKE(1, 2);
+/* The number of the link named NAME (NULL: 0, all links). CTL_USAGE with a message if the map knows
+ * no such link. */
+enum ctl_status ctl_link(struct ctl *c, const char *name, uint32_t *ret);
+/* The link's name, "?" if unknown; caller frees, NULL without memory. */
+char *ctl_link_name(struct ctl *c, uint32_t link);
+/* A whole record as an object; NULL without memory. */
+json_t *ctl_record_json(struct ctl *c, const struct record *r);
+/* Prints O and a newline, and releases it. */
+enum ctl_status ctl_print_json(json_t *o);
+
+#endif

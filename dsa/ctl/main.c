@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "dsa/ctl/ctl.h"
+#include "dsa/sync/conf.h"
+
+#define DEFAULT_CONF GALSYNC_SYSCONFDIR "/galsync/galsync.conf"
+
+static const struct {
+	const char *name, *args, *what;
+	ctl_verb *run;
+} verbs[] = {
+    {"status", "[LINK]", "counts, and how the last cycle ended", ctl_verb_status},
+    {"list", "[LINK] [--state STATE]", "the correspondences, a line each", ctl_verb_list},
+    {"show", "WHO", "everything the map knows of one correspondence", ctl_verb_show},
+    {"map", "lookup WHO | export [LINK]", "the map for other programs", ctl_verb_map},
+    {"conflicts", "[LINK]", "objects that wait for a decision of yours", ctl_verb_conflicts},
+};
+
+static void
+usage(FILE *to)
+{
+	(void)fputs(
+	    "usage: galsyncctl [--json] [-c FILE | --state-directory DIR] VERB ...\n\n", to);
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		(void)fprintf(
+		    to, "  %-10s %-28s %s\n", verbs[i].name, verbs[i].args, verbs[i].what);
+	(void)fputs("\nWHO is an alias, an address, a DN, a GUID or a SID.\n", to);
+}
+
+struct options {
+	const char *file, *state;
+	bool json;
+};
+
+/* Returns -1 to go on with optind at the verb, else the exit status. */
+static int
+parse(int argc, char **argv, struct options *o)
+{
+	enum { OPT_JSON = 256, OPT_STATE };
+	static const struct option longs[] = {{"config", required_argument, NULL, 'c'},
+	    {"json", no_argument, NULL, OPT_JSON},
+	    {"state-directory", required_argument, NULL, OPT_STATE},
+	    {"version", no_argument, NULL, 'V'}, {"help", no_argument, NULL, 'h'},
+	    {NULL, 0, NULL, 0}};
+	int c;
+
+	/* "+": options behind the verb are the verb's. */
+	while ((c = getopt_long(argc, argv, "+c:Vh", longs, NULL)) != -1) {
+		switch (c) {
+		case 'c': o->file = optarg; break;
+		case OPT_JSON: o->json = true; break;
+		case OPT_STATE: o->state = optarg; break;
+		case 'V': (void)puts("galsyncctl " GALSYNC_VERSION); return CTL_DONE;
+		case 'h': usage(stdout); return CTL_DONE;
+		default: usage(stderr); return CTL_USAGE;
+		}
+	}
+	if (optind < argc)
+		return -1;
+	usage(stderr);
+	return CTL_USAGE;
+}
+
+/* Removes --json from the verb's arguments, where people put it too. */
+static int
+take_json(int argc, char **argv, bool *json)
+{
+	int n = 0;
+
+	for (int i = 0; i < argc; i++)
+		if (strcmp(argv[i], "--json") == 0)
+			*json = true;
+		else
+			argv[n++] = argv[i];
+	return n;
+}
+
+static enum ctl_status
+run(ctl_verb *verb, struct ctl *c, const char *state, int argc, char **argv)
+{
+	_cleanup_(store_close) struct store *store = NULL;
+	_cleanup_(store_abort) struct store_txn *txn = NULL;
+	struct err err;
+
+	if (store_open(state, STORE_READ, 0, &store, &err) < 0 ||
+	    store_begin(store, STORE_READ, &txn, &err) < 0)
+		return ctl_fail(&err);
+	c->store = store;
+	c->txn = txn;
+	return verb(c, argc, argv);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options o = {.file = DEFAULT_CONF};
+	_cleanup_(conf_errors_done) struct conf_errors errors = {0};
+	_cleanup_(conf_free) struct conf *conf = NULL;
+	struct ctl c = {0};
+	ctl_verb *verb = NULL;
+	int status = parse(argc, argv, &o);
+
+	if (status >= 0)
+		return status;
+	c.json = o.json;
+	argc = take_json(argc - optind, argv + optind, &c.json);
+	argv += optind;
+	for (size_t i = 0; argc && i < ARRAY_SIZE(verbs); i++)
+		if (strcmp(argv[0], verbs[i].name) == 0)
+			verb = verbs[i].run;
+	if (!verb)
+		return (int)ctl_usage("no verb '%s'", argc ? argv[0] : "");
+	if (!o.state && conf_load(o.file, &conf, &errors) < 0) {
+		for (size_t i = 0; i < errors.n; i++)
+			(void)fprintf(stderr, "%s\n", errors.lines[i]);
+		return CTL_FAILED;
+	}
+	return (int)run(verb, &c, o.state ? o.state : conf->state_directory, argc, argv);
+}

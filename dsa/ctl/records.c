@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+/* list, show, map lookup, map export: the records of the map, for people and for programs. */
+#include <stdio.h>
+#include <string.h>
+
+#include "dsa/base/clock.h"
+#include "dsa/ctl/ctl.h"
+#include "dsa/directory/sid.h"
+
+struct walk {
+	struct ctl *c;
+	json_t *array;	   /* with --json */
+	const char *state; /* only this one, or NULL */
+	uint64_t n;
+};
+
+static void
+print_row(const char *kind, const char *state, const char *active, const char *made,
+    const char *address, const char *target)
+{
+	(void)printf("%-8s %-8s %-7s %-8s %-36s %s\n", kind, state, active, made, address, target);
+}
+
+static int
+list_one(const struct record *r, void *arg)
+{
+	struct walk *w = arg;
+
+	if (w->state && strcmp(w->state, record_state_name(r->state)) != 0)
+		return 0;
+	if (w->array)
+		(void)json_array_append_new(w->array, ctl_record_json(w->c, r));
+	else if (w->n == 0)
+		print_row("KIND", "STATE", "ACTIVE", "TARGET", "ADDRESS", "COUNTERPART");
+	if (!w->array)
+		print_row(kind_name(r->kind), record_state_name(r->state), side_name(r->active),
+		    r->created ? "created" : "matched", r->n_addresses ? r->addresses[0] : r->alias,
+		    r->side[TARGET].dn);
+	w->n++;
+	return 0;
+}
+
+enum ctl_status
+ctl_verb_list(struct ctl *c, int argc, char **argv)
+{
+	struct walk w = {.c = c};
+	const char *link = NULL;
+	uint32_t id;
+	struct err err;
+	enum ctl_status status;
+
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--state") == 0 && i + 1 < argc)
+			w.state = argv[++i];
+		else if (argv[i][0] == '-' || link)
+			return ctl_usage("list: '%s' is not understood", argv[i]);
+		else
+			link = argv[i];
+	}
+	status = ctl_link(c, link, &id);
+	if (status != CTL_DONE)
+		return status;
+	w.array = c->json ? json_array() : NULL;
+	if (store_each(c->txn, id, list_one, &w, &err) < 0) {
+		json_decref(w.array);
+		return ctl_fail(&err);
+	}
+	return c->json ? ctl_print_json(w.array) : CTL_DONE;
+}
+
+static void
+print_moment(const char *what, int64_t at)
+{
+	char text[CLOCK_TEXT_SIZE] = "never";
+
+	if (at)
+		clock_format_local(at, text);
+	(void)printf("  %-12s %s\n", what, text);
+}
+
+static void
+print_side(const char *name, const struct record_side *s)
+{
+	char guid[GUID_TEXT_SIZE], sid[SID_TEXT_SIZE] = "";
+
+	guid_format(&s->guid, guid);
+	(void)printf("  %-12s %s\n", name, s->dn);
+	(void)printf("  %-12s %s\n", "", guid);
+	if (sid_format(s->sid, sid))
+		(void)printf("  %-12s %s\n", "", sid);
+	for (size_t i = 0; i < s->n_legacy_dns; i++)
+		(void)printf("  %-12s %s\n", "", s->legacy_dns[i]);
+}
+
+static int
+show_one(const struct record *r, void *arg)
+{
+	struct walk *w = arg;
+	_cleanup_(free) char *link = NULL;
+
+	w->n++;
+	if (w->array) {
+		(void)json_array_append_new(w->array, ctl_record_json(w->c, r));
+		return 0;
+	}
+	link = ctl_link_name(w->c, r->link);
+	(void)printf("%s%s %s, link %s\n", w->n > 1 ? "\n" : "", kind_name(r->kind), r->alias,
+	    link ? link : "?");
+	(void)printf("  %-12s %s\n", "state", record_state_name(r->state));
+	(void)printf("  %-12s %s\n", "active side", side_name(r->active));
+	(void)printf("  %-12s %s%s%s\n", "counterpart", r->created ? "created" : "matched by ",
+	    r->created ? "" : match_method_name(r->rule), "");
+	if (*r->evidence)
+		(void)printf("  %-12s %s\n", "evidence", r->evidence);
+	print_side("source", &r->side[SOURCE]);
+	print_side("target", &r->side[TARGET]);
+	for (size_t i = 0; i < r->n_addresses; i++)
+		(void)printf("  %-12s %s\n", i ? "" : "addresses", r->addresses[i]);
+	print_moment("first seen", r->created_at);
+	print_moment("last written", r->synced_at);
+	print_moment("switched", r->switched_at);
+	if (*r->last_error)
+		(void)printf("  %-12s %s\n", "problem", r->last_error);
+	return 0;
+}
+
+static enum ctl_status
+nobody(const char *who)
+{
+	(void)fprintf(stderr, "galsyncctl: the map knows no '%s'\n", who);
+	return CTL_FAILED;
+}
+
+enum ctl_status
+ctl_verb_show(struct ctl *c, int argc, char **argv)
+{
+	struct walk w = {.c = c};
+	struct err err;
+
+	if (argc != 2)
+		return ctl_usage("show takes one WHO");
+	w.array = c->json ? json_array() : NULL;
+	if (store_lookup_who(c->txn, argv[1], show_one, &w, &err) < 0) {
+		json_decref(w.array);
+		return ctl_fail(&err);
+	}
+	if (w.n == 0) {
+		json_decref(w.array);
+		return nobody(argv[1]);
+	}
+	return c->json ? ctl_print_json(w.array) : CTL_DONE;
+}
+
+static int
+lookup_one(const struct record *r, void *arg)
+{
+	struct walk *w = arg;
+	char source[GUID_TEXT_SIZE], target[GUID_TEXT_SIZE];
+
+	w->n++;
+	if (w->array) {
+		(void)json_array_append_new(w->array, ctl_record_json(w->c, r));
+		return 0;
+	}
+	guid_format(&r->side[SOURCE].guid, source);
+	guid_format(&r->side[TARGET].guid, target);
+	(void)printf("%s\t%s\t%s\t%s\t%s\n", side_name(r->active), source, r->side[SOURCE].dn,
+	    target, r->side[TARGET].dn);
+	return 0;
+}
+
+static void
+csv_field(const char *s, char end)
+{
+	bool quote = strpbrk(s, ",\"\r\n") != NULL;
+
+	if (quote)
+		(void)putchar('"');
+	for (; *s; s++) {
+		if (*s == '"')
+			(void)putchar('"');
+		(void)putchar(*s);
+	}
+	if (quote)
+		(void)putchar('"');
+	(void)putchar(end);
+}
+
+/* Many values in one field, separated by "|", which none of them can hold. */
+static void
+csv_list(char *const *v, size_t n, char end)
+{
+	_cleanup_(buf_done) struct buf b = {0};
+
+	buf_add_str(&b, "");
+	for (size_t i = 0; i < n; i++)
+		buf_printf(&b, "%s%s", i ? "|" : "", v[i]);
+	csv_field(b.failed ? "" : (char *)b.data, end);
+}
+
+static void
+csv_side(const struct record_side *s)
+{
+	char guid[GUID_TEXT_SIZE], sid[SID_TEXT_SIZE] = "";
+
+	guid_format(&s->guid, guid);
+	(void)sid_format(s->sid, sid);
+	csv_field(guid_is_zero(&s->guid) ? "" : guid, ',');
+	csv_field(s->dn, ',');
+	csv_field(sid, ',');
+	csv_list(s->legacy_dns, s->n_legacy_dns, ',');
+}
+
+static int
+export_one(const struct record *r, void *arg)
+{
+	struct walk *w = arg;
+	_cleanup_(free) char *link = ctl_link_name(w->c, r->link);
+	char when[CLOCK_TEXT_SIZE] = "";
+
+	if (w->n++ == 0 && !w->array)
+		(void)puts(
+		    "link,kind,state,active,created,rule,evidence,source_guid,source_dn,source_sid,"
+		    "source_legacy_dns,target_guid,target_dn,target_sid,target_legacy_dns,alias,"
+		    "addresses,synced_at,last_error");
+	if (w->array)
+		return json_array_append_new(w->array, ctl_record_json(w->c, r)) < 0;
+	csv_field(link ? link : "?", ',');
+	csv_field(kind_name(r->kind), ',');
+	csv_field(record_state_name(r->state), ',');
+	csv_field(side_name(r->active), ',');
+	csv_field(r->created ? "created" : "matched", ',');
+	csv_field(match_method_name(r->rule), ',');
+	csv_field(r->evidence, ',');
+	csv_side(&r->side[SOURCE]);
+	csv_side(&r->side[TARGET]);
+	csv_field(r->alias, ',');
+	csv_list(r->addresses, r->n_addresses, ',');
+	if (r->synced_at)
+		clock_format_utc(r->synced_at, when);
+	csv_field(when, ',');
+	csv_field(r->last_error, '\n');
+	return 0;
+}
+
+enum ctl_status
+ctl_verb_map(struct ctl *c, int argc, char **argv)
+{
+	struct walk w = {.c = c};
+	bool lookup = argc == 3 && strcmp(argv[1], "lookup") == 0;
+	enum ctl_status status;
+	uint32_t link = 0;
+	struct err err;
+	int rc;
+
+	if (!lookup && !(argc >= 2 && argc <= 3 && strcmp(argv[1], "export") == 0))
+		return ctl_usage("map takes 'lookup WHO' or 'export [LINK]'");
+	if (!lookup && (status = ctl_link(c, argc == 3 ? argv[2] : NULL, &link)) != CTL_DONE)
+		return status;
+	w.array = c->json ? json_array() : NULL;
+	rc = lookup ? store_lookup_who(c->txn, argv[2], lookup_one, &w, &err)
+		    : store_each(c->txn, link, export_one, &w, &err);
+	if (rc < 0 || (lookup && w.n == 0)) {
+		json_decref(w.array);
+		return rc < 0 ? ctl_fail(&err) : nobody(argv[2]);
+	}
+	return c->json ? ctl_print_json(w.array) : CTL_DONE;
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/* status and conflicts: what the map says of the links as a whole. */
+#include <stdio.h>
+#include <string.h>
+
+#include "dsa/base/clock.h"
+#include "dsa/ctl/ctl.h"
+
+static json_t *
+status_json(const char *name, const struct store_counts *n, const char *summary)
+{
+	json_t *states = json_object(), *last = NULL;
+
+	for (size_t i = 0; i < RECORD_STATE_MAX; i++)
+		(void)json_object_set_new(states, record_state_name((enum record_state)i),
+		    json_integer((json_int_t)n->by_state[i]));
+	if (summary)
+		last = json_loads(summary, 0, NULL);
+	return json_pack("{s:s, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "link", name,
+	    "correspondences", (json_int_t)n->records, "states", states, "created",
+	    (json_int_t)n->created, "matched", (json_int_t)n->matched, "waiting_references",
+	    (json_int_t)n->waiting_refs, "conflicts", (json_int_t)n->conflicts, "journal",
+	    (json_int_t)n->journal, "map_bytes_used", (json_int_t)n->bytes_used, "map_bytes_max",
+	    (json_int_t)n->bytes_max, "last_cycle", last ? last : json_null());
+}
+
+static void
+print_last(const char *summary)
+{
+	json_t *last = summary ? json_loads(summary, 0, NULL) : NULL;
+	const char *when = json_string_value(json_object_get(last, "finished"));
+	const char *held = json_string_value(json_object_get(last, "held_why"));
+
+	(void)printf("  last cycle     %s", when ? when : "none yet");
+	if (when)
+		(void)printf(", %lld changes, %lld failed",
+		    (long long)json_integer_value(json_object_get(last, "changes")),
+		    (long long)json_integer_value(json_object_get(last, "failed")));
+	(void)putchar('\n');
+	if (held && *held)
+		(void)printf("  HELD           %s\n", held);
+	json_decref(last);
+}
+
+static enum ctl_status
+status_of(struct ctl *c, uint32_t id, const char *name, json_t *array)
+{
+	_cleanup_(free) char *summary = NULL;
+	struct store_counts n;
+	struct err err;
+
+	if (store_count(c->txn, id, &n, &err) < 0 ||
+	    store_get_summary(c->txn, id, &summary, &err) < 0)
+		return ctl_fail(&err);
+	if (array) {
+		(void)json_array_append_new(array, status_json(name, &n, summary));
+		return CTL_DONE;
+	}
+	(void)printf("link %s\n  correspondences %llu (created %llu, matched %llu)\n", name,
+	    (unsigned long long)n.records, (unsigned long long)n.created,
+	    (unsigned long long)n.matched);
+	for (size_t i = 0; i < RECORD_STATE_MAX; i++)
+		if (n.by_state[i])
+			(void)printf("  %-14s %llu\n", record_state_name((enum record_state)i),
+			    (unsigned long long)n.by_state[i]);
+	(void)printf("  conflicts      %llu\n  waiting refs   %llu\n",
+	    (unsigned long long)n.conflicts, (unsigned long long)n.waiting_refs);
+	print_last(summary);
+	return CTL_DONE;
+}
+
+enum ctl_status
+ctl_verb_status(struct ctl *c, int argc, char **argv)
+{
+	json_t *array = c->json ? json_array() : NULL;
+	enum ctl_status status;
+	uint32_t only = 0;
+
+	if (argc > 2)
+		return ctl_usage("status takes at most one LINK");
+	status = ctl_link(c, argc == 2 ? argv[1] : NULL, &only);
+	/* Link numbers are given out from 1 without gaps. */
+	for (uint32_t id = only ? only : 1; status == CTL_DONE; id++) {
+		_cleanup_(free) char *name = NULL;
+		struct err err;
+
+		if (store_link_name(c->txn, id, &name, &err) < 0)
+			status = ctl_fail(&err);
+		else if (!name)
+			break;
+		else
+			status = status_of(c, id, name, array);
+		if (only)
+			break;
+	}
+	if (status == CTL_DONE && c->json)
+		return ctl_print_json(array);
+	json_decref(array);
+	return status;
+}
+
+struct conflict_walk {
+	struct ctl *c;
+	json_t *array;
+	uint64_t n;
+};
+
+static int
+one_conflict(uint32_t link, const struct conflict *x, void *arg)
+{
+	struct conflict_walk *w = arg;
+	_cleanup_(free) char *name = ctl_link_name(w->c, link);
+	char since[CLOCK_TEXT_SIZE];
+	json_t *candidates;
+
+	clock_format_local(x->since, since);
+	if (!w->array) {
+		(void)printf("%s%s\n  reason       %s: %s\n", w->n++ ? "\n" : "", x->source_dn,
+		    conflict_reason_name(x->reason), x->what);
+		for (size_t i = 0; i < x->n_candidates; i++)
+			(void)printf("  candidate    %s\n", x->candidates[i]);
+		(void)printf("  since        %s, link %s\n", since, name ? name : "?");
+		return 0;
+	}
+	candidates = json_array();
+	for (size_t i = 0; i < x->n_candidates; i++)
+		(void)json_array_append_new(candidates, json_string(x->candidates[i]));
+	(void)json_array_append_new(w->array,
+	    json_pack("{s:s, s:s, s:s, s:s, s:o, s:I}", "link", name ? name : "?", "source_dn",
+		x->source_dn, "reason", conflict_reason_name(x->reason), "what", x->what,
+		"candidates", candidates, "since", (json_int_t)x->since));
+	return 0;
+}
+
+enum ctl_status
+ctl_verb_conflicts(struct ctl *c, int argc, char **argv)
+{
+	struct conflict_walk w = {.c = c};
+	enum ctl_status status;
+	uint32_t link = 0;
+	struct err err;
+
+	if (argc > 2)
+		return ctl_usage("conflicts takes at most one LINK");
+	status = ctl_link(c, argc == 2 ? argv[1] : NULL, &link);
+	if (status != CTL_DONE)
+		return status;
+	w.array = c->json ? json_array() : NULL;
+	if (store_each_conflict(c->txn, link, one_conflict, &w, &err) < 0) {
+		json_decref(w.array);
+		return ctl_fail(&err);
+	}
+	return c->json ? ctl_print_json(w.array) : CTL_DONE;
+}
