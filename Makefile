@@ -49,7 +49,7 @@ SRCS := \
 	$(addprefix mapping/,journal.c lookup.c match.c match_rule.c record.c refs.c store.c) \
 	$(addprefix redirect/,address.c) \
 	$(addprefix dsa/sync/,apply.c check.c conf.c conf_check.c conf_complete.c conf_keys.c \
-		conf_load.c conf_print.c conf_read.c conf_value.c confirm.c cycle.c decide.c decision.c \
+		conf_load.c conf_print.c conf_read.c conf_value.c confirm.c cycle.c decide.c decide_names.c decision.c \
 		diff.c leave.c match_csv.c names.c plan.c planner.c planner_parts.c project.c read.c \
 		recover.c replan.c report.c scope.c table.c template.c workset.c)
 DAEMON_SRCS := $(addprefix dsa/daemon/,main.c once.c progress.c)

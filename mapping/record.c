@@ -161,6 +161,19 @@ record_add_address(struct record *r, const char *address)
 	return 0;
 }
 
+static int
+compare_strings(const void *x, const void *y)
+{
+	return strcmp(*(char *const *)x, *(char *const *)y);
+}
+
+void
+record_sort_addresses(struct record *r)
+{
+	if (r->n_addresses > 2)
+		qsort(r->addresses + 1, r->n_addresses - 1, sizeof *r->addresses, compare_strings);
+}
+
 uint64_t
 record_put_hash(const char *attr, struct bytes value)
 {

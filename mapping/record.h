@@ -49,7 +49,8 @@ struct record {
 	enum record_state state;
 	struct record_side side[SIDES];
 	char *alias;	  /* mailNickname of the source */
-	char **addresses; /* smtp addresses of both sides without prefix, lower case, unique */
+	char **addresses; /* smtp addresses of both sides without prefix, lower case, unique;
+			   * the source's primary one first */
 	size_t n_addresses;
 	uint64_t *put; /* sorted record_put_hash() of the values galsync wrote on the target: */
 	size_t n_put;  /* only these may be removed from it */
@@ -74,6 +75,9 @@ int record_set_sid(struct record_side *s, struct bytes v) MUST_CHECK;
 void record_clear_addresses(struct record *r);
 /* Adds a lower-cased copy unless it is there. ADDRESS without prefix. */
 int record_add_address(struct record *r, const char *address) MUST_CHECK;
+/* Sorts all addresses but the first. A server gives values in any order; a record that holds the
+ * same must be the same. */
+void record_sort_addresses(struct record *r);
 /* The hash under which VALUE of attribute ATTR is remembered as written by us (ASCII case of both
  * ignored). */
 uint64_t record_put_hash(const char *attr, struct bytes value);

@@ -193,6 +193,25 @@ decode_mod(struct reader *r, struct change *c, struct err *err)
 	return 0;
 }
 
+/* Names go into LDIF as they are, where a line end in one would begin another change. */
+static bool
+names_ok(const struct change *c)
+{
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				      "0123456789-.;=_";
+
+	for (size_t i = 0; i < c->n_mods; i++)
+		if (!*c->mods[i].attr || c->mods[i].attr[strspn(c->mods[i].attr, allowed)])
+			return false;
+	for (size_t i = 0; c->entry && i < c->entry->n_attrs; i++) {
+		const char *name = c->entry->attrs[i].name;
+
+		if (!*name || name[strspn(name, allowed)])
+			return false;
+	}
+	return true;
+}
+
 static int
 read_optional(struct reader *r, char **ret, struct err *err)
 {
@@ -232,7 +251,8 @@ change_decode(struct bytes raw, struct change **ret, struct err *err)
 			return -1;
 	if (read_optional(&r, &c->new_rdn, err) < 0 || read_optional(&r, &c->new_parent, err) < 0)
 		return -1;
-	if (r.failed || reader_left(&r) || (c->op == CHANGE_ADD) != (c->entry != NULL) ||
+	if (r.failed || reader_left(&r) || !names_ok(c) ||
+	    (c->op == CHANGE_ADD) != (c->entry != NULL) ||
 	    (c->op == CHANGE_RENAME) != (c->new_rdn != NULL))
 		return err_data(err, "damaged encoded change");
 	*ret = TAKE(c);

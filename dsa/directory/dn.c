@@ -356,8 +356,8 @@ dn_fold_key(const char *value)
 			continue;
 		}
 		if (cp >= 0x300 && cp <= 0x36f)
-			continue; /* a combining mark */
-		to = fold_of(cp);
+			continue;			 /* a combining mark */
+		to = p - start > 1 ? fold_of(cp) : NULL; /* a broken octet is no letter */
 		if (to)
 			buf_add_str(&b, to);
 		else

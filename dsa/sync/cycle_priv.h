@@ -54,12 +54,16 @@ int cycle_read(struct cycle *c, struct err *err) MUST_CHECK;
 int cycle_index(struct cycle *c, enum side side, const struct entry *e, uint32_t *index,
     struct err *err) MUST_CHECK;
 
-/* decide.c: pass 1, a decision for every source entry; then names for what is to be created. */
+/* decide.c: pass 1, a decision for every source entry; decide_names.c: then names for what is to be
+ * created. */
 int cycle_decide(struct cycle *c, struct err *err) MUST_CHECK;
 int cycle_decide_one(struct cycle *c, uint32_t index, const struct entry *source,
     struct decision *ret, struct err *err) MUST_CHECK;
 int cycle_get_decision(
     struct cycle *c, uint32_t index, struct decision *ret, bool *found, struct err *err) MUST_CHECK;
+/* The decision about the source object with GUID G; *FOUND false if it was not read. */
+int cycle_find_decision(struct cycle *c, const struct guid *g, struct decision *ret, bool *found,
+    struct err *err) MUST_CHECK;
 int cycle_put_decision(
     struct cycle *c, uint32_t index, const struct decision *d, struct err *err) MUST_CHECK;
 /* The source entry that claims target entry INDEX, or DECISION_NO_TARGET. */

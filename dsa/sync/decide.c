@@ -16,7 +16,7 @@
 
 #include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
-#include "dsa/sync/names.h"
+#include "dsa/sync/project.h"
 #include "mapping/match.h"
 
 #define MAX_CANDIDATES 4
@@ -197,6 +197,27 @@ cycle_get_decision(
 	if (workset_get_blob(c->ws[SOURCE], WORKSET_DECISION, index, &b, found, err) < 0)
 		return -1;
 	return *found ? decision_decode(buf_bytes(&b), ret, err) : 0;
+}
+
+int
+cycle_find_decision(
+    struct cycle *c, const struct guid *g, struct decision *ret, bool *found, struct err *err)
+{
+	uint32_t hits[8];
+	size_t n = 0;
+
+	*found = false;
+	if (workset_find(
+		c->ws[SOURCE], match_key_hash(MATCH_KEY_GUID, guid_bytes(g)), hits, 8, &n, err) < 0)
+		return -1;
+	for (size_t i = 0; i < n && !*found; i++) {
+		if (hits[i] & CLAIM_BIT)
+			continue;
+		if (cycle_get_decision(c, hits[i], ret, found, err) < 0)
+			return -1;
+		*found = *found && guid_equal(&ret->source, g);
+	}
+	return 0;
 }
 
 int
@@ -421,13 +442,15 @@ cycle_decide_one(struct cycle *c, uint32_t index, const struct entry *source, st
 	    .source = source->guid,
 	    .kind = kind_of(source),
 	    .level = DECISION_UNPLANNED};
+	_cleanup_(free) char *norm = dn_normalize(source->dn, err);
 	const struct conf_scope *scope = NULL;
 
-	d.source_dn = dn_normalize(source->dn, err);
-	if (!d.source_dn || set_text(&d.target_dn, "", err) < 0 ||
+	if (!norm)
+		return -1;
+	if (set_text(&d.source_dn, source->dn, err) < 0 || set_text(&d.target_dn, "", err) < 0 ||
 	    set_text(&d.evidence, "", err) < 0)
 		return -1;
-	d.verdict = scope_judge(c->link, source, d.source_dn, &scope);
+	d.verdict = scope_judge(c->link, source, norm, &scope);
 	if (scope)
 		d.scope = (uint32_t)(scope - c->link->scopes);
 	if (d.verdict == SCOPE_IN && find_counterpart(c, index, source, &d, err) < 0)
@@ -436,100 +459,6 @@ cycle_decide_one(struct cycle *c, uint32_t index, const struct entry *source, st
 	*ret = d;
 	d = (struct decision){0};
 	return 0;
-}
-
-struct taking {
-	struct cycle *c;
-	uint32_t self, replaced; /* the source entry, and the target entry that makes way or none */
-	int rc;
-	struct err *err;
-};
-
-static bool
-name_taken(enum match_key key, const char *value, void *arg)
-{
-	struct taking *t = arg;
-	uint32_t hits[MAX_HITS];
-	size_t n = 0;
-
-	if (workset_find(t->c->ws[TARGET], match_key_hash(key, bytes_of(value)), hits, MAX_HITS, &n,
-		t->err) < 0) {
-		t->rc = -1;
-		return false;
-	}
-	/* A hash that collides costs a needless suffix and nothing else. */
-	for (size_t i = 0; i < n; i++)
-		if (hits[i] != (CLAIM_BIT | t->self) && hits[i] != t->replaced)
-			return true;
-	return false;
-}
-
-static int
-claim_names(
-    struct cycle *c, uint32_t index, const struct names *n, const char *parent, struct err *err)
-{
-	_cleanup_(free) char *name = names_key(parent, n->rdn_value);
-	struct {
-		enum match_key key;
-		const char *value;
-	} claims[] = {{MATCH_KEY_NAME, name}, {MATCH_KEY_SAM, n->sam}, {MATCH_KEY_UPN, n->upn}};
-
-	if (!name)
-		return err_nomem(err);
-	for (size_t i = 0; i < ARRAY_SIZE(claims); i++)
-		if (claims[i].value && workset_add_key(c->ws[TARGET],
-					   match_key_hash(claims[i].key, bytes_of(claims[i].value)),
-					   CLAIM_BIT | index, err) < 0)
-			return -1;
-	return 0;
-}
-
-/* The target OU, or with the mirror layout the OU below it that mirrors the source's. */
-static int
-parent_of(const struct cycle *c, const struct decision *d, const struct entry *source, char **ret,
-    struct err *err)
-{
-	const struct conf_scope *s = &c->link->scopes[d->scope];
-	const char *parent = dn_parent(source->dn);
-	_cleanup_(buf_done) struct buf b = {0};
-
-	if (s->layout == LAYOUT_MIRROR)
-		for (; *parent && !dn_equal(parent, s->base); parent = dn_parent(parent)) {
-			_cleanup_(free) char *value = dn_rdn_value(parent, err);
-			_cleanup_(free) char *escaped = value ? dn_escape_value(value) : NULL;
-
-			if (!escaped)
-				return value ? err_nomem(err) : -1;
-			buf_printf(&b, "OU=%s,", escaped);
-		}
-	buf_add_str(&b, s->target_ou);
-	*ret = buf_take_str(&b);
-	return *ret ? 0 : err_nomem(err);
-}
-
-int
-cycle_choose_names(struct cycle *c, uint32_t index, const struct entry *source, struct decision *d,
-    struct err *err)
-{
-	struct taking t = {.c = c, .self = index, .replaced = d->target, .err = err};
-	_cleanup_(free) char *parent = NULL;
-	struct names n = {0};
-	int rc;
-
-	if (parent_of(c, d, source, &parent, err) < 0)
-		return -1;
-	rc = names_choose(c->link, d->shape, source, parent, name_taken, &t, &n, err);
-	if (rc == 0 && t.rc == 0)
-		rc = claim_names(c, index, &n, parent, err);
-	if (rc == 0 && t.rc == 0) {
-		free(d->target_dn);
-		d->target_dn = TAKE(n.dn);
-		d->rdn_value = TAKE(n.rdn_value);
-		d->sam = TAKE(n.sam);
-		d->upn = TAKE(n.upn);
-	}
-	names_done(&n);
-	return t.rc < 0 ? -1 : rc;
 }
 
 int

@@ -36,7 +36,7 @@ struct decision {
 	bool created;	 /* the counterpart was, or will be, created by galsync */
 	enum match_method rule;
 	uint8_t level;	 /* of the creating step in the plan, DECISION_UNPLANNED before */
-	char *source_dn; /* normalized */
+	char *source_dn; /* as read */
 	char *target_dn; /* of the counterpart, existing or to be; "" for none */
 	char *rdn_value, *sam, *upn; /* names chosen for CREATE and PROMOTE, "" if none */
 	char *evidence;		     /* "mail=jose@acme.example" */

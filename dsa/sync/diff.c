@@ -210,7 +210,8 @@ change_adds(const struct change *c, const char *attr, struct bytes v)
 	return false;
 }
 
-/* Links need no memory: their rule is diff_is_ours_fn. */
+/* Links need no memory: their rule is diff_is_ours_fn. Nor do the rows of a create alone: what they
+ * gave is never touched again. */
 int
 diff_note_put(const struct table *table, const struct project_in *in, unsigned when,
     const struct entry *want, const struct change *change, struct record *record, struct err *err)
@@ -218,6 +219,8 @@ diff_note_put(const struct table *table, const struct project_in *in, unsigned w
 	_cleanup_(free) uint64_t *put = NULL;
 	size_t n = 0, total = 0;
 
+	if (when == WHEN_CREATE)
+		when = WHEN_CREATED;
 	for (size_t i = 0; i < want->n_attrs; i++)
 		total += want->attrs[i].n_values;
 	put = malloc((total + 1) * sizeof *put);

@@ -47,28 +47,6 @@ add_leaver(struct leavers *l, const struct record *r, enum scope_verdict why)
 	return 0;
 }
 
-/* The decision about the source object with this GUID; *FOUND false if it was not read. */
-static int
-find_decision(
-    struct cycle *c, const struct guid *g, struct decision *ret, bool *found, struct err *err)
-{
-	uint32_t hits[8];
-	size_t n = 0;
-
-	*found = false;
-	if (workset_find(
-		c->ws[SOURCE], match_key_hash(MATCH_KEY_GUID, guid_bytes(g)), hits, 8, &n, err) < 0)
-		return -1;
-	for (size_t i = 0; i < n && !*found; i++) {
-		if (hits[i] & CLAIM_BIT)
-			continue;
-		if (cycle_get_decision(c, hits[i], ret, found, err) < 0)
-			return -1;
-		*found = *found && guid_equal(&ret->source, g);
-	}
-	return 0;
-}
-
 static int
 look_at(const struct record *r, void *arg)
 {
@@ -79,7 +57,7 @@ look_at(const struct record *r, void *arg)
 	l->records++;
 	if (r->state == RECORD_LEFT)
 		return 0;
-	if (find_decision(l->c, &r->side[SOURCE].guid, &d, &found, l->err) < 0) {
+	if (cycle_find_decision(l->c, &r->side[SOURCE].guid, &d, &found, l->err) < 0) {
 		l->failed = true;
 		return 1;
 	}
@@ -102,7 +80,7 @@ prove_gone(struct cycle *c, const struct guid *g, bool *ret_gone, struct err *er
 	_cleanup_(entry_free) struct entry *e = NULL;
 	bool found;
 
-	if (find_decision(c, g, &d, &found, err) < 0)
+	if (cycle_find_decision(c, g, &d, &found, err) < 0)
 		return -1;
 	if (!found && dir_read_guid(c->dir[SOURCE], g, attrs, &e, err) < 0)
 		return -1;

@@ -198,6 +198,21 @@ add_redirects(const struct project_in *in, struct record *r, struct err *err)
 	return 0;
 }
 
+static int
+fill_addresses(const struct project_in *in, struct record *r, struct err *err)
+{
+	const char *primary = address_primary(in->source);
+
+	record_clear_addresses(r);
+	if ((primary && record_add_address(r, primary) < 0) || add_smtp(r, in->source) < 0 ||
+	    add_smtp(r, in->target) < 0)
+		return err_nomem(err);
+	if (add_redirects(in, r, err) < 0)
+		return -1;
+	record_sort_addresses(r);
+	return 0;
+}
+
 /* Exchange has finished a mailbox once Update-Recipient put it into the address lists. */
 static enum record_state
 state_of(const struct project_in *in, const struct entry *target)
@@ -245,10 +260,7 @@ planner_fill_record(struct cycle *c, const struct project_in *in, const struct d
 	}
 	if (!existing)
 		r->side[TARGET].guid = (struct guid){{0}};
-	record_clear_addresses(r);
-	if (add_smtp(r, in->source) < 0 || add_smtp(r, in->target) < 0)
-		return err_nomem(err);
-	return add_redirects(in, r, err);
+	return fill_addresses(in, r, err);
 }
 
 bool

@@ -104,8 +104,14 @@ clear_resolved(struct cycle *c, struct store_txn *t, struct err *err)
 
 	if (r.failed)
 		rc = err_nomem(err);
-	for (size_t i = 0; rc == 0 && i < r.n; i++)
-		rc = store_clear_conflict(t, c->link_id, &r.v[i], err);
+	for (size_t i = 0; rc == 0 && i < r.n; i++) {
+		_cleanup_(decision_done) struct decision d = {0};
+		bool found;
+
+		rc = cycle_find_decision(c, &r.v[i], &d, &found, err);
+		if (rc == 0 && !(found && d.in_conflict))
+			rc = store_clear_conflict(t, c->link_id, &r.v[i], err);
+	}
 	free(r.v);
 	return rc;
 }
