@@ -50,14 +50,15 @@ SRCS := \
 	$(addprefix redirect/,address.c) \
 	$(addprefix dsa/sync/,apply.c check.c conf.c conf_check.c conf_complete.c conf_keys.c \
 		conf_load.c conf_print.c conf_read.c conf_value.c confirm.c cycle.c decide.c decide_names.c decision.c \
-		diff.c leave.c match_csv.c names.c plan.c planner.c planner_parts.c project.c read.c \
+		diff.c leave.c match_csv.c names.c outcome.c plan.c planner.c planner_parts.c project.c read.c \
 		recover.c replan.c report.c scope.c table.c template.c workset.c)
 DAEMON_SRCS := $(addprefix dsa/daemon/,main.c once.c progress.c)
 CTL_SRCS := $(addprefix dsa/ctl/,ctl.c main.c records.c status.c)
-SUPPORT_SRCS :=
-UNIT_TESTS := clock conf log match_rule template
+SUPPORT_SRCS := $(addprefix tests/support/,fakedir.c fakedir_conn.c fakedir_ldif.c fakedir_modify.c \
+	fakedir_move.c fakedir_schema.c fakedir_search.c fakedir_write.c tapdir.c)
+UNIT_TESTS := clock conf fakedir log match_rule tapdir template
 FUZZ_TARGETS :=
-BENCH_TOOLS :=
+BENCH_TOOLS := writer
 
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 LIB := $(BUILD)/libgalsync.a

@@ -1,53 +1,51 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Executes the plan, batch by batch.
+ * Executes the plan.
  *
- *   1. The intents of a batch are committed to the journal.        Order is important!
- *   2. Its steps run side by side, the changes within a step one after the other.
- *   3. The outcomes, the records and the waiting references are committed together.
+ *   1. The intents of a step are committed to the journal.        Order is important!
+ *   2. Its changes are made, one after the other.
+ *   3. Its outcome, its record and its waiting references are committed together.
  *
  * A crash between 1 and 3 leaves open intents; the next run looks at the directory to settle them
- * (recover.c) and plans from what it reads there, so it never matters how far a batch came.
+ * (recover.c) and plans from what it reads there, so it never matters how far a step came.
+ *
+ * Steps are in a ring, in the order of the plan. Up to the window of each directory is under way at
+ * once. Steps 1 and 3 are done for many at a time, in one transaction, while the servers still have
+ * work: a commit waits for the disk. A step begins when all those it waits for have ended; they are
+ * before it in the ring, so the oldest step that has not ended never waits.
  *
  * A change that the directory refuses because it has moved on since it was read (a value that is
  * no longer there, an object that has appeared) ends its step without harm: the object is read,
  * decided and planned again. The same goes for a change whose outcome a broken connection left
  * unknown. What the server will never accept is recorded with the server's words.
  */
-#include "dsa/sync/cycle_priv.h"
+#include "dsa/sync/apply_priv.h"
 
 #include <string.h>
 
-#include "dsa/base/clock.h"
-#include "dsa/base/str.h"
-#include "dsa/sync/plan.h"
-#include "mapping/journal.h"
+#include "dsa/sync/planner.h"
 
-#define BATCH 256
+#define RING 512
+#define CHUNK 128	     /* steps a transaction */
+#define RING_BYTES (4 << 20) /* of stored steps: large ones are not loaded ahead */
 
-enum step_state { STEP_READY, STEP_RUNNING, STEP_DONE, STEP_FAILED };
-
-struct running {
-	struct plan_step *step;
-	struct batch *batch;
-	uint64_t journal[PLAN_MAX_CHANGES];
-	size_t next; /* the change that is under way, or to be sent */
-	enum step_state state;
-	struct err err; /* FAILED: why */
-};
-
-struct batch {
+struct ring {
 	struct cycle *c;
-	struct running run[BATCH];
-	size_t n;
+	struct running slot[RING];
+	size_t head, n; /* the oldest slot in use, and how many are */
+	size_t bytes;
+	uint64_t key;	       /* of the next step to load */
+	enum plan_phase phase; /* of the steps in the ring */
+	bool at_end;	       /* nothing more to load in this round */
+	bool phase_ends;       /* the next step is of another phase */
+	bool lost;	       /* a connection broke: nothing is sent until it is back */
+	struct err lost_err;
 };
 
-static void
-batch_clear(struct batch *b)
+static struct running *
+at(struct ring *r, size_t i)
 {
-	for (size_t i = 0; i < b->n; i++)
-		plan_step_free(b->run[i].step);
-	b->n = 0;
+	return &r->slot[(r->head + i) % RING];
 }
 
 static void
@@ -60,287 +58,226 @@ change_done(void *arg, const struct err *err)
 		r->state = STEP_FAILED;
 		return;
 	}
-	r->batch->c->res->applied++;
+	r->c->res->applied++;
 	r->next++;
 	r->state = r->next < r->step->n_changes ? STEP_READY : STEP_DONE;
 }
 
-static int
-commit_intents(struct batch *b, struct err *err)
+/* Steps whose predecessors have ended become ready. */
+static void
+release(struct ring *r)
 {
-	struct cycle *c = b->c;
-	_cleanup_(store_abort) struct store_txn *t = NULL;
+	uint64_t first = UINT64_MAX; /* number of the oldest step that has not ended */
 
-	if (store_begin(c->store, STORE_WRITE, &t, err) < 0)
-		return -1;
-	for (size_t i = 0; i < b->n; i++) {
-		struct running *r = &b->run[i];
+	for (size_t i = 0; i < r->n; i++) {
+		struct running *s = at(r, i);
 
-		for (size_t j = 0; j < r->step->n_changes; j++) {
-			const struct plan_change *pc = &r->step->changes[j];
-			/* Borrows everything: the entry is only written out. */
-			struct journal_entry e = {.cycle = c->res->number,
-			    .link = c->link_id,
-			    .side = pc->side,
-			    .source = r->step->guid,
-			    .at = clock_realtime_s(),
-			    .outcome = JOURNAL_OPEN,
-			    .change = pc->change,
-			    .before = pc->before,
-			    .reason = pc->reason};
-
-			if (journal_intend(t, &e, err) < 0)
-				return -1;
-			r->journal[j] = e.number;
-		}
+		if (first == UINT64_MAX && s->state <= STEP_RUNNING)
+			first = s->step->number;
+		if (s->state == STEP_WAITING && s->step->after <= first)
+			s->state = s->step->n_changes ? STEP_READY : STEP_DONE;
 	}
-	return store_commit(TAKE(t), err);
 }
 
+/* Hands over what is ready, as far as the windows have room: a full window of one directory must
+ * not keep the other one waiting. */
 static void
-submit_ready(struct batch *b)
+submit_ready(struct ring *r)
 {
-	for (size_t i = 0; i < b->n; i++) {
-		struct running *r = &b->run[i];
-		struct plan_change *pc = &r->step->changes[r->next];
-		struct dir *d = b->c->dir[pc->side];
+	struct cycle *c = r->c;
+	const size_t window[SIDES] = {
+	    (size_t)c->link->source->dir.window, (size_t)c->link->target->dir.window};
+
+	for (size_t i = 0; i < r->n && !r->lost; i++) {
+		struct running *s = at(r, i);
+		struct plan_change *pc;
+		struct dir *d;
 		struct err err;
 
-		if (r->state != STEP_READY)
+		if (s->state != STEP_READY)
 			continue;
-		r->state = STEP_RUNNING;
-		if (d->ops->submit(d, pc->change, change_done, r, &err) < 0) {
-			r->err = err;
-			r->state = STEP_FAILED;
-		}
+		pc = &s->step->changes[s->next];
+		d = c->dir[pc->side];
+		if (d->ops->pending(d) >= window[pc->side])
+			continue;
+		s->state = STEP_RUNNING;
+		if (d->ops->submit(d, pc->change, change_done, s, &err) < 0)
+			change_done(s, &err);
+	}
+}
+
+static size_t
+pending(const struct cycle *c)
+{
+	return c->dir[SOURCE]->ops->pending(c->dir[SOURCE]) +
+	       c->dir[TARGET]->ops->pending(c->dir[TARGET]);
+}
+
+static size_t
+count_ended(struct ring *r)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->n; i++)
+		n += at(r, i)->state == STEP_DONE || at(r, i)->state == STEP_FAILED;
+	return n;
+}
+
+/* A failure that is not the entry's: the connection has to come back before anything is sent. */
+static void
+note_lost(struct ring *r, const struct running *s)
+{
+	if (s->state != STEP_FAILED || s->err.scope == ERR_ENTRY || s->err.retry == ERR_REREAD)
+		return;
+	if (s->err.scope != ERR_PEER && s->err.code != ECANCELED)
+		return;
+	r->lost = true;
+	r->lost_err = s->err;
+}
+
+static int
+record_ended(struct ring *r, struct store_txn *t, struct err *err)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		struct running *s = at(r, i);
+
+		if (s->state != STEP_DONE && s->state != STEP_FAILED)
+			continue;
+		if (outcome_record(t, s, err) < 0)
+			return -1;
+		s->state = STEP_RECORDED;
+	}
+	return 0;
+}
+
+/* After the commit: the slots of the oldest steps are free again. */
+static void
+forget_recorded(struct ring *r)
+{
+	while (r->n && at(r, 0)->state == STEP_RECORDED) {
+		r->bytes -= at(r, 0)->size;
+		plan_step_free(TAKE(at(r, 0)->step));
+		r->head = (r->head + 1) % RING;
+		r->n--;
 	}
 }
 
 static bool
-any_ready(const struct batch *b)
+has_room(const struct ring *r)
 {
-	for (size_t i = 0; i < b->n; i++)
-		if (b->run[i].state == STEP_READY)
-			return true;
-	return false;
+	return !r->at_end && r->n + CHUNK <= RING && (r->n == 0 || r->bytes < RING_BYTES) &&
+	       (r->n == 0 || !r->phase_ends);
 }
 
-/* Runs until every step is done or failed. Broken connections show as failures of steps. */
-static void
-run_batch(struct batch *b)
-{
-	struct cycle *c = b->c;
-	for (;;) {
-		struct err known; /* every change under way has been told of a broken connection */
-		size_t pending;
-
-		submit_ready(b);
-		pending = c->dir[SOURCE]->ops->pending(c->dir[SOURCE]) +
-			  c->dir[TARGET]->ops->pending(c->dir[TARGET]);
-		if (pending && dir_drain(c->dir, SIDES, pending - 1, &known) < 0)
-			continue;
-		if (!pending && !any_ready(b))
-			return;
-	}
-}
-
+/* Loads the next steps of one phase and writes down what they are about to do. */
 static int
-plan_again(struct cycle *c, uint32_t source, struct err *err)
+load(struct ring *r, struct store_txn *t, struct err *err)
 {
-	if (source == DECISION_NO_TARGET)
-		return 0;
-	for (size_t i = 0; i < c->n_again; i++)
-		if (c->again[i] == source)
-			return 0;
-	if (c->n_again == c->cap_again) {
-		size_t cap = c->cap_again ? c->cap_again * 2 : 64;
-		uint32_t *again = realloc(c->again, cap * sizeof *again);
-
-		if (!again)
-			return err_nomem(err);
-		c->again = again;
-		c->cap_again = cap;
-	}
-	c->again[c->n_again++] = source;
-	return 0;
-}
-
-static int
-finish_journal(struct store_txn *t, const struct running *r, struct err *err)
-{
-	for (size_t j = 0; j < r->step->n_changes; j++) {
-		enum journal_outcome outcome = JOURNAL_DONE;
-		const char *text = NULL;
-
-		if (j > r->next) {
-			outcome = JOURNAL_STALE;
-			text = "not attempted";
-		} else if (j == r->next) {
-			outcome = r->err.retry == ERR_REREAD ? JOURNAL_STALE : JOURNAL_FAILED;
-			text = r->err.text;
-			/* Nobody knows whether it was done: stays open until it is looked at. */
-			if (r->err.scope == ERR_PEER)
-				continue;
-		}
-		if (journal_finish(t, r->journal[j], outcome, text, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int
-store_done(struct cycle *c, struct store_txn *t, struct running *r, struct err *err)
-{
-	struct plan_step *s = r->step;
-
-	if (s->creates)
-		c->wrote = true;
-	if (s->forgets)
-		return s->record ? store_delete(t, s->record->id, err) : 0;
-	if (s->record) {
-		s->record->synced_at = clock_realtime_s();
-		if (store_put(t, s->record, err) < 0)
-			return -1;
-	}
-	if (s->source == DECISION_NO_TARGET || s->level == PLAN_LEVEL_LINKS)
-		return 0;
-	return store_put_waiting(t, c->link_id, &s->guid, s->waiting, s->n_waiting, err);
-}
-
-/* A failure that no retry mends: remembered on the record, and nothing may refer to an object that
- * was not created. */
-static int
-store_failed(struct cycle *c, struct store_txn *t, struct running *r, struct err *err)
-{
-	_cleanup_(decision_done) struct decision d = {0};
-	struct plan_step *s = r->step;
-	const char *dn = s->changes[r->next].change->dn;
-	bool found = false;
-
-	c->res->failed++;
-	cycle_note(c, 3, &s->guid, dn, "%s of '%s' failed: %s; tried again in the next cycle",
-	    s->changes[r->next].reason, dn, r->err.text);
-	if (s->source != DECISION_NO_TARGET && s->creates &&
-	    cycle_get_decision(c, s->source, &d, &found, err) < 0)
-		return -1;
-	if (found) {
-		d.state = DECIDE_NOTHING;
-		if (cycle_put_decision(c, s->source, &d, err) < 0)
-			return -1;
-	}
-	if (!s->record || s->creates)
-		return 0;
-	s->record->state = RECORD_ERROR;
-	if (record_set_str(&s->record->last_error, r->err.text) < 0)
-		return err_nomem(err);
-	return store_put(t, s->record, err);
-}
-
-static int
-commit_outcomes(struct batch *b, struct err *err)
-{
-	struct cycle *c = b->c;
-	_cleanup_(store_abort) struct store_txn *t = NULL;
-
-	if (store_begin(c->store, STORE_WRITE, &t, err) < 0)
-		return -1;
-	for (size_t i = 0; i < b->n; i++) {
-		struct running *r = &b->run[i];
-		bool again = r->state == STEP_FAILED &&
-			     (r->err.retry == ERR_REREAD || r->err.scope == ERR_PEER);
-		int rc;
-
-		if (finish_journal(t, r, err) < 0)
-			return -1;
-		if (again)
-			rc = plan_again(c, r->step->source, err);
-		else if (r->state == STEP_FAILED)
-			rc = store_failed(c, t, r, err);
-		else
-			rc = store_done(c, t, r, err);
-		if (rc < 0)
-			return -1;
-	}
-	return store_commit(TAKE(t), err);
-}
-
-/* Fills B with the next steps of one level from *KEY on. */
-static int
-load_batch(struct batch *b, uint64_t *key, uint64_t *ret_level, struct err *err)
-{
-	struct cycle *c = b->c;
 	_cleanup_(buf_done) struct buf raw = {0};
-	size_t max = BATCH;
 
-	while (b->n < max) {
-		uint64_t at = 0;
+	for (size_t i = 0; i < CHUNK && (r->n == 0 || r->bytes < RING_BYTES); i++) {
+		struct running *s = at(r, r->n);
+		uint64_t key = 0;
+		enum plan_phase phase;
 		bool found;
 
-		if (workset_next_blob(c->ws[SOURCE], WORKSET_PLAN, *key, &at, &raw, &found, err) <
-		    0)
+		if (workset_next_blob(
+			r->c->ws[SOURCE], WORKSET_PLAN, r->key, &key, &raw, &found, err) < 0)
 			return -1;
-		if (!found || (b->n && at >> 48 != *ret_level))
+		r->at_end = !found;
+		if (!found)
 			return 0;
-		*ret_level = at >> 48;
-		/* An OU before the OU below it. */
-		if ((*ret_level & 0xff) == PLAN_LEVEL_OUS)
-			max = 1;
-		b->run[b->n] = (struct running){.batch = b};
-		if (plan_step_decode(buf_bytes(&raw), &b->run[b->n].step, err) < 0)
+		phase = (enum plan_phase)(key >> 48 & 0xff);
+		r->phase_ends = r->n && phase != r->phase;
+		if (r->phase_ends)
+			return 0;
+		*s = (struct running){.c = r->c, .size = raw.len};
+		if (plan_step_decode(buf_bytes(&raw), &s->step, err) < 0)
 			return -1;
-		if (!b->run[b->n].step->n_changes)
-			b->run[b->n].state = STEP_DONE;
-		b->n++;
-		*key = at + 1;
+		r->phase = phase;
+		r->n++;
+		r->bytes += s->size;
+		r->key = key + 1;
+		if (outcome_intend(t, s, err) < 0)
+			return -1;
 	}
 	return 0;
 }
 
-static bool
-lost_peer(const struct batch *b, struct err *ret)
+/* One transaction for what has ended and what comes next. */
+static int
+turn(struct ring *r, bool load_more, struct err *err)
 {
-	for (size_t i = 0; i < b->n; i++)
-		if (b->run[i].state == STEP_FAILED && b->run[i].err.scope != ERR_ENTRY &&
-		    b->run[i].err.retry != ERR_REREAD) {
-			*ret = b->run[i].err;
-			return b->run[i].err.scope == ERR_PEER || b->run[i].err.code == ECANCELED;
+	_cleanup_(store_abort) struct store_txn *t = NULL;
+
+	if (store_begin(r->c->store, STORE_WRITE, &t, err) < 0 || record_ended(r, t, err) < 0)
+		return -1;
+	if (load_more && load(r, t, err) < 0)
+		return -1;
+	if (store_commit(TAKE(t), err) < 0)
+		return -1;
+	forget_recorded(r);
+	cycle_progress(r->c, CYCLE_APPLY, r->c->res->applied, r->c->res->changes);
+	return 0;
+}
+
+/* The connection comes back, perhaps to another DC, or the cycle ends here. */
+static int
+recover_peer(struct ring *r, struct err *err)
+{
+	if (r->lost_err.code == ECANCELED && r->lost_err.src == ERR_SYS) {
+		*err = r->lost_err;
+		return -1;
+	}
+	r->lost = false;
+	return cycle_reconnect(r->c, err);
+}
+
+static int
+run(struct ring *r, struct err *err)
+{
+	for (;;) {
+		struct err known; /* every change under way has been told of a broken connection */
+		size_t ended, busy;
+
+		release(r);
+		submit_ready(r);
+		busy = pending(r->c);
+		for (size_t i = 0; i < r->n; i++)
+			note_lost(r, at(r, i));
+		ended = count_ended(r);
+		if (ended >= CHUNK || (ended && !busy) || (!r->lost && has_room(r))) {
+			if (turn(r, !r->lost && has_room(r), err) < 0)
+				return -1;
+		} else if (busy) {
+			if (dir_drain(r->c->dir, SIDES, busy - 1, &known) < 0)
+				continue;
+		} else if (r->lost) {
+			if (recover_peer(r, err) < 0)
+				return -1;
+		} else if (r->n == 0 && r->at_end) {
+			return 0;
 		}
-	return false;
+	}
 }
 
 int
 cycle_apply(struct cycle *c, struct err *err)
 {
-	struct batch *b = calloc(1, sizeof *b);
-	uint64_t key = (uint64_t)c->round << 56, level = 0;
-	int rc = b ? 0 : err_nomem(err);
+	struct ring *r = calloc(1, sizeof *r);
+	struct err ignored;
+	int rc;
 
-	while (rc == 0) {
-		struct err lost;
-
-		b->c = c;
-		rc = load_batch(b, &key, &level, err);
-		if (rc < 0 || b->n == 0)
-			break;
-		rc = commit_intents(b, err);
-		if (rc == 0) {
-			run_batch(b);
-			rc = commit_outcomes(b, err);
-		}
-		/* The connection comes back, perhaps to another DC, or the cycle ends here. */
-		if (rc == 0 && lost_peer(b, &lost)) {
-			if (lost.code == ECANCELED && lost.src == ERR_SYS) {
-				*err = lost;
-				rc = -1;
-			} else {
-				rc = cycle_reconnect(c, err);
-			}
-		}
-		batch_clear(b);
-		cycle_progress(c, CYCLE_APPLY, c->res->applied, c->res->changes);
-	}
-	if (b)
-		batch_clear(b);
-	free(b);
+	if (!r)
+		return err_nomem(err);
+	r->c = c;
+	r->key = planner_step_key(c->round, 0, 0);
+	rc = run(r, err);
+	/* What is under way refers to the ring: it is waited for, whatever happened. */
+	while (pending(c) && dir_drain(c->dir, SIDES, 0, &ignored) == 0)
+		;
+	for (size_t i = 0; i < r->n; i++)
+		plan_step_free(at(r, i)->step);
+	free(r);
 	return rc;
 }

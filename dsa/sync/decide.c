@@ -441,7 +441,7 @@ cycle_decide_one(struct cycle *c, uint32_t index, const struct entry *source, st
 	_cleanup_(decision_done) struct decision d = {.target = DECISION_NO_TARGET,
 	    .source = source->guid,
 	    .kind = kind_of(source),
-	    .level = DECISION_UNPLANNED};
+	    .step = DECISION_UNPLANNED};
 	_cleanup_(free) char *norm = dn_normalize(source->dn, err);
 	const struct conf_scope *scope = NULL;
 

@@ -23,7 +23,9 @@ enum decision_state {
 };
 
 #define DECISION_NO_TARGET UINT32_MAX
-#define DECISION_UNPLANNED 0xff
+/* Values of `step` that are no number of a step. */
+#define DECISION_UNPLANNED UINT64_MAX
+#define DECISION_NO_STEP (UINT64_MAX - 1)
 
 struct decision {
 	enum decision_state state;
@@ -35,9 +37,9 @@ struct decision {
 	uint32_t target; /* number in the target's working set, or DECISION_NO_TARGET */
 	bool created;	 /* the counterpart was, or will be, created by galsync */
 	enum match_method rule;
-	uint8_t level;	 /* of the creating step in the plan, DECISION_UNPLANNED before */
-	char *source_dn; /* as read */
-	char *target_dn; /* of the counterpart, existing or to be; "" for none */
+	uint64_t step;		     /* number of its step in the plan */
+	char *source_dn;	     /* as read */
+	char *target_dn;	     /* of the counterpart, existing or to be; "" for none */
 	char *rdn_value, *sam, *upn; /* names chosen for CREATE and PROMOTE, "" if none */
 	char *evidence;		     /* "mail=jose@acme.example" */
 	/* A conflict ends the matter in state CONFLICT; beside MATCHED or CREATE it says that one

@@ -199,7 +199,7 @@ plan_leaver(struct cycle *c, const struct leaver *l, struct err *err)
 		return 0;
 	if (prove_gone(c, &l->source, &gone, err) < 0 || target_of(c, r, &target, err) < 0)
 		return -1;
-	s->level = PLAN_LEVEL_LEAVERS;
+	s->phase = PLAN_LEAVERS;
 	action = action_for(c, r);
 	if (!target)
 		s->forgets = true; /* both sides are gone */

@@ -11,7 +11,7 @@ plan_step_new(uint32_t source, const struct guid *guid)
 	if (s) {
 		s->source = source;
 		s->guid = *guid;
-		s->level = PLAN_LEVEL_FIRST;
+		s->phase = PLAN_OBJECTS;
 	}
 	return s;
 }
@@ -122,7 +122,9 @@ plan_step_encode(const struct plan_step *s, struct buf *ret)
 
 	buf_add_u32(ret, s->source);
 	buf_add(ret, s->guid.octets, GUID_LEN);
-	buf_add_u8(ret, s->level);
+	buf_add_u8(ret, (uint8_t)s->phase);
+	buf_add_u64(ret, s->number);
+	buf_add_u64(ret, s->after);
 	buf_add_u8(ret, s->creates);
 	buf_add_u8(ret, s->forgets);
 	buf_add_u8(ret, (uint8_t)s->n_changes);
@@ -200,7 +202,9 @@ plan_step_decode(struct bytes raw, struct plan_step **ret, struct err *err)
 	s->source = reader_u32(&r);
 	if ((guid = reader_raw(&r, GUID_LEN)))
 		memcpy(s->guid.octets, guid, GUID_LEN);
-	s->level = reader_u8(&r);
+	s->phase = (enum plan_phase)reader_u8(&r);
+	s->number = reader_u64(&r);
+	s->after = reader_u64(&r);
 	s->creates = reader_u8(&r);
 	s->forgets = reader_u8(&r);
 	n = reader_u8(&r);

@@ -5,8 +5,9 @@
 /*
  * The plan: steps, kept on disk in the source's working set. A step is about one object and is a
  * short list of changes that are made one after the other, each only after the one before it was
- * acknowledged; steps of one level run side by side, and a level begins when the one before it has
- * ended. So what a step refers to is there before the step runs.
+ * acknowledged. Steps run side by side, but for two rules that see to it that what a step refers to
+ * is there before the step runs: a phase begins when the one before it has ended, and within a
+ * phase a step waits until all steps numbered below `after` have ended.
  */
 
 #include <stddef.h>
@@ -17,11 +18,13 @@
 #include "mapping/record.h"
 #include "mapping/store.h"
 
-#define PLAN_LEVEL_OUS 0   /* one at a time: an OU before the OU below it */
-#define PLAN_LEVEL_FIRST 1 /* objects */
-#define PLAN_LEVEL_LAST 200
-#define PLAN_LEVEL_LINKS 250 /* references that could not be part of the object's own step */
-#define PLAN_LEVEL_LEAVERS 251
+enum plan_phase {
+	PLAN_OUS, /* what objects are created in */
+	PLAN_OBJECTS,
+	PLAN_LINKS, /* references that could not be part of the object's own step */
+	PLAN_LEAVERS,
+	PLAN_PHASE_MAX
+};
 
 #define PLAN_MAX_CHANGES 4
 
@@ -35,8 +38,10 @@ struct plan_change {
 struct plan_step {
 	uint32_t source;  /* number in the source's working set, DECISION_NO_TARGET for none */
 	struct guid guid; /* source GUID, or zero */
-	uint8_t level;
-	bool creates; /* its last change creates the counterpart */
+	enum plan_phase phase;
+	uint64_t number; /* in the order of planning, given by planner_put_step() */
+	uint64_t after;	 /* 0: waits for nothing in its phase */
+	bool creates;	 /* its last change creates the counterpart */
 	struct plan_change changes[PLAN_MAX_CHANGES];
 	size_t n_changes;
 	struct record *record;	     /* to store when all changes are done, or NULL */

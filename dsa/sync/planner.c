@@ -4,8 +4,8 @@
  *
  * An object is planned after what it refers to, so that its references can be part of the request
  * that creates it; the recursion below follows references to objects that are to be created, and a
- * step's level is above the levels of what it refers to. A circle of references is cut where it
- * closes: the reference that would close it becomes a step of the last level.
+ * step waits for the steps it refers to. A circle of references is cut where it closes: the
+ * reference that would close it becomes a step of a later phase.
  *
  * The order inside a step keeps mail safe. The source first gets its redirect address and the X500
  * of its counterpart, then the counterpart is created with a targetAddress that points there: at no
@@ -39,7 +39,8 @@ struct planning {
 	struct decision *d;
 	struct project_in in;
 	struct plan_step *step;
-	struct change *links; /* references for the last level */
+	bool stored;	      /* STEP has something to do and is in the plan */
+	struct change *links; /* references for a later phase */
 	struct buf problems;
 	struct err *err;
 };
@@ -80,7 +81,7 @@ resolve_decided(struct planning *p, const char *attr, uint32_t index, char **ret
 		return -1;
 	if (!found || !decision_has_target(&d))
 		return 0;
-	if (d.state != DECIDE_MATCHED && d.level == DECISION_UNPLANNED && !is_on_stack(p, index)) {
+	if (d.state != DECIDE_MATCHED && d.step == DECISION_UNPLANNED && !is_on_stack(p, index)) {
 		if (plan_object(p->c, index, p, p->depth + 1, p->err) < 0 ||
 		    cycle_get_decision(p->c, index, &d, &found, p->err) < 0)
 			return -1;
@@ -93,14 +94,14 @@ resolve_decided(struct planning *p, const char *attr, uint32_t index, char **ret
 		return err_nomem(p->err);
 	if (d.state == DECIDE_MATCHED)
 		return 1;
-	if (d.level == DECISION_UNPLANNED || d.level >= PLAN_LEVEL_LAST) {
+	if (d.step == DECISION_UNPLANNED) {
 		int rc = change_mod_str(p->links, MOD_ADD, attr, *ret_dn);
 
 		free(TAKE(*ret_dn));
 		return rc < 0 ? err_nomem(p->err) : 2;
 	}
-	if (d.level >= p->step->level)
-		p->step->level = (uint8_t)(d.level + 1);
+	if (d.step != DECISION_NO_STEP && d.step >= p->step->after)
+		p->step->after = d.step + 1;
 	return 1;
 }
 
@@ -411,7 +412,7 @@ plan_target(struct planning *p, const struct entry *target, struct record *recor
 	return 0;
 }
 
-/* The steps of the last level: the references that could not be part of the object's own step. */
+/* The steps of a later phase: the references that could not be part of the object's own step. */
 static int
 put_links(struct planning *p, const struct entry *target)
 {
@@ -426,7 +427,7 @@ put_links(struct planning *p, const struct entry *target)
 
 			if (!s || !c)
 				return err_nomem(p->err);
-			s->level = PLAN_LEVEL_LINKS;
+			s->phase = PLAN_LINKS;
 			for (size_t k = j; k < l->mods[i].n_values && k < j + LINK_CHUNK; k++)
 				if (change_mod(c, l->mods[i].op, l->mods[i].attr,
 					l->mods[i].values[k]) < 0)
@@ -511,8 +512,8 @@ plan_decided(struct planning *p, const struct entry *source)
 	count_step(p, stored);
 	if (stored || p->step->n_changes)
 		p->step->record = TAKE(record);
-	if ((p->step->n_changes || p->step->record || p->step->n_waiting) &&
-	    planner_put_step(p->c, p->step, p->err) < 0)
+	p->stored = p->step->n_changes || p->step->record || p->step->n_waiting;
+	if (p->stored && planner_put_step(p->c, p->step, p->err) < 0)
 		return -1;
 	return put_links(p, target);
 }
@@ -532,7 +533,7 @@ plan_object(
 		return 0;
 	if (cycle_get_decision(c, index, &d, &found, err) < 0)
 		return -1;
-	if (!found || !decision_has_target(&d) || d.level != DECISION_UNPLANNED)
+	if (!found || !decision_has_target(&d) || d.step != DECISION_UNPLANNED)
 		return 0;
 	if (workset_get(c->ws[SOURCE], index, &source, err) < 0)
 		return -1;
@@ -547,7 +548,7 @@ plan_object(
 		rc = 0;
 	}
 	if (rc == 0) {
-		d.level = p.step ? p.step->level : PLAN_LEVEL_FIRST;
+		d.step = p.stored ? p.step->number : DECISION_NO_STEP;
 		rc = cycle_put_decision(c, index, &d, err);
 	}
 	plan_step_free(p.step);

@@ -9,24 +9,28 @@
 #include "dsa/directory/dn.h"
 #include "redirect/address.h"
 
-/* Steps sort by round, level, and order of planning. */
-static uint64_t
-step_key(unsigned round, uint8_t level, uint64_t number)
+/* Steps sort by round, phase, and order of planning. */
+uint64_t
+planner_step_key(unsigned round, enum plan_phase phase, uint64_t number)
 {
-	return (uint64_t)round << 56 | (uint64_t)level << 48 | number;
+	return (uint64_t)round << 56 | (uint64_t)phase << 48 | number;
 }
 
 int
-planner_put_step(struct cycle *c, const struct plan_step *s, struct err *err)
+planner_put_step(struct cycle *c, struct plan_step *s, struct err *err)
 {
 	_cleanup_(buf_done) struct buf b = {0};
 
+	s->number = c->plan_next++;
+	/* One at a time: an OU before the OU below it. */
+	if (s->phase == PLAN_OUS)
+		s->after = s->number;
 	plan_step_encode(s, &b);
 	if (b.failed)
 		return err_nomem(err);
 	c->res->changes += s->n_changes;
 	return workset_put_blob(c->ws[SOURCE], WORKSET_PLAN,
-	    step_key(c->round, s->level, c->plan_next++), buf_bytes(&b), err);
+	    planner_step_key(c->round, s->phase, s->number), buf_bytes(&b), err);
 }
 
 static int
@@ -57,7 +61,7 @@ plan_ou(struct cycle *c, const char *ou, struct err *err)
 	if (!s || !add || !(add->entry = entry_new(ou)) ||
 	    entry_add_str(add->entry, "objectClass", "organizationalUnit") < 0)
 		return err_nomem(err);
-	s->level = PLAN_LEVEL_OUS;
+	s->phase = PLAN_OUS;
 	if (plan_step_add(s, TARGET, TAKE(add), NULL, "organizational unit", err) < 0)
 		return -1;
 	return planner_put_step(c, s, err);

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/* How a step ended, in the journal, the map and the cycle's counts. */
+#include "dsa/sync/apply_priv.h"
+
+#include "dsa/base/clock.h"
+#include "dsa/base/str.h"
+#include "mapping/journal.h"
+
+/* Results of RFC 4511 appendix A. */
+#define CONSTRAINT_VIOLATION 19
+#define UNWILLING_TO_PERFORM 53
+
+int
+outcome_intend(struct store_txn *t, struct running *r, struct err *err)
+{
+	for (size_t j = 0; j < r->step->n_changes; j++) {
+		const struct plan_change *pc = &r->step->changes[j];
+		/* Borrows everything: the entry is only written out. */
+		struct journal_entry e = {.cycle = r->c->res->number,
+		    .link = r->c->link_id,
+		    .side = pc->side,
+		    .source = r->step->guid,
+		    .at = clock_realtime_s(),
+		    .outcome = JOURNAL_OPEN,
+		    .change = pc->change,
+		    .before = pc->before,
+		    .reason = pc->reason};
+
+		if (journal_intend(t, &e, err) < 0)
+			return -1;
+		r->journal[j] = e.number;
+	}
+	return 0;
+}
+
+static int
+plan_again(struct cycle *c, uint32_t source, struct err *err)
+{
+	if (source == DECISION_NO_TARGET)
+		return 0;
+	for (size_t i = 0; i < c->n_again; i++)
+		if (c->again[i] == source)
+			return 0;
+	if (c->n_again == c->cap_again) {
+		size_t cap = c->cap_again ? c->cap_again * 2 : 64;
+		uint32_t *again = realloc(c->again, cap * sizeof *again);
+
+		if (!again)
+			return err_nomem(err);
+		c->again = again;
+		c->cap_again = cap;
+	}
+	c->again[c->n_again++] = source;
+	return 0;
+}
+
+static int
+finish_journal(struct store_txn *t, const struct running *r, struct err *err)
+{
+	for (size_t j = 0; j < r->step->n_changes; j++) {
+		enum journal_outcome outcome = JOURNAL_DONE;
+		const char *text = NULL;
+
+		if (j > r->next) {
+			outcome = JOURNAL_STALE;
+			text = "not attempted";
+		} else if (j == r->next) {
+			outcome = r->err.retry == ERR_REREAD ? JOURNAL_STALE : JOURNAL_FAILED;
+			text = r->err.text;
+			/* Nobody knows whether it was done: stays open until it is looked at. */
+			if (r->err.scope == ERR_PEER)
+				continue;
+		}
+		if (journal_finish(t, r->journal[j], outcome, text, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+store_done(struct store_txn *t, struct running *r, struct err *err)
+{
+	struct cycle *c = r->c;
+	struct plan_step *s = r->step;
+
+	if (s->creates)
+		c->wrote = true;
+	if (s->forgets)
+		return s->record ? store_delete(t, s->record->id, err) : 0;
+	if (s->record) {
+		s->record->synced_at = clock_realtime_s();
+		if (store_put(t, s->record, err) < 0)
+			return -1;
+	}
+	if (s->source == DECISION_NO_TARGET || s->phase == PLAN_LINKS)
+		return 0;
+	return store_put_waiting(t, c->link_id, &s->guid, s->waiting, s->n_waiting, err);
+}
+
+/* A failure that no retry mends: remembered on the record, and nothing may refer to an object that
+ * was not created. */
+static int
+store_failed(struct store_txn *t, struct running *r, struct err *err)
+{
+	struct cycle *c = r->c;
+	_cleanup_(decision_done) struct decision d = {0};
+	struct plan_step *s = r->step;
+	const char *dn = s->changes[r->next].change->dn;
+	bool found = false;
+
+	c->res->failed++;
+	cycle_note(c, 3, &s->guid, dn, "%s of '%s' failed: %s; tried again in the next cycle",
+	    s->changes[r->next].reason, dn, r->err.text);
+	if (s->source != DECISION_NO_TARGET && s->creates &&
+	    cycle_get_decision(c, s->source, &d, &found, err) < 0)
+		return -1;
+	if (found) {
+		d.state = DECIDE_NOTHING;
+		if (cycle_put_decision(c, s->source, &d, err) < 0)
+			return -1;
+	}
+	if (!s->record || s->creates)
+		return 0;
+	s->record->state = RECORD_ERROR;
+	if (record_set_str(&s->record->last_error, r->err.text) < 0)
+		return err_nomem(err);
+	return store_put(t, s->record, err);
+}
+
+/* Has the directory moved on since it was read? Some servers say so with results that mean "never"
+ * elsewhere: the removal of a member who is no longer one (53), a second value for an attribute
+ * that was empty (19), a reference to what is gone (19). One more look decides. */
+static bool
+met_drift(const struct running *r)
+{
+	const struct change *change = r->step->changes[r->next].change;
+
+	if (r->err.retry == ERR_REREAD || r->err.scope == ERR_PEER)
+		return true;
+	return r->c->round == 0 && r->err.src == ERR_LDAP && change->op != CHANGE_DELETE &&
+	       (r->err.code == CONSTRAINT_VIOLATION || r->err.code == UNWILLING_TO_PERFORM);
+}
+
+int
+outcome_record(struct store_txn *t, struct running *r, struct err *err)
+{
+	if (finish_journal(t, r, err) < 0)
+		return -1;
+	if (r->state == STEP_FAILED && met_drift(r))
+		return plan_again(r->c, r->step->source, err);
+	return r->state == STEP_FAILED ? store_failed(t, r, err) : store_done(t, r, err);
+}

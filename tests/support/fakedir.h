@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_TESTS_FAKEDIR_H
+#define GALSYNC_TESTS_FAKEDIR_H
+
+/*
+ * A directory in memory with AD manners. `struct fakedir` is the server: a database that outlives
+ * connections, so that a test can end one run in the middle and begin the next on what it left.
+ * `struct dir` objects are connections to it; there may be several, each used by its own thread.
+ *
+ * Equal histories give equal databases: GUIDs, SIDs and USNs follow from the server's name and a
+ * counter, times from the USN.
+ *
+ * The manners:
+ * - names compare by dn_normalize(), siblings collide by dn_fold_key();
+ * - sAMAccountName is unique in the domain (68), userPrincipalName too (19);
+ * - values of text attributes compare without regard to ASCII case; a value that is there cannot
+ *   be added (20; 68 for member), one that is not cannot be deleted (16; 53 for member);
+ * - the schema is enforced: unknown attribute 16, syntax 21, range and single value 19, what only
+ *   the system writes 19, back links and constructed attributes 53;
+ * - values of DN syntax are kept by GUID: they show the target's present name; one that names no
+ *   object is refused (19; 32 for member). Linked values vanish when their target is deleted;
+ * - objectClass is completed by its superclasses; user and group get an objectSid;
+ * - a deleted object becomes a tombstone, which only queries with `deleted` see; an object with
+ *   children cannot be deleted (66);
+ * - CN=Configuration is a naming context of its own: a search of the domain does not enter it;
+ * - a modify is done altogether or not at all.
+ * Not modelled: which attributes a class may have, access rights (but see fakedir_deny()), back
+ * links as attributes, paging and ranges (nothing above struct dir sees these two).
+ *
+ * Writes take effect when they complete, that is in process(), or in a submit() that finds the
+ * window full. What is under way when the connection is closed is never done; its callback is told
+ * that the outcome is unknown.
+ */
+
+#include "dsa/directory/dir.h"
+
+struct fakedir;
+
+enum fakedir_order {
+	FAKEDIR_FORWARD, /* as submitted */
+	FAKEDIR_REVERSE, /* the last submitted first */
+	FAKEDIR_SHUFFLE, /* by the seed; process() completes some, at least one */
+};
+
+/* A database for the domain DOMAIN_DN with its naming contexts, CN=Users and CN=Deleted Objects.
+ * NAME (of the forest) is copied. NULL without memory. */
+struct fakedir *fakedir_new(const char *name, const char *domain_dn) MUST_CHECK;
+/* All connections must have been freed. */
+void fakedir_free(struct fakedir *fd);
+DEFINE_CLEANUP(struct fakedir *, fakedir_free)
+/* A new connection, not yet open; freed by dir_free(). */
+struct dir *fakedir_connect(struct fakedir *fd) MUST_CHECK;
+struct dir *fakedir_connect_read_only(struct fakedir *fd) MUST_CHECK;
+
+/* How writes behave; default: forward order, window 4. */
+void fakedir_set_order(struct fakedir *fd, enum fakedir_order order, uint64_t seed);
+void fakedir_set_window(struct fakedir *fd, unsigned window);
+/* While down, whatever needs the server fails with ERR_PEER and ERR_LATER. */
+void fakedir_set_down(struct fakedir *fd, bool down);
+/* Every write to DN is refused with LDAP result RC; one DN at a time, NULL for none. */
+int fakedir_refuse(struct fakedir *fd, const char *dn, int rc) MUST_CHECK;
+/* Takes the right to write attribute WHAT, or to create objects of class WHAT, away from
+ * connections: it is missing from allowed...Effective and writes are answered with 50. NULL gives
+ * all rights back. */
+int fakedir_deny(struct fakedir *fd, const char *what) MUST_CHECK;
+
+/*
+ * What somebody else does, at once and with the rights of the system: objectGUID, objectSid and
+ * the like may be given. They return 0, or -1 with the reason in fakedir_error() and on stderr.
+ */
+int fakedir_add(struct fakedir *fd, const struct entry *e) MUST_CHECK;
+/* Adds every object of the text: records divided by blank lines, "attr: value", "attr:: base64",
+ * continuation lines, comments. References may be to objects further down. */
+int fakedir_add_ldif(struct fakedir *fd, const char *ldif_text) MUST_CHECK;
+/* VALUE NULL: no value. */
+int fakedir_set(struct fakedir *fd, const char *dn, const char *attr, const char *value) MUST_CHECK;
+int fakedir_add_value(
+    struct fakedir *fd, const char *dn, const char *attr, const char *value) MUST_CHECK;
+int fakedir_delete_value(
+    struct fakedir *fd, const char *dn, const char *attr, const char *value) MUST_CHECK;
+/* NEW_PARENT NULL: stays. */
+int fakedir_rename(
+    struct fakedir *fd, const char *dn, const char *new_rdn, const char *new_parent) MUST_CHECK;
+int fakedir_delete(struct fakedir *fd, const char *dn) MUST_CHECK;
+const char *fakedir_error(const struct fakedir *fd);
+
+/* The object by DN or "<GUID=...>" with all attributes, or NULL. Tombstones are found by GUID only.
+ * Borrowed until the next change of the database. */
+const struct entry *fakedir_find(struct fakedir *fd, const char *dn);
+uint64_t fakedir_usn(struct fakedir *fd);
+const struct schema *fakedir_schema(const struct fakedir *fd);
+/* A fresh schema without the attributes of the NULL-terminated list (NULL: complete). */
+struct schema *fakedir_schema_new(const char *const *without) MUST_CHECK;
+
+enum fakedir_dump_flags {
+	/* Without what depends on the order of events: objectGUID, objectSid, uSN*, when*. */
+	FAKEDIR_DUMP_STABLE = 1 << 0,
+	FAKEDIR_DUMP_DELETED = 1 << 1, /* with tombstones */
+};
+/* Appends all objects as text, sorted by DN, attributes by name in lower case, values by octets. */
+void fakedir_dump(struct fakedir *fd, struct buf *ret, unsigned flags);
+
+#endif

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Connections to the fake server: `struct dir_ops` with the semantics of the LDAP directory.
+ *
+ *   submit()  ->  queued  --process(), or submit() at a full window-->  done, the callback
+ *                         --close(), down, cancel-->  never done, "the outcome is unknown"
+ *
+ * As with a real server no order among the queued changes is promised, and none takes effect
+ * earlier than it must. A callback is called when its change has left the queue, so it may submit.
+ * Like the LDAP directory a connection opens itself when it is used.
+ */
+
+#include <ldap.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "dsa/directory/ldap_err.h"
+#include "tests/support/fakedir_priv.h"
+
+struct pending {
+	const struct change *change;
+	dir_done_fn *done;
+	void *arg;
+};
+
+struct conn {
+	struct dir dir;
+	struct fakedir *fd;
+	struct dir_info info;
+	struct pending *queue; /* oldest first */
+	size_t n, cap;
+	bool open, was_open, read_only;
+	char invocation_id[GUID_TEXT_SIZE];
+	atomic_bool cancelled;
+};
+
+static struct conn *
+conn_of(struct dir *d)
+{
+	return (struct conn *)d;
+}
+
+static uint64_t
+lock(const struct conn *c)
+{
+	(void)pthread_mutex_lock(&c->fd->lock);
+	return c->fd->usn;
+}
+
+static void
+unlock(const struct conn *c)
+{
+	(void)pthread_mutex_unlock(&c->fd->lock);
+}
+
+/* ---- the queue ---- */
+
+static struct pending
+pull(struct conn *c, size_t at)
+{
+	struct pending p = c->queue[at];
+
+	c->n--;
+	memmove(&c->queue[at], &c->queue[at + 1], (c->n - at) * sizeof p);
+	return p;
+}
+
+/* xorshift64*: the same sequence everywhere. */
+static uint64_t
+next_random(struct fakedir *fd)
+{
+	uint64_t x = fd->random ? fd->random : 0x9e3779b97f4a7c15ULL;
+
+	x ^= x >> 12;
+	x ^= x << 25;
+	x ^= x >> 27;
+	fd->random = x;
+	return x * 0x2545f4914f6cdd1dULL >> 16;
+}
+
+/* Does one queued change and reports it. */
+static void
+complete_one(struct conn *c)
+{
+	struct pending p;
+	struct err err;
+	size_t at = 0;
+	int rc;
+
+	(void)lock(c);
+	if (c->fd->order == FAKEDIR_REVERSE)
+		at = c->n - 1;
+	else if (c->fd->order == FAKEDIR_SHUFFLE)
+		at = next_random(c->fd) % c->n;
+	p = pull(c, at);
+	rc = fake_write(c->fd, p.change, false, &err);
+	unlock(c);
+	p.done(p.arg, rc < 0 ? &err : NULL);
+}
+
+/* Ends the session: nothing of the queue is ever done. WHY goes to the callbacks. */
+static void
+break_off(struct conn *c, const char *why)
+{
+	c->open = false;
+	/* What callbacks submit in answer is not of this session. */
+	for (size_t n = c->n; n && c->n; n--) {
+		struct pending p = pull(c, 0);
+		struct err err;
+
+		(void)err_set(&err, ERR_LDAP, ERR_PEER, ERR_LATER, LDAP_SERVER_DOWN,
+		    "'%s': the outcome is unknown: %s", p.change->dn, why);
+		p.done(p.arg, &err);
+	}
+}
+
+/* What every use asks first: is the session alive, and may it be opened? */
+static int
+check(struct conn *c, struct err *err)
+{
+	bool down;
+
+	if (atomic_load(&c->cancelled)) {
+		break_off(c, "cancelled");
+		return err_set(err, ERR_SYS, ERR_LINK, ERR_LATER, ECANCELED, "cancelled");
+	}
+	(void)lock(c);
+	down = c->fd->down;
+	unlock(c);
+	if (down) {
+		break_off(c, "the server is down");
+		return err_ldap(
+		    err, LDAP_SERVER_DOWN, "the server is down", "connect to %s", c->fd->server);
+	}
+	return 0;
+}
+
+/* ---- operations ---- */
+
+static int
+conn_open(struct dir *d, struct err *err)
+{
+	struct conn *c = conn_of(d);
+	const struct fakedir *fd = c->fd;
+
+	if (check(c, err) < 0)
+		return -1;
+	if (c->open)
+		return 0;
+	c->info = (struct dir_info){.server = fd->server,
+	    .domain_dn = fd->domain_dn,
+	    .config_dn = fd->config_dn,
+	    .schema_dn = fd->schema_dn,
+	    .domain_dns = fd->domain_dns,
+	    .invocation_id = c->invocation_id,
+	    .sasl_ssf = 256};
+	c->info.highest_usn = lock(c);
+	guid_format(&fd->objects[0]->e->guid, c->invocation_id);
+	unlock(c);
+	c->open = c->was_open = true;
+	return 0;
+}
+
+static const struct dir_info *
+conn_info(struct dir *d)
+{
+	return conn_of(d)->was_open ? &conn_of(d)->info : NULL;
+}
+
+static const struct schema *
+conn_schema(struct dir *d)
+{
+	return conn_of(d)->open ? conn_of(d)->fd->schema : NULL;
+}
+
+static int
+conn_search(struct dir *d, const struct dir_query *q, dir_entry_fn *fn, void *arg, struct err *err)
+{
+	struct conn *c = conn_of(d);
+	struct entry **v = NULL;
+	size_t n = 0, i = 0;
+	int rc;
+
+	if (conn_open(d, err) < 0)
+		return -1;
+	(void)lock(c);
+	rc = fake_search(c->fd, q, &v, &n, err);
+	unlock(c);
+	for (; rc == 0 && i < n; i++) {
+		if (atomic_load(&c->cancelled)) {
+			rc = err_set(err, ERR_SYS, ERR_LINK, ERR_LATER, ECANCELED, "cancelled");
+			break;
+		}
+		rc = fn(TAKE(v[i]), arg, err);
+	}
+	fake_entries_free(v, n);
+	return rc < 0 ? err_ctx(err, "search below '%s'", q->base) : 0;
+}
+
+static int
+conn_read(
+    struct dir *d, const char *name, const char *const *attrs, struct entry **ret, struct err *err)
+{
+	struct conn *c = conn_of(d);
+	const struct dir_query q = {.base = name, .filter = "(objectClass=*)", .attrs = attrs};
+	struct entry **v = NULL;
+	size_t n = 0;
+	int rc;
+
+	if (conn_open(d, err) < 0)
+		return -1;
+	(void)lock(c);
+	rc = fake_search(c->fd, &q, &v, &n, err);
+	unlock(c);
+	if (rc < 0 && !(err->src == ERR_LDAP && err->code == LDAP_NO_SUCH_OBJECT))
+		return err_ctx(err, "read '%s'", name);
+	*ret = n ? TAKE(v[0]) : NULL;
+	fake_entries_free(v, n);
+	return 0;
+}
+
+static int
+conn_usn(struct dir *d, uint64_t *ret, struct err *err)
+{
+	if (conn_open(d, err) < 0)
+		return -1;
+	*ret = lock(conn_of(d));
+	unlock(conn_of(d));
+	return 0;
+}
+
+static int
+conn_submit(
+    struct dir *d, const struct change *change, dir_done_fn *done, void *arg, struct err *err)
+{
+	struct conn *c = conn_of(d);
+
+	if (c->read_only)
+		return err_set(err, ERR_CONF, ERR_LINK, ERR_NEVER, 0,
+		    "'%s': the directory is opened for reading only", change->dn);
+	if (change_is_empty(change))
+		return err_data(err, "modify '%s': nothing to modify", change->dn);
+	do {
+		if (conn_open(d, err) < 0)
+			return -1;
+		if (c->n >= c->fd->window)
+			complete_one(c);
+	} while (c->n >= c->fd->window || !c->open);
+	if (c->n == c->cap) {
+		size_t cap = c->cap ? c->cap * 2 : 8;
+		struct pending *queue = realloc(c->queue, cap * sizeof *queue);
+
+		if (!queue)
+			return err_nomem(err);
+		c->queue = queue;
+		c->cap = cap;
+	}
+	c->queue[c->n++] = (struct pending){.change = change, .done = done, .arg = arg};
+	return 0;
+}
+
+static int
+conn_process(struct dir *d, struct err *err)
+{
+	struct conn *c = conn_of(d);
+	size_t n = c->n;
+
+	/* A session that nobody opened has nothing to break. */
+	if ((c->open || atomic_load(&c->cancelled)) && check(c, err) < 0)
+		return -1;
+	(void)lock(c);
+	if (n && c->fd->order == FAKEDIR_SHUFFLE)
+		n = 1 + next_random(c->fd) % n;
+	unlock(c);
+	/* Callbacks may submit: what they add is for the next time. */
+	while (n-- && c->n)
+		complete_one(c);
+	return 0;
+}
+
+static size_t
+conn_pending(const struct dir *d)
+{
+	return ((const struct conn *)d)->n;
+}
+
+static int
+conn_fd(const struct dir *d)
+{
+	(void)d;
+	return -1;
+}
+
+static void
+conn_cancel(struct dir *d)
+{
+	atomic_store(&conn_of(d)->cancelled, true);
+}
+
+static void
+conn_close(struct dir *d)
+{
+	break_off(conn_of(d), "the session was closed");
+}
+
+static void
+conn_free(struct dir *d)
+{
+	struct conn *c = conn_of(d);
+
+	conn_close(d);
+	(void)lock(c);
+	c->fd->n_conns--;
+	unlock(c);
+	free(c->queue);
+	free(c);
+}
+
+static const struct dir_ops conn_ops = {.open = conn_open,
+    .info = conn_info,
+    .schema = conn_schema,
+    .search = conn_search,
+    .read = conn_read,
+    .usn = conn_usn,
+    .submit = conn_submit,
+    .process = conn_process,
+    .pending = conn_pending,
+    .fd = conn_fd,
+    .cancel = conn_cancel,
+    .close = conn_close,
+    .free = conn_free};
+
+struct dir *
+fakedir_connect(struct fakedir *fd)
+{
+	struct conn *c = calloc(1, sizeof *c);
+
+	if (!c)
+		return NULL;
+	c->dir = (struct dir){.ops = &conn_ops, .name = fd->name};
+	c->fd = fd;
+	(void)lock(c);
+	fd->n_conns++;
+	unlock(c);
+	return &c->dir;
+}
+
+struct dir *
+fakedir_connect_read_only(struct fakedir *fd)
+{
+	struct dir *d = fakedir_connect(fd);
+
+	if (d)
+		conn_of(d)->read_only = true;
+	return d;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_TESTS_FAKEDIR_PRIV_H
+#define GALSYNC_TESTS_FAKEDIR_PRIV_H
+
+/*
+ * Shared by the files of the fake directory; see fakedir.h for what it is. One lock guards the
+ * database; it is never held while a callback runs. Functions that need it say "locked".
+ */
+
+#include <pthread.h>
+
+#include "dsa/directory/change.h"
+#include "dsa/directory/schema.h"
+#include "tests/support/fakedir.h"
+
+struct object {
+	struct entry *e;    /* values of DN syntax are the octets of the target's GUID */
+	char *norm;	    /* dn_normalize(e->dn) */
+	struct entry *view; /* E as a reader sees it, or NULL */
+	uint64_t view_at;   /* the version of the database that VIEW shows */
+	bool deleted;
+};
+
+struct fakedir {
+	pthread_mutex_t lock;
+	char *name, *domain_dn, *config_dn, *schema_dn, *domain_dns, *server;
+	char *deleted_norm; /* of CN=Deleted Objects */
+	char *config_norm;
+	struct schema *schema;
+	struct object **objects; /* in the order of creation */
+	size_t n, cap;
+	uint64_t usn, version, counter;
+	enum fakedir_order order;
+	uint64_t random;
+	unsigned window, n_conns;
+	bool down;
+	char *refuse_norm;
+	int refuse_rc;
+	char **denied;
+	size_t n_denied;
+	char error[512];
+};
+
+struct fake_class {
+	const char *name;
+	const char *const *chain; /* superclasses from top on, NULL-terminated */
+	const char *rdn_type;
+	bool security; /* gets objectSid and sAMAccountName */
+};
+
+/* NULL if unknown. */
+const struct fake_class *fake_class_find(const char *name);
+/* The classes that may be created: calls ADD for each. */
+int fake_class_each(int (*add)(const char *name, void *arg), void *arg);
+/* True if the schema keeps NAME on tombstones. */
+bool fake_schema_kept(const char *name);
+/* True if values of A are names of objects. */
+bool fake_schema_is_ref(const struct schema_attr *a);
+/* Calls ADD for each attribute that a client may write. */
+int fake_schema_each_writable(int (*add)(const char *name, void *arg), void *arg);
+
+/* All locked. */
+struct object *fake_find_norm(struct fakedir *fd, const char *norm, bool deleted);
+struct object *fake_find_guid(struct fakedir *fd, const struct guid *g, bool deleted);
+/* By DN or "<GUID=...>"; -1 with LDAP result 34 in *RC if NAME is neither. *ret NULL: none. */
+int fake_resolve(
+    struct fakedir *fd, const char *name, bool deleted, struct object **ret, struct err *err);
+/* What a reader sees of O; owned by O. NULL without memory. */
+const struct entry *fake_view(struct fakedir *fd, struct object *o);
+bool fake_denied(const struct fakedir *fd, const char *what);
+/* Every entry of Q, in a fresh array. */
+int fake_search(struct fakedir *fd, const struct dir_query *q, struct entry ***ret, size_t *ret_n,
+    struct err *err);
+/* Does C. SYSTEM: with the rights of the system. */
+int fake_write(struct fakedir *fd, const struct change *c, bool system, struct err *err);
+void fake_object_free(struct object *o);
+
+/* Not locked. Decodes LDIF text into entries; -1 with err. */
+int fake_ldif_parse(const char *text, struct entry ***ret, size_t *ret_n, struct err *err);
+void fake_entries_free(struct entry **v, size_t n);
+
+#endif

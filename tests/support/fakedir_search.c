@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Finding objects and showing them. The database keeps references by GUID; a view of an object is
+ * a copy in which they are the names that their targets have now. Filters see views.
+ */
+
+#include <ldap.h>
+#include <string.h>
+
+#include "dsa/base/str.h"
+#include "dsa/directory/dn.h"
+#include "dsa/directory/filter.h"
+#include "dsa/directory/ldap_err.h"
+#include "tests/support/fakedir_priv.h"
+
+struct object *
+fake_find_norm(struct fakedir *fd, const char *norm, bool deleted)
+{
+	for (size_t i = 0; i < fd->n; i++)
+		if ((deleted || !fd->objects[i]->deleted) &&
+		    strcmp(fd->objects[i]->norm, norm) == 0)
+			return fd->objects[i];
+	return NULL;
+}
+
+struct object *
+fake_find_guid(struct fakedir *fd, const struct guid *g, bool deleted)
+{
+	for (size_t i = 0; i < fd->n; i++)
+		if ((deleted || !fd->objects[i]->deleted) &&
+		    guid_equal(&fd->objects[i]->e->guid, g))
+			return fd->objects[i];
+	return NULL;
+}
+
+/* True if NAME is "<GUID=...>". */
+static bool
+is_guid_name(const char *name, struct guid *ret)
+{
+	static const char prefix[] = "<GUID=";
+	char text[GUID_TEXT_SIZE];
+	size_t len = strlen(name);
+
+	if (!str_starts_nocase(name, prefix) || len != sizeof prefix - 1 + GUID_TEXT_SIZE)
+		return false;
+	memcpy(text, name + sizeof prefix - 1, GUID_TEXT_SIZE - 1);
+	text[GUID_TEXT_SIZE - 1] = '\0';
+	return name[len - 1] == '>' && guid_parse(text, ret);
+}
+
+int
+fake_resolve(
+    struct fakedir *fd, const char *name, bool deleted, struct object **ret, struct err *err)
+{
+	_cleanup_(free) char *norm = NULL;
+	struct guid g;
+
+	if (is_guid_name(name, &g)) {
+		*ret = fake_find_guid(fd, &g, deleted);
+		return 0;
+	}
+	norm = dn_normalize(dn_strip_extended(name), err);
+	if (!norm)
+		return err->src == ERR_SYS
+			   ? -1
+			   : err_ldap(err, LDAP_INVALID_DN_SYNTAX,
+				 "0000208F: NameErr: problem 2006 (BAD_NAME)", "'%s'", name);
+	*ret = fake_find_norm(fd, norm, deleted);
+	return 0;
+}
+
+bool
+fake_denied(const struct fakedir *fd, const char *what)
+{
+	for (size_t i = 0; i < fd->n_denied; i++)
+		if (str_equal_nocase(fd->denied[i], what))
+			return true;
+	return false;
+}
+
+/* ---- views ---- */
+
+static int
+show_refs(struct fakedir *fd, const struct attr *a, struct entry *view)
+{
+	for (size_t i = 0; i < a->n_values; i++) {
+		const struct object *target = NULL;
+		struct guid g;
+
+		if (guid_from_bytes(a->values[i], &g))
+			target = fake_find_guid(fd, &g, true);
+		if (target && entry_add_str(view, a->name, target->e->dn) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+show_values(const struct attr *a, struct entry *view)
+{
+	for (size_t i = 0; i < a->n_values; i++)
+		if (entry_add(view, a->name, a->values[i]) < 0)
+			return -1;
+	return 0;
+}
+
+const struct entry *
+fake_view(struct fakedir *fd, struct object *o)
+{
+	_cleanup_(entry_free) struct entry *view = NULL;
+
+	if (o->view && o->view_at == fd->version)
+		return o->view;
+	view = entry_new(o->e->dn);
+	if (!view || entry_add_str(view, "distinguishedName", o->e->dn) < 0)
+		return NULL;
+	for (size_t i = 0; i < o->e->n_attrs; i++) {
+		const struct attr *a = &o->e->attrs[i];
+		const struct schema_attr *s = schema_find(fd->schema, a->name);
+
+		if ((s && fake_schema_is_ref(s) ? show_refs(fd, a, view) : show_values(a, view)) <
+		    0)
+			return NULL;
+	}
+	entry_free(o->view);
+	o->view_at = fd->version;
+	return o->view = TAKE(view);
+}
+
+/* ---- what was asked for ---- */
+
+struct allowing {
+	const struct fakedir *fd;
+	struct entry *e;
+	const char *attr;
+};
+
+static int
+add_allowed(const char *name, void *arg)
+{
+	struct allowing *a = arg;
+
+	return fake_denied(a->fd, name) ? 0 : entry_add_str(a->e, a->attr, name);
+}
+
+/* Constructed attributes come only to those who name them. */
+static int
+add_constructed(const struct fakedir *fd, const char *name, struct entry *e)
+{
+	struct allowing a = {.fd = fd, .e = e, .attr = name};
+
+	if (str_equal_nocase(name, "allowedChildClassesEffective"))
+		return fake_class_each(add_allowed, &a);
+	if (str_equal_nocase(name, "allowedAttributesEffective"))
+		return fake_schema_each_writable(add_allowed, &a);
+	return 0;
+}
+
+static struct entry *
+select_attrs(const struct fakedir *fd, const struct entry *view, const char *const *attrs)
+{
+	_cleanup_(entry_free) struct entry *e = NULL;
+	bool all = !attrs || !attrs[0];
+
+	for (size_t i = 0; attrs && attrs[i]; i++)
+		all |= strcmp(attrs[i], "*") == 0;
+	e = all ? entry_dup(view) : entry_new(view->dn);
+	for (size_t i = 0; e && attrs && attrs[i]; i++) {
+		const struct attr *a = entry_find(view, attrs[i]);
+
+		if ((a && !entry_find(e, attrs[i]) && show_values(a, e) < 0) ||
+		    add_constructed(fd, attrs[i], e) < 0)
+			return NULL;
+	}
+	return TAKE(e);
+}
+
+/* ---- search ---- */
+
+struct hits {
+	struct entry **v;
+	size_t n, cap;
+};
+
+static int
+add_hit(struct hits *h, struct entry *e)
+{
+	if (h->n == h->cap) {
+		size_t cap = h->cap ? h->cap * 2 : 16;
+		struct entry **v = realloc(h->v, cap * sizeof(struct entry *));
+
+		if (!v) {
+			entry_free(e);
+			return -1;
+		}
+		h->v = v;
+		h->cap = cap;
+	}
+	h->v[h->n++] = e;
+	return 0;
+}
+
+static bool
+in_scope(const struct fakedir *fd, const struct object *o, const struct object *base,
+    enum dir_scope scope)
+{
+	/* Configuration is a naming context of its own. */
+	if (dn_norm_is_under(o->norm, fd->config_norm) !=
+	    dn_norm_is_under(base->norm, fd->config_norm))
+		return false;
+	switch (scope) {
+	case DIR_BASE: return o == base;
+	case DIR_ONE: return *o->norm && strcmp(dn_parent(o->norm), base->norm) == 0;
+	case DIR_SUBTREE: return dn_norm_is_under(o->norm, base->norm);
+	}
+	return false;
+}
+
+static int
+collect(struct fakedir *fd, const struct dir_query *q, const struct object *base,
+    const struct filter *f, struct hits *h)
+{
+	for (size_t i = 0; i < fd->n && (!q->limit || h->n < q->limit); i++) {
+		struct object *o = fd->objects[i];
+		const struct entry *view;
+		struct entry *e;
+
+		if ((o->deleted && !q->deleted) || !in_scope(fd, o, base, q->scope))
+			continue;
+		if (!(view = fake_view(fd, o)))
+			return -1;
+		if (!filter_match(f, view))
+			continue;
+		if (!(e = select_attrs(fd, view, q->attrs)) || add_hit(h, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+fake_search(struct fakedir *fd, const struct dir_query *q, struct entry ***ret, size_t *ret_n,
+    struct err *err)
+{
+	_cleanup_(filter_free) struct filter *f = NULL;
+	struct object *base = NULL;
+	struct hits h = {0};
+	struct err why;
+
+	if (filter_parse(q->filter, &f, &why) < 0) {
+		if (why.src == ERR_SYS)
+			*err = why;
+		else
+			(void)err_ldap(err, LDAP_FILTER_ERROR, why.text, "search");
+		return -1;
+	}
+	if (fake_resolve(fd, q->base, q->deleted, &base, err) < 0)
+		return -1;
+	if (!base)
+		return err_ldap(err, LDAP_NO_SUCH_OBJECT,
+		    "0000208D: NameErr: problem 2001 (NO_OBJECT)", "search");
+	if (collect(fd, q, base, f, &h) < 0) {
+		fake_entries_free(h.v, h.n);
+		return err_nomem(err);
+	}
+	*ret = h.v;
+	*ret_n = h.n;
+	return 0;
+}
