@@ -56,8 +56,9 @@ DAEMON_SRCS := $(addprefix dsa/daemon/,main.c once.c progress.c)
 CTL_SRCS := $(addprefix dsa/ctl/,ctl.c main.c records.c status.c)
 SUPPORT_SRCS := $(addprefix tests/support/,fakedir.c fakedir_conn.c fakedir_ldif.c fakedir_modify.c \
 	fakedir_move.c fakedir_schema.c fakedir_search.c fakedir_write.c tapdir.c)
-UNIT_TESTS := clock conf fakedir log match_rule tapdir template
-FUZZ_TARGETS :=
+UNIT_TESTS := address clock conf dn entry fakedir filter guid_sid journal log match match_rule mem_str_err \
+	record schema store store_refs store_safety tapdir template
+FUZZ_TARGETS := address change conf dn entry filter guid_sid journal record
 BENCH_TOOLS := writer
 
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))

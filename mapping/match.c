@@ -99,6 +99,30 @@ match_target_keys(const struct entry *target, const struct match_rule *rules, si
 	return rc;
 }
 
+struct has_key {
+	unsigned key;
+	struct bytes value;
+	bool exact;
+};
+
+static int
+same_key(unsigned key, struct bytes value, void *arg)
+{
+	const struct has_key *h = arg;
+
+	return key == h->key &&
+	       (h->exact ? bytes_equal(value, h->value) : bytes_equal_nocase(value, h->value));
+}
+
+bool
+match_verify(const struct entry *target, const struct match_rule *rules, size_t n, unsigned key,
+    struct bytes value, bool exact)
+{
+	struct has_key h = {key, value, exact};
+
+	return match_target_keys(target, rules, n, same_key, &h) != 0;
+}
+
 int
 match_source_keys(const struct entry *source, const struct match_rule *rules, size_t index,
     match_key_fn *fn, void *arg)

@@ -9,7 +9,7 @@
  * eligible candidate is a match, two are a conflict. A rule never chooses.
  *
  * Keys are 64-bit hashes of (rule, normalized value). A hash that hits is verified by comparing
- * the values themselves (match_verify), so that a collision of hashes never makes a match.
+ * the values themselves (match_verify()), so that a collision of hashes never makes a match.
  */
 
 #include <stdbool.h>
@@ -74,6 +74,10 @@ typedef int match_key_fn(unsigned key, struct bytes value, void *arg);
  * of FN ends the walk and is returned. */
 int match_target_keys(const struct entry *target, const struct match_rule *rules, size_t n_rules,
     match_key_fn *fn, void *arg);
+/* True if TARGET really has VALUE under KEY: hashes collide, and they fold case. EXACT compares
+ * octets; else ASCII letters compare without regard to case. */
+bool match_verify(const struct entry *target, const struct match_rule *rules, size_t n,
+    unsigned key, struct bytes value, bool exact) MUST_CHECK;
 /* Calls FN with every key that rule INDEX of RULES looks for on behalf of SOURCE. For the CSV rule
  * the caller looks the source up in the file himself. */
 int match_source_keys(const struct entry *source, const struct match_rule *rules, size_t index,

@@ -320,6 +320,9 @@ store_begin(struct store *s, enum store_mode mode, struct store_txn **ret, struc
 		return err_nomem(err);
 	*t = (struct store_txn){.s = s, .mode = mode};
 	rc = mdb_txn_begin(s->env, NULL, mode == STORE_READ ? MDB_RDONLY : 0, &t->txn);
+	/* A reader that was opened before the writer's map_size_mb was raised. */
+	if (rc == MDB_MAP_RESIZED && !(rc = mdb_env_set_mapsize(s->env, 0)))
+		rc = mdb_txn_begin(s->env, NULL, mode == STORE_READ ? MDB_RDONLY : 0, &t->txn);
 	if (rc)
 		return store_fail(s, rc, "begin", err);
 	*ret = TAKE(t);

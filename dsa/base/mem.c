@@ -238,7 +238,8 @@ reader_raw(struct reader *r, size_t len)
 		r->failed = true;
 		return NULL;
 	}
-	r->p += len;
+	if (len) /* P may be NULL where there is nothing */
+		r->p += len;
 	return p;
 }
 

@@ -219,6 +219,10 @@ read_optional(struct reader *r, char **ret, struct err *err)
 
 	if (!v.len)
 		return 0;
+	if (memchr(v.data, '\0', v.len)) {
+		r->failed = true; /* the string would end there, or be empty */
+		return 0;
+	}
 	*ret = bytes_dup(v);
 	return *ret ? 0 : err_nomem(err);
 }

@@ -16,6 +16,8 @@
 
 #include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
+#include "dsa/directory/schema.h"
+#include "dsa/directory/sid.h"
 #include "dsa/sync/project.h"
 #include "mapping/match.h"
 
@@ -33,24 +35,24 @@ struct hunt {
 	struct err *err;
 };
 
-struct has_key {
-	unsigned key;
-	struct bytes value;
-};
-
-static int
-same_key(unsigned key, struct bytes value, void *arg)
+/* Octets are octets; text compares without regard to case, as the directory does. */
+static bool
+is_octets(const struct cycle *c, unsigned key)
 {
-	const struct has_key *h = arg;
+	const struct schema_attr *a = NULL;
 
-	return key == h->key && bytes_equal_nocase(value, h->value);
+	if (key == MATCH_KEY_SID)
+		return true;
+	if (key >= MATCH_KEY_ATTR)
+		a = schema_find(
+		    c->table->target_schema, c->link->match[key - MATCH_KEY_ATTR].target_attr);
+	return a && a->syntax == SCHEMA_OCTETS;
 }
 
 /* The index knows hashes only: does TARGET really have VALUE under KEY? */
 static bool
 verify(const struct cycle *c, const struct entry *target, unsigned key, struct bytes value)
 {
-	struct has_key h = {key, value};
 	struct stamp stamp;
 
 	switch (key) {
@@ -61,19 +63,19 @@ verify(const struct cycle *c, const struct entry *target, unsigned key, struct b
 	case MATCH_KEY_GUID: return bytes_equal(guid_bytes(&target->guid), value);
 	case MATCH_KEY_DN: return dn_equal(target->dn, value.data);
 	default:
-		return match_target_keys(target, c->link->match, c->link->n_match, same_key, &h) !=
-		       0;
+		return match_verify(
+		    target, c->link->match, c->link->n_match, key, value, is_octets(c, key));
 	}
 }
 
 static void
 note_evidence(struct hunt *h, unsigned key, struct bytes value)
 {
-	char text[200] = "";
+	char text[SID_TEXT_SIZE] = "";
 	struct guid g;
 
 	if (key == MATCH_KEY_SID)
-		(void)snprintf(text, sizeof text, "SID");
+		(void)sid_format(value, text);
 	else if (key == MATCH_KEY_STAMP && guid_from_bytes(value, &g))
 		guid_format(&g, text);
 	else
