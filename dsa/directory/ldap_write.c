@@ -237,8 +237,10 @@ send_change(struct ldap_dir *d, const struct change *c, int *ret_msgid)
 	case CHANGE_ADD: return send_add(d, c, ret_msgid);
 	case CHANGE_MODIFY: return send_modify(d, c, name, ret_msgid);
 	case CHANGE_RENAME:
+		/* By name: Samba finds no object to rename by GUID. If the name has changed
+		 * since it was read the request fails, and the object is read again. */
 		return ldap_rename(
-		    d->ld, name, c->new_rdn, c->new_parent, 1, NULL, NULL, ret_msgid);
+		    d->ld, c->dn, c->new_rdn, c->new_parent, 1, NULL, NULL, ret_msgid);
 	case CHANGE_DELETE: return ldap_delete_ext(d->ld, name, NULL, NULL, ret_msgid);
 	}
 	return LDAP_PARAM_ERROR;

@@ -167,12 +167,14 @@ apply_all(struct cycle *c, struct err *err)
 	for (size_t i = 0; i < c->n_again; i++) {
 		_cleanup_(entry_free) struct entry *e = NULL;
 
-		if (workset_get(c->ws[SOURCE], c->again[i], &e, err) < 0)
+		if (workset_get(c->ws[SOURCE], c->again[i].source, &e, err) < 0)
 			return -1;
 		c->res->failed++;
 		cycle_note(c, 3, &e->guid, e->dn,
-		    "the directory kept changing while it was written: tried again in the next "
-		    "cycle");
+		    "the directory kept changing while it was written (%s): tried again in the "
+		    "next "
+		    "cycle",
+		    c->again[i].why);
 	}
 	return 0;
 }

@@ -17,6 +17,12 @@
  * target to its counterpart. */
 #define CLAIM_BIT 0x80000000U
 
+/* A source entry to be read, decided and planned again, and what the server said. */
+struct again {
+	uint32_t source;
+	char why[200];
+};
+
 struct cycle {
 	const struct conf_link *link;
 	struct dir *dir[SIDES];
@@ -34,7 +40,7 @@ struct cycle {
 	uint64_t plan_next; /* number of the next plan step */
 	char **ous;	    /* target OUs known to exist or to be planned, normalized */
 	size_t n_ous, cap_ous;
-	uint32_t *again; /* source entries to be planned again */
+	struct again *again; /* source entries to be planned again */
 	size_t n_again, cap_again;
 	bool wrote; /* something was created, so there are GUIDs to learn */
 };

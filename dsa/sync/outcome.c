@@ -34,23 +34,25 @@ outcome_intend(struct store_txn *t, struct running *r, struct err *err)
 }
 
 static int
-plan_again(struct cycle *c, uint32_t source, struct err *err)
+plan_again(struct cycle *c, uint32_t source, const char *why, struct err *err)
 {
 	if (source == DECISION_NO_TARGET)
 		return 0;
 	for (size_t i = 0; i < c->n_again; i++)
-		if (c->again[i] == source)
+		if (c->again[i].source == source)
 			return 0;
 	if (c->n_again == c->cap_again) {
 		size_t cap = c->cap_again ? c->cap_again * 2 : 64;
-		uint32_t *again = realloc(c->again, cap * sizeof *again);
+		struct again *again = realloc(c->again, cap * sizeof *again);
 
 		if (!again)
 			return err_nomem(err);
 		c->again = again;
 		c->cap_again = cap;
 	}
-	c->again[c->n_again++] = source;
+	c->again[c->n_again].source = source;
+	err_escape(c->again[c->n_again].why, sizeof c->again->why, bytes_of(why));
+	c->n_again++;
 	return 0;
 }
 
@@ -147,6 +149,6 @@ outcome_record(struct store_txn *t, struct running *r, struct err *err)
 	if (finish_journal(t, r, err) < 0)
 		return -1;
 	if (r->state == STEP_FAILED && met_drift(r))
-		return plan_again(r->c, r->step->source, err);
+		return plan_again(r->c, r->step->source, r->err.text, err);
 	return r->state == STEP_FAILED ? store_failed(t, r, err) : store_done(t, r, err);
 }

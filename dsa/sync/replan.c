@@ -75,7 +75,7 @@ replan_one(struct cycle *c, uint32_t index, struct err *err)
 int
 cycle_replan(struct cycle *c, struct err *err)
 {
-	_cleanup_(free) uint32_t *again = TAKE(c->again);
+	_cleanup_(free) struct again *again = TAKE(c->again);
 	size_t n = c->n_again;
 	int rc;
 
@@ -86,7 +86,7 @@ cycle_replan(struct cycle *c, struct err *err)
 		return -1;
 	rc = 0;
 	for (size_t i = 0; rc == 0 && i < n; i++)
-		rc = replan_one(c, again[i], err);
+		rc = replan_one(c, again[i].source, err);
 	store_abort(TAKE(c->read));
 	return rc;
 }
