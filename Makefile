@@ -55,11 +55,12 @@ SRCS := \
 DAEMON_SRCS := $(addprefix dsa/daemon/,main.c once.c progress.c)
 CTL_SRCS := $(addprefix dsa/ctl/,ctl.c main.c records.c status.c)
 SUPPORT_SRCS := $(addprefix tests/support/,fakedir.c fakedir_conn.c fakedir_ldif.c fakedir_modify.c \
-	fakedir_move.c fakedir_schema.c fakedir_search.c fakedir_write.c tapdir.c)
+	fakedir_move.c fakedir_schema.c fakedir_search.c fakedir_write.c scenario.c scenario_play.c \
+	tapdir.c)
 UNIT_TESTS := address clock conf dn entry fakedir filter guid_sid journal log match match_rule mem_str_err \
 	record schema store store_refs store_safety tapdir template
 FUZZ_TARGETS := address change conf dn entry filter guid_sid journal record
-BENCH_TOOLS := writer
+BENCH_TOOLS := attrs delay map writer
 
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 LIB := $(BUILD)/libgalsync.a
@@ -144,7 +145,7 @@ format:
 
 demo: deps-demo
 	@$(MAKE) --no-print-directory -s all
-	@BUILD=$(BUILD) sh tests/demo
+	@BUILD=$(BUILD) tests/demo
 
 bench: deps-bench
 	@$(MAKE) --no-print-directory -s all bench-tools
