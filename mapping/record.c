@@ -26,7 +26,6 @@
 #define FLAG_TARGET_ACTIVE 2U
 
 static const char *const state_names[] = {
-    [RECORD_PENDING] = "pending",
     [RECORD_SYNCED] = "synced",
     [RECORD_WAITING] = "waiting",
     [RECORD_ERROR] = "error",

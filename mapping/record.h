@@ -22,7 +22,6 @@
 enum side { SOURCE, TARGET, SIDES };
 
 enum record_state {
-	RECORD_PENDING, /* decided, target not yet written */
 	RECORD_SYNCED,	/* both sides were seen as the rules want them */
 	RECORD_WAITING, /* as SYNCED, but Exchange has not finished the mailbox yet */
 	RECORD_ERROR,	/* the last write failed: see last_error */

@@ -264,7 +264,6 @@ static void
 names(void **state)
 {
 	(void)state;
-	assert_string_equal(record_state_name(RECORD_PENDING), "pending");
 	assert_string_equal(record_state_name(RECORD_LEFT), "left");
 	assert_string_equal(side_name(SOURCE), "source");
 	assert_string_equal(side_name(TARGET), "target");

@@ -137,7 +137,7 @@ no_guid(void **state)
 	struct err err = {0};
 
 	r->side[TARGET].guid = (struct guid){{0}};
-	r->state = RECORD_PENDING;
+	r->state = RECORD_WAITING;
 	assert_int_equal(store_put(t, r, &err), 0);
 	assert_found(t, 1, TARGET, (struct guid){{0}}, 0);
 	r->side[TARGET].guid = fixture_guid(7, 2);
