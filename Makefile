@@ -138,7 +138,7 @@ check-headers:
 		$(CC) $(GALSYNC_CPPFLAGS) $(GALSYNC_CFLAGS) -fsyntax-only -x c -include $$h /dev/null || exit 1; done
 
 lint: deps-lint
-	@CC=$(CC) BUILD=$(BUILD) sh .ci/lint
+	@CC=$(CC) BUILD=$(BUILD) .ci/lint
 
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')

@@ -10,8 +10,8 @@
 /* More objects than this never share an address or an alias in a healthy map. */
 #define MAX_HITS 64
 
-static uint64_t
-key_hash(enum store_key key, struct bytes v)
+uint64_t
+store_key_hash(enum store_key key, struct bytes v)
 {
 	return bytes_hash_nocase(v, 0xd6e8feb86659fd93ULL * (uint64_t)key);
 }
@@ -51,7 +51,7 @@ add_key(struct key_list *l, enum store_key key, struct bytes v)
 		l->v = grown;
 		l->cap = cap;
 	}
-	l->v[l->n++] = key_hash(key, v);
+	l->v[l->n++] = store_key_hash(key, v);
 }
 
 static void
@@ -135,16 +135,14 @@ static int
 find_ids(struct store_txn *t, uint64_t hash, uint64_t ret[MAX_HITS], size_t *ret_n, struct err *err)
 {
 	MDB_val k = {sizeof hash, &hash}, v;
-	MDB_cursor *c = NULL;
-	int rc = mdb_cursor_open(t->txn, t->s->db[DB_KEY], &c);
+	int rc = t->keys ? 0 : mdb_cursor_open(t->txn, t->s->db[DB_KEY], &t->keys);
 
 	*ret_n = 0;
 	if (rc)
 		return store_fail(t->s, rc, "look-up", err);
-	for (rc = mdb_cursor_get(c, &k, &v, MDB_SET); rc == 0 && *ret_n < MAX_HITS;
-	     rc = mdb_cursor_get(c, &k, &v, MDB_NEXT_DUP))
+	for (rc = mdb_cursor_get(t->keys, &k, &v, MDB_SET); rc == 0 && *ret_n < MAX_HITS;
+	     rc = mdb_cursor_get(t->keys, &k, &v, MDB_NEXT_DUP))
 		memcpy(&ret[(*ret_n)++], v.mv_data, sizeof *ret);
-	mdb_cursor_close(c);
 	return rc && rc != MDB_NOTFOUND ? store_fail(t->s, rc, "look-up", err) : 0;
 }
 
@@ -156,7 +154,8 @@ store_find_guid(struct store_txn *t, uint32_t link, enum side side, const struct
 	size_t n = 0;
 
 	*ret = NULL;
-	if (find_ids(t, key_hash(side == SOURCE ? KEY_SOURCE_GUID : KEY_TARGET_GUID, guid_bytes(g)),
+	if (find_ids(t,
+		store_key_hash(side == SOURCE ? KEY_SOURCE_GUID : KEY_TARGET_GUID, guid_bytes(g)),
 		ids, &n, err) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
@@ -167,7 +166,7 @@ store_find_guid(struct store_txn *t, uint32_t link, enum side side, const struct
 		if (store_db_get(t, DB_RECORD, (struct bytes){&ids[i], 8}, &raw, &found, err) < 0)
 			return -1;
 		if (!found || raw.len < RECORD_GUID_OFFSET + (size_t)2 * GUID_LEN ||
-		    memcmp((const uint8_t *)raw.data + RECORD_GUID_OFFSET + side * GUID_LEN,
+		    memcmp((const uint8_t *)raw.data + RECORD_GUID_OFFSET + (size_t)side * GUID_LEN,
 			g->octets, GUID_LEN) != 0)
 			continue;
 		if (record_decode(raw, ids[i], &r, err) < 0)
@@ -228,19 +227,24 @@ visit(struct store_txn *t, enum store_key key, struct bytes v, struct seen *seen
 	uint64_t ids[MAX_HITS];
 	size_t n = 0;
 
-	if (find_ids(t, key_hash(key, v), ids, &n, err) < 0)
+	if (find_ids(t, store_key_hash(key, v), ids, &n, err) < 0)
 		return -1;
 	for (size_t i = 0; i < n && !seen->stop; i++) {
-		_cleanup_(record_free) struct record *r = NULL;
-		bool known = false;
+		_cleanup_(record_view_free) const struct record *r = NULL;
+		struct bytes raw;
+		bool known = false, found;
 
 		for (size_t j = 0; j < seen->n; j++)
 			known |= seen->ids[j] == ids[i];
 		if (known)
 			continue;
-		if (store_get(t, ids[i], &r, err) < 0)
+		if (store_db_get(t, DB_RECORD, (struct bytes){&ids[i], 8}, &raw, &found, err) < 0)
 			return -1;
-		if (!r || !really_has(r, key, v))
+		if (!found)
+			continue;
+		if (record_decode_view(raw, ids[i], &r, err) < 0)
+			return -1;
+		if (!really_has(r, key, v))
 			continue;
 		if (seen->n < MAX_HITS)
 			seen->ids[seen->n++] = ids[i];
