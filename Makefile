@@ -44,21 +44,22 @@ say = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' '$(1)' '$(2)',@:)
 SRCS := \
 	$(addprefix dsa/base/,clock.c err.c log.c mem.c str.c) \
 	$(addprefix dsa/directory/,change.c dir.c discover.c dn.c entry.c filter.c guid.c kind.c ldap.c \
-		ldap_auth.c ldap_cert.c ldap_conn.c ldap_err.c ldap_search.c ldap_sock.c ldap_tls.c \
+		ldap_auth.c ldap_cert.c ldap_conn.c ldap_err.c ldap_feed.c ldap_search.c ldap_sock.c ldap_tls.c \
 		ldap_write.c ldif.c schema.c sid.c) \
-	$(addprefix mapping/,journal.c lookup.c match.c match_rule.c record.c refs.c store.c) \
+	$(addprefix mapping/,journal.c lookup.c match.c match_rule.c record.c refs.c retry.c store.c) \
 	$(addprefix redirect/,address.c) \
 	$(addprefix dsa/sync/,apply.c check.c conf.c conf_check.c conf_complete.c conf_keys.c \
 		conf_load.c conf_print.c conf_read.c conf_value.c confirm.c cycle.c decide.c decide_names.c decision.c \
-		diff.c leave.c match_csv.c names.c outcome.c plan.c planner.c planner_parts.c project.c read.c \
+		delta.c diff.c fault.c leave.c match_csv.c names.c outcome.c plan.c planner.c planner_parts.c project.c read.c \
 		recover.c replan.c report.c scope.c table.c template.c workset.c)
 DAEMON_SRCS := $(addprefix dsa/daemon/,main.c once.c progress.c)
 CTL_SRCS := $(addprefix dsa/ctl/,ctl.c main.c records.c status.c)
 SUPPORT_SRCS := $(addprefix tests/support/,fakedir.c fakedir_conn.c fakedir_ldif.c fakedir_modify.c \
 	fakedir_move.c fakedir_schema.c fakedir_search.c fakedir_write.c scenario.c scenario_play.c \
 	tapdir.c)
-UNIT_TESTS := address clock conf dn entry fakedir filter guid_sid journal log match match_rule mem_str_err \
-	record schema store store_refs store_safety tapdir template
+UNIT_TESTS := address clock conf crash cycle cycle_faults cycle_flow cycle_leave cycle_links cycle_match \
+	dn entry fakedir filter guid_sid journal log match match_rule mem_str_err record schema store store_refs \
+	store_safety tapdir template
 FUZZ_TARGETS := address change conf dn entry filter guid_sid journal record
 BENCH_TOOLS := attrs delay map writer
 

@@ -3,7 +3,7 @@
 #
 # delegate.sh: gives the service account of galsync the rights it needs in one forest, and no more.
 # Run it once for each forest as an administrator; running it again changes nothing. Needs
-# samba-tool and ldbsearch; works with Samba and with Windows domain controllers.
+# samba-tool and ldb-tools; works with Samba and with Windows domain controllers.
 
 set -eu
 
@@ -23,10 +23,12 @@ What the account may do is decided by where (each may be given several times):
   --target-ou DN        create, change, move and delete users, contacts and groups; create OUs
   --match-scope DN      where counterparts may exist already: read everything, change mail
                         attributes of users, contacts and groups, replace a contact by a user
-The right to follow changes (DS-Replication-Get-Changes) is given in any case.
+The right to follow changes (DS-Replication-Get-Changes) is given in any case, and the right to see
+what was deleted; for the latter the container of deleted objects gets Domain Admins as its owner,
+as `dsacls /takeownership` does, because at first nobody may change its rights.
 
   --print               only print the access control entries (SDDL)
-  CREDENTIALS           for samba-tool and ldbsearch: -U NAME (asks for the password),
+  CREDENTIALS           for samba-tool and ldb-tools: -U NAME (asks for the password),
                         --use-kerberos=required, ...
 TEXT
 }
@@ -159,8 +161,47 @@ apply() {
 	printf 'delegate.sh: %s: done\n' "$dn"
 }
 
+# deleted_sd PART: the part of the container's security descriptor, in SDDL, unfolded.
+deleted_sd() {
+	part=$1
+	shift
+	ldbsearch -H "$server" "$@" -b "$deleted" --scope=base \
+		--controls="show_deleted:1,sd_flags:1:$part" nTSecurityDescriptor |
+		sed -n -e ':a' -e 'N' -e '$!ba' -e 's/\n //g' -e 's/.*nTSecurityDescriptor: \([^\n]*\).*/\1/p'
+}
+
+# set_deleted_sd PART SDDL
+set_deleted_sd() {
+	part=$1 sddl=$2
+	shift 2
+	printf 'dn: %s\nchangetype: modify\nreplace: nTSecurityDescriptor\nnTSecurityDescriptor: %s\n' \
+		"$deleted" "$sddl" |
+		ldbmodify -H "$server" "$@" --controls="show_deleted:1,sd_flags:1:$part" >/dev/null ||
+		die "'$deleted': the rights could not be written"
+}
+
+see_deleted() {
+	deleted="CN=Deleted Objects,$domain" ace="(A;;RPLC;;;$sid)"
+	if [ -n "$print" ]; then
+		printf '%s\n  %s\n' "$deleted" "$ace"
+		return
+	fi
+	dacl=$(deleted_sd 4 "$@")
+	if [ -z "$dacl" ]; then
+		set_deleted_sd 1 "O:${sid%-*}-512" "$@"
+		dacl=$(deleted_sd 4 "$@")
+	fi
+	case $dacl in
+	*"$ace"*) ;;
+	D:*"("*) set_deleted_sd 4 "${dacl%%\(*}$ace(${dacl#*\(}" "$@" ;;
+	*) die "'$deleted': its rights cannot be read" ;;
+	esac
+	printf 'delegate.sh: %s: done\n' "$deleted"
+}
+
 # DS-Replication-Get-Changes (MS-ADTS 5.1.3.2.1).
 apply "$domain" "(OA;;CR;1131f6aa-9c07-11d1-f79f-00c04fc2dcd2;;$sid)" "$@"
+see_deleted "$@"
 printf '%s' "$jobs" | while IFS="$tab" read -r sort dn; do
 	apply "$dn" "$(aces "$sort" "$@")" "$@"
 done

@@ -251,65 +251,99 @@ record_encode(const struct record *r, struct buf *ret)
 		buf_add_u64(ret, r->put[i]);
 }
 
-static void
-read_str(struct reader *rd, char **ret)
+/* Reads a record into pieces of memory of its own, or all into one block. */
+struct decoder {
+	struct reader rd;
+	uint8_t *block; /* or NULL: what is left of the block */
+};
+
+/* What a record of LEN octets needs in one block: a string takes its NUL in place of its length, an
+ * array at most twice the octets of its elements, and each its share of alignment. */
+#define BLOCK_SIZE(len) (3 * (len) + 8 * sizeof(void *))
+#define ALIGNMENT sizeof(uint64_t)
+
+static void *
+take(struct decoder *d, size_t size)
 {
-	*ret = bytes_dup(reader_bytes(rd));
-	if (!*ret)
-		rd->failed = true;
+	void *p = d->block;
+
+	if (!p)
+		p = malloc(size);
+	else
+		d->block += size;
+	if (!p)
+		d->rd.failed = true;
+	return p;
+}
+
+/* For anything but octets. */
+static void *
+take_array(struct decoder *d, size_t size)
+{
+	if (d->block)
+		d->block += -(uintptr_t)d->block % ALIGNMENT;
+	return take(d, size);
+}
+
+/* A copy with a NUL behind it. */
+static char *
+copy_of(struct decoder *d, struct bytes v)
+{
+	char *copy = take(d, v.len + 1);
+
+	if (!copy)
+		return NULL;
+	memcpy(copy, v.data, v.len);
+	copy[v.len] = '\0';
+	return copy;
+}
+
+static char *
+read_str(struct decoder *d)
+{
+	return copy_of(d, reader_bytes(&d->rd));
+}
+
+static struct bytes
+read_sid(struct decoder *d)
+{
+	struct bytes v = reader_bytes(&d->rd);
+	const char *copy = v.len ? copy_of(d, v) : NULL;
+
+	return (struct bytes){copy, copy ? v.len : 0};
 }
 
 static void
-read_strings(struct reader *rd, char ***ret, size_t *ret_n)
+read_strings(struct decoder *d, char ***ret, size_t *ret_n)
 {
-	uint32_t n = reader_u32(rd);
+	uint32_t n = reader_u32(&d->rd);
 
 	/* Every string takes at least the four octets of its length. */
-	if (n > reader_left(rd) / 4) {
-		rd->failed = true;
+	if (n > reader_left(&d->rd) / 4) {
+		d->rd.failed = true;
 		return;
 	}
 	if (!n)
 		return;
-	*ret = calloc(n, sizeof **ret);
-	if (!*ret) {
-		rd->failed = true;
-		return;
-	}
-	for (; *ret_n < n && !rd->failed; (*ret_n)++)
-		read_str(rd, &(*ret)[*ret_n]);
+	*ret = take_array(d, n * sizeof **ret);
+	for (; *ret && *ret_n < n && !d->rd.failed; (*ret_n)++)
+		(*ret)[*ret_n] = read_str(d);
 }
 
 static void
-read_put(struct reader *rd, struct record *r)
+read_put(struct decoder *d, struct record *r)
 {
-	uint32_t n = reader_u32(rd);
+	uint32_t n = reader_u32(&d->rd);
 
-	if (n > reader_left(rd) / 8) {
-		rd->failed = true;
+	if (n > reader_left(&d->rd) / 8) {
+		d->rd.failed = true;
 		return;
 	}
-	r->put = malloc((n + 1U) * sizeof *r->put);
-	if (!r->put) {
-		rd->failed = true;
-		return;
-	}
-	for (; r->n_put < n; r->n_put++) {
-		r->put[r->n_put] = reader_u64(rd);
+	r->put = take_array(d, (n + 1U) * sizeof *r->put);
+	for (; r->put && r->n_put < n; r->n_put++) {
+		r->put[r->n_put] = reader_u64(&d->rd);
 		if (r->n_put && r->put[r->n_put] <= r->put[r->n_put - 1])
-			rd->failed = true; /* not sorted: a search would miss */
-	}
-}
-
-static void
-read_sid(struct reader *rd, struct bytes *ret)
-{
-	struct bytes v = reader_bytes(rd);
-
-	if (v.len) {
-		ret->data = bytes_dup(v);
-		ret->len = ret->data ? v.len : 0;
-		rd->failed |= !ret->data;
+			d->rd.failed = true; /* not sorted: a search would miss */
 	}
 }
 
@@ -345,30 +379,53 @@ read_head(struct reader *rd, struct record *r)
 	r->switched_at = (int64_t)reader_u64(rd);
 }
 
+static int
+read_record(struct decoder *d, struct record *r, struct err *err)
+{
+	read_head(&d->rd, r);
+	r->evidence = read_str(d);
+	r->alias = read_str(d);
+	r->last_error = read_str(d);
+	r->side[SOURCE].dn = read_str(d);
+	r->side[TARGET].dn = read_str(d);
+	r->side[SOURCE].sid = read_sid(d);
+	r->side[TARGET].sid = read_sid(d);
+	read_strings(d, &r->side[SOURCE].legacy_dns, &r->side[SOURCE].n_legacy_dns);
+	read_strings(d, &r->side[TARGET].legacy_dns, &r->side[TARGET].n_legacy_dns);
+	read_strings(d, &r->addresses, &r->n_addresses);
+	read_put(d, r);
+	if (d->rd.failed || reader_left(&d->rd))
+		return err_set(err, ERR_DATA, ERR_LINK, ERR_NEVER, 0, "map: record %llu is damaged",
+		    (unsigned long long)r->id);
+	return 0;
+}
+
 int
 record_decode(struct bytes raw, uint64_t id, struct record **ret, struct err *err)
 {
 	_cleanup_(record_free) struct record *r = calloc(1, sizeof *r);
-	struct reader rd = reader_of(raw);
+	struct decoder d = {.rd = reader_of(raw)};
 
 	if (!r)
 		return err_nomem(err);
 	r->id = id;
-	read_head(&rd, r);
-	read_str(&rd, &r->evidence);
-	read_str(&rd, &r->alias);
-	read_str(&rd, &r->last_error);
-	read_str(&rd, &r->side[SOURCE].dn);
-	read_str(&rd, &r->side[TARGET].dn);
-	read_sid(&rd, &r->side[SOURCE].sid);
-	read_sid(&rd, &r->side[TARGET].sid);
-	read_strings(&rd, &r->side[SOURCE].legacy_dns, &r->side[SOURCE].n_legacy_dns);
-	read_strings(&rd, &r->side[TARGET].legacy_dns, &r->side[TARGET].n_legacy_dns);
-	read_strings(&rd, &r->addresses, &r->n_addresses);
-	read_put(&rd, r);
-	if (rd.failed || reader_left(&rd))
-		return err_set(err, ERR_DATA, ERR_LINK, ERR_NEVER, 0, "map: record %llu is damaged",
-		    (unsigned long long)id);
+	if (read_record(&d, r, err) < 0)
+		return -1;
+	*ret = TAKE(r);
+	return 0;
+}
+
+int
+record_decode_view(struct bytes raw, uint64_t id, const struct record **ret, struct err *err)
+{
+	_cleanup_(free) struct record *r = malloc(sizeof *r + BLOCK_SIZE(raw.len));
+	struct decoder d = {.rd = reader_of(raw), .block = (uint8_t *)(r + 1)};
+
+	if (!r)
+		return err_nomem(err);
+	*r = (struct record){.id = id};
+	if (read_record(&d, r, err) < 0)
+		return -1;
 	*ret = TAKE(r);
 	return 0;
 }

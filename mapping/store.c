@@ -22,12 +22,15 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "dsa/base/str.h"
 #include "mapping/store_priv.h"
 
 #define MAX_READERS 512
 #define DEFAULT_SIZE_MB 65536
+#define FULL_BELOW (1 << 20)
+#define LOCK_FILE_SIZE 40960 /* for MAX_READERS of 64 octets and a head */
 
 static const struct {
 	const char *name;
@@ -44,19 +47,38 @@ static const struct {
     [DB_OUTCOME] = {"outcome", MDB_INTEGERKEY},
     [DB_OPEN] = {"open", MDB_INTEGERKEY},
     [DB_ABOUT] = {"about", MDB_DUPSORT | MDB_DUPFIXED},
+    [DB_RETRY] = {"retry", 0},
 };
 _Static_assert(ARRAY_SIZE(databases) == DB_MAX, "a name for each database");
+
+/* LMDB calls a write that the disk had no room for an I/O error, if a part of it went in. */
+static bool
+disk_is_full(const struct store *s, int en)
+{
+	struct statvfs fs;
+
+	return en == ENOSPC || en == EDQUOT ||
+	       (en == EIO && statvfs(s->dir, &fs) == 0 && fs.f_bavail * fs.f_frsize < FULL_BELOW);
+}
 
 int
 store_fail(const struct store *s, int rc, const char *what, struct err *err)
 {
 	if (rc == ENOMEM)
 		return err_nomem(err);
+	if (disk_is_full(s, rc))
+		return err_set(err, ERR_SYS, ERR_LINK, ERR_LATER, ENOSPC,
+		    "map in '%s': %s: the disk is full: make room and run again", s->dir, what);
 	if (rc > 0)
 		return err_sys(err, rc, "map in '%s': %s", s->dir, what);
 	if (rc == MDB_MAP_FULL)
 		return err_set(err, ERR_LMDB, ERR_LINK, ERR_LATER, rc,
 		    "map in '%s' is full: raise map_size_mb", s->dir);
+	if (rc == MDB_INVALID || rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND)
+		return err_set(err, ERR_LMDB, ERR_DAEMON, ERR_NEVER, rc,
+		    "map in '%s' is damaged: %s: %s: move it away and let the map be rebuilt from "
+		    "the stamps",
+		    s->dir, what, mdb_strerror(rc));
 	return err_set(err, ERR_LMDB, ERR_LINK, ERR_LATER, rc, "map in '%s': %s: %s", s->dir, what,
 	    mdb_strerror(rc));
 }
@@ -182,6 +204,21 @@ lock_writer(struct store *s, struct err *err)
 	return err_sys(err, errno, "'%s'", path);
 }
 
+/* LMDB maps its lock file into memory: without the blocks behind it, a full disk would be a SIGBUS.
+ * To be called before the environment is open: closing the file drops this process's locks. */
+static int
+reserve_lock_file(const struct store *s, struct err *err)
+{
+	_cleanup_(free) char *path = str_printf("%s/map.mdb-lock", s->dir);
+	_cleanup_(close) int fd = path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0660) : -1;
+	int rc;
+
+	if (!path)
+		return err_nomem(err);
+	rc = fd < 0 ? errno : posix_fallocate(fd, 0, LOCK_FILE_SIZE);
+	return rc ? store_fail(s, rc, "lock file", err) : 0;
+}
+
 /* A reader's entry in LMDB's lock file must be writable for the group that may read the map. */
 static void
 open_lock_file(const struct store *s)
@@ -203,6 +240,8 @@ open_env(struct store *s, int64_t size_mb, struct err *err)
 		return err_nomem(err);
 	if (!write && access(path, R_OK) < 0)
 		return err_sys(err, errno, "map '%s'", path);
+	if (write && reserve_lock_file(s, err) < 0)
+		return -1;
 	rc = mdb_env_create(&s->env);
 	if (rc == 0)
 		rc = mdb_env_set_maxdbs(s->env, DB_MAX);
@@ -333,8 +372,11 @@ int
 store_commit(struct store_txn *t, struct err *err)
 {
 	_cleanup_(free) struct store_txn *own = t;
-	int rc = mdb_txn_commit(own->txn);
+	int rc;
 
+	if (own->keys)
+		mdb_cursor_close(own->keys);
+	rc = mdb_txn_commit(own->txn);
 	return rc ? store_fail(own->s, rc, "commit", err) : 0;
 }
 
@@ -343,6 +385,8 @@ store_abort(struct store_txn *t)
 {
 	if (!t)
 		return;
+	if (t->keys)
+		mdb_cursor_close(t->keys);
 	mdb_txn_abort(t->txn);
 	free(t);
 }
@@ -487,12 +531,12 @@ struct each {
 static int
 each_pair(struct bytes key, struct bytes value, void *arg, struct err *err)
 {
-	_cleanup_(record_free) struct record *r = NULL;
+	_cleanup_(record_view_free) const struct record *r = NULL;
 	struct each *e = arg;
 	uint64_t id;
 
 	memcpy(&id, key.data, sizeof id);
-	if (record_decode(value, id, &r, err) < 0)
+	if (record_decode_view(value, id, &r, err) < 0)
 		return -1;
 	return (!e->link || r->link == e->link) && e->fn(r, e->arg) != 0;
 }

@@ -11,6 +11,7 @@
  *   cursor      link and forest -> where the next delta starts (opaque octets)
  *   waiting     references to what is not there yet; wanted: the same by what they wait for
  *   conflict    link and source GUID -> conflict
+ *   retry       link and source GUID -> what failed, and when it is tried again
  *   journal     change number -> journal entry (journal.h)
  *
  * One process writes; any number read at the same time, each through its own store_open() with
@@ -146,6 +147,26 @@ int store_clear_conflict(
     struct store_txn *t, uint32_t link, const struct guid *source, struct err *err) MUST_CHECK;
 typedef int store_conflict_fn(uint32_t link, const struct conflict *c, void *arg);
 int store_each_conflict(struct store_txn *t, uint32_t link, store_conflict_fn *fn, void *arg,
+    struct err *err) MUST_CHECK;
+
+/* An object whose last write failed. */
+struct store_retry {
+	struct guid source;
+	char *dn, *why;
+	uint32_t attempts;   /* that failed */
+	int64_t since, next; /* seconds since the epoch: the first failure, the next attempt */
+};
+/* Notes that a write for SOURCE failed at time NOW, for the first time or once more: the next
+ * attempt is due after a pause that doubles from 5 seconds up to an hour. */
+int store_put_retry(struct store_txn *t, uint32_t link, const struct guid *source, const char *dn,
+    const char *why, int64_t now, struct err *err) MUST_CHECK;
+/* No error if there is none. */
+int store_clear_retry(
+    struct store_txn *t, uint32_t link, const struct guid *source, struct err *err) MUST_CHECK;
+/* FN returns 0 to go on, 1 to stop; R is borrowed. */
+typedef int store_retry_fn(const struct store_retry *r, void *arg);
+/* Those due at time NOW, or all if it is 0. */
+int store_each_retry(struct store_txn *t, uint32_t link, int64_t now, store_retry_fn *fn, void *arg,
     struct err *err) MUST_CHECK;
 
 /* The summary of a link's last cycle, for `galsyncctl status`: opaque text (JSON), by link. *ret

@@ -23,6 +23,7 @@ enum store_db {
 	DB_OUTCOME,
 	DB_OPEN,
 	DB_ABOUT,
+	DB_RETRY,
 	DB_MAX
 };
 
@@ -37,6 +38,7 @@ struct store {
 struct store_txn {
 	struct store *s;
 	MDB_txn *txn;
+	MDB_cursor *keys; /* over DB_KEY, opened by the first look-up */
 	enum store_mode mode;
 };
 
@@ -72,8 +74,19 @@ store_be32(uint32_t v, uint8_t ret[4])
 		ret[i] = (uint8_t)(v >> (24 - 8 * i));
 }
 
-/* lookup.c: the keys of a record, kept in step with it. */
+/* lookup.c: under what a value is kept in DB_KEY. */
+uint64_t store_key_hash(enum store_key key, struct bytes v);
+/* The keys of a record, kept in step with it. */
 int store_keys_update(struct store_txn *t, const struct record *old, const struct record *now,
     uint64_t id, struct err *err) MUST_CHECK;
+
+/* record.c: the same as record_decode() in one allocation, for reading alone: free() it. */
+int record_decode_view(
+    struct bytes raw, uint64_t id, const struct record **ret, struct err *err) MUST_CHECK;
+static inline void
+record_view_freep(const struct record **r)
+{
+	free((void *)(uintptr_t)*r);
+}
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "dsa/ctl/ctl.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,13 +18,14 @@ ctl_fail(const struct err *err)
 enum ctl_status
 ctl_usage(const char *fmt, ...)
 {
+	char what[512], safe[640];
 	va_list ap;
 
-	(void)fputs("galsyncctl: ", stderr);
 	va_start(ap, fmt);
-	(void)vfprintf(stderr, fmt, ap);
+	(void)vsnprintf(what, sizeof what, fmt, ap);
 	va_end(ap);
-	(void)fputs("; see galsyncctl(8) or galsyncctl --help\n", stderr);
+	err_escape(safe, sizeof safe, bytes_of(what));
+	(void)fprintf(stderr, "galsyncctl: %s; see galsyncctl(8) or galsyncctl --help\n", safe);
 	return CTL_USAGE;
 }
 
@@ -109,7 +111,7 @@ ctl_print_json(json_t *o)
 
 	json_decref(o);
 	if (rc < 0) {
-		(void)err_nomem(&err);
+		(void)(ferror(stdout) ? err_sys(&err, errno, "standard output") : err_nomem(&err));
 		return ctl_fail(&err);
 	}
 	(void)putchar('\n');

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -79,22 +80,26 @@ take_json(int argc, char **argv, bool *json)
 }
 
 static enum ctl_status
-run(ctl_verb *verb, struct ctl *c, const char *state, int argc, char **argv)
+run_verb(ctl_verb *verb, struct ctl *c, const char *state, int argc, char **argv)
 {
 	_cleanup_(store_close) struct store *store = NULL;
 	_cleanup_(store_abort) struct store_txn *txn = NULL;
 	struct err err;
 
-	if (store_open(state, STORE_READ, 0, &store, &err) < 0 ||
-	    store_begin(store, STORE_READ, &txn, &err) < 0)
+	if (store_open(state, STORE_READ, 0, &store, &err) < 0) {
+		if (err.src == ERR_SYS && err.code == ENOENT)
+			(void)err_ctx(&err, "galsyncd makes it in its first cycle");
+		return ctl_fail(&err);
+	}
+	if (store_begin(store, STORE_READ, &txn, &err) < 0)
 		return ctl_fail(&err);
 	c->store = store;
 	c->txn = txn;
 	return verb(c, argc, argv);
 }
 
-int
-main(int argc, char **argv)
+static int
+run(int argc, char **argv)
 {
 	struct options o = {.file = DEFAULT_CONF};
 	_cleanup_(conf_errors_done) struct conf_errors errors = {0};
@@ -118,5 +123,21 @@ main(int argc, char **argv)
 			(void)fprintf(stderr, "%s\n", errors.lines[i]);
 		return CTL_FAILED;
 	}
-	return (int)run(verb, &c, o.state ? o.state : conf->state_directory, argc, argv);
+	return (int)run_verb(verb, &c, o.state ? o.state : conf->state_directory, argc, argv);
+}
+
+/* An export that was cut short must not look like a whole one. */
+int
+main(int argc, char **argv)
+{
+	int status = run(argc, argv);
+	char why[128];
+
+	errno = 0;
+	/* A verb that failed has said why. */
+	if ((fflush(stdout) == 0 && !ferror(stdout)) || status == CTL_FAILED)
+		return status;
+	(void)fprintf(stderr, "galsyncctl: standard output: %s\n",
+	    errno ? strerror_r(errno, why, sizeof why) : "a part of it could not be written");
+	return CTL_FAILED;
 }

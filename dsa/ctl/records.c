@@ -40,6 +40,26 @@ list_one(const struct record *r, void *arg)
 	return 0;
 }
 
+static enum ctl_status
+unknown_state(const char *state)
+{
+	_cleanup_(buf_done) struct buf known = {0};
+
+	for (size_t i = 0; i < RECORD_STATE_MAX; i++)
+		buf_printf(&known, " %s", record_state_name((enum record_state)i));
+	return ctl_usage("list: no state '%.64s'; the states are:%s", state,
+	    known.failed ? "" : (const char *)known.data);
+}
+
+static bool
+is_state(const char *name)
+{
+	for (size_t i = 0; i < RECORD_STATE_MAX; i++)
+		if (strcmp(name, record_state_name((enum record_state)i)) == 0)
+			return true;
+	return false;
+}
+
 enum ctl_status
 ctl_verb_list(struct ctl *c, int argc, char **argv)
 {
@@ -57,6 +77,8 @@ ctl_verb_list(struct ctl *c, int argc, char **argv)
 		else
 			link = argv[i];
 	}
+	if (w.state && !is_state(w.state))
+		return unknown_state(w.state);
 	status = ctl_link(c, link, &id);
 	if (status != CTL_DONE)
 		return status;
@@ -127,7 +149,10 @@ show_one(const struct record *r, void *arg)
 static enum ctl_status
 nobody(const char *who)
 {
-	(void)fprintf(stderr, "galsyncctl: the map knows no '%s'\n", who);
+	char safe[512];
+
+	err_escape(safe, sizeof safe, bytes_of(who));
+	(void)fprintf(stderr, "galsyncctl: the map knows no '%s'\n", safe);
 	return CTL_FAILED;
 }
 

@@ -114,8 +114,9 @@ one_conflict(uint32_t link, const struct conflict *x, void *arg)
 	json_t *candidates;
 
 	clock_format_local(x->since, since);
+	w->n++;
 	if (!w->array) {
-		(void)printf("%s%s\n  reason       %s: %s\n", w->n++ ? "\n" : "", x->source_dn,
+		(void)printf("%s%s\n  reason       %s: %s\n", w->n > 1 ? "\n" : "", x->source_dn,
 		    conflict_reason_name(x->reason), x->what);
 		for (size_t i = 0; i < x->n_candidates; i++)
 			(void)printf("  candidate    %s\n", x->candidates[i]);
@@ -150,5 +151,6 @@ ctl_verb_conflicts(struct ctl *c, int argc, char **argv)
 		json_decref(w.array);
 		return ctl_fail(&err);
 	}
-	return c->json ? ctl_print_json(w.array) : CTL_DONE;
+	status = c->json ? ctl_print_json(w.array) : CTL_DONE;
+	return status == CTL_DONE && w.n ? CTL_HELD : status;
 }

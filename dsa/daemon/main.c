@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <getopt.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -19,14 +20,14 @@ struct options {
 static void
 usage(FILE *to)
 {
-	(void)fputs("usage: galsyncd [-c FILE] [-v] --once --full [--plan] [--link NAME]\n"
+	(void)fputs("usage: galsyncd [-c FILE] [-v] --once [--full] [--plan] [--link NAME]\n"
 		    "       galsyncd [-c FILE] -t | -T\n"
 		    "\n"
 		    "  -c, --config FILE  the configuration (default " DEFAULT_CONF ")\n"
 		    "  -t, --check        check the configuration and exit\n"
 		    "  -T, --print        print the effective configuration and exit\n"
 		    "      --once         run one cycle over each link and exit\n"
-		    "      --full         read everything\n"
+		    "      --full         read everything, not only what changed since the last cycle\n"
 		    "      --plan         print the changes as LDIF, write nothing\n"
 		    "      --link NAME    only this link\n"
 		    "  -v, --verbose      say more\n"
@@ -76,15 +77,13 @@ parse(int argc, char **argv, struct options *o)
 		return bad_usage("there are no arguments beside options");
 	if (o->check + o->print + o->once != 1)
 		return bad_usage("give exactly one of -t, -T and --once");
-	if (o->once && !o->full)
-		return bad_usage("--once needs --full");
 	if (!o->once && (o->full || o->plan || o->link))
 		return bad_usage("--full, --plan and --link go with --once");
 	return -1;
 }
 
-int
-main(int argc, char **argv)
+static int
+run(int argc, char **argv)
 {
 	struct options o = {.file = DEFAULT_CONF};
 	_cleanup_(conf_errors_done) struct conf_errors errors = {0};
@@ -111,5 +110,20 @@ main(int argc, char **argv)
 		conf_print(conf, stdout);
 		return STATUS_DONE;
 	}
-	return (int)once_run(conf, o.link, o.plan);
+	return (int)once_run(conf, o.link, o.full, o.plan);
+}
+
+/* A plan or a summary that nobody could read must not look like a success. */
+int
+main(int argc, char **argv)
+{
+	int status = run(argc, argv);
+	char why[128];
+
+	errno = 0;
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	(void)fprintf(stderr, "galsyncd: standard output: %s\n",
+	    errno ? strerror_r(errno, why, sizeof why) : "a part of it could not be written");
+	return STATUS_FAILED;
 }

@@ -16,7 +16,7 @@
 struct once {
 	const struct conf *conf;
 	const struct conf_link *link;
-	bool plan;
+	bool full, plan;
 	struct progress progress;
 	struct dir *dir[SIDES];
 	pthread_t signals;
@@ -128,10 +128,17 @@ run_cycle(struct once *o, struct store *store, const char *work_dir, struct err 
 	    .note = show_note,
 	    .arg = o};
 	struct cycle_result result;
+	bool full;
 	int rc;
 
 	watch_signals(o);
-	rc = cycle_full(o->link, o->dir[SOURCE], o->dir[TARGET], store, &opt, &result, err);
+	full = o->full || !store;
+	rc = full ? 0
+		  : cycle_delta(o->link, o->dir[SOURCE], o->dir[TARGET], store, &opt, &result,
+			&full, err);
+	if (rc == 0 && full)
+		rc = cycle_full(
+		    o->link, o->dir[SOURCE], o->dir[TARGET], store, &opt, &result, err);
 	unwatch_signals(o);
 	progress_clear(&o->progress);
 	if (rc < 0)
@@ -175,16 +182,20 @@ run_link(struct once *o, struct err *err)
 }
 
 enum exit_status
-once_run(const struct conf *conf, const char *link, bool plan)
+once_run(const struct conf *conf, const char *link, bool full, bool plan)
 {
 	enum exit_status worst = STATUS_DONE;
 
 	if (link && !conf_find_link(conf, link)) {
-		(void)fprintf(stderr, "galsyncd: no link named '%s' in the configuration\n", link);
+		(void)fprintf(
+		    stderr, "galsyncd: no link named '%s' in the configuration; it has:", link);
+		for (size_t i = 0; i < conf->n_links; i++)
+			(void)fprintf(stderr, " %s", conf->links[i].name);
+		(void)fputc('\n', stderr);
 		return STATUS_USAGE;
 	}
 	for (size_t i = 0; i < conf->n_links; i++) {
-		struct once o = {.conf = conf, .link = &conf->links[i], .plan = plan};
+		struct once o = {.conf = conf, .link = &conf->links[i], .full = full, .plan = plan};
 		struct err err = {.text = ""};
 		enum exit_status status;
 

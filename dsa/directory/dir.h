@@ -69,6 +69,21 @@ typedef int dir_entry_fn(struct entry *e, void *arg, struct err *err);
  * reads it when he needs its GUID. */
 typedef void dir_done_fn(void *arg, const struct err *err);
 
+/* What a change feed tells of one object: that it changed. What it is now is read by its GUID. */
+struct dir_change {
+	struct guid guid;
+	const char *dn; /* of a tombstone: below the deleted objects' container */
+	bool deleted;
+	/* New, renamed or moved. If it is a container, what lies below it has another name now and
+	 * is not reported. */
+	bool named;
+};
+typedef int dir_change_fn(const struct dir_change *c, void *arg, struct err *err);
+enum dir_feed {
+	DIR_FEED_CHANGES, /* all changes since the cursor were delivered */
+	DIR_FEED_LOST	  /* the cursor is of no use: everything has to be read */
+};
+
 struct dir_ops {
 	/* Connects, binds, reads rootDSE and schema. Tries each server in turn; the error names
 	 * every server tried and why it failed. Idempotent: an open directory stays as it is. */
@@ -84,6 +99,23 @@ struct dir_ops {
 	/* One entry by DN or "<GUID=...>". *ret is NULL if there is none (that is no error). */
 	int (*read)(struct dir *d, const char *name, const char *const *attrs, struct entry **ret,
 	    struct err *err);
+	/* Delivers what changed below the domain's naming context since CURSOR, each object at
+	 * least once, for changes of the attributes ATTRS at least, and gives the cursor for the
+	 * next call. An empty CURSOR delivers nothing and only gives a cursor that stands for now.
+	 * A cursor is opaque octets that may be kept for ever. It is lost when the server does not
+	 * know it, when the server's database was set back, or when another server answers and the
+	 * feed is one that only one server can tell. *RET_CURSOR is valid only with
+	 * DIR_FEED_CHANGES. The number of requests does not depend on the directory's size. */
+	int (*changes)(struct dir *d, struct bytes cursor, const char *const *attrs,
+	    dir_change_fn *fn, void *arg, struct buf *ret_cursor, enum dir_feed *ret,
+	    struct err *err);
+	/* Asks the server to tell when anything changes. Without effect if it was asked already in
+	 * this session. Only a hint to ask for changes() earlier: a server need not tell
+	 * everything. */
+	int (*watch)(struct dir *d, struct err *err);
+	/* True once after the server told that something changed; process() takes such messages in.
+	 */
+	bool (*woken)(struct dir *d);
 	/* highestCommittedUSN now. */
 	int (*usn)(struct dir *d, uint64_t *ret, struct err *err);
 	/* Hands over C (borrowed until DONE is called). Blocks while the window is full. Fails only

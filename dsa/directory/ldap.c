@@ -428,6 +428,9 @@ static const struct dir_ops ldap_dir_ops = {.open = ldap_dir_open,
     .schema = ldap_dir_schema,
     .search = ldap_dir_search,
     .read = ldap_dir_read,
+    .changes = ldap_dir_changes,
+    .watch = ldap_dir_watch,
+    .woken = ldap_dir_woken,
     .usn = ldap_dir_usn,
     .submit = ldap_dir_submit,
     .process = ldap_dir_process,
@@ -456,6 +459,7 @@ ldap_dir_new(const struct dir_conf *conf, bool read_only, struct dir **ret, stru
 	d->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	d->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	d->sock.fd = -1;
+	d->watch_msgid = -1;
 	d->sock.wake_fd = d->wake_fd;
 	if (d->epoll_fd < 0 || d->wake_fd < 0 ||
 	    epoll_ctl(d->epoll_fd, EPOLL_CTL_ADD, d->wake_fd, &ev) < 0)

@@ -124,6 +124,7 @@ static const struct krb_advice {
 	const char *advice;
 } krb_advices[] = {
     {KRB5_KT_NOTFOUND, ERR_LINK, ERR_NEVER, "the keytab has no key of this principal"},
+    {KRB5_KEYTAB_BADVNO, ERR_LINK, ERR_NEVER, "the file is no keytab: export it again"},
     {KRB5KDC_ERR_PREAUTH_FAILED, ERR_LINK, ERR_NEVER,
 	"the key in the keytab is not the account's: was the password changed since?"},
     {KRB5KRB_AP_ERR_BAD_INTEGRITY, ERR_LINK, ERR_NEVER,
@@ -195,6 +196,18 @@ krb_new(const struct dir_conf *conf, struct ldap_krb **ret, struct err *err)
 	return 0;
 }
 
+/* Is it a keytab at all? A login with one that is none fails as if the KDC had refused the key. */
+static krb5_error_code
+check_keytab(krb5_context ctx, krb5_keytab keytab)
+{
+	krb5_kt_cursor cursor;
+	krb5_error_code code = krb5_kt_start_seq_get(ctx, keytab, &cursor);
+
+	if (!code)
+		(void)krb5_kt_end_seq_get(ctx, keytab, &cursor);
+	return code;
+}
+
 /* Appends the keytab's principals to ERR: a wrong realm or case is seen at once. */
 static void
 tell_principals(krb5_context ctx, krb5_keytab keytab, struct err *err)
@@ -254,6 +267,8 @@ krb_login(struct ldap_krb *k, const struct dir_conf *conf, struct err *err)
 	code = krb5_parse_name(k->ctx, conf->principal, &principal);
 	if (!code)
 		code = krb5_kt_resolve(k->ctx, file, &keytab);
+	if (!code)
+		code = check_keytab(k->ctx, keytab);
 	if (!code)
 		code = fetch_ticket(k, principal, keytab);
 	if (code)
@@ -372,7 +387,10 @@ simple_bind(struct ldap_dir *d, struct ldap_read *r, struct err *err)
 	if (ldap_read_next(d, r, &m, err) < 0)
 		return err_ctx(err, "bind");
 	rc = ldap_result_code(d, m, &diag, NULL);
-	return rc == LDAP_SUCCESS ? 0 : bind_failed(d, rc, diag, d->conf->bind_dn, err);
+	if (rc == LDAP_SUCCESS)
+		return 0;
+	(void)bind_failed(d, rc, diag, d->conf->bind_dn, err);
+	return err_ctx(err, "password_file '%s'", d->conf->password_file);
 }
 
 /* GSSAPI asks for an authorization identity: none, we act as who we are. */

@@ -52,6 +52,7 @@ ldap_conn_close(struct ldap_dir *d)
 	}
 	d->sb = NULL;
 	d->ready = d->tls = false;
+	d->watch_msgid = -1;
 	ldap_sock_close(&d->sock);
 	ldap_write_unknown(d);
 }
@@ -163,7 +164,8 @@ dispatch(struct ldap_dir *d, LDAPMessage *m, struct err *err)
 		own = NULL;
 		return 1;
 	}
-	(void)ldap_write_answer(d, msgid, m);
+	if (!ldap_feed_answer(d, msgid, m))
+		(void)ldap_write_answer(d, msgid, m);
 	return 1;
 }
 

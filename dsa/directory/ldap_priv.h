@@ -11,6 +11,7 @@
  *   ldap_conn.c    a session with one server; hands its messages to who waits for them
  *   ldap_search.c  reads
  *   ldap_write.c   the window of changes under way
+ *   ldap_feed.c    what changed since, and waking up when something does
  *   ldap.c         the directory: which server, what is known of the forest
  */
 
@@ -88,6 +89,10 @@ struct ldap_dir {
 
 	struct ldap_read *reads; /* innermost first */
 	struct ldap_writes sent, finished;
+
+	int watch_msgid; /* of the notification search in this session, or -1 */
+	bool woken;
+	bool no_dirsync; /* the account lacks the right: changes are found by uSNChanged */
 
 	struct ldap_krb *krb;
 	char *last_url, *avoid_url; /* the server used last; the one that stopped answering */
@@ -167,8 +172,20 @@ int ldap_dir_usn(struct dir *dir, uint64_t *ret, struct err *err);
 /* The same within the present session, without reconnecting. *DELIVERED: an entry was. */
 int ldap_search_once(struct ldap_dir *d, const struct dir_query *q, dir_entry_fn *fn, void *arg,
     bool *delivered, struct err *err) MUST_CHECK;
+/* The entry in M. */
+int ldap_search_convert(
+    struct ldap_dir *d, LDAPMessage *m, struct entry **ret, struct err *err) MUST_CHECK;
 int ldap_read_once(struct ldap_dir *d, const char *name, const char *const *attrs,
     struct entry **ret, struct err *err) MUST_CHECK;
+
+/* ldap_feed.c */
+
+int ldap_dir_changes(struct dir *dir, struct bytes cursor, const char *const *attrs,
+    dir_change_fn *fn, void *arg, struct buf *ret_cursor, enum dir_feed *ret, struct err *err);
+int ldap_dir_watch(struct dir *dir, struct err *err);
+bool ldap_dir_woken(struct dir *dir);
+/* True if M is about the notification search. */
+bool ldap_feed_answer(struct ldap_dir *d, int msgid, LDAPMessage *m);
 
 /* ldap_write.c */
 

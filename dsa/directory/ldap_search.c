@@ -102,9 +102,9 @@ convert_attributes(
 	}
 }
 
-/* The entry in M, attributes named as the server names them. */
-static int
-convert(struct ldap_dir *d, LDAPMessage *m, struct entry **ret, struct err *err)
+/* Attributes are named as the server names them. */
+int
+ldap_search_convert(struct ldap_dir *d, LDAPMessage *m, struct entry **ret, struct err *err)
 {
 	_cleanup_(entry_free) struct entry *e = NULL;
 	_cleanup_(free) char *dn = NULL;
@@ -169,7 +169,7 @@ read_plain(struct ldap_dir *d, const char *name, const char *const *attrs, struc
 
 		rc = ldap_read_next(d, &r, &m, err);
 		if (rc == 0 && ldap_msgtype(m) == LDAP_RES_SEARCH_ENTRY && !e) {
-			rc = convert(d, m, &e, err);
+			rc = ldap_search_convert(d, m, &e, err);
 		} else if (rc == 0 && ldap_msgtype(m) == LDAP_RES_SEARCH_RESULT) {
 			_cleanup_(ldap_memfree) char *diag = NULL;
 			int code = ldap_result_code(d, m, &diag, NULL);
@@ -381,7 +381,7 @@ deliver(struct ldap_dir *d, LDAPMessage *m, struct search *s, struct err *err)
 {
 	_cleanup_(entry_free) struct entry *e = NULL;
 
-	if (convert(d, m, &e, err) < 0 || complete(d, e, err) < 0)
+	if (ldap_search_convert(d, m, &e, err) < 0 || complete(d, e, err) < 0)
 		return -1;
 	*s->delivered = true;
 	if (s->fn(TAKE(e), s->arg, err) < 0)

@@ -47,14 +47,39 @@ set_int(LDAP *ld, int option, int value, const char *what, struct err *err)
 static const char *
 system_ca_file(LDAP *ld, char **ret_owned)
 {
-	(void)ldap_get_option(ld, LDAP_OPT_X_TLS_CACERTFILE, ret_owned);
-	if (*ret_owned)
+	if (ldap_get_option(ld, LDAP_OPT_X_TLS_CACERTFILE, ret_owned) == LDAP_OPT_SUCCESS &&
+	    *ret_owned)
 		return *ret_owned;
 	for (size_t i = 0; i < ARRAY_SIZE(system_ca_files); i++) {
 		if (access(system_ca_files[i], R_OK) == 0)
 			return system_ca_files[i];
 	}
 	return NULL;
+}
+
+static int
+no_certificates(const char *file, struct err *err)
+{
+	return err_set(err, ERR_LDAP, ERR_LINK, ERR_NEVER, LDAP_LOCAL_ERROR,
+	    "TLS: the ca_file '%s' has no certificate in it: a PEM file with the authority's "
+	    "certificate is needed",
+	    file);
+}
+
+/* GnuTLS takes any file, finds nothing in it and then trusts nobody. */
+static bool
+has_certificate(const char *file)
+{
+	FILE *f = fopen(file, "re");
+	_cleanup_(free) char *line = NULL;
+	bool found = false;
+	size_t size = 0;
+
+	while (f && !found && getline(&line, &size, f) >= 0)
+		found = strstr(line, "-----BEGIN ") && strstr(line, "CERTIFICATE-----");
+	if (f)
+		(void)fclose(f);
+	return found;
 }
 
 static int
@@ -72,6 +97,8 @@ set_authorities(struct ldap_dir *d, struct err *err)
 		err->retry = ERR_NEVER;
 		return -1;
 	}
+	if (!has_certificate(file))
+		return no_certificates(file, err);
 	if (ldap_set_option(d->ld, LDAP_OPT_X_TLS_CACERTFILE, file) != LDAP_OPT_SUCCESS ||
 	    (d->conf->ca_file &&
 		ldap_set_option(d->ld, LDAP_OPT_X_TLS_CACERTDIR, NULL) != LDAP_OPT_SUCCESS))
@@ -96,12 +123,10 @@ ldap_tls_setup(struct ldap_dir *d, bool verify, struct err *err)
 	    ldap_set_option(d->ld, LDAP_OPT_X_TLS_CIPHER_SUITE, GNUTLS_PRIORITY) !=
 		LDAP_OPT_SUCCESS)
 		return refused_option("the least version", err);
-	if (ldap_set_option(d->ld, LDAP_OPT_X_TLS_NEWCTX, &client) != LDAP_OPT_SUCCESS) {
-		(void)err_set(err, ERR_LDAP, ERR_LINK, ERR_NEVER, LDAP_LOCAL_ERROR,
-		    "TLS: no usable certificates in the CA file '%s'",
+	if (ldap_set_option(d->ld, LDAP_OPT_X_TLS_NEWCTX, &client) != LDAP_OPT_SUCCESS)
+		return err_set(err, ERR_LDAP, ERR_LINK, ERR_NEVER, LDAP_LOCAL_ERROR,
+		    "TLS: no usable certificates in the ca_file '%s'",
 		    d->conf->ca_file ? d->conf->ca_file : "of the system");
-		return -1;
-	}
 	return 0;
 }
 

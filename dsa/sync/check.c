@@ -56,11 +56,12 @@ check_target_ou(struct cycle *c, const struct conf_scope *s, struct err *err)
 			return -1;
 		if (!e)
 			continue;
+		/* A mirrored tree has OUs below the target OU too. */
+		if ((ou != s->target_ou || s->layout == LAYOUT_MIRROR) &&
+		    !may_create(e, "organizationalUnit"))
+			return missing_right(c, TARGET, "create organizational units in", ou, err);
 		if (ou != s->target_ou)
-			return may_create(e, "organizationalUnit")
-				   ? 0
-				   : missing_right(
-					 c, TARGET, "create organizational units in", ou, err);
+			return 0;
 		break;
 	}
 	for (size_t i = 0; e && s->create != CREATE_NOTHING && i < ARRAY_SIZE(needs); i++) {

@@ -116,6 +116,7 @@ check_domain(struct conf_ctx *c, const config_setting_t *s, const char *key, con
 	struct err err = {0};
 	_cleanup_(free) char *norm = dn ? dn_normalize(dn, &err) : NULL;
 	_cleanup_(free) char *domain = norm ? dn_to_dns_domain(dn) : NULL;
+	char why[512];
 
 	if (dn && !norm && c->n_notes == 0)
 		c->nomem = true;
@@ -125,7 +126,8 @@ check_domain(struct conf_ctx *c, const config_setting_t *s, const char *key, con
 		c->nomem = true;
 	else if (!*domain)
 		conf_note(c, s, key, "'%s' names no domain; allowed: a DN that ends in DC=...", dn);
-	else if (f->dir.domain && !str_equal_nocase(domain, f->dir.domain))
+	else if (f->dir.domain && !str_equal_nocase(domain, f->dir.domain) &&
+		 conf_check_dns(f->dir.domain, why, sizeof why))
 		conf_note(c, s, key,
 		    "'%s' is outside the domain of forest '%s'; allowed: an OU in %s", dn, f->name,
 		    f->dir.domain);

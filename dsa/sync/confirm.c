@@ -12,6 +12,7 @@
 #include "mapping/match.h"
 
 #define BATCH 1000
+#define FEW 100
 
 struct learned {
 	struct stamp stamp;
@@ -80,6 +81,29 @@ learn(struct entry *e, void *arg, struct err *err)
 	return ++f->n == BATCH ? flush(f, err) : 0;
 }
 
+/* A few are read one by one: no server has to look through its directory for them. */
+static int
+confirm_few(struct cycle *c, struct confirm *f, const char *const *attrs, struct err *err)
+{
+	struct dir *d = c->dir[TARGET];
+
+	for (size_t i = 0; i < c->created.n; i++) {
+		_cleanup_(store_abort) struct store_txn *t = NULL;
+		_cleanup_(record_free) struct record *r = NULL;
+		_cleanup_(entry_free) struct entry *e = NULL;
+
+		if (store_begin(c->store, STORE_READ, &t, err) < 0 ||
+		    store_find_guid(t, c->link_id, SOURCE, &c->created.v[i], &r, err) < 0)
+			return -1;
+		store_abort(TAKE(t));
+		if (r && d->ops->read(d, r->side[TARGET].dn, attrs, &e, err) < 0)
+			return -1;
+		if (e && learn(TAKE(e), f, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int
 cycle_confirm(struct cycle *c, struct err *err)
 {
@@ -102,7 +126,8 @@ cycle_confirm(struct cycle *c, struct err *err)
 	if (!f || !filter)
 		return err_nomem(err);
 	f->c = c;
-	rc = d->ops->search(d, &q, learn, f, err);
+	rc = c->lazy && c->created.n <= FEW ? confirm_few(c, f, attrs, err)
+					    : d->ops->search(d, &q, learn, f, err);
 	if (rc == 0)
 		return flush(f, err);
 	for (size_t i = 0; i < f->n; i++)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A full cycle, phase by phase, and what a crash leaves behind:
+ * A cycle, phase by phase, and what a crash leaves behind:
  *
  *   connect   both directories; schema, bases and rights are checked.     nothing
  *   recover   open journal entries of an interrupted run are settled.     the same entries, open
@@ -10,6 +10,8 @@
  *   apply     intent, write, outcome: batch by batch.                     open intents: see recover
  *   confirm   the GUIDs of what was created.                              records without target
  * GUID: found again by their stamps
+ *
+ *   cursors   of both sides, as they were before the read, are stored      the old cursors
  *
  * Everything before `apply` reads only. Whatever a crash in `apply` leaves half done is a
  * difference that the next cycle's plan finds, because it starts from what is in the directories.
@@ -22,6 +24,7 @@
 
 #include "dsa/base/clock.h"
 #include "dsa/base/str.h"
+#include "dsa/sync/delta_priv.h"
 #include "mapping/journal.h"
 
 #define DRIFT_ROUNDS 4
@@ -109,10 +112,10 @@ connect_both(struct cycle *c, struct err *err)
 	if (table_new(c->link, c->dir[SOURCE]->ops->schema(c->dir[SOURCE]),
 		target->ops->schema(target), &c->table, err) < 0)
 		return err_ctx(err, "link '%s'", c->link->name);
-	if (c->table->n_lacking)
+	if (c->table->n_lacking && !c->lazy)
 		cycle_note(c, 6, NULL, c->link->name,
 		    "not synchronized because a schema lacks them: %s", c->table->lacking);
-	return cycle_check(c, err);
+	return c->lazy ? 0 : cycle_check(c, err);
 }
 
 /* The number of this run, and an end to what the last one left open. */
@@ -179,19 +182,32 @@ apply_all(struct cycle *c, struct err *err)
 	return 0;
 }
 
-static int
-run_phases(struct cycle *c, struct err *err)
+/* The cursors are taken before anything is read: what changes meanwhile is told twice. A forest
+ * whose feed does not work can still be synchronized in full. */
+static void
+take_cursors(struct cycle *c)
 {
-	int rc;
+	for (int side = SOURCE; side < SIDES; side++) {
+		struct delta x = {.c = c};
+		struct err err;
+		bool lost;
 
-	if (phase(c, CYCLE_CONNECT, connect_both, err) < 0 || begin(c, err) < 0 ||
-	    load_csv(c, err) < 0 || phase(c, CYCLE_READ, cycle_read, err) < 0)
-		return -1;
-	if (c->store && c->link_id && store_begin(c->store, STORE_READ, &c->read, err) < 0)
-		return -1;
-	rc = phase(c, CYCLE_DECIDE, cycle_decide, err);
-	if (rc == 0)
-		rc = phase(c, CYCLE_PLAN, plan_all, err);
+		if (delta_listen(&x, (enum side)side, (struct bytes){0}, &lost, &err) < 0)
+			cycle_note(c, 4, NULL, c->link->name,
+			    "%s: the next cycle is a full one again", err.text);
+		else
+			c->cursor[side] = x.cursor[side];
+		x.cursor[side] = (struct buf){0};
+		delta_done(&x);
+	}
+}
+
+/* From decisions to the end. */
+static int
+finish_phases(struct cycle *c, struct err *err)
+{
+	int rc = phase(c, CYCLE_PLAN, plan_all, err);
+
 	store_abort(TAKE(c->read));
 	if (rc < 0)
 		return -1;
@@ -200,6 +216,121 @@ run_phases(struct cycle *c, struct err *err)
 	if (phase(c, CYCLE_APPLY, apply_all, err) < 0)
 		return -1;
 	return c->wrote ? phase(c, CYCLE_CONFIRM, cycle_confirm, err) : 0;
+}
+
+static int
+run_full(struct cycle *c, struct err *err)
+{
+	if (phase(c, CYCLE_CONNECT, connect_both, err) < 0 || begin(c, err) < 0 ||
+	    load_csv(c, err) < 0)
+		return -1;
+	if (!c->opt->plan_only)
+		take_cursors(c);
+	if (phase(c, CYCLE_READ, cycle_read, err) < 0)
+		return -1;
+	if (c->store && c->link_id && store_begin(c->store, STORE_READ, &c->read, err) < 0)
+		return -1;
+	if (phase(c, CYCLE_DECIDE, cycle_decide, err) < 0)
+		return -1;
+	return finish_phases(c, err);
+}
+
+/* ---- delta ---- */
+
+static int
+need_full(struct cycle *c, bool *ret_full, const char *why)
+{
+	*ret_full = true;
+	cycle_note(c, 5, NULL, c->link->name, "%s: everything is read", why);
+	return 0;
+}
+
+/* What changed, from the cursors of the last cycle. */
+static int
+listen(struct cycle *c, struct delta *x, bool *ret_full, struct err *err)
+{
+	for (int side = SOURCE; side < SIDES; side++) {
+		struct bytes cursor = {0};
+		bool lost = false;
+		int rc;
+
+		if (store_get_cursor(c->read, c->link_id, (enum side)side, &cursor, err) < 0)
+			return -1;
+		if (!cursor.data)
+			return need_full(c, ret_full, "no synchronization was completed yet");
+		rc = delta_listen(x, (enum side)side, cursor, &lost, err);
+		free((void *)(uintptr_t)cursor.data);
+		if (rc < 0)
+			return -1;
+		if (lost)
+			return need_full(c, ret_full,
+			    "the server's history does not reach back to the last cycle");
+	}
+	if (delta_concerned(x, err) < 0)
+		return -1;
+	return x->too_many ? need_full(c, ret_full, "many objects changed") : 0;
+}
+
+static int
+decide_concerned(struct cycle *c, struct delta *x, struct err *err)
+{
+	size_t from = 0;
+	uint32_t index = 0;
+
+	while (from < x->concerned.n) {
+		size_t n = x->concerned.n;
+
+		if (delta_fetch(x, from, err) < 0 || cycle_decide_from(c, index, err) < 0 ||
+		    delta_followers(x, index, from, err) < 0)
+			return -1;
+		from = n;
+		index = workset_count(c->ws[SOURCE]);
+	}
+	return 0;
+}
+
+static int
+open_worksets(struct cycle *c, struct err *err)
+{
+	const struct cycle_options *o = c->opt;
+
+	if (workset_open(o->work_dir, "source", o->map_size_mb, &c->ws[SOURCE], err) < 0)
+		return -1;
+	return workset_open(o->work_dir, "target", o->map_size_mb, &c->ws[TARGET], err);
+}
+
+static int
+open_map(struct cycle *c, struct err *err)
+{
+	if (store_begin(c->store, STORE_READ, &c->read, err) < 0)
+		return -1;
+	return store_link_id(c->read, c->link->name, &c->link_id, err);
+}
+
+static int
+run_delta(struct cycle *c, struct delta *x, bool *ret_full, struct err *err)
+{
+	if (phase(c, CYCLE_CONNECT, connect_both, err) < 0 || open_map(c, err) < 0)
+		return -1;
+	if (!c->link_id)
+		return need_full(c, ret_full, "the map does not know the link yet");
+	if (listen(c, x, ret_full, err) < 0 || *ret_full)
+		return *ret_full ? 0 : -1;
+	for (int side = SOURCE; side < SIDES; side++) {
+		/* Without news the stored cursor is as good as the new one. */
+		if (x->changed[SOURCE].n || x->changed[TARGET].n)
+			c->cursor[side] = x->cursor[side];
+		else
+			buf_done(&x->cursor[side]);
+		x->cursor[side] = (struct buf){0};
+	}
+	store_abort(TAKE(c->read));
+	if (x->concerned.n == 0)
+		return 0;
+	if (open_worksets(c, err) < 0 || begin(c, err) < 0 || load_csv(c, err) < 0 ||
+	    open_map(c, err) < 0 || decide_concerned(c, x, err) < 0)
+		return -1;
+	return finish_phases(c, err);
 }
 
 static void
@@ -213,13 +344,18 @@ cycle_done(struct cycle *c)
 		free(c->ous[i]);
 	free(c->ous);
 	free(c->again);
+	free(c->created.v);
+	buf_done(&c->cursor[SOURCE]);
+	buf_done(&c->cursor[TARGET]);
 	table_free(c->table);
 	workset_free(c->ws[SOURCE]);
 	workset_free(c->ws[TARGET]);
 }
 
+/* The last transaction of a cycle: its summary, and where the next delta starts. Held changes are
+ * heard of again until somebody decides. */
 static int
-store_summary(struct cycle *c, struct err *err)
+store_end(struct cycle *c, struct err *err)
 {
 	_cleanup_(store_abort) struct store_txn *t = NULL;
 	_cleanup_(free) char *json = cycle_summary_json(c->link, c->res);
@@ -229,6 +365,10 @@ store_summary(struct cycle *c, struct err *err)
 	if (store_begin(c->store, STORE_WRITE, &t, err) < 0 ||
 	    store_put_summary(t, c->link_id, json, err) < 0)
 		return -1;
+	for (int side = SOURCE; side < SIDES && !c->res->held; side++)
+		if (c->cursor[side].len && store_put_cursor(t, c->link_id, (enum side)side,
+					       buf_bytes(&c->cursor[side]), err) < 0)
+			return -1;
 	return store_commit(TAKE(t), err);
 }
 
@@ -241,13 +381,36 @@ cycle_full(const struct conf_link *link, struct dir *source, struct dir *target,
 	int rc;
 
 	*ret = (struct cycle_result){0};
-	rc = workset_open(opt->work_dir, "source", opt->map_size_mb, &c.ws[SOURCE], err);
+	rc = open_worksets(&c, err);
 	if (rc == 0)
-		rc = workset_open(opt->work_dir, "target", opt->map_size_mb, &c.ws[TARGET], err);
-	if (rc == 0)
-		rc = run_phases(&c, err);
+		rc = run_full(&c, err);
 	if (rc == 0 && store && !opt->plan_only)
-		rc = store_summary(&c, err);
+		rc = store_end(&c, err);
 	cycle_done(&c);
+	return rc;
+}
+
+int
+cycle_delta(const struct conf_link *link, struct dir *source, struct dir *target,
+    struct store *store, const struct cycle_options *opt, struct cycle_result *ret, bool *ret_full,
+    struct err *err)
+{
+	struct cycle c = {.link = link,
+	    .dir = {source, target},
+	    .store = store,
+	    .opt = opt,
+	    .res = ret,
+	    .lazy = true};
+	struct delta x = {.c = &c};
+	int rc;
+
+	*ret = (struct cycle_result){.delta = true};
+	*ret_full = false;
+	c.concerned = &x.concerned;
+	rc = run_delta(&c, &x, ret_full, err);
+	if (rc == 0 && !*ret_full && !opt->plan_only && (x.concerned.n || c.cursor[SOURCE].len))
+		rc = store_end(&c, err);
+	cycle_done(&c);
+	delta_done(&x);
 	return rc;
 }

@@ -3,8 +3,8 @@
 #define GALSYNC_SYNC_CYCLE_H
 
 /*
- * One full cycle over a link. The order of its phases, and what a crash between any two of them
- * leaves behind, is in cycle.c.
+ * One cycle over a link, full or delta. The order of the phases, and what a crash between any two
+ * of them leaves behind, is in cycle.c; what a delta looks at is in delta.c.
  */
 
 #include <stdio.h>
@@ -42,7 +42,8 @@ struct cycle_result {
 	uint64_t drift;		   /* objects planned again because the directory had moved on */
 	uint64_t changes, applied; /* directory changes planned, and done */
 	uint64_t phase_ms[CYCLE_PHASE_MAX];
-	bool held; /* a limit holds the leave actions */
+	bool delta; /* only what changed was looked at */
+	bool held;  /* a limit holds the leave actions */
 	char held_why[160];
 };
 
@@ -66,6 +67,14 @@ struct cycle_options {
  * ret->failed. */
 int cycle_full(const struct conf_link *link, struct dir *source, struct dir *target,
     struct store *store, const struct cycle_options *opt, struct cycle_result *ret,
+    struct err *err) MUST_CHECK;
+
+/* Runs one delta cycle: what changed on either side since the last cycle. *RET_FULL true: nothing
+ * was done, because a full cycle is needed (there was none yet, a cursor is lost, or so much
+ * changed that it is cheaper); the reason is noted. With nothing to do the number of requests is
+ * constant. */
+int cycle_delta(const struct conf_link *link, struct dir *source, struct dir *target,
+    struct store *store, const struct cycle_options *opt, struct cycle_result *ret, bool *ret_full,
     struct err *err) MUST_CHECK;
 
 /* Writes the summary as lines of text, or as one JSON object. */

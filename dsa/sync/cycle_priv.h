@@ -23,7 +23,17 @@ struct again {
 	char why[200];
 };
 
+struct guid_list {
+	struct guid *v;
+	size_t n, cap;
+};
+int guid_list_add(struct guid_list *l, const struct guid *g, struct err *err) MUST_CHECK;
+
 struct cycle {
+	/* A delta: the working sets hold what changed and what was asked for; see fault.c. */
+	bool lazy;
+	const struct guid_list *concerned; /* lazy: whom the cycle is about */
+	struct buf cursor[SIDES];	   /* where the next delta starts; empty: unknown */
 	const struct conf_link *link;
 	struct dir *dir[SIDES];
 	struct workset *ws[SIDES];
@@ -42,7 +52,8 @@ struct cycle {
 	size_t n_ous, cap_ous;
 	struct again *again; /* source entries to be planned again */
 	size_t n_again, cap_again;
-	bool wrote; /* something was created, so there are GUIDs to learn */
+	struct guid_list created; /* lazy: source GUIDs of those */
+	bool wrote;		  /* something was created, so there are GUIDs to learn */
 };
 
 /* The filter of both bulk reads: every recipient, and whatever else holds a name or an address. */
@@ -60,9 +71,30 @@ int cycle_read(struct cycle *c, struct err *err) MUST_CHECK;
 int cycle_index(struct cycle *c, enum side side, const struct entry *e, uint32_t *index,
     struct err *err) MUST_CHECK;
 
+/* fault.c: what a delta reads when a decision asks for it. Without effect in a full cycle. */
+int cycle_fault(
+    struct cycle *c, enum side side, unsigned key, struct bytes value, struct err *err) MUST_CHECK;
+/* Adds E to a side's working set unless it is there already. */
+int cycle_take_entry(
+    struct cycle *c, enum side side, const struct entry *e, struct err *err) MUST_CHECK;
+int cycle_fetch_guids(struct cycle *c, enum side side, const struct guid *guids, size_t n,
+    struct err *err) MUST_CHECK;
+/* Whom the match rules may find for SOURCE. */
+int cycle_fetch_candidates(struct cycle *c, const struct entry *source, struct err *err) MUST_CHECK;
+/* Who holds one of the addresses A. */
+int cycle_fetch_addresses(
+    struct cycle *c, enum side side, const struct attr *a, struct err *err) MUST_CHECK;
+int cycle_fetch_names(
+    struct cycle *c, const char *parent, const char *rdn, struct err *err) MUST_CHECK;
+/* The record that has DN on SIDE now, *ret NULL if there is none. */
+int cycle_record_by_dn(struct cycle *c, enum side side, const char *dn, struct record **ret,
+    struct err *err) MUST_CHECK;
+
 /* decide.c: pass 1, a decision for every source entry; decide_names.c: then names for what is to be
  * created. */
 int cycle_decide(struct cycle *c, struct err *err) MUST_CHECK;
+/* The same for the entries from number FROM on. */
+int cycle_decide_from(struct cycle *c, uint32_t from, struct err *err) MUST_CHECK;
 int cycle_decide_one(struct cycle *c, uint32_t index, const struct entry *source,
     struct decision *ret, struct err *err) MUST_CHECK;
 int cycle_get_decision(

@@ -91,8 +91,9 @@ hunt_key(unsigned key, struct bytes value, void *arg)
 	uint32_t hits[MAX_HITS];
 	size_t n = 0;
 
-	if (workset_find(h->c->ws[TARGET], match_key_hash(key, value), hits, MAX_HITS, &n, h->err) <
-	    0)
+	if (cycle_fault(h->c, TARGET, key, value, h->err) < 0 ||
+	    workset_find(h->c->ws[TARGET], match_key_hash(key, value), hits, MAX_HITS, &n, h->err) <
+		0)
 		return -1;
 	for (size_t i = 0; i < n && h->n < MAX_CANDIDATES; i++) {
 		_cleanup_(entry_free) struct entry *target = NULL;
@@ -171,6 +172,8 @@ cycle_find_dn(struct cycle *c, enum side side, const char *dn, uint32_t *ret, st
 	*ret = DECISION_NO_TARGET;
 	if (!norm)
 		return 0;
+	if (side == TARGET && cycle_fault(c, side, MATCH_KEY_DN, bytes_of(norm), err) < 0)
+		return -1;
 	if (workset_find(c->ws[side], match_key_hash(MATCH_KEY_DN, bytes_of(norm)), hits, MAX_HITS,
 		&n, err) < 0)
 		return -1;
@@ -418,7 +421,11 @@ find_counterpart(struct cycle *c, uint32_t index, const struct entry *source, st
 	struct hunt h = {.c = c, .source = source, .err = err};
 	const struct conf_scope *scope = &c->link->scopes[d->scope];
 
-	if (hunt_record(&h, d) < 0 || (h.n == 0 && hunt_rules(&h, d) < 0))
+	if (hunt_record(&h, d) < 0)
+		return -1;
+	if (h.n == 0 && c->lazy && cycle_fetch_candidates(c, source, err) < 0)
+		return -1;
+	if (h.n == 0 && hunt_rules(&h, d) < 0)
 		return -1;
 	if (h.n > 1)
 		return decide_conflict(
@@ -473,6 +480,8 @@ cycle_address_holder(struct cycle *c, enum side side, struct bytes address, uint
 	size_t n = 0;
 
 	*ret_dn = NULL;
+	if (cycle_fault(c, side, x500 ? MATCH_KEY_X500 : MATCH_KEY_SMTP, value, err) < 0)
+		return -1;
 	if (workset_find(c->ws[side], match_key_hash(x500 ? MATCH_KEY_X500 : MATCH_KEY_SMTP, value),
 		hits, MAX_HITS, &n, err) < 0)
 		return -1;
@@ -528,11 +537,11 @@ name_one(struct cycle *c, uint32_t index, struct err *err)
 }
 
 int
-cycle_decide(struct cycle *c, struct err *err)
+cycle_decide_from(struct cycle *c, uint32_t from, struct err *err)
 {
 	uint32_t n = workset_count(c->ws[SOURCE]);
 
-	for (uint32_t i = 0; i < n; i++) {
+	for (uint32_t i = from; i < n; i++) {
 		_cleanup_(decision_done) struct decision d = {0};
 		_cleanup_(entry_free) struct entry *source = NULL;
 
@@ -550,8 +559,14 @@ cycle_decide(struct cycle *c, struct err *err)
 			cycle_progress(c, CYCLE_DECIDE, i, n);
 	}
 	/* Names only when every match is known: a counterpart's own name is never given away. */
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = from; i < n; i++)
 		if (name_one(c, i, err) < 0)
 			return -1;
 	return 0;
+}
+
+int
+cycle_decide(struct cycle *c, struct err *err)
+{
+	return cycle_decide_from(c, 0, err);
 }

@@ -24,15 +24,25 @@ key_taken(struct taking *t, enum match_key key, struct bytes value)
 	uint32_t hits[MAX_HITS];
 	size_t n = 0;
 
-	if (workset_find(t->c->ws[TARGET], match_key_hash(key, value), hits, MAX_HITS, &n, t->err) <
-	    0) {
+	if (cycle_fault(t->c, TARGET, key, value, t->err) < 0 ||
+	    workset_find(t->c->ws[TARGET], match_key_hash(key, value), hits, MAX_HITS, &n, t->err) <
+		0) {
 		t->rc = -1;
 		return false;
 	}
 	/* A hash that collides costs a needless suffix and nothing else. */
-	for (size_t i = 0; i < n; i++)
-		if (hits[i] != (CLAIM_BIT | t->self) && hits[i] != t->replaced)
+	for (size_t i = 0; i < n; i++) {
+		_cleanup_(entry_free) struct entry *e = NULL;
+
+		if (hits[i] == (CLAIM_BIT | t->self) || hits[i] == t->replaced)
+			continue;
+		if (hits[i] & CLAIM_BIT)
 			return true;
+		/* Who was deleted while this cycle ran has no name any more. */
+		t->rc = workset_get(t->c->ws[TARGET], hits[i], &e, t->err);
+		if (t->rc < 0 || *e->dn)
+			return t->rc == 0;
+	}
 	return false;
 }
 
@@ -102,6 +112,14 @@ parent_of(const struct cycle *c, const struct decision *d, const struct entry *s
 	return *ret ? 0 : err_nomem(err);
 }
 
+static int
+fetch_names(struct cycle *c, const struct entry *source, const char *parent, struct err *err)
+{
+	_cleanup_(free) char *rdn = dn_rdn_value(source->dn, err);
+
+	return rdn ? cycle_fetch_names(c, parent, rdn, err) : -1;
+}
+
 int
 cycle_choose_names(struct cycle *c, uint32_t index, const struct entry *source, struct decision *d,
     struct err *err)
@@ -112,6 +130,8 @@ cycle_choose_names(struct cycle *c, uint32_t index, const struct entry *source, 
 	int rc;
 
 	if (parent_of(c, d, source, &parent, err) < 0)
+		return -1;
+	if (fetch_names(c, source, parent, err) < 0)
 		return -1;
 	rc = names_choose(c->link, d->shape, source, parent, name_taken, &t, &n, err);
 	if (rc == 0 && t.rc == 0)

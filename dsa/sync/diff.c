@@ -223,19 +223,25 @@ diff_note_put(const struct table *table, const struct project_in *in, unsigned w
 		when = WHEN_CREATED;
 	for (size_t i = 0; i < want->n_attrs; i++)
 		total += want->attrs[i].n_values;
+	for (size_t i = 0; in->target && i < in->target->n_attrs; i++)
+		total += in->target->attrs[i].n_values;
 	put = malloc((total + 1) * sizeof *put);
 	if (!put)
 		return err_nomem(err);
 	for (size_t i = 0; i < table->n; i++) {
 		const struct row *r = &table->rows[i];
 		const struct attr *w = entry_find(want, r->attr);
+		/* A value that cannot be written leaves what is there, and that stays ours. */
+		bool left = !w && in->target;
 
+		if (left)
+			w = entry_find(in->target, r->attr);
 		if (!w || r->meet == MEET_LINK || !row_applies(r, in, when))
 			continue;
 		for (size_t j = 0; j < w->n_values && n < total; j++) {
 			uint64_t h = record_put_hash(r->attr, w->values[j]);
 
-			if (in->created || record_was_put(record, h) ||
+			if ((in->created && !left) || record_was_put(record, h) ||
 			    change_adds(change, r->attr, w->values[j]))
 				put[n++] = h;
 		}

@@ -71,9 +71,9 @@ look_at(const struct record *r, void *arg)
 	return 0;
 }
 
-/* Whom the source lacks, it must lack by GUID too. */
+/* Whom the source lacks, it must lack by GUID too: *RET_MISSED says that it does not. */
 static int
-prove_gone(struct cycle *c, const struct guid *g, bool *ret_gone, struct err *err)
+prove_gone(struct cycle *c, const struct guid *g, bool *ret_gone, bool *ret_missed, struct err *err)
 {
 	static const char *const attrs[] = {"objectGUID", NULL};
 	_cleanup_(decision_done) struct decision d = {0};
@@ -85,6 +85,7 @@ prove_gone(struct cycle *c, const struct guid *g, bool *ret_gone, struct err *er
 	if (!found && dir_read_guid(c->dir[SOURCE], g, attrs, &e, err) < 0)
 		return -1;
 	*ret_gone = !found && !e;
+	*ret_missed = !found && e;
 	return 0;
 }
 
@@ -146,6 +147,9 @@ plan_action(enum leave_action action, struct record *r, const struct entry *targ
 		return 0;
 	if (hide_or_disable(s, target, action == LEAVE_DISABLE, r, err) < 0)
 		return -1;
+	/* Whom somebody else has hidden stays so when the source comes back. */
+	if (!r->created && entry_get_bool(target, "msExchHideFromAddressLists"))
+		return 0;
 	return note_hidden(r) < 0 ? err_nomem(err) : 0;
 }
 
@@ -156,6 +160,8 @@ target_of(struct cycle *c, const struct record *r, struct entry **ret, struct er
 	size_t n = 0;
 
 	*ret = NULL;
+	if (cycle_fault(c, TARGET, MATCH_KEY_GUID, guid_bytes(&r->side[TARGET].guid), err) < 0)
+		return -1;
 	if (workset_find(c->ws[TARGET],
 		match_key_hash(MATCH_KEY_GUID, guid_bytes(&r->side[TARGET].guid)), hits, 8, &n,
 		err) < 0)
@@ -189,7 +195,7 @@ plan_leaver(struct cycle *c, const struct leaver *l, struct err *err)
 	_cleanup_(record_free) struct record *r = NULL;
 	_cleanup_(entry_free) struct entry *target = NULL;
 	enum leave_action action;
-	bool gone;
+	bool gone, missed;
 
 	if (!s)
 		return err_nomem(err);
@@ -197,8 +203,13 @@ plan_leaver(struct cycle *c, const struct leaver *l, struct err *err)
 		return -1;
 	if (!r)
 		return 0;
-	if (prove_gone(c, &l->source, &gone, err) < 0 || target_of(c, r, &target, err) < 0)
+	if (prove_gone(c, &l->source, &gone, &missed, err) < 0 || target_of(c, r, &target, err) < 0)
 		return -1;
+	if (missed) {
+		cycle_note(c, 4, &l->source, r->side[SOURCE].dn,
+		    "is there, but was missing from the answer of the server: left alone");
+		return 0;
+	}
 	s->phase = PLAN_LEAVERS;
 	action = action_for(c, r);
 	if (!target)
@@ -240,6 +251,25 @@ over_limit(struct cycle *c, const struct leavers *l)
 	return true;
 }
 
+static int
+look_at_concerned(struct cycle *c, struct leavers *l, struct err *err)
+{
+	struct store_counts counts;
+
+	for (size_t i = 0; i < c->concerned->n; i++) {
+		_cleanup_(record_free) struct record *r = NULL;
+
+		if (store_find_guid(c->read, c->link_id, SOURCE, &c->concerned->v[i], &r, err) < 0)
+			return -1;
+		if (r && look_at(r, l))
+			return -1;
+	}
+	if (store_count(c->read, c->link_id, &counts, err) < 0)
+		return -1;
+	l->records = counts.records;
+	return 0;
+}
+
 int
 cycle_plan_leavers(struct cycle *c, struct err *err)
 {
@@ -248,7 +278,8 @@ cycle_plan_leavers(struct cycle *c, struct err *err)
 
 	if (!c->read)
 		return 0;
-	rc = store_each(c->read, c->link_id, look_at, &l, err);
+	rc = c->lazy ? look_at_concerned(c, &l, err)
+		     : store_each(c->read, c->link_id, look_at, &l, err);
 	if (l.failed)
 		rc = -1;
 	if (rc == 0 && over_limit(c, &l))

@@ -87,6 +87,8 @@ store_done(struct store_txn *t, struct running *r, struct err *err)
 
 	if (s->creates)
 		c->wrote = true;
+	if (s->creates && c->lazy && guid_list_add(&c->created, &s->guid, err) < 0)
+		return -1;
 	if (s->forgets)
 		return s->record ? store_delete(t, s->record->id, err) : 0;
 	if (s->record) {
@@ -96,6 +98,8 @@ store_done(struct store_txn *t, struct running *r, struct err *err)
 	}
 	if (s->source == DECISION_NO_TARGET || s->phase == PLAN_LINKS)
 		return 0;
+	if (store_clear_retry(t, c->link_id, &s->guid, err) < 0)
+		return -1;
 	return store_put_waiting(t, c->link_id, &s->guid, s->waiting, s->n_waiting, err);
 }
 
@@ -113,6 +117,9 @@ store_failed(struct store_txn *t, struct running *r, struct err *err)
 	c->res->failed++;
 	cycle_note(c, 3, &s->guid, dn, "%s of '%s' failed: %s; tried again in the next cycle",
 	    s->changes[r->next].reason, dn, r->err.text);
+	if (!guid_is_zero(&s->guid) &&
+	    store_put_retry(t, c->link_id, &s->guid, dn, r->err.text, clock_realtime_s(), err) < 0)
+		return -1;
 	if (s->source != DECISION_NO_TARGET && s->creates &&
 	    cycle_get_decision(c, s->source, &d, &found, err) < 0)
 		return -1;

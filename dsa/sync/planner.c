@@ -105,6 +105,28 @@ resolve_decided(struct planning *p, const char *attr, uint32_t index, char **ret
 	return 1;
 }
 
+/* In a delta, most objects that are referred to are not part of it: the map knows them. */
+static int
+resolve_recorded(struct planning *p, const char *source_dn, uint32_t index, char **ret_dn)
+{
+	_cleanup_(decision_done) struct decision d = {0};
+	_cleanup_(record_free) struct record *r = NULL;
+	bool decided = false;
+
+	/* Of what is part of it, the decision was final. */
+	if (index != DECISION_NO_TARGET &&
+	    cycle_get_decision(p->c, index, &d, &decided, p->err) < 0)
+		return -1;
+	if (decided)
+		return 0;
+	if (cycle_record_by_dn(p->c, SOURCE, source_dn, &r, p->err) < 0)
+		return -1;
+	if (!r || guid_is_zero(&r->side[TARGET].guid))
+		return 0;
+	*ret_dn = strdup(r->side[TARGET].dn);
+	return *ret_dn ? 1 : err_nomem(p->err);
+}
+
 static int
 resolve_ref(const char *attr, const char *source_dn, void *arg, char **ret_dn, struct err *err)
 {
@@ -117,6 +139,8 @@ resolve_ref(const char *attr, const char *source_dn, void *arg, char **ret_dn, s
 		return -1;
 	if (index != DECISION_NO_TARGET)
 		rc = resolve_decided(p, attr, index, ret_dn);
+	if (rc == 0 && p->c->lazy)
+		rc = resolve_recorded(p, source_dn, index, ret_dn);
 	if (rc)
 		return rc == 2 ? 0 : rc;
 	norm = dn_normalize(dn_strip_extended(source_dn), err);
@@ -130,7 +154,11 @@ is_ours(const char *dn, void *arg)
 {
 	struct planning *p = arg;
 	uint32_t index = DECISION_NO_TARGET, claim = DECISION_NO_TARGET;
+	_cleanup_(record_free) struct record *r = NULL;
 	struct err ignored;
+
+	if (p->c->lazy)
+		return cycle_record_by_dn(p->c, TARGET, dn, &r, &ignored) == 0 && r;
 
 	if (cycle_find_dn(p->c, TARGET, dn, &index, &ignored) < 0 || index == DECISION_NO_TARGET)
 		return false;
@@ -188,6 +216,26 @@ claim_address(struct planning *p, enum side side, struct bytes v)
 	    p->c->ws[side], match_key_hash(key, value), CLAIM_BIT | p->index, p->err);
 }
 
+/* In a delta: asks at once for whoever holds one of the addresses that are to be added. */
+static int
+fetch_holders(struct planning *p, enum side side, const struct attr *want, const struct attr *there)
+{
+	_cleanup_(entry_free) struct entry *fresh = entry_new("");
+
+	if (!p->c->lazy)
+		return 0;
+	if (!fresh)
+		return err_nomem(p->err);
+	for (size_t i = 0; want && i < want->n_values; i++)
+		if (!(there && attr_has(there, want->values[i], true)) &&
+		    entry_add(fresh, "proxyAddresses", want->values[i]) < 0)
+			return err_nomem(p->err);
+	want = entry_find(fresh, "proxyAddresses");
+	if (cycle_fetch_addresses(p->c, side, want, p->err) < 0)
+		return -1;
+	return side == TARGET ? cycle_fetch_addresses(p->c, SOURCE, want, p->err) : 0;
+}
+
 /* Takes out of WANT's proxyAddresses what another object of SIDE holds, or what another source
  * object carries too. The primary and the redirect address are essential: without them the whole
  * object is in conflict (*RET_BLOCKED). */
@@ -201,6 +249,8 @@ check_addresses(struct planning *p, enum side side, struct entry *want, const st
 
 	if (!copy)
 		return err_nomem(p->err);
+	if (fetch_holders(p, side, a, there) < 0)
+		return -1;
 	for (size_t i = 0; a && i < a->n_values && !*ret_blocked; i++) {
 		struct bytes v = a->values[i];
 		_cleanup_(free) char *holder = NULL;
@@ -228,6 +278,28 @@ check_addresses(struct planning *p, enum side side, struct entry *want, const st
 	return 0;
 }
 
+/* Old mail to the contact in the way finds the user: its X500 values pass to WANT, but for OWN. */
+static int
+inherit_x500(struct entry *want, const struct entry *contact, const char *own, struct err *err)
+{
+	_cleanup_(address_list_done) struct address_list list = {0};
+	const char *legacy = entry_get_str(contact, "legacyExchangeDN");
+	const struct attr *a = entry_find(contact, "proxyAddresses");
+	bool bad = legacy && address_list_addf(&list, "X500:%s", legacy) < 0;
+
+	for (size_t i = 0; a && i < a->n_values; i++)
+		bad |= address_is_x500(a->values[i]) && address_list_add(&list, a->values[i]) < 0;
+	for (size_t i = 0; !bad && i < list.n; i++) {
+		const struct attr *w = entry_find(want, "proxyAddresses");
+		struct bytes v = list.values[i];
+
+		if (!(w && attr_has(w, v, true)) &&
+		    !(own && bytes_equal_nocase(address_value(v), bytes_of(own))))
+			bad = entry_add(want, "proxyAddresses", v) < 0;
+	}
+	return bad ? err_nomem(err) : 0;
+}
+
 /* What the source needs before its counterpart points to it. */
 static int
 plan_source(struct planning *p, const struct entry *target, bool *ret_blocked)
@@ -236,13 +308,18 @@ plan_source(struct planning *p, const struct entry *target, bool *ret_blocked)
 	_cleanup_(entry_free) struct entry *want = NULL;
 	_cleanup_(change_free) struct change *change = NULL;
 	const struct entry *source = p->in.source;
-	const char *have = target ? entry_get_str(target, "legacyExchangeDN") : NULL;
+	bool promote = target && !p->in.target;
+	const char *have = target && !promote ? entry_get_str(target, "legacyExchangeDN") : NULL;
 
 	legacy = have ? strdup(have) : project_legacy_dn(p->c->link, source);
 	change = change_new(CHANGE_MODIFY, source->dn, &source->guid);
 	if (!legacy || !change)
 		return err_nomem(p->err);
 	if (project_source(&p->in, legacy, &want, p->err) < 0)
+		return -1;
+	/* Here they outlive a crash between the contact's end and the user's beginning. */
+	if (promote &&
+	    inherit_x500(want, target, entry_get_str(source, "legacyExchangeDN"), p->err) < 0)
 		return -1;
 	if (p->in.redirects &&
 	    project_redirect_address(p->c->link, SOURCE, source, &redirect, p->err) < 0)
@@ -319,19 +396,11 @@ plan_promote(struct planning *p, struct entry *want, const struct entry *contact
 {
 	_cleanup_(change_free) struct change *del =
 	    change_new(CHANGE_DELETE, contact->dn, &contact->guid);
-	const char *legacy = entry_get_str(contact, "legacyExchangeDN");
-	_cleanup_(free) char *x500 = legacy ? str_printf("X500:%s", legacy) : NULL;
-	const struct attr *a = entry_find(contact, "proxyAddresses");
 
-	if (!del || (legacy && !x500))
+	if (!del)
 		return err_nomem(p->err);
-	if (x500 && entry_add_str(want, "proxyAddresses", x500) < 0)
-		return err_nomem(p->err);
-	for (size_t i = 0; a && i < a->n_values; i++)
-		if (address_is_x500(a->values[i]) &&
-		    !attr_has(entry_find(want, "proxyAddresses"), a->values[i], true) &&
-		    entry_add(want, "proxyAddresses", a->values[i]) < 0)
-			return err_nomem(p->err);
+	if (inherit_x500(want, contact, NULL, p->err) < 0)
+		return -1;
 	return plan_step_add(p->step, TARGET, TAKE(del), contact, "promote", p->err);
 }
 

@@ -67,9 +67,13 @@ mods_done(const struct change *c, const struct entry *now)
 		const struct mod *m = &c->mods[i];
 		const struct attr *a = entry_find(now, m->attr);
 
-		for (size_t j = 0; j < m->n_values; j++)
-			if (m->op == MOD_ADD && !(a && attr_has(a, m->values[j], true)))
+		/* A value may be taken away and come back in another spelling: "SMTP:", "smtp:". */
+		for (size_t j = 0; j < m->n_values; j++) {
+			bool there = a && attr_has(a, m->values[j], m->op == MOD_ADD);
+
+			if (m->op != MOD_REPLACE && there != (m->op == MOD_ADD))
 				return false;
+		}
 	}
 	return true;
 }

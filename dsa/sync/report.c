@@ -109,7 +109,8 @@ clear_resolved(struct cycle *c, struct store_txn *t, struct err *err)
 		bool found;
 
 		rc = cycle_find_decision(c, &r.v[i], &d, &found, err);
-		if (rc == 0 && !(found && d.in_conflict))
+		/* A delta knows of those it decided about. */
+		if (rc == 0 && (c->lazy ? found && !d.in_conflict : !(found && d.in_conflict)))
 			rc = store_clear_conflict(t, c->link_id, &r.v[i], err);
 	}
 	free(r.v);
@@ -196,7 +197,10 @@ cycle_print_summary(
 	    "left, kept", "left, hidden", "left, disabled", "left, deleted"};
 	uint64_t ms = 0;
 
-	(void)fprintf(to, "link %s: %s\n", link->name, plan_only ? "plan" : "full synchronization");
+	(void)fprintf(to, "link %s: %s\n", link->name,
+	    plan_only  ? "plan"
+	    : r->delta ? "delta synchronization"
+		       : "full synchronization");
 	(void)fprintf(to,
 	    "  read                               %8llu source, %llu target objects\n",
 	    (unsigned long long)r->read[SOURCE], (unsigned long long)r->read[TARGET]);

@@ -40,8 +40,10 @@ fail(const struct workset *w, int rc, const char *what, struct err *err)
 static int
 open_databases(struct workset *w)
 {
-	static const char *const blob_names[] = {
-	    [WORKSET_DECISION] = "decision", [WORKSET_CLAIM] = "claim", [WORKSET_PLAN] = "plan"};
+	static const char *const blob_names[] = {[WORKSET_DECISION] = "decision",
+	    [WORKSET_CLAIM] = "claim",
+	    [WORKSET_PLAN] = "plan",
+	    [WORKSET_SEEN] = "seen"};
 	int rc = mdb_dbi_open(w->txn, "entry", MDB_CREATE | MDB_INTEGERKEY, &w->entry);
 
 	if (rc == 0)

@@ -21,8 +21,8 @@
 struct workset;
 
 /* What else may be kept by number: the decision about a source entry, who claims a target entry,
- * and the steps of the plan. */
-enum workset_blob { WORKSET_DECISION, WORKSET_CLAIM, WORKSET_PLAN, WORKSET_BLOB_MAX };
+ * the steps of the plan, and the hashes of keys that a delta has searched for. */
+enum workset_blob { WORKSET_DECISION, WORKSET_CLAIM, WORKSET_PLAN, WORKSET_SEEN, WORKSET_BLOB_MAX };
 
 /* Makes an empty working set in directory DIR; NAME is for the file's name and for messages. */
 int workset_open(const char *dir, const char *name, int64_t max_mb, struct workset **ret,

@@ -231,6 +231,60 @@ conn_usn(struct dir *d, uint64_t *ret, struct err *err)
 	return 0;
 }
 
+/* A cursor is the USN. An object is told if its USN is above; like AD's, the feed says nothing of
+ * an object whose links lost a value because the other end was deleted. */
+static int
+conn_changes(struct dir *d, struct bytes cursor, const char *const *attrs, dir_change_fn *fn,
+    void *arg, struct buf *ret_cursor, enum dir_feed *ret, struct err *err)
+{
+	static const char *const told[] = {"objectGUID", "uSNChanged", "isDeleted", "name", NULL};
+	struct conn *c = conn_of(d);
+	struct dir_query q = {.base = c->fd->domain_dn,
+	    .scope = DIR_SUBTREE,
+	    .filter = "(objectClass=*)",
+	    .attrs = told,
+	    .deleted = true};
+	struct entry **v = NULL;
+	size_t n = 0;
+	struct reader r = reader_of(cursor);
+	uint64_t since = reader_u64(&r), now;
+	int rc;
+
+	(void)attrs;
+	if (conn_open(d, err) < 0)
+		return -1;
+	now = lock(c);
+	rc = cursor.len ? fake_search(c->fd, &q, &v, &n, err) : 0;
+	unlock(c);
+	*ret = cursor.len && since > now ? DIR_FEED_LOST : DIR_FEED_CHANGES;
+	for (size_t i = 0; rc == 0 && *ret == DIR_FEED_CHANGES && i < n; i++) {
+		struct dir_change change = {.guid = v[i]->guid,
+		    .dn = v[i]->dn,
+		    .deleted = entry_get_bool(v[i], "isDeleted"),
+		    .named = true};
+
+		if ((uint64_t)entry_get_i64(v[i], "uSNChanged", 0) > since)
+			rc = fn(&change, arg, err);
+	}
+	fake_entries_free(v, n);
+	buf_reset(ret_cursor);
+	buf_add_u64(ret_cursor, now);
+	return rc < 0 ? -1 : 0;
+}
+
+static int
+conn_watch(struct dir *d, struct err *err)
+{
+	return conn_open(d, err);
+}
+
+static bool
+conn_woken(struct dir *d)
+{
+	(void)d;
+	return false;
+}
+
 static int
 conn_submit(
     struct dir *d, const struct change *change, dir_done_fn *done, void *arg, struct err *err)
@@ -323,6 +377,9 @@ static const struct dir_ops conn_ops = {.open = conn_open,
     .schema = conn_schema,
     .search = conn_search,
     .read = conn_read,
+    .changes = conn_changes,
+    .watch = conn_watch,
+    .woken = conn_woken,
     .usn = conn_usn,
     .submit = conn_submit,
     .process = conn_process,

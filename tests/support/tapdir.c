@@ -227,6 +227,33 @@ tap_read(struct dir *dir, const char *name, const char *const *attrs, struct ent
 }
 
 static int
+tap_changes(struct dir *dir, struct bytes cursor, const char *const *attrs, dir_change_fn *fn,
+    void *arg, struct buf *ret_cursor, enum dir_feed *ret, struct err *err)
+{
+	struct tapdir *d = tapdir_of(dir);
+
+	if (read_step(d, err) < 0)
+		return -1;
+	return d->inner->ops->changes(d->inner, cursor, attrs, fn, arg, ret_cursor, ret, err);
+}
+
+static int
+tap_watch(struct dir *dir, struct err *err)
+{
+	struct dir *inner = tapdir_of(dir)->inner;
+
+	return inner->ops->watch(inner, err);
+}
+
+static bool
+tap_woken(struct dir *dir)
+{
+	struct dir *inner = tapdir_of(dir)->inner;
+
+	return inner->ops->woken(inner);
+}
+
+static int
 tap_usn(struct dir *dir, uint64_t *ret, struct err *err)
 {
 	struct tapdir *d = tapdir_of(dir);
@@ -298,6 +325,9 @@ static const struct dir_ops tap_ops = {.open = tap_open,
     .schema = tap_schema,
     .search = tap_search,
     .read = tap_read,
+    .changes = tap_changes,
+    .watch = tap_watch,
+    .woken = tap_woken,
     .usn = tap_usn,
     .submit = tap_submit,
     .process = tap_process,

@@ -24,8 +24,8 @@
 	"userAccountControl: 514\nmsExchHomeServerName: /o=Acme/cn=EX1\n" extra "\n"
 #define MAIL_USER(cn, alias, extra)                                                                \
 	ACCOUNT(cn, alias)                                                                         \
-	RECIPIENT(alias) "userAccountControl: 512\ntargetAddress: SMTP:" alias                     \
-			 "@else.example\n" extra "\n"
+	RECIPIENT(alias)                                                                           \
+	"userAccountControl: 512\ntargetAddress: SMTP:" alias "@else.example\n" extra "\n"
 
 static const struct scenario scenarios[] = {
     {.name = "a mailbox",
@@ -95,8 +95,7 @@ static const struct scenario scenarios[] = {
 	    "groupType: -2147483640\n" RECIPIENT("admins")},
 	.counts = {.created = {[SHAPE_GROUP] = 2}},
 	.expect = {{TARGET, "CN=Sales", "objectClass", "group"},
-	    {TARGET, "CN=Sales", "groupType", "8"},
-	    {TARGET, "CN=Sales", "sAMAccountName", "sales"},
+	    {TARGET, "CN=Sales", "groupType", "8"}, {TARGET, "CN=Sales", "sAMAccountName", "sales"},
 	    {TARGET, "CN=Sales", "msExchRecipientTypeDetails", "256"},
 	    {TARGET, "CN=Sales", "msExchRecipientDisplayType", "1"},
 	    {TARGET, "CN=Sales", "targetAddress", NULL},
@@ -112,7 +111,8 @@ static const struct scenario scenarios[] = {
     {.name = "dynamic groups and public folders",
 	.scope = "create = \"mailbox\"; kinds = [ \"dynamic-group\", \"public-folder\" ];",
 	.source = {"dn: CN=Dyn" ACME "\nobjectClass: msExchDynamicDistributionList\n" RECIPIENT(
-	    "dyn") "\ndn: CN=Folder" ACME "\nobjectClass: publicFolder\n" RECIPIENT("folder"),
+		       "dyn") "\ndn: CN=Folder" ACME
+			      "\nobjectClass: publicFolder\n" RECIPIENT("folder"),
 	    MAILBOX("Ann", "ann", "")},
 	.counts = {.created = {[SHAPE_CONTACT] = 2}},
 	.expect = {{TARGET, "CN=Dyn", "objectClass", "contact"},
@@ -128,8 +128,8 @@ static const struct scenario scenarios[] = {
 	.counts = {.created = {[SHAPE_MAILBOX] = 2}, .problems = 2},
 	.expect = {{TARGET, "CN=Ann", "msExchRecipientTypeDetails", "2"},
 	    {TARGET, "CN=Desk", "msExchMasterAccountSid", NULL},
-	    {TARGET, "CN=Desk", "msExchRecipientTypeDetails", "4"},
-	    {TARGET, "CN=Bad", NULL, NULL}, {TARGET, "CN=Worse", NULL, NULL},
+	    {TARGET, "CN=Desk", "msExchRecipientTypeDetails", "4"}, {TARGET, "CN=Bad", NULL, NULL},
+	    {TARGET, "CN=Worse", NULL, NULL},
 	    /* What is not synchronized is not touched either. */
 	    {SOURCE, "CN=Bad", "proxyAddresses", "!smtp:bad@redirect.acme.example"},
 	    {SOURCE, "CN=Worse", "proxyAddresses", "!smtp:worse@redirect.acme.example"}}},
@@ -182,8 +182,8 @@ static const struct scenario scenarios[] = {
 	.expect = {{TARGET, "CN=Ann", NULL, NULL}, {TARGET, "CN=Carl", NULL, NULL},
 	    {SOURCE, "CN=Ann", "proxyAddresses", "!smtp:ann@redirect.acme.example"}}},
     {.name = "organizational units, flat",
-	.source = {"dn: OU=Sub" ACME "\nobjectClass: organizationalUnit\n\n" CONTACT(
-	    "Carl,OU=Sub", "carl", "")},
+	.source = {"dn: OU=Sub" ACME
+		   "\nobjectClass: organizationalUnit\n\n" CONTACT("Carl,OU=Sub", "carl", "")},
 	.counts = {.created = {[SHAPE_CONTACT] = 1}},
 	.expect = {{TARGET, "CN=Carl", NULL, ""}, {TARGET, "OU=Sub", NULL, NULL}}},
     {.name = "organizational units, mirrored",
@@ -213,8 +213,8 @@ linked_sid(void **state)
 	lab_run(&l);
 	e = fakedir_find(l.fd[SOURCE], lab_dn(SOURCE, "CN=Ann"));
 	assert_true(bytes_equal(entry_get(e, "objectSid"),
-	    entry_get(fakedir_find(l.fd[TARGET], lab_dn(TARGET, "CN=Ann")),
-		"msExchMasterAccountSid")));
+	    entry_get(
+		fakedir_find(l.fd[TARGET], lab_dn(TARGET, "CN=Ann")), "msExchMasterAccountSid")));
 	lab_close(&l);
 }
 
@@ -222,8 +222,7 @@ linked_sid(void **state)
 static void
 record(void **state)
 {
-	static const struct scenario sc = {
-	    .name = "record", .source = {MAILBOX("Ann", "ann", "")}};
+	static const struct scenario sc = {.name = "record", .source = {MAILBOX("Ann", "ann", "")}};
 	_cleanup_(record_free) struct record *r = NULL;
 	const struct entry *target;
 	struct lab l;

@@ -120,8 +120,8 @@ SMB_CONF = """
 """
 
 
-def provision(lab, f):
-    """Makes the forest's files. The DC is not running yet."""
+def provision(lab, f, exchange=True):
+    """Makes the forest's files, with or without Exchange's schema. The DC is not running yet."""
     log = lab.log(f"{f.name}.provision.log")
     d = f.samba_dir
     _run(["samba-tool", "domain", "provision", f"--targetdir={d}", f"--realm={f.realm}",
@@ -142,7 +142,7 @@ def provision(lab, f):
     lines[at:at] = [SMB_CONF.format(d=d)]
     with open(f.smb_conf, "w", encoding="utf-8") as out:
         out.writelines(lines)
-    _fill(lab, f)
+    _fill(lab, f, exchange)
     _run(["samba-tool", "spn", "add", f"ldap/{f.host}", "DC1$", "-s", f.smb_conf], log)
     _run(["samba-tool", "domain", "exportkeytab", lab.path(f"{f.name}.keytab"),
           f"--principal={f.principal}", "-s", f.smb_conf], log)
@@ -161,9 +161,9 @@ def open_sam(f):
     return SamDB(url=f.sam_ldb, session_info=system_session(), lp=lp)
 
 
-def _fill(lab, f):
+def _fill(lab, f, exchange):
     sam = open_sam(f)
-    for ldif in schema.stages(str(sam.get_schema_basedn())):
+    for ldif in schema.stages(str(sam.get_schema_basedn())) if exchange else ():
         sam.modify_ldif(ldif)
         sam.set_schema_update_now()
     sam = open_sam(f)

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * What changed since. Two ways, of which the server decides:
+ *
+ * DirSync (MS-ADTS 3.1.1.3.4.1.3) needs the right DS-Replication-Get-Changes. Its cookie works with
+ * every DC of the domain. Values of links are asked for incrementally, so that one new member of a
+ * large group is one value; nothing but the object's identity is used of the answer anyway.
+ *
+ * uSNChanged, where that right is missing. USNs are a DC's own (MS-ADTS 3.1.1.1.9), so the cursor
+ * is of no use with another DC, nor after the database was restored: a restored DC gets another
+ * invocationId, and one that was set back by force has a smaller highestCommittedUSN. With DirSync
+ * the latter is the only sign too, because the cookie of the future is not refused.
+ *
+ * A cursor is: version, way, invocationId and name of the DC, its highestCommittedUSN before the
+ * question, and the cookie. The USN is read first: what changes in between is told twice rather
+ * than never.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "dsa/base/str.h"
+#include "dsa/directory/ldap_err.h"
+#include "dsa/directory/ldap_priv.h"
+
+#define CURSOR_VERSION 1
+#define CONTROL_NOTIFICATION "1.2.840.113556.1.4.528"
+#define INCREMENTAL_VALUES ((int)0x80000000)
+#define MAX_BYTES (1 << 20)
+/* Everything that is a recipient or has recipients below. Objects are told by objectClass, which
+ * tombstones keep. */
+#define FEED_FILTER                                                                                \
+	"(|(objectClass=user)(objectClass=contact)(objectClass=group)"                             \
+	"(objectClass=msExchDynamicDistributionList)(objectClass=publicFolder)"                    \
+	"(objectClass=organizationalUnit)(objectClass=container))"
+
+enum way { WAY_DIRSYNC = 1, WAY_USN = 2 };
+
+struct cursor {
+	enum way way;
+	char invocation[GUID_TEXT_SIZE];
+	uint64_t usn;
+	struct bytes cookie; /* borrowed */
+};
+
+struct feed {
+	struct ldap_dir *d;
+	const char *const *attrs;
+	dir_change_fn *fn;
+	void *arg;
+};
+
+static bool
+cursor_decode(struct bytes raw, struct cursor *ret)
+{
+	struct reader r = reader_of(raw);
+	uint8_t version = reader_u8(&r), way = reader_u8(&r);
+	struct bytes invocation = reader_bytes(&r);
+
+	*ret = (struct cursor){.way = (enum way)way, .usn = reader_u64(&r)};
+	ret->cookie = reader_bytes(&r);
+	if (r.failed || version != CURSOR_VERSION || (way != WAY_DIRSYNC && way != WAY_USN) ||
+	    invocation.len >= sizeof ret->invocation)
+		return false;
+	memcpy(ret->invocation, invocation.data, invocation.len);
+	return true;
+}
+
+static int
+cursor_encode(struct ldap_dir *d, enum way way, uint64_t usn, struct bytes cookie, struct buf *ret,
+    struct err *err)
+{
+	buf_reset(ret);
+	buf_add_u8(ret, CURSOR_VERSION);
+	buf_add_u8(ret, (uint8_t)way);
+	buf_add_bytes(ret, bytes_of(d->info.invocation_id));
+	buf_add_u64(ret, usn);
+	buf_add_bytes(ret, cookie);
+	return ret->failed ? err_nomem(err) : 0;
+}
+
+static int
+deliver(struct feed *f, const struct entry *e, struct err *err)
+{
+	struct dir_change c = {.guid = e->guid,
+	    .dn = e->dn,
+	    .deleted = entry_get_bool(e, "isDeleted"),
+	    .named = entry_find(e, "name") != NULL};
+
+	return guid_is_zero(&c.guid) ? 0 : f->fn(&c, f->arg, err);
+}
+
+/* ---- DirSync ---- */
+
+static int
+send_dirsync(
+    struct feed *f, struct ldap_read *r, const char *filter, struct berval *cookie, struct err *err)
+{
+	struct ldap_dir *d = f->d;
+	LDAPControl *dirsync = NULL;
+	LDAPControl *ctrls[2] = {0};
+	int msgid, rc;
+
+	rc = ldap_create_dirsync_control(d->ld, INCREMENTAL_VALUES, MAX_BYTES, cookie, &dirsync);
+	if (rc != LDAP_SUCCESS)
+		return err_ldap(err, rc, NULL, "DirSync control");
+	dirsync->ldctl_iscritical = 1;
+	ctrls[0] = dirsync;
+	rc = ldap_search_ext(d->ld, d->info.domain_dn, LDAP_SCOPE_SUBTREE, filter,
+	    ldap_unconst(f->attrs), 0, ctrls, NULL, NULL, LDAP_NO_LIMIT, &msgid);
+	ldap_control_free(dirsync);
+	if (rc != LDAP_SUCCESS)
+		return ldap_conn_send_failed(d, rc, "DirSync search", err);
+	ldap_read_expect(d, r, msgid);
+	return 0;
+}
+
+enum { ROUND_MORE, ROUND_LAST, ROUND_REFUSED };
+
+/* The end of one answer: the next cookie, and whether there is more. *CODE is set if REFUSED. */
+static int
+end_of_round(struct feed *f, LDAPMessage *m, struct berval *cookie, int *code, struct err *err)
+{
+	_cleanup_(ldap_memfree) char *diag = NULL;
+	_cleanup_(ldap_controls_free) LDAPControl **ctrls = NULL;
+	LDAPControl *dirsync;
+	int more = 0;
+
+	*code = ldap_result_code(f->d, m, &diag, &ctrls);
+	if (*code != LDAP_SUCCESS) {
+		(void)err_ldap(err, *code, diag, "DirSync search");
+		return ROUND_REFUSED;
+	}
+	ber_memfree(cookie->bv_val);
+	*cookie = (struct berval){0};
+	dirsync = ldap_control_find(LDAP_CONTROL_X_DIRSYNC, ctrls, NULL);
+	if (!dirsync ||
+	    ldap_parse_dirsync_control(f->d->ld, dirsync, &more, cookie) != LDAP_SUCCESS)
+		return err_set(err, ERR_LDAP, ERR_LINK, ERR_LATER, LDAP_DECODING_ERROR,
+		    "the server gave no DirSync cookie");
+	return more ? ROUND_MORE : ROUND_LAST;
+}
+
+static int
+dirsync_round(
+    struct feed *f, struct ldap_read *r, struct berval *cookie, int *code, struct err *err)
+{
+	for (;;) {
+		_cleanup_(ldap_msgfree) LDAPMessage *m = NULL;
+		_cleanup_(entry_free) struct entry *e = NULL;
+
+		if (ldap_read_next(f->d, r, &m, err) < 0)
+			return -1;
+		if (ldap_msgtype(m) == LDAP_RES_SEARCH_RESULT)
+			return end_of_round(f, m, cookie, code, err);
+		if (ldap_msgtype(m) == LDAP_RES_SEARCH_ENTRY &&
+		    (ldap_search_convert(f->d, m, &e, err) < 0 || deliver(f, e, err) < 0))
+			return -1;
+	}
+}
+
+/* Goes through all rounds. A refusal gives ROUND_REFUSED with the result in *CODE. */
+static int
+dirsync(struct feed *f, const char *filter, struct berval *cookie, int *code, struct err *err)
+{
+	struct ldap_read r;
+	int rc;
+
+	ldap_read_begin(f->d, &r, 0);
+	do {
+		rc = send_dirsync(f, &r, filter, cookie, err);
+		if (rc == 0)
+			rc = dirsync_round(f, &r, cookie, code, err);
+	} while (rc == ROUND_MORE);
+	ldap_read_end(f->d, &r);
+	return rc;
+}
+
+/* Does the refusal mean that the account may not use DirSync at all? */
+static bool
+lacks_right(int code)
+{
+	return code == LDAP_INSUFFICIENT_ACCESS || code == LDAP_UNAVAILABLE_CRITICAL_EXTENSION;
+}
+
+static int
+changes_by_dirsync(struct feed *f, const struct cursor *old, uint64_t usn, struct buf *ret_cursor,
+    enum dir_feed *ret, struct err *err)
+{
+	struct berval cookie = {0};
+	int code = 0, rc;
+
+	if (old) {
+		cookie.bv_len = old->cookie.len;
+		cookie.bv_val = ber_memalloc(old->cookie.len + 1);
+		if (!cookie.bv_val)
+			return err_nomem(err);
+		memcpy(cookie.bv_val, old->cookie.data, old->cookie.len);
+	}
+	/* A filter that nothing matches: only the cookie is wanted. */
+	rc = dirsync(f, old ? FEED_FILTER : "(&(objectClass=user)(!(objectClass=user)))", &cookie,
+	    &code, err);
+	if (rc == ROUND_LAST)
+		rc = cursor_encode(f->d, WAY_DIRSYNC, usn,
+		    (struct bytes){cookie.bv_val, cookie.bv_len}, ret_cursor, err);
+	else if (rc == ROUND_REFUSED && lacks_right(code))
+		f->d->no_dirsync = true;
+	else if (rc == ROUND_REFUSED && old && err->scope != ERR_PEER)
+		*ret = DIR_FEED_LOST;
+	else if (rc == ROUND_REFUSED)
+		rc = -1;
+	ber_memfree(cookie.bv_val);
+	return rc < 0 ? -1 : 0;
+}
+
+/* ---- uSNChanged ---- */
+
+static int
+take_changed(struct entry *e, void *arg, struct err *err)
+{
+	_cleanup_(entry_free) struct entry *own = e;
+
+	return deliver(arg, own, err);
+}
+
+static int
+changes_by_usn(
+    struct feed *f, const struct cursor *old, uint64_t usn, struct buf *ret_cursor, struct err *err)
+{
+	static const char *const attrs[] = {"objectGUID", "isDeleted", "name", NULL};
+	_cleanup_(free) char *filter = NULL;
+	struct dir_query q = {
+	    .base = f->d->info.domain_dn, .scope = DIR_SUBTREE, .attrs = attrs, .deleted = true};
+	bool delivered = false;
+
+	if (old && usn > old->usn) {
+		filter = str_printf(
+		    "(&(uSNChanged>=%llu)" FEED_FILTER ")", (unsigned long long)old->usn + 1);
+		if (!filter)
+			return err_nomem(err);
+		q.filter = filter;
+		if (ldap_search_once(f->d, &q, take_changed, f, &delivered, err) < 0)
+			return -1;
+	}
+	return cursor_encode(f->d, WAY_USN, usn, (struct bytes){0}, ret_cursor, err);
+}
+
+/* ---- both ---- */
+
+/* With the same database the USN never goes back. */
+static bool
+was_set_back(const struct ldap_dir *d, const struct cursor *c, uint64_t usn)
+{
+	return strcmp(c->invocation, d->info.invocation_id) == 0 && usn < c->usn;
+}
+
+int
+ldap_dir_changes(struct dir *dir, struct bytes cursor, const char *const *attrs, dir_change_fn *fn,
+    void *arg, struct buf *ret_cursor, enum dir_feed *ret, struct err *err)
+{
+	struct ldap_dir *d = ldap_dir_of(dir);
+	struct feed f = {.d = d, .attrs = attrs, .fn = fn, .arg = arg};
+	struct cursor old = {0};
+	uint64_t usn = 0;
+
+	/* This also opens the session, and another one if the server has closed it. */
+	if (ldap_dir_usn(dir, &usn, err) < 0)
+		return -1;
+	*ret = DIR_FEED_CHANGES;
+	if (cursor.len && (!cursor_decode(cursor, &old) || was_set_back(d, &old, usn))) {
+		*ret = DIR_FEED_LOST;
+		return 0;
+	}
+	if (!d->no_dirsync && (!cursor.len || old.way == WAY_DIRSYNC)) {
+		if (changes_by_dirsync(&f, cursor.len ? &old : NULL, usn, ret_cursor, ret, err) < 0)
+			return err_ctx(err, "changes of forest '%s'", dir->name);
+		if (!d->no_dirsync)
+			return 0;
+	}
+	if (cursor.len &&
+	    (old.way != WAY_USN || strcmp(old.invocation, d->info.invocation_id) != 0)) {
+		*ret = DIR_FEED_LOST;
+		return 0;
+	}
+	if (changes_by_usn(&f, cursor.len ? &old : NULL, usn, ret_cursor, err) < 0)
+		return err_ctx(err, "changes of forest '%s'", dir->name);
+	return 0;
+}
+
+/* ---- notification (MS-ADTS 3.1.1.3.4.1.9) ---- */
+
+int
+ldap_dir_watch(struct dir *dir, struct err *err)
+{
+	static const char *const attrs[] = {"objectGUID", NULL};
+	struct ldap_dir *d = ldap_dir_of(dir);
+	char oid[] = CONTROL_NOTIFICATION;
+	LDAPControl notify = {.ldctl_oid = oid, .ldctl_iscritical = 1};
+	LDAPControl *ctrls[] = {&notify, NULL};
+	int rc;
+
+	if (ldap_dir_ensure(d, err) < 0)
+		return -1;
+	if (d->watch_msgid >= 0)
+		return 0;
+	rc = ldap_search_ext(d->ld, d->info.domain_dn, LDAP_SCOPE_SUBTREE, "(objectClass=*)",
+	    ldap_unconst(attrs), 0, ctrls, NULL, NULL, LDAP_NO_LIMIT, &d->watch_msgid);
+	if (rc == LDAP_SUCCESS)
+		return 0;
+	d->watch_msgid = -1;
+	return ldap_conn_send_failed(d, rc, "change notification", err);
+}
+
+bool
+ldap_feed_answer(struct ldap_dir *d, int msgid, LDAPMessage *m)
+{
+	if (msgid != d->watch_msgid)
+		return false;
+	/* A server that refuses is not asked again in this session: the interval remains. */
+	if (ldap_msgtype(m) == LDAP_RES_SEARCH_ENTRY)
+		d->woken = true;
+	return true;
+}
+
+bool
+ldap_dir_woken(struct dir *dir)
+{
+	struct ldap_dir *d = ldap_dir_of(dir);
+	bool woken = d->woken;
+
+	d->woken = false;
+	return woken;
+}

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A delta cycle: what changed on either side since the cursors, and nothing else.
+ *
+ *   cursors  ->  changes of both sides  ->  whom that concerns  ->  read, decide, plan, apply
+ *                                                                     |
+ *              new cursors, in one transaction with the summary  <----+
+ *
+ * The feeds only say who changed. Concerned are: who changed in the source; whose counterpart
+ * changed in the target (our own writes too: they are read once more and found right); whatever
+ * lies below a container that was renamed or moved; the members' groups of who left; who waits for
+ * a reference to somebody who now has a counterpart; who failed before; who is in conflict, because
+ * any change may end it. They are read again, so what a feed said of attributes does not matter.
+ *
+ * The cursors advance only when all of that was done or put down to be tried again. A crash before
+ * that brings the same changes again, and they are found done.
+ */
+#include <string.h>
+
+#include "dsa/base/clock.h"
+#include "dsa/directory/dn.h"
+#include "dsa/directory/kind.h"
+#include "dsa/sync/delta_priv.h"
+#include "dsa/sync/planner.h"
+#include "mapping/journal.h"
+
+/* From so many changed objects on, reading everything is cheaper than asking for each. */
+#define MANY 2000
+
+int
+guid_list_add(struct guid_list *l, const struct guid *g, struct err *err)
+{
+	if (l->n == l->cap) {
+		size_t cap = l->cap ? l->cap * 2 : 64;
+		struct guid *v = realloc(l->v, cap * sizeof *v);
+
+		if (!v)
+			return err_nomem(err);
+		l->v = v;
+		l->cap = cap;
+	}
+	l->v[l->n++] = *g;
+	return 0;
+}
+
+static int
+compare_guids(const void *x, const void *y)
+{
+	return memcmp(x, y, GUID_LEN);
+}
+
+static void
+unique(struct guid_list *l)
+{
+	size_t kept = 0;
+
+	if (l->n)
+		qsort(l->v, l->n, sizeof *l->v, compare_guids);
+	for (size_t i = 0; i < l->n; i++)
+		if (!kept || !guid_equal(&l->v[kept - 1], &l->v[i]))
+			l->v[kept++] = l->v[i];
+	l->n = kept;
+}
+
+/* ---- what changed ---- */
+
+struct listening {
+	struct delta *x;
+	enum side side;
+};
+
+static int
+hear(const struct dir_change *ch, void *arg, struct err *err)
+{
+	struct listening *l = arg;
+	struct delta *x = l->x;
+
+	if (guid_list_add(&x->changed[l->side], &ch->guid, err) < 0)
+		return -1;
+	/* What it is, is only known when it is read: it may be a container. */
+	if (ch->named && !ch->deleted)
+		return guid_list_add(&x->named[l->side], &ch->guid, err);
+	return 0;
+}
+
+/* The attributes whose changes matter, and what tells of names, moves and deletions. */
+static const char **
+feed_attrs(const struct cycle *c, enum side side)
+{
+	static const char *const extra[] = {"isDeleted", "name", "parentGUID", "objectGUID"};
+	const char *const *attrs = side == SOURCE ? c->table->source_attrs : c->table->target_attrs;
+	size_t n = 0;
+	const char **all;
+
+	while (attrs[n])
+		n++;
+	all = calloc(n + ARRAY_SIZE(extra) + 1, sizeof *all);
+	if (!all)
+		return NULL;
+	memcpy(all, attrs, n * sizeof *all);
+	memcpy(all + n, extra, sizeof extra);
+	return all;
+}
+
+int
+delta_listen(struct delta *x, enum side side, struct bytes cursor, bool *lost, struct err *err)
+{
+	struct cycle *c = x->c;
+	_cleanup_(free) const char **attrs = feed_attrs(c, side);
+	struct listening l = {x, side};
+	enum dir_feed feed;
+
+	if (!attrs)
+		return err_nomem(err);
+	if (c->dir[side]->ops->changes(
+		c->dir[side], cursor, attrs, hear, &l, &x->cursor[side], &feed, err) < 0)
+		return -1;
+	*lost = feed == DIR_FEED_LOST;
+	return 0;
+}
+
+/* ---- whom that concerns ---- */
+
+static int
+concern(struct delta *x, const struct record *r, struct err *err)
+{
+	return guid_list_add(&x->concerned, &r->side[SOURCE].guid, err);
+}
+
+/* Whose counterpart changed. An object without a record may still end a conflict. */
+static int
+add_counterparts(struct delta *x, struct err *err)
+{
+	struct guid_list *l = &x->changed[TARGET];
+
+	for (size_t i = 0; i < l->n; i++) {
+		_cleanup_(record_free) struct record *r = NULL;
+
+		if (store_find_guid(x->c->read, x->c->link_id, TARGET, &l->v[i], &r, err) < 0)
+			return -1;
+		if (r && concern(x, r, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+struct below {
+	struct delta *x;
+	enum side side;
+};
+
+static int
+take_below(struct entry *e, void *arg, struct err *err)
+{
+	_cleanup_(entry_free) struct entry *own = e;
+	struct below *b = arg;
+
+	return guid_list_add(&b->x->changed[b->side], &own->guid, err);
+}
+
+/* Those of the named objects that are containers: all recipients below have a new DN. */
+static int
+expand_containers(struct delta *x, enum side side, struct err *err)
+{
+	static const char *const class_attrs[] = {"objectClass", "objectGUID", NULL};
+	static const char *const guid_attrs[] = {"objectGUID", NULL};
+	struct dir *d = x->c->dir[side];
+	struct below b = {x, side};
+
+	for (size_t i = 0; i < x->named[side].n; i++) {
+		_cleanup_(entry_free) struct entry *e = NULL;
+		char base[GUID_TEXT_SIZE + 8] = "<GUID=";
+		struct dir_query q = {.base = base,
+		    .scope = DIR_SUBTREE,
+		    .filter = CYCLE_FILTER,
+		    .attrs = guid_attrs};
+
+		if (dir_read_guid(d, &x->named[side].v[i], class_attrs, &e, err) < 0)
+			return -1;
+		if (!e || kind_of(e) != KIND_OTHER ||
+		    !(entry_has_class(e, "organizationalUnit") || entry_has_class(e, "container")))
+			continue;
+		guid_format(&x->named[side].v[i], base + 6);
+		(void)strcat(base, ">");
+		if (d->ops->search(d, &q, take_below, &b, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+struct walk {
+	struct delta *x;
+	struct err *err;
+	bool failed;
+};
+
+static int
+take_conflict(uint32_t link, const struct conflict *conflict, void *arg)
+{
+	struct walk *w = arg;
+
+	(void)link;
+	w->failed = guid_list_add(&w->x->concerned, &conflict->source, w->err) < 0;
+	return w->failed;
+}
+
+static int
+take_retry(const struct store_retry *r, void *arg)
+{
+	struct walk *w = arg;
+
+	w->failed = guid_list_add(&w->x->concerned, &r->source, w->err) < 0;
+	return w->failed;
+}
+
+/* Who failed before and is due again; and if anything changed at all, who is in conflict. */
+static int
+add_unfinished(struct delta *x, bool anything, struct err *err)
+{
+	struct walk w = {x, err, false};
+	struct cycle *c = x->c;
+
+	if (store_each_retry(c->read, c->link_id, clock_realtime_s(), take_retry, &w, err) < 0 ||
+	    w.failed)
+		return -1;
+	if (anything &&
+	    (store_each_conflict(c->read, c->link_id, take_conflict, &w, err) < 0 || w.failed))
+		return -1;
+	return 0;
+}
+
+int
+delta_concerned(struct delta *x, struct err *err)
+{
+	bool anything = x->changed[SOURCE].n || x->changed[TARGET].n;
+
+	if (expand_containers(x, SOURCE, err) < 0 || expand_containers(x, TARGET, err) < 0 ||
+	    add_counterparts(x, err) < 0)
+		return -1;
+	for (size_t i = 0; i < x->changed[SOURCE].n; i++)
+		if (guid_list_add(&x->concerned, &x->changed[SOURCE].v[i], err) < 0)
+			return -1;
+	if (add_unfinished(x, anything, err) < 0)
+		return -1;
+	unique(&x->concerned);
+	x->too_many = x->concerned.n > MANY;
+	return 0;
+}
+
+/* ---- reading them ---- */
+
+/* The recorded counterparts of the concerned, many in one request; candidates of the others. */
+static int
+fetch_counterparts(struct delta *x, size_t from, struct err *err)
+{
+	struct cycle *c = x->c;
+	struct guid_list known = {0};
+	int rc = 0;
+
+	for (size_t i = from; rc == 0 && i < x->concerned.n; i++) {
+		_cleanup_(record_free) struct record *r = NULL;
+
+		rc = store_find_guid(c->read, c->link_id, SOURCE, &x->concerned.v[i], &r, err);
+		if (rc == 0 && r && !guid_is_zero(&r->side[TARGET].guid))
+			rc = guid_list_add(&known, &r->side[TARGET].guid, err);
+	}
+	if (rc == 0)
+		rc = cycle_fetch_guids(c, TARGET, known.v, known.n, err);
+	free(known.v);
+	return rc;
+}
+
+int
+delta_fetch(struct delta *x, size_t from, struct err *err)
+{
+	if (cycle_fetch_guids(x->c, SOURCE, x->concerned.v + from, x->concerned.n - from, err) < 0)
+		return -1;
+	return fetch_counterparts(x, from, err);
+}
+
+/* ---- who follows from the decisions ---- */
+
+struct waiting {
+	struct delta *x;
+	struct err *err;
+	bool failed;
+};
+
+static int
+take_waiting(const struct waiting_ref *ref, void *arg)
+{
+	struct waiting *w = arg;
+
+	w->failed = guid_list_add(&w->x->concerned, &ref->referrer, w->err) < 0;
+	return w->failed;
+}
+
+/* Objects that wait for a reference to somebody who gets a counterpart in this cycle. */
+static int
+add_waiting(struct delta *x, uint32_t index, struct err *err)
+{
+	_cleanup_(decision_done) struct decision d = {0};
+	_cleanup_(free) char *norm = NULL;
+	struct waiting w = {x, err, false};
+	bool found;
+
+	if (cycle_get_decision(x->c, index, &d, &found, err) < 0)
+		return -1;
+	if (!found || !decision_has_target(&d) ||
+	    (d.state == DECIDE_MATCHED && d.rule == MATCH_RECORD))
+		return 0;
+	norm = dn_normalize(d.source_dn, err);
+	if (!norm)
+		return -1;
+	if (store_each_waiting(x->c->read, x->c->link_id, norm, take_waiting, &w, err) < 0)
+		return -1;
+	return w.failed ? -1 : 0;
+}
+
+/* A deletion takes an object out of its groups without telling so of the groups. */
+static int
+add_groups(struct delta *x, const struct guid *source, struct err *err)
+{
+	static const char *const attrs[] = {"memberOf", NULL};
+	struct cycle *c = x->c;
+	_cleanup_(record_free) struct record *r = NULL;
+	_cleanup_(entry_free) struct entry *target = NULL;
+	const struct attr *groups;
+
+	if (store_find_guid(c->read, c->link_id, SOURCE, source, &r, err) < 0)
+		return -1;
+	if (!r || guid_is_zero(&r->side[TARGET].guid) ||
+	    dir_read_guid(c->dir[TARGET], &r->side[TARGET].guid, attrs, &target, err) < 0)
+		return r && !guid_is_zero(&r->side[TARGET].guid) ? -1 : 0;
+	groups = target ? entry_find(target, "memberOf") : NULL;
+	for (size_t i = 0; groups && i < groups->n_values; i++) {
+		_cleanup_(record_free) struct record *g = NULL;
+
+		if (cycle_record_by_dn(c, TARGET, groups->values[i].data, &g, err) < 0 ||
+		    (g && concern(x, g, err) < 0))
+			return -1;
+	}
+	return 0;
+}
+
+int
+delta_followers(struct delta *x, uint32_t from_index, size_t from, struct err *err)
+{
+	uint32_t n = workset_count(x->c->ws[SOURCE]);
+	size_t n_concerned = x->concerned.n;
+
+	for (uint32_t i = from_index; i < n; i++)
+		if (add_waiting(x, i, err) < 0)
+			return -1;
+	for (size_t i = from; i < n_concerned; i++) {
+		_cleanup_(decision_done) struct decision d = {0};
+		bool found;
+
+		if (cycle_find_decision(x->c, &x->concerned.v[i], &d, &found, err) < 0 ||
+		    (!found && add_groups(x, &x->concerned.v[i], err) < 0))
+			return -1;
+	}
+	return 0;
+}
+
+void
+delta_done(struct delta *x)
+{
+	for (size_t i = 0; i < SIDES; i++) {
+		free(x->changed[i].v);
+		free(x->named[i].v);
+		buf_done(&x->cursor[i]);
+	}
+	free(x->concerned.v);
+}

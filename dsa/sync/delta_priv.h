@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_SYNC_DELTA_PRIV_H
+#define GALSYNC_SYNC_DELTA_PRIV_H
+
+/* The parts of a delta cycle (delta.c) for cycle.c, which runs them in order. */
+
+#include "dsa/sync/cycle_priv.h"
+
+struct delta {
+	struct cycle *c;
+	struct guid_list changed[SIDES]; /* as the feeds said */
+	struct guid_list named[SIDES];	 /* of these, what is new, renamed or moved */
+	struct guid_list concerned;	 /* source GUIDs */
+	struct buf cursor[SIDES];	 /* to be stored at the end */
+	bool too_many;			 /* a full cycle is cheaper */
+};
+
+/* Hears what changed on SIDE since CURSOR (empty: only gets a cursor for now). */
+int delta_listen(
+    struct delta *x, enum side side, struct bytes cursor, bool *lost, struct err *err) MUST_CHECK;
+/* Fills x->concerned. */
+int delta_concerned(struct delta *x, struct err *err) MUST_CHECK;
+/* Reads the concerned from number FROM on, and their counterparts, into the working sets. */
+int delta_fetch(struct delta *x, size_t from, struct err *err) MUST_CHECK;
+/* Adds to x->concerned who is concerned because of what was decided about the source entries from
+ * FROM_INDEX and the concerned from FROM on. */
+int delta_followers(struct delta *x, uint32_t from_index, size_t from, struct err *err) MUST_CHECK;
+void delta_done(struct delta *x);
+
+#endif

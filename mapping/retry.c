@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* Objects whose last write failed. A value is: attempts, since, next, DN and the reason. */
+#include <string.h>
+
+#include "mapping/store_priv.h"
+
+#define FIRST_PAUSE_S 5
+#define LAST_PAUSE_S 3600
+
+static int64_t
+pause_s(uint32_t attempts)
+{
+	int64_t s = FIRST_PAUSE_S;
+
+	while (attempts-- > 1 && s < LAST_PAUSE_S)
+		s *= 2;
+	return s < LAST_PAUSE_S ? s : LAST_PAUSE_S;
+}
+
+static int
+decode(struct bytes raw, struct store_retry *ret, struct err *err)
+{
+	struct reader r = reader_of(raw);
+
+	ret->attempts = reader_u32(&r);
+	ret->since = (int64_t)reader_u64(&r);
+	ret->next = (int64_t)reader_u64(&r);
+	ret->dn = bytes_dup(reader_bytes(&r));
+	ret->why = bytes_dup(reader_bytes(&r));
+	if (!ret->dn || !ret->why)
+		return err_nomem(err);
+	return r.failed ? err_set(err, ERR_DATA, ERR_LINK, ERR_NEVER, 0, "map: damaged retry") : 0;
+}
+
+static void
+retry_done(struct store_retry *r)
+{
+	free(r->dn);
+	free(r->why);
+}
+
+int
+store_put_retry(struct store_txn *t, uint32_t link, const struct guid *source, const char *dn,
+    const char *why, int64_t now, struct err *err)
+{
+	uint8_t key[LINK_GUID_LEN];
+	_cleanup_(buf_done) struct buf b = {0};
+	struct store_retry old = {.since = now};
+	struct bytes raw;
+	bool found;
+	int rc;
+
+	store_link_guid(link, source, key);
+	rc = store_db_get(t, DB_RETRY, (struct bytes){key, sizeof key}, &raw, &found, err);
+	if (rc == 0 && found)
+		rc = decode(raw, &old, err);
+	retry_done(&old);
+	if (rc < 0)
+		return -1;
+	buf_add_u32(&b, old.attempts + 1);
+	buf_add_u64(&b, (uint64_t)old.since);
+	buf_add_u64(&b, (uint64_t)(now + pause_s(old.attempts + 1)));
+	buf_add_bytes(&b, bytes_of(dn));
+	buf_add_bytes(&b, bytes_of(why));
+	if (b.failed)
+		return err_nomem(err);
+	return store_db_put(t, DB_RETRY, (struct bytes){key, sizeof key}, buf_bytes(&b), err);
+}
+
+int
+store_clear_retry(struct store_txn *t, uint32_t link, const struct guid *source, struct err *err)
+{
+	uint8_t key[LINK_GUID_LEN];
+
+	store_link_guid(link, source, key);
+	return store_db_delete(
+	    t, DB_RETRY, (struct bytes){key, sizeof key}, (struct bytes){NULL, 0}, err);
+}
+
+struct walk {
+	int64_t now;
+	store_retry_fn *fn;
+	void *arg;
+};
+
+static int
+give(struct bytes key, struct bytes value, void *arg, struct err *err)
+{
+	struct store_retry r = {0};
+	struct walk *w = arg;
+	int rc;
+
+	if (key.len != LINK_GUID_LEN)
+		return 0;
+	memcpy(r.source.octets, (const uint8_t *)key.data + 4, GUID_LEN);
+	rc = decode(value, &r, err);
+	if (rc == 0 && (!w->now || r.next <= w->now))
+		rc = w->fn(&r, w->arg) != 0;
+	retry_done(&r);
+	return rc;
+}
+
+int
+store_each_retry(
+    struct store_txn *t, uint32_t link, int64_t now, store_retry_fn *fn, void *arg, struct err *err)
+{
+	struct walk w = {now, fn, arg};
+	uint8_t key[4];
+
+	store_be32(link, key);
+	return store_db_each(t, DB_RETRY, (struct bytes){key, sizeof key}, give, &w, err);
+}

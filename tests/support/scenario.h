@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_TESTS_SCENARIO_H
+#define GALSYNC_TESTS_SCENARIO_H
+
+/*
+ * Full cycles between two fake forests, as tables: what is in the source and in the target, what
+ * the configuration says, what happens in between, and what must be there in the end.
+ *
+ * A `struct lab` is one such pair of forests with a map in a directory of its own below
+ * $TMPDIR, or in memory.
+ * The forests are acme (DC=acme,DC=example, with OU=Staff) and globex (DC=globex,DC=example, with a
+ * mailbox database); the one link goes from acme to globex, where OU=Acme does not exist yet.
+ *
+ * Names in scenarios are short: "CN=Ann" of the source is CN=Ann,OU=Staff,DC=acme,DC=example, of
+ * the target CN=Ann,OU=Acme,DC=globex,DC=example. A name with "DC=" in it is complete.
+ *
+ * Every function that meets something that must not be fails the running cmocka test.
+ */
+
+#include "dsa/sync/cycle.h"
+#include "tests/support/fakedir.h"
+#include "tests/support/tapdir.h"
+
+#define ACME ",OU=Staff,DC=acme,DC=example"
+#define GLOBEX ",OU=Acme,DC=globex,DC=example"
+#define ACME_LEGACY "/o=Acme/ou=First/cn=Recipients/cn="
+
+/* Objects as LDIF; EXTRA is "attr: value\n" lines, "" for none. Each ends with a blank line. */
+#define RECIPIENT(alias)                                                                           \
+	"mailNickname: " alias "\nmail: " alias "@acme.example\nproxyAddresses: SMTP:" alias       \
+	"@acme.example\nlegacyExchangeDN: " ACME_LEGACY alias "\n"
+#define ACCOUNT(cn, alias)                                                                         \
+	"dn: CN=" cn ACME "\nobjectClass: user\nsAMAccountName: " alias                            \
+	"\nuserPrincipalName: " alias "@acme.example\n"
+#define MAILBOX(cn, alias, extra)                                                                  \
+	ACCOUNT(cn, alias)                                                                         \
+	RECIPIENT(alias)                                                                           \
+	"userAccountControl: 512\nmsExchHomeServerName: /o=Acme/cn=EX1\n" extra "\n"
+#define CONTACT(cn, alias, extra)                                                                  \
+	"dn: CN=" cn ACME "\nobjectClass: contact\n" RECIPIENT(alias) "targetAddress: SMTP:" alias \
+								      "@else.example\n" extra "\n"
+#define GROUP(cn, alias, extra)                                                                    \
+	"dn: CN=" cn ACME "\nobjectClass: group\nsAMAccountName: " alias                           \
+	"\ngroupType: 8\n" RECIPIENT(alias) extra "\n"
+#define MEMBER(cn) "member: CN=" cn ACME "\n"
+/* On the target: an object with nothing but a name, and an account. */
+#define THERE(class_name, cn, extra)                                                               \
+	"dn: CN=" cn GLOBEX "\nobjectClass: " class_name "\n" extra "\n"
+#define THERE_OU "dn: OU=Acme,DC=globex,DC=example\nobjectClass: organizationalUnit\n\n"
+
+struct lab;
+
+/* ATTR NULL: the object is there (VALUE "") or not (VALUE NULL). VALUE NULL: the attribute is not
+ * there. "!text": no value is that one. Else: one of the values is that one. */
+struct expect {
+	enum side side;
+	const char *dn, *attr, *value;
+};
+
+#define SCENARIO_TEXTS 6
+#define SCENARIO_EXPECTS 24
+
+struct scenario {
+	const char *name;
+	const char *source[SCENARIO_TEXTS], *target[SCENARIO_TEXTS]; /* LDIF */
+	const char *scope; /* settings of the scope, default: create = "mailbox"; */
+	const char *link;  /* settings of the link */
+	const char *csv;   /* the file pairs.csv beside the configuration */
+	/* If given: what happens after a first cycle; then there is a second one. */
+	void (*between)(struct lab *l);
+	struct expect expect[SCENARIO_EXPECTS]; /* after the last of these cycles */
+	struct {
+		uint64_t created[SHAPE_MAX];
+		uint64_t promoted, matched, conflicts, problems, waiting, renamed;
+		uint64_t left[LEAVE_DELETE + 1];
+	} counts;		     /* of the last of these cycles */
+	enum conflict_reason reason; /* of each conflict, if there are any */
+	bool tidies; /* a further cycle writes nothing to the directories but still to the map */
+};
+
+struct lab {
+	const struct scenario *sc;
+	char dir[256];
+	struct fakedir *fd[SIDES];
+	struct conf *conf;
+	const struct conf_link *link;
+	struct dir *eye[SIDES]; /* connections of the observer */
+	struct store *store;
+	struct cycle_result res; /* of the last cycle */
+	struct err err;
+	struct buf notes; /* what the last cycle told, a line each */
+	unsigned checks;  /* how often lab_check_mail() looked */
+	char why[768];	  /* what it found in the middle of a cycle, "" if nothing */
+	const char *cut;  /* this source object is missing from the answers to searches, or NULL */
+	void (*on_note)(struct lab *l, const char *text); /* called for each note, or NULL */
+	/* Dies like a process: what the map holds from the moment of the tap's stop on is lost. */
+	bool dies;
+	const struct tap *tap;
+	bool frozen; /* the map of that moment was kept */
+};
+
+void lab_open(struct lab *l, const struct scenario *sc);
+void lab_close(struct lab *l);
+/* Adds objects to a side that already lives. */
+void lab_add(struct lab *l, enum side side, const char *ldif);
+/* The whole name of a short one, in one of a few static buffers. */
+const char *lab_dn(enum side side, const char *name);
+void lab_set(struct lab *l, enum side side, const char *dn, const char *attr, const char *value);
+void lab_add_value(
+    struct lab *l, enum side side, const char *dn, const char *attr, const char *value);
+void lab_delete_value(
+    struct lab *l, enum side side, const char *dn, const char *attr, const char *value);
+void lab_delete(struct lab *l, enum side side, const char *dn);
+void lab_rename(struct lab *l, enum side side, const char *dn, const char *new_rdn);
+bool lab_exists(struct lab *l, enum side side, const char *dn);
+bool lab_has(struct lab *l, enum side side, const char *dn, const char *attr, const char *value);
+size_t lab_count(struct lab *l, enum side side, const char *dn, const char *attr);
+/* The source GUID of the object, as text, in a static buffer. */
+const char *lab_source_guid(struct lab *l, const char *dn);
+/* The record of a source object, or NULL; the caller frees. */
+struct record *lab_record(struct lab *l, const char *source_dn) MUST_CHECK;
+
+/* One cycle through TAP (NULL: none). Where TAP has no hook of its own, lab_check_mail() looks
+ * before every write. */
+int lab_cycle(struct lab *l, struct tap *tap) MUST_CHECK;
+/* One that succeeds without a failed entry. Before it a plan is made, which must write nothing and
+ * list exactly the changes that are then made. */
+void lab_run(struct lab *l);
+/* One that has nothing to do and does nothing. */
+void lab_run_idle(struct lab *l);
+/* The same, but the map may change. */
+void lab_run_silent(struct lab *l);
+/* The plan as LDIF; nothing was written. Caller frees. */
+char *lab_plan(struct lab *l) MUST_CHECK;
+/* Forgets the map. */
+void lab_lose_map(struct lab *l);
+/* Runs the whole of L's scenario and checks its end. */
+void lab_play(struct lab *l);
+void scenario_play(const struct scenario *sc);
+/* A test for each of the N scenarios. */
+struct CMUnitTest;
+void scenario_tests(const struct scenario *sc, size_t n, struct CMUnitTest *ret);
+
+/* No two counterparts point to each other, and no counterpart points to a redirect address that the
+ * source does not carry. True if all is well; else L->why says what is not. */
+bool lab_check_mail(struct lab *l);
+/* Both forests without what depends on the order of events, and every record without its times. */
+enum lab_dump_flags {
+	/* A counterpart whose record died with the process is found by its stamp: other evidence.
+	 */
+	LAB_DUMP_EVIDENCE = 1 << 0,
+	/* What galsync put on a matched object is known by its record alone. */
+	LAB_DUMP_PUT = 1 << 1,
+	LAB_DUMP_ALL = LAB_DUMP_EVIDENCE | LAB_DUMP_PUT
+};
+void lab_dump(struct lab *l, struct buf *ret, unsigned flags);
+/* Fails, with the first line that differs, unless both dumps are equal. */
+void lab_same_dumps(
+    const struct lab *l, const char *what, const struct buf *before, const struct buf *after);
+
+#endif

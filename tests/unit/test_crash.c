@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * The crash test. Each scenario is run to its end; then, from a fresh start, it is stopped at every
+ * step and run again: the end must be the same, and one more run must write nothing. A stop takes
+ * one of these forms:
+ *
+ *   before   the step is not made, what was under way is, and nobody has heard the answers
+ *   after    the step is made too
+ *   drop     neither is made
+ *
+ * and each of them with a process that is dead (its map is what was committed until then) and with
+ * one that has lost its servers for good (its map says what it learned). Before every write, and
+ * after every stop, no mail may loop and no counterpart may point to where nothing is.
+ *
+ * And a sample is killed with SIGKILL.
+ *
+ * Some of the steps are tried; with GALSYNC_CRASH_ALL=1 all of them.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/support/scenario_priv.h"
+
+struct crash {
+	struct scenario sc;
+	unsigned but; /* LAB_DUMP_ flags of what may differ in the end */
+};
+
+#define MANAGER(cn) "manager: CN=" cn ACME "\n"
+
+static void
+much_changes(struct lab *l)
+{
+	lab_set(l, SOURCE, "CN=Ann", "displayName", "Ann Oak");
+	lab_set(l, SOURCE, "CN=Ann", "department", NULL);
+	lab_set(l, SOURCE, "CN=Ann", "mailNickname", "oak");
+	lab_set(l, SOURCE, "CN=Ann", "manager", "CN=Cid" ACME);
+	lab_rename(l, SOURCE, "CN=Bea", "CN=Bea Birch");
+	lab_delete_value(l, SOURCE, "CN=Sales", "member", "CN=Ann" ACME);
+	lab_add_value(l, SOURCE, "CN=Sales", "member", "CN=Cid" ACME);
+	lab_add(l, SOURCE, MAILBOX("Dan", "dan", MANAGER("Ann")));
+	lab_set(l, TARGET, "CN=Cid", "displayName", "Somebody's idea");
+}
+
+static void
+some_leave(struct lab *l)
+{
+	lab_delete(l, SOURCE, "CN=Ann");
+	lab_set(l, SOURCE, "CN=Bea", "msExchHideFromAddressLists", "TRUE");
+	lab_set(l, SOURCE, "CN=Cid", "title", "Boss");
+}
+
+static void
+ann_is_back(struct lab *l)
+{
+	struct tap tap = {.stop_at = 0};
+
+	lab_set(l, SOURCE, "CN=Ann", "msExchHideFromAddressLists", "TRUE");
+	assert_int_equal(lab_cycle(l, &tap), 0);
+	tap_done(&tap);
+	lab_set(l, SOURCE, "CN=Ann", "msExchHideFromAddressLists", NULL);
+}
+
+static const struct crash crashes[] = {
+    {.sc = {.name = "create",
+	 .source = {MAILBOX("Ann", "ann", MANAGER("Bea")), MAILBOX("Bea", "bea", MANAGER("Ann")),
+	     CONTACT("Carl", "carl", MANAGER("Ann")),
+	     GROUP("Sales", "sales", MEMBER("Ann") MEMBER("Carl") MEMBER("Staff")),
+	     GROUP("Staff", "staff", MEMBER("Sales"))}}},
+    {.sc = {.name = "mirrored units",
+	 .scope = "create = \"mail-user\"; layout = \"mirror\";",
+	 .source = {"dn: OU=A" ACME "\nobjectClass: organizationalUnit\n\n"
+		    "dn: OU=B,OU=A" ACME "\nobjectClass: organizationalUnit\n\n",
+	     MAILBOX("Ann,OU=B,OU=A", "ann", ""), CONTACT("Carl,OU=A", "carl", "")}}},
+    {.sc = {.name = "match",
+	 .source = {MAILBOX("Ann", "ann", "title: Boss\n"), MAILBOX("Bea", "bea", MANAGER("Ann")),
+	     GROUP("Sales", "sales", MEMBER("Ann"))},
+	 .target = {THERE_OU,
+	     THERE("user", "Andy",
+		 "sAMAccountName: andy\nmail: ann@acme.example\n"
+		 "proxyAddresses: SMTP:andy@globex.example\n"),
+	     THERE("group", "Vertrieb", "mail: sales@acme.example\n")}},
+	.but = LAB_DUMP_PUT},
+    {.sc = {.name = "promote",
+	 .link = "promote_contacts = true;",
+	 .source = {MAILBOX("Ann", "ann", ""), GROUP("Sales", "sales", MEMBER("Ann"))},
+	 .target = {THERE_OU, THERE("contact", "Ann",
+				  "mail: ann@acme.example\n"
+				  "legacyExchangeDN: /o=Globex/cn=contact\n"
+				  "proxyAddresses: X500:/o=Old/cn=ann\n"
+				  "proxyAddresses: X500:" ACME_LEGACY "ann\n")}}},
+    {.sc = {.name = "conflicts",
+	 .link = "match = [ \"stamp\" ];",
+	 .source = {MAILBOX("Ann", "ann", ""), MAILBOX("Bea", "bea", MANAGER("Ann")),
+	     MAILBOX("Cid", "cid", "proxyAddresses: smtp:office@acme.example\n")},
+	 .target = {THERE_OU, THERE("contact", "Bea", "mail: ann@acme.example\n"),
+	     THERE("contact", "Cid", "proxyAddresses: smtp:office@acme.example\n")}}},
+    {.sc = {.name = "change",
+	 .source = {MAILBOX("Ann", "ann", "displayName: Ann Ash\ndepartment: Sales\n"),
+	     MAILBOX("Bea", "bea", ""), MAILBOX("Cid", "cid", "displayName: Cid\n"),
+	     GROUP("Sales", "sales", MEMBER("Ann") MEMBER("Bea"))},
+	 .between = much_changes}},
+    {.sc = {.name = "leave, deleted",
+	 .scope = "create = \"mailbox\"; on_leave = \"delete\";",
+	 .source = {MAILBOX("Ann", "ann", ""), MAILBOX("Bea", "bea", ""),
+	     MAILBOX("Cid", "cid", MANAGER("Bea"))},
+	 .between = some_leave}},
+    {.sc = {.name = "leave, hidden",
+	 .source = {MAILBOX("Ann", "ann", ""), MAILBOX("Bea", "bea", ""),
+	     MAILBOX("Cid", "cid", MANAGER("Bea"))},
+	 .between = some_leave}},
+    {.sc = {.name = "come back", .source = {MAILBOX("Ann", "ann", "")}, .between = ann_is_back}},
+};
+
+struct stop {
+	unsigned at;
+	enum tap_stop how;
+	bool dies, reads;
+	enum fakedir_order order;
+};
+
+/* The forests right before the cycle that is to be stopped. */
+static void
+prepare(struct lab *l, const struct crash *c, const struct stop *s)
+{
+	lab_open(l, &c->sc);
+	if (c->sc.between) {
+		assert_int_equal(lab_cycle(l, NULL), 0);
+		assert_int_equal(l->res.failed, 0);
+		c->sc.between(l);
+	}
+	for (int side = SOURCE; side < SIDES; side++)
+		fakedir_set_order(l->fd[side], s->order, 1 + s->at);
+}
+
+/* To the end, and one more that writes nothing. */
+static void
+finish(struct lab *l, const struct crash *c, struct buf *ret)
+{
+	if (lab_cycle(l, NULL) < 0)
+		fail_msg("%s", l->err.text);
+	if (l->res.failed || !lab_check_mail(l))
+		fail_msg("%s\n%.*s", l->why, (int)l->notes.len,
+		    l->notes.len ? (const char *)l->notes.data : "");
+	lab_run_silent(l);
+	lab_dump(l, ret, LAB_DUMP_PUT & ~c->but);
+}
+
+/* The steps of an undisturbed cycle, and what it leaves. */
+static unsigned
+reference(const struct crash *c, const struct stop *s, struct buf *ret)
+{
+	struct tap tap = {.count_reads = s->reads};
+	struct lab l;
+	unsigned n;
+
+	prepare(&l, c, s);
+	assert_int_equal(lab_cycle(&l, &tap), 0);
+	n = atomic_load(&tap.steps);
+	tap_done(&tap);
+	lab_run_silent(&l);
+	lab_dump(&l, ret, LAB_DUMP_PUT & ~c->but);
+	lab_run_idle(&l);
+	lab_close(&l);
+	return n;
+}
+
+static bool
+all_steps(void)
+{
+	const char *v = getenv("GALSYNC_CRASH_ALL");
+
+	return v && *v == '1';
+}
+
+static void
+stop_and_go_on(const struct crash *c, const struct stop *s, const struct buf *end)
+{
+	static const char *const hows[] = {
+	    [TAP_STOP_BEFORE] = "before", [TAP_STOP_AFTER] = "after", [TAP_STOP_DROP] = "drop"};
+	struct tap tap = {.stop_at = s->at, .how = s->how, .count_reads = s->reads};
+	_cleanup_(buf_done) struct buf now = {0};
+	char what[128];
+	struct lab l;
+
+	(void)snprintf(what, sizeof what, "stopped %s step %u%s%s, order %d", hows[s->how], s->at,
+	    s->reads ? " (reads count)" : "", s->dies ? ", dead" : "", (int)s->order);
+	prepare(&l, c, s);
+	l.dies = s->dies;
+	/* A stop at a read that comes after the last write may leave nothing to fail. */
+	if (lab_cycle(&l, &tap) == 0 && !s->reads)
+		fail_msg("%s: %s: nothing failed", c->sc.name, what);
+	assert_true(atomic_load(&tap.stopped));
+	tap_done(&tap);
+	if (!lab_check_mail(&l))
+		fail_msg("%s: %s: %s", c->sc.name, what, l.why);
+	l.dies = false;
+	finish(&l, c, &now);
+	lab_same_dumps(&l, what, end, &now);
+	lab_close(&l);
+}
+
+static void
+crash(void **state)
+{
+	static const enum fakedir_order orders[] = {
+	    FAKEDIR_FORWARD, FAKEDIR_REVERSE, FAKEDIR_SHUFFLE};
+	const struct crash *c = *state;
+	unsigned turn = 0;
+
+	for (size_t o = 0; o < ARRAY_SIZE(orders); o++) {
+		_cleanup_(buf_done) struct buf end = {0};
+		struct stop s = {.order = orders[o]};
+		unsigned n = reference(c, &s, &end);
+
+		assert_true(n > 0);
+		for (unsigned i = 0; i < n * 6; i++) {
+			s.at = 1 + i / 6;
+			s.how = (enum tap_stop)(i % 3);
+			s.dies = i / 3 % 2;
+			/* Every step in some order and some form. */
+			if (all_steps() || (turn++ * 7 + o) % 18 < 2)
+				stop_and_go_on(c, &s, &end);
+		}
+	}
+}
+
+/* ---- real death ---- */
+
+/*
+ * A child runs the cycle and is killed at a write; what it leaves on the disk is all that the next
+ * one has. The forests live in memory, so a grandchild, forked at that moment, carries them on. It
+ * says "k" through RESULT when all was well; the child's end is the end of ALIVE.
+ */
+struct killing {
+	struct lab l;
+	const struct crash *c;
+	const struct buf *end;
+	int result, alive[2];
+};
+
+/* The lock of the map was the child's. */
+static void
+drop_lock(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	const struct dirent *e;
+	int found = -1;
+
+	assert_non_null(d);
+	while ((e = readdir(d))) {
+		char target[512];
+		ssize_t n = readlinkat(dirfd(d), e->d_name, target, sizeof target - 1);
+
+		target[n > 0 ? n : 0] = '\0';
+		if (strstr(target, "writer.lock"))
+			found = atoi(e->d_name);
+	}
+	(void)closedir(d);
+	assert_true(found >= 0);
+	assert_int_equal(close(found), 0);
+}
+
+/* Every other time the change is still made, and nobody has heard of it. */
+static void
+make_change(struct lab *l, const struct change *c)
+{
+	char name[GUID_TEXT_SIZE + 8], guid[GUID_TEXT_SIZE];
+	enum side side;
+	struct dir *d;
+	struct err err;
+
+	guid_format(&c->guid, guid);
+	(void)snprintf(name, sizeof name, "<GUID=%s>", guid);
+	side = fakedir_find(l->fd[SOURCE], name) ? SOURCE : TARGET;
+	d = fakedir_connect(l->fd[side]);
+	assert_non_null(d);
+	assert_int_equal(dir_open(d, &err), 0);
+	if (dir_apply(d, c, &err) < 0 && err.scope != ERR_ENTRY)
+		fail_msg("%s", err.text);
+	dir_free(d);
+}
+
+static void
+die(void *arg, unsigned number, const struct change *c)
+{
+	struct killing *k = arg;
+	_cleanup_(buf_done) struct buf now = {0};
+	pid_t pid = fork();
+	char eof;
+
+	if (pid != 0)
+		(void)kill(getpid(), SIGKILL);
+	(void)close(k->alive[1]);
+	assert_int_equal(read(k->alive[0], &eof, 1), 0);
+	drop_lock();
+	if (number % 2)
+		make_change(&k->l, c);
+	lab_open_store(&k->l);
+	finish(&k->l, k->c, &now);
+	lab_same_dumps(&k->l, "after SIGKILL", k->end, &now);
+	/* The dead one's connections are still there. */
+	lab_remove(&k->l);
+	assert_int_equal(write(k->result, "k", 1), 1);
+	_exit(0);
+}
+
+static void
+kill_at(const struct crash *c, unsigned at, const struct buf *end)
+{
+	struct killing k = {.c = c, .end = end};
+	struct tap tap = {.hook = die, .hook_arg = &k, .hook_at = at};
+	struct stop s = {.at = at};
+	int result[2], status = 0;
+	char said = '\0';
+	pid_t pid;
+
+	assert_int_equal(pipe2(result, O_CLOEXEC), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		/* What fails here must not go on with the other tests. */
+		(void)setenv("CMOCKA_TEST_ABORT", "1", 1);
+		(void)close(result[0]);
+		k.result = result[1];
+		if (pipe2(k.alive, O_CLOEXEC) < 0)
+			_exit(1);
+		prepare(&k.l, c, &s);
+		/* It never returns from there. */
+		_exit(lab_cycle(&k.l, &tap) == 0 ? 2 : 1);
+	}
+	(void)close(result[1]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	/* Ends when the grandchild does. */
+	if (read(result[0], &said, 1) != 1 || said != 'k')
+		fail_msg("%s: killed at write %u: see above", c->sc.name, at);
+	(void)close(result[0]);
+}
+
+static void
+killed(void **state)
+{
+	_cleanup_(buf_done) struct buf end = {0};
+	const struct crash *c = *state;
+	struct stop s = {.at = 0};
+	unsigned n = reference(c, &s, &end);
+
+	for (unsigned at = 1; at <= n; at += all_steps() ? 1 : 5)
+		kill_at(c, at, &end);
+}
+
+/* Between the last write and the end there are reads. */
+static void
+crash_reads(void **state)
+{
+	_cleanup_(buf_done) struct buf end = {0};
+	const struct crash *c = *state;
+	struct stop s = {.reads = true};
+	unsigned n = reference(c, &s, &end);
+
+	for (unsigned i = 0; i < n * 2; i++) {
+		s.at = 1 + i / 2;
+		s.dies = i % 2;
+		if (all_steps() || i % 5 == 0 || s.at == n)
+			stop_and_go_on(c, &s, &end);
+	}
+}
+
+int
+main(void)
+{
+	struct CMUnitTest tests[3 * ARRAY_SIZE(crashes)];
+
+	for (size_t i = 0; i < ARRAY_SIZE(crashes); i++) {
+		void *c = (void *)(uintptr_t)&crashes[i];
+
+		tests[3 * i] = (struct CMUnitTest){
+		    .name = crashes[i].sc.name, .test_func = crash, .initial_state = c};
+		tests[3 * i + 1] = (struct CMUnitTest){
+		    .name = "the same, reads count", .test_func = crash_reads, .initial_state = c};
+		tests[3 * i + 2] = (struct CMUnitTest){
+		    .name = "the same, SIGKILL", .test_func = killed, .initial_state = c};
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,570 @@
+/* SPDX-License-Identifier: MIT */
+
+/* A lost map, servers that refuse or go away, and somebody who writes at the same time. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <ldap.h>
+
+#include "dsa/base/str.h"
+#include "mapping/journal.h"
+#include "tests/support/scenario.h"
+
+#define MANAGER(cn) "manager: CN=" cn ACME "\n"
+#define BEA(extra) THERE("user", "Bea", "sAMAccountName: bea\nmail: ann@acme.example\n" extra)
+
+static const struct scenario people = {.name = "people",
+    .source = {MAILBOX("Ann", "ann", "title: Boss\n" MANAGER("Cid")),
+	MAILBOX("Cid", "cid", "otherTelephone: 1\n"), CONTACT("Carl", "carl", ""),
+	GROUP("Sales", "sales", MEMBER("Ann") MEMBER("Carl"))}};
+
+static bool
+was_told(const struct lab *l, const char *text)
+{
+	_cleanup_(free) char *notes =
+	    str_printf("%.*s", (int)l->notes.len, l->notes.len ? (char *)l->notes.data : "");
+
+	assert_non_null(notes);
+	return strstr(notes, text) != NULL;
+}
+
+/* ---- the map ---- */
+
+static void
+lost_map(void **state)
+{
+	_cleanup_(buf_done) struct buf before = {0}, after = {0};
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &people);
+	lab_run(&l);
+	lab_run_idle(&l);
+	lab_dump(&l, &before, LAB_DUMP_PUT);
+	lab_lose_map(&l);
+	lab_run_silent(&l);
+	assert_int_equal(l.res.matched, 4);
+	lab_dump(&l, &after, LAB_DUMP_PUT);
+	lab_same_dumps(&l, "after the map was lost", &before, &after);
+	lab_run_idle(&l);
+	/* What was created is still known as created. */
+	lab_set(&l, SOURCE, "CN=Ann", "title", NULL);
+	lab_rename(&l, SOURCE, "CN=Cid", "CN=Cid Oak");
+	lab_run(&l);
+	assert_int_equal(lab_count(&l, TARGET, "CN=Ann", "title"), 0);
+	assert_true(lab_exists(&l, TARGET, "CN=Cid Oak"));
+	lab_close(&l);
+}
+
+static void
+lost_map_of_matched(void **state)
+{
+	static const struct scenario sc = {.name = "lost map of matched",
+	    .scope = "create = \"mailbox\"; on_leave = \"delete\";",
+	    .source = {MAILBOX("Ann", "ann", "title: Boss\n")},
+	    .target = {THERE_OU, BEA("")}};
+	_cleanup_(record_free) struct record *r = NULL;
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &sc);
+	lab_run(&l);
+	lab_lose_map(&l);
+	lab_run_silent(&l);
+	r = lab_record(&l, "CN=Ann");
+	assert_false(r->created);
+	assert_int_equal(r->rule, MATCH_STAMP);
+	lab_delete(&l, SOURCE, "CN=Ann");
+	lab_run(&l);
+	assert_true(lab_has(&l, TARGET, "CN=Bea", "msExchHideFromAddressLists", "TRUE"));
+	lab_close(&l);
+}
+
+static void
+plan_without_map(void **state)
+{
+	struct lab l;
+	_cleanup_(free) char *with = NULL, *without = NULL;
+	struct store *store;
+
+	(void)state;
+	lab_open(&l, &people);
+	with = lab_plan(&l);
+	store = TAKE(l.store);
+	{
+		struct cycle_options opt = {
+		    .plan_only = true, .work_dir = l.dir, .map_size_mb = 64};
+		struct dir *source = fakedir_connect_read_only(l.fd[SOURCE]);
+		struct dir *target = fakedir_connect_read_only(l.fd[TARGET]);
+		size_t len;
+
+		opt.plan_to = open_memstream(&without, &len);
+		assert_int_equal(cycle_full(l.link, source, target, NULL, &opt, &l.res, &l.err), 0);
+		assert_int_equal(fclose(opt.plan_to), 0);
+		dir_free(source);
+		dir_free(target);
+	}
+	l.store = store;
+	assert_string_equal(with, without);
+	assert_non_null(strstr(with, "# forest: globex (target), create\n"));
+	lab_close(&l);
+}
+
+/* ---- servers ---- */
+
+static void
+refused(void **state)
+{
+	static const int codes[] = {LDAP_OBJECT_CLASS_VIOLATION, LDAP_CONSTRAINT_VIOLATION,
+	    LDAP_UNWILLING_TO_PERFORM, LDAP_INSUFFICIENT_ACCESS, LDAP_OTHER};
+	_cleanup_(free) char *words = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
+		struct lab l;
+
+		lab_open(&l, &people);
+		assert_int_equal(
+		    fakedir_refuse(l.fd[TARGET], lab_dn(TARGET, "CN=Ann"), codes[i]), 0);
+		for (int again = 0; again < 2; again++) {
+			assert_int_equal(lab_cycle(&l, NULL), 0);
+			assert_int_equal(l.res.failed, 1);
+			assert_true(was_told(&l, "refused as the test wants it"));
+			assert_true(was_told(&l, "next cycle"));
+			/* The others go on, without those who are not there. */
+			assert_false(lab_exists(&l, TARGET, "CN=Ann"));
+			assert_true(lab_exists(&l, TARGET, "CN=Cid"));
+			assert_true(lab_has(&l, TARGET, "CN=Sales", "member", "CN=Carl" GLOBEX));
+			assert_string_equal(l.why, "");
+		}
+		assert_int_equal(fakedir_refuse(l.fd[TARGET], NULL, 0), 0);
+		lab_run(&l);
+		assert_true(lab_has(&l, TARGET, "CN=Sales", "member", "CN=Ann" GLOBEX));
+		assert_true(lab_has(&l, TARGET, "CN=Ann", "manager", "CN=Cid" GLOBEX));
+		lab_run_idle(&l);
+		lab_close(&l);
+	}
+}
+
+/* An object that exists: its record says so. */
+static void
+refused_modify(void **state)
+{
+	_cleanup_(record_free) struct record *r = NULL, *well = NULL;
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &people);
+	lab_run(&l);
+	lab_set(&l, SOURCE, "CN=Ann", "title", "Chief");
+	lab_set(&l, SOURCE, "CN=Cid", "title", "Clerk");
+	assert_int_equal(
+	    fakedir_refuse(l.fd[TARGET], lab_dn(TARGET, "CN=Ann"), LDAP_OBJECT_CLASS_VIOLATION), 0);
+	assert_int_equal(lab_cycle(&l, NULL), 0);
+	assert_int_equal(l.res.failed, 1);
+	assert_true(lab_has(&l, TARGET, "CN=Cid", "title", "Clerk"));
+	r = lab_record(&l, "CN=Ann");
+	assert_int_equal(r->state, RECORD_ERROR);
+	assert_non_null(strstr(r->last_error, "refused as the test wants it"));
+	assert_int_equal(fakedir_refuse(l.fd[TARGET], NULL, 0), 0);
+	lab_run(&l);
+	well = lab_record(&l, "CN=Ann");
+	assert_int_equal(well->state, RECORD_WAITING);
+	assert_string_equal(well->last_error, "");
+	lab_run_idle(&l);
+	lab_close(&l);
+}
+
+static void
+go_down(void *arg, unsigned number, const struct change *c)
+{
+	struct lab *l = arg;
+
+	(void)c;
+	(void)lab_check_mail(l);
+	if (number == 5)
+		fakedir_set_down(l->fd[TARGET], true);
+}
+
+static void
+come_up(struct lab *l, const char *text)
+{
+	if (strstr(text, "tried again in"))
+		fakedir_set_down(l->fd[TARGET], false);
+}
+
+static void
+server_goes_away(void **state)
+{
+	_cleanup_(buf_done) struct buf end = {0}, now = {0};
+	struct tap tap = {.hook = go_down};
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &people);
+	lab_run(&l);
+	lab_dump(&l, &end, LAB_DUMP_PUT);
+	lab_close(&l);
+
+	lab_open(&l, &people);
+	tap.hook_arg = &l;
+	l.on_note = come_up;
+	if (lab_cycle(&l, &tap) < 0)
+		fail_msg("%s", l.err.text);
+	assert_true(was_told(&l, "tried again in"));
+	assert_int_equal(l.res.failed, 0);
+	l.on_note = NULL;
+	lab_run_silent(&l);
+	lab_dump(&l, &now, LAB_DUMP_PUT);
+	lab_same_dumps(&l, "after the server was away", &end, &now);
+	tap_done(&tap);
+	lab_close(&l);
+}
+
+/* ---- the journal after a crash ---- */
+
+static int
+note_outcome(const struct journal_entry *e, void *arg)
+{
+	struct buf *b = arg;
+
+	buf_printf(b, "%d", (int)e->outcome);
+	return 0;
+}
+
+/* How the changes of Ann's interrupted cycle ended, one digit each. */
+static void
+journal_tells(void (*change)(struct lab *l), enum tap_stop how, const char *want)
+{
+	struct tap tap = {.stop_at = 1, .how = how};
+	_cleanup_(buf_done) struct buf b = {0};
+	struct store_txn *t = NULL;
+	uint64_t cycle;
+	struct lab l;
+
+	lab_open(&l, &people);
+	lab_run(&l);
+	change(&l);
+	l.dies = true;
+	assert_int_equal(lab_cycle(&l, &tap), -1);
+	tap_done(&tap);
+	cycle = l.res.number;
+	l.dies = false;
+	assert_int_equal(lab_cycle(&l, NULL), 0);
+	assert_true(was_told(&l, "the last run was interrupted"));
+	assert_int_equal(store_begin(l.store, STORE_READ, &t, &l.err), 0);
+	assert_int_equal(journal_each(t, cycle, note_outcome, &b, &l.err), 0);
+	store_abort(t);
+	assert_int_equal(b.len, strlen(want));
+	assert_memory_equal(b.data, want, b.len);
+	lab_close(&l);
+}
+
+static void
+title_changes(struct lab *l)
+{
+	lab_set(l, SOURCE, "CN=Ann", "title", "Chief");
+}
+
+static void
+title_is_cleared(struct lab *l)
+{
+	lab_set(l, SOURCE, "CN=Ann", "title", NULL);
+}
+
+static void
+primary_changes(struct lab *l)
+{
+	lab_delete_value(l, SOURCE, "CN=Carl", "proxyAddresses", "SMTP:carl@acme.example");
+	lab_add_value(l, SOURCE, "CN=Carl", "proxyAddresses", "smtp:carl@acme.example");
+	lab_add_value(l, SOURCE, "CN=Carl", "proxyAddresses", "SMTP:c@acme.example");
+}
+
+static void
+carl_is_renamed(struct lab *l)
+{
+	lab_rename(l, SOURCE, "CN=Carl", "CN=Karl");
+}
+
+static void
+dan_appears(struct lab *l)
+{
+	lab_add(l, SOURCE, CONTACT("Dan", "dan", ""));
+}
+
+static void
+journal_after_crash(void **state)
+{
+	static void (*const changes[])(struct lab * l) = {
+	    title_changes, title_is_cleared, primary_changes, carl_is_renamed};
+	char done[] = {'0' + JOURNAL_DONE, '\0'}, stale[] = {'0' + JOURNAL_STALE, '\0'};
+	char both[] = {'0' + JOURNAL_DONE, '0' + JOURNAL_STALE, '\0'};
+	char neither[] = {'0' + JOURNAL_STALE, '0' + JOURNAL_STALE, '\0'};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
+		journal_tells(changes[i], TAP_STOP_AFTER, done);
+		journal_tells(changes[i], TAP_STOP_BEFORE, stale);
+		journal_tells(changes[i], TAP_STOP_DROP, stale);
+	}
+	/* The source's addresses first, then the add. */
+	journal_tells(dan_appears, TAP_STOP_AFTER, both);
+	journal_tells(dan_appears, TAP_STOP_BEFORE, neither);
+}
+
+/* ---- drift ---- */
+
+static void
+another_title(struct lab *l)
+{
+	lab_set(l, TARGET, "CN=Ann", "title", "Somebody's");
+}
+
+static void
+the_same_title(struct lab *l)
+{
+	lab_set(l, TARGET, "CN=Ann", "title", "Chief");
+}
+
+static void
+another_address(struct lab *l)
+{
+	lab_add_value(l, TARGET, "CN=Ann", "proxyAddresses", "smtp:mine@globex.example");
+	lab_add_value(l, TARGET, "CN=Ann", "proxyAddresses", "smtp:chief@acme.example");
+	lab_add_value(l, SOURCE, "CN=Ann", "proxyAddresses", "smtp:chief@else.example");
+}
+
+static void
+renamed(struct lab *l)
+{
+	lab_rename(l, TARGET, "CN=Ann", "CN=Ann Other");
+}
+
+static void
+deleted(struct lab *l)
+{
+	lab_delete(l, TARGET, "CN=Ann");
+}
+
+static void
+source_deleted(struct lab *l)
+{
+	lab_delete(l, SOURCE, "CN=Ann");
+}
+
+static void
+member_joins(struct lab *l)
+{
+	lab_add(l, TARGET, THERE("user", "Native", ""));
+	lab_add_value(l, TARGET, "CN=Sales", "member", "CN=Native" GLOBEX);
+	lab_add_value(l, TARGET, "CN=Sales", "member", "CN=Cid" GLOBEX);
+}
+
+static void
+member_is_deleted(struct lab *l)
+{
+	lab_delete(l, TARGET, "CN=Cid");
+}
+
+struct drift {
+	const char *name;
+	void (*other)(struct lab *l);
+	struct expect expect[4];
+	bool next; /* it may take the next cycle to see it */
+};
+
+/* In each of them Ann becomes Chief, with an address more, and Cid joins the group. */
+static const struct drift drifts[] = {
+    {.name = "another value",
+	.other = another_title,
+	.expect = {{TARGET, "CN=Ann", "title", "Chief"},
+	    {TARGET, "CN=Sales", "member", "CN=Cid" GLOBEX}}},
+    {.name = "the same value",
+	.other = the_same_title,
+	.expect = {{TARGET, "CN=Ann", "title", "Chief"},
+	    {TARGET, "CN=Ann", "proxyAddresses", "smtp:chief@acme.example"}}},
+    {.name = "addresses",
+	.other = another_address,
+	.expect = {{TARGET, "CN=Ann", "title", "Chief"},
+	    {TARGET, "CN=Ann", "proxyAddresses", "smtp:mine@globex.example"},
+	    {TARGET, "CN=Ann", "proxyAddresses", "smtp:chief@acme.example"},
+	    {TARGET, "CN=Ann", "proxyAddresses", "smtp:chief@else.example"}}},
+    {.name = "a rename",
+	.other = renamed,
+	.expect = {{TARGET, "CN=Ann Other", "mailNickname", NULL},
+	    {TARGET, "CN=Ann", "title", "Chief"}}},
+    {.name = "a deletion",
+	.other = deleted,
+	.expect = {{TARGET, "CN=Ann", "title", "Chief"},
+	    {TARGET, "CN=Sales", "member", "CN=Ann" GLOBEX}}},
+    {.name = "the source is deleted",
+	.other = source_deleted,
+	.expect = {{TARGET, "CN=Ann", "msExchHideFromAddressLists", "TRUE"}}},
+    {.name = "a member",
+	.other = member_joins,
+	.expect = {{TARGET, "CN=Sales", "member", "CN=Native" GLOBEX},
+	    {TARGET, "CN=Sales", "member", "CN=Cid" GLOBEX},
+	    {TARGET, "CN=Sales", "member", "CN=Ann" GLOBEX}}},
+    {.name = "the member is deleted",
+	.other = member_is_deleted,
+	.expect = {{TARGET, "CN=Sales", "member", "CN=Cid" GLOBEX},
+	    {TARGET, "CN=Cid", "title", NULL}},
+	.next = true},
+};
+
+struct meddling {
+	struct lab *l;
+	void (*other)(struct lab *l);
+};
+
+static void
+meddle(void *arg, unsigned number, const struct change *c)
+{
+	struct meddling *m = arg;
+
+	(void)number;
+	(void)c;
+	m->other(m->l);
+}
+
+static void
+check_drift(struct lab *l, const struct drift *d)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(d->expect) && d->expect[i].dn; i++) {
+		const struct expect *x = &d->expect[i];
+		bool ok = x->value ? lab_has(l, x->side, x->dn, x->attr, x->value)
+				   : lab_count(l, x->side, x->dn, x->attr) == 0;
+
+		if (!ok)
+			fail_msg("%s: %s of %s is not %s\n%.*s", d->name, x->attr, x->dn,
+			    x->value ? x->value : "absent", (int)l->notes.len,
+			    l->notes.len ? (const char *)l->notes.data : "");
+	}
+}
+
+/* Somebody changes the directory right before write number WRITE. */
+static unsigned
+drift_at(const struct drift *d, unsigned write)
+{
+	struct meddling m = {.other = d->other};
+	struct tap tap = {.hook = meddle, .hook_arg = &m, .hook_at = write};
+	struct lab l;
+	unsigned writes;
+
+	lab_open(&l, &people);
+	m.l = &l;
+	lab_run(&l);
+	lab_set(&l, SOURCE, "CN=Ann", "title", "Chief");
+	lab_add_value(&l, SOURCE, "CN=Ann", "proxyAddresses", "smtp:chief@acme.example");
+	lab_add_value(&l, SOURCE, "CN=Sales", "member", "CN=Cid" ACME);
+	if (lab_cycle(&l, &tap) < 0)
+		fail_msg("%s: %s", d->name, l.err.text);
+	if ((l.res.failed && !d->next) || *l.why)
+		fail_msg("%s at %u: %s\n%.*s", d->name, write, l.why, (int)l.notes.len,
+		    (const char *)l.notes.data);
+	writes = tap.writes;
+	tap_done(&tap);
+	lab_run(&l);
+	check_drift(&l, d);
+	lab_run_silent(&l);
+	lab_run_idle(&l);
+	lab_close(&l);
+	return writes;
+}
+
+static void
+drift(void **state)
+{
+	const struct drift *d = *state;
+	unsigned n = 2;
+
+	for (unsigned write = 1; write <= n; write++)
+		assert_true(drift_at(d, write) >= n);
+}
+
+/* The name is free when it is chosen, and taken when it is used. */
+static void
+take_rdn(struct lab *l)
+{
+	lab_add(l, TARGET, THERE("contact", "Cid", ""));
+}
+
+static void
+take_account_name(struct lab *l)
+{
+	lab_add(l, TARGET,
+	    "dn: CN=Other,CN=Users,DC=globex,DC=example\nobjectClass: user\n"
+	    "sAMAccountName: cid\n");
+}
+
+static void
+rdn_is_taken(void **state)
+{
+	struct meddling m = {.other = take_rdn};
+	struct tap tap = {.hook = meddle, .hook_arg = &m, .hook_at = 2};
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &people);
+	m.l = &l;
+	if (lab_cycle(&l, &tap) < 0)
+		fail_msg("%s", l.err.text);
+	tap_done(&tap);
+	assert_true(l.res.drift > 0);
+	assert_true(lab_has(&l, TARGET, "CN=Cid (2)", "mailNickname", "cid"));
+	assert_int_equal(lab_count(&l, TARGET, "CN=Cid", "mailNickname"), 0);
+	lab_run(&l);
+	assert_true(lab_has(&l, TARGET, "CN=Ann", "manager", "CN=Cid (2)" GLOBEX));
+	lab_run_silent(&l);
+	lab_run_idle(&l);
+	lab_close(&l);
+}
+
+/* Who has it is not known before the next complete read. */
+static void
+account_name_is_taken(void **state)
+{
+	struct meddling m = {.other = take_account_name};
+	struct tap tap = {.hook = meddle, .hook_arg = &m, .hook_at = 2};
+	struct scenario sc = people;
+	struct lab l;
+
+	(void)state;
+	sc.link = "match = [ \"stamp\" ];";
+	lab_open(&l, &sc);
+	m.l = &l;
+	if (lab_cycle(&l, &tap) < 0)
+		fail_msg("%s", l.err.text);
+	tap_done(&tap);
+	assert_int_not_equal(l.res.failed, 0);
+	assert_false(lab_exists(&l, TARGET, "CN=Cid"));
+	lab_run(&l);
+	assert_true(lab_has(&l, TARGET, "CN=Cid", "sAMAccountName", "cid-2"));
+	assert_true(lab_has(&l, TARGET, "CN=Ann", "manager", "CN=Cid" GLOBEX));
+	lab_run_silent(&l);
+	lab_run_idle(&l);
+	lab_close(&l);
+}
+
+int
+main(void)
+{
+	struct CMUnitTest tests[9 + ARRAY_SIZE(drifts)] = {cmocka_unit_test(lost_map),
+	    cmocka_unit_test(lost_map_of_matched), cmocka_unit_test(plan_without_map),
+	    cmocka_unit_test(refused), cmocka_unit_test(refused_modify),
+	    cmocka_unit_test(server_goes_away), cmocka_unit_test(rdn_is_taken),
+	    cmocka_unit_test(account_name_is_taken), cmocka_unit_test(journal_after_crash)};
+
+	for (size_t i = 0; i < ARRAY_SIZE(drifts); i++)
+		tests[9 + i] = (struct CMUnitTest){.name = drifts[i].name,
+		    .test_func = drift,
+		    .initial_state = (void *)(uintptr_t)&drifts[i]};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+
+/* What a second cycle carries over, what it takes away, and what it leaves alone. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "tests/support/scenario.h"
+
+/* "match = mail" finds this one for ann. */
+#define BEA(extra) THERE("user", "Bea", "sAMAccountName: bea\nmail: ann@acme.example\n" extra)
+
+static void
+attributes_change(struct lab *l)
+{
+	lab_set(l, SOURCE, "CN=Ann", "displayName", "Ann Oak");
+	lab_set(l, SOURCE, "CN=Ann", "title", "Boss");
+	lab_set(l, SOURCE, "CN=Ann", "department", NULL);
+	lab_add_value(l, SOURCE, "CN=Ann", "otherTelephone", "3");
+	lab_delete_value(l, SOURCE, "CN=Ann", "otherTelephone", "1");
+}
+
+static void
+others_change_the_target(struct lab *l)
+{
+	lab_set(l, TARGET, "CN=Ann", "displayName", "Somebody's idea");
+	lab_set(l, TARGET, "CN=Ann", "title", NULL);
+	lab_add_value(l, TARGET, "CN=Ann", "otherTelephone", "9");
+	lab_add_value(l, TARGET, "CN=Ann", "proxyAddresses", "smtp:boss@globex.example");
+	lab_set(l, TARGET, "CN=Ann", "userAccountControl", "512");
+	lab_set(l, TARGET, "CN=Ann", "homePhone", "7");
+	lab_set(l, TARGET, "CN=Ann", "employeeID", "4711");
+}
+
+static void
+source_clears(struct lab *l)
+{
+	lab_set(l, SOURCE, "CN=Ann", "title", NULL);
+	lab_set(l, SOURCE, "CN=Ann", "company", NULL);
+	lab_set(l, SOURCE, "CN=Ann", "otherTelephone", NULL);
+}
+
+static void
+primary_changes(struct lab *l)
+{
+	lab_delete_value(l, SOURCE, "CN=Ann", "proxyAddresses", "SMTP:ann@acme.example");
+	lab_delete_value(l, SOURCE, "CN=Ann", "proxyAddresses", "smtp:old@acme.example");
+	lab_add_value(l, SOURCE, "CN=Ann", "proxyAddresses", "SMTP:a.ash@acme.example");
+	lab_add_value(l, SOURCE, "CN=Ann", "proxyAddresses", "smtp:ann@acme.example");
+	lab_set(l, SOURCE, "CN=Ann", "mail", "a.ash@acme.example");
+}
+
+static void
+alias_changes(struct lab *l)
+{
+	lab_set(l, SOURCE, "CN=Ann", "mailNickname", "ash");
+}
+
+static void
+source_is_renamed(struct lab *l)
+{
+	lab_rename(l, SOURCE, "CN=Ann", "CN=Ann Ash");
+}
+
+static void
+target_is_moved(struct lab *l)
+{
+	lab_add(l, TARGET, "dn: OU=Other,DC=globex,DC=example\nobjectClass: organizationalUnit\n");
+	if (fakedir_rename(l->fd[TARGET], lab_dn(TARGET, "CN=Ann"), "CN=Ann",
+		"OU=Other,DC=globex,DC=example") < 0)
+		fail_msg("%s", fakedir_error(l->fd[TARGET]));
+	lab_set(l, SOURCE, "CN=Ann", "title", "Boss");
+}
+
+static void
+target_is_deleted(struct lab *l)
+{
+	lab_delete(l, TARGET, "CN=Ann");
+}
+
+static void
+exchange_finishes(struct lab *l)
+{
+	lab_set(l, TARGET, "CN=Ann", "showInAddressBook", "CN=Users,DC=globex,DC=example");
+}
+
+static void
+stamp_is_lost(struct lab *l)
+{
+	lab_set(l, TARGET, "CN=Ann", "extensionAttribute15", NULL);
+}
+
+static void
+mailbox_is_lost(struct lab *l)
+{
+	lab_set(l, TARGET, "CN=Ann", "homeMDB", NULL);
+	lab_set(l, TARGET, "CN=Ann", "msExchMailboxGuid", NULL);
+	lab_set(l, TARGET, "CN=Ann", "legacyExchangeDN", NULL);
+	lab_set(l, TARGET, "CN=Ann", "proxyAddresses", NULL);
+	lab_set(l, TARGET, "CN=Ann", "mail", NULL);
+}
+
+static void
+address_becomes_free(struct lab *l)
+{
+	lab_set(l, TARGET, "CN=Other", "mail", NULL);
+}
+
+static const struct scenario scenarios[] = {
+    {.name = "attributes follow the source",
+	.source = {MAILBOX("Ann", "ann",
+	    "displayName: Ann Ash\ndepartment: Sales\n"
+	    "otherTelephone: 1\notherTelephone: 2\n")},
+	.between = attributes_change,
+	.expect = {{TARGET, "CN=Ann", "displayName", "Ann Oak"},
+	    {TARGET, "CN=Ann", "title", "Boss"}, {TARGET, "CN=Ann", "department", NULL},
+	    {TARGET, "CN=Ann", "otherTelephone", "2"}, {TARGET, "CN=Ann", "otherTelephone", "3"},
+	    {TARGET, "CN=Ann", "otherTelephone", "!1"}}},
+    {.name = "what others put on a created object",
+	.source = {MAILBOX("Ann", "ann",
+	    "displayName: Ann Ash\ntitle: Boss\notherTelephone: 1\nproxyAddresses: sip:ann@x\n")},
+	.between = others_change_the_target,
+	.expect = {{TARGET, "CN=Ann", "displayName", "Ann Ash"},
+	    {TARGET, "CN=Ann", "title", "Boss"}, {TARGET, "CN=Ann", "otherTelephone", "1"},
+	    {TARGET, "CN=Ann", "otherTelephone", "9"},
+	    {TARGET, "CN=Ann", "proxyAddresses", "smtp:boss@globex.example"},
+	    {TARGET, "CN=Ann", "userAccountControl", "512"}, {TARGET, "CN=Ann", "homePhone", "7"},
+	    {TARGET, "CN=Ann", "employeeID", "4711"}}},
+    {.name = "what galsync put on a created object is taken away again",
+	.source = {MAILBOX("Ann", "ann", "title: Boss\ncompany: Acme\notherTelephone: 1\n")},
+	.between = source_clears,
+	.expect = {{TARGET, "CN=Ann", "title", NULL}, {TARGET, "CN=Ann", "company", NULL},
+	    {TARGET, "CN=Ann", "otherTelephone", NULL}}},
+    {.name = "only what galsync put on a matched object is taken away again",
+	.source = {MAILBOX(
+	    "Ann", "ann", "title: Boss\ncompany: Acme\notherTelephone: 1\notherTelephone: 2\n")},
+	.target = {THERE_OU, BEA("company: Acme\notherTelephone: 1\nhomePhone: 7\n"
+				 "userAccountControl: 512\n")},
+	.between = source_clears,
+	.expect = {{TARGET, "CN=Bea", "title", NULL}, {TARGET, "CN=Bea", "company", "Acme"},
+	    {TARGET, "CN=Bea", "otherTelephone", "1"}, {TARGET, "CN=Bea", "otherTelephone", "!2"},
+	    {TARGET, "CN=Bea", "homePhone", "7"}, {TARGET, "CN=Bea", "userAccountControl", "512"}}},
+    {.name = "another primary address",
+	.tidies = true,
+	.source = {MAILBOX("Ann", "ann", "proxyAddresses: smtp:old@acme.example\n")},
+	.between = primary_changes,
+	.expect = {{TARGET, "CN=Ann", "mail", "a.ash@acme.example"},
+	    {TARGET, "CN=Ann", "proxyAddresses", "SMTP:a.ash@acme.example"},
+	    {TARGET, "CN=Ann", "proxyAddresses", "smtp:ann@acme.example"},
+	    {TARGET, "CN=Ann", "proxyAddresses", "!SMTP:ann@acme.example"},
+	    {TARGET, "CN=Ann", "proxyAddresses", "!smtp:old@acme.example"}}},
+    {.name = "another alias",
+	.tidies = true,
+	.source = {MAILBOX("Ann", "ann", "")},
+	.between = alias_changes,
+	.expect = {{SOURCE, "CN=Ann", "proxyAddresses", "smtp:ash@redirect.acme.example"},
+	    {TARGET, "CN=Ann", "targetAddress", "SMTP:ash@redirect.acme.example"},
+	    {TARGET, "CN=Ann", "proxyAddresses", "smtp:ash@redirect.globex.example"},
+	    {TARGET, "CN=Ann", "mailNickname", "ash"}}},
+    {.name = "a primary address by template",
+	.tidies = true,
+	.link = "primary_address = \"%{mailNickname:lower}@globex.example\";",
+	.source = {MAILBOX("Ann", "Ann", "")},
+	.counts = {.created = {[SHAPE_MAILBOX] = 1}},
+	.expect = {{TARGET, "CN=Ann", "mail", "ann@globex.example"},
+	    {TARGET, "CN=Ann", "proxyAddresses", "SMTP:ann@globex.example"},
+	    {TARGET, "CN=Ann", "proxyAddresses", "smtp:Ann@acme.example"}}},
+    {.name = "a rename is followed on a created object",
+	.tidies = true,
+	.source = {MAILBOX("Ann", "ann", "")},
+	.between = source_is_renamed,
+	.counts = {.renamed = 1},
+	.expect = {{TARGET, "CN=Ann Ash", "mailNickname", "ann"}, {TARGET, "CN=Ann", NULL, NULL}}},
+    {.name = "a rename to a name that is taken",
+	.tidies = true,
+	.source = {MAILBOX("Ann", "ann", "")},
+	.target = {THERE_OU, THERE("contact", "Ann Ash", "")},
+	.between = source_is_renamed,
+	.counts = {.renamed = 1},
+	.expect = {{TARGET, "CN=Ann Ash (2)", "mailNickname", "ann"},
+	    {TARGET, "CN=Ann Ash", "mailNickname", NULL}}},
+    {.name = "a rename is not followed on a matched object",
+	.source = {MAILBOX("Ann", "ann", "")},
+	.target = {THERE_OU, BEA("")},
+	.between = source_is_renamed,
+	.expect = {{TARGET, "CN=Bea", "mailNickname", "ann"}}},
+    {.name = "an object that was moved in the target is found",
+	.source = {MAILBOX("Ann", "ann", "")},
+	.between = target_is_moved,
+	.expect = {{TARGET, "CN=Ann,OU=Other,DC=globex,DC=example", "title", "Boss"},
+	    {TARGET, "CN=Ann", NULL, NULL}}},
+    {.name = "an object that was deleted in the target is created again",
+	.source = {MAILBOX("Ann", "ann", "displayName: Ann Ash\n")},
+	.between = target_is_deleted,
+	.counts = {.created = {[SHAPE_MAILBOX] = 1}},
+	.expect = {{TARGET, "CN=Ann", "displayName", "Ann Ash"}}},
+    {.name = "Exchange finishes the mailbox",
+	.source = {MAILBOX("Ann", "ann", "")},
+	.between = exchange_finishes,
+	.expect = {{TARGET, "CN=Ann", "showInAddressBook", "CN=Users,DC=globex,DC=example"}}},
+    {.name = "who takes the stamp off a created object has adopted it",
+	.source = {MAILBOX("Ann", "ann", "objectGUID:: EREREREREREREREREREREQ==\n")},
+	.between = stamp_is_lost,
+	.expect = {{TARGET, "CN=Ann", "extensionAttribute15",
+	    "galsync:matched:11111111-1111-1111-1111-111111111111"}}},
+    {.name = "lost mailbox attributes are written again",
+	.source = {MAILBOX("Ann", "ann", "")},
+	.between = mailbox_is_lost,
+	.expect = {{TARGET, "CN=Ann", "homeMDB", "CN=DB1,CN=Configuration,DC=globex,DC=example"},
+	    {TARGET, "CN=Ann", "mail", "ann@acme.example"},
+	    {TARGET, "CN=Ann", "proxyAddresses", "SMTP:ann@acme.example"},
+	    {TARGET, "CN=Ann", "proxyAddresses", "smtp:ann@redirect.globex.example"}}},
+    {.name = "a conflict is over",
+	.link = "match = [ \"stamp\" ];",
+	.source = {MAILBOX("Ann", "ann", "")},
+	.target = {THERE_OU, THERE("user", "Other", "mail: ann@acme.example\n")},
+	.between = address_becomes_free,
+	.counts = {.created = {[SHAPE_MAILBOX] = 1}},
+	.expect = {{TARGET, "CN=Ann", "mail", "ann@acme.example"}}},
+};
+
+/* ---- rows of the site ---- */
+
+#define LONG                                                                                       \
+	"0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567"
+
+static void
+too_long(struct lab *l)
+{
+	lab_set(l, SOURCE, "CN=Ann", "info", LONG);
+	lab_set(l, SOURCE, "CN=Ann", "title", "Boss");
+}
+
+static const struct scenario rows[] = {
+    {.name = "rows of the site",
+	.link = "attributes = ("
+		"{ attribute = \"company\"; how = \"constant\"; value = \"Globex\"; },"
+		"{ attribute = \"department\"; how = \"template\"; value = \"Acme %{department}\";"
+		"  kinds = [ \"user\" ]; },"
+		"{ attribute = \"comment\"; source = \"description\"; },"
+		"{ attribute = \"info\"; how = \"remove\"; } );",
+	.source = {MAILBOX("Ann", "ann",
+		       "company: Acme\ndepartment: Sales\ndescription: D\ninfo: secret\n"),
+	    CONTACT("Carl", "carl", "department: Sales\n")},
+	.counts = {.created = {[SHAPE_MAILBOX] = 1, [SHAPE_CONTACT] = 1}},
+	.expect = {{TARGET, "CN=Ann", "company", "Globex"}, {TARGET, "CN=Ann", "company", "!Acme"},
+	    {TARGET, "CN=Ann", "department", "Acme Sales"}, {TARGET, "CN=Ann", "comment", "D"},
+	    {TARGET, "CN=Ann", "info", NULL}, {TARGET, "CN=Carl", "department", "Sales"}}},
+    {.name = "rows that leave matched objects alone",
+	.link = "attributes = ( { attribute = \"company\"; how = \"constant\"; value = \"Globex\";"
+		" on_matched = false; } );",
+	.source = {MAILBOX("Ann", "ann", "company: Acme\n"), CONTACT("Carl", "carl", "")},
+	.target = {THERE_OU, BEA("company: Other\n")},
+	.counts = {.created = {[SHAPE_CONTACT] = 1}, .matched = 1},
+	.expect = {{TARGET, "CN=Bea", "company", "Other"},
+	    {TARGET, "CN=Carl", "company", "Globex"}}},
+    {.name = "a value that is too long is left out, the others are not",
+	.link = "attributes = ( { attribute = \"company\"; source = \"info\"; } );",
+	.source = {MAILBOX("Ann", "ann", "info: " LONG "\ntitle: Boss\n")},
+	.counts = {.created = {[SHAPE_MAILBOX] = 1}, .problems = 1},
+	.expect = {{TARGET, "CN=Ann", "company", NULL}, {TARGET, "CN=Ann", "title", "Boss"}}},
+    {.name = "a value that becomes too long leaves what is there",
+	.link = "attributes = ( { attribute = \"company\"; source = \"info\"; } );",
+	.source = {MAILBOX("Ann", "ann", "info: Acme\n")},
+	.between = too_long,
+	.counts = {.problems = 1},
+	.expect = {{TARGET, "CN=Ann", "company", "Acme"}, {TARGET, "CN=Ann", "title", "Boss"}}},
+};
+
+/* What was left of a value that could not be written is still galsync's own. */
+static void
+too_long_and_gone(void **state)
+{
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &rows[3]);
+	lab_run(&l);
+	too_long(&l);
+	lab_run(&l);
+	lab_set(&l, SOURCE, "CN=Ann", "info", NULL);
+	lab_run(&l);
+	assert_int_equal(lab_count(&l, TARGET, "CN=Ann", "company"), 0);
+	lab_run_idle(&l);
+	lab_close(&l);
+}
+
+int
+main(void)
+{
+	struct CMUnitTest tests[ARRAY_SIZE(scenarios) + ARRAY_SIZE(rows) + 1] = {
+	    cmocka_unit_test(too_long_and_gone)};
+
+	scenario_tests(scenarios, ARRAY_SIZE(scenarios), tests + 1);
+	scenario_tests(rows, ARRAY_SIZE(rows), tests + 1 + ARRAY_SIZE(scenarios));
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Whose source left, and what happens to those whose source came back. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/support/scenario.h"
+
+#define ON_LEAVE(action) "create = \"mailbox\"; on_leave = \"" action "\";"
+#define BEA(extra) THERE("user", "Bea", "sAMAccountName: bea\nmail: ann@acme.example\n" extra)
+#define HIDES "msExchHideFromAddressLists"
+
+static void
+ann_is_deleted(struct lab *l)
+{
+	if (lab_exists(l, TARGET, "CN=Ann"))
+		lab_set(l, TARGET, "CN=Ann", "userAccountControl", "512");
+	lab_delete(l, SOURCE, "CN=Ann");
+}
+
+static void
+ann_is_hidden(struct lab *l)
+{
+	lab_set(l, SOURCE, "CN=Ann", HIDES, "TRUE");
+}
+
+static void
+ann_is_disabled(struct lab *l)
+{
+	lab_set(l, SOURCE, "CN=Ann", "userAccountControl", "514");
+}
+
+static void
+ann_moves_out(struct lab *l)
+{
+	if (fakedir_rename(l->fd[SOURCE], lab_dn(SOURCE, "CN=Ann"), "CN=Ann",
+		"CN=Users,DC=acme,DC=example") < 0)
+		fail_msg("%s", fakedir_error(l->fd[SOURCE]));
+}
+
+static void
+both_are_deleted(struct lab *l)
+{
+	lab_delete(l, SOURCE, "CN=Ann");
+	lab_delete(l, TARGET, "CN=Ann");
+}
+
+static void
+ann_is_cut(struct lab *l)
+{
+	l->cut = "CN=Ann";
+}
+
+static void
+manager_is_deleted(struct lab *l)
+{
+	lab_delete(l, SOURCE, "CN=Bea");
+}
+
+static const struct scenario scenarios[] = {
+    {.name = "deleted, kept",
+	.scope = ON_LEAVE("keep"),
+	.source = {MAILBOX("Ann", "ann", "title: Boss\n")},
+	.between = ann_is_deleted,
+	.counts = {.left = {[LEAVE_KEEP] = 1}},
+	.expect = {{TARGET, "CN=Ann", HIDES, NULL}, {TARGET, "CN=Ann", "title", "Boss"},
+	    {TARGET, "CN=Ann", "userAccountControl", "512"}}},
+    {.name = "deleted, hidden",
+	.source = {MAILBOX("Ann", "ann", "title: Boss\n"), MAILBOX("Bea", "bea", "")},
+	.between = ann_is_deleted,
+	.counts = {.left = {[LEAVE_HIDE] = 1}},
+	.expect = {{TARGET, "CN=Ann", HIDES, "TRUE"}, {TARGET, "CN=Ann", "title", "Boss"},
+	    {TARGET, "CN=Ann", "userAccountControl", "512"}, {TARGET, "CN=Bea", HIDES, NULL}}},
+    {.name = "deleted, disabled",
+	.scope = ON_LEAVE("disable"),
+	.source = {MAILBOX("Ann", "ann", "")},
+	.between = ann_is_deleted,
+	.counts = {.left = {[LEAVE_DISABLE] = 1}},
+	.expect = {{TARGET, "CN=Ann", HIDES, "TRUE"},
+	    {TARGET, "CN=Ann", "userAccountControl", "514"}}},
+    {.name = "deleted, but somebody else's account is not disabled",
+	.scope = ON_LEAVE("disable"),
+	.source = {MAILBOX("Ann", "ann", "")},
+	.target = {THERE_OU, BEA("userAccountControl: 512\n")},
+	.between = ann_is_deleted,
+	.counts = {.left = {[LEAVE_DISABLE] = 1}},
+	.expect = {{TARGET, "CN=Bea", HIDES, "TRUE"},
+	    {TARGET, "CN=Bea", "userAccountControl", "512"}}},
+    {.name = "deleted, deleted",
+	.scope = ON_LEAVE("delete"),
+	.source = {MAILBOX("Ann", "ann", ""), CONTACT("Carl", "carl", "")},
+	.between = ann_is_deleted,
+	.counts = {.left = {[LEAVE_DELETE] = 1}},
+	.expect = {{TARGET, "CN=Ann", NULL, NULL}, {TARGET, "CN=Carl", NULL, ""}}},
+    {.name = "deleted, but what was matched is only hidden",
+	.scope = ON_LEAVE("delete"),
+	.source = {MAILBOX("Ann", "ann", "")},
+	.target = {THERE_OU, BEA("")},
+	.between = ann_is_deleted,
+	.counts = {.left = {[LEAVE_DELETE] = 1}},
+	.expect = {{TARGET, "CN=Bea", HIDES, "TRUE"}}},
+    {.name = "who was hidden before needs no change",
+	.source = {MAILBOX("Ann", "ann", "")},
+	.target = {THERE_OU, BEA(HIDES ": TRUE\n")},
+	.between = ann_is_deleted,
+	.counts = {.left = {[LEAVE_HIDE] = 1}},
+	.expect = {{TARGET, "CN=Bea", HIDES, "TRUE"}}},
+    {.name = "a group and a contact leave",
+	.scope = ON_LEAVE("disable"),
+	.source = {GROUP("Ann", "ann", "")},
+	.between = ann_moves_out,
+	.counts = {.left = {[LEAVE_DISABLE] = 1}},
+	.expect = {{TARGET, "CN=Ann", HIDES, "TRUE"}}},
+    {.name = "hidden is leaving",
+	.source = {MAILBOX("Ann", "ann", "")},
+	.between = ann_is_hidden,
+	.counts = {.left = {[LEAVE_HIDE] = 1}},
+	.expect = {{TARGET, "CN=Ann", HIDES, "TRUE"}}},
+    {.name = "hidden is leaving, even for good",
+	.scope = ON_LEAVE("delete"),
+	.source = {MAILBOX("Ann", "ann", "")},
+	.between = ann_is_hidden,
+	.counts = {.left = {[LEAVE_DELETE] = 1}},
+	.expect = {{TARGET, "CN=Ann", NULL, NULL}}},
+    {.name = "hidden is a value like others, if so configured",
+	.scope = "create = \"mailbox\"; hidden = \"sync\";",
+	.source = {MAILBOX("Ann", "ann", "")},
+	.between = ann_is_hidden,
+	.expect = {{TARGET, "CN=Ann", HIDES, "TRUE"}}},
+    {.name = "disabled is leaving, if so configured",
+	.scope = "create = \"mailbox\"; disabled = \"leave\";",
+	.source = {MAILBOX("Ann", "ann", "")},
+	.between = ann_is_disabled,
+	.counts = {.left = {[LEAVE_HIDE] = 1}},
+	.expect = {{TARGET, "CN=Ann", HIDES, "TRUE"}}},
+    {.name = "disabled is not leaving otherwise",
+	.source = {MAILBOX("Ann", "ann", "")},
+	.between = ann_is_disabled,
+	.expect = {{TARGET, "CN=Ann", HIDES, NULL}}},
+    {.name = "out of the base is leaving",
+	.source = {MAILBOX("Ann", "ann", "")},
+	.between = ann_moves_out,
+	.counts = {.left = {[LEAVE_HIDE] = 1}},
+	.expect = {{TARGET, "CN=Ann", HIDES, "TRUE"}}},
+    {.name = "both are gone",
+	.source = {MAILBOX("Ann", "ann", ""), MAILBOX("Bea", "bea", "")},
+	.between = both_are_deleted,
+	.expect = {{TARGET, "CN=Ann", NULL, NULL}, {TARGET, "CN=Bea", NULL, ""}}},
+    {.name = "missing from an answer is not leaving",
+	.scope = ON_LEAVE("delete"),
+	.source = {MAILBOX("Ann", "ann", "")},
+	.between = ann_is_cut,
+	.expect = {{TARGET, "CN=Ann", HIDES, NULL}}},
+    {.name = "who is referred to leaves",
+	.scope = ON_LEAVE("delete"),
+	.source = {MAILBOX("Ann", "ann", "manager: CN=Bea" ACME "\n"), MAILBOX("Bea", "bea", ""),
+	    GROUP("Sales", "sales", MEMBER("Ann") MEMBER("Bea"))},
+	.between = manager_is_deleted,
+	.counts = {.left = {[LEAVE_DELETE] = 1}},
+	.expect = {{TARGET, "CN=Bea", NULL, NULL}, {TARGET, "CN=Ann", "manager", NULL},
+	    {TARGET, "CN=Sales", "member", "CN=Ann" GLOBEX}}},
+};
+
+/* ---- limits ---- */
+
+static void
+limit_of_deletes(void **state)
+{
+	static const struct scenario sc = {.name = "limit of deletes",
+	    .scope = ON_LEAVE("delete"),
+	    .link = "limits = { deletes = 1; };",
+	    .source = {CONTACT("A", "a", ""), CONTACT("B", "b", ""), CONTACT("C", "c", "")}};
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &sc);
+	lab_run(&l);
+	lab_delete(&l, SOURCE, "CN=A");
+	lab_delete(&l, SOURCE, "CN=B");
+	lab_set(&l, SOURCE, "CN=C", "title", "Boss");
+	lab_run(&l);
+	assert_true(l.res.held);
+	assert_non_null(strstr(l.res.held_why, "limits.deletes"));
+	assert_int_equal(l.res.left[LEAVE_DELETE], 0);
+	assert_true(lab_exists(&l, TARGET, "CN=A") && lab_exists(&l, TARGET, "CN=B"));
+	/* Everything else goes on. */
+	assert_true(lab_has(&l, TARGET, "CN=C", "title", "Boss"));
+	lab_run_idle(&l);
+	assert_true(l.res.held);
+	lab_close(&l);
+}
+
+static void
+limit_of_percent(void **state)
+{
+	static const struct scenario sc = {.name = "limit of percent", .scope = ON_LEAVE("delete")};
+	_cleanup_(buf_done) struct buf b = {0};
+	struct lab l;
+
+	(void)state;
+	for (unsigned i = 0; i < 20; i++)
+		buf_printf(&b,
+		    "dn: CN=C%u" ACME "\nobjectClass: contact\nmailNickname: c%u\n"
+		    "proxyAddresses: SMTP:c%u@acme.example\nlegacyExchangeDN: /o=A/cn=c%u\n\n",
+		    i, i, i, i);
+	lab_open(&l, &sc);
+	lab_add(&l, SOURCE, (const char *)b.data);
+	lab_run(&l);
+	/* 5 percent of 20. */
+	lab_delete(&l, SOURCE, "CN=C0");
+	lab_run(&l);
+	assert_false(l.res.held);
+	assert_false(lab_exists(&l, TARGET, "CN=C0"));
+	/* 19 are too few for the percentage. */
+	lab_delete(&l, SOURCE, "CN=C1");
+	lab_delete(&l, SOURCE, "CN=C2");
+	lab_run(&l);
+	assert_int_equal(l.res.left[LEAVE_DELETE], 2);
+	lab_add(&l, SOURCE, CONTACT("X", "x", ""));
+	lab_add(&l, SOURCE, CONTACT("Y", "y", ""));
+	lab_add(&l, SOURCE, CONTACT("Z", "z", ""));
+	lab_run(&l);
+	lab_delete(&l, SOURCE, "CN=X");
+	lab_delete(&l, SOURCE, "CN=Y");
+	lab_run(&l);
+	assert_true(l.res.held);
+	assert_non_null(strstr(l.res.held_why, "limits.delete_percent"));
+	assert_true(lab_exists(&l, TARGET, "CN=X") && lab_exists(&l, TARGET, "CN=Y"));
+	lab_close(&l);
+}
+
+/* ---- coming back ---- */
+
+static void
+comes_back(void **state)
+{
+	static const struct scenario sc = {
+	    .name = "comes back", .source = {MAILBOX("Ann", "ann", "")}};
+	_cleanup_(record_free) struct record *r = NULL, *back = NULL;
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &sc);
+	lab_run(&l);
+	ann_is_hidden(&l);
+	lab_run(&l);
+	assert_true(lab_has(&l, TARGET, "CN=Ann", HIDES, "TRUE"));
+	r = lab_record(&l, "CN=Ann");
+	assert_int_equal(r->state, RECORD_LEFT);
+	lab_run_idle(&l);
+	lab_set(&l, SOURCE, "CN=Ann", HIDES, NULL);
+	lab_run(&l);
+	assert_int_equal(lab_count(&l, TARGET, "CN=Ann", HIDES), 0);
+	back = lab_record(&l, "CN=Ann");
+	assert_int_equal(back->state, RECORD_WAITING);
+	lab_run_idle(&l);
+	lab_close(&l);
+}
+
+static void
+comes_back_to_the_hidden(void **state)
+{
+	static const struct scenario sc = {.name = "comes back to the hidden",
+	    .source = {MAILBOX("Ann", "ann", "")},
+	    .target = {THERE_OU, BEA(HIDES ": TRUE\n")}};
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &sc);
+	lab_run(&l);
+	ann_is_hidden(&l);
+	lab_run(&l);
+	lab_set(&l, SOURCE, "CN=Ann", HIDES, NULL);
+	lab_run(&l);
+	/* The target's administrator has hidden it, and nobody else. */
+	assert_true(lab_has(&l, TARGET, "CN=Bea", HIDES, "TRUE"));
+	lab_run_idle(&l);
+	lab_close(&l);
+}
+
+int
+main(void)
+{
+	struct CMUnitTest tests[ARRAY_SIZE(scenarios) + 4] = {cmocka_unit_test(limit_of_deletes),
+	    cmocka_unit_test(limit_of_percent), cmocka_unit_test(comes_back),
+	    cmocka_unit_test(comes_back_to_the_hidden)};
+
+	scenario_tests(scenarios, ARRAY_SIZE(scenarios), tests + 4);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

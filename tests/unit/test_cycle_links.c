@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Full cycles over objects that refer to each other. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/support/scenario.h"
+
+#define MANAGER(cn) "manager: CN=" cn ACME "\n"
+#define OWNER(cn) "managedBy: CN=" cn ACME "\n"
+#define PLAIN(cn, alias) ACCOUNT(cn, alias) "\n"
+
+static void
+member_leaves_the_group(struct lab *l)
+{
+	lab_delete_value(l, SOURCE, "CN=Sales", "member", "CN=Ann" ACME);
+	lab_set(l, SOURCE, "CN=Ann", "manager", NULL);
+}
+
+static void
+others_join_the_group(struct lab *l)
+{
+	/* Somebody of the target alone stays; a counterpart whose source is no member does not. */
+	lab_add(l, TARGET, THERE("user", "Native", ""));
+	lab_add_value(l, TARGET, "CN=Sales", "member", "CN=Native" GLOBEX);
+	lab_add_value(l, TARGET, "CN=Sales", "member", "CN=Bea" GLOBEX);
+}
+
+static void
+later_appears(struct lab *l)
+{
+	lab_set(l, SOURCE, "CN=Later", "mailNickname", "later");
+	lab_set(l, SOURCE, "CN=Later", "legacyExchangeDN", ACME_LEGACY "later");
+	lab_set(l, SOURCE, "CN=Later", "proxyAddresses", "SMTP:later@acme.example");
+	lab_set(l, SOURCE, "CN=Later", "msExchHomeServerName", "/o=Acme/cn=EX1");
+}
+
+static void
+manager_changes(struct lab *l)
+{
+	lab_set(l, SOURCE, "CN=Ann", "manager", "CN=Cid" ACME);
+}
+
+static const struct scenario scenarios[] = {
+    {.name = "members, managers, owners",
+	.source = {MAILBOX("Ann", "ann", MANAGER("Bea")), MAILBOX("Bea", "bea", ""),
+	    GROUP("Sales", "sales", MEMBER("Ann") MEMBER("Bea") MEMBER("Carl") OWNER("Bea")),
+	    CONTACT("Carl", "carl", MANAGER("Ann"))},
+	.counts = {.created = {[SHAPE_MAILBOX] = 2, [SHAPE_CONTACT] = 1, [SHAPE_GROUP] = 1}},
+	.expect = {{TARGET, "CN=Ann", "manager", "CN=Bea" GLOBEX},
+	    {TARGET, "CN=Carl", "manager", "CN=Ann" GLOBEX},
+	    {TARGET, "CN=Sales", "member", "CN=Ann" GLOBEX},
+	    {TARGET, "CN=Sales", "member", "CN=Bea" GLOBEX},
+	    {TARGET, "CN=Sales", "member", "CN=Carl" GLOBEX},
+	    {TARGET, "CN=Sales", "managedBy", "CN=Bea" GLOBEX}}},
+    {.name = "a circle of managers",
+	.source = {MAILBOX("Ann", "ann", MANAGER("Bea")), MAILBOX("Bea", "bea", MANAGER("Cid")),
+	    MAILBOX("Cid", "cid", MANAGER("Ann"))},
+	.counts = {.created = {[SHAPE_MAILBOX] = 3}},
+	.expect = {{TARGET, "CN=Ann", "manager", "CN=Bea" GLOBEX},
+	    {TARGET, "CN=Bea", "manager", "CN=Cid" GLOBEX},
+	    {TARGET, "CN=Cid", "manager", "CN=Ann" GLOBEX}}},
+    {.name = "one's own manager",
+	.source = {MAILBOX("Ann", "ann", MANAGER("Ann"))},
+	.counts = {.created = {[SHAPE_MAILBOX] = 1}},
+	.expect = {{TARGET, "CN=Ann", "manager", "CN=Ann" GLOBEX}}},
+    {.name = "nested groups, and a circle of them",
+	.source = {GROUP("One", "one", MEMBER("Two")), GROUP("Two", "two", MEMBER("Three")),
+	    GROUP("Three", "three", MEMBER("One") MEMBER("Ann")), MAILBOX("Ann", "ann", "")},
+	.counts = {.created = {[SHAPE_MAILBOX] = 1, [SHAPE_GROUP] = 3}},
+	.expect = {{TARGET, "CN=One", "member", "CN=Two" GLOBEX},
+	    {TARGET, "CN=Two", "member", "CN=Three" GLOBEX},
+	    {TARGET, "CN=Three", "member", "CN=One" GLOBEX},
+	    {TARGET, "CN=Three", "member", "CN=Ann" GLOBEX}}},
+    {.name = "a member that was there",
+	.source = {MAILBOX("Ann", "ann", ""), GROUP("Sales", "sales", MEMBER("Ann"))},
+	.target = {THERE_OU, THERE("user", "Bea", "mail: ann@acme.example\n"),
+	    THERE("group", "Vertrieb", "mail: sales@acme.example\n")},
+	.counts = {.matched = 2},
+	.expect = {{TARGET, "CN=Vertrieb", "member", "CN=Bea" GLOBEX}}},
+    {.name = "a member leaves the group",
+	.source = {MAILBOX("Ann", "ann", MANAGER("Bea")), MAILBOX("Bea", "bea", ""),
+	    GROUP("Sales", "sales", MEMBER("Ann") MEMBER("Bea"))},
+	.between = member_leaves_the_group,
+	.expect = {{TARGET, "CN=Sales", "member", "!CN=Ann" GLOBEX},
+	    {TARGET, "CN=Sales", "member", "CN=Bea" GLOBEX}, {TARGET, "CN=Ann", "manager", NULL}}},
+    {.name = "others join the group on the target",
+	.source = {MAILBOX("Ann", "ann", ""), MAILBOX("Bea", "bea", ""),
+	    GROUP("Sales", "sales", MEMBER("Ann"))},
+	.between = others_join_the_group,
+	.expect = {{TARGET, "CN=Sales", "member", "CN=Ann" GLOBEX},
+	    {TARGET, "CN=Sales", "member", "CN=Native" GLOBEX},
+	    {TARGET, "CN=Sales", "member", "!CN=Bea" GLOBEX}}},
+    {.name = "who is referred to is not there",
+	.source = {PLAIN("Later", "later"), MAILBOX("Ann", "ann", MANAGER("Later")),
+	    GROUP("Sales", "sales", MEMBER("Later") MEMBER("Ann"))},
+	.counts = {.created = {[SHAPE_MAILBOX] = 1, [SHAPE_GROUP] = 1}, .waiting = 2},
+	.expect = {{TARGET, "CN=Ann", "manager", NULL},
+	    {TARGET, "CN=Sales", "member", "CN=Ann" GLOBEX}, {TARGET, "CN=Later", NULL, NULL}}},
+    {.name = "who is referred to appears later",
+	.source = {PLAIN("Later", "later"), MAILBOX("Ann", "ann", MANAGER("Later")),
+	    GROUP("Sales", "sales", MEMBER("Later") MEMBER("Ann"))},
+	.between = later_appears,
+	.counts = {.created = {[SHAPE_MAILBOX] = 1}},
+	.expect = {{TARGET, "CN=Ann", "manager", "CN=Later" GLOBEX},
+	    {TARGET, "CN=Sales", "member", "CN=Later" GLOBEX},
+	    {TARGET, "CN=Sales", "member", "CN=Ann" GLOBEX}}},
+    {.name = "another manager",
+	.source = {MAILBOX("Ann", "ann", MANAGER("Bea")), MAILBOX("Bea", "bea", ""),
+	    MAILBOX("Cid", "cid", "")},
+	.between = manager_changes,
+	.expect = {{TARGET, "CN=Ann", "manager", "CN=Cid" GLOBEX}}},
+    {.name = "a member in conflict is left out",
+	.link = "match = [ \"stamp\" ];",
+	.source = {MAILBOX("Ann", "ann", ""), MAILBOX("Bea", "bea", MANAGER("Ann")),
+	    GROUP("Sales", "sales", MEMBER("Ann") MEMBER("Bea"))},
+	.target = {THERE_OU, THERE("user", "Other", "mail: ann@acme.example\n")},
+	.counts = {.created = {[SHAPE_MAILBOX] = 1, [SHAPE_GROUP] = 1},
+	    .conflicts = 1,
+	    .waiting = 2},
+	.reason = CONFLICT_ADDRESS,
+	.expect = {{TARGET, "CN=Sales", "member", "!CN=Other" GLOBEX},
+	    {TARGET, "CN=Sales", "member", "CN=Bea" GLOBEX}, {TARGET, "CN=Bea", "manager", NULL}}},
+};
+
+/* ---- large groups ---- */
+
+#define MEMBERS 2500
+#define UNITS 50 /* the fake directory compares siblings one by one */
+
+static void
+add_many(struct lab *l)
+{
+	_cleanup_(buf_done) struct buf b = {0}, group = {0};
+
+	for (unsigned i = 0; i < UNITS; i++)
+		buf_printf(&b, "dn: OU=U%u" ACME "\nobjectClass: organizationalUnit\n\n", i);
+	buf_add_str(&group, "dn: CN=All" ACME "\nobjectClass: group\nsAMAccountName: all\n"
+			    "groupType: 8\n" RECIPIENT("all"));
+	for (unsigned i = 0; i < MEMBERS; i++) {
+		buf_printf(&b,
+		    "dn: CN=C%u,OU=U%u" ACME "\nobjectClass: contact\nmailNickname: c%u\n"
+		    "mail: c%u@acme.example\nproxyAddresses: SMTP:c%u@acme.example\n"
+		    "legacyExchangeDN: " ACME_LEGACY "c%u\ntargetAddress: SMTP:c%u@x.example\n\n",
+		    i, i % UNITS, i, i, i, i, i);
+		buf_printf(&group, "member: CN=C%u,OU=U%u" ACME "\n", i, i % UNITS);
+	}
+	buf_add(&b, group.data, group.len);
+	assert_false(b.failed || group.failed);
+	lab_add(l, SOURCE, (const char *)b.data);
+}
+
+/* No request may carry more values of one attribute than this. */
+#define CHUNK 1000
+
+struct chunks {
+	size_t largest;
+	unsigned of_group;
+};
+
+static void
+measure(void *arg, unsigned number, const struct change *c)
+{
+	struct chunks *k = arg;
+
+	(void)number;
+	for (size_t i = 0; i < c->n_mods; i++)
+		if (c->mods[i].n_values > k->largest)
+			k->largest = c->mods[i].n_values;
+	for (size_t i = 0; c->entry && i < c->entry->n_attrs; i++)
+		if (c->entry->attrs[i].n_values > k->largest)
+			k->largest = c->entry->attrs[i].n_values;
+	k->of_group += strncmp(c->dn, "CN=All,", 7) == 0;
+}
+
+static void
+large_group(void **state)
+{
+	static const struct scenario sc = {
+	    .name = "large group", .scope = "create = \"mailbox\"; layout = \"mirror\";"};
+	struct chunks k = {0, 0};
+	struct tap tap = {.hook = measure, .hook_arg = &k};
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &sc);
+	add_many(&l);
+	fakedir_set_window(l.fd[TARGET], 64);
+	assert_int_equal(lab_cycle(&l, &tap), 0);
+	assert_int_equal(l.res.failed, 0);
+	assert_int_equal(l.res.created[SHAPE_CONTACT], MEMBERS);
+	assert_int_equal(lab_count(&l, TARGET, "CN=All", "member"), MEMBERS);
+	assert_int_equal(k.largest, CHUNK);
+	/* On the source its addresses, on the target the add and two more. */
+	assert_int_equal(k.of_group, 4);
+	assert_int_equal(l.res.references, 2);
+	tap_done(&tap);
+
+	/* Who is emptied is emptied in chunks too. */
+	k = (struct chunks){0, 0};
+	tap = (struct tap){.hook = measure, .hook_arg = &k};
+	lab_set(&l, SOURCE, "CN=All", "member", NULL);
+	assert_int_equal(lab_cycle(&l, &tap), 0);
+	assert_int_equal(l.res.failed, 0);
+	assert_int_equal(lab_count(&l, TARGET, "CN=All", "member"), 0);
+	assert_int_equal(k.largest, CHUNK);
+	assert_int_equal(k.of_group, 3);
+	tap_done(&tap);
+	lab_close(&l);
+}
+
+int
+main(void)
+{
+	struct CMUnitTest tests[ARRAY_SIZE(scenarios) + 1] = {cmocka_unit_test(large_group)};
+
+	scenario_tests(scenarios, ARRAY_SIZE(scenarios), tests + 1);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
