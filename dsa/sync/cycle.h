@@ -51,6 +51,9 @@ struct cycle_options {
 	bool plan_only;	      /* write to no directory and not to the map */
 	FILE *plan_to;	      /* LDIF of the plan goes here, or NULL */
 	const char *work_dir; /* for the working sets */
+	/* A delta looks at these source objects too, whether they changed or not. */
+	const struct guid *objects;
+	size_t n_objects;
 	int64_t map_size_mb;
 	/* Called now and then from the cycle's thread; may be NULL. */
 	void (*progress)(enum cycle_phase phase, uint64_t done, uint64_t total, void *arg);

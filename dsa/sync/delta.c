@@ -240,6 +240,9 @@ delta_concerned(struct delta *x, struct err *err)
 	for (size_t i = 0; i < x->changed[SOURCE].n; i++)
 		if (guid_list_add(&x->concerned, &x->changed[SOURCE].v[i], err) < 0)
 			return -1;
+	for (size_t i = 0; i < x->c->opt->n_objects; i++)
+		if (guid_list_add(&x->concerned, &x->c->opt->objects[i], err) < 0)
+			return -1;
 	if (add_unfinished(x, anything, err) < 0)
 		return -1;
 	unique(&x->concerned);

@@ -201,7 +201,7 @@ static const struct scenario scenarios[] = {
 static void
 linked_sid(void **state)
 {
-	/* The first scenario of linked mailboxes, for a value that has NULs in it. */
+	/* A value that has NULs in it. */
 	static const struct scenario sc = {.name = "linked sid",
 	    .scope = "create = \"mailbox\"; linked = true;",
 	    .source = {MAILBOX("Ann", "ann", "objectSid:: " SID_OCTETS "\n")}};

@@ -124,7 +124,6 @@ refused(void **state)
 {
 	static const int codes[] = {LDAP_OBJECT_CLASS_VIOLATION, LDAP_CONSTRAINT_VIOLATION,
 	    LDAP_UNWILLING_TO_PERFORM, LDAP_INSUFFICIENT_ACCESS, LDAP_OTHER};
-	_cleanup_(free) char *words = NULL;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {

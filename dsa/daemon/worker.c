@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: MIT */
+#include "dsa/daemon/worker.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <syslog.h>
+
+#include "dsa/base/clock.h"
+#include "dsa/base/log.h"
+#include "dsa/directory/ldap.h"
+
+#define FIRST_PAUSE_MS 1000
+#define LAST_PAUSE_MS 60000
+/* The longest uninterrupted sleep, so that the worker shows that it lives. */
+#define SLICE_MS 10000
+
+struct request {
+	uint64_t number; /* 0: none */
+	enum worker_request what;
+	struct guid object;
+	int plan_fd;
+};
+
+struct worker {
+	const struct conf *conf;
+	const struct conf_link *link;
+	struct store *store;
+	int notify_fd, wake_fd;
+	pthread_t thread;
+	struct dir *dir[SIDES];
+	atomic_bool stop;
+	unsigned failures; /* in a row */
+
+	pthread_mutex_t lock; /* for what follows */
+	struct worker_state state;
+	struct request request;
+	uint64_t requests;
+	bool pause;
+};
+
+static const char *const phase_names[] = {
+    [WORKER_IDLE] = "idle",
+    [WORKER_RUNNING] = "running",
+    [WORKER_WAITING] = "waiting",
+    [WORKER_PAUSED] = "paused",
+};
+_Static_assert(ARRAY_SIZE(phase_names) == WORKER_PHASE_MAX, "a name for each phase");
+
+const char *
+worker_phase_name(enum worker_phase p)
+{
+	return phase_names[p];
+}
+
+const struct conf_link *
+worker_link(const struct worker *w)
+{
+	return w->link;
+}
+
+void
+worker_get_state(struct worker *w, struct worker_state *ret)
+{
+	(void)pthread_mutex_lock(&w->lock);
+	*ret = w->state;
+	(void)pthread_mutex_unlock(&w->lock);
+}
+
+/* ---- what the thread tells ---- */
+
+static void
+tell(struct worker *w)
+{
+	(void)eventfd_write(w->notify_fd, 1);
+}
+
+static void
+set_phase(struct worker *w, enum worker_phase phase)
+{
+	(void)pthread_mutex_lock(&w->lock);
+	w->state.phase = phase;
+	w->state.beat_ms = clock_monotonic_ms();
+	(void)pthread_mutex_unlock(&w->lock);
+	tell(w);
+}
+
+static void
+beat(struct worker *w)
+{
+	(void)pthread_mutex_lock(&w->lock);
+	w->state.beat_ms = clock_monotonic_ms();
+	(void)pthread_mutex_unlock(&w->lock);
+}
+
+static void
+on_progress(enum cycle_phase phase, uint64_t done, uint64_t total, void *arg)
+{
+	struct worker *w = arg;
+
+	(void)pthread_mutex_lock(&w->lock);
+	w->state.cycle = phase;
+	w->state.done = done;
+	w->state.total = total;
+	w->state.beat_ms = clock_monotonic_ms();
+	(void)pthread_mutex_unlock(&w->lock);
+	tell(w);
+}
+
+static void
+on_note(int level, const struct guid *source, const char *dn, const char *text, void *arg)
+{
+	struct worker *w = arg;
+	char guid[GUID_TEXT_SIZE] = "";
+	struct log_fields fields = {.link = w->link->name, .dn = dn};
+
+	if (source) {
+		guid_format(source, guid);
+		fields.guid = guid;
+	}
+	log_event(level, LOG_ID_ENTRY_SKIPPED, &fields, "%s: %s", dn, text);
+}
+
+/* ---- a cycle ---- */
+
+static void
+log_end(struct worker *w, const struct cycle_result *r)
+{
+	struct log_fields fields = {.link = w->link->name};
+	uint64_t created = 0, ms = 0;
+
+	for (size_t i = 0; i < SHAPE_MAX; i++)
+		created += r->created[i];
+	for (size_t i = 0; i < CYCLE_PHASE_MAX; i++)
+		ms += r->phase_ms[i];
+	/* A delta that found nothing says nothing. */
+	log_event(r->delta && r->changes == 0 && !r->failed ? LOG_DEBUG : LOG_INFO,
+	    LOG_ID_CYCLE_END, &fields,
+	    "link %s: %s: %llu created, %llu updated, %llu left, %llu changes written, %llu failed, "
+	    "%llu conflicts, %llu ms%s%s",
+	    w->link->name, r->delta ? "delta" : "full", (unsigned long long)created,
+	    (unsigned long long)(r->updated[SOURCE] + r->updated[TARGET]),
+	    (unsigned long long)(r->left[LEAVE_HIDE] + r->left[LEAVE_DISABLE] +
+				 r->left[LEAVE_DELETE]),
+	    (unsigned long long)r->applied, (unsigned long long)r->failed,
+	    (unsigned long long)r->conflicts, (unsigned long long)ms, r->held ? "; held: " : "",
+	    r->held ? r->held_why : "");
+}
+
+static void
+succeeded(struct worker *w, const struct cycle_result *r)
+{
+	bool was_failing;
+
+	(void)pthread_mutex_lock(&w->lock);
+	was_failing = w->state.failing;
+	w->state.failing = false;
+	w->state.error[0] = '\0';
+	w->state.result = *r;
+	w->state.finished_at = clock_realtime_s();
+	w->state.cycles++;
+	(void)pthread_mutex_unlock(&w->lock);
+	w->failures = 0;
+	if (was_failing) {
+		struct log_fields fields = {.link = w->link->name};
+
+		log_event(
+		    LOG_NOTICE, LOG_ID_CONNECTED, &fields, "link %s: works again", w->link->name);
+	}
+	log_end(w, r);
+}
+
+/* The pause before the next attempt: doubling, with up to a quarter more or less, so that many
+ * workers do not come back at the same moment. */
+static int64_t
+back_off_ms(unsigned failures)
+{
+	int64_t ms = FIRST_PAUSE_MS;
+	uint32_t random = 0;
+
+	while (--failures && ms < LAST_PAUSE_MS)
+		ms *= 2;
+	if (ms > LAST_PAUSE_MS)
+		ms = LAST_PAUSE_MS;
+	if (getrandom(&random, sizeof random, GRND_NONBLOCK) < 0)
+		random = 0;
+	return ms * 3 / 4 + (int64_t)(random % (uint32_t)(ms / 2 + 1));
+}
+
+static int64_t
+failed(struct worker *w, const struct err *err)
+{
+	int64_t pause_ms = back_off_ms(++w->failures);
+	bool was_failing;
+
+	(void)pthread_mutex_lock(&w->lock);
+	was_failing = w->state.failing;
+	if (!was_failing)
+		w->state.failing_since = clock_realtime_s();
+	w->state.failing = true;
+	w->state.next = clock_realtime_s() + (pause_ms + 999) / 1000;
+	(void)snprintf(w->state.error, sizeof w->state.error, "%s", err->text);
+	(void)pthread_mutex_unlock(&w->lock);
+	if (!was_failing) {
+		struct log_fields fields = {.link = w->link->name, .err = err};
+
+		log_event(err->retry == ERR_NEVER ? LOG_ERR : LOG_WARNING, LOG_ID_CYCLE_FAILED,
+		    &fields, "link %s: %s; tried again until it works, at the latest every %d s",
+		    w->link->name, err->text, LAST_PAUSE_MS / 1000);
+	}
+	return pause_ms;
+}
+
+static bool
+is_cancelled(const struct worker *w, const struct err *err)
+{
+	return atomic_load(&w->stop) && err->src == ERR_SYS && err->code == ECANCELED;
+}
+
+static int
+run_cycle(struct worker *w, const struct request *q, struct cycle_result *r, struct err *err)
+{
+	FILE *plan = NULL;
+	struct cycle_options opt = {.work_dir = w->conf->state_directory,
+	    .map_size_mb = w->conf->map_size_mb,
+	    .progress = on_progress,
+	    .note = on_note,
+	    .arg = w};
+	bool full = q->number && q->what != REQUEST_OBJECT;
+	int rc = 0;
+
+	if (q->number && q->what == REQUEST_OBJECT) {
+		opt.objects = &q->object;
+		opt.n_objects = 1;
+	}
+	if (q->number && q->what == REQUEST_PLAN) {
+		plan = fdopen(q->plan_fd, "w");
+		if (!plan)
+			return err_sys(err, errno, "plan");
+		opt.plan_only = true;
+		opt.plan_to = plan;
+	}
+	if (!full)
+		rc = cycle_delta(
+		    w->link, w->dir[SOURCE], w->dir[TARGET], w->store, &opt, r, &full, err);
+	if (rc == 0 && full)
+		rc = cycle_full(w->link, w->dir[SOURCE], w->dir[TARGET], w->store, &opt, r, err);
+	if (plan && fclose(plan) != 0 && rc == 0)
+		rc = err_sys(err, errno, "write of the plan");
+	return rc;
+}
+
+static void
+take_request(struct worker *w, struct request *ret)
+{
+	(void)pthread_mutex_lock(&w->lock);
+	*ret = w->request;
+	w->request = (struct request){.plan_fd = -1};
+	(void)pthread_mutex_unlock(&w->lock);
+}
+
+static void
+end_request(struct worker *w, const struct request *q, int rc, const struct cycle_result *r)
+{
+	(void)pthread_mutex_lock(&w->lock);
+	if (q->number) {
+		w->state.request_done = q->number;
+		w->state.request_status = rc < 0 || r->failed	   ? 1
+					  : r->held || r->conflicts ? 3
+								    : 0;
+	}
+	(void)pthread_mutex_unlock(&w->lock);
+}
+
+/* ---- waiting ---- */
+
+/* True if there is something to do at once. */
+static bool
+commanded(struct worker *w)
+{
+	eventfd_t ignored;
+	bool yes;
+
+	(void)eventfd_read(w->wake_fd, &ignored);
+	(void)pthread_mutex_lock(&w->lock);
+	yes = w->request.number != 0;
+	(void)pthread_mutex_unlock(&w->lock);
+	return yes || atomic_load(&w->stop);
+}
+
+static bool
+is_paused(struct worker *w)
+{
+	bool yes;
+
+	(void)pthread_mutex_lock(&w->lock);
+	yes = w->pause;
+	(void)pthread_mutex_unlock(&w->lock);
+	return yes;
+}
+
+/* True if a directory said that something changed, or lost its connection. */
+static bool
+heard(struct worker *w)
+{
+	bool yes = false;
+
+	for (int side = SOURCE; side < SIDES; side++) {
+		struct dir *d = w->dir[side];
+		struct err ignored;
+
+		yes |= d->ops->process(d, &ignored) < 0;
+		yes |= d->ops->woken(d);
+	}
+	return yes;
+}
+
+/* Waits for a command, or until LISTEN and something changed, or for MS. */
+static void
+wait_for_work(struct worker *w, int64_t ms, bool listen)
+{
+	int64_t until = clock_monotonic_ms() + ms;
+	struct pollfd p[1 + SIDES] = {{.fd = w->wake_fd, .events = POLLIN}};
+	struct err ignored;
+
+	for (int side = SOURCE; side < SIDES; side++) {
+		bool ok = listen && w->dir[side]->ops->watch(w->dir[side], &ignored) == 0;
+
+		p[1 + side] = (struct pollfd){
+		    .fd = ok ? w->dir[side]->ops->fd(w->dir[side]) : -1, .events = POLLIN};
+	}
+	while (!commanded(w)) {
+		int64_t left = until - clock_monotonic_ms();
+
+		if (is_paused(w) != (w->state.phase == WORKER_PAUSED) || (left <= 0 && ms >= 0))
+			return;
+		if (listen && heard(w))
+			return;
+		(void)poll(p, ARRAY_SIZE(p), ms >= 0 && left < SLICE_MS ? (int)left : SLICE_MS);
+		beat(w);
+	}
+}
+
+static void
+rest(struct worker *w, bool ok, int64_t pause_ms)
+{
+	while (is_paused(w) && !atomic_load(&w->stop)) {
+		set_phase(w, WORKER_PAUSED);
+		wait_for_work(w, -1, false);
+		if (commanded(w))
+			return;
+	}
+	set_phase(w, ok ? WORKER_IDLE : WORKER_WAITING);
+	wait_for_work(w, ok ? (int64_t)w->link->interval_s * 1000 : pause_ms, ok);
+}
+
+static void *
+work(void *arg)
+{
+	struct worker *w = arg;
+
+	while (!atomic_load(&w->stop)) {
+		struct cycle_result result = {0};
+		struct request q;
+		struct err err = {.text = ""};
+		int64_t pause_ms = 0;
+		int rc;
+
+		take_request(w, &q);
+		if (!q.number && is_paused(w)) {
+			rest(w, true, 0);
+			continue;
+		}
+		set_phase(w, WORKER_RUNNING);
+		rc = run_cycle(w, &q, &result, &err);
+		if (rc < 0 && is_cancelled(w, &err))
+			break;
+		if (rc < 0)
+			pause_ms = failed(w, &err);
+		else if (!(q.number && q.what == REQUEST_PLAN))
+			succeeded(w, &result);
+		end_request(w, &q, rc, &result);
+		rest(w, rc == 0, pause_ms);
+	}
+	return NULL;
+}
+
+/* ---- commands ---- */
+
+static void
+wake(struct worker *w)
+{
+	(void)eventfd_write(w->wake_fd, 1);
+}
+
+void
+worker_pause(struct worker *w, bool pause)
+{
+	(void)pthread_mutex_lock(&w->lock);
+	w->pause = pause;
+	(void)pthread_mutex_unlock(&w->lock);
+	wake(w);
+}
+
+uint64_t
+worker_request(
+    struct worker *w, enum worker_request what, const struct guid *object, int plan_fd)
+{
+	uint64_t number = 0;
+
+	(void)pthread_mutex_lock(&w->lock);
+	if (w->request.number == 0) {
+		number = ++w->requests;
+		w->request = (struct request){.number = number, .what = what, .plan_fd = plan_fd};
+		if (object)
+			w->request.object = *object;
+	}
+	(void)pthread_mutex_unlock(&w->lock);
+	if (number)
+		wake(w);
+	else
+		closep(&plan_fd);
+	return number;
+}
+
+static void
+worker_free(struct worker *w)
+{
+	for (int side = SOURCE; side < SIDES; side++)
+		if (w->dir[side])
+			dir_free(w->dir[side]);
+	closep(&w->request.plan_fd);
+	closep(&w->wake_fd);
+	(void)pthread_mutex_destroy(&w->lock);
+	free(w);
+}
+
+void
+worker_stop(struct worker *w)
+{
+	if (!w)
+		return;
+	atomic_store(&w->stop, true);
+	for (int side = SOURCE; side < SIDES; side++)
+		w->dir[side]->ops->cancel(w->dir[side]);
+	wake(w);
+	(void)pthread_join(w->thread, NULL);
+	worker_free(w);
+}
+
+static int
+start_thread(struct worker *w, struct err *err)
+{
+	sigset_t all, before;
+	int rc;
+
+	/* Signals belong to the main thread. */
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	rc = pthread_create(&w->thread, NULL, work, w);
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return rc ? err_sys(err, rc, "thread of link '%s'", w->link->name) : 0;
+}
+
+int
+worker_start(const struct conf *conf, const struct conf_link *link, struct store *store,
+    int notify_fd, struct worker **ret, struct err *err)
+{
+	struct worker *w = calloc(1, sizeof *w);
+
+	if (!w)
+		return err_nomem(err);
+	*w = (struct worker){.conf = conf,
+	    .link = link,
+	    .store = store,
+	    .notify_fd = notify_fd,
+	    .wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+	    .request = {.plan_fd = -1}};
+	w->state.beat_ms = clock_monotonic_ms();
+	(void)pthread_mutex_init(&w->lock, NULL);
+	if (w->wake_fd < 0)
+		(void)err_sys(err, errno, "eventfd");
+	if (w->wake_fd < 0 ||
+	    ldap_dir_new(&link->source->dir, false, &w->dir[SOURCE], err) < 0 ||
+	    ldap_dir_new(&link->target->dir, false, &w->dir[TARGET], err) < 0 ||
+	    start_thread(w, err) < 0) {
+		worker_free(w);
+		return -1;
+	}
+	*ret = w;
+	return 0;
+}

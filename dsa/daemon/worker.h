@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_DAEMON_WORKER_H
+#define GALSYNC_DAEMON_WORKER_H
+
+/*
+ * One link's worker: a thread with its own two directories that runs cycles one after the other, as
+ * changes are notified, at the latest every interval_s, and again after a growing pause when one
+ * failed. The main thread commands it and looks at its state; both never wait for each other.
+ *
+ *            +--------------- command, notification, interval ---------------+
+ *            v                                                               |
+ *         running --done--> idle --------------------------------------------+
+ *            |   ^            |  ^
+ *            |   +--pause over+  +--resume--- paused <--pause-- (after the running cycle)
+ *            +--failed--> waiting (back-off with jitter)
+ *
+ * A cycle that fails is not an end: the worker says so once, tries again, and says once that it works
+ * again. The first cycle after a start is a delta where the map's cursors allow it.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dsa/base/err.h"
+#include "dsa/sync/conf.h"
+#include "dsa/sync/cycle.h"
+#include "mapping/store.h"
+
+struct worker;
+
+enum worker_phase { WORKER_IDLE, WORKER_RUNNING, WORKER_WAITING, WORKER_PAUSED, WORKER_PHASE_MAX };
+const char *worker_phase_name(enum worker_phase p);
+
+/* A copy of what the worker is doing. */
+struct worker_state {
+	enum worker_phase phase;
+	enum cycle_phase cycle; /* RUNNING: where it is, how far, and of how many (0: unknown) */
+	uint64_t done, total;
+	uint64_t cycles;	     /* finished since the start */
+	struct cycle_result result;  /* of the last one */
+	int64_t finished_at;	     /* seconds since the epoch; 0: none finished yet */
+	bool failing;		     /* the last one failed: */
+	char error[512];	     /* why, */
+	int64_t failing_since, next; /* since when, and when it is tried again */
+	int64_t beat_ms;	     /* when it last got on, of clock_monotonic_ms() */
+	uint64_t request_done;	     /* number of the last request that was carried out */
+	int request_status;	     /* how it ended: 0 done, 1 failed, 3 held or conflicts */
+};
+
+/* Starts the worker of LINK. CONF and STORE outlive it. NOTIFY_FD is an eventfd that becomes readable
+ * when its state has changed. */
+int worker_start(const struct conf *conf, const struct conf_link *link, struct store *store,
+    int notify_fd, struct worker **ret, struct err *err) MUST_CHECK;
+/* Ends it: what is under way is reported as unknown and settled by the next start. Returns within
+ * seconds. */
+void worker_stop(struct worker *w);
+DEFINE_CLEANUP(struct worker *, worker_stop)
+const struct conf_link *worker_link(const struct worker *w);
+void worker_get_state(struct worker *w, struct worker_state *ret);
+
+void worker_pause(struct worker *w, bool pause);
+enum worker_request { REQUEST_FULL, REQUEST_OBJECT, REQUEST_PLAN };
+/* Asks for a cycle: a full one, one about the source object OBJECT, or a full plan written to
+ * PLAN_FD (taken over). Returns the number by which its end is known, or 0 if one is waiting already
+ * (PLAN_FD is closed then). A paused worker carries it out too. */
+uint64_t worker_request(
+    struct worker *w, enum worker_request what, const struct guid *object, int plan_fd);
+
+#endif
