@@ -23,13 +23,18 @@ enum ctl_status {
 
 struct ctl {
 	bool json;
-	struct store *store;
+	const char *socket;    /* of the running daemon */
+	struct store *store;   /* NULL for the verbs that do not read the map */
 	struct store_txn *txn; /* a read transaction for the whole verb */
 };
 
 typedef enum ctl_status ctl_verb(struct ctl *c, int argc, char **argv);
 
 ctl_verb ctl_verb_status, ctl_verb_list, ctl_verb_show, ctl_verb_map, ctl_verb_conflicts;
+/* pause and resume are one: argv[0] says which. */
+ctl_verb ctl_verb_resync, ctl_verb_plan, ctl_verb_pause, ctl_verb_watch;
+/* What the running daemon says of its links, or NULL if none answers. The caller releases it. */
+json_t *ctl_daemon_links(const struct ctl *c);
 
 /* Prints "galsyncctl: <text>" and returns CTL_FAILED. */
 enum ctl_status ctl_fail(const struct err *err);

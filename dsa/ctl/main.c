@@ -9,22 +9,34 @@
 
 #define DEFAULT_CONF GALSYNC_SYSCONFDIR "/galsync/galsync.conf"
 
-static const struct {
+#define DEFAULT_SOCKET "/run/galsync/control.sock"
+
+struct verb {
 	const char *name, *args, *what;
 	ctl_verb *run;
-} verbs[] = {
-    {"status", "[LINK]", "counts, and how the last cycle ended", ctl_verb_status},
-    {"list", "[LINK] [--state STATE]", "the correspondences, a line each", ctl_verb_list},
-    {"show", "WHO", "everything the map knows of one correspondence", ctl_verb_show},
-    {"map", "lookup WHO | export [LINK]", "the map for other programs", ctl_verb_map},
-    {"conflicts", "[LINK]", "objects that wait for a decision of yours", ctl_verb_conflicts},
+	bool daemon; /* talks to the running daemon and does not read the map */
+};
+
+static const struct verb verbs[] = {
+    {"status", "[LINK]", "counts, and how the last cycle ended", ctl_verb_status, false},
+    {"list", "[LINK] [--state STATE]", "the correspondences, a line each", ctl_verb_list, false},
+    {"show", "WHO", "everything the map knows of one correspondence", ctl_verb_show, false},
+    {"map", "lookup WHO | export [LINK]", "the map for other programs", ctl_verb_map, false},
+    {"conflicts", "[LINK]", "objects that wait for a decision of yours", ctl_verb_conflicts, false},
+    {"watch", "", "what the daemon is doing, live", ctl_verb_watch, true},
+    {"resync", "[LINK] [--object WHO]", "synchronize everything, or one object, now",
+	ctl_verb_resync, true},
+    {"plan", "[LINK]", "what a full synchronization would change, as LDIF", ctl_verb_plan, true},
+    {"pause", "[LINK]", "no more cycles after the one under way", ctl_verb_pause, true},
+    {"resume", "[LINK]", "go on", ctl_verb_pause, true},
 };
 
 static void
 usage(FILE *to)
 {
-	(void)fputs(
-	    "usage: galsyncctl [--json] [-c FILE | --state-directory DIR] VERB ...\n\n", to);
+	(void)fputs("usage: galsyncctl [--json] [--socket PATH] [-c FILE | --state-directory DIR] "
+		    "VERB ...\n\n",
+	    to);
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
 		(void)fprintf(
 		    to, "  %-10s %-28s %s\n", verbs[i].name, verbs[i].args, verbs[i].what);
@@ -32,7 +44,7 @@ usage(FILE *to)
 }
 
 struct options {
-	const char *file, *state;
+	const char *file, *state, *socket;
 	bool json;
 };
 
@@ -40,12 +52,12 @@ struct options {
 static int
 parse(int argc, char **argv, struct options *o)
 {
-	enum { OPT_JSON = 256, OPT_STATE };
+	enum { OPT_JSON = 256, OPT_STATE, OPT_SOCKET };
 	static const struct option longs[] = {{"config", required_argument, NULL, 'c'},
 	    {"json", no_argument, NULL, OPT_JSON},
 	    {"state-directory", required_argument, NULL, OPT_STATE},
-	    {"version", no_argument, NULL, 'V'}, {"help", no_argument, NULL, 'h'},
-	    {NULL, 0, NULL, 0}};
+	    {"socket", required_argument, NULL, OPT_SOCKET}, {"version", no_argument, NULL, 'V'},
+	    {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	int c;
 
 	/* "+": options behind the verb are the verb's. */
@@ -54,6 +66,7 @@ parse(int argc, char **argv, struct options *o)
 		case 'c': o->file = optarg; break;
 		case OPT_JSON: o->json = true; break;
 		case OPT_STATE: o->state = optarg; break;
+		case OPT_SOCKET: o->socket = optarg; break;
 		case 'V': (void)puts("galsyncctl " GALSYNC_VERSION); return CTL_DONE;
 		case 'h': usage(stdout); return CTL_DONE;
 		default: usage(stderr); return CTL_USAGE;
@@ -101,29 +114,32 @@ run_verb(ctl_verb *verb, struct ctl *c, const char *state, int argc, char **argv
 static int
 run(int argc, char **argv)
 {
-	struct options o = {.file = DEFAULT_CONF};
+	struct options o = {.file = DEFAULT_CONF, .socket = DEFAULT_SOCKET};
 	_cleanup_(conf_errors_done) struct conf_errors errors = {0};
 	_cleanup_(conf_free) struct conf *conf = NULL;
 	struct ctl c = {0};
-	ctl_verb *verb = NULL;
+	const struct verb *verb = NULL;
 	int status = parse(argc, argv, &o);
 
 	if (status >= 0)
 		return status;
 	c.json = o.json;
+	c.socket = o.socket;
 	argc = take_json(argc - optind, argv + optind, &c.json);
 	argv += optind;
 	for (size_t i = 0; argc && i < ARRAY_SIZE(verbs); i++)
 		if (strcmp(argv[0], verbs[i].name) == 0)
-			verb = verbs[i].run;
+			verb = &verbs[i];
 	if (!verb)
 		return (int)ctl_usage("no verb '%s'", argc ? argv[0] : "");
+	if (verb->daemon)
+		return (int)verb->run(&c, argc, argv);
 	if (!o.state && conf_load(o.file, &conf, &errors) < 0) {
 		for (size_t i = 0; i < errors.n; i++)
 			(void)fprintf(stderr, "%s\n", errors.lines[i]);
 		return CTL_FAILED;
 	}
-	return (int)run_verb(verb, &c, o.state ? o.state : conf->state_directory, argc, argv);
+	return (int)run_verb(verb->run, &c, o.state ? o.state : conf->state_directory, argc, argv);
 }
 
 /* An export that was cut short must not look like a whole one. */

@@ -42,8 +42,32 @@ print_last(const char *summary)
 	json_decref(last);
 }
 
+/* What the daemon, if one runs, says of the link; NULL if it does not. */
+static json_t *
+daemon_of(const json_t *links, const char *name)
+{
+	for (size_t i = 0; i < json_array_size(links); i++) {
+		json_t *l = json_array_get(links, i);
+		const char *link = json_string_value(json_object_get(l, "link"));
+
+		if (link && strcmp(link, name) == 0)
+			return l;
+	}
+	return NULL;
+}
+
+static void
+print_daemon(const json_t *l)
+{
+	const char *state = json_string_value(json_object_get(l, "state"));
+	const char *error = json_string_value(json_object_get(l, "error"));
+
+	(void)printf("  daemon         %s%s%s\n", state ? state : "not running",
+	    error && *error ? ": " : "", error ? error : "");
+}
+
 static enum ctl_status
-status_of(struct ctl *c, uint32_t id, const char *name, json_t *array)
+status_of(struct ctl *c, uint32_t id, const char *name, const json_t *daemon, json_t *array)
 {
 	_cleanup_(free) char *summary = NULL;
 	struct store_counts n;
@@ -53,7 +77,10 @@ status_of(struct ctl *c, uint32_t id, const char *name, json_t *array)
 	    store_get_summary(c->txn, id, &summary, &err) < 0)
 		return ctl_fail(&err);
 	if (array) {
-		(void)json_array_append_new(array, status_json(name, &n, summary));
+		json_t *o = status_json(name, &n, summary), *d = daemon_of(daemon, name);
+
+		(void)json_object_set_new(o, "daemon", d ? json_incref(d) : json_null());
+		(void)json_array_append_new(array, o);
 		return CTL_DONE;
 	}
 	(void)printf("link %s\n  correspondences %llu (created %llu, matched %llu)\n", name,
@@ -66,6 +93,7 @@ status_of(struct ctl *c, uint32_t id, const char *name, json_t *array)
 	(void)printf("  conflicts      %llu\n  waiting refs   %llu\n",
 	    (unsigned long long)n.conflicts, (unsigned long long)n.waiting_refs);
 	print_last(summary);
+	print_daemon(daemon_of(daemon, name));
 	return CTL_DONE;
 }
 
@@ -73,11 +101,13 @@ enum ctl_status
 ctl_verb_status(struct ctl *c, int argc, char **argv)
 {
 	json_t *array = c->json ? json_array() : NULL;
+	json_t *daemon = NULL;
 	enum ctl_status status;
 	uint32_t only = 0;
 
 	if (argc > 2)
 		return ctl_usage("status takes at most one LINK");
+	daemon = ctl_daemon_links(c);
 	status = ctl_link(c, argc == 2 ? argv[1] : NULL, &only);
 	/* Link numbers are given out from 1 without gaps. */
 	for (uint32_t id = only ? only : 1; status == CTL_DONE; id++) {
@@ -89,10 +119,11 @@ ctl_verb_status(struct ctl *c, int argc, char **argv)
 		else if (!name)
 			break;
 		else
-			status = status_of(c, id, name, array);
+			status = status_of(c, id, name, daemon, array);
 		if (only)
 			break;
 	}
+	json_decref(daemon);
 	if (status == CTL_DONE && c->json)
 		return ctl_print_json(array);
 	json_decref(array);

@@ -8,31 +8,36 @@
 
 #include "dsa/base/log.h"
 #include "dsa/daemon/once.h"
+#include "dsa/daemon/service.h"
 #include "dsa/sync/conf.h"
 
+#define DEFAULT_SOCKET "/run/galsync/control.sock"
 #define DEFAULT_CONF GALSYNC_SYSCONFDIR "/galsync/galsync.conf"
 
 struct options {
-	const char *file, *link;
+	const char *file, *link, *socket;
 	bool check, print, once, full, plan, verbose;
 };
 
 static void
 usage(FILE *to)
 {
-	(void)fputs("usage: galsyncd [-c FILE] [-v] --once [--full] [--plan] [--link NAME]\n"
-		    "       galsyncd [-c FILE] -t | -T\n"
-		    "\n"
-		    "  -c, --config FILE  the configuration (default " DEFAULT_CONF ")\n"
-		    "  -t, --check        check the configuration and exit\n"
-		    "  -T, --print        print the effective configuration and exit\n"
-		    "      --once         run one cycle over each link and exit\n"
-		    "      --full         read everything, not only what changed since the last cycle\n"
-		    "      --plan         print the changes as LDIF, write nothing\n"
-		    "      --link NAME    only this link\n"
-		    "  -v, --verbose      say more\n"
-		    "  -V, --version      print the version and exit\n"
-		    "  -h, --help         print this and exit\n",
+	(void)fputs(
+	    "usage: galsyncd [-c FILE] [-v] [--socket PATH]\n"
+	    "       galsyncd [-c FILE] [-v] --once [--full] [--plan] [--link NAME]\n"
+	    "       galsyncd [-c FILE] -t | -T\n"
+	    "\n"
+	    "  -c, --config FILE  the configuration (default " DEFAULT_CONF ")\n"
+	    "  -t, --check        check the configuration and exit\n"
+	    "  -T, --print        print the effective configuration and exit\n"
+	    "      --socket PATH  the control socket (default " DEFAULT_SOCKET ")\n"
+	    "      --once         run one cycle over each link and exit\n"
+	    "      --full         read everything, not only what changed since the last cycle\n"
+	    "      --plan         print the changes as LDIF, write nothing\n"
+	    "      --link NAME    only this link\n"
+	    "  -v, --verbose      say more\n"
+	    "  -V, --version      print the version and exit\n"
+	    "  -h, --help         print this and exit\n",
 	    to);
 }
 
@@ -49,13 +54,14 @@ bad_usage(const char *what)
 static int
 parse(int argc, char **argv, struct options *o)
 {
-	enum { OPT_ONCE = 256, OPT_FULL, OPT_PLAN, OPT_LINK };
+	enum { OPT_ONCE = 256, OPT_FULL, OPT_PLAN, OPT_LINK, OPT_SOCKET };
 	static const struct option longs[] = {{"config", required_argument, NULL, 'c'},
 	    {"check", no_argument, NULL, 't'}, {"print", no_argument, NULL, 'T'},
 	    {"once", no_argument, NULL, OPT_ONCE}, {"full", no_argument, NULL, OPT_FULL},
-	    {"plan", no_argument, NULL, OPT_PLAN}, {"link", required_argument, NULL, OPT_LINK},
-	    {"verbose", no_argument, NULL, 'v'}, {"version", no_argument, NULL, 'V'},
-	    {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	    {"socket", required_argument, NULL, OPT_SOCKET}, {"plan", no_argument, NULL, OPT_PLAN},
+	    {"link", required_argument, NULL, OPT_LINK}, {"verbose", no_argument, NULL, 'v'},
+	    {"version", no_argument, NULL, 'V'}, {"help", no_argument, NULL, 'h'},
+	    {NULL, 0, NULL, 0}};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "c:tTvVh", longs, NULL)) != -1) {
@@ -68,6 +74,7 @@ parse(int argc, char **argv, struct options *o)
 		case OPT_FULL: o->full = true; break;
 		case OPT_PLAN: o->plan = true; break;
 		case OPT_LINK: o->link = optarg; break;
+		case OPT_SOCKET: o->socket = optarg; break;
 		case 'V': (void)puts("galsyncd " GALSYNC_VERSION); return STATUS_DONE;
 		case 'h': usage(stdout); return STATUS_DONE;
 		default: return bad_usage(NULL);
@@ -75,8 +82,10 @@ parse(int argc, char **argv, struct options *o)
 	}
 	if (optind < argc)
 		return bad_usage("there are no arguments beside options");
-	if (o->check + o->print + o->once != 1)
-		return bad_usage("give exactly one of -t, -T and --once");
+	if (o->check + o->print + o->once > 1)
+		return bad_usage("give at most one of -t, -T and --once");
+	if (o->socket && (o->check || o->print || o->once))
+		return bad_usage("--socket goes with the running daemon");
 	if (!o->once && (o->full || o->plan || o->link))
 		return bad_usage("--full, --plan and --link go with --once");
 	return -1;
@@ -110,6 +119,8 @@ run(int argc, char **argv)
 		conf_print(conf, stdout);
 		return STATUS_DONE;
 	}
+	if (!o.once)
+		return service_run(o.file, TAKE(conf), o.socket ? o.socket : DEFAULT_SOCKET);
 	return (int)once_run(conf, o.link, o.full, o.plan);
 }
 

@@ -134,11 +134,10 @@ run_cycle(struct once *o, struct store *store, const char *work_dir, struct err 
 	watch_signals(o);
 	full = o->full || !store;
 	rc = full ? 0
-		  : cycle_delta(o->link, o->dir[SOURCE], o->dir[TARGET], store, &opt, &result,
-			&full, err);
+		  : cycle_delta(
+			o->link, o->dir[SOURCE], o->dir[TARGET], store, &opt, &result, &full, err);
 	if (rc == 0 && full)
-		rc = cycle_full(
-		    o->link, o->dir[SOURCE], o->dir[TARGET], store, &opt, &result, err);
+		rc = cycle_full(o->link, o->dir[SOURCE], o->dir[TARGET], store, &opt, &result, err);
 	unwatch_signals(o);
 	progress_clear(&o->progress);
 	if (rc < 0)

@@ -141,7 +141,8 @@ log_end(struct worker *w, const struct cycle_result *r)
 	/* A delta that found nothing says nothing. */
 	log_event(r->delta && r->changes == 0 && !r->failed ? LOG_DEBUG : LOG_INFO,
 	    LOG_ID_CYCLE_END, &fields,
-	    "link %s: %s: %llu created, %llu updated, %llu left, %llu changes written, %llu failed, "
+	    "link %s: %s: %llu created, %llu updated, %llu left, %llu changes written, %llu "
+	    "failed, "
 	    "%llu conflicts, %llu ms%s%s",
 	    w->link->name, r->delta ? "delta" : "full", (unsigned long long)created,
 	    (unsigned long long)(r->updated[SOURCE] + r->updated[TARGET]),
@@ -270,9 +271,7 @@ end_request(struct worker *w, const struct request *q, int rc, const struct cycl
 	(void)pthread_mutex_lock(&w->lock);
 	if (q->number) {
 		w->state.request_done = q->number;
-		w->state.request_status = rc < 0 || r->failed	   ? 1
-					  : r->held || r->conflicts ? 3
-								    : 0;
+		w->state.request_status = rc < 0 || r->failed ? 1 : r->held || r->conflicts ? 3 : 0;
 	}
 	(void)pthread_mutex_unlock(&w->lock);
 }
@@ -408,8 +407,7 @@ worker_pause(struct worker *w, bool pause)
 }
 
 uint64_t
-worker_request(
-    struct worker *w, enum worker_request what, const struct guid *object, int plan_fd)
+worker_request(struct worker *w, enum worker_request what, const struct guid *object, int plan_fd)
 {
 	uint64_t number = 0;
 
@@ -485,8 +483,7 @@ worker_start(const struct conf *conf, const struct conf_link *link, struct store
 	(void)pthread_mutex_init(&w->lock, NULL);
 	if (w->wake_fd < 0)
 		(void)err_sys(err, errno, "eventfd");
-	if (w->wake_fd < 0 ||
-	    ldap_dir_new(&link->source->dir, false, &w->dir[SOURCE], err) < 0 ||
+	if (w->wake_fd < 0 || ldap_dir_new(&link->source->dir, false, &w->dir[SOURCE], err) < 0 ||
 	    ldap_dir_new(&link->target->dir, false, &w->dir[TARGET], err) < 0 ||
 	    start_thread(w, err) < 0) {
 		worker_free(w);

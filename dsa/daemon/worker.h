@@ -14,8 +14,8 @@
  *            |   +--pause over+  +--resume--- paused <--pause-- (after the running cycle)
  *            +--failed--> waiting (back-off with jitter)
  *
- * A cycle that fails is not an end: the worker says so once, tries again, and says once that it works
- * again. The first cycle after a start is a delta where the map's cursors allow it.
+ * A cycle that fails is not an end: the worker says so once, tries again, and says once that it
+ * works again. The first cycle after a start is a delta where the map's cursors allow it.
  */
 
 #include <stdbool.h>
@@ -47,8 +47,8 @@ struct worker_state {
 	int request_status;	     /* how it ended: 0 done, 1 failed, 3 held or conflicts */
 };
 
-/* Starts the worker of LINK. CONF and STORE outlive it. NOTIFY_FD is an eventfd that becomes readable
- * when its state has changed. */
+/* Starts the worker of LINK. CONF and STORE outlive it. NOTIFY_FD is an eventfd that becomes
+ * readable when its state has changed. */
 int worker_start(const struct conf *conf, const struct conf_link *link, struct store *store,
     int notify_fd, struct worker **ret, struct err *err) MUST_CHECK;
 /* Ends it: what is under way is reported as unknown and settled by the next start. Returns within
@@ -61,8 +61,8 @@ void worker_get_state(struct worker *w, struct worker_state *ret);
 void worker_pause(struct worker *w, bool pause);
 enum worker_request { REQUEST_FULL, REQUEST_OBJECT, REQUEST_PLAN };
 /* Asks for a cycle: a full one, one about the source object OBJECT, or a full plan written to
- * PLAN_FD (taken over). Returns the number by which its end is known, or 0 if one is waiting already
- * (PLAN_FD is closed then). A paused worker carries it out too. */
+ * PLAN_FD (taken over). Returns the number by which its end is known, or 0 if one is waiting
+ * already (PLAN_FD is closed then). A paused worker carries it out too. */
 uint64_t worker_request(
     struct worker *w, enum worker_request what, const struct guid *object, int plan_fd);
 

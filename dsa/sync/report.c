@@ -266,7 +266,7 @@ cycle_summary_json(const struct conf_link *link, const struct cycle_result *r)
 	o = json_pack(
 	    "{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
 	    "s:o, s:o, s:b, s:s, s:o, s:o}",
-	    "link", link->name, "kind", "full", "finished", when, "cycle", count(r->number),
+	    "link", link->name, "kind", r->delta ? "delta" : "full", "finished", when, "cycle", count(r->number),
 	    "read_source", count(r->read[SOURCE]), "read_target", count(r->read[TARGET]),
 	    "in_scope", count(r->out[SCOPE_IN]), "created", created, "matched", count(r->matched),
 	    "promoted", count(r->promoted), "updated_target", count(r->updated[TARGET]),

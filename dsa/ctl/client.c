@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+#include "dsa/ctl/client.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+struct client {
+	FILE *stream;
+	char *line;
+	size_t size;
+};
+
+int
+client_connect(const char *path, struct client **ret, struct err *err)
+{
+	_cleanup_(client_close) struct client *c = calloc(1, sizeof *c);
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int fd;
+
+	if (!c)
+		return err_nomem(err);
+	if (strlen(path) >= sizeof a.sun_path)
+		return err_sys(err, ENAMETOOLONG, "control socket '%s'", path);
+	memcpy(a.sun_path, path, strlen(path));
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a) < 0) {
+		(void)err_sys(err, errno, "control socket '%s'", path);
+		closep(&fd);
+		return -1;
+	}
+	c->stream = fdopen(fd, "r+");
+	if (!c->stream) {
+		closep(&fd);
+		return err_sys(err, errno, "control socket '%s'", path);
+	}
+	*ret = TAKE(c);
+	return 0;
+}
+
+void
+client_close(struct client *c)
+{
+	if (!c)
+		return;
+	if (c->stream)
+		(void)fclose(c->stream);
+	free(c->line);
+	free(c);
+}
+
+int
+client_ask(struct client *c, json_t *request, struct err *err)
+{
+	_cleanup_(json_release) json_t *own = request;
+
+	if (!own)
+		return err_nomem(err);
+	if (json_dumpf(own, c->stream, JSON_COMPACT) < 0 || fputc('\n', c->stream) == EOF ||
+	    fflush(c->stream) != 0)
+		return err_sys(err, errno ? errno : EPIPE, "request to the daemon");
+	return 0;
+}
+
+int
+client_next(struct client *c, json_t **ret, struct err *err)
+{
+	json_error_t why;
+	ssize_t n;
+
+	errno = 0;
+	n = getline(&c->line, &c->size, c->stream);
+	if (n < 0)
+		return err_sys(err, errno ? errno : ECONNRESET, "the daemon ended the connection");
+	*ret = json_loadb(c->line, (size_t)n, 0, &why);
+	return *ret ? 0 : err_data(err, "the daemon's answer is no JSON: %s", why.text);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_CTL_CLIENT_H
+#define GALSYNC_CTL_CLIENT_H
+
+/* A connection to the control socket of the running daemon: objects out, objects in. */
+
+#include <jansson.h>
+
+#include "dsa/base/err.h"
+
+struct client;
+
+/* -1 with ERR_SYS if nobody listens at PATH. */
+int client_connect(const char *path, struct client **ret, struct err *err) MUST_CHECK;
+void client_close(struct client *c);
+DEFINE_CLEANUP(struct client *, client_close)
+/* Sends REQUEST (taken over). */
+int client_ask(struct client *c, json_t *request, struct err *err) MUST_CHECK;
+/* The next object, waited for; the caller releases it. -1 if the daemon ended the connection. */
+int client_next(struct client *c, json_t **ret, struct err *err) MUST_CHECK;
+
+static inline void
+json_releasep(json_t **o)
+{
+	json_decref(*o);
+}
+
+#endif

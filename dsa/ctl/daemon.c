@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+/* The verbs that talk to the running daemon. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dsa/ctl/client.h"
+#include "dsa/ctl/ctl.h"
+
+#define BAR 30
+
+static const char *
+text_of(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : "";
+}
+
+static long long
+number_of(const json_t *o, const char *key)
+{
+	return (long long)json_integer_value(json_object_get(o, key));
+}
+
+static enum ctl_status
+unreachable(const struct err *err)
+{
+	(void)fprintf(stderr, "galsyncctl: %s: is galsyncd running?\n", err->text);
+	return CTL_UNREACHABLE;
+}
+
+/* ---- progress ---- */
+
+static void
+clear_line(void)
+{
+	if (isatty(STDERR_FILENO))
+		(void)fputs("\r\033[K", stderr);
+}
+
+static void
+show_progress(const json_t *event, char *last, size_t size)
+{
+	long long done = number_of(event, "done"), total = number_of(event, "total");
+	char bar[BAR + 1] = "";
+	size_t filled = total > 0 ? (size_t)(done * BAR / total) : 0;
+
+	if (isatty(STDERR_FILENO)) {
+		memset(bar, ' ', BAR);
+		memset(bar, '#', filled > BAR ? BAR : filled);
+		(void)fprintf(stderr, "\r\033[K%-8s [%s] %lld/%lld", text_of(event, "phase"), bar,
+		    done, total);
+		return;
+	}
+	/* Without a terminal: a line for each phase. */
+	if (strcmp(last, text_of(event, "phase")) != 0) {
+		(void)snprintf(last, size, "%s", text_of(event, "phase"));
+		(void)fprintf(stderr, "%s\n", last);
+	}
+}
+
+/* ---- a request and its answer ---- */
+
+/* Prints the pieces of a plan, shows progress, and returns the answer. */
+static int
+wait_for_answer(struct client *c, json_t **ret, struct err *err)
+{
+	char last[32] = "";
+
+	for (;;) {
+		_cleanup_(json_release) json_t *o = NULL;
+		const char *event;
+
+		if (client_next(c, &o, err) < 0)
+			return -1;
+		event = json_string_value(json_object_get(o, "event"));
+		if (!event) {
+			clear_line();
+			*ret = TAKE(o);
+			return 0;
+		}
+		if (strcmp(event, "plan") == 0)
+			(void)fputs(text_of(o, "ldif"), stdout);
+		else if (strcmp(event, "progress") == 0)
+			show_progress(o, last, sizeof last);
+	}
+}
+
+static void
+print_summary(const json_t *s)
+{
+	const char *key;
+	json_t *v;
+
+	json_object_foreach((json_t *)(uintptr_t)s, key, v)
+	{
+		if (json_is_integer(v) && json_integer_value(v))
+			(void)printf("  %-16s %lld\n", key, (long long)json_integer_value(v));
+		else if (json_is_string(v) && *json_string_value(v))
+			(void)printf("  %-16s %s\n", key, json_string_value(v));
+	}
+}
+
+/* Asks, waits and prints. The summary is printed to TO_STDERR: where the output is the plan. */
+static enum ctl_status
+ask(struct ctl *ctl, json_t *request, bool quiet)
+{
+	_cleanup_(client_close) struct client *c = NULL;
+	_cleanup_(json_release) json_t *answer = NULL;
+	struct err err;
+
+	if (client_connect(ctl->socket, &c, &err) < 0) {
+		json_decref(request);
+		return unreachable(&err);
+	}
+	if (client_ask(c, request, &err) < 0 || wait_for_answer(c, &answer, &err) < 0)
+		return ctl_fail(&err);
+	if (!json_is_true(json_object_get(answer, "ok"))) {
+		(void)fprintf(stderr, "galsyncctl: %s\n", text_of(answer, "error"));
+		return CTL_FAILED;
+	}
+	if (!quiet && ctl->json && ctl_print_json(json_incref(answer)) != CTL_DONE)
+		return CTL_FAILED;
+	if (!quiet && !ctl->json)
+		print_summary(json_object_get(answer, "summary"));
+	return (enum ctl_status)number_of(answer, "status");
+}
+
+/* {"verb": VERB, "link": LINK if given}. */
+static json_t *
+request_of(const char *verb, const char *link)
+{
+	json_t *o = json_pack("{s:i, s:s}", "version", 1, "verb", verb);
+
+	if (o && link)
+		(void)json_object_set_new(o, "link", json_string(link));
+	return o;
+}
+
+enum ctl_status
+ctl_verb_resync(struct ctl *c, int argc, char **argv)
+{
+	const char *link = NULL, *object = NULL;
+	json_t *o;
+
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--object") == 0 && i + 1 < argc && !object)
+			object = argv[++i];
+		else if (argv[i][0] != '-' && !link)
+			link = argv[i];
+		else
+			return ctl_usage("resync [LINK] [--object WHO]");
+	}
+	o = request_of("resync", link);
+	if (o && object)
+		(void)json_object_set_new(o, "object", json_string(object));
+	return ask(c, o, false);
+}
+
+enum ctl_status
+ctl_verb_plan(struct ctl *c, int argc, char **argv)
+{
+	if (argc > 2)
+		return ctl_usage("plan takes at most one LINK");
+	return ask(c, request_of("plan", argc == 2 ? argv[1] : NULL), true);
+}
+
+enum ctl_status
+ctl_verb_pause(struct ctl *c, int argc, char **argv)
+{
+	if (argc > 2)
+		return ctl_usage("%s takes at most one LINK", argv[0]);
+	return ask(c, request_of(argv[0], argc == 2 ? argv[1] : NULL), true);
+}
+
+/* ---- watch ---- */
+
+static void
+print_link(const json_t *l)
+{
+	const json_t *last = json_object_get(l, "last");
+
+	(void)printf("%s: %s", text_of(l, "link"), text_of(l, "state"));
+	if (json_object_get(l, "phase"))
+		(void)printf(" %s %lld/%lld", text_of(l, "phase"), number_of(l, "done"),
+		    number_of(l, "total"));
+	else if (json_is_true(json_object_get(l, "failing")))
+		(void)printf(
+		    ": %s; next attempt %s", text_of(l, "error"), text_of(l, "next_attempt"));
+	else if (json_is_object(last))
+		(void)printf(", last %s cycle %s: %lld changes, %lld conflicts",
+		    text_of(last, "kind"), text_of(l, "finished"), number_of(last, "changes"),
+		    number_of(last, "conflicts"));
+}
+
+static void
+print_state(const json_t *event, bool terminal, char *last, size_t size)
+{
+	const json_t *links = json_object_get(event, "links");
+	char *now = json_dumps(links, JSON_COMPACT);
+
+	/* Lines only for what is new. */
+	if (now && (terminal || strncmp(now, last, size - 1) != 0)) {
+		for (size_t i = 0; i < json_array_size(links); i++) {
+			if (terminal)
+				(void)fputs("\r\033[K", stdout);
+			print_link(json_array_get(links, i));
+			if (!terminal || json_array_size(links) > 1)
+				(void)putchar('\n');
+		}
+		(void)fflush(stdout);
+		(void)snprintf(last, size, "%s", now);
+	}
+	free(now);
+}
+
+enum ctl_status
+ctl_verb_watch(struct ctl *c, int argc, char **argv)
+{
+	_cleanup_(client_close) struct client *client = NULL;
+	char last[4096] = "";
+	struct err err;
+
+	(void)argv;
+	if (argc > 1)
+		return ctl_usage("watch takes no argument");
+	if (client_connect(c->socket, &client, &err) < 0)
+		return unreachable(&err);
+	if (client_ask(client, request_of("watch", NULL), &err) < 0)
+		return ctl_fail(&err);
+	for (;;) {
+		_cleanup_(json_release) json_t *o = NULL;
+
+		if (client_next(client, &o, &err) < 0)
+			return ctl_fail(&err);
+		if (json_object_get(o, "error")) {
+			(void)fprintf(stderr, "galsyncctl: %s\n", text_of(o, "error"));
+			return CTL_FAILED;
+		}
+		if (c->json) {
+			if (ctl_print_json(json_incref(o)) != CTL_DONE || fflush(stdout) != 0)
+				return CTL_FAILED;
+			continue;
+		}
+		print_state(o, isatty(STDOUT_FILENO), last, sizeof last);
+	}
+}
+
+/* ---- the daemon's part of status ---- */
+
+json_t *
+ctl_daemon_links(const struct ctl *c)
+{
+	_cleanup_(client_close) struct client *client = NULL;
+	_cleanup_(json_release) json_t *answer = NULL;
+	struct err err;
+
+	if (client_connect(c->socket, &client, &err) < 0 ||
+	    client_ask(client, request_of("status", NULL), &err) < 0 ||
+	    client_next(client, &answer, &err) < 0)
+		return NULL;
+	return json_incref(json_object_get(answer, "links"));
+}

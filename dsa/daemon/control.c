@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: MIT */
+#include "dsa/daemon/control.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#define GROUPS_MAX 256
+
+struct client {
+	struct control *control;
+	struct client *next;
+	int fd;
+	sd_event_source *source;
+	enum control_right right;
+	struct buf in, out;
+	size_t sent;  /* of out */
+	bool closing; /* after the last answer has gone */
+	struct client_wait wait;
+};
+
+struct control {
+	sd_event *event;
+	sd_event_source *source;
+	int fd;
+	char *path; /* to be removed, or NULL */
+	struct client *clients;
+	size_t n;
+	control_request_fn *request;
+	control_drained_fn *drained;
+	void *arg;
+};
+
+enum control_right
+client_right(const struct client *c)
+{
+	return c->right;
+}
+
+struct client_wait *
+client_wait(struct client *c)
+{
+	return &c->wait;
+}
+
+size_t
+client_pending(const struct client *c)
+{
+	return c->out.len - c->sent;
+}
+
+void
+control_each(struct control *c, void (*fn)(struct client *c, void *arg), void *arg)
+{
+	for (struct client *x = c->clients, *next; x; x = next) {
+		next = x->next;
+		fn(x, arg);
+	}
+}
+
+static void
+client_free(struct client *c)
+{
+	struct client **at = &c->control->clients;
+
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+	c->control->n--;
+	(void)sd_event_source_disable_unref(c->source);
+	(void)close(c->fd);
+	buf_done(&c->in);
+	buf_done(&c->out);
+	free(c->wait.link);
+	if (c->wait.plan_fd >= 0)
+		(void)close(c->wait.plan_fd);
+	free(c);
+}
+
+/* ---- output ---- */
+
+static void
+want(struct client *c)
+{
+	uint32_t events = (c->closing ? EPOLLOUT : EPOLLIN) | (client_pending(c) ? EPOLLOUT : 0);
+
+	(void)sd_event_source_set_io_events(c->source, events);
+}
+
+/* -1: the client is gone. */
+static int
+write_out(struct client *c)
+{
+	while (client_pending(c)) {
+		ssize_t n = send(
+		    c->fd, c->out.data + c->sent, client_pending(c), MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0)
+			return errno == EAGAIN || errno == EINTR ? 0 : -1;
+		c->sent += (size_t)n;
+	}
+	buf_reset(&c->out);
+	c->sent = 0;
+	return 0;
+}
+
+void
+client_send(struct client *c, json_t *o)
+{
+	char *text;
+
+	if (o && !c->closing) {
+		(void)json_object_set_new(o, "version", json_integer(CONTROL_VERSION));
+		text = json_dumps(o, JSON_COMPACT);
+		if (text) {
+			buf_add_str(&c->out, text);
+			buf_add_char(&c->out, '\n');
+		}
+		free(text);
+	}
+	json_decref(o);
+	/* Who does not fetch his answers is not kept: the hang-up ends him in the next turn. */
+	if (c->out.failed || client_pending(c) > CONTROL_PENDING_MAX)
+		(void)shutdown(c->fd, SHUT_RDWR);
+	want(c);
+}
+
+void
+client_refuse(struct client *c, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	client_send(c, json_pack("{s:b, s:s}", "ok", 0, "error", text));
+}
+
+/* ---- input ---- */
+
+static void
+handle_line(struct client *c, const char *line, size_t len)
+{
+	json_error_t why;
+	json_t *request = json_loadb(line, len, JSON_REJECT_DUPLICATES, &why);
+	json_t *version = json_object_get(request, "version");
+
+	if (!json_is_object(request)) {
+		client_refuse(c, "a request is one JSON object in one line: %s",
+		    request ? "this is none" : why.text);
+		c->closing = true;
+	} else if (version && json_integer_value(version) != CONTROL_VERSION) {
+		client_refuse(c, "version %lld of the protocol is not known; it is %d",
+		    (long long)json_integer_value(version), CONTROL_VERSION);
+	} else {
+		c->control->request(c, request, c->control->arg);
+	}
+	json_decref(request);
+}
+
+/* Handles every whole line of the input. */
+static void
+handle_lines(struct client *c)
+{
+	size_t start = 0;
+
+	while (!c->closing) {
+		const char *from = (const char *)c->in.data + start;
+		const char *end = start < c->in.len ? memchr(from, '\n', c->in.len - start) : NULL;
+
+		if (!end)
+			break;
+		if (end > from)
+			handle_line(c, from, (size_t)(end - from));
+		start += (size_t)(end - from) + 1;
+	}
+	if (start) {
+		memmove(c->in.data, c->in.data + start, c->in.len - start);
+		c->in.len -= start;
+	}
+	if (c->in.len >= CONTROL_LINE_MAX && !c->closing) {
+		client_refuse(c, "a line has at most %d octets", CONTROL_LINE_MAX);
+		c->closing = true;
+	}
+}
+
+/* -1: the client is gone. */
+static int
+read_in(struct client *c)
+{
+	char octets[4096];
+	ssize_t n = recv(c->fd, octets, sizeof octets, MSG_DONTWAIT);
+
+	if (n == 0)
+		return -1;
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -1;
+	buf_add(&c->in, octets, (size_t)n);
+	if (c->in.failed)
+		return -1;
+	handle_lines(c);
+	return 0;
+}
+
+static int
+on_client(sd_event_source *s, int fd, uint32_t events, void *arg)
+{
+	struct client *c = arg;
+	bool gone = false;
+
+	(void)s;
+	(void)fd;
+	if (events & EPOLLIN)
+		gone = read_in(c) < 0;
+	if (!gone)
+		gone = write_out(c) < 0 || (events & (EPOLLHUP | EPOLLERR));
+	if (gone || (c->closing && client_pending(c) == 0)) {
+		client_free(c);
+		return 0;
+	}
+	if (client_pending(c) == 0)
+		c->control->drained(c, c->control->arg);
+	want(c);
+	return 0;
+}
+
+/* ---- who ---- */
+
+static bool
+is_member(const char *name, const gid_t *gids, size_t n)
+{
+	char memory[4096];
+	struct group g, *found = NULL;
+
+	if (getgrnam_r(name, &g, memory, sizeof memory, &found) != 0 || !found)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (gids[i] == g.gr_gid)
+			return true;
+	return false;
+}
+
+static enum control_right
+right_of(int fd)
+{
+	struct ucred peer;
+	gid_t gids[GROUPS_MAX + 1];
+	socklen_t len = sizeof peer, gids_len = sizeof gids - sizeof *gids;
+	size_t n = 0;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		return CONTROL_NONE;
+	if (peer.uid == 0)
+		return CONTROL_CHANGE;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, gids, &gids_len) == 0)
+		n = gids_len / sizeof *gids;
+	gids[n++] = peer.gid;
+	if (is_member("galsync-admin", gids, n))
+		return CONTROL_CHANGE;
+	return is_member("galsync", gids, n) ? CONTROL_READ : CONTROL_NONE;
+}
+
+static void
+add_client(struct control *control, int fd)
+{
+	struct client *c = calloc(1, sizeof *c);
+
+	if (!c) {
+		(void)close(fd);
+		return;
+	}
+	*c = (struct client){
+	    .control = control, .fd = fd, .right = right_of(fd), .wait = {.plan_fd = -1}};
+	c->next = control->clients;
+	control->clients = c;
+	control->n++;
+	if (sd_event_add_io(control->event, &c->source, fd, EPOLLIN, on_client, c) < 0) {
+		client_free(c);
+		return;
+	}
+	if (c->right == CONTROL_NONE)
+		client_refuse(c, "permission denied: only root and the groups galsync and "
+				 "galsync-admin are answered");
+	else if (control->n > CONTROL_CLIENTS_MAX)
+		client_refuse(c, "too many clients: at most %d are served", CONTROL_CLIENTS_MAX);
+	c->closing = c->right == CONTROL_NONE || control->n > CONTROL_CLIENTS_MAX;
+	want(c);
+}
+
+static int
+on_connect(sd_event_source *s, int fd, uint32_t events, void *arg)
+{
+	struct control *c = arg;
+	int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	(void)s;
+	(void)events;
+	if (client >= 0 && c->n > (size_t)2 * CONTROL_CLIENTS_MAX)
+		(void)close(client); /* not even a word for this one */
+	else if (client >= 0)
+		add_client(c, client);
+	return 0;
+}
+
+/* ---- life ---- */
+
+/* A socket that nobody listens on was left by a daemon that was killed. */
+static bool
+is_left_over(const struct sockaddr_un *a)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool refused = fd >= 0 && connect(fd, (const struct sockaddr *)a, sizeof *a) < 0 &&
+		       errno == ECONNREFUSED;
+
+	closep(&fd);
+	return refused;
+}
+
+static int
+listen_at(struct control *c, const char *path, struct err *err)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	mode_t before;
+	int rc;
+
+	if (strlen(path) >= sizeof a.sun_path)
+		return err_conf(err, "control socket '%s': a path has at most %zu octets", path,
+		    sizeof a.sun_path - 1);
+	memcpy(a.sun_path, path, strlen(path));
+	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (c->fd < 0)
+		return err_sys(err, errno, "control socket");
+	if (is_left_over(&a))
+		(void)unlink(path);
+	/* Anybody may connect; who is answered is decided by his groups. */
+	before = umask(0111);
+	rc = bind(c->fd, (struct sockaddr *)&a, sizeof a);
+	(void)umask(before);
+	if (rc < 0 || !(c->path = strdup(path)) || listen(c->fd, 64) < 0)
+		return err_sys(err, errno, "control socket '%s'", path);
+	return 0;
+}
+
+int
+control_new(sd_event *event, const char *path, int fd, control_request_fn *request,
+    control_drained_fn *drained, void *arg, struct control **ret, struct err *err)
+{
+	_cleanup_(control_free) struct control *c = calloc(1, sizeof *c);
+	int rc;
+
+	if (!c) {
+		closep(&fd);
+		return err_nomem(err);
+	}
+	*c = (struct control){
+	    .event = event, .fd = fd, .request = request, .drained = drained, .arg = arg};
+	if (fd < 0 && listen_at(c, path, err) < 0)
+		return -1;
+	rc = sd_event_add_io(event, &c->source, c->fd, EPOLLIN, on_connect, c);
+	if (rc < 0)
+		return err_sys(err, -rc, "control socket");
+	*ret = TAKE(c);
+	return 0;
+}
+
+void
+control_free(struct control *c)
+{
+	if (!c)
+		return;
+	while (c->clients)
+		client_free(c->clients);
+	if (c->source)
+		(void)sd_event_source_disable_unref(c->source);
+	closep(&c->fd);
+	if (c->path)
+		(void)unlink(c->path);
+	free(c->path);
+	free(c);
+}

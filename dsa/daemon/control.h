@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_DAEMON_CONTROL_H
+#define GALSYNC_DAEMON_CONTROL_H
+
+/*
+ * The control socket: one JSON object a line, both ways. This file knows connections, lines and
+ * rights; what the verbs mean is in verbs.c.
+ *
+ *   request   {"version": 1, "verb": "resync", "link": "acme-globex"}
+ *   answer    {"version": 1, "ok": true, ...}   or   {"version": 1, "ok": false, "error": "..."}
+ *
+ * Before the answer, and for `watch` without end, events may come: objects with the member "event".
+ *
+ * Who may do what is decided by the peer's credentials as the kernel gives them: root and the group
+ * galsync-admin may change, root and the groups galsync and galsync-admin may read, nobody else
+ * gets more than a refusal.
+ *
+ * A client can harm nobody but itself: a line longer than CONTROL_LINE_MAX, what is no JSON object,
+ * and answers that are not fetched end its connection; there are at most CONTROL_CLIENTS_MAX of
+ * them, and nothing ever waits for one.
+ */
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <systemd/sd-event.h>
+
+#include "dsa/base/err.h"
+
+#define CONTROL_VERSION 1
+#define CONTROL_LINE_MAX 65536
+#define CONTROL_CLIENTS_MAX 64
+#define CONTROL_PENDING_MAX (1 << 20)
+
+enum control_right { CONTROL_NONE, CONTROL_READ, CONTROL_CHANGE };
+
+struct control;
+struct client;
+
+/* What a client waits for; the verbs' business. Zeroed for a new client. */
+struct client_wait {
+	bool watching;
+	char *link;	 /* of the request waited for, or NULL */
+	uint64_t number; /* of the request, 0: none */
+	int plan_fd;	 /* a file to be sent as events before the answer, or -1 */
+	int64_t plan_at; /* how much of it was */
+};
+
+typedef void control_request_fn(struct client *c, const json_t *request, void *arg);
+/* Called when C's output has been taken by the kernel. */
+typedef void control_drained_fn(struct client *c, void *arg);
+
+/* Listens on FD (a listening socket, taken over), or on a fresh socket at PATH if FD is -1. */
+int control_new(sd_event *event, const char *path, int fd, control_request_fn *request,
+    control_drained_fn *drained, void *arg, struct control **ret, struct err *err) MUST_CHECK;
+/* Ends all connections; removes the socket if it was made by control_new(). */
+void control_free(struct control *c);
+DEFINE_CLEANUP(struct control *, control_free)
+
+enum control_right client_right(const struct client *c);
+struct client_wait *client_wait(struct client *c);
+/* Sends O (taken over) as one line. The version is added. */
+void client_send(struct client *c, json_t *o);
+/* {"ok": false, "error": text}. */
+void client_refuse(struct client *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* How much of the output waits for the client. */
+size_t client_pending(const struct client *c);
+/* Calls FN for every client. */
+void control_each(struct control *c, void (*fn)(struct client *c, void *arg), void *arg);
+
+#endif

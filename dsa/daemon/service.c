@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+#include "dsa/daemon/service.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <syslog.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+#include <time.h>
+
+#include "dsa/base/clock.h"
+#include "dsa/base/log.h"
+#include "dsa/daemon/once.h"
+#include "dsa/daemon/verbs.h"
+
+/* A worker that did not get on for so long hangs: more than the longest time-out of a request. */
+#define HANG_MS 300000
+
+static inline void
+event_unrefp(sd_event **e)
+{
+	(void)sd_event_unref(*e);
+}
+
+struct service {
+	const char *file, *socket;
+	struct conf *conf;
+	struct store *store;
+	sd_event *event;
+	int notify_fd;
+	uint64_t watchdog_us;
+	struct verbs verbs;
+};
+
+/* ---- what systemd is told ---- */
+
+static void
+tell_status(struct service *s)
+{
+	char text[512] = "";
+	size_t used = 0;
+
+	for (size_t i = 0; i < s->verbs.n_workers && used < sizeof text - 1; i++) {
+		struct worker *w = s->verbs.workers[i];
+		struct worker_state st;
+		char when[CLOCK_TEXT_SIZE] = "never";
+		int n;
+
+		worker_get_state(w, &st);
+		if (st.finished_at)
+			clock_format_local(st.finished_at, when);
+		n = snprintf(text + used, sizeof text - used, "%s%s: %s%s%.200s, last cycle %s",
+		    i ? "; " : "", worker_link(w)->name, worker_phase_name(st.phase),
+		    st.failing ? ": " : "", st.error, when);
+		used += n > 0 ? (size_t)n : 0;
+	}
+	(void)sd_notifyf(0, "STATUS=%s", text);
+}
+
+static int
+on_workers(sd_event_source *source, int fd, uint32_t events, void *arg)
+{
+	struct service *s = arg;
+	eventfd_t ignored;
+
+	(void)source;
+	(void)events;
+	(void)eventfd_read(fd, &ignored);
+	tell_status(s);
+	verbs_changed(&s->verbs);
+	return 0;
+}
+
+static int
+on_watchdog(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct service *s = arg;
+	int64_t now = clock_monotonic_ms();
+	bool all = true;
+
+	for (size_t i = 0; i < s->verbs.n_workers; i++) {
+		struct worker_state st;
+
+		worker_get_state(s->verbs.workers[i], &st);
+		if (now - st.beat_ms < HANG_MS)
+			continue;
+		all = false;
+		log_event(LOG_ERR, LOG_ID_NONE, NULL,
+		    "link %s: hangs since %lld s: the watchdog will end the daemon",
+		    worker_link(s->verbs.workers[i])->name, (long long)(now - st.beat_ms) / 1000);
+	}
+	if (all)
+		(void)sd_notify(0, "WATCHDOG=1");
+	(void)sd_event_source_set_time(source, usec + s->watchdog_us / 2);
+	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+/* ---- workers ---- */
+
+static void
+stop_workers(struct service *s)
+{
+	for (size_t i = 0; i < s->verbs.n_workers; i++)
+		worker_stop(s->verbs.workers[i]);
+	free(s->verbs.workers);
+	s->verbs.workers = NULL;
+	s->verbs.n_workers = 0;
+}
+
+static int
+start_workers(struct service *s, struct err *err)
+{
+	s->verbs.workers = calloc(s->conf->n_links + 1, sizeof *s->verbs.workers);
+	if (!s->verbs.workers)
+		return err_nomem(err);
+	for (size_t i = 0; i < s->conf->n_links; i++) {
+		if (worker_start(s->conf, &s->conf->links[i], s->store, s->notify_fd,
+			&s->verbs.workers[i], err) < 0)
+			return -1;
+		s->verbs.n_workers++;
+	}
+	return 0;
+}
+
+/* ---- reload ---- */
+
+static struct conf *
+load_again(const struct service *s)
+{
+	_cleanup_(conf_errors_done) struct conf_errors errors = {0};
+	_cleanup_(conf_free) struct conf *conf = NULL;
+
+	if (conf_load(s->file, &conf, &errors) < 0) {
+		for (size_t i = 0; i < errors.n; i++)
+			log_event(LOG_ERR, LOG_ID_CONFIG_BAD, NULL, "%s", errors.lines[i]);
+		log_event(LOG_ERR, LOG_ID_CONFIG_BAD, NULL,
+		    "the configuration was not reloaded: the old one stays in effect");
+		return NULL;
+	}
+	if (strcmp(conf->state_directory, s->conf->state_directory) != 0 ||
+	    conf->map_size_mb != s->conf->map_size_mb) {
+		log_event(LOG_ERR, LOG_ID_CONFIG_BAD, NULL,
+		    "%s: state_directory and map_size_mb take effect at a restart only: the old "
+		    "configuration stays in effect",
+		    s->file);
+		return NULL;
+	}
+	return TAKE(conf);
+}
+
+static int
+on_reload(sd_event_source *source, const struct signalfd_siginfo *si, void *arg)
+{
+	struct service *s = arg;
+	struct timespec now = {0};
+	struct conf *conf, *old = s->conf;
+	struct err err;
+
+	(void)source;
+	(void)si;
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
+	    (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+	conf = load_again(s);
+	if (conf) {
+		stop_workers(s);
+		s->conf = conf;
+		if (start_workers(s, &err) < 0) {
+			log_event(LOG_ERR, LOG_ID_CONFIG_BAD, NULL, "%s", err.text);
+			return sd_event_exit(s->event, STATUS_FAILED);
+		}
+		conf_free(old);
+		verbs_changed(&s->verbs);
+		log_event(LOG_NOTICE, LOG_ID_CONFIG_RELOADED, NULL, "%s: reloaded", s->file);
+	}
+	(void)sd_notify(0, "READY=1");
+	return 0;
+}
+
+static int
+on_stop(sd_event_source *source, const struct signalfd_siginfo *si, void *arg)
+{
+	struct service *s = arg;
+
+	(void)source;
+	(void)si;
+	return sd_event_exit(s->event, STATUS_DONE);
+}
+
+/* ---- life ---- */
+
+static int
+add_signals(struct service *s, struct err *err)
+{
+	static const int stops[] = {SIGTERM, SIGINT};
+	sigset_t set;
+	int rc = 0;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGHUP);
+	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+	/* liblber writes without MSG_NOSIGNAL. */
+	(void)signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; rc >= 0 && i < ARRAY_SIZE(stops); i++)
+		rc = sd_event_add_signal(s->event, NULL, stops[i], on_stop, s);
+	if (rc >= 0)
+		rc = sd_event_add_signal(s->event, NULL, SIGHUP, on_reload, s);
+	return rc < 0 ? err_sys(err, -rc, "signals") : 0;
+}
+
+static int
+add_watchdog(struct service *s, struct err *err)
+{
+	uint64_t now;
+	int rc;
+
+	if (sd_watchdog_enabled(0, &s->watchdog_us) <= 0)
+		return 0;
+	rc = sd_event_now(s->event, CLOCK_MONOTONIC, &now);
+	if (rc >= 0)
+		rc = sd_event_add_time(
+		    s->event, NULL, CLOCK_MONOTONIC, now + s->watchdog_us / 2, 0, on_watchdog, s);
+	return rc < 0 ? err_sys(err, -rc, "watchdog") : 0;
+}
+
+static int
+set_up(struct service *s, struct err *err)
+{
+	int rc, fd = sd_listen_fds(1) >= 1 ? SD_LISTEN_FDS_START : -1;
+
+	rc = sd_event_new(&s->event);
+	if (rc < 0)
+		return err_sys(err, -rc, "event loop");
+	s->notify_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (s->notify_fd < 0)
+		return err_sys(err, errno, "eventfd");
+	rc = sd_event_add_io(s->event, NULL, s->notify_fd, EPOLLIN, on_workers, s);
+	if (rc < 0)
+		return err_sys(err, -rc, "event loop");
+	if (add_signals(s, err) < 0 || add_watchdog(s, err) < 0 ||
+	    store_open(
+		s->conf->state_directory, STORE_WRITE, s->conf->map_size_mb, &s->store, err) < 0)
+		return -1;
+	s->verbs.store = s->store;
+	s->verbs.state_directory = s->conf->state_directory;
+	s->verbs.started_at = clock_realtime_s();
+	if (control_new(s->event, s->socket, fd, verbs_request, verbs_drained, &s->verbs,
+		&s->verbs.control, err) < 0)
+		return -1;
+	return start_workers(s, err);
+}
+
+int
+service_run(const char *file, struct conf *conf, const char *socket)
+{
+	struct service s = {.file = file, .socket = socket, .conf = conf, .notify_fd = -1};
+	struct err err;
+	int status = STATUS_FAILED;
+
+	if (set_up(&s, &err) < 0) {
+		log_event(LOG_ERR, LOG_ID_NONE, NULL, "galsyncd: %s", err.text);
+	} else {
+		log_event(LOG_NOTICE, LOG_ID_STARTED, NULL,
+		    "galsyncd " GALSYNC_VERSION " started: %zu links", s.conf->n_links);
+		(void)sd_notify(0, "READY=1");
+		status = sd_event_loop(s.event);
+		(void)sd_notify(0, "STOPPING=1");
+		status = status < 0 ? STATUS_FAILED : status;
+	}
+	control_free(s.verbs.control);
+	stop_workers(&s);
+	store_close(s.store);
+	event_unrefp(&s.event);
+	closep(&s.notify_fd);
+	if (status == STATUS_DONE)
+		log_event(LOG_NOTICE, LOG_ID_STOPPED, NULL, "galsyncd stopped");
+	conf_free(s.conf);
+	return status;
+}
