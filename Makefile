@@ -10,6 +10,10 @@ SBINDIR ?= $(PREFIX)/sbin
 MANDIR ?= $(PREFIX)/share/man
 DATADIR ?= $(PREFIX)/share/galsync
 CATALOGDIR ?= /usr/lib/systemd/catalog
+SYSTEMDUNITDIR ?= $(or $(shell $(PKG_CONFIG) --variable=systemdsystemunitdir systemd 2>/dev/null),/lib/systemd/system)
+SYSUSERSDIR ?= /usr/lib/sysusers.d
+TMPFILESDIR ?= /usr/lib/tmpfiles.d
+COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 PKG_CONFIG ?= pkg-config
 INSTALL ?= install
 BUILD ?= build
@@ -161,13 +165,21 @@ fuzz: deps-lint
 
 install: all
 	$(INSTALL) -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 \
-		$(DESTDIR)$(DATADIR) $(DESTDIR)$(SYSCONFDIR)/galsync $(DESTDIR)$(CATALOGDIR)
+		$(DESTDIR)$(DATADIR) $(DESTDIR)$(SYSCONFDIR)/galsync $(DESTDIR)$(CATALOGDIR) \
+		$(DESTDIR)$(SYSTEMDUNITDIR) $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(TMPFILESDIR) \
+		$(DESTDIR)$(COMPLETIONDIR) $(DESTDIR)$(MANDIR)/man7
 	$(INSTALL) -m 755 $(BUILD)/galsyncd $(BUILD)/galsyncctl $(DESTDIR)$(SBINDIR)
 	$(INSTALL) -m 644 man/galsync.conf.5 $(DESTDIR)$(MANDIR)/man5
 	$(INSTALL) -m 644 man/galsyncd.8 man/galsyncctl.8 $(DESTDIR)$(MANDIR)/man8
 	$(INSTALL) -m 755 conf/delegate.sh $(DESTDIR)$(DATADIR)
 	$(INSTALL) -m 644 conf/galsync.conf $(DESTDIR)$(DATADIR)
 	$(INSTALL) -m 644 conf/galsync.catalog $(DESTDIR)$(CATALOGDIR)
+	sed 's|@SBINDIR@|$(SBINDIR)|' conf/galsyncd.service >$(DESTDIR)$(SYSTEMDUNITDIR)/galsyncd.service
+	$(INSTALL) -m 644 conf/galsyncd.socket $(DESTDIR)$(SYSTEMDUNITDIR)
+	$(INSTALL) -m 644 conf/galsync.sysusers $(DESTDIR)$(SYSUSERSDIR)/galsync.conf
+	$(INSTALL) -m 644 conf/galsync.tmpfiles $(DESTDIR)$(TMPFILESDIR)/galsync.conf
+	$(INSTALL) -m 644 conf/galsyncctl.completion $(DESTDIR)$(COMPLETIONDIR)/galsyncctl
+	$(INSTALL) -m 644 man/galsync-control.7 $(DESTDIR)$(MANDIR)/man7
 	[ -e $(DESTDIR)$(SYSCONFDIR)/galsync/galsync.conf ] || \
 		$(INSTALL) -m 640 conf/galsync.conf $(DESTDIR)$(SYSCONFDIR)/galsync/galsync.conf
 
@@ -175,7 +187,10 @@ install: all
 uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/galsyncd $(DESTDIR)$(SBINDIR)/galsyncctl \
 		$(DESTDIR)$(MANDIR)/man5/galsync.conf.5 $(DESTDIR)$(MANDIR)/man8/galsyncd.8 \
-		$(DESTDIR)$(MANDIR)/man8/galsyncctl.8 $(DESTDIR)$(CATALOGDIR)/galsync.catalog
+		$(DESTDIR)$(MANDIR)/man8/galsyncctl.8 $(DESTDIR)$(MANDIR)/man7/galsync-control.7 \
+		$(DESTDIR)$(CATALOGDIR)/galsync.catalog $(DESTDIR)$(SYSTEMDUNITDIR)/galsyncd.service \
+		$(DESTDIR)$(SYSTEMDUNITDIR)/galsyncd.socket $(DESTDIR)$(SYSUSERSDIR)/galsync.conf \
+		$(DESTDIR)$(TMPFILESDIR)/galsync.conf $(DESTDIR)$(COMPLETIONDIR)/galsyncctl
 	rm -rf $(DESTDIR)$(DATADIR)
 
 clean:

@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: MIT
+"""The daemon: changes flow by themselves, through commands, outages, crashes and bad clients."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import uuid
+
+import pytest
+from conftest import BUILD, wait_for
+
+STAMP = "extensionAttribute15"
+
+
+class Daemon:
+    """A running galsyncd. Its log is in DIR/log/galsyncd.log."""
+
+    def __init__(self, lab, conf=None):
+        self.lab, self.socket = lab, lab.path("control.sock")
+        self.conf = conf or lab.path("galsync.conf")
+        self.process = None
+
+    def start(self):
+        with open(self.lab.log("galsyncd.log"), "ab") as log:
+            self.process = subprocess.Popen(
+                [os.path.join(BUILD, "galsyncd"), "-c", self.conf, "--socket", self.socket],
+                env={**os.environ, **self.lab.env()}, stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log)
+        self.wait_idle()
+
+    def log(self):
+        with open(self.lab.log("galsyncd.log"), encoding="utf-8", errors="replace") as f:
+            return f.read()
+
+    def ask(self, **request):
+        """The answer to one request; events are left out."""
+        with self.connect() as s:
+            s.sendall((json.dumps(request) + "\n").encode())
+            for line in s.makefile():
+                answer = json.loads(line)
+                if "event" not in answer:
+                    return answer
+        raise AssertionError("no answer")
+
+    def connect(self, timeout_s=60):
+        s = socket.socket(socket.AF_UNIX)
+        s.settimeout(timeout_s)
+        s.connect(self.socket)
+        return s
+
+    def link(self):
+        return self.ask(verb="status")["links"][0]
+
+    def wait_idle(self, timeout_s=60):
+        def idle():
+            assert self.process.poll() is None, self.log()[-2000:]
+            with contextlib.suppress(OSError):
+                link = self.link()
+                return link["state"] == "idle" and link["cycles"] > 0 and link
+            return None
+        return wait_for(idle, "the daemon is not idle", timeout_s)
+
+    def end(self, sig=signal.SIGTERM, timeout_s=30):
+        self.process.send_signal(sig)
+        return self.process.wait(timeout_s)
+
+
+@pytest.fixture(scope="module", name="daemon")
+def fixture_daemon(lab):
+    d = Daemon(lab)
+    d.start()
+    yield d
+    if d.process.poll() is None:
+        assert d.end() == 0
+
+
+def counterpart(lab, dn):
+    guid = uuid.UUID(bytes_le=lab.source.read(dn)["objectGUID"][0])
+    rows = lab.target.search(f"({STAMP}=galsync:*:{guid})")
+    return rows[0][1] if rows else {}
+
+
+def test_a_change_flows(daemon, lab):
+    dn = lab.special["acme"]["mailbox"]
+    lab.source.modify(dn, title="Flows")
+    wait_for(lambda: counterpart(lab, dn).get("title") == [b"Flows"], "the change is not there", 30)
+
+
+def test_idle_writes_nothing(daemon, lab):
+    before = lab.source.usn(), lab.target.usn()
+    done = daemon.wait_idle()["cycles"]
+    assert daemon.ask(verb="resync", object=lab.special["acme"]["mailbox"])["ok"]
+    wait_for(lambda: daemon.link()["cycles"] > done, "no further cycle")
+    assert (lab.source.usn(), lab.target.usn()) == before
+
+
+def test_pause_and_resume(daemon, lab):
+    dn = lab.special["acme"]["mailbox"]
+    assert daemon.ask(verb="pause")["ok"]
+    wait_for(lambda: daemon.link()["state"] == "paused", "not paused")
+    lab.source.modify(dn, title="While paused")
+    assert counterpart(lab, dn)["title"] == [b"Flows"]
+    assert daemon.ask(verb="resume")["ok"]
+    wait_for(lambda: counterpart(lab, dn)["title"] == [b"While paused"], "not resumed", 30)
+
+
+def test_ctl(daemon, lab):
+    def ctl(*argv):
+        return lab.galsyncctl("--socket", daemon.socket, *argv)
+    p = ctl("resync")
+    assert p.returncode == 3 and "unchanged" in p.stdout, p.stderr
+    p = ctl("resync", "--object", "martha.full")
+    assert p.returncode == 0, p.stderr
+    p = ctl("resync", "--object", "nobody")
+    assert p.returncode == 1 and "not in the map" in p.stderr
+    p = ctl("plan")
+    assert p.returncode == 3 and p.stdout.startswith("version: 1") and "changetype" not in p.stdout
+    lab.source.modify(lab.special["acme"]["comma"], title="Planned")
+    assert "daemon         " in ctl("status").stdout
+    p = lab.galsyncctl("--socket", lab.path("nothing.sock"), "watch")
+    assert p.returncode == 4
+
+
+def test_lost_mailbox_by_resync_of_one_object(daemon, lab):
+    dn = lab.special["acme"]["japanese"]
+    assert daemon.ask(verb="pause")["ok"]
+    guid = uuid.UUID(bytes_le=lab.source.read(dn)["objectGUID"][0])
+    target_dn, before = lab.target.search(f"({STAMP}=galsync:*:{guid})")[0]
+    lab.target.modify(target_dn, homeMDB=None, msExchMailboxGuid=None, mailNickname=None)
+    assert daemon.ask(verb="resync", object=str(guid))["ok"]
+    after = lab.target.read(target_dn)
+    for name in ("homeMDB", "msExchMailboxGuid", "mailNickname"):
+        assert after[name] == before[name]
+    assert daemon.ask(verb="resume")["ok"]
+
+
+def test_reload(daemon, lab):
+    with open(daemon.conf, encoding="utf-8") as f:
+        good = f.read()
+    try:
+        with open(daemon.conf, "w", encoding="utf-8") as f:
+            f.write(good.replace("interval_s = 60", "interval_s = \"often\""))
+        daemon.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: "the old one stays in effect" in daemon.log(), "the mistake is not reported")
+        assert "interval_s" in daemon.log()
+        assert daemon.wait_idle()
+    finally:
+        with open(daemon.conf, "w", encoding="utf-8") as f:
+            f.write(good)
+    daemon.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: "galsync.conf: reloaded" in daemon.log(), "not reloaded")
+    daemon.wait_idle()
+
+
+@pytest.mark.parametrize("forest", ["acme", "globex"])
+def test_dc_stops_and_comes_back(daemon, lab, forest):
+    dn = lab.special["acme"]["mailbox"]
+    lab.command("dc", "stop", forest)
+    try:
+        wait_for(lambda: daemon.link()["failing"], "the outage is not noticed", 90)
+        lines = daemon.log().count("tried again until it works")
+    finally:
+        lab.command("dc", "start", forest)
+    lab.source.conn = lab.target.conn = None
+    lab.source.modify(dn, title=f"After {forest}")
+    wait_for(lambda: counterpart(lab, dn).get("title") == [f"After {forest}".encode()],
+             "the change is not there after the outage", 90)
+    assert not daemon.wait_idle()["failing"]
+    # One line when it starts and one when it ends, however many attempts there were.
+    assert daemon.log().count("tried again until it works") == lines
+    assert "works again" in daemon.log()
+
+
+def test_killed_in_the_middle_and_started_again(daemon, lab):
+    dns = [lab.special["acme"][k] for k in ("comma", "polish", "turkish", "cyrillic", "long-name")]
+    for dn in dns:
+        lab.source.modify(dn, title="Killed")
+    daemon.end(signal.SIGKILL)
+    for dn in dns:
+        lab.source.modify(dn, department="Killed")
+    daemon.start()
+    wait_for(lambda: all(counterpart(lab, dn).get("department") == [b"Killed"]
+                         and counterpart(lab, dn).get("title") == [b"Killed"] for dn in dns),
+             "not everything arrived")
+    assert daemon.wait_idle()
+
+
+@pytest.mark.parametrize("octets", [
+    b"\0" * 100 + b"\n", b"{}\n", b"[1,2]\n", b'{"verb": 7}\n', b'{"verb": "format"}\n',
+    b'{"verb": "resync", "link": "nope"}\n', b'{"version": 99, "verb": "status"}\n',
+    b'{"verb":"status","verb":"pause"}\n', b"\xff\xfe\xfd\n", b"not json\n"])
+def test_bad_requests_are_refused(daemon, octets):
+    with daemon.connect() as s:
+        s.sendall(octets)
+        answer = json.loads(s.makefile().readline())
+    assert answer["ok"] is False and answer["error"]
+
+
+def test_endless_line(daemon):
+    with daemon.connect() as s:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            s.sendall(b"x" * (10 << 20))
+        with contextlib.suppress(ConnectionResetError):
+            assert b"at most" in s.recv(4096)
+    assert daemon.ask(verb="status")["ok"]
+
+
+def test_partial_lines_and_silent_clients(daemon):
+    with contextlib.ExitStack() as stack:
+        for _ in range(20):
+            s = stack.enter_context(daemon.connect())
+            s.sendall(b'{"verb": "sta')
+        with daemon.connect() as s:
+            for octet in b'{"verb": "status"}\n':
+                s.sendall(bytes([octet]))
+            assert json.loads(s.makefile().readline())["ok"]
+
+
+def test_a_watcher_who_never_reads(daemon, lab):
+    with daemon.connect() as s:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            s.sendall(b'{"verb": "watch"}\n' * 50000)
+        assert daemon.ask(verb="status")["ok"]
+    assert lab
+
+
+def test_thousand_connections(daemon):
+    with contextlib.ExitStack() as stack:
+        for _ in range(1000):
+            with contextlib.suppress(OSError):
+                stack.enter_context(daemon.connect(5))
+    wait_for(lambda: answers(daemon), "the daemon does not answer after the crowd has gone")
+
+
+def answers(daemon):
+    with contextlib.suppress(OSError, AssertionError, json.JSONDecodeError):
+        return daemon.ask(verb="status")["ok"]
+    return False
+
+
+def test_strangers_are_refused(daemon):
+    code = ("import socket; s = socket.socket(socket.AF_UNIX); s.connect('%s'); "
+            "print(s.recv(4096).decode())" % daemon.socket)
+    os.chmod(os.path.dirname(daemon.socket), 0o755)
+    p = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+                        "/usr/bin/python3", "-c", code], capture_output=True, text=True, check=False)
+    assert "permission denied" in p.stdout + p.stderr
+
+
+def test_stops_within_seconds(daemon):
+    assert daemon.end() == 0
+    assert not os.path.exists(daemon.socket)
+    daemon.start()
