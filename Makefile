@@ -50,12 +50,12 @@ SRCS := \
 	$(addprefix dsa/directory/,change.c dir.c discover.c dn.c entry.c filter.c guid.c kind.c ldap.c \
 		ldap_auth.c ldap_cert.c ldap_conn.c ldap_err.c ldap_feed.c ldap_search.c ldap_sock.c ldap_tls.c \
 		ldap_write.c ldif.c schema.c sid.c) \
-	$(addprefix mapping/,journal.c lookup.c match.c match_rule.c record.c refs.c retry.c store.c) \
-	$(addprefix redirect/,address.c) \
+	$(addprefix mapping/,journal.c lookup.c match.c match_rule.c operation.c record.c refs.c retry.c store.c) \
+	$(addprefix redirect/,address.c turn.c turn_run.c) \
 	$(addprefix dsa/sync/,apply.c check.c conf.c conf_check.c conf_complete.c conf_keys.c \
 		conf_load.c conf_print.c conf_read.c conf_value.c confirm.c cycle.c decide.c decide_names.c decision.c \
 		delta.c diff.c fault.c leave.c match_csv.c names.c outcome.c plan.c planner.c planner_parts.c project.c read.c \
-		recover.c replan.c report.c scope.c table.c template.c workset.c)
+		recover.c replan.c report.c scope.c table.c template.c turns.c workset.c)
 DAEMON_SRCS := $(addprefix dsa/daemon/,control.c main.c once.c progress.c service.c verbs.c worker.c)
 CTL_SRCS := $(addprefix dsa/ctl/,client.c ctl.c daemon.c main.c records.c status.c)
 SUPPORT_SRCS := $(addprefix tests/support/,fakedir.c fakedir_conn.c fakedir_ldif.c fakedir_modify.c \

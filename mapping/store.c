@@ -48,6 +48,7 @@ static const struct {
     [DB_OPEN] = {"open", MDB_INTEGERKEY},
     [DB_ABOUT] = {"about", MDB_DUPSORT | MDB_DUPFIXED},
     [DB_RETRY] = {"retry", 0},
+    [DB_OPERATION] = {"operation", 0},
 };
 _Static_assert(ARRAY_SIZE(databases) == DB_MAX, "a name for each database");
 

@@ -12,6 +12,7 @@
  *   waiting     references to what is not there yet; wanted: the same by what they wait for
  *   conflict    link and source GUID -> conflict
  *   retry       link and source GUID -> what failed, and when it is tried again
+ *   operation   link and source GUID -> a switch, undo or toggle that is under way
  *   journal     change number -> journal entry (journal.h)
  *
  * One process writes; any number read at the same time, each through its own store_open() with
@@ -167,6 +168,25 @@ int store_clear_retry(
 typedef int store_retry_fn(const struct store_retry *r, void *arg);
 /* Those due at time NOW, or all if it is 0. */
 int store_each_retry(struct store_txn *t, uint32_t link, int64_t now, store_retry_fn *fn, void *arg,
+    struct err *err) MUST_CHECK;
+
+/* Something that is done to one mailbox in several steps. It is written down before the first one
+ * and forgotten with the last, so that a crash in between is found. */
+enum operation_kind { OPERATION_SWITCH = 1, OPERATION_UNDO = 2, OPERATION_TOGGLE = 3 };
+struct store_operation {
+	struct guid source;
+	enum operation_kind kind;
+	int64_t since;
+	char *detail; /* TOGGLE: the dummy address; else "" */
+};
+int store_put_operation(struct store_txn *t, uint32_t link, const struct store_operation *o,
+    struct err *err) MUST_CHECK;
+/* No error if there is none. */
+int store_clear_operation(
+    struct store_txn *t, uint32_t link, const struct guid *source, struct err *err) MUST_CHECK;
+typedef int store_operation_fn(const struct store_operation *o, void *arg);
+/* FN returns 0 to go on, 1 to stop; O is borrowed. */
+int store_each_operation(struct store_txn *t, uint32_t link, store_operation_fn *fn, void *arg,
     struct err *err) MUST_CHECK;
 
 /* The summary of a link's last cycle, for `galsyncctl status`: opaque text (JSON), by link. *ret

@@ -24,6 +24,7 @@ enum store_db {
 	DB_OPEN,
 	DB_ABOUT,
 	DB_RETRY,
+	DB_OPERATION,
 	DB_MAX
 };
 

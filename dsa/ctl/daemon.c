@@ -87,6 +87,20 @@ wait_for_answer(struct client *c, json_t **ret, struct err *err)
 	}
 }
 
+/* A line for each mailbox that was turned. */
+static void
+print_results(const json_t *results)
+{
+	for (size_t i = 0; i < json_array_size(results); i++) {
+		const json_t *r = json_array_get(results, i);
+		const char *text = text_of(r, "text");
+
+		(void)printf("%-6s %s%s%s\n",
+		    json_is_true(json_object_get(r, "ok")) ? "done" : "FAILED", text_of(r, "dn"),
+		    *text ? ": " : "", text);
+	}
+}
+
 static void
 print_summary(const json_t *s)
 {
@@ -116,13 +130,15 @@ ask(struct ctl *ctl, json_t *request, bool quiet)
 	}
 	if (client_ask(c, request, &err) < 0 || wait_for_answer(c, &answer, &err) < 0)
 		return ctl_fail(&err);
-	if (!json_is_true(json_object_get(answer, "ok"))) {
+	if (!json_is_true(json_object_get(answer, "ok")) && *text_of(answer, "error")) {
 		(void)fprintf(stderr, "galsyncctl: %s\n", text_of(answer, "error"));
 		return CTL_FAILED;
 	}
 	if (!quiet && ctl->json && ctl_print_json(json_incref(answer)) != CTL_DONE)
 		return CTL_FAILED;
-	if (!quiet && !ctl->json)
+	if (!quiet && !ctl->json && json_object_get(answer, "results"))
+		print_results(json_object_get(answer, "results"));
+	else if (!quiet && !ctl->json)
 		print_summary(json_object_get(answer, "summary"));
 	return (enum ctl_status)number_of(answer, "status");
 }
@@ -172,6 +188,24 @@ ctl_verb_pause(struct ctl *c, int argc, char **argv)
 	if (argc > 2)
 		return ctl_usage("%s takes at most one LINK", argv[0]);
 	return ask(c, request_of(argv[0], argc == 2 ? argv[1] : NULL), true);
+}
+
+/* switch and undo-switch: argv[0] is the verb of the protocol too. */
+enum ctl_status
+ctl_verb_turn(struct ctl *c, int argc, char **argv)
+{
+	json_t *objects = json_array(), *o = request_of(argv[0], NULL);
+
+	if (argc < 2) {
+		json_decref(objects);
+		json_decref(o);
+		return ctl_usage("%s WHO...", argv[0]);
+	}
+	for (int i = 1; i < argc; i++)
+		(void)json_array_append_new(objects, json_string(argv[i]));
+	if (o)
+		(void)json_object_set_new(o, "objects", objects);
+	return ask(c, o, false);
 }
 
 /* ---- watch ---- */

@@ -198,12 +198,60 @@ verb_resync(struct verbs *v, struct client *c, const json_t *request)
 {
 	const char *who = json_string_value(json_object_get(request, "object"));
 	struct worker *w = find_worker(v, c, request);
-	struct guid g;
+	struct guid *g = who ? malloc(sizeof *g) : NULL;
 
-	if (!w || (who && !find_object(v, c, who, &g)))
+	if (who && !g)
+		client_refuse(c, "out of memory");
+	if (!w || (who && (!g || !find_object(v, c, who, g)))) {
+		free(g);
 		return;
+	}
 	wait_for(
-	    c, w, worker_request(w, who ? REQUEST_OBJECT : REQUEST_FULL, who ? &g : NULL, -1), -1);
+	    c, w, worker_request(w, who ? REQUEST_OBJECT : REQUEST_FULL, g, who ? 1 : 0, -1), -1);
+}
+
+/* Every object must be known before anything begins: a list with a mistake is refused whole. */
+static void
+turn(struct verbs *v, struct client *c, const json_t *request, enum worker_request what)
+{
+	const json_t *objects = json_object_get(request, "objects");
+	struct worker *w = find_worker(v, c, request);
+	size_t n = json_array_size(objects);
+	struct guid *g;
+
+	if (!w)
+		return;
+	if (n == 0) {
+		client_refuse(c, "\"objects\" is a list of who is to be turned");
+		return;
+	}
+	g = calloc(n, sizeof *g);
+	for (size_t i = 0; g && i < n; i++) {
+		const char *who = json_string_value(json_array_get(objects, i));
+
+		if (!who || !find_object(v, c, who, &g[i])) {
+			if (!who)
+				client_refuse(c, "\"objects\" is a list of strings");
+			free(g);
+			return;
+		}
+	}
+	if (!g)
+		client_refuse(c, "out of memory");
+	else
+		wait_for(c, w, worker_request(w, what, g, n, -1), -1);
+}
+
+static void
+verb_switch(struct verbs *v, struct client *c, const json_t *request)
+{
+	turn(v, c, request, REQUEST_SWITCH);
+}
+
+static void
+verb_undo_switch(struct verbs *v, struct client *c, const json_t *request)
+{
+	turn(v, c, request, REQUEST_UNDO);
 }
 
 /* The worker writes the plan to a file without a name, which is sent when it is complete. */
@@ -223,7 +271,7 @@ verb_plan(struct verbs *v, struct client *c, const json_t *request)
 		closep(&fd);
 		return;
 	}
-	wait_for(c, w, worker_request(w, REQUEST_PLAN, NULL, copy), fd);
+	wait_for(c, w, worker_request(w, REQUEST_PLAN, NULL, 0, copy), fd);
 }
 
 static const struct {
@@ -237,6 +285,8 @@ static const struct {
     {"pause", CONTROL_CHANGE, verb_pause},
     {"resume", CONTROL_CHANGE, verb_resume},
     {"resync", CONTROL_CHANGE, verb_resync},
+    {"switch", CONTROL_CHANGE, verb_switch},
+    {"undo-switch", CONTROL_CHANGE, verb_undo_switch},
 };
 
 void
@@ -273,10 +323,14 @@ answer(struct client *c, struct worker *w, const struct worker_state *s)
 {
 	struct client_wait *wait = client_wait(c);
 	char *summary = cycle_summary_json(worker_link(w), &s->result);
+	json_t *results = worker_take_results(w);
 	json_t *o = json_pack("{s:b, s:i, s:s, s:o}", "ok", s->request_status != 1, "status",
 	    s->request_status, "error", s->request_status == 1 ? s->error : "", "summary",
 	    summary ? json_loads(summary, 0, NULL) : json_null());
 
+	if (o && results)
+		(void)json_object_set(o, "results", results);
+	json_decref(results);
 	free(summary);
 	free(wait->link);
 	*wait = (struct client_wait){.watching = wait->watching, .plan_fd = -1};
@@ -345,7 +399,7 @@ look_at(struct client *c, void *arg)
 					   number(s.done), "total", number(s.total)));
 		return;
 	}
-	if (wait->plan_fd >= 0 && s.request_status != 1 && lseek(wait->plan_fd, 0, SEEK_CUR) >= 0)
+	if (wait->plan_fd >= 0 && s.request_status != 1)
 		verbs_drained(c, v);
 	else
 		answer(c, w, &s);

@@ -14,6 +14,7 @@
 #include "dsa/base/clock.h"
 #include "dsa/base/log.h"
 #include "dsa/directory/ldap.h"
+#include "dsa/sync/turns.h"
 
 #define FIRST_PAUSE_MS 1000
 #define LAST_PAUSE_MS 60000
@@ -23,7 +24,8 @@
 struct request {
 	uint64_t number; /* 0: none */
 	enum worker_request what;
-	struct guid object;
+	struct guid *objects;
+	size_t n;
 	int plan_fd;
 };
 
@@ -42,6 +44,7 @@ struct worker {
 	struct request request;
 	uint64_t requests;
 	bool pause;
+	json_t *results;
 };
 
 static const char *const phase_names[] = {
@@ -235,10 +238,8 @@ run_cycle(struct worker *w, const struct request *q, struct cycle_result *r, str
 	bool full = q->number && q->what != REQUEST_OBJECT;
 	int rc = 0;
 
-	if (q->number && q->what == REQUEST_OBJECT) {
-		opt.objects = &q->object;
-		opt.n_objects = 1;
-	}
+	opt.objects = q->objects;
+	opt.n_objects = q->n;
 	if (q->number && q->what == REQUEST_PLAN) {
 		plan = fdopen(q->plan_fd, "w");
 		if (!plan)
@@ -254,6 +255,67 @@ run_cycle(struct worker *w, const struct request *q, struct cycle_result *r, str
 	if (plan && fclose(plan) != 0 && rc == 0)
 		rc = err_sys(err, errno, "write of the plan");
 	return rc;
+}
+
+struct turning {
+	struct worker *w;
+	json_t *results;
+	struct cycle_result *result;
+};
+
+static void
+on_turned(const struct guid *source, const char *dn, bool ok, const char *text, void *arg)
+{
+	struct turning *t = arg;
+	char guid[GUID_TEXT_SIZE];
+	struct log_fields fields = {.link = t->w->link->name, .dn = dn, .guid = guid};
+
+	guid_format(source, guid);
+	(void)json_array_append_new(t->results,
+	    json_pack("{s:s, s:s, s:b, s:s}", "guid", guid, "dn", dn, "ok", ok, "text", text));
+	t->result->failed += !ok;
+	log_event(ok ? LOG_NOTICE : LOG_ERR, LOG_ID_SWITCH, &fields, "%s: turn %s%s%s", dn,
+	    ok ? "done" : "not done", *text ? ": " : "", text);
+}
+
+static void
+on_turn_progress(size_t done, size_t total, void *arg)
+{
+	struct turning *t = arg;
+
+	on_progress(CYCLE_APPLY, done, total, t->w);
+}
+
+static int
+run_turns(struct worker *w, const struct request *q, struct cycle_result *r, struct err *err)
+{
+	struct turning t = {w, json_array(), r};
+	struct turn_env env = {.result = on_turned, .progress = on_turn_progress, .arg = &t};
+	int rc = turns_run(w->link, w->dir, w->store,
+	    q->what == REQUEST_SWITCH ? TURN_SWITCH : TURN_UNDO, q->objects, q->n, &env, err);
+
+	(void)pthread_mutex_lock(&w->lock);
+	json_decref(w->results);
+	w->results = t.results;
+	(void)pthread_mutex_unlock(&w->lock);
+	return rc;
+}
+
+json_t *
+worker_take_results(struct worker *w)
+{
+	json_t *results;
+
+	(void)pthread_mutex_lock(&w->lock);
+	results = TAKE(w->results);
+	(void)pthread_mutex_unlock(&w->lock);
+	return results;
+}
+
+static bool
+is_turn(const struct request *q)
+{
+	return q->number && (q->what == REQUEST_SWITCH || q->what == REQUEST_UNDO);
 }
 
 static void
@@ -376,14 +438,18 @@ work(void *arg)
 			continue;
 		}
 		set_phase(w, WORKER_RUNNING);
-		rc = run_cycle(w, &q, &result, &err);
-		if (rc < 0 && is_cancelled(w, &err))
+		rc =
+		    is_turn(&q) ? run_turns(w, &q, &result, &err) : run_cycle(w, &q, &result, &err);
+		if (rc < 0 && is_cancelled(w, &err)) {
+			free(q.objects);
 			break;
+		}
 		if (rc < 0)
 			pause_ms = failed(w, &err);
-		else if (!(q.number && q.what == REQUEST_PLAN))
+		else if (!(q.number && q.what == REQUEST_PLAN) && !is_turn(&q))
 			succeeded(w, &result);
 		end_request(w, &q, rc, &result);
+		free(q.objects);
 		rest(w, rc == 0, pause_ms);
 	}
 	return NULL;
@@ -407,22 +473,26 @@ worker_pause(struct worker *w, bool pause)
 }
 
 uint64_t
-worker_request(struct worker *w, enum worker_request what, const struct guid *object, int plan_fd)
+worker_request(
+    struct worker *w, enum worker_request what, struct guid *objects, size_t n, int plan_fd)
 {
 	uint64_t number = 0;
 
 	(void)pthread_mutex_lock(&w->lock);
 	if (w->request.number == 0) {
 		number = ++w->requests;
-		w->request = (struct request){.number = number, .what = what, .plan_fd = plan_fd};
-		if (object)
-			w->request.object = *object;
+		w->request = (struct request){.number = number,
+		    .what = what,
+		    .objects = TAKE(objects),
+		    .n = n,
+		    .plan_fd = plan_fd};
+		plan_fd = -1;
 	}
 	(void)pthread_mutex_unlock(&w->lock);
 	if (number)
 		wake(w);
-	else
-		closep(&plan_fd);
+	free(objects);
+	closep(&plan_fd);
 	return number;
 }
 
@@ -433,6 +503,8 @@ worker_free(struct worker *w)
 		if (w->dir[side])
 			dir_free(w->dir[side]);
 	closep(&w->request.plan_fd);
+	free(w->request.objects);
+	json_decref(w->results);
 	closep(&w->wake_fd);
 	(void)pthread_mutex_destroy(&w->lock);
 	free(w);

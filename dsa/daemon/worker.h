@@ -18,6 +18,7 @@
  * works again. The first cycle after a start is a delta where the map's cursors allow it.
  */
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -59,11 +60,13 @@ const struct conf_link *worker_link(const struct worker *w);
 void worker_get_state(struct worker *w, struct worker_state *ret);
 
 void worker_pause(struct worker *w, bool pause);
-enum worker_request { REQUEST_FULL, REQUEST_OBJECT, REQUEST_PLAN };
-/* Asks for a cycle: a full one, one about the source object OBJECT, or a full plan written to
- * PLAN_FD (taken over). Returns the number by which its end is known, or 0 if one is waiting
- * already (PLAN_FD is closed then). A paused worker carries it out too. */
+enum worker_request { REQUEST_FULL, REQUEST_OBJECT, REQUEST_PLAN, REQUEST_SWITCH, REQUEST_UNDO };
+/* Asks for a cycle: a full one, one about the N source objects OBJECTS (taken over), or a full plan
+ * written to PLAN_FD (taken over); or for a switch or undo of the N objects. Returns the number by
+ * which its end is known, or 0 if one is waiting already. A paused worker carries it out too. */
 uint64_t worker_request(
-    struct worker *w, enum worker_request what, const struct guid *object, int plan_fd);
+    struct worker *w, enum worker_request what, struct guid *objects, size_t n, int plan_fd);
+/* What became of each object of the last switch or undo, as JSON, or NULL; the caller's. */
+json_t *worker_take_results(struct worker *w);
 
 #endif

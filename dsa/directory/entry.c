@@ -206,7 +206,7 @@ entry_get_bool(const struct entry *e, const char *name)
 bool
 attr_has(const struct attr *a, struct bytes v, bool nocase)
 {
-	for (size_t i = 0; i < a->n_values; i++)
+	for (size_t i = 0; a && i < a->n_values; i++)
 		if (nocase ? bytes_equal_nocase(a->values[i], v) : bytes_equal(a->values[i], v))
 			return true;
 	return false;

@@ -60,7 +60,7 @@ struct bytes entry_get(const struct entry *e, const char *name);
 int64_t entry_get_i64(const struct entry *e, const char *name, int64_t fallback);
 /* True if the first value is TRUE in any case. */
 bool entry_get_bool(const struct entry *e, const char *name);
-/* True if attribute NAME has a value equal to V; NOCASE: ASCII letters without regard to case. */
+/* True if A (may be NULL) has a value equal to V; NOCASE: ASCII letters without regard to case. */
 bool attr_has(const struct attr *a, struct bytes v, bool nocase);
 /* True if objectClass has CLASS. */
 bool entry_has_class(const struct entry *e, const char *class_name);

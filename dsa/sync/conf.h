@@ -85,6 +85,9 @@ struct conf_link {
 				 * Group (FYDIBOHF23SPDLT)" */
 	char *primary_template; /* primary address of created objects, or NULL: the source's */
 	char *redirect_template; /* local part of redirect addresses, default "%{mailNickname}" */
+	char *marker_attribute;	 /* says on the source object that its mailbox is switched */
+	char *marker_group;	 /* DN of a source group whose members are switched, or NULL */
+	char *toggle_domain;	 /* of the dummy address of a proxy toggle */
 	struct conf_row *rows;
 	size_t n_rows;
 	int64_t max_deletes;	/* per cycle; more hold the link (default 50) */

@@ -25,6 +25,7 @@
 #include "dsa/base/clock.h"
 #include "dsa/base/str.h"
 #include "dsa/sync/delta_priv.h"
+#include "dsa/sync/turns.h"
 #include "mapping/journal.h"
 
 #define DRIFT_ROUNDS 4
@@ -118,6 +119,23 @@ connect_both(struct cycle *c, struct err *err)
 	return c->lazy ? 0 : cycle_check(c, err);
 }
 
+static void
+note_turn(const struct guid *source, const char *dn, bool ok, const char *text, void *arg)
+{
+	cycle_note(arg, ok ? 5 : 3, source, dn, "the turn that was interrupted is %s%s%s",
+	    ok ? "finished" : "ended", *text ? ": " : "", text);
+}
+
+/* A half-done turn must not be taken for somebody's mistake and repaired. */
+static int
+resume_turns(struct cycle *c, struct err *err)
+{
+	struct turn_env env = {.result = note_turn, .arg = c};
+
+	turns_env(c->link, c->dir, c->store, c->link_id, &env);
+	return turn_resume(&env, err);
+}
+
 /* The number of this run, and an end to what the last one left open. */
 static int
 begin(struct cycle *c, struct err *err)
@@ -134,7 +152,7 @@ begin(struct cycle *c, struct err *err)
 	if (journal_begin_cycle(t, c->link_id, &c->res->number, err) < 0 ||
 	    store_commit(TAKE(t), err) < 0)
 		return -1;
-	return cycle_recover(c, err);
+	return cycle_recover(c, err) < 0 ? -1 : resume_turns(c, err);
 }
 
 /* Runs one phase and notes how long it took. */

@@ -26,7 +26,7 @@ enum plan_phase {
 	PLAN_PHASE_MAX
 };
 
-#define PLAN_MAX_CHANGES 4
+#define PLAN_MAX_CHANGES 6
 
 struct plan_change {
 	enum side side;

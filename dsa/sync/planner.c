@@ -24,6 +24,7 @@
 #include "dsa/sync/planner.h"
 #include "dsa/sync/project.h"
 #include "redirect/address.h"
+#include "redirect/turn.h"
 
 #define MAX_DEPTH 64
 /* Values of one linked attribute in one request: AD takes some 5,000, a smaller number keeps other
@@ -554,6 +555,50 @@ fill_in(struct planning *p, const struct entry *source, const struct entry *targ
 	    .names = names};
 }
 
+/* Puts right what somebody changed of a mailbox's redirection while ACTIVE is the active side. With
+ * the source active, what it must not have goes before the target gets its own redirection; with
+ * the target active both come from the turn's rules, which clear before they set. */
+static int
+plan_redirection(struct planning *p, const struct entry *source, const struct entry *target,
+    const struct record *record, enum side active)
+{
+	const struct conf_link *link = p->c->link;
+	struct turn_conf conf = {
+	    .redirect_domain = {link->source->redirect_domain, link->target->redirect_domain},
+	    .marker_attribute = link->marker_attribute};
+	struct turn_facts f = {.record = record, .side = {source, target}};
+	struct change *changes[TURN_CHANGES] = {NULL, NULL};
+	const char *to = entry_get_str(source, "targetAddress");
+
+	if (!p->in.redirects || !p->in.target || p->in.active != active || !record->id)
+		return 0;
+	if (active == SOURCE && !(to && conf.redirect_domain[TARGET] &&
+				    address_in_domain(bytes_of(to), conf.redirect_domain[TARGET])))
+		return 0;
+	if (active == TARGET && (!kind_has_mailbox(target) ||
+				    !turn_redirect_address(target, conf.redirect_domain[TARGET])))
+		return 0;
+	if (turn_changes(&conf, active == TARGET ? TURN_SWITCH : TURN_UNDO, &f, time(NULL), changes,
+		p->err) < 0)
+		return -1;
+	for (size_t i = 0; i < TURN_CHANGES; i++) {
+		enum side side = turn_side(active == TARGET ? TURN_SWITCH : TURN_UNDO, i);
+		bool wanted = changes[i] && (active == TARGET || side == SOURCE);
+
+		if (!wanted) {
+			change_free(changes[i]);
+			continue;
+		}
+		cycle_note(p->c, 4, &source->guid, source->dn,
+		    "somebody changed the redirection of the %s object: it is put right",
+		    side_name(side));
+		if (plan_step_add(p->step, side, changes[i], side == SOURCE ? source : target,
+			"redirection", p->err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 plan_decided(struct planning *p, const struct entry *source)
 {
@@ -570,7 +615,11 @@ plan_decided(struct planning *p, const struct entry *source)
 	fill_in(p, source, target, record, &names);
 	if (plan_source(p, target, &blocked) < 0)
 		return -1;
+	if (!blocked && plan_redirection(p, source, target, record, SOURCE) < 0)
+		return -1;
 	if (!blocked && plan_target(p, target, record) < 0)
+		return -1;
+	if (!blocked && plan_redirection(p, source, target, record, TARGET) < 0)
 		return -1;
 	if (p->d->state == DECIDE_CONFLICT)
 		return 0;

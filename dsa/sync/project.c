@@ -242,6 +242,15 @@ compute_addresses(const struct project_in *in, struct entry *ret, struct err *er
 	return 0;
 }
 
+/* The Calendar Repair Assistant leaves the passive mailbox alone. */
+int
+compute_guard(const struct project_in *in, struct entry *ret, struct err *err)
+{
+	if (!in->redirects || in->active == TARGET)
+		return 0;
+	return set_str(ret, "msExchCalendarRepairDisabled", "TRUE", err);
+}
+
 /* Where the target sends mail on: to the source's mailbox while that is the active one. */
 int
 compute_target_address(const struct project_in *in, struct entry *ret, struct err *err)
@@ -507,7 +516,8 @@ project(const struct table *table, const struct project_in *in, unsigned when, p
 		const struct row *r = &table->rows[i];
 
 		if (!(r->when & when) || !(r->kinds & KIND_BIT(in->kind)) ||
-		    !(r->shapes & SHAPE_BIT(in->shape)))
+		    !(r->shapes & SHAPE_BIT(in->shape)) ||
+		    (r->follows && in->redirects && in->active == TARGET))
 			continue;
 		if (entry_touch(e, r->attr) < 0)
 			return err_nomem(err);

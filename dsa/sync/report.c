@@ -266,14 +266,15 @@ cycle_summary_json(const struct conf_link *link, const struct cycle_result *r)
 	o = json_pack(
 	    "{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
 	    "s:o, s:o, s:b, s:s, s:o, s:o}",
-	    "link", link->name, "kind", r->delta ? "delta" : "full", "finished", when, "cycle", count(r->number),
-	    "read_source", count(r->read[SOURCE]), "read_target", count(r->read[TARGET]),
-	    "in_scope", count(r->out[SCOPE_IN]), "created", created, "matched", count(r->matched),
-	    "promoted", count(r->promoted), "updated_target", count(r->updated[TARGET]),
-	    "updated_source", count(r->updated[SOURCE]), "references", count(r->references),
-	    "unchanged", count(r->unchanged), "conflicts", count(r->conflicts), "problems",
-	    count(r->problems), "failed", count(r->failed), "changes", count(r->applied), "held",
-	    r->held, "held_why", r->held_why, "out", out, "phase_ms", ms);
+	    "link", link->name, "kind", r->delta ? "delta" : "full", "finished", when, "cycle",
+	    count(r->number), "read_source", count(r->read[SOURCE]), "read_target",
+	    count(r->read[TARGET]), "in_scope", count(r->out[SCOPE_IN]), "created", created,
+	    "matched", count(r->matched), "promoted", count(r->promoted), "updated_target",
+	    count(r->updated[TARGET]), "updated_source", count(r->updated[SOURCE]), "references",
+	    count(r->references), "unchanged", count(r->unchanged), "conflicts",
+	    count(r->conflicts), "problems", count(r->problems), "failed", count(r->failed),
+	    "changes", count(r->applied), "held", r->held, "held_why", r->held_why, "out", out,
+	    "phase_ms", ms);
 	text = o ? json_dumps(o, JSON_COMPACT) : NULL;
 	json_decref(o);
 	return text;

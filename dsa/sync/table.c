@@ -24,12 +24,12 @@
 #define GAL(a)                                                                                     \
 	{                                                                                          \
 		.attr = (a), .source = (a), .how = ROW_COPY, .meet = MEET_SET, .kinds = ALL_KINDS, \
-		.shapes = ALL_SHAPES, .when = WHEN_ALWAYS                                          \
+		.shapes = ALL_SHAPES, .when = WHEN_ALWAYS, .follows = true                         \
 	}
 #define GAL_MULTI(a)                                                                               \
 	{                                                                                          \
 		.attr = (a), .source = (a), .how = ROW_MERGE, .meet = MEET_MERGE,                  \
-		.kinds = ALL_KINDS, .shapes = ALL_SHAPES, .when = WHEN_ALWAYS                      \
+		.kinds = ALL_KINDS, .shapes = ALL_SHAPES, .when = WHEN_ALWAYS, .follows = true     \
 	}
 #define COPY(a, k, s, w)                                                                           \
 	{                                                                                          \
@@ -44,7 +44,7 @@
 #define LINK(a, k, s)                                                                              \
 	{                                                                                          \
 		.attr = (a), .source = (a), .how = ROW_DN, .meet = MEET_LINK, .kinds = (k),        \
-		.shapes = (s), .when = WHEN_ALWAYS                                                 \
+		.shapes = (s), .when = WHEN_ALWAYS, .follows = true                                \
 	}
 #define CONSTANT(a, v, m, s, w)                                                                    \
 	{                                                                                          \
@@ -70,7 +70,23 @@ static const struct row defaults[] = {
     /* How mail reaches it. */
     COMPUTED("mail", compute_mail, MEET_SET, ALL_SHAPES, WHEN_ALWAYS),
     COMPUTED("proxyAddresses", compute_addresses, MEET_ADDRESSES, ALL_SHAPES, WHEN_ALWAYS),
-    COMPUTED("targetAddress", compute_target_address, MEET_SET, PEOPLE, WHEN_ALWAYS),
+    {.attr = "targetAddress",
+	.compute = compute_target_address,
+	.how = ROW_COPY,
+	.meet = MEET_SET,
+	.kinds = ALL_KINDS,
+	.shapes = PEOPLE,
+	.when = WHEN_ALWAYS,
+	.follows = true,
+	.required = true},
+    {.attr = "msExchCalendarRepairDisabled",
+	.compute = compute_guard,
+	.how = ROW_COPY,
+	.meet = MEET_SET,
+	.kinds = USERS,
+	.shapes = MBX,
+	.when = WHEN_ALWAYS,
+	.follows = true},
     COMPUTED("legacyExchangeDN", compute_legacy_dn, MEET_IF_ABSENT, ALL_SHAPES, WHEN_ALWAYS),
     {.attr = "mailNickname",
 	.source = "mailNickname",
@@ -209,7 +225,7 @@ static const char *const always_read[] = {"objectGUID", "objectClass", "objectSi
     "mailNickname", "legacyExchangeDN", "targetAddress", "homeMDB", "msExchHomeServerName",
     "msExchMailboxGuid", "msExchMasterAccountSid", "msExchRecipientDisplayType",
     "msExchRecipientTypeDetails", "msExchHideFromAddressLists", "department",
-    "isCriticalSystemObject", "showInAddressBook", "cn"};
+    "isCriticalSystemObject", "showInAddressBook", "cn", "msExchCalendarRepairDisabled"};
 
 const char *
 shape_name(enum shape s)
@@ -294,6 +310,7 @@ collect_attrs(struct table *t, const struct conf_link *link, struct err *err)
 		}
 	if (link->primary_template)
 		template_each_attr(link->primary_template, names_add_cb, &source);
+	names_add(&source, link->marker_attribute);
 	if (link->redirect_template)
 		template_each_attr(link->redirect_template, names_add_cb, &source);
 	t->source_attrs = source.v;

@@ -51,6 +51,7 @@ struct row {
 	unsigned kinds;	 /* KIND_BIT()s of the source */
 	unsigned shapes; /* SHAPE_BIT()s of the target */
 	unsigned when;
+	bool follows;  /* flows from the active side: not to a target that is active itself */
 	bool required; /* galsync does not work in a forest whose schema lacks it */
 };
 

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+#include "redirect/turn.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "dsa/base/str.h"
+#include "dsa/directory/kind.h"
+#include "redirect/address.h"
+
+#define GUARD "msExchCalendarRepairDisabled"
+#define GUARD_OURS ":guard" /* behind the marker: galsync set it on the source */
+
+const char *const turn_attrs[] = {"objectGUID", "objectClass", "mailNickname", "mail",
+    "proxyAddresses", "targetAddress", "legacyExchangeDN", "homeMDB", "msExchHomeServerName",
+    "msExchMailboxGuid", GUARD, NULL};
+
+static bool PRINTF_LIKE(3, 4) refuse(char *why, size_t size, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(why, size, fmt, ap);
+	va_end(ap);
+	return false;
+}
+
+enum side
+turn_side(enum turn turn, size_t i)
+{
+	/* The switch begins at the target, the undo at the source. */
+	return (turn == TURN_SWITCH) == (i == 0) ? TARGET : SOURCE;
+}
+
+/* The side whose mailbox is used after the turn. */
+static enum side
+active_after(enum turn turn)
+{
+	return turn == TURN_SWITCH ? TARGET : SOURCE;
+}
+
+static enum side
+other(enum side side)
+{
+	return side == SOURCE ? TARGET : SOURCE;
+}
+
+const char *
+turn_redirect_address(const struct entry *e, const char *domain)
+{
+	const struct attr *a = e && domain ? entry_find(e, "proxyAddresses") : NULL;
+	const char *found = NULL;
+
+	/* With several, the first by the alphabet: the same whatever order the server gives. */
+	for (size_t i = 0; a && i < a->n_values; i++) {
+		const char *v = address_value(a->values[i]).data;
+
+		if (address_in_domain(a->values[i], domain) && (!found || strcmp(v, found) < 0))
+			found = v;
+	}
+	return found;
+}
+
+static bool
+redirects_to(const struct entry *e, const char *address)
+{
+	const char *v = e ? entry_get_str(e, "targetAddress") : NULL;
+
+	return v && address && str_starts_nocase(v, "smtp:") && str_equal_nocase(v + 5, address);
+}
+
+static bool
+has_x500(const struct entry *e, const char *legacy_dn)
+{
+	_cleanup_(free) char *x500 = str_printf("X500:%s", legacy_dn);
+	const struct attr *a = entry_find(e, "proxyAddresses");
+
+	return x500 && a && attr_has(a, bytes_of(x500), true);
+}
+
+/* What each side must have before mail is turned to or from it. */
+static bool
+check_side(const struct turn_conf *conf, const struct turn_facts *f, enum side side, char *why,
+    size_t size)
+{
+	const struct entry *e = f->side[side], *peer = f->side[other(side)];
+	const char *name = side_name(side), *legacy, *own;
+
+	if (!e)
+		return refuse(why, size, "the %s object is gone", name);
+	if (!kind_has_mailbox(e))
+		return refuse(why, size,
+		    "the %s object has no mailbox (neither homeMDB nor "
+		    "msExchHomeServerName)",
+		    name);
+	if (!conf->redirect_domain[side])
+		return refuse(why, size, "the %s forest has no redirect_domain", name);
+	if (!turn_redirect_address(e, conf->redirect_domain[side]))
+		return refuse(why, size, "the %s object has no address in %s: wait for a cycle",
+		    name, conf->redirect_domain[side]);
+	if (f->holders[side] > 1)
+		return refuse(why, size, "%zu %s objects hold the redirect address %s",
+		    f->holders[side], name, turn_redirect_address(e, conf->redirect_domain[side]));
+	legacy = peer ? entry_get_str(peer, "legacyExchangeDN") : NULL;
+	own = entry_get_str(e, "legacyExchangeDN");
+	if (legacy && !(own && str_equal_nocase(own, legacy)) && !has_x500(e, legacy))
+		return refuse(why, size,
+		    "the %s object lacks the X500 address of its counterpart: wait for a "
+		    "cycle",
+		    name);
+	return true;
+}
+
+/* A redirection that is neither ours nor none is somebody's decision. */
+static bool
+check_redirections(const struct turn_conf *conf, const struct turn_facts *f, char *why, size_t size)
+{
+	for (int side = SOURCE; side < SIDES; side++) {
+		const struct entry *e = f->side[side];
+		const char *to = entry_get_str(e, "targetAddress");
+		const char *want = turn_redirect_address(
+		    f->side[other((enum side)side)], conf->redirect_domain[other((enum side)side)]);
+
+		if (to && !redirects_to(e, want))
+			return refuse(why, size,
+			    "the %s object redirects to %.200s, which galsync did not set: "
+			    "clear it first",
+			    side_name((enum side)side), to);
+	}
+	return true;
+}
+
+bool
+turn_verify(const struct turn_conf *conf, enum turn turn, const struct turn_facts *f, char *why,
+    size_t size)
+{
+	enum side active = active_after(turn), passive = other(active);
+	const char *want = turn_redirect_address(f->side[active], conf->redirect_domain[active]);
+
+	if (!f->side[SOURCE] || !f->side[TARGET])
+		return refuse(why, size, "one of the objects is gone");
+	if (entry_get_str(f->side[active], "targetAddress"))
+		return refuse(why, size, "the %s object still redirects", side_name(active));
+	if (!redirects_to(f->side[passive], want))
+		return refuse(why, size, "the %s object does not redirect to %s",
+		    side_name(passive), want ? want : "the other side");
+	return true;
+}
+
+bool
+turn_check(const struct turn_conf *conf, enum turn turn, const struct turn_facts *f, bool *done,
+    char *why, size_t size)
+{
+	*done = false;
+	if (!f->record || f->record->kind != KIND_USER ||
+	    guid_is_zero(&f->record->side[TARGET].guid))
+		return refuse(why, size, "it has no counterpart with a mailbox");
+	if (f->record->state == RECORD_LEFT)
+		return refuse(why, size, "its source object has left the synchronization");
+	if (f->record->active == active_after(turn) && turn_verify(conf, turn, f, why, size)) {
+		*done = true;
+		return true;
+	}
+	return check_side(conf, f, SOURCE, why, size) && check_side(conf, f, TARGET, why, size) &&
+	       check_redirections(conf, f, why, size);
+}
+
+/* Replaces the value of single-valued ATTR by V (NULL: none), naming what is there. */
+static int
+set_value(struct change *c, const struct entry *now, const char *attr, const char *v)
+{
+	const char *old = entry_get_str(now, attr);
+
+	if (old && v && strcmp(old, v) == 0)
+		return 0;
+	if (old && change_mod_str(c, MOD_DELETE, attr, old) < 0)
+		return -1;
+	return v ? change_mod_str(c, MOD_ADD, attr, v) : 0;
+}
+
+static int
+marker_text(const struct turn_facts *f, int64_t now, char **ret)
+{
+	char guid[GUID_TEXT_SIZE], when[32] = "";
+	time_t t = (time_t)now;
+	struct tm tm;
+
+	guid_format(&f->record->side[TARGET].guid, guid);
+	if (gmtime_r(&t, &tm))
+		(void)strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	*ret = str_printf("galsync:switched:%s:%s%s", when, guid,
+	    entry_get_bool(f->side[SOURCE], GUARD) ? "" : GUARD_OURS);
+	return *ret ? 0 : -1;
+}
+
+/* The guard is taken off only where galsync put it: the record knows of the target, the marker of
+ * the source. */
+static bool
+guard_is_ours(const struct turn_conf *conf, const struct turn_facts *f, enum side side)
+{
+	const char *marker = entry_get_str(f->side[SOURCE], conf->marker_attribute);
+
+	if (side == TARGET)
+		return record_was_put(f->record, record_put_hash(GUARD, bytes_of("TRUE")));
+	return marker && str_starts_nocase(marker, "galsync:switched:") &&
+	       strstr(marker, GUARD_OURS);
+}
+
+static int
+guard(const struct turn_conf *conf, const struct turn_facts *f, enum side side, bool active,
+    struct change *c)
+{
+	const struct entry *e = f->side[side];
+
+	if (!active)
+		return entry_get_bool(e, GUARD) ? 0 : set_value(c, e, GUARD, "TRUE");
+	return guard_is_ours(conf, f, side) ? set_value(c, e, GUARD, NULL) : 0;
+}
+
+/* The marker on the source: there while the target is active. A foreign value stays. */
+static int
+mark(const struct turn_conf *conf, enum turn turn, const struct turn_facts *f, int64_t now,
+    struct change *c)
+{
+	const char *old = entry_get_str(f->side[SOURCE], conf->marker_attribute);
+	_cleanup_(free) char *text = NULL;
+
+	if (old && !str_starts_nocase(old, "galsync:switched:"))
+		return 0;
+	if (turn == TURN_UNDO)
+		return set_value(c, f->side[SOURCE], conf->marker_attribute, NULL);
+	if (old)
+		return 0;
+	return marker_text(f, now, &text) < 0
+		   ? -1
+		   : set_value(c, f->side[SOURCE], conf->marker_attribute, text);
+}
+
+static int
+change_side(const struct turn_conf *conf, enum turn turn, const struct turn_facts *f,
+    enum side side, int64_t now, struct change *c)
+{
+	const struct entry *e = f->side[side];
+	bool active = side == active_after(turn);
+	const char *to =
+	    turn_redirect_address(f->side[other(side)], conf->redirect_domain[other(side)]);
+	_cleanup_(free) char *address = active ? NULL : str_printf("SMTP:%s", to ? to : "");
+
+	if (!active && (!address || !to))
+		return -1;
+	if (set_value(c, e, "targetAddress", address) < 0 || guard(conf, f, side, active, c) < 0)
+		return -1;
+	return side == SOURCE ? mark(conf, turn, f, now, c) : 0;
+}
+
+int
+turn_changes(const struct turn_conf *conf, enum turn turn, const struct turn_facts *f, int64_t now,
+    struct change *ret[TURN_CHANGES], struct err *err)
+{
+	for (size_t i = 0; i < TURN_CHANGES; i++) {
+		enum side side = turn_side(turn, i);
+		const struct entry *e = f->side[side];
+
+		ret[i] = change_new(CHANGE_MODIFY, e->dn, &e->guid);
+		if (!ret[i] || change_side(conf, turn, f, side, now, ret[i]) < 0) {
+			for (size_t j = 0; j <= i; j++)
+				change_free(TAKE(ret[j]));
+			return err_nomem(err);
+		}
+		if (change_is_empty(ret[i]))
+			change_free(TAKE(ret[i]));
+	}
+	return 0;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_REDIRECT_TURN_H
+#define GALSYNC_REDIRECT_TURN_H
+
+/*
+ * The turn of one mailbox: the switch to the target, and the undo back to the source. Pure: what
+ * must be true before, and what is changed on either side.
+ *
+ *              switch                                   undo
+ *   first      target: targetAddress goes               source: targetAddress and marker go
+ *   second     source: targetAddress and marker come    target: targetAddress comes
+ *
+ * The first change takes a redirection away and the second sets the other one, so at no moment do
+ * both sides redirect; between the two neither does, and each organization delivers to its own
+ * mailbox. Each change is one compare-and-set modify. Both are differences from what is there: a
+ * turn that was interrupted is finished by asking for the same changes again.
+ *
+ * The side that is passive afterwards gets msExchCalendarRepairDisabled TRUE (the Calendar Repair
+ * Assistant and a calendar synchronization race), the active one loses it if galsync set it.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dsa/base/err.h"
+#include "dsa/directory/change.h"
+#include "dsa/directory/entry.h"
+#include "mapping/record.h"
+
+enum turn { TURN_SWITCH, TURN_UNDO };
+#define TURN_CHANGES 2
+
+struct turn_conf {
+	const char *redirect_domain[SIDES];
+	const char *marker_attribute; /* on the source object: "galsync:switched:<time>:<GUID>" */
+	const char *marker_group;     /* DN, or NULL */
+};
+
+/* What has to be read of either side, NULL-terminated but for the marker attribute. */
+extern const char *const turn_attrs[];
+
+/* One mailbox as it was read. An entry may be NULL: it is gone. */
+struct turn_facts {
+	const struct record *record;
+	const struct entry *side[SIDES];
+	/* How many objects of the forest hold the side's redirect address, found by a search. */
+	size_t holders[SIDES];
+};
+
+/* The redirect address that E carries in DOMAIN, without type; NULL if it has none. Borrowed. */
+const char *turn_redirect_address(const struct entry *e, const char *domain);
+/* False if the turn must not begin, with the reason in WHY. *DONE: it is as wanted already. */
+bool turn_check(const struct turn_conf *conf, enum turn turn, const struct turn_facts *f,
+    bool *done, char *why, size_t size);
+/* The changes in their order, owned by the caller; an empty one is NULL. NOW is for the marker. */
+int turn_changes(const struct turn_conf *conf, enum turn turn, const struct turn_facts *f,
+    int64_t now, struct change *ret[TURN_CHANGES], struct err *err) MUST_CHECK;
+/* Where change I of the turn is made. */
+enum side turn_side(enum turn turn, size_t i);
+/* True if both sides are as they must be after the turn; else WHY says what is not. */
+bool turn_verify(const struct turn_conf *conf, enum turn turn, const struct turn_facts *f,
+    char *why, size_t size);
+
+#endif

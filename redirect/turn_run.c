@@ -1,0 +1,708 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The turn of many mailboxes, CHUNK at a time:
+ *
+ *   read both sides -> check -> write down -> change 1 -> change 2 -> read again -> record
+ *                                  |             |           |             |
+ *   a crash leaves:    nothing     +-------------+-----------+-------------+  an operation
+ *
+ * The operation in the map says what was meant. turn_resume() asks for the same turn again: the
+ * changes are differences from what is there, so whichever of them was made is not made twice. If
+ * the turn cannot be finished any more (its preconditions are gone) it is turned back instead; both
+ * ways obey the order that never lets both sides redirect.
+ *
+ * The second change of a mailbox is sent as soon as its first one is acknowledged. Order is
+ * important! If the first is refused nothing has happened. If the second is refused, the mailbox is
+ * turned back.
+ *
+ * The marker group's members are changed at the end of a chunk; they guide logon scripts and decide
+ * nothing about mail.
+ */
+#include "redirect/turn_run.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "dsa/base/clock.h"
+#include "dsa/base/str.h"
+#include "dsa/directory/dir.h"
+#include "dsa/directory/filter.h"
+#include "mapping/journal.h"
+#include "redirect/address.h"
+
+#define CHUNK 256
+#define PARTS 32
+#define TRIES 3 /* when somebody changes the same objects meanwhile */
+
+enum state { STATE_NEW, STATE_READY, STATE_RUNNING, STATE_CHANGED, STATE_FAILED, STATE_ENDED };
+
+struct mailbox {
+	struct turn_env *env;
+	enum turn turn;
+	struct guid source;
+	struct record *record;
+	struct entry *side[SIDES];
+	size_t holders[SIDES];
+	struct change *change[TURN_CHANGES];
+	uint64_t journal[TURN_CHANGES];
+	size_t next; /* the change under way, or to be sent */
+	size_t made;
+	bool turned_back; /* it could not be finished: the way back is on */
+	enum state state;
+	struct err err;
+	char why[400], first_why[440];
+};
+
+struct chunk {
+	struct turn_env *env;
+	struct mailbox m[CHUNK];
+	size_t n;
+	bool resuming;
+};
+
+static void
+forget_reads(struct mailbox *m)
+{
+	for (size_t i = 0; i < SIDES; i++) {
+		entry_free(TAKE(m->side[i]));
+		m->holders[i] = 0;
+	}
+	for (size_t i = 0; i < TURN_CHANGES; i++)
+		change_free(TAKE(m->change[i]));
+}
+
+static void
+chunk_clear(struct chunk *c)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		forget_reads(&c->m[i]);
+		record_free(c->m[i].record);
+	}
+	c->n = 0;
+}
+
+static struct turn_facts
+facts_of(const struct mailbox *m)
+{
+	return (struct turn_facts){.record = m->record,
+	    .side = {m->side[SOURCE], m->side[TARGET]},
+	    .holders = {m->holders[SOURCE], m->holders[TARGET]}};
+}
+
+static void
+end(struct mailbox *m, bool ok, const char *text)
+{
+	m->state = STATE_ENDED;
+	m->env->result(&m->source,
+	    m->side[SOURCE] ? m->side[SOURCE]->dn
+	    : m->record	    ? m->record->side[SOURCE].dn
+			    : "",
+	    ok, text, m->env->arg);
+}
+
+/* ---- reading ---- */
+
+struct reading {
+	struct chunk *c;
+	enum side side;
+};
+
+static int
+take_entry(struct entry *e, void *arg, struct err *err)
+{
+	_cleanup_(entry_free) struct entry *own = e;
+	struct reading *r = arg;
+
+	(void)err;
+	for (size_t i = 0; i < r->c->n; i++) {
+		struct mailbox *m = &r->c->m[i];
+
+		if (m->record && m->state < STATE_FAILED && !m->side[r->side] &&
+		    guid_equal(&m->record->side[r->side].guid, &own->guid)) {
+			m->side[r->side] = TAKE(own);
+			break;
+		}
+	}
+	return 0;
+}
+
+/* Counts who holds the redirect addresses: an address is unique only if it is found once. */
+static int
+take_holder(struct entry *e, void *arg, struct err *err)
+{
+	_cleanup_(entry_free) struct entry *own = e;
+	struct reading *r = arg;
+	const struct attr *a = entry_find(own, "proxyAddresses");
+
+	(void)err;
+	for (size_t i = 0; a && i < r->c->n; i++) {
+		struct mailbox *m = &r->c->m[i];
+		const char *v = turn_redirect_address(
+		    m->side[r->side], r->c->env->conf.redirect_domain[r->side]);
+		_cleanup_(free) char *smtp = v ? str_printf("smtp:%s", v) : NULL;
+
+		if (smtp && attr_has(a, bytes_of(smtp), true))
+			m->holders[r->side]++;
+	}
+	return 0;
+}
+
+static const char **
+read_attrs(const struct turn_env *env)
+{
+	size_t n = 0;
+	const char **attrs;
+
+	while (turn_attrs[n])
+		n++;
+	attrs = calloc(n + 2, sizeof *attrs);
+	if (attrs) {
+		memcpy(attrs, turn_attrs, n * sizeof *attrs);
+		attrs[n] = env->conf.marker_attribute;
+	}
+	return attrs;
+}
+
+static int
+search(struct chunk *c, enum side side, struct buf *filter, dir_entry_fn *fn,
+    const char *const *attrs, struct err *err)
+{
+	struct dir *d = c->env->dir[side];
+	struct reading r = {c, side};
+	_cleanup_(free) char *text =
+	    filter->failed ? NULL : str_printf("(|%s)", (const char *)filter->data);
+	struct dir_query q = {.base = d->ops->info(d)->domain_dn,
+	    .scope = DIR_SUBTREE,
+	    .filter = text,
+	    .attrs = attrs};
+
+	buf_reset(filter);
+	return text ? d->ops->search(d, &q, fn, &r, err) : err_nomem(err);
+}
+
+static void
+add_guid(struct buf *filter, const struct mailbox *m, enum side side)
+{
+	char text[GUID_FILTER_SIZE];
+
+	guid_filter(&m->record->side[side].guid, text);
+	buf_printf(filter, "(objectGUID=%s)", text);
+}
+
+static void
+add_address(struct buf *filter, const struct mailbox *m, enum side side)
+{
+	const char *v = turn_redirect_address(m->side[side], m->env->conf.redirect_domain[side]);
+	_cleanup_(free) char *text = v ? filter_escape(bytes_of(v)) : NULL;
+
+	filter->failed |= v && !text;
+	if (text)
+		buf_printf(filter, "(proxyAddresses=smtp:%s)", text);
+}
+
+/* Asks about all mailboxes that are not at their end, PARTS in one request. */
+static int
+read_side(struct chunk *c, enum side side,
+    void (*add)(struct buf *filter, const struct mailbox *m, enum side side), dir_entry_fn *fn,
+    const char *const *attrs, struct err *err)
+{
+	_cleanup_(buf_done) struct buf filter = {0};
+	size_t parts = 0;
+
+	for (size_t i = 0; i < c->n; i++) {
+		const struct mailbox *m = &c->m[i];
+
+		if (m->state < STATE_FAILED && m->record) {
+			add(&filter, m, side);
+			parts++;
+		}
+		if (filter.len && (parts == PARTS || i + 1 == c->n)) {
+			if (search(c, side, &filter, fn, attrs, err) < 0)
+				return -1;
+			parts = 0;
+		}
+	}
+	return 0;
+}
+
+static int
+read_all(struct chunk *c, bool holders, struct err *err)
+{
+	static const char *const address_attrs[] = {"proxyAddresses", NULL};
+	_cleanup_(free) const char **attrs = read_attrs(c->env);
+
+	if (!attrs)
+		return err_nomem(err);
+	for (size_t i = 0; i < c->n; i++)
+		if (c->m[i].state < STATE_FAILED)
+			forget_reads(&c->m[i]);
+	for (int side = SOURCE; side < SIDES; side++) {
+		if (read_side(c, (enum side)side, add_guid, take_entry, attrs, err) < 0)
+			return -1;
+		if (holders &&
+		    read_side(c, (enum side)side, add_address, take_holder, address_attrs, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+load_records(struct chunk *c, struct err *err)
+{
+	_cleanup_(store_abort) struct store_txn *t = NULL;
+
+	if (store_begin(c->env->store, STORE_READ, &t, err) < 0)
+		return -1;
+	for (size_t i = 0; i < c->n; i++) {
+		struct mailbox *m = &c->m[i];
+
+		if (store_find_guid(t, c->env->link, SOURCE, &m->source, &m->record, err) < 0)
+			return -1;
+		if (!m->record)
+			end(m, false, "it is not in the map");
+	}
+	return 0;
+}
+
+/* ---- deciding ---- */
+
+static int
+decide(struct mailbox *m, struct err *err)
+{
+	struct turn_facts f = facts_of(m);
+	bool done = false;
+
+	if (!turn_check(&m->env->conf, m->turn, &f, &done, m->why, sizeof m->why)) {
+		m->state = STATE_FAILED;
+		return 0;
+	}
+	if (done) {
+		end(m, true, m->turn == TURN_SWITCH ? "switched already" : "not switched");
+		return 0;
+	}
+	if (turn_changes(&m->env->conf, m->turn, &f, clock_realtime_s(), m->change, err) < 0)
+		return -1;
+	m->next = m->made = 0;
+	m->state = STATE_READY;
+	return 0;
+}
+
+/* ---- writing down ---- */
+
+/* The attributes that the change touches, as they were: what an undo by hand would need. */
+static struct entry *
+before_image(const struct mailbox *m, size_t i)
+{
+	const struct entry *now = m->side[turn_side(m->turn, i)];
+	struct entry *e = entry_new(now->dn);
+
+	for (size_t j = 0; e && j < m->change[i]->n_mods; j++) {
+		const struct attr *a = entry_find(now, m->change[i]->mods[j].attr);
+
+		for (size_t k = 0; a && k < a->n_values; k++)
+			if (!attr_has(entry_find(e, a->name), a->values[k], false) &&
+			    entry_add(e, a->name, a->values[k]) < 0)
+				return e;
+	}
+	return e;
+}
+
+static int
+intend(struct store_txn *t, struct mailbox *m, uint64_t cycle, struct err *err)
+{
+	struct store_operation o = {.source = m->source,
+	    .kind = m->turn == TURN_SWITCH ? OPERATION_SWITCH : OPERATION_UNDO,
+	    .since = clock_realtime_s()};
+
+	if (store_put_operation(t, m->env->link, &o, err) < 0)
+		return -1;
+	for (size_t i = 0; i < TURN_CHANGES; i++) {
+		_cleanup_(entry_free) struct entry *before = NULL;
+		char reason[] = "switch", undo[] = "undo switch";
+		struct journal_entry e = {.cycle = cycle,
+		    .link = m->env->link,
+		    .side = turn_side(m->turn, i),
+		    .source = m->source,
+		    .at = clock_realtime_s(),
+		    .outcome = JOURNAL_OPEN,
+		    .change = m->change[i],
+		    .reason = m->turn == TURN_SWITCH ? reason : undo};
+
+		if (!m->change[i])
+			continue;
+		before = before_image(m, i);
+		e.before = before;
+		if (!before)
+			return err_nomem(err);
+		if (journal_intend(t, &e, err) < 0)
+			return -1;
+		m->journal[i] = e.number;
+	}
+	return 0;
+}
+
+static int
+write_down(struct chunk *c, struct err *err)
+{
+	_cleanup_(store_abort) struct store_txn *t = NULL;
+	uint64_t cycle;
+
+	if (store_begin(c->env->store, STORE_WRITE, &t, err) < 0 ||
+	    journal_begin_cycle(t, c->env->link, &cycle, err) < 0)
+		return -1;
+	for (size_t i = 0; i < c->n; i++)
+		if (c->m[i].state == STATE_READY && intend(t, &c->m[i], cycle, err) < 0)
+			return -1;
+	return store_commit(TAKE(t), err);
+}
+
+/* ---- making the changes ---- */
+
+static void
+change_done(void *arg, const struct err *err)
+{
+	struct mailbox *m = arg;
+
+	if (err) {
+		m->err = *err;
+		m->state = STATE_FAILED;
+		err_escape(m->why, sizeof m->why, bytes_of(err->text));
+		return;
+	}
+	m->made++;
+	m->next++;
+	m->state = STATE_READY;
+}
+
+static void
+submit_next(struct mailbox *m)
+{
+	struct dir *d;
+	struct err err;
+
+	while (m->next < TURN_CHANGES && !m->change[m->next])
+		m->next++;
+	if (m->next == TURN_CHANGES) {
+		m->state = STATE_CHANGED;
+		return;
+	}
+	d = m->env->dir[turn_side(m->turn, m->next)];
+	if (d->ops->pending(d) >= m->env->window[turn_side(m->turn, m->next)])
+		return;
+	m->state = STATE_RUNNING;
+	if (d->ops->submit(d, m->change[m->next], change_done, m, &err) < 0)
+		change_done(m, &err);
+}
+
+/* Second changes go before first ones: a mailbox that was begun is finished first. */
+static void
+make_changes(struct chunk *c)
+{
+	for (;;) {
+		struct dir *const *dirs = c->env->dir;
+		struct err known; /* every change under way has been told of a lost connection */
+		size_t busy, ready = 0;
+
+		for (int begun = 1; begun >= 0; begun--)
+			for (size_t i = 0; i < c->n; i++)
+				if (c->m[i].state == STATE_READY && (c->m[i].made > 0) == begun)
+					submit_next(&c->m[i]);
+		busy = dirs[SOURCE]->ops->pending(dirs[SOURCE]) +
+		       dirs[TARGET]->ops->pending(dirs[TARGET]);
+		for (size_t i = 0; i < c->n; i++)
+			ready += c->m[i].state == STATE_READY;
+		if (!busy && !ready)
+			return;
+		if (busy && dir_drain(dirs, SIDES, busy - 1, &known) < 0)
+			continue;
+	}
+}
+
+/* ---- recording ---- */
+
+static int
+finish_journal(struct store_txn *t, struct mailbox *m, struct err *err)
+{
+	for (size_t i = 0; i < TURN_CHANGES; i++) {
+		enum journal_outcome outcome = i < m->next ? JOURNAL_DONE : JOURNAL_STALE;
+
+		if (!m->change[i] || !m->journal[i])
+			continue;
+		if (i == m->next && m->state == STATE_FAILED) {
+			if (m->err.scope == ERR_PEER)
+				continue; /* unknown: stays open */
+			if (m->err.retry != ERR_REREAD)
+				outcome = JOURNAL_FAILED;
+		}
+		if (journal_finish(t, m->journal[i], outcome,
+			outcome == JOURNAL_DONE ? NULL : m->why, err) < 0)
+			return -1;
+		m->journal[i] = 0;
+	}
+	return 0;
+}
+
+static int
+record_turn(struct store_txn *t, struct mailbox *m, struct err *err)
+{
+	m->record->active = m->turn == TURN_SWITCH ? TARGET : SOURCE;
+	m->record->switched_at = m->turn == TURN_SWITCH ? clock_realtime_s() : 0;
+	if (store_put(t, m->record, err) < 0)
+		return -1;
+	return store_clear_operation(t, m->env->link, &m->source, err);
+}
+
+/* After both sides were read again. */
+static int
+record_verified(struct chunk *c, struct err *err)
+{
+	_cleanup_(store_abort) struct store_txn *t = NULL;
+	bool ok[CHUNK] = {false};
+
+	if (store_begin(c->env->store, STORE_WRITE, &t, err) < 0)
+		return -1;
+	for (size_t i = 0; i < c->n; i++) {
+		struct mailbox *m = &c->m[i];
+		struct turn_facts f = facts_of(m);
+
+		if (m->state != STATE_CHANGED)
+			continue;
+		ok[i] = turn_verify(&c->env->conf, m->turn, &f, m->why, sizeof m->why);
+		if (ok[i] && record_turn(t, m, err) < 0)
+			return -1;
+		if (!ok[i]) {
+			m->state = STATE_FAILED;
+			m->made = TURN_CHANGES;
+		}
+	}
+	if (store_commit(TAKE(t), err) < 0)
+		return -1;
+	for (size_t i = 0; i < c->n; i++)
+		if (ok[i])
+			end(&c->m[i], !c->m[i].turned_back,
+			    c->m[i].turned_back ? c->m[i].first_why : "");
+	return 0;
+}
+
+/* ---- the marker group ---- */
+
+static int
+change_group(struct chunk *c, struct err *err)
+{
+	static const char *const attrs[] = {"member", "objectGUID", NULL};
+	const char *dn = c->env->conf.marker_group;
+	struct dir *d = c->env->dir[SOURCE];
+	_cleanup_(entry_free) struct entry *group = NULL;
+	_cleanup_(change_free) struct change *change = NULL;
+	const struct attr *members;
+
+	if (!dn)
+		return 0;
+	if (d->ops->read(d, dn, attrs, &group, err) < 0)
+		return -1;
+	if (!group)
+		return err_conf(err, "marker_group '%s' does not exist", dn);
+	change = change_new(CHANGE_MODIFY, group->dn, &group->guid);
+	members = entry_find(group, "member");
+	for (size_t i = 0; change && i < c->n; i++) {
+		const struct mailbox *m = &c->m[i];
+		bool is, want = m->turn == TURN_SWITCH;
+
+		if (m->state != STATE_ENDED || !m->made || !m->side[SOURCE])
+			continue;
+		is = members && attr_has(members, bytes_of(m->side[SOURCE]->dn), true);
+		if (is != want && change_mod_str(change, want ? MOD_ADD : MOD_DELETE, "member",
+				      m->side[SOURCE]->dn) < 0)
+			return err_nomem(err);
+	}
+	if (!change)
+		return err_nomem(err);
+	return change_is_empty(change) ? 0 : dir_apply(d, change, err);
+}
+
+/* ---- one chunk ---- */
+
+static int
+try_once(struct chunk *c, struct err *err)
+{
+	if (read_all(c, true, err) < 0)
+		return -1;
+	for (size_t i = 0; i < c->n; i++)
+		if (c->m[i].state == STATE_NEW && decide(&c->m[i], err) < 0)
+			return -1;
+	if (write_down(c, err) < 0)
+		return -1;
+	make_changes(c);
+	return 0;
+}
+
+static int
+settle_journal(struct chunk *c, struct err *err)
+{
+	_cleanup_(store_abort) struct store_txn *t = NULL;
+
+	if (store_begin(c->env->store, STORE_WRITE, &t, err) < 0)
+		return -1;
+	for (size_t i = 0; i < c->n; i++)
+		if (finish_journal(t, &c->m[i], err) < 0)
+			return -1;
+	return store_commit(TAKE(t), err);
+}
+
+/* Those that failed because somebody changed the object are tried from the beginning; true if there
+ * are any. A lost connection ends all, with the error. */
+static int
+again(struct chunk *c, bool *ret, struct err *err)
+{
+	*ret = false;
+	for (size_t i = 0; i < c->n; i++) {
+		struct mailbox *m = &c->m[i];
+
+		if (m->state != STATE_FAILED || m->err.src == ERR_SRC_NONE)
+			continue;
+		if (m->err.scope == ERR_PEER || m->err.code == ECANCELED) {
+			*err = m->err;
+			return -1;
+		}
+		if (m->err.retry != ERR_REREAD)
+			continue;
+		m->err = (struct err){0};
+		m->state = STATE_NEW;
+		*ret = true;
+	}
+	return 0;
+}
+
+static int
+forget_operation(struct mailbox *m, struct err *err)
+{
+	_cleanup_(store_abort) struct store_txn *t = NULL;
+
+	if (store_begin(m->env->store, STORE_WRITE, &t, err) < 0 ||
+	    store_clear_operation(t, m->env->link, &m->source, err) < 0)
+		return -1;
+	return store_commit(TAKE(t), err);
+}
+
+/* What could not be finished is turned back; if nothing was changed there is nothing to turn. */
+static int
+give_up(struct chunk *c, bool may_turn_back, struct err *err)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		struct mailbox *m = &c->m[i];
+		if (m->state != STATE_FAILED)
+			continue;
+		if ((m->made || c->resuming) && may_turn_back) {
+			(void)snprintf(
+			    m->first_why, sizeof m->first_why, "turned back: %s", m->why);
+			m->turned_back = true;
+			m->turn = m->turn == TURN_SWITCH ? TURN_UNDO : TURN_SWITCH;
+			m->record->active = m->turn == TURN_SWITCH ? SOURCE : TARGET;
+			m->state = STATE_NEW;
+			continue;
+		}
+		if (forget_operation(m, err) < 0)
+			return -1;
+		end(m, false, m->why);
+	}
+	return 0;
+}
+
+static int
+turn_chunk(struct chunk *c, struct err *err)
+{
+	for (int pass = 0; pass < 2; pass++) {
+		bool more = true;
+
+		for (int i = 0; more && i < TRIES; i++)
+			if (try_once(c, err) < 0 || settle_journal(c, err) < 0 ||
+			    again(c, &more, err) < 0)
+				return -1;
+		if (read_all(c, false, err) < 0 || record_verified(c, err) < 0)
+			return -1;
+		for (size_t i = 0; i < c->n; i++)
+			if (c->m[i].state == STATE_NEW)
+				c->m[i].state = STATE_FAILED;
+		if (give_up(c, pass == 0, err) < 0)
+			return -1;
+	}
+	return change_group(c, err);
+}
+
+static int
+run_some(struct turn_env *env, enum turn turn, const struct guid *sources, size_t n, bool resuming,
+    struct err *err)
+{
+	struct chunk *c = calloc(1, sizeof *c);
+	int rc = c ? 0 : err_nomem(err);
+
+	for (size_t from = 0; rc == 0 && from < n; from += CHUNK) {
+		*c = (struct chunk){.env = env, .resuming = resuming};
+		for (size_t i = from; i < n && c->n < CHUNK; i++)
+			c->m[c->n++] =
+			    (struct mailbox){.env = env, .turn = turn, .source = sources[i]};
+		rc = load_records(c, err);
+		if (rc == 0)
+			rc = turn_chunk(c, err);
+		if (env->progress)
+			env->progress(from + c->n, n, env->arg);
+		chunk_clear(c);
+	}
+	free(c);
+	return rc;
+}
+
+int
+turn_run(
+    struct turn_env *env, enum turn turn, const struct guid *sources, size_t n, struct err *err)
+{
+	return run_some(env, turn, sources, n, false, err);
+}
+
+struct collecting {
+	struct guid *v[2];
+	size_t n[2], cap[2];
+	bool failed;
+};
+
+static int
+collect(const struct store_operation *o, void *arg)
+{
+	struct collecting *x = arg;
+	size_t t = o->kind == OPERATION_SWITCH ? TURN_SWITCH : TURN_UNDO;
+
+	if (o->kind == OPERATION_TOGGLE)
+		return 0;
+	if (x->n[t] == x->cap[t]) {
+		size_t cap = x->cap[t] ? x->cap[t] * 2 : 64;
+		struct guid *v = realloc(x->v[t], cap * sizeof *v);
+
+		if (!v) {
+			x->failed = true;
+			return 1;
+		}
+		x->v[t] = v;
+		x->cap[t] = cap;
+	}
+	x->v[t][x->n[t]++] = o->source;
+	return 0;
+}
+
+int
+turn_resume(struct turn_env *env, struct err *err)
+{
+	struct collecting x = {.failed = false};
+	struct store_txn *t = NULL;
+	int rc = store_begin(env->store, STORE_READ, &t, err);
+
+	if (rc == 0)
+		rc = store_each_operation(t, env->link, collect, &x, err);
+	store_abort(t);
+	if (rc == 0 && x.failed)
+		rc = err_nomem(err);
+	for (size_t i = 0; rc == 0 && i < 2; i++)
+		rc = run_some(env, (enum turn)i, x.v[i], x.n[i], true, err);
+	free(x.v[0]);
+	free(x.v[1]);
+	return rc;
+}

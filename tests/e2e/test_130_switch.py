@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: MIT
+"""Switch and undo on two real forests."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+
+import pytest
+from test_120_daemon import Daemon
+
+GUARD = "msExchCalendarRepairDisabled"
+MARKER = "extensionAttribute14"
+KEY = "comma"
+
+
+@pytest.fixture(scope="module", name="daemon")
+def fixture_daemon(lab):
+    conf = lab.write_conf(lab.conf_text(**{
+        "match = [": f'marker_group = "CN=galsync-switched,{lab.source.base}"; match = ['}))
+    lab.full(status=3)
+    lab.alias = lab.source.read(lab.special["acme"][KEY])["mailNickname"][0].decode()
+    d = Daemon(lab, conf)
+    d.start()
+    yield d
+    if d.process.poll() is None:
+        assert d.end() == 0
+
+
+def both(lab, key):
+    dn = lab.special["acme"][key]
+    guid = [r["target"]["guid"] for r in lab.records().values() if r["source"]["dn"] == dn][0]
+    return lab.source.read(dn), lab.target.read(f"<GUID={guid}>"), guid
+
+
+def switched(lab, key):
+    source, target, _ = both(lab, key)
+    alias = source["mailNickname"][0].decode()
+    assert "targetAddress" not in target
+    assert source["targetAddress"] == [f"SMTP:{alias}@redirect.globex.example".encode()]
+    assert source[MARKER][0].startswith(b"galsync:switched:2")
+    assert source[GUARD] == [b"TRUE"]
+    assert target.get(GUARD, [b"FALSE"]) == [b"FALSE"]
+    group = lab.source.read(f"CN=galsync-switched,{lab.source.base}")
+    return lab.special["acme"][key].encode() in group.get("member", [])
+
+
+def not_switched(lab, key):
+    source, target, _ = both(lab, key)
+    alias = source["mailNickname"][0].decode()
+    assert "targetAddress" not in source and MARKER not in source and GUARD not in source
+    assert target["targetAddress"] == [f"SMTP:{alias}@redirect.acme.example".encode()]
+    assert target[GUARD] == [b"TRUE"]
+    group = lab.source.read(f"CN=galsync-switched,{lab.source.base}")
+    return lab.special["acme"][key].encode() not in group.get("member", [])
+
+
+def test_switch_and_undo(daemon, lab):
+    assert not_switched(lab, KEY)
+    answer = daemon.ask(verb="switch", objects=[lab.alias])
+    assert answer["ok"] and answer["results"][0]["ok"], answer
+    assert switched(lab, KEY)
+    assert [r for r in lab.records().values() if r["alias"] == lab.alias][0]["active"] == "target"
+    p = lab.galsyncctl("--socket", daemon.socket, "switch", lab.alias)
+    assert p.returncode == 0 and "switched already" in p.stdout
+    p = lab.galsyncctl("--socket", daemon.socket, "undo-switch", lab.alias)
+    assert p.returncode == 0, p.stdout + p.stderr
+    assert not_switched(lab, KEY)
+
+
+def test_cycles_leave_a_switched_mailbox_alone(daemon, lab):
+    assert daemon.ask(verb="switch", objects=[lab.alias])["ok"]
+    source, target, guid = both(lab, KEY)
+    dn = lab.special["acme"][KEY]
+    daemon.ask(verb="resync")
+    daemon.wait_idle()
+    assert switched(lab, KEY)
+    # The target is authoritative now: nothing of it is overwritten.
+    lab.target.modify(f"<GUID={guid}>", title="Changed in the target")
+    daemon.ask(verb="resync")
+    assert lab.target.read(f"<GUID={guid}>")["title"] == [b"Changed in the target"]
+    # Somebody breaks the redirection: it is put right, and never loops.
+    lab.target.modify(f"<GUID={guid}>", targetAddress=f"SMTP:{lab.alias}@redirect.acme.example")
+    lab.source.modify(dn, targetAddress=None)
+    daemon.ask(verb="resync")
+    assert switched(lab, KEY)
+    assert source and target
+    assert daemon.ask(verb="undo-switch", objects=[lab.alias])["ok"]
+    assert not_switched(lab, KEY)
+
+
+def test_refusals(daemon, lab):
+    def refused(who, *words):
+        answer = daemon.ask(verb="switch", objects=[who])
+        text = answer.get("error", "") + " ".join(r["text"] for r in answer.get("results", []))
+        assert not answer["ok"], answer
+        for word in words:
+            assert word in text, text
+    refused("nobody", "not in the map")
+    refused("connie.contact", "no counterpart with a mailbox")
+    dn = lab.special["acme"]["long-name"]
+    _, _, guid = both(lab, "long-name")
+    alias = lab.source.read(dn)["mailNickname"][0].decode()
+    assert daemon.ask(verb="pause")["ok"]
+    try:
+        lab.target.modify(f"<GUID={guid}>", targetAddress="SMTP:elsewhere@example.org")
+        refused(alias, "redirects to SMTP:elsewhere@example.org")
+        lab.target.modify(f"<GUID={guid}>", targetAddress=f"SMTP:{alias}@redirect.acme.example",
+                          homeMDB=None, msExchHomeServerName=None)
+        refused(alias, "target object has no mailbox")
+    finally:
+        assert daemon.ask(verb="resume")["ok"]
+
+
+def test_many_at_once_and_one_that_fails(daemon, lab):
+    keys = ["polish", "turkish", "cyrillic", "apostrophe", "japanese"]
+    aliases = [lab.source.read(lab.special["acme"][k])["mailNickname"][0].decode() for k in keys]
+    daemon.wait_idle()
+    _, _, guid = both(lab, "turkish")
+    assert daemon.ask(verb="pause")["ok"]
+    lab.target.modify(f"<GUID={guid}>", targetAddress="SMTP:elsewhere@example.org")
+    answer = daemon.ask(verb="switch", objects=aliases)
+    assert answer["status"] == 1
+    assert [r["ok"] for r in answer["results"]].count(False) == 1
+    for key in ("polish", "cyrillic", "apostrophe", "japanese"):
+        assert switched(lab, key)
+    assert daemon.ask(verb="resume")["ok"]
+    answer = daemon.ask(verb="undo-switch", objects=[a for a, k in zip(aliases, keys) if k != "turkish"])
+    assert answer["ok"], answer
+
+
+OBSERVER = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import ldap
+from conftest import ACME, GLOBEX, Side, TestLab
+lab = TestLab(sys.argv[2])
+source, target = Side(lab, ACME), Side(lab, GLOBEX)
+looks = loops = 0
+while True:
+    # The source is read before and after the target, so that a turn in between is no loop.
+    try:
+        before = source.read(sys.argv[3], ["targetAddress"])
+        there = target.read(sys.argv[4], ["targetAddress"])
+        after = source.read(sys.argv[3], ["targetAddress"])
+    except ldap.LDAPError:
+        continue
+    looks += 1
+    loops += all("targetAddress" in x for x in (before, there, after))
+    print(looks, loops, flush=True)
+"""
+
+
+class Observer:
+    """A process that looks at both sides all the time: never do both redirect."""
+
+    def __init__(self, lab, key):
+        self.process = subprocess.Popen(
+            ["/usr/bin/python3", "-B", "-c", OBSERVER, os.path.dirname(__file__), lab.dir,
+             lab.special["acme"][key], f"<GUID={both(lab, key)[2]}>"],
+            stdout=subprocess.PIPE, text=True)
+        self.looks = self.loops = 0
+
+    def look(self, times=1):
+        """Goes on when it has looked so many times more."""
+        for _ in range(times):
+            self.looks, self.loops = map(int, self.process.stdout.readline().split())
+
+    def end(self):
+        self.process.kill()
+        rest = self.process.communicate()[0].splitlines()
+        if rest and len(rest[-1].split()) == 2:
+            self.looks, self.loops = map(int, rest[-1].split())
+
+
+def test_killed_in_the_middle_of_turns(daemon, lab):
+    """SIGKILL at any moment of a switch or undo: the next start finishes it or turns it back."""
+    observer = Observer(lab, KEY)
+    observer.look()
+    verb = "switch"
+    for i in range(12):
+        with contextlib.suppress(OSError), daemon.connect() as s:
+            s.sendall((json.dumps({"verb": verb, "objects": [lab.alias]}) + "\n").encode())
+            observer.look(i % 6)
+        daemon.end(signal.SIGKILL)
+        daemon.start()
+        source, target, _ = both(lab, KEY)
+        assert ("targetAddress" in source) != ("targetAddress" in target)
+        active = [r for r in lab.records().values() if r["alias"] == lab.alias][0]["active"]
+        assert active == ("target" if "targetAddress" in source else "source")
+        verb = "undo-switch" if active == "target" else "switch"
+    observer.end()
+    assert observer.loops == 0 and observer.looks > 20
+    daemon.ask(verb="undo-switch", objects=[lab.alias])
+    assert not_switched(lab, KEY)
