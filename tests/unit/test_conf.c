@@ -334,7 +334,8 @@ struct mistake {
 #define TEMPLATE "text with %{attributeName}, %{attributeName:lower} and %% for a percent sign"
 #define LINK_KEYS                                                                                  \
 	"name, source, target, scopes, match, promote_contacts, return_contacts_ou, upn_suffix, "  \
-	"mailbox, admin_group, primary_address, redirect_address, attributes, limits, "            \
+	"mailbox, admin_group, primary_address, redirect_address, marker_attribute, "              \
+	"marker_group, toggle_domain, attributes, limits, "                                        \
 	"interval_s\n"
 #define SECRET "; allowed: a regular file that only its owner may read (mode 0600 or 0400)\n"
 #define ROW(...) "attributes = ( { " __VA_ARGS__ " } );\n"
@@ -905,6 +906,8 @@ static const char full[] =
     "= "
     "\"/o=G/cn=EX\"; }; admin_group = \"/o=G/ou=A\"; primary_address = "
     "\"%{mailNickname:lower}@globex.example\"; redirect_address = \"r-%{mailNickname}\"; "
+    "marker_attribute = \"extensionAttribute9\"; marker_group = \"CN=S,DC=acme,DC=example\"; "
+    "toggle_domain = \"toggle.example\"; "
     "attributes = "
     "( { attribute = \"title\"; how = \"template\"; value = \"100%% %{title}\"; kinds = [ \"user\" "
     "]; "
