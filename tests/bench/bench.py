@@ -1,0 +1,210 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Measures galsync against plain tools on a real lab, and prints a table of ratios.
+
+  full      a full sync, against ldapsearch of both sides and pipelined writes of the same changes
+  resync    a sync that finds nothing to do, against ldapsearch of both sides
+  memory    the peak of anonymous memory of galsyncd, for N users and for 2N
+  latency   both syncs with 10 ms of round trip to both servers, against the same without
+  map       look-ups in a map of many records, against bare LMDB gets of the same records
+
+What is compared runs next to each other in the same state of the servers; a ratio is the median of
+the rounds' ratios. A missed goal is a result: the exit status tells of errors alone. Needs root.
+
+The servers wait for their disk at every write. TMPDIR=/dev/shm keeps the disk, and whoever else
+uses it, out of the measure.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path.insert(0, HERE)
+
+# pylint: disable=wrong-import-position
+import measure                          # noqa: E402
+from measure import BenchError, Row, figure     # noqa: E402
+
+ROOT = os.path.dirname(os.path.dirname(HERE))
+BUILD = os.path.abspath(os.path.join(ROOT, os.environ.get("BUILD", "build")))
+LAB = os.path.join(ROOT, "tests", "lab", "lab")
+PARTS = ["full", "resync", "memory", "latency", "map"]
+LIMIT_KIB = 48 * 1024       # of anonymous memory
+LIMIT_USERS = 10000         # at this size
+LIMIT_BYTES = 100           # for each user beyond
+
+
+def say(text):
+    print(f"bench: {text}", file=sys.stderr, flush=True)
+
+
+# Labs
+
+def lab_options(users, big_group):
+    return ["--users", str(users), "--contacts", str(users // 20),
+            "--groups", str(users * 3 // 100), "--big-group", str(big_group)]
+
+
+@contextlib.contextmanager
+def lab_of(users, big_group):
+    """A lab of its own with that many users; it goes whatever happens."""
+    directory = tempfile.mkdtemp(prefix="galsync-bench-")
+    log = os.path.join(directory + ".log")
+    try:
+        say(f"makes a lab with {users} users")
+        measure.run([LAB, "--dir", directory, "up"], log=log)
+        measure.run([LAB, "--dir", directory, "populate", *lab_options(users, big_group)], log=log)
+        yield directory
+    finally:
+        ignored = [(s, signal.signal(s, signal.SIG_IGN)) for s in (signal.SIGINT, signal.SIGTERM)]
+        subprocess.run([LAB, "--dir", directory, "down"], check=False)
+        shutil.rmtree(directory, ignore_errors=True)
+        if os.path.exists(log):
+            os.remove(log)
+        for s, handler in ignored:
+            signal.signal(s, handler)
+
+
+def in_lab(users, big_group, rounds, parts):
+    with lab_of(users, big_group) as directory:
+        out = os.path.join(directory, "bench.json")
+        options = {"tools": BUILD, "rounds": rounds, "parts": parts, "out": out}
+        say(f"measures {', '.join(parts)}")
+        with subprocess.Popen([LAB, "--dir", directory, "run", "--", "/usr/bin/python3", "-B",
+                               os.path.join(HERE, "inlab.py"), json.dumps(options)]) as p:
+            try:
+                code = p.wait()
+            except BaseException:
+                p.terminate()
+                raise
+        if code:
+            raise BenchError(f"the measurements in the lab failed ({code})")
+        with open(out, encoding="utf-8") as f:
+            return json.load(f)
+
+
+# Rows
+
+def sync_rows(parts, m):
+    rows = []
+    if "full" in parts:
+        rows.append(Row("full sync / reads and pipelined writes", m["full"], m["floor"], "s", 1.15))
+    if "resync" in parts:
+        rows.append(Row("unchanged re-sync / reads one by one", m["again"], m["read_one_by_one"],
+                        "s", 1.3))
+        rows.append(Row("unchanged re-sync / reads in parallel", m["again"], m["read_parallel"],
+                        "s"))
+    if "latency" in parts:
+        rows.append(Row("full sync at 10 ms / local", m["far"], m["full"], "s", 1.5))
+        rows.append(Row("re-sync at 10 ms / local", m["again_far"], m["again"], "s", 1.5))
+    return rows
+
+
+def memory_rows(users, one, two):
+    """Buffers grow to their limits with the first thousands: what a user costs beyond them is
+    judged at the full size alone."""
+    rows, notes = [], []
+    for name, text in (("full", "full sync"), ("again", "re-sync")):
+        small, large = one[f"{name}_anon_kib"], two[f"{name}_anon_kib"]
+        beyond = max(large - small, 0) * 1024 / users
+        rows.append(figure(f"memory, {text}, {users} users / limit at {LIMIT_USERS}", small,
+                           LIMIT_KIB, "KiB"))
+        rows.append(figure(f"memory, {text}, each user beyond / limit", beyond, LIMIT_BYTES, "B",
+                           users >= LIMIT_USERS))
+        notes.append(f"memory, {text}: {small} KiB anonymous with {users} users, {large} KiB with "
+                     f"{2 * users}; resident with file pages "
+                     f"{one[f'{name}_hwm_kib']} and {two[f'{name}_hwm_kib']} KiB")
+    return rows, notes
+
+
+def map_rows(records, rounds):
+    directory = tempfile.mkdtemp(prefix="galsync-bench-map-")
+    try:
+        say(f"measures a map of {records} records")
+        lookups = min(records, 1000000)
+        text = measure.run([os.path.join(BUILD, "bench", "map"), directory, str(records),
+                            str(lookups), str(rounds)], keep=True).text
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+    found = {}
+    for line in text.splitlines():
+        found.setdefault(line.split()[0], []).append(float(line.split()[1]))
+    rows = [Row(f"map of {records}, by {text} / bare gets", found[name], found["bare"], "/s", 0.5,
+                True)
+            for name, text in (("guid", "source GUID"), ("address", "address"),
+                               ("alias", "alias"))]
+    rows.append(Row(f"map of {records}, by id / bare gets", found["id"], found["bare"], "/s"))
+    return rows, [f"map: {found['bytes'][0]:.0f} bytes on disk a record, "
+                  f"{found['put'][0]:,.0f} records a second stored, 10,000 a commit"]
+
+
+def measure_all(args):
+    parts = [args.only] if args.only else PARTS
+    rows, notes = [], []
+    inside = [p for p in parts if p != "map"]
+    if inside:
+        one = in_lab(args.users, args.users // 2, args.rounds, inside)
+        notes.append(f"{args.users} users; changes of a full sync: " + ", ".join(
+            f"{n} in {name}" for name, n in one["changes"].items()))
+        rows += sync_rows(parts, one)
+    if "memory" in parts:
+        # The largest object is as large as before: it is the number of objects that counts.
+        two = in_lab(2 * args.users, args.users // 2, 1, ["memory"])
+        more, said = memory_rows(args.users, one, two)
+        rows += more
+        notes += said
+    if "map" in parts:
+        more, said = map_rows(args.records, args.rounds)
+        rows += more
+        notes += said
+    return rows, notes
+
+
+def parse():
+    p = argparse.ArgumentParser(prog="bench", description=__doc__,
+                                formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--users", type=int, default=2000, help="default 2000; the full measure: 10000")
+    p.add_argument("--rounds", type=int, default=3)
+    p.add_argument("--records", type=int, default=1000000, help="of the map (default 1000000)")
+    p.add_argument("--only", choices=PARTS)
+    p.add_argument("--out", default=os.path.join(BUILD, "bench.txt"),
+                   help="also written to this file (default: bench.txt in the build directory)")
+    args = p.parse_args()
+    if args.users < 100 or args.rounds < 1 or args.records < 1:
+        p.error("--users is at least 100, --rounds and --records at least 1")
+    return args
+
+
+def main():
+    args = parse()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if os.geteuid() and args.only != "map":
+        say("the lab needs root")
+        return 1
+    before = measure.load()
+    try:
+        rows, notes = measure_all(args)
+    except BenchError as e:
+        say(str(e))
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    notes += [f"labs in {tempfile.gettempdir()}",
+              f"load: {before} at the start, {measure.load()} at the end; {args.rounds} rounds"]
+    text = "\n".join([measure.machine(), "", measure.table(rows), "", *notes, ""])
+    print(text, end="", flush=True)
+    with open(args.out, "w", encoding="utf-8") as out:
+        out.write(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
