@@ -146,35 +146,51 @@ find_ids(struct store_txn *t, uint64_t hash, uint64_t ret[MAX_HITS], size_t *ret
 	return rc && rc != MDB_NOTFOUND ? store_fail(t->s, rc, "look-up", err) : 0;
 }
 
+/* The record ID if its GUID on SIDE is G and its link is LINK (0: any). *RAW is valid until the
+ * next write. */
+static int
+get_matching(struct store_txn *t, uint64_t id, uint32_t link, enum side side, const struct guid *g,
+    struct bytes *raw, bool *ret, struct err *err)
+{
+	const uint8_t *p;
+
+	if (store_db_get(t, DB_RECORD, (struct bytes){&id, 8}, raw, ret, err) < 0)
+		return -1;
+	p = raw->data;
+	*ret = *ret && raw->len >= RECORD_GUID_OFFSET + (size_t)2 * GUID_LEN &&
+	       memcmp(p + RECORD_GUID_OFFSET + (size_t)side * GUID_LEN, g->octets, GUID_LEN) == 0;
+	if (*ret && link) {
+		struct reader r = reader_of((struct bytes){p + RECORD_GUID_OFFSET - 4, 4});
+
+		*ret = reader_u32(&r) == link;
+	}
+	return 0;
+}
+
 int
 store_find_guid(struct store_txn *t, uint32_t link, enum side side, const struct guid *g,
     struct record **ret, struct err *err)
 {
-	uint64_t ids[MAX_HITS];
+	uint64_t ids[MAX_HITS], home = link ? store_home(link, g) : 0;
+	struct bytes raw;
 	size_t n = 0;
+	bool found = false;
 
 	*ret = NULL;
+	/* Nearly always one look-up is enough. */
+	if (side == SOURCE && link && get_matching(t, home, link, side, g, &raw, &found, err) < 0)
+		return -1;
+	if (found)
+		return record_decode(raw, home, ret, err);
 	if (find_ids(t,
 		store_key_hash(side == SOURCE ? KEY_SOURCE_GUID : KEY_TARGET_GUID, guid_bytes(g)),
 		ids, &n, err) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
-		_cleanup_(record_free) struct record *r = NULL;
-		struct bytes raw;
-		bool found;
-
-		if (store_db_get(t, DB_RECORD, (struct bytes){&ids[i], 8}, &raw, &found, err) < 0)
+		if (get_matching(t, ids[i], link, side, g, &raw, &found, err) < 0)
 			return -1;
-		if (!found || raw.len < RECORD_GUID_OFFSET + (size_t)2 * GUID_LEN ||
-		    memcmp((const uint8_t *)raw.data + RECORD_GUID_OFFSET + (size_t)side * GUID_LEN,
-			g->octets, GUID_LEN) != 0)
-			continue;
-		if (record_decode(raw, ids[i], &r, err) < 0)
-			return -1;
-		if (!link || r->link == link) {
-			*ret = TAKE(r);
-			return 0;
-		}
+		if (found)
+			return record_decode(raw, ids[i], ret, err);
 	}
 	return 0;
 }
@@ -220,19 +236,63 @@ struct seen {
 	bool stop;
 };
 
+/* In a map of one link, a source GUID has one record and it is at home. *RAW as get_matching(). */
+static int
+at_home(struct store_txn *t, struct bytes v, uint64_t *ret_id, struct bytes *raw, bool *ret,
+    struct err *err)
+{
+	struct guid g;
+
+	*ret = false;
+	if (!t->links_known) {
+		_cleanup_(free) char *second = NULL;
+
+		if (store_link_name(t, 2, &second, err) < 0)
+			return -1;
+		t->several_links = second != NULL;
+		t->links_known = true;
+	}
+	if (t->several_links || !guid_from_bytes(v, &g))
+		return 0;
+	*ret_id = store_home(1, &g);
+	return get_matching(t, *ret_id, 1, SOURCE, &g, raw, ret, err);
+}
+
+/* Gives the record ID, encoded as RAW, to FN if it really has the value and was not given before.
+ */
+static int
+give(uint64_t id, struct bytes raw, enum store_key key, struct bytes v, struct seen *seen,
+    store_record_fn *fn, void *arg, struct err *err)
+{
+	_cleanup_(record_view_free) const struct record *r = NULL;
+
+	if (record_decode_view(raw, id, &r, err) < 0)
+		return -1;
+	if (!really_has(r, key, v))
+		return 0;
+	if (seen->n < MAX_HITS)
+		seen->ids[seen->n++] = id;
+	seen->stop = fn(r, arg) != 0;
+	return 0;
+}
+
 static int
 visit(struct store_txn *t, enum store_key key, struct bytes v, struct seen *seen,
     store_record_fn *fn, void *arg, struct err *err)
 {
 	uint64_t ids[MAX_HITS];
+	struct bytes raw;
 	size_t n = 0;
+	bool found = false;
 
+	if (key == KEY_SOURCE_GUID && at_home(t, v, ids, &raw, &found, err) < 0)
+		return -1;
+	if (found)
+		return give(ids[0], raw, key, v, seen, fn, arg, err);
 	if (find_ids(t, store_key_hash(key, v), ids, &n, err) < 0)
 		return -1;
 	for (size_t i = 0; i < n && !seen->stop; i++) {
-		_cleanup_(record_view_free) const struct record *r = NULL;
-		struct bytes raw;
-		bool known = false, found;
+		bool known = false;
 
 		for (size_t j = 0; j < seen->n; j++)
 			known |= seen->ids[j] == ids[i];
@@ -240,15 +300,8 @@ visit(struct store_txn *t, enum store_key key, struct bytes v, struct seen *seen
 			continue;
 		if (store_db_get(t, DB_RECORD, (struct bytes){&ids[i], 8}, &raw, &found, err) < 0)
 			return -1;
-		if (!found)
-			continue;
-		if (record_decode_view(raw, ids[i], &r, err) < 0)
+		if (found && give(ids[i], raw, key, v, seen, fn, arg, err) < 0)
 			return -1;
-		if (!really_has(r, key, v))
-			continue;
-		if (seen->n < MAX_HITS)
-			seen->ids[seen->n++] = ids[i];
-		seen->stop = fn(r, arg) != 0;
 	}
 	return 0;
 }
@@ -297,6 +350,16 @@ store_lookup(struct store_txn *t, enum store_key key, const char *value, store_r
 	struct seen seen = {.n = 0};
 
 	return visit_text(t, key, value, &seen, fn, arg, err);
+}
+
+int
+store_lookup_guid(struct store_txn *t, enum side side, const struct guid *g, store_record_fn *fn,
+    void *arg, struct err *err)
+{
+	struct seen seen = {.n = 0};
+
+	return visit(t, side == SOURCE ? KEY_SOURCE_GUID : KEY_TARGET_GUID, guid_bytes(g), &seen,
+	    fn, arg, err);
 }
 
 int

@@ -26,6 +26,7 @@
 #define FLAG_TARGET_ACTIVE 2U
 
 static const char *const state_names[] = {
+    [RECORD_PENDING] = "pending",
     [RECORD_SYNCED] = "synced",
     [RECORD_WAITING] = "waiting",
     [RECORD_ERROR] = "error",
@@ -211,6 +212,20 @@ record_set_put(struct record *r, const uint64_t *hashes, size_t n)
 	r->put = put;
 	r->n_put = kept;
 	return 0;
+}
+
+int
+record_add_put(struct record *r, const uint64_t *hashes, size_t n)
+{
+	_cleanup_(free) uint64_t *all = malloc((r->n_put + n + 1) * sizeof *all);
+
+	if (!all)
+		return -1;
+	if (r->n_put)
+		memcpy(all, r->put, r->n_put * sizeof *all);
+	if (n)
+		memcpy(all + r->n_put, hashes, n * sizeof *all);
+	return record_set_put(r, all, r->n_put + n);
 }
 
 static void
@@ -413,6 +428,15 @@ record_decode(struct bytes raw, uint64_t id, struct record **ret, struct err *er
 		return -1;
 	*ret = TAKE(r);
 	return 0;
+}
+
+int
+record_dup(const struct record *r, struct record **ret, struct err *err)
+{
+	_cleanup_(buf_done) struct buf b = {0};
+
+	record_encode(r, &b);
+	return b.failed ? err_nomem(err) : record_decode(buf_bytes(&b), r->id, ret, err);
 }
 
 int

@@ -22,6 +22,7 @@
 enum side { SOURCE, TARGET, SIDES };
 
 enum record_state {
+	RECORD_PENDING, /* decided; the target is not known to be written completely */
 	RECORD_SYNCED,	/* both sides were seen as the rules want them */
 	RECORD_WAITING, /* as SYNCED, but Exchange has not finished the mailbox yet */
 	RECORD_ERROR,	/* the last write failed: see last_error */
@@ -51,7 +52,8 @@ struct record {
 	char **addresses; /* smtp addresses of both sides without prefix, lower case, unique;
 			   * the source's primary one first */
 	size_t n_addresses;
-	uint64_t *put; /* sorted record_put_hash() of the values galsync wrote on the target: */
+	uint64_t *put; /* sorted record_put_hash() of the values galsync wrote on the target (while
+			* PENDING also of those it is about to write): */
 	size_t n_put;  /* only these may be removed from it */
 	int64_t created_at, synced_at, switched_at; /* seconds since the epoch, 0: never */
 	char *last_error;			    /* "" if none */
@@ -60,6 +62,7 @@ struct record {
 struct record *record_new(void) MUST_CHECK;
 void record_free(struct record *r);
 DEFINE_CLEANUP(struct record *, record_free)
+int record_dup(const struct record *r, struct record **ret, struct err *err) MUST_CHECK;
 /* "pending", "synced", "waiting", "error", "left". */
 const char *record_state_name(enum record_state s);
 /* "source", "target". */
@@ -83,6 +86,8 @@ uint64_t record_put_hash(const char *attr, struct bytes value);
 bool record_was_put(const struct record *r, uint64_t hash);
 /* Takes over N hashes (any order, duplicates allowed) as the new set. */
 int record_set_put(struct record *r, const uint64_t *hashes, size_t n) MUST_CHECK;
+/* Adds N hashes to the set. */
+int record_add_put(struct record *r, const uint64_t *hashes, size_t n) MUST_CHECK;
 
 void record_encode(const struct record *r, struct buf *ret);
 /* Any octets are survived; ID is not part of the encoding. */

@@ -426,6 +426,7 @@ store_link_id(struct store_txn *t, const char *name, uint32_t *ret, struct err *
 			(void)snprintf(key, sizeof key, "link/%u", id);
 			if (store_db_put(t, DB_META, bytes_of(key), bytes_of(name), err) < 0)
 				return -1;
+			t->links_known = false;
 		}
 		if (!known || strcmp(known, name) == 0) {
 			*ret = id;
@@ -456,12 +457,40 @@ count_record(struct store_txn *t, const struct record *r, int by, struct err *er
 }
 
 static int
-put_raw(struct store_txn *t, uint64_t id, struct bytes raw, bool fresh, struct err *err)
+put_raw(struct store_txn *t, uint64_t id, struct bytes raw, struct err *err)
 {
 	MDB_val k = {sizeof id, &id}, v = val_of(raw);
-	int rc = mdb_put(t->txn, t->s->db[DB_RECORD], &k, &v, fresh ? MDB_APPEND : 0);
+	int rc = mdb_put(t->txn, t->s->db[DB_RECORD], &k, &v, 0);
 
 	return rc ? store_fail(t->s, rc, "write record", err) : 0;
+}
+
+uint64_t
+store_home(uint32_t link, const struct guid *source)
+{
+	uint64_t h = bytes_hash(guid_bytes(source), link);
+
+	return h ? h : 1;
+}
+
+/* A new record's number: its home, so that it is found by the source's GUID without the index.
+ * Where that is taken, which a 64-bit hash makes as good as impossible, the next free one. */
+static int
+new_id(struct store_txn *t, const struct record *r, uint64_t *ret, struct err *err)
+{
+	uint64_t id = store_home(r->link, &r->side[SOURCE].guid);
+
+	for (;; id++) {
+		struct bytes raw;
+		bool found;
+
+		if (store_db_get(t, DB_RECORD, (struct bytes){&id, 8}, &raw, &found, err) < 0)
+			return -1;
+		if (!found && id) {
+			*ret = id;
+			return 0;
+		}
+	}
 }
 
 int
@@ -478,17 +507,12 @@ store_put(struct store_txn *t, struct record *r, struct err *err)
 	if (id) {
 		if (store_get(t, id, &old, err) < 0)
 			return -1;
-	} else {
-		if (store_counter_get(t, "next-record", &id, err) < 0)
-			return -1;
-		id = id ? id : 1;
-		if (store_counter_set(t, "next-record", id + 1, err) < 0)
-			return -1;
+	} else if (new_id(t, r, &id, err) < 0) {
+		return -1;
 	}
 	moved =
 	    !old || old->link != r->link || old->state != r->state || old->created != r->created;
-	if (put_raw(t, id, buf_bytes(&b), r->id == 0, err) < 0 ||
-	    store_keys_update(t, old, r, id, err) < 0)
+	if (put_raw(t, id, buf_bytes(&b), err) < 0 || store_keys_update(t, old, r, id, err) < 0)
 		return -1;
 	if (moved && ((old && count_record(t, old, -1, err) < 0) || count_record(t, r, 1, err) < 0))
 		return -1;

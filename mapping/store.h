@@ -85,6 +85,9 @@ int store_find_guid(struct store_txn *t, uint32_t link, enum side side, const st
 typedef int store_record_fn(const struct record *r, void *arg);
 int store_lookup(struct store_txn *t, enum store_key key, const char *value, store_record_fn *fn,
     void *arg, struct err *err) MUST_CHECK;
+/* The same by the GUID of either side, without its text: the cheapest look-up. */
+int store_lookup_guid(struct store_txn *t, enum side side, const struct guid *g,
+    store_record_fn *fn, void *arg, struct err *err) MUST_CHECK;
 /* The same for a value of unknown sort (WHO of the command line): GUID, SID, DN, address (with or
  * without smtp:/X500: prefix), legacyExchangeDN, then alias; each record once. */
 int store_lookup_who(struct store_txn *t, const char *who, store_record_fn *fn, void *arg,

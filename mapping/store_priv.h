@@ -41,6 +41,7 @@ struct store_txn {
 	MDB_txn *txn;
 	MDB_cursor *keys; /* over DB_KEY, opened by the first look-up */
 	enum store_mode mode;
+	bool links_known, several_links;
 };
 
 /* Judges LMDB's (or the system's) code RC. */
@@ -75,6 +76,8 @@ store_be32(uint32_t v, uint8_t ret[4])
 		ret[i] = (uint8_t)(v >> (24 - 8 * i));
 }
 
+/* The number under which the record of LINK and source GUID usually is. */
+uint64_t store_home(uint32_t link, const struct guid *source);
 /* lookup.c: under what a value is kept in DB_KEY. */
 uint64_t store_key_hash(enum store_key key, struct bytes v);
 /* The keys of a record, kept in step with it. */

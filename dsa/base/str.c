@@ -8,7 +8,11 @@
 bool
 str_equal_nocase(const char *x, const char *y)
 {
-	return bytes_equal_nocase(bytes_of(x), bytes_of(y));
+	while (*x && ascii_lower((uint8_t)*x) == ascii_lower((uint8_t)*y)) {
+		x++;
+		y++;
+	}
+	return ascii_lower((uint8_t)*x) == ascii_lower((uint8_t)*y);
 }
 
 bool

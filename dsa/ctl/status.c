@@ -100,13 +100,13 @@ status_of(struct ctl *c, uint32_t id, const char *name, const json_t *daemon, js
 enum ctl_status
 ctl_verb_status(struct ctl *c, int argc, char **argv)
 {
-	json_t *array = c->json ? json_array() : NULL;
-	json_t *daemon = NULL;
+	json_t *array, *daemon;
 	enum ctl_status status;
 	uint32_t only = 0;
 
 	if (argc > 2)
 		return ctl_usage("status takes at most one LINK");
+	array = c->json ? json_array() : NULL;
 	daemon = ctl_daemon_links(c);
 	status = ctl_link(c, argc == 2 ? argv[1] : NULL, &only);
 	/* Link numbers are given out from 1 without gaps. */

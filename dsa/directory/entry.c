@@ -46,10 +46,11 @@ entry_free(struct entry *e)
 static struct attr *
 find(const struct entry *e, const char *name)
 {
-	size_t len = strlen(name);
+	uint8_t first = ascii_lower((uint8_t)*name);
 
 	for (size_t i = 0; i < e->n_attrs; i++)
-		if (strlen(e->attrs[i].name) == len && str_equal_nocase(e->attrs[i].name, name))
+		if (ascii_lower((uint8_t)*e->attrs[i].name) == first &&
+		    str_equal_nocase(e->attrs[i].name, name))
 			return &e->attrs[i];
 	return NULL;
 }

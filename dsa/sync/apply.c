@@ -2,7 +2,8 @@
 /*
  * Executes the plan.
  *
- *   1. The intents of a step are committed to the journal.        Order is important!
+ *   1. The intents of a step are committed to the journal, and
+ *      its record, as pending, to the map.                        Order is important!
  *   2. Its changes are made, one after the other.
  *   3. Its outcome, its record and its waiting references are committed together.
  *

@@ -26,7 +26,7 @@ struct running {
 	struct err err; /* FAILED: why */
 };
 
-/* Writes the intents of R's changes to the journal. */
+/* Writes the intents of R's changes to the journal, and its record, as pending, to the map. */
 int outcome_intend(struct store_txn *t, struct running *r, struct err *err) MUST_CHECK;
 /* Records how R ended (DONE or FAILED). What met drift is put down to be planned again. */
 int outcome_record(struct store_txn *t, struct running *r, struct err *err) MUST_CHECK;

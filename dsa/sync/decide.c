@@ -4,8 +4,9 @@
  *
  * Candidates come from the target's key index and are verified against the entry's own values. The
  * recorded correspondence is asked first, but only believed while the directory agrees: the
- * counterpart must still exist, and its stamp must not name another source object. So a wrong
- * record is dropped by itself, and a lost one is found again by the stamp.
+ * counterpart must still exist, and its stamp must not name another source object; a record of what
+ * was only intended, because the process died, needs its stamp. So a wrong record is dropped by
+ * itself, and a lost one is found again by the stamp.
  *
  * One target object has one counterpart. Who comes with a record or a stamp keeps it; two that
  * found it by softer evidence are both conflicts.
@@ -372,6 +373,7 @@ hunt_record(struct hunt *h, struct decision *d)
 	_cleanup_(record_free) struct record *r = NULL;
 	_cleanup_(entry_free) struct entry *target = NULL;
 	struct stamp stamp;
+	bool stamped;
 
 	if (!h->c->read)
 		return 0;
@@ -386,8 +388,9 @@ hunt_record(struct hunt *h, struct decision *d)
 		return 0;
 	if (workset_get(h->c->ws[TARGET], h->candidates[0], &target, h->err) < 0)
 		return -1;
-	if (stamp_parse(entry_get_str(target, h->c->link->target->stamp_attribute), &stamp) &&
-	    !guid_equal(&stamp.source, &h->source->guid)) {
+	stamped = stamp_parse(entry_get_str(target, h->c->link->target->stamp_attribute), &stamp);
+	if (stamped ? !guid_equal(&stamp.source, &h->source->guid)
+		    : r->state == RECORD_PENDING && !r->synced_at) {
 		h->n = 0;
 		return 0;
 	}

@@ -18,15 +18,31 @@ struct taking {
 	struct err *err;
 };
 
+/* Under what a name is looked up and claimed: as AD compares it, without accents. */
+static int
+folded_hash(enum match_key key, const char *value, uint64_t *ret, struct err *err)
+{
+	_cleanup_(free) char *fold = key == MATCH_KEY_NAME ? strdup(value) : dn_fold_key(value);
+	enum match_key as = key == MATCH_KEY_SAM   ? MATCH_KEY_SAM_FOLDED
+			    : key == MATCH_KEY_UPN ? MATCH_KEY_UPN_FOLDED
+						   : key;
+
+	if (!fold)
+		return err_nomem(err);
+	*ret = match_key_hash(as, bytes_of(fold));
+	return 0;
+}
+
 static bool
-key_taken(struct taking *t, enum match_key key, struct bytes value)
+key_taken(struct taking *t, enum match_key key, const char *value)
 {
 	uint32_t hits[MAX_HITS];
+	uint64_t hash = 0;
 	size_t n = 0;
 
-	if (cycle_fault(t->c, TARGET, key, value, t->err) < 0 ||
-	    workset_find(t->c->ws[TARGET], match_key_hash(key, value), hits, MAX_HITS, &n, t->err) <
-		0) {
+	if (cycle_fault(t->c, TARGET, key, bytes_of(value), t->err) < 0 ||
+	    folded_hash(key, value, &hash, t->err) < 0 ||
+	    workset_find(t->c->ws[TARGET], hash, hits, MAX_HITS, &n, t->err) < 0) {
 		t->rc = -1;
 		return false;
 	}
@@ -54,19 +70,19 @@ name_taken(enum match_key key, const char *value, void *arg)
 	struct taking *t = arg;
 	const char *domain = t->c->dir[TARGET]->ops->info(t->c->dir[TARGET])->domain_dns;
 	const char *at = strrchr(value, '@');
-	_cleanup_(free) char *implied = NULL;
+	_cleanup_(free) char *other = NULL;
 
-	if (key_taken(t, key, bytes_of(value)))
+	if (key_taken(t, key, value))
 		return true;
-	if (key == MATCH_KEY_UPN)
-		return at && str_equal_nocase(at + 1, domain) &&
-		       key_taken(t, MATCH_KEY_SAM, (struct bytes){value, (size_t)(at - value)});
-	if (key != MATCH_KEY_SAM)
+	if (key == MATCH_KEY_UPN && at && str_equal_nocase(at + 1, domain))
+		other = strndup(value, (size_t)(at - value));
+	else if (key == MATCH_KEY_SAM)
+		other = str_printf("%s@%s", value, domain);
+	else
 		return false;
-	implied = str_printf("%s@%s", value, domain);
-	if (!implied)
+	if (!other)
 		t->rc = err_nomem(t->err);
-	return implied && key_taken(t, MATCH_KEY_UPN, bytes_of(implied));
+	return other && key_taken(t, key == MATCH_KEY_UPN ? MATCH_KEY_SAM : MATCH_KEY_UPN, other);
 }
 
 static int
@@ -81,11 +97,14 @@ claim_names(
 
 	if (!name)
 		return err_nomem(err);
-	for (size_t i = 0; i < ARRAY_SIZE(claims); i++)
-		if (claims[i].value && workset_add_key(c->ws[TARGET],
-					   match_key_hash(claims[i].key, bytes_of(claims[i].value)),
-					   CLAIM_BIT | index, err) < 0)
+	for (size_t i = 0; i < ARRAY_SIZE(claims); i++) {
+		uint64_t hash = 0;
+
+		if (claims[i].value &&
+		    (folded_hash(claims[i].key, claims[i].value, &hash, err) < 0 ||
+			workset_add_key(c->ws[TARGET], hash, CLAIM_BIT | index, err) < 0))
 			return -1;
+	}
 	return 0;
 }
 

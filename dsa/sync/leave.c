@@ -153,32 +153,8 @@ plan_action(enum leave_action action, struct record *r, const struct entry *targ
 	return note_hidden(r) < 0 ? err_nomem(err) : 0;
 }
 
-static int
-target_of(struct cycle *c, const struct record *r, struct entry **ret, struct err *err)
-{
-	uint32_t hits[8];
-	size_t n = 0;
-
-	*ret = NULL;
-	if (cycle_fault(c, TARGET, MATCH_KEY_GUID, guid_bytes(&r->side[TARGET].guid), err) < 0)
-		return -1;
-	if (workset_find(c->ws[TARGET],
-		match_key_hash(MATCH_KEY_GUID, guid_bytes(&r->side[TARGET].guid)), hits, 8, &n,
-		err) < 0)
-		return -1;
-	for (size_t i = 0; i < n && !*ret; i++) {
-		_cleanup_(entry_free) struct entry *e = NULL;
-
-		if (workset_get(c->ws[TARGET], hits[i], &e, err) < 0)
-			return -1;
-		if (guid_equal(&e->guid, &r->side[TARGET].guid))
-			*ret = TAKE(e);
-	}
-	return 0;
-}
-
-static enum leave_action
-action_for(const struct cycle *c, const struct record *r)
+enum leave_action
+planner_leave_action(const struct cycle *c, const struct record *r)
 {
 	struct err ignored;
 	_cleanup_(free) char *norm = dn_normalize(r->side[SOURCE].dn, &ignored);
@@ -195,6 +171,7 @@ plan_leaver(struct cycle *c, const struct leaver *l, struct err *err)
 	_cleanup_(record_free) struct record *r = NULL;
 	_cleanup_(entry_free) struct entry *target = NULL;
 	enum leave_action action;
+	uint32_t index;
 	bool gone, missed;
 
 	if (!s)
@@ -203,7 +180,8 @@ plan_leaver(struct cycle *c, const struct leaver *l, struct err *err)
 		return -1;
 	if (!r)
 		return 0;
-	if (prove_gone(c, &l->source, &gone, &missed, err) < 0 || target_of(c, r, &target, err) < 0)
+	if (prove_gone(c, &l->source, &gone, &missed, err) < 0 ||
+	    planner_find_target(c, r, &index, &target, err) < 0)
 		return -1;
 	if (missed) {
 		cycle_note(c, 4, &l->source, r->side[SOURCE].dn,
@@ -211,17 +189,19 @@ plan_leaver(struct cycle *c, const struct leaver *l, struct err *err)
 		return 0;
 	}
 	s->phase = PLAN_LEAVERS;
-	action = action_for(c, r);
+	action = planner_leave_action(c, r);
 	if (!target)
-		s->forgets = true; /* both sides are gone */
+		s->forgets = true;
 	else if (plan_action(action, r, target, s, err) < 0)
 		return -1;
-	if (target)
+	if (target) {
 		c->res->left[action]++;
+		r->side[TARGET].guid = target->guid;
+	}
 	r->state = RECORD_LEFT;
 	cycle_note(c, 6, &l->source, r->side[SOURCE].dn, "left: %s; its counterpart '%s' %s",
 	    gone ? "deleted" : scope_verdict_name(l->why), r->side[TARGET].dn,
-	    !target		? "is gone too"
+	    !target		? "is gone or not its own"
 	    : s->forgets	? "is deleted"
 	    : s->n_changes == 0 ? "stays as it is"
 				: "is hidden from the address lists");

@@ -10,6 +10,45 @@
 #define CONSTRAINT_VIOLATION 19
 #define UNWILLING_TO_PERFORM 53
 
+static bool
+writes_target(const struct plan_step *s)
+{
+	for (size_t i = 0; i < s->n_changes; i++)
+		if (s->changes[i].side == TARGET)
+			return true;
+	return false;
+}
+
+/* What galsync put on an object is known by its record alone, so that is stored before the write:
+ * with what was put before and what is put now, for nobody knows how far a dead process came. The
+ * counterpart keeps its old name until it is renamed. */
+static int
+intend_record(struct store_txn *t, struct plan_step *s, struct err *err)
+{
+	_cleanup_(record_free) struct record *old = NULL, *pending = NULL;
+	struct record_side *side;
+	bool same;
+
+	if (!s->record || s->forgets || !writes_target(s))
+		return 0;
+	if (s->record->id && store_get(t, s->record->id, &old, err) < 0)
+		return -1;
+	if (record_dup(s->record, &pending, err) < 0)
+		return -1;
+	pending->state = RECORD_PENDING;
+	side = &pending->side[TARGET];
+	/* Whose GUID was never learned, the stamp has found again. */
+	same = old && (guid_equal(&old->side[TARGET].guid, &side->guid) ||
+			  (guid_is_zero(&old->side[TARGET].guid) && pending->created));
+	if (same && (record_add_put(pending, old->put, old->n_put) < 0 ||
+			record_set_str(&side->dn, old->side[TARGET].dn) < 0))
+		return err_nomem(err);
+	if (store_put(t, pending, err) < 0)
+		return -1;
+	s->record->id = pending->id;
+	return 0;
+}
+
 int
 outcome_intend(struct store_txn *t, struct running *r, struct err *err)
 {
@@ -30,7 +69,7 @@ outcome_intend(struct store_txn *t, struct running *r, struct err *err)
 			return -1;
 		r->journal[j] = e.number;
 	}
-	return 0;
+	return intend_record(t, r->step, err);
 }
 
 static int
@@ -103,6 +142,28 @@ store_done(struct store_txn *t, struct running *r, struct err *err)
 	return store_put_waiting(t, c->link_id, &s->guid, s->waiting, s->n_waiting, err);
 }
 
+/* The record as it was intended: some of that may have been done. What was never created has none.
+ */
+static int
+record_failed(struct store_txn *t, const struct running *r, struct err *err)
+{
+	_cleanup_(record_free) struct record *intended = NULL;
+	const struct plan_step *s = r->step;
+	struct record *now;
+
+	if (!s->record)
+		return 0;
+	if (s->record->id && store_get(t, s->record->id, &intended, err) < 0)
+		return -1;
+	now = intended ? intended : s->record;
+	if (s->creates && !now->synced_at)
+		return store_delete(t, now->id, err);
+	now->state = RECORD_ERROR;
+	if (record_set_str(&now->last_error, r->err.text) < 0)
+		return err_nomem(err);
+	return store_put(t, now, err);
+}
+
 /* A failure that no retry mends: remembered on the record, and nothing may refer to an object that
  * was not created. */
 static int
@@ -128,12 +189,7 @@ store_failed(struct store_txn *t, struct running *r, struct err *err)
 		if (cycle_put_decision(c, s->source, &d, err) < 0)
 			return -1;
 	}
-	if (!s->record || s->creates)
-		return 0;
-	s->record->state = RECORD_ERROR;
-	if (record_set_str(&s->record->last_error, r->err.text) < 0)
-		return err_nomem(err);
-	return store_put(t, s->record, err);
+	return record_failed(t, r, err);
 }
 
 /* Has the directory moved on since it was read? Some servers say so with results that mean "never"

@@ -106,28 +106,6 @@ resolve_decided(struct planning *p, const char *attr, uint32_t index, char **ret
 	return 1;
 }
 
-/* In a delta, most objects that are referred to are not part of it: the map knows them. */
-static int
-resolve_recorded(struct planning *p, const char *source_dn, uint32_t index, char **ret_dn)
-{
-	_cleanup_(decision_done) struct decision d = {0};
-	_cleanup_(record_free) struct record *r = NULL;
-	bool decided = false;
-
-	/* Of what is part of it, the decision was final. */
-	if (index != DECISION_NO_TARGET &&
-	    cycle_get_decision(p->c, index, &d, &decided, p->err) < 0)
-		return -1;
-	if (decided)
-		return 0;
-	if (cycle_record_by_dn(p->c, SOURCE, source_dn, &r, p->err) < 0)
-		return -1;
-	if (!r || guid_is_zero(&r->side[TARGET].guid))
-		return 0;
-	*ret_dn = strdup(r->side[TARGET].dn);
-	return *ret_dn ? 1 : err_nomem(p->err);
-}
-
 static int
 resolve_ref(const char *attr, const char *source_dn, void *arg, char **ret_dn, struct err *err)
 {
@@ -140,30 +118,25 @@ resolve_ref(const char *attr, const char *source_dn, void *arg, char **ret_dn, s
 		return -1;
 	if (index != DECISION_NO_TARGET)
 		rc = resolve_decided(p, attr, index, ret_dn);
-	if (rc == 0 && p->c->lazy)
-		rc = resolve_recorded(p, source_dn, index, ret_dn);
 	if (rc)
 		return rc == 2 ? 0 : rc;
+	rc = planner_recorded_target(p->c, source_dn, index, ret_dn, err);
+	if (rc < 0 || rc == 1)
+		return rc;
 	norm = dn_normalize(dn_strip_extended(source_dn), err);
-	if (!norm)
+	if (!norm || plan_step_add_waiting(p->step, attr, norm, err) < 0) {
+		free(TAKE(*ret_dn));
 		return -1;
-	return plan_step_add_waiting(p->step, attr, norm, err);
+	}
+	return rc == 2;
 }
 
 static bool
 is_ours(const char *dn, void *arg)
 {
-	struct planning *p = arg;
-	uint32_t index = DECISION_NO_TARGET, claim = DECISION_NO_TARGET;
-	_cleanup_(record_free) struct record *r = NULL;
-	struct err ignored;
+	const struct planning *p = arg;
 
-	if (p->c->lazy)
-		return cycle_record_by_dn(p->c, TARGET, dn, &r, &ignored) == 0 && r;
-
-	if (cycle_find_dn(p->c, TARGET, dn, &index, &ignored) < 0 || index == DECISION_NO_TARGET)
-		return false;
-	return cycle_get_claim(p->c, index, &claim, &ignored) == 0 && claim != DECISION_NO_TARGET;
+	return planner_is_ours(p->c, dn);
 }
 
 static int
@@ -189,22 +162,6 @@ set_conflict(struct planning *p, enum conflict_reason reason, struct bytes what,
 	d->what = strdup(text);
 	d->candidates[0] = strdup(holder);
 	return d->what && d->candidates[0] ? 0 : err_nomem(p->err);
-}
-
-/* Removes one value of ATTR from E. */
-static int
-remove_value(struct entry *e, const char *attr, struct bytes v, struct err *err)
-{
-	_cleanup_(entry_free) struct entry *old = entry_dup(e);
-	const struct attr *a = old ? entry_find(old, attr) : NULL;
-
-	entry_remove(e, attr);
-	if (!old || entry_touch(e, attr) < 0)
-		return err_nomem(err);
-	for (size_t i = 0; a && i < a->n_values; i++)
-		if (!bytes_equal(a->values[i], v) && entry_add(e, attr, a->values[i]) < 0)
-			return err_nomem(err);
-	return 0;
 }
 
 static int
@@ -273,32 +230,10 @@ check_addresses(struct planning *p, enum side side, struct entry *want, const st
 		    address_is_primary(v) ||
 		    (essential && bytes_equal_nocase(address_value(v), bytes_of(essential)));
 		if (set_conflict(p, CONFLICT_ADDRESS, v, holder, *ret_blocked) < 0 ||
-		    remove_value(want, "proxyAddresses", v, p->err) < 0)
+		    planner_remove_value(want, "proxyAddresses", v, p->err) < 0)
 			return -1;
 	}
 	return 0;
-}
-
-/* Old mail to the contact in the way finds the user: its X500 values pass to WANT, but for OWN. */
-static int
-inherit_x500(struct entry *want, const struct entry *contact, const char *own, struct err *err)
-{
-	_cleanup_(address_list_done) struct address_list list = {0};
-	const char *legacy = entry_get_str(contact, "legacyExchangeDN");
-	const struct attr *a = entry_find(contact, "proxyAddresses");
-	bool bad = legacy && address_list_addf(&list, "X500:%s", legacy) < 0;
-
-	for (size_t i = 0; a && i < a->n_values; i++)
-		bad |= address_is_x500(a->values[i]) && address_list_add(&list, a->values[i]) < 0;
-	for (size_t i = 0; !bad && i < list.n; i++) {
-		const struct attr *w = entry_find(want, "proxyAddresses");
-		struct bytes v = list.values[i];
-
-		if (!(w && attr_has(w, v, true)) &&
-		    !(own && bytes_equal_nocase(address_value(v), bytes_of(own))))
-			bad = entry_add(want, "proxyAddresses", v) < 0;
-	}
-	return bad ? err_nomem(err) : 0;
 }
 
 /* What the source needs before its counterpart points to it. */
@@ -319,8 +254,8 @@ plan_source(struct planning *p, const struct entry *target, bool *ret_blocked)
 	if (project_source(&p->in, legacy, &want, p->err) < 0)
 		return -1;
 	/* Here they outlive a crash between the contact's end and the user's beginning. */
-	if (promote &&
-	    inherit_x500(want, target, entry_get_str(source, "legacyExchangeDN"), p->err) < 0)
+	if (promote && planner_inherit_x500(
+			   want, target, entry_get_str(source, "legacyExchangeDN"), p->err) < 0)
 		return -1;
 	if (p->in.redirects &&
 	    project_redirect_address(p->c->link, SOURCE, source, &redirect, p->err) < 0)
@@ -360,22 +295,6 @@ split_big(struct planning *p, struct entry *e)
 	return 0;
 }
 
-/* The entry of an add: what is wanted, without the attributes that are to be absent. */
-static int
-entry_of_want(const struct entry *want, const char *dn, struct entry **ret, struct err *err)
-{
-	_cleanup_(entry_free) struct entry *e = entry_new(dn);
-
-	if (!e)
-		return err_nomem(err);
-	for (size_t i = 0; i < want->n_attrs; i++)
-		for (size_t j = 0; j < want->attrs[i].n_values; j++)
-			if (entry_add(e, want->attrs[i].name, want->attrs[i].values[j]) < 0)
-				return err_nomem(err);
-	*ret = TAKE(e);
-	return 0;
-}
-
 static int
 plan_create(struct planning *p, const struct entry *want)
 {
@@ -384,7 +303,7 @@ plan_create(struct planning *p, const struct entry *want)
 	if (!add)
 		return err_nomem(p->err);
 	if (planner_ensure_ou(p->c, dn_parent(p->d->target_dn), p->err) < 0 ||
-	    entry_of_want(want, p->d->target_dn, &add->entry, p->err) < 0 ||
+	    planner_entry_of_want(want, p->d->target_dn, &add->entry, p->err) < 0 ||
 	    split_big(p, add->entry) < 0)
 		return -1;
 	p->step->creates = true;
@@ -400,7 +319,7 @@ plan_promote(struct planning *p, struct entry *want, const struct entry *contact
 
 	if (!del)
 		return err_nomem(p->err);
-	if (inherit_x500(want, contact, NULL, p->err) < 0)
+	if (planner_inherit_x500(want, contact, NULL, p->err) < 0)
 		return -1;
 	return plan_step_add(p->step, TARGET, TAKE(del), contact, "promote", p->err);
 }
@@ -447,18 +366,54 @@ plan_rename(struct planning *p, const struct entry *target)
 	return plan_step_add(p->step, TARGET, TAKE(rename), target, "rename", p->err);
 }
 
+/* A matched object may have its address in `mail` alone: mail to it goes on arriving. The value is
+ * not ours, so it is no part of WANT. */
+static int
+keep_mail(struct planning *p, const struct entry *want, const struct entry *target,
+    const struct record *record, struct change *change)
+{
+	const char *mail = planner_lost_mail(&p->in, record, change);
+	const char *foreign = p->c->link->source->redirect_domain;
+	const struct attr *w = entry_find(want, "proxyAddresses");
+	const struct attr *there = entry_find(target, "proxyAddresses");
+	_cleanup_(free) char *value = mail ? str_printf("smtp:%s", mail) : NULL;
+	_cleanup_(free) char *holder = NULL;
+	struct bytes v;
+
+	if (!mail || !w)
+		return 0;
+	if (!value)
+		return err_nomem(p->err);
+	v = bytes_of(value);
+	if (attr_has(w, v, true) || (there && attr_has(there, v, true)) ||
+	    (foreign && address_in_domain(v, foreign)))
+		return 0;
+	if (cycle_address_holder(p->c, TARGET, v, p->d->target, p->index, &holder, p->err) < 0)
+		return -1;
+	if (holder)
+		return set_conflict(p, CONFLICT_ADDRESS, v, holder, false);
+	if (claim_address(p, TARGET, v) < 0)
+		return -1;
+	return change_mod(change, MOD_ADD, "proxyAddresses", v) < 0 ? err_nomem(p->err) : 0;
+}
+
 static int
 plan_target(struct planning *p, const struct entry *target, struct record *record)
 {
 	unsigned when = !p->in.target ? WHEN_CREATE : p->d->created ? WHEN_CREATED : WHEN_MATCHED;
 	_cleanup_(entry_free) struct entry *want = NULL;
 	_cleanup_(change_free) struct change *change = NULL;
+	_cleanup_(free) char *redirect = NULL;
 	uint32_t self = p->d->target;
 	bool blocked = false;
 
 	if (project(p->c->table, &p->in, when, resolve_ref, note_problem, p, &want, p->err) < 0)
 		return -1;
-	if (check_addresses(p, TARGET, want, target, self, NULL, &blocked) < 0)
+	/* Without it mail could not be redirected to the target after a switch. */
+	if (project_has_redirect(&p->in) &&
+	    project_redirect_address(p->c->link, TARGET, p->in.source, &redirect, p->err) < 0)
+		return -1;
+	if (check_addresses(p, TARGET, want, target, self, redirect, &blocked) < 0)
 		return -1;
 	if (blocked)
 		return 0;
@@ -471,7 +426,8 @@ plan_target(struct planning *p, const struct entry *target, struct record *recor
 		if (plan_create(p, want) < 0)
 			return -1;
 	} else if (diff_target(p->c->table, &p->in, when, want, target, record, is_ours, p, change,
-		       p->err) < 0) {
+		       p->err) < 0 ||
+		   keep_mail(p, want, target, record, change) < 0) {
 		return -1;
 	}
 	if (diff_note_put(p->c->table, &p->in, when, want, change, record, p->err) < 0)
@@ -613,6 +569,8 @@ plan_decided(struct planning *p, const struct entry *source)
 	if (planner_get_record(p->c, source, &old, &record, p->err) < 0)
 		return -1;
 	fill_in(p, source, target, record, &names);
+	if (planner_forget_other(&p->in, record) < 0)
+		return err_nomem(p->err);
 	if (plan_source(p, target, &blocked) < 0)
 		return -1;
 	if (!blocked && plan_redirection(p, source, target, record, SOURCE) < 0)
@@ -624,7 +582,7 @@ plan_decided(struct planning *p, const struct entry *source)
 	if (p->d->state == DECIDE_CONFLICT)
 		return 0;
 	if (planner_fill_record(
-		p->c, &p->in, p->d, target, (char *)p->problems.data, record, p->err) < 0)
+		p->c, &p->in, p->d, p->step, (char *)p->problems.data, record, p->err) < 0)
 		return -1;
 	stored = !old || !planner_same_record(old, record);
 	count_step(p, stored);

@@ -230,7 +230,7 @@ compute_addresses(const struct project_in *in, struct entry *ret, struct err *er
 	    (legacy && !str_equal_nocase(legacy, target_legacy) &&
 		address_list_addf(&list, "X500:%s", legacy) < 0))
 		return err_nomem(err);
-	if (in->redirects && (in->shape == SHAPE_MAILBOX || in->shape == SHAPE_MAIL_USER)) {
+	if (project_has_redirect(in)) {
 		if (project_redirect_address(in->link, TARGET, in->source, &redirect, err) < 0)
 			return -1;
 		if (redirect && address_list_addf(&list, "smtp:%s", redirect) < 0)

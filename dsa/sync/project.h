@@ -48,6 +48,12 @@ int project(const struct table *table, const struct project_in *in, unsigned whe
 /* The shape of the target for a source of KIND: of an existing TARGET, or of one to be created. */
 enum shape project_shape(const struct conf_scope *scope, enum kind kind, const struct entry *source,
     const struct entry *target);
+/* True if the target is to carry its own redirect address. */
+static inline bool
+project_has_redirect(const struct project_in *in)
+{
+	return in->redirects && (in->shape == SHAPE_MAILBOX || in->shape == SHAPE_MAIL_USER);
+}
 /* "<alias>@<redirect domain>" by the link's template, for the mailbox of SIDE; *ret NULL if that
  * side has no redirect domain. Caller frees. ERR_DATA if the template gives no usable address. */
 int project_redirect_address(const struct conf_link *link, enum side side,

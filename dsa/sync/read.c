@@ -26,6 +26,18 @@ add_key(unsigned key, struct bytes value, void *arg)
 	return workset_add_key(x->ws, match_key_hash(key, value), x->index, x->err);
 }
 
+/* Names that differ in accents alone are one to AD. */
+static int
+add_folded(struct indexer *x, const struct entry *e, const char *attr, enum match_key key)
+{
+	const char *value = entry_get_str(e, attr);
+	_cleanup_(free) char *fold = value ? dn_fold_key(value) : NULL;
+
+	if (!value)
+		return 0;
+	return fold ? add_key(key, bytes_of(fold), x) : err_nomem(x->err);
+}
+
 static int
 add_target_keys(struct cycle *c, struct indexer *x, const struct entry *e, struct err *err)
 {
@@ -35,7 +47,9 @@ add_target_keys(struct cycle *c, struct indexer *x, const struct entry *e, struc
 
 	if (!name)
 		return rdn ? err_nomem(err) : -1;
-	if (add_key(MATCH_KEY_NAME, bytes_of(name), x) < 0)
+	if (add_key(MATCH_KEY_NAME, bytes_of(name), x) < 0 ||
+	    add_folded(x, e, "sAMAccountName", MATCH_KEY_SAM_FOLDED) < 0 ||
+	    add_folded(x, e, "userPrincipalName", MATCH_KEY_UPN_FOLDED) < 0)
 		return -1;
 	if (stamp_parse(entry_get_str(e, c->link->target->stamp_attribute), &stamp) &&
 	    add_key(MATCH_KEY_STAMP, guid_bytes(&stamp.source), x) < 0)

@@ -6,6 +6,8 @@
  */
 #include "dsa/sync/cycle_priv.h"
 
+#include "dsa/base/clock.h"
+#include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
 #include "dsa/sync/planner.h"
 
@@ -63,20 +65,79 @@ replan_one(struct cycle *c, uint32_t index, struct err *err)
 		return cycle_put_decision(c, index, &old, err);
 	}
 	if (cycle_decide_one(c, index, source, &d, err) < 0)
-		return err->scope == ERR_ENTRY ? 0 : -1;
+		return -1;
 	if ((d.state == DECIDE_CREATE || d.state == DECIDE_PROMOTE) &&
 	    cycle_choose_names(c, index, source, &d, err) < 0)
-		return err->scope == ERR_ENTRY ? 0 : -1;
+		return -1;
 	if (cycle_put_decision(c, index, &d, err) < 0)
 		return -1;
 	return cycle_plan_object(c, index, 0, err);
+}
+
+/* Source entry INDEX could not be planned again: nobody may refer to what was to be created. */
+static int
+set_aside(struct cycle *c, uint32_t index, struct err *err)
+{
+	_cleanup_(decision_done) struct decision d = {0};
+	bool found;
+
+	if (cycle_get_decision(c, index, &d, &found, err) < 0)
+		return -1;
+	if (!found || d.state == DECIDE_MATCHED)
+		return 0;
+	d.state = DECIDE_NOTHING;
+	return cycle_put_decision(c, index, &d, err);
+}
+
+static int
+replan_each(struct cycle *c, struct again *again, size_t n, size_t *ret_failed, struct err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (replan_one(c, again[i].source, err) == 0)
+			continue;
+		if (err->scope != ERR_ENTRY)
+			return -1;
+		again[*ret_failed].source = again[i].source;
+		err_escape(again[*ret_failed].why, sizeof again->why, bytes_of(err->text));
+		(*ret_failed)++;
+		if (set_aside(c, again[i].source, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Counted, told, and put down for the next cycle, which may be a delta. */
+static int
+give_up(struct cycle *c, const struct again *failed, size_t n, struct err *err)
+{
+	_cleanup_(store_abort) struct store_txn *t = NULL;
+
+	if (n == 0)
+		return 0;
+	if (store_begin(c->store, STORE_WRITE, &t, err) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		_cleanup_(entry_free) struct entry *e = NULL;
+
+		if (workset_get(c->ws[SOURCE], failed[i].source, &e, err) < 0)
+			return -1;
+		c->res->failed++;
+		cycle_note(c, 3, &e->guid, e->dn,
+		    "the directory changed while it was written, and then: %s; tried again in the "
+		    "next cycle",
+		    failed[i].why);
+		if (store_put_retry(
+			t, c->link_id, &e->guid, e->dn, failed[i].why, clock_realtime_s(), err) < 0)
+			return -1;
+	}
+	return store_commit(TAKE(t), err);
 }
 
 int
 cycle_replan(struct cycle *c, struct err *err)
 {
 	_cleanup_(free) struct again *again = TAKE(c->again);
-	size_t n = c->n_again;
+	size_t n = c->n_again, failed = 0;
 	int rc;
 
 	c->n_again = c->cap_again = 0;
@@ -84,9 +145,7 @@ cycle_replan(struct cycle *c, struct err *err)
 	c->res->drift += n;
 	if (store_begin(c->store, STORE_READ, &c->read, err) < 0)
 		return -1;
-	rc = 0;
-	for (size_t i = 0; rc == 0 && i < n; i++)
-		rc = replan_one(c, again[i].source, err);
+	rc = replan_each(c, again, n, &failed, err);
 	store_abort(TAKE(c->read));
-	return rc;
+	return rc < 0 ? -1 : give_up(c, again, failed, err);
 }

@@ -14,10 +14,20 @@
  * and begun again every COMMIT_EVERY writes, which bounds the dirty pages LMDB holds in memory.
  * Without MDB_WRITEMAP a full disk is an error of mdb_put or the commit, and never a SIGBUS.
  */
-#define COMMIT_EVERY 4096
+#define COMMIT_EVERY 1024
+/* Keys are hashes: added one by one each would touch a page of its own. So they are collected and
+ * added in order. */
+#define KEYS_AHEAD 65536
+
+struct pending_key {
+	uint64_t hash;
+	uint32_t index;
+};
 
 struct workset {
 	MDB_env *env;
+	struct pending_key *keys;
+	size_t n_keys;
 	MDB_txn *txn;
 	MDB_dbi entry, key, blob[WORKSET_BLOB_MAX];
 	uint32_t n;
@@ -96,6 +106,7 @@ workset_free(struct workset *w)
 	if (w->env)
 		mdb_env_close(w->env);
 	buf_done(&w->encode);
+	free(w->keys);
 	free(w->name);
 	free(w);
 }
@@ -162,12 +173,38 @@ workset_get(struct workset *w, uint32_t index, struct entry **ret, struct err *e
 	return entry_decode((struct bytes){v.mv_data, v.mv_size}, ret, err);
 }
 
+static int
+compare_keys(const void *x, const void *y)
+{
+	const struct pending_key *a = x, *b = y;
+
+	if (a->hash != b->hash)
+		return a->hash < b->hash ? -1 : 1;
+	return a->index < b->index ? -1 : a->index > b->index;
+}
+
+static int
+flush_keys(struct workset *w, struct err *err)
+{
+	qsort(w->keys, w->n_keys, sizeof *w->keys, compare_keys);
+	for (size_t i = 0; i < w->n_keys; i++) {
+		MDB_val k = {sizeof w->keys[i].hash, &w->keys[i].hash};
+		MDB_val v = {sizeof w->keys[i].index, &w->keys[i].index};
+
+		if (put(w, w->key, &k, &v, MDB_NODUPDATA, err) < 0)
+			return -1;
+	}
+	w->n_keys = 0;
+	return 0;
+}
+
 int
 workset_add_key(struct workset *w, uint64_t hash, uint32_t index, struct err *err)
 {
-	MDB_val k = {sizeof hash, &hash}, v = {sizeof index, &index};
-
-	return put(w, w->key, &k, &v, MDB_NODUPDATA, err);
+	if (!w->keys && !(w->keys = malloc(KEYS_AHEAD * sizeof *w->keys)))
+		return err_nomem(err);
+	w->keys[w->n_keys++] = (struct pending_key){hash, index};
+	return w->n_keys < KEYS_AHEAD ? 0 : flush_keys(w, err);
 }
 
 int
@@ -177,8 +214,11 @@ workset_find(
 	MDB_val k = {sizeof hash, &hash}, v;
 	MDB_cursor *cursor = NULL;
 	size_t n = 0;
-	int rc = w->txn ? mdb_cursor_open(w->txn, w->key, &cursor) : EBADF;
+	int rc;
 
+	if (w->n_keys && flush_keys(w, err) < 0)
+		return -1;
+	rc = w->txn ? mdb_cursor_open(w->txn, w->key, &cursor) : EBADF;
 	if (rc)
 		return fail(w, rc, "look-up", err);
 	for (rc = mdb_cursor_get(cursor, &k, &v, MDB_SET); rc == 0 && n < max;

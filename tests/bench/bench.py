@@ -141,7 +141,7 @@ def map_rows(records, rounds):
                 True)
             for name, text in (("guid", "source GUID"), ("address", "address"),
                                ("alias", "alias"))]
-    rows.append(Row(f"map of {records}, by id / bare gets", found["id"], found["bare"], "/s"))
+    rows.append(Row(f"map of {records}, two bare gets / bare gets", found["two"], found["bare"], "/s"))
     return rows, [f"map: {found['bytes'][0]:.0f} bytes on disk a record, "
                   f"{found['put'][0]:,.0f} records a second stored, 10,000 a commit"]
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "mapping/store.h"
+#include "mapping/store_priv.h"
 
 struct fixture {
 	char dir[64], path[96]; /* the directory, and the map file in it */
@@ -88,6 +89,15 @@ static inline struct guid
 fixture_guid(uint8_t n, uint8_t side)
 {
 	return (struct guid){{n, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, side}};
+}
+
+/* The number that the record of source N gets. */
+static inline uint64_t
+fixture_id(uint32_t link, uint8_t n)
+{
+	struct guid g = fixture_guid(n, 1);
+
+	return store_home(link, &g);
 }
 
 /* Record number N of link LINK, with something under every key: N is in all of them. */

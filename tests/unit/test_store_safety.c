@@ -168,14 +168,14 @@ step(int in, int out)
 }
 
 static bool
-sees(struct store_txn *t, const char *alias, uint64_t last)
+sees(struct store_txn *t, const char *alias, uint8_t last)
 {
 	_cleanup_(record_free) struct record *r = NULL, *next = NULL, *end = NULL;
 	struct err err = {0};
 
-	return store_get(t, 1, &r, &err) == 0 && r && strcmp(r->alias, alias) == 0 &&
-	       store_get(t, last, &end, &err) == 0 && end &&
-	       store_get(t, last + 1, &next, &err) == 0 && !next;
+	return store_get(t, fixture_id(1, 1), &r, &err) == 0 && r && strcmp(r->alias, alias) == 0 &&
+	       store_get(t, fixture_id(1, last), &end, &err) == 0 && end &&
+	       store_get(t, fixture_id(1, (uint8_t)(last + 1)), &next, &err) == 0 && !next;
 }
 
 static int
@@ -232,7 +232,7 @@ reader_beside_writer(void **state)
 	fixture_commit(t);
 	assert_int_equal(step(from[0], to[1]), 0);
 	t = fixture_begin(f, STORE_WRITE);
-	r = fixture_get(t, 1);
+	r = fixture_get(t, fixture_id(1, 1));
 	assert_int_equal(record_set_str(&r->alias, "changed"), 0);
 	assert_int_equal(store_put(t, r, &err), 0);
 	(void)fixture_put(t, 1, 2);
@@ -292,7 +292,7 @@ assert_empty(struct fixture *f)
 	assert_int_equal(fixture_link(t, "mine"), 1);
 	n = fixture_count(t, 0);
 	assert_int_equal(n.records + n.waiting_refs + n.conflicts + n.journal, 0);
-	assert_int_equal(fixture_put(t, 1, 1), 1);
+	assert_true(fixture_put(t, 1, 1) == fixture_id(1, 1));
 }
 
 static void
@@ -442,7 +442,8 @@ disk_full(void **state)
 static void
 damaged_record(void **state)
 {
-	static const uint64_t id = 2;
+	uint64_t id = fixture_id(1, 2);
+	char text[64];
 	struct fixture *f = *state;
 	struct store_txn *t = fixture_begin(f, STORE_WRITE);
 	struct hits hits = {0};
@@ -456,14 +457,15 @@ damaged_record(void **state)
 	poke(f->path, "record", MDB_INTEGERKEY, (struct bytes){&id, sizeof id}, bytes_of("\1oops"));
 	fixture_open_store(f, 16);
 	t = fixture_begin(f, STORE_READ);
-	assert_int_equal(store_get(t, 2, &r, &err), -1);
+	assert_int_equal(store_get(t, id, &r, &err), -1);
 	assert_int_equal(err.src, ERR_DATA);
 	assert_int_equal(err.scope, ERR_LINK);
-	assert_non_null(strstr(err.text, "record 2 is damaged"));
+	(void)snprintf(text, sizeof text, "record %llu is damaged", (unsigned long long)id);
+	assert_non_null(strstr(err.text, text));
 	assert_null(r);
 	assert_int_equal(store_each(t, 0, fixture_note, &hits, &err), -1);
 	assert_int_equal(store_lookup(t, KEY_ALIAS, "user2", fixture_note, &hits, &err), -1);
-	r = fixture_get(t, 3);
+	r = fixture_get(t, fixture_id(1, 3));
 	assert_non_null(r);
 	record_free(r);
 	store_abort(t);
