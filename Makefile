@@ -55,7 +55,7 @@ SRCS := \
 	$(addprefix dsa/sync/,apply.c check.c conf.c conf_check.c conf_complete.c conf_keys.c \
 		conf_load.c conf_print.c conf_read.c conf_value.c confirm.c cycle.c decide.c decide_names.c decision.c \
 		delta.c diff.c fault.c leave.c match_csv.c names.c outcome.c plan.c planner.c planner_parts.c project.c read.c \
-		recover.c replan.c report.c scope.c table.c template.c turns.c workset.c)
+		recover.c replan.c report.c scope.c table.c template.c toggle.c turns.c workset.c)
 DAEMON_SRCS := $(addprefix dsa/daemon/,control.c main.c once.c progress.c service.c verbs.c worker.c)
 CTL_SRCS := $(addprefix dsa/ctl/,client.c ctl.c daemon.c main.c records.c status.c)
 SUPPORT_SRCS := $(addprefix tests/support/,fakedir.c fakedir_conn.c fakedir_ldif.c fakedir_modify.c \

@@ -29,6 +29,7 @@ static const struct verb verbs[] = {
     {"plan", "[LINK]", "what a full synchronization would change, as LDIF", ctl_verb_plan, true},
     {"switch", "WHO...", "mail goes to the target's mailbox from now on", ctl_verb_turn, true},
     {"undo-switch", "WHO...", "and back to the source's", ctl_verb_turn, true},
+    {"proxy-toggle", "WHO...", "have a delta write what the counterpart lost", ctl_verb_turn, true},
     {"pause", "[LINK]", "no more cycles after the one under way", ctl_verb_pause, true},
     {"resume", "[LINK]", "go on", ctl_verb_pause, true},
 };
@@ -41,7 +42,7 @@ usage(FILE *to)
 	    to);
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
 		(void)fprintf(
-		    to, "  %-12s %-28s %s\n", verbs[i].name, verbs[i].args, verbs[i].what);
+		    to, "  %-13s %-28s %s\n", verbs[i].name, verbs[i].args, verbs[i].what);
 	(void)fputs("\nWHO is an alias, an address, a DN, a GUID or a SID.\n", to);
 }
 

@@ -114,7 +114,7 @@ status_of(const struct cycle_result *r)
 {
 	if (r->failed)
 		return STATUS_FAILED;
-	return r->held || r->conflicts ? STATUS_HELD : STATUS_DONE;
+	return r->held || r->conflicts || r->problems ? STATUS_HELD : STATUS_DONE;
 }
 
 static enum exit_status

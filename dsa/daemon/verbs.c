@@ -274,6 +274,12 @@ verb_plan(struct verbs *v, struct client *c, const json_t *request)
 	wait_for(c, w, worker_request(w, REQUEST_PLAN, NULL, 0, copy), fd);
 }
 
+static void
+verb_proxy_toggle(struct verbs *v, struct client *c, const json_t *request)
+{
+	turn(v, c, request, REQUEST_TOGGLE);
+}
+
 static const struct {
 	const char *name;
 	enum control_right needs;
@@ -287,6 +293,7 @@ static const struct {
     {"resync", CONTROL_CHANGE, verb_resync},
     {"switch", CONTROL_CHANGE, verb_switch},
     {"undo-switch", CONTROL_CHANGE, verb_undo_switch},
+    {"proxy-toggle", CONTROL_CHANGE, verb_proxy_toggle},
 };
 
 void

@@ -14,6 +14,7 @@
 #include "dsa/base/clock.h"
 #include "dsa/base/log.h"
 #include "dsa/directory/ldap.h"
+#include "dsa/sync/toggle.h"
 #include "dsa/sync/turns.h"
 
 #define FIRST_PAUSE_MS 1000
@@ -274,7 +275,7 @@ on_turned(const struct guid *source, const char *dn, bool ok, const char *text, 
 	(void)json_array_append_new(t->results,
 	    json_pack("{s:s, s:s, s:b, s:s}", "guid", guid, "dn", dn, "ok", ok, "text", text));
 	t->result->failed += !ok;
-	log_event(ok ? LOG_NOTICE : LOG_ERR, LOG_ID_SWITCH, &fields, "%s: turn %s%s%s", dn,
+	log_event(ok ? LOG_NOTICE : LOG_ERR, LOG_ID_SWITCH, &fields, "%s: %s%s%s", dn,
 	    ok ? "done" : "not done", *text ? ": " : "", text);
 }
 
@@ -291,8 +292,17 @@ run_turns(struct worker *w, const struct request *q, struct cycle_result *r, str
 {
 	struct turning t = {w, json_array(), r};
 	struct turn_env env = {.result = on_turned, .progress = on_turn_progress, .arg = &t};
-	int rc = turns_run(w->link, w->dir, w->store,
-	    q->what == REQUEST_SWITCH ? TURN_SWITCH : TURN_UNDO, q->objects, q->n, &env, err);
+	struct cycle_options opt = {.work_dir = w->conf->state_directory,
+	    .map_size_mb = w->conf->map_size_mb,
+	    .progress = on_progress,
+	    .note = on_note,
+	    .arg = w};
+	int rc =
+	    q->what == REQUEST_TOGGLE
+		? toggle_run(w->link, w->dir, w->store, q->objects, q->n, &opt, on_turned, &t, err)
+		: turns_run(w->link, w->dir, w->store,
+		      q->what == REQUEST_SWITCH ? TURN_SWITCH : TURN_UNDO, q->objects, q->n, &env,
+		      err);
 
 	(void)pthread_mutex_lock(&w->lock);
 	json_decref(w->results);
@@ -315,7 +325,7 @@ worker_take_results(struct worker *w)
 static bool
 is_turn(const struct request *q)
 {
-	return q->number && (q->what == REQUEST_SWITCH || q->what == REQUEST_UNDO);
+	return q->number && q->what >= REQUEST_SWITCH;
 }
 
 static void
@@ -333,7 +343,9 @@ end_request(struct worker *w, const struct request *q, int rc, const struct cycl
 	(void)pthread_mutex_lock(&w->lock);
 	if (q->number) {
 		w->state.request_done = q->number;
-		w->state.request_status = rc < 0 || r->failed ? 1 : r->held || r->conflicts ? 3 : 0;
+		w->state.request_status = rc < 0 || r->failed			   ? 1
+					  : r->held || r->conflicts || r->problems ? 3
+										   : 0;
 	}
 	(void)pthread_mutex_unlock(&w->lock);
 }

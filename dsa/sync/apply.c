@@ -80,6 +80,18 @@ release(struct ring *r)
 	}
 }
 
+/* A failure that is not the entry's: the connection has to come back before anything is sent. */
+static void
+note_lost(struct ring *r, const struct running *s)
+{
+	if (s->state != STEP_FAILED || s->err.scope == ERR_ENTRY || s->err.retry == ERR_REREAD)
+		return;
+	if (s->err.scope != ERR_PEER && s->err.code != ECANCELED)
+		return;
+	r->lost = true;
+	r->lost_err = s->err;
+}
+
 /* Hands over what is ready, as far as the windows have room: a full window of one directory must
  * not keep the other one waiting. */
 static void
@@ -102,8 +114,11 @@ submit_ready(struct ring *r)
 		if (d->ops->pending(d) >= window[pc->side])
 			continue;
 		s->state = STEP_RUNNING;
-		if (d->ops->submit(d, pc->change, change_done, s, &err) < 0)
+		if (d->ops->submit(d, pc->change, change_done, s, &err) < 0) {
 			change_done(s, &err);
+			/* The next ones would each try to connect, and wait for it. */
+			note_lost(r, s);
+		}
 	}
 }
 
@@ -122,18 +137,6 @@ count_ended(struct ring *r)
 	for (size_t i = 0; i < r->n; i++)
 		n += at(r, i)->state == STEP_DONE || at(r, i)->state == STEP_FAILED;
 	return n;
-}
-
-/* A failure that is not the entry's: the connection has to come back before anything is sent. */
-static void
-note_lost(struct ring *r, const struct running *s)
-{
-	if (s->state != STEP_FAILED || s->err.scope == ERR_ENTRY || s->err.retry == ERR_REREAD)
-		return;
-	if (s->err.scope != ERR_PEER && s->err.code != ECANCELED)
-		return;
-	r->lost = true;
-	r->lost_err = s->err;
 }
 
 static int
@@ -242,10 +245,10 @@ run(struct ring *r, struct err *err)
 		size_t ended, busy;
 
 		release(r);
-		submit_ready(r);
-		busy = pending(r->c);
 		for (size_t i = 0; i < r->n; i++)
 			note_lost(r, at(r, i));
+		submit_ready(r);
+		busy = pending(r->c);
 		ended = count_ended(r);
 		if (ended >= CHUNK || (ended && !busy) || (!r->lost && has_room(r))) {
 			if (turn(r, !r->lost && has_room(r), err) < 0)

@@ -25,6 +25,7 @@
 #include "dsa/base/clock.h"
 #include "dsa/base/str.h"
 #include "dsa/sync/delta_priv.h"
+#include "dsa/sync/toggle.h"
 #include "dsa/sync/turns.h"
 #include "mapping/journal.h"
 
@@ -133,7 +134,11 @@ resume_turns(struct cycle *c, struct err *err)
 	struct turn_env env = {.result = note_turn, .arg = c};
 
 	turns_env(c->link, c->dir, c->store, c->link_id, &env);
-	return turn_resume(&env, err);
+	if (turn_resume(&env, err) < 0)
+		return -1;
+	/* The cycle of a toggle under way is no reason to end it. */
+	return c->opt->toggling ? 0
+				: toggle_resume(c->link, c->dir[SOURCE], c->store, c->link_id, err);
 }
 
 /* The number of this run, and an end to what the last one left open. */

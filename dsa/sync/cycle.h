@@ -54,6 +54,9 @@ struct cycle_options {
 	/* A delta looks at these source objects too, whether they changed or not. */
 	const struct guid *objects;
 	size_t n_objects;
+	/* The dummy addresses on the sources of OBJECTS are wanted (a toggle is under way); all
+	 * others are left over from something that was interrupted, and removed. */
+	bool toggling;
 	int64_t map_size_mb;
 	/* Called now and then from the cycle's thread; may be NULL. */
 	void (*progress)(enum cycle_phase phase, uint64_t done, uint64_t total, void *arg);

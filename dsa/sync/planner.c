@@ -236,6 +236,37 @@ check_addresses(struct planning *p, enum side side, struct entry *want, const st
 	return 0;
 }
 
+static bool
+is_toggled(const struct cycle *c, const struct guid *g)
+{
+	for (size_t i = 0; c->opt->toggling && i < c->opt->n_objects; i++)
+		if (guid_equal(&c->opt->objects[i], g))
+			return true;
+	return false;
+}
+
+/* A dummy address that no toggle under way needs is a leftover, of a crash or of another tool. */
+static int
+drop_dummies(struct planning *p, const struct entry *e, struct change *change)
+{
+	const struct attr *a = entry_find(e, "proxyAddresses");
+	const char *domain = p->c->link->toggle_domain;
+
+	if (is_toggled(p->c, &p->in.source->guid))
+		return 0;
+	for (size_t i = 0; a && domain && i < a->n_values; i++) {
+		/* A primary address is nobody's leftover. */
+		if (!address_in_domain(a->values[i], domain) || address_is_primary(a->values[i]))
+			continue;
+		cycle_note(p->c, 5, &p->in.source->guid, e->dn,
+		    "%s is left over from a proxy toggle: it is removed",
+		    (const char *)a->values[i].data);
+		if (change_mod(change, MOD_DELETE, "proxyAddresses", a->values[i]) < 0)
+			return err_nomem(p->err);
+	}
+	return 0;
+}
+
 /* What the source needs before its counterpart points to it. */
 static int
 plan_source(struct planning *p, const struct entry *target, bool *ret_blocked)
@@ -265,6 +296,8 @@ plan_source(struct planning *p, const struct entry *target, bool *ret_blocked)
 	if (*ret_blocked)
 		return 0;
 	if (diff_source(want, source, change, p->err) < 0)
+		return -1;
+	if (drop_dummies(p, source, change) < 0)
 		return -1;
 	return plan_step_add(p->step, SOURCE, TAKE(change), source, "source addresses", p->err);
 }
@@ -430,6 +463,8 @@ plan_target(struct planning *p, const struct entry *target, struct record *recor
 		   keep_mail(p, want, target, record, change) < 0) {
 		return -1;
 	}
+	if (p->in.target && drop_dummies(p, target, change) < 0)
+		return -1;
 	if (diff_note_put(p->c->table, &p->in, when, want, change, record, p->err) < 0)
 		return -1;
 	if (p->in.target &&

@@ -195,8 +195,8 @@ copy_addresses(const struct project_in *in, const char *target_legacy, struct ad
     struct err *err)
 {
 	const struct attr *a = entry_find(in->source, "proxyAddresses");
-	const char *const domains[] = {
-	    in->link->source->redirect_domain, in->link->target->redirect_domain};
+	const char *const domains[] = {in->link->source->redirect_domain,
+	    in->link->target->redirect_domain, in->link->toggle_domain};
 
 	for (size_t i = 0; a && i < a->n_values; i++) {
 		struct bytes v = a->values[i];

@@ -41,6 +41,13 @@ fail(const struct workset *w, int rc, const char *what, struct err *err)
 {
 	if (rc == ENOMEM)
 		return err_nomem(err);
+	if (rc == MDB_MAP_FULL)
+		return err_set(err, ERR_LMDB, ERR_LINK, ERR_LATER, rc,
+		    "working set '%s': %s: it is full: raise map_size_mb", w->name, what);
+	/* LMDB tells a short write as EIO. */
+	if (rc == ENOSPC || rc == EIO)
+		return err_sys(
+		    err, ENOSPC, "working set '%s': %s: the disk is full", w->name, what);
 	if (rc > 0)
 		return err_sys(err, rc, "working set '%s': %s", w->name, what);
 	return err_set(err, ERR_LMDB, ERR_LINK, ERR_LATER, rc, "working set '%s': %s: %s", w->name,

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_SYNC_TOGGLE_H
+#define GALSYNC_SYNC_TOGGLE_H
+
+/*
+ * The proxy toggle: a dummy address is added to source objects, a delta cycle handles them again
+ * (and writes whatever their counterparts have lost, the mailbox too), and the dummy is removed.
+ *
+ *   write down -> add -> delta -> verify the counterpart -> remove -> verify both -> forget
+ *
+ * The dummy is secondary, in toggle_domain, and never reaches the target. After a crash anywhere
+ * the operation is in the map, and toggle_resume() removes the dummy.
+ */
+
+#include "dsa/sync/conf.h"
+#include "dsa/sync/cycle.h"
+
+typedef void toggle_result_fn(
+    const struct guid *source, const char *dn, bool ok, const char *text, void *arg);
+
+/* Toggles the N sources. OPT is for the delta cycle; its `objects` and `toggling` are set here. A
+ * mailbox that is switched is refused. -1 only if nothing more can be done. */
+int toggle_run(const struct conf_link *link, struct dir *const dir[SIDES], struct store *store,
+    const struct guid *sources, size_t n, const struct cycle_options *opt, toggle_result_fn *result,
+    void *arg, struct err *err) MUST_CHECK;
+/* Removes what an interrupted toggle left; must be done before a cycle. */
+int toggle_resume(const struct conf_link *link, struct dir *source, struct store *store,
+    uint32_t link_id, struct err *err) MUST_CHECK;
+
+#endif
