@@ -51,7 +51,7 @@ SRCS := \
 		ldap_auth.c ldap_cert.c ldap_conn.c ldap_err.c ldap_feed.c ldap_search.c ldap_sock.c ldap_tls.c \
 		ldap_write.c ldif.c schema.c sid.c) \
 	$(addprefix mapping/,journal.c lookup.c match.c match_rule.c operation.c record.c refs.c retry.c store.c) \
-	$(addprefix redirect/,address.c turn.c turn_run.c) \
+	$(addprefix redirect/,address.c turn.c turn_read.c turn_run.c) \
 	$(addprefix dsa/sync/,apply.c check.c conf.c conf_check.c conf_complete.c conf_keys.c \
 		conf_load.c conf_print.c conf_read.c conf_value.c confirm.c cycle.c decide.c decide_names.c decision.c \
 		delta.c diff.c fault.c leave.c match_csv.c names.c outcome.c plan.c planner.c planner_parts.c project.c read.c \
@@ -159,7 +159,7 @@ bench: deps-bench
 # FUZZ_SECONDS for each target, with libFuzzer.
 FUZZ_SECONDS ?= 60
 fuzz: deps-lint
-	@BUILD=$(BUILD)/libfuzzer sh tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+	@BUILD=$(BUILD)/libfuzzer tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 ## Installation
 

@@ -18,7 +18,7 @@
  * The marker group's members are changed at the end of a chunk; they guide logon scripts and decide
  * nothing about mail.
  */
-#include "redirect/turn_run.h"
+#include "redirect/turn_priv.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -26,56 +26,15 @@
 #include "dsa/base/clock.h"
 #include "dsa/base/str.h"
 #include "dsa/directory/dir.h"
-#include "dsa/directory/filter.h"
 #include "mapping/journal.h"
-#include "redirect/address.h"
 
-#define CHUNK 256
-#define PARTS 32
 #define TRIES 3 /* when somebody changes the same objects meanwhile */
-
-enum state { STATE_NEW, STATE_READY, STATE_RUNNING, STATE_CHANGED, STATE_FAILED, STATE_ENDED };
-
-struct mailbox {
-	struct turn_env *env;
-	enum turn turn;
-	struct guid source;
-	struct record *record;
-	struct entry *side[SIDES];
-	size_t holders[SIDES];
-	struct change *change[TURN_CHANGES];
-	uint64_t journal[TURN_CHANGES];
-	size_t next; /* the change under way, or to be sent */
-	size_t made;
-	bool turned_back; /* it could not be finished: the way back is on */
-	enum state state;
-	struct err err;
-	char why[400], first_why[440];
-};
-
-struct chunk {
-	struct turn_env *env;
-	struct mailbox m[CHUNK];
-	size_t n;
-	bool resuming;
-};
-
-static void
-forget_reads(struct mailbox *m)
-{
-	for (size_t i = 0; i < SIDES; i++) {
-		entry_free(TAKE(m->side[i]));
-		m->holders[i] = 0;
-	}
-	for (size_t i = 0; i < TURN_CHANGES; i++)
-		change_free(TAKE(m->change[i]));
-}
 
 static void
 chunk_clear(struct chunk *c)
 {
 	for (size_t i = 0; i < c->n; i++) {
-		forget_reads(&c->m[i]);
+		turn_forget_reads(&c->m[i]);
 		record_free(c->m[i].record);
 	}
 	c->n = 0;
@@ -98,152 +57,6 @@ end(struct mailbox *m, bool ok, const char *text)
 	    : m->record	    ? m->record->side[SOURCE].dn
 			    : "",
 	    ok, text, m->env->arg);
-}
-
-/* ---- reading ---- */
-
-struct reading {
-	struct chunk *c;
-	enum side side;
-};
-
-static int
-take_entry(struct entry *e, void *arg, struct err *err)
-{
-	_cleanup_(entry_free) struct entry *own = e;
-	struct reading *r = arg;
-
-	(void)err;
-	for (size_t i = 0; i < r->c->n; i++) {
-		struct mailbox *m = &r->c->m[i];
-
-		if (m->record && m->state < STATE_FAILED && !m->side[r->side] &&
-		    guid_equal(&m->record->side[r->side].guid, &own->guid)) {
-			m->side[r->side] = TAKE(own);
-			break;
-		}
-	}
-	return 0;
-}
-
-/* Counts who holds the redirect addresses: an address is unique only if it is found once. */
-static int
-take_holder(struct entry *e, void *arg, struct err *err)
-{
-	_cleanup_(entry_free) struct entry *own = e;
-	struct reading *r = arg;
-	const struct attr *a = entry_find(own, "proxyAddresses");
-
-	(void)err;
-	for (size_t i = 0; a && i < r->c->n; i++) {
-		struct mailbox *m = &r->c->m[i];
-		const char *v = turn_redirect_address(
-		    m->side[r->side], r->c->env->conf.redirect_domain[r->side]);
-		_cleanup_(free) char *smtp = v ? str_printf("smtp:%s", v) : NULL;
-
-		if (smtp && attr_has(a, bytes_of(smtp), true))
-			m->holders[r->side]++;
-	}
-	return 0;
-}
-
-static const char **
-read_attrs(const struct turn_env *env)
-{
-	size_t n = 0;
-	const char **attrs;
-
-	while (turn_attrs[n])
-		n++;
-	attrs = calloc(n + 2, sizeof *attrs);
-	if (attrs) {
-		memcpy(attrs, turn_attrs, n * sizeof *attrs);
-		attrs[n] = env->conf.marker_attribute;
-	}
-	return attrs;
-}
-
-static int
-search(struct chunk *c, enum side side, struct buf *filter, dir_entry_fn *fn,
-    const char *const *attrs, struct err *err)
-{
-	struct dir *d = c->env->dir[side];
-	struct reading r = {c, side};
-	_cleanup_(free) char *text =
-	    filter->failed ? NULL : str_printf("(|%s)", (const char *)filter->data);
-	struct dir_query q = {.base = d->ops->info(d)->domain_dn,
-	    .scope = DIR_SUBTREE,
-	    .filter = text,
-	    .attrs = attrs};
-
-	buf_reset(filter);
-	return text ? d->ops->search(d, &q, fn, &r, err) : err_nomem(err);
-}
-
-static void
-add_guid(struct buf *filter, const struct mailbox *m, enum side side)
-{
-	char text[GUID_FILTER_SIZE];
-
-	guid_filter(&m->record->side[side].guid, text);
-	buf_printf(filter, "(objectGUID=%s)", text);
-}
-
-static void
-add_address(struct buf *filter, const struct mailbox *m, enum side side)
-{
-	const char *v = turn_redirect_address(m->side[side], m->env->conf.redirect_domain[side]);
-	_cleanup_(free) char *text = v ? filter_escape(bytes_of(v)) : NULL;
-
-	filter->failed |= v && !text;
-	if (text)
-		buf_printf(filter, "(proxyAddresses=smtp:%s)", text);
-}
-
-/* Asks about all mailboxes that are not at their end, PARTS in one request. */
-static int
-read_side(struct chunk *c, enum side side,
-    void (*add)(struct buf *filter, const struct mailbox *m, enum side side), dir_entry_fn *fn,
-    const char *const *attrs, struct err *err)
-{
-	_cleanup_(buf_done) struct buf filter = {0};
-	size_t parts = 0;
-
-	for (size_t i = 0; i < c->n; i++) {
-		const struct mailbox *m = &c->m[i];
-
-		if (m->state < STATE_FAILED && m->record) {
-			add(&filter, m, side);
-			parts++;
-		}
-		if (filter.len && (parts == PARTS || i + 1 == c->n)) {
-			if (search(c, side, &filter, fn, attrs, err) < 0)
-				return -1;
-			parts = 0;
-		}
-	}
-	return 0;
-}
-
-static int
-read_all(struct chunk *c, bool holders, struct err *err)
-{
-	static const char *const address_attrs[] = {"proxyAddresses", NULL};
-	_cleanup_(free) const char **attrs = read_attrs(c->env);
-
-	if (!attrs)
-		return err_nomem(err);
-	for (size_t i = 0; i < c->n; i++)
-		if (c->m[i].state < STATE_FAILED)
-			forget_reads(&c->m[i]);
-	for (int side = SOURCE; side < SIDES; side++) {
-		if (read_side(c, (enum side)side, add_guid, take_entry, attrs, err) < 0)
-			return -1;
-		if (holders &&
-		    read_side(c, (enum side)side, add_address, take_holder, address_attrs, err) < 0)
-			return -1;
-	}
-	return 0;
 }
 
 static int
@@ -525,7 +338,7 @@ change_group(struct chunk *c, struct err *err)
 static int
 try_once(struct chunk *c, struct err *err)
 {
-	if (read_all(c, true, err) < 0)
+	if (turn_read(c, true, err) < 0)
 		return -1;
 	for (size_t i = 0; i < c->n; i++)
 		if (c->m[i].state == STATE_NEW && decide(&c->m[i], err) < 0)
@@ -618,7 +431,7 @@ turn_chunk(struct chunk *c, struct err *err)
 			if (try_once(c, err) < 0 || settle_journal(c, err) < 0 ||
 			    again(c, &more, err) < 0)
 				return -1;
-		if (read_all(c, false, err) < 0 || record_verified(c, err) < 0)
+		if (turn_read(c, false, err) < 0 || record_verified(c, err) < 0)
 			return -1;
 		for (size_t i = 0; i < c->n; i++)
 			if (c->m[i].state == STATE_NEW)

@@ -190,19 +190,8 @@ apply_all(struct cycle *c, struct err *err)
 	for (int i = 0; i < DRIFT_ROUNDS && c->n_again; i++)
 		if (cycle_replan(c, err) < 0 || cycle_apply(c, err) < 0)
 			return -1;
-	for (size_t i = 0; i < c->n_again; i++) {
-		_cleanup_(entry_free) struct entry *e = NULL;
-
-		if (workset_get(c->ws[SOURCE], c->again[i].source, &e, err) < 0)
-			return -1;
-		c->res->failed++;
-		cycle_note(c, 3, &e->guid, e->dn,
-		    "the directory kept changing while it was written (%s): tried again in the "
-		    "next "
-		    "cycle",
-		    c->again[i].why);
-	}
-	return 0;
+	return cycle_give_up(
+	    c, c->again, c->n_again, "the directory kept changing while it was written", err);
 }
 
 /* The cursors are taken before anything is read: what changes meanwhile is told twice. A forest

@@ -133,6 +133,10 @@ int cycle_store_conflicts(struct cycle *c, struct err *err) MUST_CHECK;
 int cycle_print_plan(struct cycle *c, struct err *err) MUST_CHECK;
 /* Reads, decides and plans again what is in c->again, as the steps of a new round. */
 int cycle_replan(struct cycle *c, struct err *err) MUST_CHECK;
+/* Counts and notes N objects that were not written, WHAT saying why, and puts them down to be tried
+ * again. */
+int cycle_give_up(struct cycle *c, const struct again *failed, size_t n, const char *what,
+    struct err *err) MUST_CHECK;
 /* After the writes: learns the GUIDs and SIDs of what was created. */
 int cycle_confirm(struct cycle *c, struct err *err) MUST_CHECK;
 /* recover.c: settles journal entries that a crash left open. */

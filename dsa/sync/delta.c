@@ -320,29 +320,43 @@ add_waiting(struct delta *x, uint32_t index, struct err *err)
 	return w.failed ? -1 : 0;
 }
 
-/* A deletion takes an object out of its groups without telling so of the groups. */
+/* Who refers to the target object E, by way of the back link ATTR, is concerned. */
+static int
+add_referrers(struct delta *x, const struct entry *e, const char *attr, struct err *err)
+{
+	const struct attr *a = entry_find(e, attr);
+
+	for (size_t i = 0; a && i < a->n_values; i++) {
+		_cleanup_(record_free) struct record *r = NULL;
+
+		if (cycle_record_by_dn(x->c, TARGET, a->values[i].data, &r, err) < 0 ||
+		    (r && concern(x, r, err) < 0))
+			return -1;
+	}
+	return 0;
+}
+
+/* A deletion takes an object out of its groups, and ends every other reference to it, without
+ * telling so of those who referred to it: the counterpart still knows them. */
 static int
 add_groups(struct delta *x, const struct guid *source, struct err *err)
 {
-	static const char *const attrs[] = {"memberOf", NULL};
+	static const char *const attrs[] = {"memberOf", "directReports", "managedObjects",
+	    "msExchCoManagedObjectsBL", "altRecipientBL", "publicDelegatesBL", "authOrigBL",
+	    "unauthOrigBL", "dLMemSubmitPermsBL", "dLMemRejectPermsBL", NULL};
 	struct cycle *c = x->c;
 	_cleanup_(record_free) struct record *r = NULL;
 	_cleanup_(entry_free) struct entry *target = NULL;
-	const struct attr *groups;
 
 	if (store_find_guid(c->read, c->link_id, SOURCE, source, &r, err) < 0)
 		return -1;
-	if (!r || guid_is_zero(&r->side[TARGET].guid) ||
-	    dir_read_guid(c->dir[TARGET], &r->side[TARGET].guid, attrs, &target, err) < 0)
-		return r && !guid_is_zero(&r->side[TARGET].guid) ? -1 : 0;
-	groups = target ? entry_find(target, "memberOf") : NULL;
-	for (size_t i = 0; groups && i < groups->n_values; i++) {
-		_cleanup_(record_free) struct record *g = NULL;
-
-		if (cycle_record_by_dn(c, TARGET, groups->values[i].data, &g, err) < 0 ||
-		    (g && concern(x, g, err) < 0))
+	if (!r || guid_is_zero(&r->side[TARGET].guid))
+		return 0;
+	if (dir_read_guid(c->dir[TARGET], &r->side[TARGET].guid, attrs, &target, err) < 0)
+		return -1;
+	for (size_t i = 0; target && attrs[i]; i++)
+		if (add_referrers(x, target, attrs[i], err) < 0)
 			return -1;
-	}
 	return 0;
 }
 

@@ -107,8 +107,9 @@ replan_each(struct cycle *c, struct again *again, size_t n, size_t *ret_failed, 
 }
 
 /* Counted, told, and put down for the next cycle, which may be a delta. */
-static int
-give_up(struct cycle *c, const struct again *failed, size_t n, struct err *err)
+int
+cycle_give_up(
+    struct cycle *c, const struct again *failed, size_t n, const char *what, struct err *err)
 {
 	_cleanup_(store_abort) struct store_txn *t = NULL;
 
@@ -122,9 +123,7 @@ give_up(struct cycle *c, const struct again *failed, size_t n, struct err *err)
 		if (workset_get(c->ws[SOURCE], failed[i].source, &e, err) < 0)
 			return -1;
 		c->res->failed++;
-		cycle_note(c, 3, &e->guid, e->dn,
-		    "the directory changed while it was written, and then: %s; tried again in the "
-		    "next cycle",
+		cycle_note(c, 3, &e->guid, e->dn, "%s: %s; tried again in the next cycle", what,
 		    failed[i].why);
 		if (store_put_retry(
 			t, c->link_id, &e->guid, e->dn, failed[i].why, clock_realtime_s(), err) < 0)
@@ -147,5 +146,7 @@ cycle_replan(struct cycle *c, struct err *err)
 		return -1;
 	rc = replan_each(c, again, n, &failed, err);
 	store_abort(TAKE(c->read));
-	return rc < 0 ? -1 : give_up(c, again, failed, err);
+	return rc < 0 ? -1
+		      : cycle_give_up(c, again, failed,
+			    "the directory changed while it was written, and then", err);
 }

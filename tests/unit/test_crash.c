@@ -2,8 +2,8 @@
 
 /*
  * The crash test. Each scenario is run to its end; then, from a fresh start, it is stopped at every
- * step and run again: the end must be the same, and one more run must write nothing. A stop takes
- * one of these forms:
+ * step and run again: the end must be the same, and one more run must write nothing, not even to
+ * the map. A stop takes one of these forms:
  *
  *   before   the step is not made, what was under way is, and nobody has heard the answers
  *   after    the step is made too
@@ -35,11 +35,6 @@
 
 #include "tests/support/scenario_priv.h"
 
-struct crash {
-	struct scenario sc;
-	unsigned but; /* LAB_DUMP_ flags of what may differ in the end */
-};
-
 #define MANAGER(cn) "manager: CN=" cn ACME "\n"
 
 static void
@@ -65,65 +60,92 @@ some_leave(struct lab *l)
 }
 
 static void
+ann_is_hidden(struct lab *l)
+{
+	lab_set(l, SOURCE, "CN=Ann", "msExchHideFromAddressLists", "TRUE");
+}
+
+static void
 ann_is_back(struct lab *l)
 {
 	struct tap tap = {.stop_at = 0};
 
-	lab_set(l, SOURCE, "CN=Ann", "msExchHideFromAddressLists", "TRUE");
+	ann_is_hidden(l);
 	assert_int_equal(lab_cycle(l, &tap), 0);
 	tap_done(&tap);
 	lab_set(l, SOURCE, "CN=Ann", "msExchHideFromAddressLists", NULL);
 }
 
-static const struct crash crashes[] = {
-    {.sc = {.name = "create",
-	 .source = {MAILBOX("Ann", "ann", MANAGER("Bea")), MAILBOX("Bea", "bea", MANAGER("Ann")),
-	     CONTACT("Carl", "carl", MANAGER("Ann")),
-	     GROUP("Sales", "sales", MEMBER("Ann") MEMBER("Carl") MEMBER("Staff")),
-	     GROUP("Staff", "staff", MEMBER("Sales"))}}},
-    {.sc = {.name = "mirrored units",
-	 .scope = "create = \"mail-user\"; layout = \"mirror\";",
-	 .source = {"dn: OU=A" ACME "\nobjectClass: organizationalUnit\n\n"
-		    "dn: OU=B,OU=A" ACME "\nobjectClass: organizationalUnit\n\n",
-	     MAILBOX("Ann,OU=B,OU=A", "ann", ""), CONTACT("Carl,OU=A", "carl", "")}}},
-    {.sc = {.name = "match",
-	 .source = {MAILBOX("Ann", "ann", "title: Boss\n"), MAILBOX("Bea", "bea", MANAGER("Ann")),
-	     GROUP("Sales", "sales", MEMBER("Ann"))},
-	 .target = {THERE_OU,
-	     THERE("user", "Andy",
-		 "sAMAccountName: andy\nmail: ann@acme.example\n"
-		 "proxyAddresses: SMTP:andy@globex.example\n"),
-	     THERE("group", "Vertrieb", "mail: sales@acme.example\n")}},
-	.but = LAB_DUMP_PUT},
-    {.sc = {.name = "promote",
-	 .link = "promote_contacts = true;",
-	 .source = {MAILBOX("Ann", "ann", ""), GROUP("Sales", "sales", MEMBER("Ann"))},
-	 .target = {THERE_OU, THERE("contact", "Ann",
-				  "mail: ann@acme.example\n"
-				  "legacyExchangeDN: /o=Globex/cn=contact\n"
-				  "proxyAddresses: X500:/o=Old/cn=ann\n"
-				  "proxyAddresses: X500:" ACME_LEGACY "ann\n")}}},
-    {.sc = {.name = "conflicts",
-	 .link = "match = [ \"stamp\" ];",
-	 .source = {MAILBOX("Ann", "ann", ""), MAILBOX("Bea", "bea", MANAGER("Ann")),
-	     MAILBOX("Cid", "cid", "proxyAddresses: smtp:office@acme.example\n")},
-	 .target = {THERE_OU, THERE("contact", "Bea", "mail: ann@acme.example\n"),
-	     THERE("contact", "Cid", "proxyAddresses: smtp:office@acme.example\n")}}},
-    {.sc = {.name = "change",
-	 .source = {MAILBOX("Ann", "ann", "displayName: Ann Ash\ndepartment: Sales\n"),
-	     MAILBOX("Bea", "bea", ""), MAILBOX("Cid", "cid", "displayName: Cid\n"),
-	     GROUP("Sales", "sales", MEMBER("Ann") MEMBER("Bea"))},
-	 .between = much_changes}},
-    {.sc = {.name = "leave, deleted",
-	 .scope = "create = \"mailbox\"; on_leave = \"delete\";",
-	 .source = {MAILBOX("Ann", "ann", ""), MAILBOX("Bea", "bea", ""),
-	     MAILBOX("Cid", "cid", MANAGER("Bea"))},
-	 .between = some_leave}},
-    {.sc = {.name = "leave, hidden",
-	 .source = {MAILBOX("Ann", "ann", ""), MAILBOX("Bea", "bea", ""),
-	     MAILBOX("Cid", "cid", MANAGER("Bea"))},
-	 .between = some_leave}},
-    {.sc = {.name = "come back", .source = {MAILBOX("Ann", "ann", "")}, .between = ann_is_back}},
+static void
+ann_is_another(struct lab *l)
+{
+	lab_set(l, SOURCE, "CN=Ann", "title", NULL);
+	lab_set(l, SOURCE, "CN=Ann", "company", "Acme");
+	lab_delete_value(l, SOURCE, "CN=Ann", "otherTelephone", "1");
+	lab_delete_value(l, SOURCE, "CN=Ann", "otherTelephone", "2");
+	lab_add_value(l, SOURCE, "CN=Ann", "otherTelephone", "3");
+}
+
+static const struct scenario crashes[] = {
+    {.name = "create",
+	.source = {MAILBOX("Ann", "ann", MANAGER("Bea")), MAILBOX("Bea", "bea", MANAGER("Ann")),
+	    CONTACT("Carl", "carl", MANAGER("Ann")),
+	    GROUP("Sales", "sales", MEMBER("Ann") MEMBER("Carl") MEMBER("Staff")),
+	    GROUP("Staff", "staff", MEMBER("Sales"))}},
+    {.name = "mirrored units",
+	.scope = "create = \"mail-user\"; layout = \"mirror\";",
+	.source = {"dn: OU=A" ACME "\nobjectClass: organizationalUnit\n\n"
+		   "dn: OU=B,OU=A" ACME "\nobjectClass: organizationalUnit\n\n",
+	    MAILBOX("Ann,OU=B,OU=A", "ann", ""), CONTACT("Carl,OU=A", "carl", "")}},
+    {.name = "match",
+	.source = {MAILBOX("Ann", "ann", "title: Boss\n"), MAILBOX("Bea", "bea", MANAGER("Ann")),
+	    GROUP("Sales", "sales", MEMBER("Ann"))},
+	.target = {THERE_OU,
+	    THERE("user", "Andy",
+		"sAMAccountName: andy\nmail: ann@acme.example\n"
+		"proxyAddresses: SMTP:andy@globex.example\n"),
+	    THERE("group", "Vertrieb", "mail: sales@acme.example\n")}},
+    {.name = "promote",
+	.link = "promote_contacts = true;",
+	.source = {MAILBOX("Ann", "ann", ""), GROUP("Sales", "sales", MEMBER("Ann"))},
+	.target = {THERE_OU, THERE("contact", "Ann",
+				 "mail: ann@acme.example\n"
+				 "legacyExchangeDN: /o=Globex/cn=contact\n"
+				 "proxyAddresses: X500:/o=Old/cn=ann\n"
+				 "proxyAddresses: X500:" ACME_LEGACY "ann\n")}},
+    {.name = "conflicts",
+	.link = "match = [ \"stamp\" ];",
+	.source = {MAILBOX("Ann", "ann", ""), MAILBOX("Bea", "bea", MANAGER("Ann")),
+	    MAILBOX("Cid", "cid", "proxyAddresses: smtp:office@acme.example\n")},
+	.target = {THERE_OU, THERE("contact", "Bea", "mail: ann@acme.example\n"),
+	    THERE("contact", "Cid", "proxyAddresses: smtp:office@acme.example\n")}},
+    {.name = "change",
+	.source = {MAILBOX("Ann", "ann", "displayName: Ann Ash\ndepartment: Sales\n"),
+	    MAILBOX("Bea", "bea", ""), MAILBOX("Cid", "cid", "displayName: Cid\n"),
+	    GROUP("Sales", "sales", MEMBER("Ann") MEMBER("Bea"))},
+	.between = much_changes},
+    {.name = "leave, deleted",
+	.scope = "create = \"mailbox\"; on_leave = \"delete\";",
+	.source = {MAILBOX("Ann", "ann", ""), MAILBOX("Bea", "bea", ""),
+	    MAILBOX("Cid", "cid", MANAGER("Bea"))},
+	.between = some_leave},
+    {.name = "leave, hidden",
+	.source = {MAILBOX("Ann", "ann", ""), MAILBOX("Bea", "bea", ""),
+	    MAILBOX("Cid", "cid", MANAGER("Bea"))},
+	.between = some_leave},
+    {.name = "change, matched",
+	.source = {MAILBOX("Ann", "ann", "title: Boss\notherTelephone: 1\notherTelephone: 2\n"),
+	    GROUP("Sales", "sales", MEMBER("Ann"))},
+	.target = {THERE_OU,
+	    THERE("user", "Andy",
+		"sAMAccountName: andy\nmail: ann@acme.example\notherTelephone: 1\n")},
+	.between = ann_is_another},
+    {.name = "leave, matched",
+	.scope = "create = \"mailbox\"; on_leave = \"delete\";",
+	.source = {MAILBOX("Ann", "ann", "title: Boss\n")},
+	.target = {THERE_OU, THERE("user", "Andy", "mail: ann@acme.example\n")},
+	.between = ann_is_hidden},
+    {.name = "come back", .source = {MAILBOX("Ann", "ann", "")}, .between = ann_is_back},
 };
 
 struct stop {
@@ -135,13 +157,13 @@ struct stop {
 
 /* The forests right before the cycle that is to be stopped. */
 static void
-prepare(struct lab *l, const struct crash *c, const struct stop *s)
+prepare(struct lab *l, const struct scenario *sc, const struct stop *s)
 {
-	lab_open(l, &c->sc);
-	if (c->sc.between) {
+	lab_open(l, sc);
+	if (sc->between) {
 		assert_int_equal(lab_cycle(l, NULL), 0);
 		assert_int_equal(l->res.failed, 0);
-		c->sc.between(l);
+		sc->between(l);
 	}
 	for (int side = SOURCE; side < SIDES; side++)
 		fakedir_set_order(l->fd[side], s->order, 1 + s->at);
@@ -149,32 +171,31 @@ prepare(struct lab *l, const struct crash *c, const struct stop *s)
 
 /* To the end, and one more that writes nothing. */
 static void
-finish(struct lab *l, const struct crash *c, struct buf *ret)
+finish(struct lab *l, struct buf *ret)
 {
 	if (lab_cycle(l, NULL) < 0)
 		fail_msg("%s", l->err.text);
 	if (l->res.failed || !lab_check_mail(l))
 		fail_msg("%s\n%.*s", l->why, (int)l->notes.len,
 		    l->notes.len ? (const char *)l->notes.data : "");
-	lab_run_silent(l);
-	lab_dump(l, ret, LAB_DUMP_PUT & ~c->but);
+	lab_run_idle(l);
+	lab_dump(l, ret, LAB_DUMP_ALL);
 }
 
 /* The steps of an undisturbed cycle, and what it leaves. */
 static unsigned
-reference(const struct crash *c, const struct stop *s, struct buf *ret)
+reference(const struct scenario *sc, const struct stop *s, struct buf *ret)
 {
 	struct tap tap = {.count_reads = s->reads};
 	struct lab l;
 	unsigned n;
 
-	prepare(&l, c, s);
+	prepare(&l, sc, s);
 	assert_int_equal(lab_cycle(&l, &tap), 0);
 	n = atomic_load(&tap.steps);
 	tap_done(&tap);
-	lab_run_silent(&l);
-	lab_dump(&l, ret, LAB_DUMP_PUT & ~c->but);
 	lab_run_idle(&l);
+	lab_dump(&l, ret, LAB_DUMP_ALL);
 	lab_close(&l);
 	return n;
 }
@@ -188,7 +209,7 @@ all_steps(void)
 }
 
 static void
-stop_and_go_on(const struct crash *c, const struct stop *s, const struct buf *end)
+stop_and_go_on(const struct scenario *sc, const struct stop *s, const struct buf *end)
 {
 	static const char *const hows[] = {
 	    [TAP_STOP_BEFORE] = "before", [TAP_STOP_AFTER] = "after", [TAP_STOP_DROP] = "drop"};
@@ -199,17 +220,17 @@ stop_and_go_on(const struct crash *c, const struct stop *s, const struct buf *en
 
 	(void)snprintf(what, sizeof what, "stopped %s step %u%s%s, order %d", hows[s->how], s->at,
 	    s->reads ? " (reads count)" : "", s->dies ? ", dead" : "", (int)s->order);
-	prepare(&l, c, s);
+	prepare(&l, sc, s);
 	l.dies = s->dies;
 	/* A stop at a read that comes after the last write may leave nothing to fail. */
 	if (lab_cycle(&l, &tap) == 0 && !s->reads)
-		fail_msg("%s: %s: nothing failed", c->sc.name, what);
+		fail_msg("%s: %s: nothing failed", sc->name, what);
 	assert_true(atomic_load(&tap.stopped));
 	tap_done(&tap);
 	if (!lab_check_mail(&l))
-		fail_msg("%s: %s: %s", c->sc.name, what, l.why);
+		fail_msg("%s: %s: %s", sc->name, what, l.why);
 	l.dies = false;
-	finish(&l, c, &now);
+	finish(&l, &now);
 	lab_same_dumps(&l, what, end, &now);
 	lab_close(&l);
 }
@@ -219,13 +240,13 @@ crash(void **state)
 {
 	static const enum fakedir_order orders[] = {
 	    FAKEDIR_FORWARD, FAKEDIR_REVERSE, FAKEDIR_SHUFFLE};
-	const struct crash *c = *state;
-	unsigned turn = 0;
+	const struct scenario *sc = *state;
+	size_t turn = 0;
 
 	for (size_t o = 0; o < ARRAY_SIZE(orders); o++) {
 		_cleanup_(buf_done) struct buf end = {0};
 		struct stop s = {.order = orders[o]};
-		unsigned n = reference(c, &s, &end);
+		unsigned n = reference(sc, &s, &end);
 
 		assert_true(n > 0);
 		for (unsigned i = 0; i < n * 6; i++) {
@@ -234,7 +255,7 @@ crash(void **state)
 			s.dies = i / 3 % 2;
 			/* Every step in some order and some form. */
 			if (all_steps() || (turn++ * 7 + o) % 18 < 2)
-				stop_and_go_on(c, &s, &end);
+				stop_and_go_on(sc, &s, &end);
 		}
 	}
 }
@@ -248,7 +269,6 @@ crash(void **state)
  */
 struct killing {
 	struct lab l;
-	const struct crash *c;
 	const struct buf *end;
 	int result, alive[2];
 };
@@ -311,7 +331,7 @@ die(void *arg, unsigned number, const struct change *c)
 	if (number % 2)
 		make_change(&k->l, c);
 	lab_open_store(&k->l);
-	finish(&k->l, k->c, &now);
+	finish(&k->l, &now);
 	lab_same_dumps(&k->l, "after SIGKILL", k->end, &now);
 	/* The dead one's connections are still there. */
 	lab_remove(&k->l);
@@ -320,9 +340,9 @@ die(void *arg, unsigned number, const struct change *c)
 }
 
 static void
-kill_at(const struct crash *c, unsigned at, const struct buf *end)
+kill_at(const struct scenario *sc, unsigned at, const struct buf *end)
 {
-	struct killing k = {.c = c, .end = end};
+	struct killing k = {.end = end};
 	struct tap tap = {.hook = die, .hook_arg = &k, .hook_at = at};
 	struct stop s = {.at = at};
 	int result[2], status = 0;
@@ -339,7 +359,7 @@ kill_at(const struct crash *c, unsigned at, const struct buf *end)
 		k.result = result[1];
 		if (pipe2(k.alive, O_CLOEXEC) < 0)
 			_exit(1);
-		prepare(&k.l, c, &s);
+		prepare(&k.l, sc, &s);
 		/* It never returns from there. */
 		_exit(lab_cycle(&k.l, &tap) == 0 ? 2 : 1);
 	}
@@ -348,7 +368,7 @@ kill_at(const struct crash *c, unsigned at, const struct buf *end)
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 	/* Ends when the grandchild does. */
 	if (read(result[0], &said, 1) != 1 || said != 'k')
-		fail_msg("%s: killed at write %u: see above", c->sc.name, at);
+		fail_msg("%s: killed at write %u: see above", sc->name, at);
 	(void)close(result[0]);
 }
 
@@ -356,12 +376,12 @@ static void
 killed(void **state)
 {
 	_cleanup_(buf_done) struct buf end = {0};
-	const struct crash *c = *state;
+	const struct scenario *sc = *state;
 	struct stop s = {.at = 0};
-	unsigned n = reference(c, &s, &end);
+	unsigned n = reference(sc, &s, &end);
 
 	for (unsigned at = 1; at <= n; at += all_steps() ? 1 : 5)
-		kill_at(c, at, &end);
+		kill_at(sc, at, &end);
 }
 
 /* Between the last write and the end there are reads. */
@@ -369,32 +389,147 @@ static void
 crash_reads(void **state)
 {
 	_cleanup_(buf_done) struct buf end = {0};
-	const struct crash *c = *state;
+	const struct scenario *sc = *state;
 	struct stop s = {.reads = true};
-	unsigned n = reference(c, &s, &end);
+	unsigned n = reference(sc, &s, &end);
 
 	for (unsigned i = 0; i < n * 2; i++) {
 		s.at = 1 + i / 2;
 		s.dies = i % 2;
 		if (all_steps() || i % 5 == 0 || s.at == n)
-			stop_and_go_on(c, &s, &end);
+			stop_and_go_on(sc, &s, &end);
 	}
+}
+
+/* ---- what the map of a dead process says ---- */
+
+#define BEA THERE("user", "Bea", "sAMAccountName: bea\nmail: ann@acme.example\n")
+#define KEPT "create = \"mailbox\"; on_leave = \"delete\";"
+
+/* The process dies at write number AT of a first cycle over SC. */
+static void
+die_at(struct lab *l, const struct scenario *sc, unsigned at, enum tap_stop how)
+{
+	struct tap tap = {.stop_at = at, .how = how};
+
+	lab_open(l, sc);
+	l->dies = true;
+	assert_int_equal(lab_cycle(l, &tap), -1);
+	tap_done(&tap);
+	l->dies = false;
+}
+
+static const struct scenario boss = {.name = "boss",
+    .scope = KEPT,
+    .source = {MAILBOX("Ann", "ann", "title: Boss\n")},
+    .target = {THERE_OU, BEA}};
+
+/* What galsync put on a matched object is known by the record alone. */
+static void
+put_and_crash(void **state)
+{
+	_cleanup_(record_free) struct record *r = NULL;
+	struct lab l;
+
+	(void)state;
+	die_at(&l, &boss, 2, TAP_STOP_AFTER);
+	assert_true(lab_has(&l, TARGET, "CN=Bea", "title", "Boss"));
+	r = lab_record(&l, "CN=Ann");
+	assert_int_equal(r->state, RECORD_PENDING);
+	assert_int_equal(lab_cycle(&l, NULL), 0);
+	lab_set(&l, SOURCE, "CN=Ann", "title", NULL);
+	lab_run(&l);
+	assert_int_equal(lab_count(&l, TARGET, "CN=Bea", "title"), 0);
+	lab_run_idle(&l);
+	lab_close(&l);
+}
+
+/* ... and the source changes before the next cycle. */
+static void
+put_crash_and_change(void **state)
+{
+	struct lab l;
+
+	(void)state;
+	die_at(&l, &boss, 2, TAP_STOP_AFTER);
+	lab_set(&l, SOURCE, "CN=Ann", "title", NULL);
+	assert_int_equal(lab_cycle(&l, NULL), 0);
+	assert_int_equal(lab_count(&l, TARGET, "CN=Bea", "title"), 0);
+	lab_run_idle(&l);
+	lab_close(&l);
+}
+
+/* Who was only about to be the counterpart is none: the rules are asked again. */
+static void
+intended_alone(void **state)
+{
+	struct lab l;
+
+	(void)state;
+	die_at(&l, &boss, 2, TAP_STOP_BEFORE);
+	lab_set(&l, TARGET, "CN=Bea", "mail", "bea@globex.example");
+	lab_run(&l);
+	assert_int_equal(l.res.created[SHAPE_MAILBOX], 1);
+	assert_int_equal(lab_count(&l, TARGET, "CN=Bea", "title"), 0);
+	assert_int_equal(lab_count(&l, TARGET, "CN=Bea", "extensionAttribute15"), 0);
+	lab_run_idle(&l);
+	lab_close(&l);
+}
+
+static void
+intended_and_left(void **state)
+{
+	struct lab l;
+
+	(void)state;
+	die_at(&l, &boss, 2, TAP_STOP_BEFORE);
+	lab_delete(&l, SOURCE, "CN=Ann");
+	lab_run(&l);
+	assert_int_equal(lab_count(&l, TARGET, "CN=Bea", "msExchHideFromAddressLists"), 0);
+	lab_run_idle(&l);
+	lab_close(&l);
+}
+
+/* Nobody has learned the GUID of what was created. */
+static void
+created_and_left(void **state)
+{
+	static const struct scenario sc = {
+	    .name = "created and left", .scope = KEPT, .source = {MAILBOX("Ann", "ann", "")}};
+
+	struct lab l;
+
+	(void)state;
+	/* The OU, the source's addresses, the add. */
+	die_at(&l, &sc, 3, TAP_STOP_AFTER);
+	assert_true(lab_exists(&l, TARGET, "CN=Ann"));
+	lab_delete(&l, SOURCE, "CN=Ann");
+	lab_run(&l);
+	assert_false(lab_exists(&l, TARGET, "CN=Ann"));
+	lab_run_idle(&l);
+	lab_close(&l);
 }
 
 int
 main(void)
 {
-	struct CMUnitTest tests[3 * ARRAY_SIZE(crashes)];
+	struct CMUnitTest tests[3 * ARRAY_SIZE(crashes) + 5];
+	struct CMUnitTest *last = tests + 3 * ARRAY_SIZE(crashes);
 
 	for (size_t i = 0; i < ARRAY_SIZE(crashes); i++) {
-		void *c = (void *)(uintptr_t)&crashes[i];
+		void *sc = (void *)(uintptr_t)&crashes[i];
 
 		tests[3 * i] = (struct CMUnitTest){
-		    .name = crashes[i].sc.name, .test_func = crash, .initial_state = c};
+		    .name = crashes[i].name, .test_func = crash, .initial_state = sc};
 		tests[3 * i + 1] = (struct CMUnitTest){
-		    .name = "the same, reads count", .test_func = crash_reads, .initial_state = c};
+		    .name = "the same, reads count", .test_func = crash_reads, .initial_state = sc};
 		tests[3 * i + 2] = (struct CMUnitTest){
-		    .name = "the same, SIGKILL", .test_func = killed, .initial_state = c};
+		    .name = "the same, SIGKILL", .test_func = killed, .initial_state = sc};
 	}
+	last[0] = (struct CMUnitTest)cmocka_unit_test(put_and_crash);
+	last[1] = (struct CMUnitTest)cmocka_unit_test(put_crash_and_change);
+	last[2] = (struct CMUnitTest)cmocka_unit_test(intended_alone);
+	last[3] = (struct CMUnitTest)cmocka_unit_test(intended_and_left);
+	last[4] = (struct CMUnitTest)cmocka_unit_test(created_and_left);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -318,6 +318,54 @@ journal_after_crash(void **state)
 	journal_tells(dan_appears, TAP_STOP_BEFORE, neither);
 }
 
+/* ---- what galsync put ---- */
+
+static const struct scenario boss = {.name = "boss",
+    .source = {MAILBOX("Ann", "ann", "title: Boss\n")},
+    .target = {THERE_OU, BEA("")}};
+
+/* A refused write takes nothing from what galsync put before. */
+static void
+put_and_refused(void **state)
+{
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &boss);
+	lab_run(&l);
+	lab_set(&l, SOURCE, "CN=Ann", "title", "Chief");
+	assert_int_equal(
+	    fakedir_refuse(l.fd[TARGET], lab_dn(TARGET, "CN=Bea"), LDAP_OBJECT_CLASS_VIOLATION), 0);
+	assert_int_equal(lab_cycle(&l, NULL), 0);
+	assert_int_equal(l.res.failed, 1);
+	assert_int_equal(fakedir_refuse(l.fd[TARGET], NULL, 0), 0);
+	lab_set(&l, SOURCE, "CN=Ann", "title", NULL);
+	lab_run(&l);
+	assert_int_equal(lab_count(&l, TARGET, "CN=Bea", "title"), 0);
+	lab_run_idle(&l);
+	lab_close(&l);
+}
+
+/* What was put on one counterpart says nothing of the next. */
+static void
+another_counterpart(void **state)
+{
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &boss);
+	lab_run(&l);
+	lab_delete(&l, TARGET, "CN=Bea");
+	lab_add(&l, TARGET, THERE("user", "Cid", "mail: ann@acme.example\ntitle: Boss\n"));
+	lab_run(&l);
+	assert_true(lab_has(&l, TARGET, "CN=Cid", "mailNickname", "ann"));
+	lab_set(&l, SOURCE, "CN=Ann", "title", NULL);
+	lab_run(&l);
+	assert_true(lab_has(&l, TARGET, "CN=Cid", "title", "Boss"));
+	lab_run_idle(&l);
+	lab_close(&l);
+}
+
 /* ---- drift ---- */
 
 static void
@@ -555,14 +603,15 @@ account_name_is_taken(void **state)
 int
 main(void)
 {
-	struct CMUnitTest tests[9 + ARRAY_SIZE(drifts)] = {cmocka_unit_test(lost_map),
+	struct CMUnitTest tests[11 + ARRAY_SIZE(drifts)] = {cmocka_unit_test(lost_map),
 	    cmocka_unit_test(lost_map_of_matched), cmocka_unit_test(plan_without_map),
 	    cmocka_unit_test(refused), cmocka_unit_test(refused_modify),
 	    cmocka_unit_test(server_goes_away), cmocka_unit_test(rdn_is_taken),
-	    cmocka_unit_test(account_name_is_taken), cmocka_unit_test(journal_after_crash)};
+	    cmocka_unit_test(account_name_is_taken), cmocka_unit_test(journal_after_crash),
+	    cmocka_unit_test(put_and_refused), cmocka_unit_test(another_counterpart)};
 
 	for (size_t i = 0; i < ARRAY_SIZE(drifts); i++)
-		tests[9 + i] = (struct CMUnitTest){.name = drifts[i].name,
+		tests[11 + i] = (struct CMUnitTest){.name = drifts[i].name,
 		    .test_func = drift,
 		    .initial_state = (void *)(uintptr_t)&drifts[i]};
 	return cmocka_run_group_tests(tests, NULL, NULL);

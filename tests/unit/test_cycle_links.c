@@ -49,6 +49,52 @@ manager_changes(struct lab *l)
 	lab_set(l, SOURCE, "CN=Ann", "manager", "CN=Cid" ACME);
 }
 
+static void
+bea_leaves(struct lab *l)
+{
+	lab_set(l, SOURCE, "CN=Bea", "msExchHideFromAddressLists", "TRUE");
+}
+
+static void
+bea_leaves_and_the_group_too(struct lab *l)
+{
+	bea_leaves(l);
+	lab_delete_value(l, SOURCE, "CN=Sales", "member", "CN=Bea" ACME);
+}
+
+static void
+bea_leaves_then_the_group(struct lab *l)
+{
+	bea_leaves(l);
+	lab_run(l);
+	lab_run_idle(l);
+	lab_delete_value(l, SOURCE, "CN=Sales", "member", "CN=Bea" ACME);
+}
+
+static void
+bea_leaves_and_joins_the_group(struct lab *l)
+{
+	bea_leaves(l);
+	lab_run(l);
+	lab_rename(l, SOURCE, "CN=Bea", "CN=Bea Birch");
+	lab_add_value(l, SOURCE, "CN=Sales", "member", "CN=Bea Birch" ACME);
+}
+
+static void
+bea_is_missing(struct lab *l)
+{
+	l->cut = "CN=Bea";
+}
+
+/* Her redirect address is taken away, and somebody else has it. */
+static void
+bea_is_in_conflict(struct lab *l)
+{
+	lab_set(l, TARGET, "CN=Bea", "proxyAddresses", "SMTP:bea@acme.example");
+	lab_add(l, TARGET,
+	    THERE("user", "Other", "proxyAddresses: smtp:bea@redirect.globex.example\n"));
+}
+
 static const struct scenario scenarios[] = {
     {.name = "members, managers, owners",
 	.source = {MAILBOX("Ann", "ann", MANAGER("Bea")), MAILBOX("Bea", "bea", ""),
@@ -113,6 +159,64 @@ static const struct scenario scenarios[] = {
 	.expect = {{TARGET, "CN=Ann", "manager", "CN=Later" GLOBEX},
 	    {TARGET, "CN=Sales", "member", "CN=Later" GLOBEX},
 	    {TARGET, "CN=Sales", "member", "CN=Ann" GLOBEX}}},
+    {.name = "who left is taken out of the group in the source",
+	.source = {MAILBOX("Ann", "ann", ""), MAILBOX("Bea", "bea", ""),
+	    GROUP("Sales", "sales", MEMBER("Ann") MEMBER("Bea"))},
+	.between = bea_leaves_and_the_group_too,
+	.counts = {.left = {[LEAVE_HIDE] = 1}},
+	.expect = {{TARGET, "CN=Sales", "member", "CN=Ann" GLOBEX},
+	    {TARGET, "CN=Sales", "member", "!CN=Bea" GLOBEX}}},
+    {.name = "who left long ago is taken out of the group in the source",
+	.source = {MAILBOX("Ann", "ann", ""), MAILBOX("Bea", "bea", ""),
+	    GROUP("Sales", "sales", MEMBER("Ann") MEMBER("Bea"))},
+	.between = bea_leaves_then_the_group,
+	.expect = {{TARGET, "CN=Sales", "member", "CN=Ann" GLOBEX},
+	    {TARGET, "CN=Sales", "member", "!CN=Bea" GLOBEX}}},
+    {.name = "who left stays in the groups of the source",
+	.source = {MAILBOX("Ann", "ann", MANAGER("Bea")), MAILBOX("Bea", "bea", ""),
+	    GROUP("Sales", "sales", MEMBER("Ann") MEMBER("Bea"))},
+	.between = bea_leaves,
+	.counts = {.left = {[LEAVE_HIDE] = 1}},
+	.expect = {{TARGET, "CN=Sales", "member", "CN=Bea" GLOBEX},
+	    {TARGET, "CN=Ann", "manager", "CN=Bea" GLOBEX}}},
+    {.name = "who left joins a group of the source",
+	.source = {MAILBOX("Bea", "bea", ""), GROUP("Sales", "sales", "")},
+	.between = bea_leaves_and_joins_the_group,
+	.expect = {{TARGET, "CN=Sales", "member", "CN=Bea" GLOBEX}}},
+    {.name = "who leaves for good is waited for",
+	.scope = "create = \"mailbox\"; on_leave = \"delete\";",
+	.source = {MAILBOX("Ann", "ann", MANAGER("Bea")), MAILBOX("Bea", "bea", "")},
+	.between = bea_leaves,
+	.counts = {.left = {[LEAVE_DELETE] = 1}, .waiting = 1},
+	.expect = {{TARGET, "CN=Bea", NULL, NULL}, {TARGET, "CN=Ann", "manager", NULL}}},
+    {.name = "who is missing from an answer stays in the group",
+	.source = {MAILBOX("Ann", "ann", MANAGER("Bea")), MAILBOX("Bea", "bea", ""),
+	    GROUP("Sales", "sales", MEMBER("Ann") MEMBER("Bea"))},
+	.between = bea_is_missing,
+	.expect = {{TARGET, "CN=Sales", "member", "CN=Bea" GLOBEX},
+	    {TARGET, "CN=Ann", "manager", "CN=Bea" GLOBEX}}},
+    {.name = "who is in conflict now stays in the group",
+	.source = {MAILBOX("Ann", "ann", MANAGER("Bea")), MAILBOX("Bea", "bea", ""),
+	    GROUP("Sales", "sales", MEMBER("Ann") MEMBER("Bea"))},
+	.between = bea_is_in_conflict,
+	.counts = {.conflicts = 1},
+	.reason = CONFLICT_ADDRESS,
+	.expect = {{TARGET, "CN=Sales", "member", "CN=Bea" GLOBEX},
+	    {TARGET, "CN=Ann", "manager", "CN=Bea" GLOBEX},
+	    {TARGET, "CN=Bea", "proxyAddresses", "!smtp:bea@redirect.globex.example"}}},
+    {.name = "who might be the counterpart of two stays in the group",
+	.link = "match = [ \"mail\" ];",
+	.source = {MAILBOX("Ann", "ann", "proxyAddresses: smtp:office@acme.example\n"),
+	    MAILBOX("Bea", "bea", "proxyAddresses: smtp:desk@acme.example\n"),
+	    GROUP("Sales", "sales", "")},
+	.target = {THERE_OU,
+	    THERE("user", "Other",
+		"proxyAddresses: smtp:office@acme.example\n"
+		"proxyAddresses: smtp:desk@acme.example\n"),
+	    THERE("group", "Vertrieb", "mail: sales@acme.example\nmember: CN=Other" GLOBEX "\n")},
+	.counts = {.matched = 1, .conflicts = 2},
+	.reason = CONFLICT_AMBIGUOUS,
+	.expect = {{TARGET, "CN=Vertrieb", "member", "CN=Other" GLOBEX}}},
     {.name = "another manager",
 	.source = {MAILBOX("Ann", "ann", MANAGER("Bea")), MAILBOX("Bea", "bea", ""),
 	    MAILBOX("Cid", "cid", "")},
