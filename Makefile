@@ -63,7 +63,7 @@ SUPPORT_SRCS := $(addprefix tests/support/,fakedir.c fakedir_conn.c fakedir_ldif
 	tapdir.c)
 UNIT_TESTS := address clock conf crash cycle cycle_faults cycle_flow cycle_leave cycle_links cycle_match \
 	dn entry fakedir filter guid_sid journal log match match_rule mem_str_err record schema store store_refs \
-	store_safety tapdir template
+	store_safety tapdir template turn
 FUZZ_TARGETS := address change conf dn entry filter guid_sid journal record
 BENCH_TOOLS := attrs delay map writer
 

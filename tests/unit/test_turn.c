@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "redirect/address.h"
+#include "redirect/turn.h"
+
+#define GUARD "msExchCalendarRepairDisabled"
+#define MARKER "extensionAttribute14"
+#define RS "SMTP:jo@redirect.acme.example"
+#define RT "SMTP:jo@redirect.globex.example"
+
+static const struct turn_conf conf = {
+    .redirect_domain = {"redirect.acme.example", "redirect.globex.example"},
+    .marker_attribute = MARKER,
+};
+
+struct pair {
+	struct record *record;
+	struct entry *side[SIDES];
+};
+
+static struct entry *
+mailbox(enum side side)
+{
+	static const char *const own[] = {
+	    "smtp:jo@redirect.acme.example", "smtp:jo@redirect.globex.example"};
+	static const char *const x500[] = {"X500:/o=Globex/cn=jo", "X500:/o=Acme/cn=jo"};
+	static const char *const legacy[] = {"/o=Acme/cn=jo", "/o=Globex/cn=jo"};
+	struct entry *e = entry_new(side == SOURCE ? "CN=Jo,DC=acme" : "CN=Jo,DC=globex");
+
+	assert_non_null(e);
+	assert_int_equal(entry_add_str(e, "homeMDB", "CN=DB1"), 0);
+	assert_int_equal(entry_add_str(e, "legacyExchangeDN", legacy[side]), 0);
+	assert_int_equal(entry_add_str(e, "proxyAddresses", "SMTP:jo@acme.example"), 0);
+	assert_int_equal(entry_add_str(e, "proxyAddresses", own[side]), 0);
+	assert_int_equal(entry_add_str(e, "proxyAddresses", x500[side]), 0);
+	return e;
+}
+
+/* Not switched, as a cycle leaves it. */
+static int
+set_up(void **state)
+{
+	struct pair *p = calloc(1, sizeof *p);
+	uint64_t put = record_put_hash(GUARD, bytes_of("TRUE"));
+
+	assert_non_null(p);
+	p->record = record_new();
+	p->record->kind = KIND_USER;
+	p->record->side[TARGET].guid.octets[0] = 7;
+	assert_int_equal(record_set_put(p->record, &put, 1), 0);
+	p->side[SOURCE] = mailbox(SOURCE);
+	p->side[TARGET] = mailbox(TARGET);
+	assert_int_equal(entry_add_str(p->side[TARGET], "targetAddress", RS), 0);
+	assert_int_equal(entry_add_str(p->side[TARGET], GUARD, "TRUE"), 0);
+	*state = p;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	struct pair *p = *state;
+
+	record_free(p->record);
+	entry_free(p->side[SOURCE]);
+	entry_free(p->side[TARGET]);
+	free(p);
+	return 0;
+}
+
+static struct turn_facts
+facts(const struct pair *p)
+{
+	return (struct turn_facts){
+	    .record = p->record, .side = {p->side[SOURCE], p->side[TARGET]}, .holders = {1, 1}};
+}
+
+/* What a server does with the modify C. */
+static void
+apply(struct entry *e, const struct change *c)
+{
+	for (size_t i = 0; c && i < c->n_mods; i++)
+		for (size_t j = 0; j < c->mods[i].n_values; j++) {
+			const struct attr *a = entry_find(e, c->mods[i].attr);
+
+			if (c->mods[i].op == MOD_ADD) {
+				assert_false(attr_has(a, c->mods[i].values[j], true));
+				assert_int_equal(
+				    entry_add(e, c->mods[i].attr, c->mods[i].values[j]), 0);
+			} else {
+				/* Only single-valued attributes are taken away here. */
+				assert_true(attr_has(a, c->mods[i].values[j], false));
+				entry_remove(e, c->mods[i].attr);
+			}
+		}
+}
+
+static bool
+both_redirect(const struct pair *p)
+{
+	return entry_get_str(p->side[SOURCE], "targetAddress") &&
+	       entry_get_str(p->side[TARGET], "targetAddress");
+}
+
+/* Makes the first STEPS changes of the turn, looking for a loop after each. */
+static void
+turn_some(struct pair *p, enum turn turn, size_t steps)
+{
+	struct change *changes[TURN_CHANGES];
+	struct turn_facts f = facts(p);
+	struct err err;
+
+	assert_int_equal(turn_changes(&conf, turn, &f, 1000000000, changes, &err), 0);
+	for (size_t i = 0; i < TURN_CHANGES; i++) {
+		if (i < steps)
+			apply(p->side[turn_side(turn, i)], changes[i]);
+		assert_false(both_redirect(p));
+		change_free(changes[i]);
+	}
+}
+
+static bool
+is_done(const struct pair *p, enum turn turn)
+{
+	struct turn_facts f = facts(p);
+	char why[400];
+
+	return turn_verify(&conf, turn, &f, why, sizeof why);
+}
+
+static void
+switch_and_undo(void **state)
+{
+	struct pair *p = *state;
+
+	assert_false(is_done(p, TURN_SWITCH));
+	turn_some(p, TURN_SWITCH, 2);
+	assert_true(is_done(p, TURN_SWITCH));
+	assert_string_equal(entry_get_str(p->side[SOURCE], "targetAddress"), RT);
+	assert_string_equal(entry_get_str(p->side[SOURCE], MARKER),
+	    "galsync:switched:2001-09-09T01:46:40Z:00000007-0000-0000-0000-000000000000:guard");
+	assert_string_equal(entry_get_str(p->side[SOURCE], GUARD), "TRUE");
+	assert_null(entry_find(p->side[TARGET], GUARD));
+	turn_some(p, TURN_UNDO, 2);
+	assert_true(is_done(p, TURN_UNDO));
+	assert_string_equal(entry_get_str(p->side[TARGET], "targetAddress"), RS);
+	assert_null(entry_find(p->side[SOURCE], MARKER));
+	assert_null(entry_find(p->side[SOURCE], GUARD));
+	assert_string_equal(entry_get_str(p->side[TARGET], GUARD), "TRUE");
+}
+
+/* Stopped after any change, in either direction: the same turn again, or the other one, ends well.
+ */
+static void
+interrupted(void **state)
+{
+	for (int turn = TURN_SWITCH; turn <= TURN_UNDO; turn++)
+		for (size_t steps = 0; steps <= TURN_CHANGES; steps++)
+			for (int then = TURN_SWITCH; then <= TURN_UNDO; then++) {
+				void *fresh;
+
+				assert_int_equal(set_up(&fresh), 0);
+				if (turn == TURN_UNDO)
+					turn_some(fresh, TURN_SWITCH, 2);
+				turn_some(fresh, (enum turn)turn, steps);
+				turn_some(fresh, (enum turn)then, 2);
+				assert_true(is_done(fresh, (enum turn)then));
+				/* And once more: nothing to do. */
+				turn_some(fresh, (enum turn)then, 0);
+				(void)tear_down(&fresh);
+			}
+	(void)state;
+}
+
+/* What is not galsync's stays. */
+static void
+foreign_values(void **state)
+{
+	struct pair *p = *state;
+
+	assert_int_equal(entry_add_str(p->side[SOURCE], MARKER, "cost centre 7"), 0);
+	assert_int_equal(entry_add_str(p->side[SOURCE], GUARD, "TRUE"), 0);
+	assert_int_equal(record_set_put(p->record, NULL, 0), 0);
+	turn_some(p, TURN_SWITCH, 2);
+	assert_string_equal(entry_get_str(p->side[SOURCE], MARKER), "cost centre 7");
+	assert_string_equal(entry_get_str(p->side[TARGET], GUARD), "TRUE");
+	turn_some(p, TURN_UNDO, 2);
+	assert_string_equal(entry_get_str(p->side[SOURCE], GUARD), "TRUE");
+	assert_string_equal(entry_get_str(p->side[SOURCE], MARKER), "cost centre 7");
+}
+
+static void
+assert_refused(const struct pair *p, const struct turn_facts *f, const char *word)
+{
+	bool done;
+	char why[400] = "";
+
+	(void)p;
+	assert_false(turn_check(&conf, TURN_SWITCH, f, &done, why, sizeof why));
+	if (!strstr(why, word))
+		fail_msg("'%s' lacks '%s'", why, word);
+}
+
+static void
+preconditions(void **state)
+{
+	struct pair *p = *state;
+	struct turn_facts f = facts(p);
+	bool done;
+	char why[400];
+
+	assert_true(turn_check(&conf, TURN_SWITCH, &f, &done, why, sizeof why));
+	assert_false(done);
+	f.holders[TARGET] = 2;
+	assert_refused(p, &f, "2 target objects hold the redirect address");
+	f = facts(p);
+	f.side[TARGET] = NULL;
+	assert_refused(p, &f, "the target object is gone");
+	f = facts(p);
+	p->record->kind = KIND_CONTACT;
+	assert_refused(p, &f, "no counterpart with a mailbox");
+	p->record->kind = KIND_USER;
+	assert_int_equal(entry_set_str(p->side[SOURCE], "targetAddress", "SMTP:x@example.org"), 0);
+	assert_refused(p, &f, "redirects to SMTP:x@example.org");
+	entry_remove(p->side[SOURCE], "targetAddress");
+	entry_remove(p->side[TARGET], "homeMDB");
+	assert_refused(p, &f, "the target object has no mailbox");
+	assert_int_equal(entry_add_str(p->side[TARGET], "homeMDB", "CN=DB1"), 0);
+	entry_remove(p->side[SOURCE], "proxyAddresses");
+	assert_refused(p, &f, "the source object has no address in redirect.acme.example");
+	assert_int_equal(
+	    entry_add_str(p->side[SOURCE], "proxyAddresses", "smtp:jo@redirect.acme.example"), 0);
+	assert_refused(p, &f, "lacks the X500 address");
+}
+
+static void
+already_switched(void **state)
+{
+	struct pair *p = *state;
+	struct turn_facts f;
+	bool done;
+	char why[400];
+
+	turn_some(p, TURN_SWITCH, 2);
+	p->record->active = TARGET;
+	f = facts(p);
+	assert_true(turn_check(&conf, TURN_SWITCH, &f, &done, why, sizeof why));
+	assert_true(done);
+	assert_true(turn_check(&conf, TURN_UNDO, &f, &done, why, sizeof why));
+	assert_false(done);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(switch_and_undo, set_up, tear_down),
+	    cmocka_unit_test(interrupted),
+	    cmocka_unit_test_setup_teardown(foreign_values, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(preconditions, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(already_switched, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
