@@ -443,10 +443,11 @@ int
 record_decode_view(struct bytes raw, uint64_t id, const struct record **ret, struct err *err)
 {
 	_cleanup_(free) struct record *r = malloc(sizeof *r + BLOCK_SIZE(raw.len));
-	struct decoder d = {.rd = reader_of(raw), .block = (uint8_t *)(r + 1)};
+	struct decoder d = {.rd = reader_of(raw)};
 
 	if (!r)
 		return err_nomem(err);
+	d.block = (uint8_t *)(r + 1);
 	*r = (struct record){.id = id};
 	if (read_record(&d, r, err) < 0)
 		return -1;

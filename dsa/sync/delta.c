@@ -15,6 +15,7 @@
  * The cursors advance only when all of that was done or put down to be tried again. A crash before
  * that brings the same changes again, and they are found done.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "dsa/base/clock.h"
@@ -169,7 +170,7 @@ expand_containers(struct delta *x, enum side side, struct err *err)
 
 	for (size_t i = 0; i < x->named[side].n; i++) {
 		_cleanup_(entry_free) struct entry *e = NULL;
-		char base[GUID_TEXT_SIZE + 8] = "<GUID=";
+		char guid[GUID_TEXT_SIZE], base[GUID_TEXT_SIZE + 8];
 		struct dir_query q = {.base = base,
 		    .scope = DIR_SUBTREE,
 		    .filter = CYCLE_FILTER,
@@ -180,8 +181,8 @@ expand_containers(struct delta *x, enum side side, struct err *err)
 		if (!e || kind_of(e) != KIND_OTHER ||
 		    !(entry_has_class(e, "organizationalUnit") || entry_has_class(e, "container")))
 			continue;
-		guid_format(&x->named[side].v[i], base + 6);
-		(void)strcat(base, ">");
+		guid_format(&x->named[side].v[i], guid);
+		(void)snprintf(base, sizeof base, "<GUID=%s>", guid);
 		if (d->ops->search(d, &q, take_below, &b, err) < 0)
 			return -1;
 	}
