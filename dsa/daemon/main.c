@@ -119,9 +119,9 @@ run(int argc, char **argv)
 		conf_print(conf, stdout);
 		return STATUS_DONE;
 	}
-	if (!o.once)
-		return service_run(o.file, TAKE(conf), o.socket ? o.socket : DEFAULT_SOCKET);
-	return (int)once_run(conf, o.link, o.full, o.plan);
+	if (o.once)
+		return (int)once_run(conf, o.link, o.full, o.plan);
+	return service_run(o.file, TAKE(conf), o.socket ? o.socket : DEFAULT_SOCKET);
 }
 
 /* A plan or a summary that nobody could read must not look like a success. */
