@@ -129,7 +129,8 @@ match_csv_load(const char *file, struct match_csv **ret, struct err *err)
 	(void)fclose(f);
 	if (rc < 0)
 		return -1;
-	qsort(m->pairs, m->n, sizeof *m->pairs, compare_pairs);
+	if (m->n)
+		qsort(m->pairs, m->n, sizeof *m->pairs, compare_pairs);
 	for (size_t i = 1; i < m->n; i++)
 		if (compare_pairs(&m->pairs[i - 1], &m->pairs[i]) == 0 &&
 		    strcasecmp(m->pairs[i - 1].target, m->pairs[i].target) != 0)
