@@ -174,12 +174,14 @@ ctl_verb_resync(struct ctl *c, int argc, char **argv)
 	return ask(c, o, false);
 }
 
+/* plan and verify: argv[0] is the verb of the protocol too. */
 enum ctl_status
 ctl_verb_plan(struct ctl *c, int argc, char **argv)
 {
 	if (argc > 2)
-		return ctl_usage("plan takes at most one LINK");
-	return ask(c, request_of("plan", argc == 2 ? argv[1] : NULL), true);
+		return ctl_usage("%s takes at most one LINK", argv[0]);
+	return ask(
+	    c, request_of(argv[0], argc == 2 ? argv[1] : NULL), strcmp(argv[0], "plan") == 0);
 }
 
 enum ctl_status

@@ -30,6 +30,8 @@ static const struct verb verbs[] = {
     {"switch", "WHO...", "mail goes to the target's mailbox from now on", ctl_verb_turn, true},
     {"undo-switch", "WHO...", "and back to the source's", ctl_verb_turn, true},
     {"proxy-toggle", "WHO...", "have a delta write what the counterpart lost", ctl_verb_turn, true},
+    {"verify", "[LINK]", "is every redirection as it must be, on both sides, now?", ctl_verb_plan,
+	true},
     {"pause", "[LINK]", "no more cycles after the one under way", ctl_verb_pause, true},
     {"resume", "[LINK]", "go on", ctl_verb_pause, true},
 };

@@ -280,6 +280,15 @@ verb_proxy_toggle(struct verbs *v, struct client *c, const json_t *request)
 	turn(v, c, request, REQUEST_TOGGLE);
 }
 
+static void
+verb_verify(struct verbs *v, struct client *c, const json_t *request)
+{
+	struct worker *w = find_worker(v, c, request);
+
+	if (w)
+		wait_for(c, w, worker_request(w, REQUEST_VERIFY, NULL, 0, -1), -1);
+}
+
 static const struct {
 	const char *name;
 	enum control_right needs;
@@ -288,6 +297,7 @@ static const struct {
     {"status", CONTROL_READ, verb_status},
     {"watch", CONTROL_READ, verb_watch},
     {"plan", CONTROL_READ, verb_plan},
+    {"verify", CONTROL_READ, verb_verify},
     {"pause", CONTROL_CHANGE, verb_pause},
     {"resume", CONTROL_CHANGE, verb_resume},
     {"resync", CONTROL_CHANGE, verb_resync},

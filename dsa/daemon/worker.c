@@ -262,6 +262,7 @@ struct turning {
 	struct worker *w;
 	json_t *results;
 	struct cycle_result *result;
+	bool quiet; /* nothing is done, so there is nothing to log */
 };
 
 static void
@@ -275,6 +276,8 @@ on_turned(const struct guid *source, const char *dn, bool ok, const char *text, 
 	(void)json_array_append_new(t->results,
 	    json_pack("{s:s, s:s, s:b, s:s}", "guid", guid, "dn", dn, "ok", ok, "text", text));
 	t->result->failed += !ok;
+	if (t->quiet)
+		return;
 	log_event(ok ? LOG_NOTICE : LOG_ERR, LOG_ID_SWITCH, &fields, "%s: %s%s%s", dn,
 	    ok ? "done" : "not done", *text ? ": " : "", text);
 }
@@ -290,20 +293,27 @@ on_turn_progress(size_t done, size_t total, void *arg)
 static int
 run_turns(struct worker *w, const struct request *q, struct cycle_result *r, struct err *err)
 {
-	struct turning t = {w, json_array(), r};
+	struct turning t = {w, json_array(), r, q->what == REQUEST_VERIFY};
 	struct turn_env env = {.result = on_turned, .progress = on_turn_progress, .arg = &t};
 	struct cycle_options opt = {.work_dir = w->conf->state_directory,
 	    .map_size_mb = w->conf->map_size_mb,
 	    .progress = on_progress,
 	    .note = on_note,
 	    .arg = w};
-	int rc =
-	    q->what == REQUEST_TOGGLE
-		? toggle_run(w->link, w->dir, w->store, q->objects, q->n, &opt, on_turned, &t, err)
-		: turns_run(w->link, w->dir, w->store,
-		      q->what == REQUEST_SWITCH ? TURN_SWITCH : TURN_UNDO, q->objects, q->n, &env,
-		      err);
+	size_t looked_at = 0;
+	int rc;
 
+	if (q->what == REQUEST_TOGGLE) {
+		rc = toggle_run(
+		    w->link, w->dir, w->store, q->objects, q->n, &opt, on_turned, &t, err);
+	} else if (q->what == REQUEST_VERIFY) {
+		rc = turns_verify(w->link, w->dir, w->store, &env, &looked_at, err);
+		r->read[SOURCE] = looked_at;
+	} else {
+		rc = turns_run(w->link, w->dir, w->store,
+		    q->what == REQUEST_SWITCH ? TURN_SWITCH : TURN_UNDO, q->objects, q->n, &env,
+		    err);
+	}
 	(void)pthread_mutex_lock(&w->lock);
 	json_decref(w->results);
 	w->results = t.results;

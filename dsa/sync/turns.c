@@ -45,3 +45,57 @@ turns_run(const struct conf_link *link, struct dir *const dir[SIDES], struct sto
 		return -1;
 	return turn_run(env, turn, sources, n, err);
 }
+
+struct users {
+	struct guid *v;
+	size_t n, cap;
+	bool failed;
+};
+
+static int
+take_user(const struct record *r, void *arg)
+{
+	struct users *u = arg;
+
+	if (r->kind != KIND_USER)
+		return 0;
+	if (u->n == u->cap) {
+		size_t cap = u->cap ? u->cap * 2 : 1024;
+		struct guid *v = realloc(u->v, cap * sizeof *v);
+
+		if (!v) {
+			u->failed = true;
+			return 1;
+		}
+		u->v = v;
+		u->cap = cap;
+	}
+	u->v[u->n++] = r->side[SOURCE].guid;
+	return 0;
+}
+
+int
+turns_verify(const struct conf_link *link, struct dir *const dir[SIDES], struct store *store,
+    struct turn_env *env, size_t *ret_n, struct err *err)
+{
+	struct users u = {.failed = false};
+	struct store_txn *t = NULL;
+	uint32_t id = 0;
+	int rc;
+
+	if (dir_open(dir[SOURCE], err) < 0 || dir_open(dir[TARGET], err) < 0 ||
+	    find_link(store, link->name, &id, err) < 0)
+		return -1;
+	turns_env(link, dir, store, id, env);
+	rc = store_begin(store, STORE_READ, &t, err);
+	if (rc == 0)
+		rc = store_each(t, id, take_user, &u, err);
+	store_abort(t);
+	if (rc == 0 && u.failed)
+		rc = err_nomem(err);
+	if (rc == 0)
+		rc = turn_audit_all(env, u.v, u.n, err);
+	*ret_n = u.n;
+	free(u.v);
+	return rc;
+}

@@ -8,6 +8,7 @@ import signal
 import subprocess
 
 import pytest
+from conftest import wait_for
 from test_120_daemon import Daemon
 
 GUARD = "msExchCalendarRepairDisabled"
@@ -88,6 +89,27 @@ def test_cycles_leave_a_switched_mailbox_alone(daemon, lab):
     assert source and target
     assert daemon.ask(verb="undo-switch", objects=[lab.alias])["ok"]
     assert not_switched(lab, KEY)
+
+
+def test_verify(daemon, lab):
+    def verify():
+        return lab.galsyncctl("--socket", daemon.socket, "verify")
+    p = verify()
+    assert p.returncode == 0, p.stdout + p.stderr
+    assert daemon.ask(verb="pause")["ok"]
+    dn, target = lab.special["acme"][KEY], f"<GUID={both(lab, KEY)[2]}>"
+    usn = lab.source.usn(), lab.target.usn()
+    assert verify().returncode == 0
+    assert (lab.source.usn(), lab.target.usn()) == usn
+    lab.source.modify(dn, targetAddress=f"SMTP:{lab.alias}@redirect.globex.example")
+    p = verify()
+    assert p.returncode == 1 and f"{dn}: both sides redirect" in p.stdout
+    lab.source.modify(dn, targetAddress=None)
+    lab.target.modify(target, targetAddress=None)
+    p = verify()
+    assert p.returncode == 1 and "target object does not redirect" in p.stdout
+    assert daemon.ask(verb="resume")["ok"]
+    wait_for(lambda: verify().returncode == 0, "the redirection was not put right")
 
 
 def test_refusals(daemon, lab):
