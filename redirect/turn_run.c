@@ -509,8 +509,8 @@ turn_audit_all(struct turn_env *env, const struct guid *sources, size_t n, struc
 }
 
 struct collecting {
-	struct guid *v[2];
-	size_t n[2], cap[2];
+	struct guid_list of[2]; /* by turn */
+	struct err *err;
 	bool failed;
 };
 
@@ -518,40 +518,29 @@ static int
 collect(const struct store_operation *o, void *arg)
 {
 	struct collecting *x = arg;
-	size_t t = o->kind == OPERATION_SWITCH ? TURN_SWITCH : TURN_UNDO;
 
-	if (o->kind == OPERATION_TOGGLE)
-		return 0;
-	if (x->n[t] == x->cap[t]) {
-		size_t cap = x->cap[t] ? x->cap[t] * 2 : 64;
-		struct guid *v = realloc(x->v[t], cap * sizeof *v);
-
-		if (!v) {
-			x->failed = true;
-			return 1;
-		}
-		x->v[t] = v;
-		x->cap[t] = cap;
-	}
-	x->v[t][x->n[t]++] = o->source;
-	return 0;
+	if (o->kind != OPERATION_TOGGLE)
+		x->failed =
+		    guid_list_add(&x->of[o->kind == OPERATION_SWITCH ? TURN_SWITCH : TURN_UNDO],
+			&o->source, x->err) < 0;
+	return x->failed;
 }
 
 int
 turn_resume(struct turn_env *env, struct err *err)
 {
-	struct collecting x = {.failed = false};
+	struct collecting x = {.err = err};
 	struct store_txn *t = NULL;
 	int rc = store_begin(env->store, STORE_READ, &t, err);
 
 	if (rc == 0)
 		rc = store_each_operation(t, env->link, collect, &x, err);
 	store_abort(t);
-	if (rc == 0 && x.failed)
-		rc = err_nomem(err);
+	if (x.failed)
+		rc = -1;
 	for (size_t i = 0; rc == 0 && i < 2; i++)
-		rc = run_some(env, (enum turn)i, x.v[i], x.n[i], true, err);
-	free(x.v[0]);
-	free(x.v[1]);
+		rc = run_some(env, (enum turn)i, x.of[i].v, x.of[i].n, true, err);
+	free(x.of[0].v);
+	free(x.of[1].v);
 	return rc;
 }

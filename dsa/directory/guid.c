@@ -100,3 +100,19 @@ guid_derive(const struct guid *from, const char *purpose)
 	g.octets[order[8]] = (uint8_t)((g.octets[order[8]] & 0x3f) | 0x80);
 	return g;
 }
+
+int
+guid_list_add(struct guid_list *l, const struct guid *g, struct err *err)
+{
+	if (l->n == l->cap) {
+		size_t cap = l->cap ? l->cap * 2 : 64;
+		struct guid *v = realloc(l->v, cap * sizeof *v);
+
+		if (!v)
+			return err_nomem(err);
+		l->v = v;
+		l->cap = cap;
+	}
+	l->v[l->n++] = *g;
+	return 0;
+}

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dsa/base/err.h"
 #include "dsa/base/mem.h"
 
 #define GUID_LEN 16
@@ -38,5 +39,12 @@ guid_bytes(const struct guid *g)
 /* A GUID that depends on FROM and PURPOSE alone (version 8 of RFC 9562): the same wherever and
  * whenever it is asked for, so that a repeated create writes the same value. */
 struct guid guid_derive(const struct guid *from, const char *purpose);
+
+/* A growing list; begin with zeros, and free V. */
+struct guid_list {
+	struct guid *v;
+	size_t n, cap;
+};
+int guid_list_add(struct guid_list *l, const struct guid *g, struct err *err) MUST_CHECK;
 
 #endif

@@ -23,12 +23,6 @@ struct again {
 	char why[200];
 };
 
-struct guid_list {
-	struct guid *v;
-	size_t n, cap;
-};
-int guid_list_add(struct guid_list *l, const struct guid *g, struct err *err) MUST_CHECK;
-
 struct cycle {
 	/* A delta: the working sets hold what changed and what was asked for; see fault.c. */
 	bool lazy;

@@ -28,22 +28,6 @@
 /* From so many changed objects on, reading everything is cheaper than asking for each. */
 #define MANY 2000
 
-int
-guid_list_add(struct guid_list *l, const struct guid *g, struct err *err)
-{
-	if (l->n == l->cap) {
-		size_t cap = l->cap ? l->cap * 2 : 64;
-		struct guid *v = realloc(l->v, cap * sizeof *v);
-
-		if (!v)
-			return err_nomem(err);
-		l->v = v;
-		l->cap = cap;
-	}
-	l->v[l->n++] = *g;
-	return 0;
-}
-
 static int
 compare_guids(const void *x, const void *y)
 {

@@ -69,8 +69,8 @@ put_conflict(struct cycle *c, struct store_txn *t, const struct decision *d, str
 }
 
 struct resolved {
-	struct guid *v;
-	size_t n, cap;
+	struct guid_list guids;
+	struct err *err;
 	bool failed;
 };
 
@@ -80,40 +80,29 @@ collect_conflict(uint32_t link, const struct conflict *x, void *arg)
 	struct resolved *r = arg;
 
 	(void)link;
-	if (r->n == r->cap) {
-		size_t cap = r->cap ? r->cap * 2 : 64;
-		struct guid *v = realloc(r->v, cap * sizeof *v);
-
-		if (!v) {
-			r->failed = true;
-			return 1;
-		}
-		r->v = v;
-		r->cap = cap;
-	}
-	r->v[r->n++] = x->source;
-	return 0;
+	r->failed = guid_list_add(&r->guids, &x->source, r->err) < 0;
+	return r->failed;
 }
 
 /* Forgets the stored conflicts of objects that are in none any more. */
 static int
 clear_resolved(struct cycle *c, struct store_txn *t, struct err *err)
 {
-	struct resolved r = {0};
+	struct resolved r = {.err = err};
 	int rc = store_each_conflict(t, c->link_id, collect_conflict, &r, err);
 
 	if (r.failed)
-		rc = err_nomem(err);
-	for (size_t i = 0; rc == 0 && i < r.n; i++) {
+		rc = -1;
+	for (size_t i = 0; rc == 0 && i < r.guids.n; i++) {
 		_cleanup_(decision_done) struct decision d = {0};
 		bool found;
 
-		rc = cycle_find_decision(c, &r.v[i], &d, &found, err);
+		rc = cycle_find_decision(c, &r.guids.v[i], &d, &found, err);
 		/* A delta knows of those it decided about. */
 		if (rc == 0 && (c->lazy ? found && !d.in_conflict : !(found && d.in_conflict)))
-			rc = store_clear_conflict(t, c->link_id, &r.v[i], err);
+			rc = store_clear_conflict(t, c->link_id, &r.guids.v[i], err);
 	}
-	free(r.v);
+	free(r.guids.v);
 	return rc;
 }
 

@@ -47,8 +47,8 @@ turns_run(const struct conf_link *link, struct dir *const dir[SIDES], struct sto
 }
 
 struct users {
-	struct guid *v;
-	size_t n, cap;
+	struct guid_list guids;
+	struct err *err;
 	bool failed;
 };
 
@@ -57,28 +57,16 @@ take_user(const struct record *r, void *arg)
 {
 	struct users *u = arg;
 
-	if (r->kind != KIND_USER)
-		return 0;
-	if (u->n == u->cap) {
-		size_t cap = u->cap ? u->cap * 2 : 1024;
-		struct guid *v = realloc(u->v, cap * sizeof *v);
-
-		if (!v) {
-			u->failed = true;
-			return 1;
-		}
-		u->v = v;
-		u->cap = cap;
-	}
-	u->v[u->n++] = r->side[SOURCE].guid;
-	return 0;
+	if (r->kind == KIND_USER)
+		u->failed = guid_list_add(&u->guids, &r->side[SOURCE].guid, u->err) < 0;
+	return u->failed;
 }
 
 int
 turns_verify(const struct conf_link *link, struct dir *const dir[SIDES], struct store *store,
     struct turn_env *env, size_t *ret_n, struct err *err)
 {
-	struct users u = {.failed = false};
+	struct users u = {.err = err};
 	struct store_txn *t = NULL;
 	uint32_t id = 0;
 	int rc;
@@ -91,11 +79,11 @@ turns_verify(const struct conf_link *link, struct dir *const dir[SIDES], struct 
 	if (rc == 0)
 		rc = store_each(t, id, take_user, &u, err);
 	store_abort(t);
-	if (rc == 0 && u.failed)
-		rc = err_nomem(err);
+	if (u.failed)
+		rc = -1;
 	if (rc == 0)
-		rc = turn_audit_all(env, u.v, u.n, err);
-	*ret_n = u.n;
-	free(u.v);
+		rc = turn_audit_all(env, u.guids.v, u.guids.n, err);
+	*ret_n = u.guids.n;
+	free(u.guids.v);
 	return rc;
 }
