@@ -205,7 +205,7 @@ changes_by_dirsync(struct feed *f, const struct cursor *old, uint64_t usn, struc
 		rc = cursor_encode(f->d, WAY_DIRSYNC, usn,
 		    (struct bytes){cookie.bv_val, cookie.bv_len}, ret_cursor, err);
 	else if (rc == ROUND_REFUSED && lacks_right(code))
-		f->d->no_dirsync = true;
+		f->d->no_dirsync = f->d->info.by_usn = true;
 	else if (rc == ROUND_REFUSED && old && err->scope != ERR_PEER)
 		*ret = DIR_FEED_LOST;
 	else if (rc == ROUND_REFUSED)

@@ -194,6 +194,19 @@ apply_all(struct cycle *c, struct err *err)
 	    c, c->again, c->n_again, "the directory kept changing while it was written", err);
 }
 
+static void
+note_feed(const struct cycle *c, enum side side)
+{
+	struct dir *d = c->dir[side];
+	const struct dir_info *info = d->ops->info(d);
+
+	if (info && info->by_usn)
+		cycle_note(c, 5, NULL, c->link->name,
+		    "changes of forest '%s' are found by uSNChanged, on one server: the account "
+		    "lacks the right DS-Replication-Get-Changes (delegate.sh gives it)",
+		    d->name);
+}
+
 /* The cursors are taken before anything is read: what changes meanwhile is told twice. A forest
  * whose feed does not work can still be synchronized in full. */
 static void
@@ -209,6 +222,7 @@ take_cursors(struct cycle *c)
 			    "%s: the next cycle is a full one again", err.text);
 		else
 			c->cursor[side] = x.cursor[side];
+		note_feed(c, (enum side)side);
 		x.cursor[side] = (struct buf){0};
 		delta_done(&x);
 	}
