@@ -204,7 +204,8 @@ def fixture_lab_session():
         yield lab
     finally:
         if not kept:
-            lab.command("down")
+            space.destroy(lab)
+            shutil.rmtree(lab.dir)
 
 
 @pytest.fixture(scope="module")

@@ -110,6 +110,7 @@ class Lab:
     def __init__(self, directory, repo):
         self.dir = os.path.realpath(directory)
         self.repo = repo
+        self.holder_fd = None   # of the holder, for a process that has entered the lab
 
     def path(self, *parts):
         return os.path.join(self.dir, *parts)

@@ -12,9 +12,9 @@ network namespace, by which a process knows that it is in the lab already.
 import ctypes
 import json
 import os
+import select
 import signal
 import subprocess
-import time
 
 from .lab import FORESTS, LabError, SAMBA_ROOT
 
@@ -137,15 +137,26 @@ def _tail(lab):
 
 
 def destroy(lab, timeout_s=20):
-    pid = holder_pid(lab)
-    if not pid:
-        return
-    os.kill(pid, signal.SIGKILL)
-    deadline = time.monotonic() + timeout_s
-    while holder_pid(lab):
-        if time.monotonic() > deadline:
-            raise LabError(f"the lab's first process, pid {pid}, does not end")
-        time.sleep(0.01)
+    """Ends every process of the lab. Also for a process that has entered it: a pid means another
+    process there, but the descriptor of enter() is still the holder's."""
+    fd = lab.holder_fd
+    if fd is None:
+        if inside(lab):
+            raise LabError("'lab down' cannot be run inside the lab")
+        pid = holder_pid(lab)
+        if not pid:
+            return
+        fd = os.pidfd_open(pid)
+    lab.holder_fd = None
+    try:
+        signal.pidfd_send_signal(fd, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    ended = select.poll()
+    ended.register(fd, select.POLLIN)
+    if not ended.poll(timeout_s * 1000):
+        raise LabError("the lab's first process does not end")
+    os.close(fd)
 
 
 def enter(lab):
@@ -155,6 +166,7 @@ def enter(lab):
     pid = holder_pid(lab)
     if not pid:
         raise LabError(f"the lab in {lab.dir} is not up: run 'lab up'")
+    lab.holder_fd = os.pidfd_open(pid)
     cwd = os.getcwd()
     kinds = (("pid", CLONE_NEWPID), ("net", CLONE_NEWNET), ("mnt", CLONE_NEWNS))
     fds = [(os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY), flag) for kind, flag in kinds]
