@@ -73,6 +73,8 @@ int cycle_take_entry(
     struct cycle *c, enum side side, const struct entry *e, struct err *err) MUST_CHECK;
 int cycle_fetch_guids(struct cycle *c, enum side side, const struct guid *guids, size_t n,
     struct err *err) MUST_CHECK;
+/* Whom the source entries from number FROM on refer to, as far as no record has that name. */
+int cycle_fetch_references(struct cycle *c, uint32_t from, struct err *err) MUST_CHECK;
 /* Whom the match rules may find for SOURCE. */
 int cycle_fetch_candidates(struct cycle *c, const struct entry *source, struct err *err) MUST_CHECK;
 /* Who holds one of the addresses A. */

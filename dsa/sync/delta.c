@@ -22,6 +22,7 @@
 #include "dsa/directory/dn.h"
 #include "dsa/directory/kind.h"
 #include "dsa/sync/delta_priv.h"
+#include "dsa/sync/names.h"
 #include "dsa/sync/planner.h"
 #include "mapping/journal.h"
 
@@ -261,7 +262,11 @@ fetch_counterparts(struct delta *x, size_t from, struct err *err)
 int
 delta_fetch(struct delta *x, size_t from, struct err *err)
 {
-	if (cycle_fetch_guids(x->c, SOURCE, x->concerned.v + from, x->concerned.n - from, err) < 0)
+	uint32_t first = workset_count(x->c->ws[SOURCE]);
+
+	if (cycle_fetch_guids(x->c, SOURCE, x->concerned.v + from, x->concerned.n - from, err) <
+		0 ||
+	    cycle_fetch_references(x->c, first, err) < 0)
 		return -1;
 	return fetch_counterparts(x, from, err);
 }
@@ -285,24 +290,37 @@ take_waiting(const struct waiting_ref *ref, void *arg)
 
 /* Objects that wait for a reference to somebody who gets a counterpart in this cycle. */
 static int
-add_waiting(struct delta *x, uint32_t index, struct err *err)
+add_waiting(struct delta *x, const struct decision *d, struct err *err)
 {
-	_cleanup_(decision_done) struct decision d = {0};
 	_cleanup_(free) char *norm = NULL;
 	struct waiting w = {x, err, false};
-	bool found;
 
-	if (cycle_get_decision(x->c, index, &d, &found, err) < 0)
-		return -1;
-	if (!found || !decision_has_target(&d) ||
-	    (d.state == DECIDE_MATCHED && d.rule == MATCH_RECORD))
+	if (!decision_has_target(d) || (d->state == DECIDE_MATCHED && d->rule == MATCH_RECORD))
 		return 0;
-	norm = dn_normalize(d.source_dn, err);
+	norm = dn_normalize(d->source_dn, err);
 	if (!norm)
 		return -1;
 	if (store_each_waiting(x->c->read, x->c->link_id, norm, take_waiting, &w, err) < 0)
 		return -1;
 	return w.failed ? -1 : 0;
+}
+
+/* Who is beside the counterpart that is to be renamed. */
+static int
+fetch_names(struct delta *x, uint32_t index, const struct decision *d, struct err *err)
+{
+	_cleanup_(entry_free) struct entry *source = NULL;
+	_cleanup_(free) char *now = NULL, *own = NULL;
+
+	if (d->state != DECIDE_MATCHED || !d->created)
+		return 0;
+	if (workset_get(x->c->ws[SOURCE], index, &source, err) < 0 ||
+	    !(now = dn_rdn_value(d->target_dn, err)))
+		return -1;
+	if (names_acceptable(source, now))
+		return 0;
+	own = dn_rdn_value(source->dn, err);
+	return own ? cycle_fetch_names(x->c, dn_parent(d->target_dn), own, err) : -1;
 }
 
 /* Who refers to the target object E, by way of the back link ATTR, is concerned. */
@@ -351,9 +369,15 @@ delta_followers(struct delta *x, uint32_t from_index, size_t from, struct err *e
 	uint32_t n = workset_count(x->c->ws[SOURCE]);
 	size_t n_concerned = x->concerned.n;
 
-	for (uint32_t i = from_index; i < n; i++)
-		if (add_waiting(x, i, err) < 0)
+	for (uint32_t i = from_index; i < n; i++) {
+		_cleanup_(decision_done) struct decision d = {0};
+		bool found;
+
+		if (cycle_get_decision(x->c, i, &d, &found, err) < 0)
 			return -1;
+		if (found && (add_waiting(x, &d, err) < 0 || fetch_names(x, i, &d, err) < 0))
+			return -1;
+	}
 	for (size_t i = from; i < n_concerned; i++) {
 		_cleanup_(decision_done) struct decision d = {0};
 		bool found;

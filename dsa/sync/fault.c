@@ -184,6 +184,52 @@ cycle_fetch_guids(
 	return rc;
 }
 
+static int
+collect_reference(struct fault *f, struct bytes value, struct err *err)
+{
+	_cleanup_(record_free) struct record *r = NULL;
+	_cleanup_(free) char *norm = NULL;
+
+	if (cycle_record_by_dn(f->c, SOURCE, value.data, &r, err) < 0)
+		return -1;
+	if (r)
+		return 0;
+	norm = dn_normalize(dn_strip_extended(value.data), err);
+	if (!norm)
+		return err->src == ERR_SYS ? -1 : 0;
+	return collect(MATCH_KEY_DN, bytes_of(norm), f, err);
+}
+
+/* A record's name is as old as the last step that stored it: who has left, or is in conflict, may
+ * have been renamed since. */
+int
+cycle_fetch_references(struct cycle *c, uint32_t from, struct err *err)
+{
+	const struct schema *schema = c->dir[SOURCE]->ops->schema(c->dir[SOURCE]);
+	struct fault f = {.c = c, .side = SOURCE};
+	uint32_t n = workset_count(c->ws[SOURCE]);
+	int rc = 0;
+
+	for (uint32_t i = from; rc == 0 && i < n; i++) {
+		_cleanup_(entry_free) struct entry *e = NULL;
+
+		rc = workset_get(c->ws[SOURCE], i, &e, err);
+		for (size_t j = 0; rc == 0 && j < e->n_attrs; j++) {
+			const struct attr *a = &e->attrs[j];
+			const struct schema_attr *s = schema_find(schema, a->name);
+
+			if (!s || s->syntax != SCHEMA_DN || s->constructed_or_backlink)
+				continue;
+			for (size_t k = 0; rc == 0 && k < a->n_values; k++)
+				rc = collect_reference(&f, a->values[k], err);
+		}
+	}
+	if (rc == 0)
+		rc = flush(&f, err);
+	buf_done(&f.filter);
+	return rc;
+}
+
 struct collecting {
 	struct fault f;
 	struct err *err;

@@ -33,7 +33,7 @@ struct fakedir {
 	enum fakedir_order order;
 	uint64_t random;
 	unsigned window, n_conns;
-	bool down;
+	bool down, trusting;
 	char *refuse_norm;
 	int refuse_rc;
 	char **denied;

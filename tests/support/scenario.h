@@ -68,6 +68,7 @@ struct scenario {
 	const char *csv;   /* the file pairs.csv beside the configuration */
 	/* If given: what happens after a first cycle; then there is a second one. */
 	void (*between)(struct lab *l);
+	bool delta; /* that second one is a delta */
 	struct expect expect[SCENARIO_EXPECTS]; /* after the last of these cycles */
 	struct {
 		uint64_t created[SHAPE_MAX];
@@ -75,6 +76,7 @@ struct scenario {
 		uint64_t left[LEAVE_DELETE + 1];
 	} counts;		     /* of the last of these cycles */
 	enum conflict_reason reason; /* of each conflict, if there are any */
+	bool full_only; /* not to be played with a delta too */
 	bool tidies; /* a further cycle writes nothing to the directories but still to the map */
 };
 
@@ -97,6 +99,8 @@ struct lab {
 	bool dies;
 	const struct tap *tap;
 	bool frozen; /* the map of that moment was kept */
+	bool delta;  /* the next cycles are deltas */
+	bool needs_full; /* a delta said so */
 };
 
 void lab_open(struct lab *l, const struct scenario *sc);
@@ -120,11 +124,12 @@ const char *lab_source_guid(struct lab *l, const char *dn);
 /* The record of a source object, or NULL; the caller frees. */
 struct record *lab_record(struct lab *l, const char *source_dn) MUST_CHECK;
 
-/* One cycle through TAP (NULL: none). Where TAP has no hook of its own, lab_check_mail() looks
+/* One cycle, a delta if L->delta, through TAP (NULL: none). Where TAP has no hook of its own, lab_check_mail() looks
  * before every write. */
 int lab_cycle(struct lab *l, struct tap *tap) MUST_CHECK;
 /* One that succeeds without a failed entry. Before it a plan is made, which must write nothing and
- * list exactly the changes that are then made. */
+ * list exactly the changes that are then made. The plan is always a full one: a delta must do what a
+ * full cycle would. */
 void lab_run(struct lab *l);
 /* One that has nothing to do and does nothing. */
 void lab_run_idle(struct lab *l);
@@ -137,7 +142,8 @@ void lab_lose_map(struct lab *l);
 /* Runs the whole of L's scenario and checks its end. */
 void lab_play(struct lab *l);
 void scenario_play(const struct scenario *sc);
-/* A test for each of the N scenarios. */
+/* A test for each of the N scenarios. What happens between two cycles is played twice: with a full
+ * cycle and with a delta after it. */
 struct CMUnitTest;
 void scenario_tests(const struct scenario *sc, size_t n, struct CMUnitTest *ret);
 

@@ -124,7 +124,7 @@ lab_run(struct lab *l)
 
 	if (lab_cycle(l, &tap) < 0)
 		fail_msg("%s: %s", l->sc->name, l->err.text);
-	if (l->res.failed || *l->why)
+	if (l->res.failed || *l->why || l->needs_full)
 		fail_msg("%s: %s\n%.*s", l->sc->name, l->why, (int)l->notes.len,
 		    l->notes.len ? (const char *)l->notes.data : "");
 	same_changes(l, plan, &tap);
@@ -148,6 +148,7 @@ lab_run_silent(struct lab *l)
 	assert_int_equal(fakedir_usn(l->fd[SOURCE]), usn[SOURCE]);
 	assert_int_equal(fakedir_usn(l->fd[TARGET]), usn[TARGET]);
 	assert_int_equal(l->res.failed, 0);
+	assert_false(l->needs_full);
 	for (size_t i = 0; i <= LEAVE_DELETE; i++)
 		assert_int_equal(l->res.left[i], 0);
 	tap_done(&tap);
@@ -251,6 +252,7 @@ lab_play(struct lab *l)
 	lab_run(l);
 	if (sc->between) {
 		sc->between(l);
+		l->delta = sc->delta;
 		lab_run(l);
 	}
 	check_counts(l);
@@ -258,6 +260,10 @@ lab_play(struct lab *l)
 		check_expect(l, &sc->expect[i]);
 	if (sc->tidies)
 		lab_run_silent(l);
+	/* What it wrote itself comes back to a delta. */
+	if (l->delta)
+		lab_run_idle(l);
+	l->delta = false;
 	lab_run_idle(l);
 }
 
@@ -274,7 +280,14 @@ scenario_play(const struct scenario *sc)
 static void
 play(void **state)
 {
-	scenario_play(*state);
+	const struct scenario *sc = *state;
+	struct scenario delta = *sc;
+
+	scenario_play(sc);
+	if (!sc->between || sc->delta || sc->full_only)
+		return;
+	delta.delta = true;
+	scenario_play(&delta);
 }
 
 void

@@ -186,17 +186,17 @@ def _add_exchange(sam, f):
 
 def start(lab, f):
     if os.path.exists(_pid_file(f)) and running(f):
-        raise LabError(f"the DC of {f.name} runs already")
-    p = _background(["samba", "-F", "-M", "single", "-s", f.smb_conf], lab.log(f"{f.name}.log"))
+        raise LabError(f"the DC of {f.dc} runs already")
+    p = _background(["samba", "-F", "-M", "single", "-s", f.smb_conf], lab.log(f"{f.dc}.log"))
     with open(_pid_file(f), "w", encoding="ascii") as out:
         out.write(f"{p.pid}\n")
 
     def answers():
         if p.poll() is not None:
-            raise LabError(f"the DC of {f.name} ended; see {lab.log(f.name + '.log')}")
+            raise LabError(f"the DC of {f.dc} ended; see {lab.log(f.dc + '.log')}")
         return _port_open(f, 389) and _port_open(f, 88)
 
-    wait_for(f"the DC of {f.name} does not answer", answers)
+    wait_for(f"the DC of {f.dc} does not answer", answers)
 
 
 def stop(f, sig=signal.SIGTERM):
@@ -204,7 +204,7 @@ def stop(f, sig=signal.SIGTERM):
         pid = int(src.read())
     os.kill(pid, sig)
     if sig != signal.SIGSTOP:
-        wait_for(f"the DC of {f.name} does not end", lambda: not running(f))
+        wait_for(f"the DC of {f.dc} does not end", lambda: not running(f))
 
 
 def _between_stop_and_start(lab, function):
@@ -260,7 +260,7 @@ def running(f):
 
 
 def _pid_file(f):
-    return f"{SAMBA_ROOT}/{f.name}.pid"
+    return f"{SAMBA_ROOT}/{f.dc}.pid"
 
 
 def _port_open(f, port):

@@ -23,6 +23,12 @@ class Forest:
     address: str         # 127.0.0.2
     organization: str    # Acme
     other: str           # the forest on the other end of the link
+    number: int = 1      # of the domain controller
+
+    @property
+    def dc(self):
+        """The domain controller's name in the lab: acme, acme2."""
+        return self.name if self.number == 1 else f"{self.name}{self.number}"
 
     @property
     def domain(self):
@@ -38,7 +44,7 @@ class Forest:
 
     @property
     def host(self):
-        return f"dc1.{self.domain}"
+        return f"dc{self.number}.{self.domain}"
 
     @property
     def base(self):
@@ -77,7 +83,7 @@ class Forest:
     # Paths as they are seen inside the lab.
     @property
     def samba_dir(self):
-        return f"{SAMBA_ROOT}/{self.name}"
+        return f"{SAMBA_ROOT}/{self.dc}"
 
     @property
     def smb_conf(self):
@@ -91,6 +97,9 @@ class Forest:
 ACME = Forest("acme", "127.0.0.2", "Acme", "globex")
 GLOBEX = Forest("globex", "127.0.0.3", "Globex", "acme")
 FORESTS = (ACME, GLOBEX)
+# The second domain controllers, which `lab add-dc` makes.
+SECONDS = (Forest("acme", "127.0.0.4", "Acme", "globex", 2),
+           Forest("globex", "127.0.0.5", "Globex", "acme", 2))
 
 STAFF_OU = f"OU=Staff,{ACME.base}"
 RETURN_OU = f"OU=Globex GAL,{ACME.base}"
@@ -100,10 +109,16 @@ PEOPLE_OU = f"OU=People,{GLOBEX.base}"
 
 
 def forest(name):
-    for f in FORESTS:
-        if f.name == name:
+    """The forest by its name, or one of its domain controllers."""
+    for f in FORESTS + SECONDS:
+        if f.dc == name:
             return f
     raise LabError(f"there is no forest '{name}': it is acme or globex")
+
+
+def second(f):
+    """The second domain controller of the forest of F."""
+    return next(s for s in SECONDS if s.name == f.name)
 
 
 class Lab:
