@@ -27,8 +27,8 @@
 #include "dsa/sync/planner.h"
 
 #define RING 512
-#define CHUNK                                                                                      \
-	48 /* steps a transaction: each dirties pages of the map, which are anonymous memory */
+/* Steps a transaction: each dirties pages of the map, and these are anonymous memory. */
+#define CHUNK 48
 #define RING_BYTES (4 << 20) /* of stored steps: large ones are not loaded ahead */
 
 struct ring {
