@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The verbs that talk to the running daemon. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -131,6 +132,7 @@ ask(struct ctl *ctl, json_t *request, bool quiet)
 	if (client_ask(c, request, &err) < 0 || wait_for_answer(c, &answer, &err) < 0)
 		return ctl_fail(&err);
 	if (!json_is_true(json_object_get(answer, "ok")) && *text_of(answer, "error")) {
+		print_results(json_object_get(answer, "results"));
 		(void)fprintf(stderr, "galsyncctl: %s\n", text_of(answer, "error"));
 		return CTL_FAILED;
 	}
@@ -192,21 +194,53 @@ ctl_verb_pause(struct ctl *c, int argc, char **argv)
 	return ask(c, request_of(argv[0], argc == 2 ? argv[1] : NULL), true);
 }
 
-/* switch and undo-switch: argv[0] is the verb of the protocol too. */
+/* Adds the first column of each line of FILE; empty lines and those that begin with # are skipped.
+ */
+static enum ctl_status
+read_list(const char *file, json_t *objects)
+{
+	FILE *f = strcmp(file, "-") == 0 ? stdin : fopen(file, "re");
+	char *line = NULL;
+	size_t size = 0;
+
+	if (!f) {
+		(void)fprintf(stderr, "galsyncctl: '%s': %s\n", file, strerrordesc_np(errno));
+		return CTL_FAILED;
+	}
+	while (getline(&line, &size, f) >= 0) {
+		line[strcspn(line, ",;\t\r\n")] = '\0';
+		if (*line && *line != '#')
+			(void)json_array_append_new(objects, json_string(line));
+	}
+	free(line);
+	if (f != stdin)
+		(void)fclose(f);
+	return CTL_DONE;
+}
+
+/* switch, undo-switch and proxy-toggle: argv[0] is the verb of the protocol too. */
 enum ctl_status
 ctl_verb_turn(struct ctl *c, int argc, char **argv)
 {
-	json_t *objects = json_array(), *o = request_of(argv[0], NULL);
+	_cleanup_(json_release) json_t *objects = json_array();
+	enum ctl_status status = CTL_DONE;
+	json_t *o;
 
-	if (argc < 2) {
-		json_decref(objects);
-		json_decref(o);
-		return ctl_usage("%s WHO...", argv[0]);
+	for (int i = 1; status == CTL_DONE && i < argc; i++) {
+		if (strcmp(argv[i], "--file") == 0 && i + 1 < argc)
+			status = read_list(argv[++i], objects);
+		else if (argv[i][0] == '-')
+			return ctl_usage("%s [--file FILE] [WHO...]", argv[0]);
+		else
+			(void)json_array_append_new(objects, json_string(argv[i]));
 	}
-	for (int i = 1; i < argc; i++)
-		(void)json_array_append_new(objects, json_string(argv[i]));
+	if (status != CTL_DONE)
+		return status;
+	if (json_array_size(objects) == 0)
+		return ctl_usage("%s [--file FILE] [WHO...]: nobody is named", argv[0]);
+	o = request_of(argv[0], NULL);
 	if (o)
-		(void)json_object_set_new(o, "objects", objects);
+		(void)json_object_set(o, "objects", objects);
 	return ask(c, o, false);
 }
 

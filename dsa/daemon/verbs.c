@@ -166,9 +166,10 @@ take_who(const struct record *r, void *arg)
 	return 0;
 }
 
-/* The source object that WHO names: by the map, or a GUID that the map does not know yet. */
+/* The source object that WHO names: by the map, or a GUID that the map does not know yet. False
+ * with the reason in WHY. */
 static bool
-find_object(struct verbs *v, struct client *c, const char *who, struct guid *ret)
+identify(struct verbs *v, const char *who, struct guid *ret, char *why, size_t size)
 {
 	_cleanup_(store_abort) struct store_txn *t = NULL;
 	struct who w = {.n = 0};
@@ -176,21 +177,33 @@ find_object(struct verbs *v, struct client *c, const char *who, struct guid *ret
 
 	if (store_begin(v->store, STORE_READ, &t, &err) < 0 ||
 	    store_lookup_who(t, who, take_who, &w, &err) < 0) {
-		client_refuse(c, "%s", err.text);
+		(void)snprintf(why, size, "%s", err.text);
 		return false;
 	}
-	if (w.n == 0 && guid_parse(who, ret))
+	if (w.n == 1)
+		*ret = w.guid;
+	else if (w.n > 1)
+		(void)snprintf(
+		    why, size, "'%.200s' is ambiguous: %u correspondences have it", who, w.n);
+	else if (!guid_parse(who, ret))
+		(void)snprintf(why, size,
+		    "'%.200s' is not in the map; a source object that is not there yet is named "
+		    "by its GUID",
+		    who);
+	else
 		return true;
-	if (w.n != 1) {
-		client_refuse(c,
-		    w.n ? "'%s' is ambiguous: %u correspondences have it"
-			: "'%s' is not in the map%.0u; a source object that is not "
-			  "there yet is named by its GUID",
-		    who, w.n);
-		return false;
-	}
-	*ret = w.guid;
-	return true;
+	return w.n == 1;
+}
+
+static bool
+find_object(struct verbs *v, struct client *c, const char *who, struct guid *ret)
+{
+	char why[512];
+	bool ok = identify(v, who, ret, why, sizeof why);
+
+	if (!ok)
+		client_refuse(c, "%s", why);
+	return ok;
 }
 
 static void
@@ -210,13 +223,36 @@ verb_resync(struct verbs *v, struct client *c, const json_t *request)
 	    c, w, worker_request(w, who ? REQUEST_OBJECT : REQUEST_FULL, g, who ? 1 : 0, -1), -1);
 }
 
-/* Every object must be known before anything begins: a list with a mistake is refused whole. */
+/* Identifies every one of OBJECTS into G. What is wrong is put into PROBLEMS, all of it. */
+static void
+identify_all(struct verbs *v, const json_t *objects, struct guid *g, json_t *problems)
+{
+	for (size_t i = 0; i < json_array_size(objects); i++) {
+		const char *who = json_string_value(json_array_get(objects, i));
+		char why[512] = "it is no string";
+		bool ok = who && identify(v, who, &g[i], why, sizeof why);
+
+		for (size_t j = 0; ok && j < i; j++)
+			if (guid_equal(&g[j], &g[i])) {
+				(void)snprintf(why, sizeof why, "it is named twice");
+				ok = false;
+			}
+		if (!ok)
+			(void)json_array_append_new(
+			    problems, json_pack("{s:s, s:s, s:b, s:s}", "guid", "", "dn",
+					  who ? who : "", "ok", 0, "text", why));
+	}
+}
+
+/* Every object must be known before anything begins: a list with a mistake is refused whole, with
+ * all its mistakes. */
 static void
 turn(struct verbs *v, struct client *c, const json_t *request, enum worker_request what)
 {
 	const json_t *objects = json_object_get(request, "objects");
 	struct worker *w = find_worker(v, c, request);
 	size_t n = json_array_size(objects);
+	json_t *problems;
 	struct guid *g;
 
 	if (!w)
@@ -226,20 +262,23 @@ turn(struct verbs *v, struct client *c, const json_t *request, enum worker_reque
 		return;
 	}
 	g = calloc(n, sizeof *g);
-	for (size_t i = 0; g && i < n; i++) {
-		const char *who = json_string_value(json_array_get(objects, i));
-
-		if (!who || !find_object(v, c, who, &g[i])) {
-			if (!who)
-				client_refuse(c, "\"objects\" is a list of strings");
-			free(g);
-			return;
-		}
-	}
-	if (!g)
+	problems = json_array();
+	if (g)
+		identify_all(v, objects, g, problems);
+	if (!g) {
 		client_refuse(c, "out of memory");
-	else
+	} else if (json_array_size(problems)) {
+		char text[96];
+
+		(void)snprintf(text, sizeof text, "nothing was begun: %zu of %zu cannot be taken",
+		    json_array_size(problems), n);
+		client_send(
+		    c, json_pack("{s:b, s:s, s:O}", "ok", 0, "error", text, "results", problems));
+		free(g);
+	} else {
 		wait_for(c, w, worker_request(w, what, g, n, -1), -1);
+	}
+	json_decref(problems);
 }
 
 static void

@@ -152,6 +152,22 @@ def test_many_at_once_and_one_that_fails(daemon, lab):
     assert answer["ok"], answer
 
 
+def test_a_list_with_mistakes_is_refused_whole(daemon, lab):
+    path = lab.path("wave.csv")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(f"# who\n{lab.alias},note\nnobody\n\n{lab.alias}\nnor.me;x\n")
+    p = lab.galsyncctl("--socket", daemon.socket, "switch", "--file", path)
+    assert p.returncode == 1
+    assert p.stdout.count("FAILED") == 3 and "named twice" in p.stdout
+    assert "nothing was begun: 3 of 4" in p.stderr
+    assert not_switched(lab, KEY)
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(f"{lab.alias}\n")
+    assert lab.galsyncctl("--socket", daemon.socket, "switch", "--file", path).returncode == 0
+    assert switched(lab, KEY)
+    assert lab.galsyncctl("--socket", daemon.socket, "undo-switch", "--file", path).returncode == 0
+
+
 OBSERVER = """
 import sys
 sys.path.insert(0, sys.argv[1])
