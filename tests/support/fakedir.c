@@ -297,6 +297,22 @@ fakedir_set_down(struct fakedir *fd, bool down)
 	(void)pthread_mutex_unlock(&fd->lock);
 }
 
+void
+fakedir_set_trusting(struct fakedir *fd, bool trusting)
+{
+	(void)pthread_mutex_lock(&fd->lock);
+	fd->trusting = trusting;
+	(void)pthread_mutex_unlock(&fd->lock);
+}
+
+void
+fakedir_set_usn(struct fakedir *fd, uint64_t usn)
+{
+	(void)pthread_mutex_lock(&fd->lock);
+	fd->usn = usn;
+	(void)pthread_mutex_unlock(&fd->lock);
+}
+
 int
 fakedir_refuse(struct fakedir *fd, const char *dn, int rc)
 {

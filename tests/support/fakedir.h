@@ -59,8 +59,8 @@ void fakedir_set_window(struct fakedir *fd, unsigned window);
 void fakedir_set_down(struct fakedir *fd, bool down);
 /* Every write to DN is refused with LDAP result RC; one DN at a time, NULL for none. */
 int fakedir_refuse(struct fakedir *fd, const char *dn, int rc) MUST_CHECK;
-/* Trusting: an add does not look for other objects of the same name, which takes the longer the more
- * there are. */
+/* Trusting: an add does not look for other objects of the same name, which takes the longer the
+ * more there are. */
 void fakedir_set_trusting(struct fakedir *fd, bool trusting);
 /* As if restored from an old copy: changes are numbered from USN + 1 on. */
 void fakedir_set_usn(struct fakedir *fd, uint64_t usn);

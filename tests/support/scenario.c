@@ -479,10 +479,10 @@ lab_cycle_to(struct lab *l, struct tap *tap, FILE *plan)
 	l->tap = tap;
 	l->frozen = l->needs_full = false;
 	buf_reset(&l->notes);
-	rc = l->delta && !plan ? cycle_delta(l->link, source, target, l->store, &opt, &l->res,
-				     &l->needs_full, &l->err)
-			       : cycle_full(
-				     l->link, source, target, l->store, &opt, &l->res, &l->err);
+	rc = l->delta && !plan
+		 ? cycle_delta(
+		       l->link, source, target, l->store, &opt, &l->res, &l->needs_full, &l->err)
+		 : cycle_full(l->link, source, target, l->store, &opt, &l->res, &l->err);
 	dir_free(source);
 	dir_free(target);
 	if (l->frozen)

@@ -68,7 +68,7 @@ struct scenario {
 	const char *csv;   /* the file pairs.csv beside the configuration */
 	/* If given: what happens after a first cycle; then there is a second one. */
 	void (*between)(struct lab *l);
-	bool delta; /* that second one is a delta */
+	bool delta;				/* that second one is a delta */
 	struct expect expect[SCENARIO_EXPECTS]; /* after the last of these cycles */
 	struct {
 		uint64_t created[SHAPE_MAX];
@@ -76,7 +76,7 @@ struct scenario {
 		uint64_t left[LEAVE_DELETE + 1];
 	} counts;		     /* of the last of these cycles */
 	enum conflict_reason reason; /* of each conflict, if there are any */
-	bool full_only; /* not to be played with a delta too */
+	bool full_only;		     /* not to be played with a delta too */
 	bool tidies; /* a further cycle writes nothing to the directories but still to the map */
 };
 
@@ -98,8 +98,8 @@ struct lab {
 	/* Dies like a process: what the map holds from the moment of the tap's stop on is lost. */
 	bool dies;
 	const struct tap *tap;
-	bool frozen; /* the map of that moment was kept */
-	bool delta;  /* the next cycles are deltas */
+	bool frozen;	 /* the map of that moment was kept */
+	bool delta;	 /* the next cycles are deltas */
 	bool needs_full; /* a delta said so */
 };
 
@@ -124,12 +124,12 @@ const char *lab_source_guid(struct lab *l, const char *dn);
 /* The record of a source object, or NULL; the caller frees. */
 struct record *lab_record(struct lab *l, const char *source_dn) MUST_CHECK;
 
-/* One cycle, a delta if L->delta, through TAP (NULL: none). Where TAP has no hook of its own, lab_check_mail() looks
- * before every write. */
+/* One cycle, a delta if L->delta, through TAP (NULL: none). Where TAP has no hook of its own,
+ * lab_check_mail() looks before every write. */
 int lab_cycle(struct lab *l, struct tap *tap) MUST_CHECK;
 /* One that succeeds without a failed entry. Before it a plan is made, which must write nothing and
- * list exactly the changes that are then made. The plan is always a full one: a delta must do what a
- * full cycle would. */
+ * list exactly the changes that are then made. The plan is always a full one: a delta must do what
+ * a full cycle would. */
 void lab_run(struct lab *l);
 /* One that has nothing to do and does nothing. */
 void lab_run_idle(struct lab *l);
