@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "dsa/base/str.h"
+#include "dsa/directory/filter.h"
 #include "dsa/directory/ldap_err.h"
 #include "dsa/directory/ldap_priv.h"
 
@@ -248,6 +249,54 @@ changes_by_usn(
 
 /* ---- both ---- */
 
+static int
+take_nothing(struct entry *e, void *arg, struct err *err)
+{
+	(void)err;
+	entry_free(e);
+	*(bool *)arg = true;
+	return 0;
+}
+
+/* Is there a DC of this forest whose database instance is INVOCATION? */
+static int
+is_known_instance(struct ldap_dir *d, const char *invocation, bool *ret, struct err *err)
+{
+	static const char *const attrs[] = {"objectGUID", NULL};
+	_cleanup_(free) char *value = NULL, *filter = NULL;
+	struct dir_query q = {.base = d->info.config_dn, .scope = DIR_SUBTREE, .attrs = attrs};
+	bool delivered = false;
+	struct guid id;
+
+	*ret = false;
+	if (!guid_parse(invocation, &id))
+		return 0;
+	value = filter_escape(guid_bytes(&id));
+	filter = value ? str_printf("(&(objectClass=nTDSDSA)(invocationId=%s))", value) : NULL;
+	if (!filter)
+		return err_nomem(err);
+	q.filter = filter;
+	return ldap_search_once(d, &q, take_nothing, ret, &delivered, err);
+}
+
+/* A cookie of another DC is good. But if the DC that gave it has another database instance by now,
+ * it was restored: what only the former instance knew is gone, and no cookie tells of that. Then no
+ * DC is left with the instance that C names. */
+static int
+was_restored(struct ldap_dir *d, const struct cursor *c, bool *ret, struct err *err)
+{
+	bool known;
+
+	*ret = false;
+	if (c->way != WAY_DIRSYNC || !c->invocation[0] || !d->info.invocation_id[0] ||
+	    strcmp(c->invocation, d->info.invocation_id) == 0)
+		return 0;
+	if (is_known_instance(d, c->invocation, &known, err) < 0)
+		return -1;
+	*ret = !known;
+	return 0;
+}
+
 /* With the same database the USN never goes back. */
 static bool
 was_set_back(const struct ldap_dir *d, const struct cursor *c, uint64_t usn)
@@ -262,6 +311,7 @@ ldap_dir_changes(struct dir *dir, struct bytes cursor, const char *const *attrs,
 	struct ldap_dir *d = ldap_dir_of(dir);
 	struct feed f = {.d = d, .attrs = attrs, .fn = fn, .arg = arg};
 	struct cursor old = {0};
+	bool restored = false;
 	uint64_t usn = 0;
 
 	/* This also opens the session, and another one if the server has closed it. */
@@ -269,6 +319,12 @@ ldap_dir_changes(struct dir *dir, struct bytes cursor, const char *const *attrs,
 		return -1;
 	*ret = DIR_FEED_CHANGES;
 	if (cursor.len && (!cursor_decode(cursor, &old) || was_set_back(d, &old, usn))) {
+		*ret = DIR_FEED_LOST;
+		return 0;
+	}
+	if (cursor.len && was_restored(d, &old, &restored, err) < 0)
+		return err_ctx(err, "changes of forest '%s'", dir->name);
+	if (restored) {
 		*ret = DIR_FEED_LOST;
 		return 0;
 	}

@@ -334,8 +334,25 @@ open_map(struct cycle *c, struct err *err)
 }
 
 static int
+found_operation(const struct store_operation *o, void *arg)
+{
+	(void)o;
+	*(bool *)arg = true;
+	return 1;
+}
+
+static int
+any_operation(struct cycle *c, bool *ret, struct err *err)
+{
+	*ret = false;
+	return store_each_operation(c->read, c->link_id, found_operation, ret, err);
+}
+
+static int
 run_delta(struct cycle *c, struct delta *x, bool *ret_full, struct err *err)
 {
+	bool pending = false;
+
 	if (phase(c, CYCLE_CONNECT, connect_both, err) < 0 || open_map(c, err) < 0)
 		return -1;
 	if (!c->link_id)
@@ -350,9 +367,12 @@ run_delta(struct cycle *c, struct delta *x, bool *ret_full, struct err *err)
 			buf_done(&x->cursor[side]);
 		x->cursor[side] = (struct buf){0};
 	}
+	if (any_operation(c, &pending, err) < 0)
+		return -1;
 	store_abort(TAKE(c->read));
+	/* What was interrupted is finished even if nothing else is to do. */
 	if (x->concerned.n == 0)
-		return 0;
+		return pending ? begin(c, err) : 0;
 	if (open_worksets(c, err) < 0 || begin(c, err) < 0 || load_csv(c, err) < 0 ||
 	    open_map(c, err) < 0 || decide_concerned(c, x, err) < 0)
 		return -1;
@@ -378,6 +398,37 @@ cycle_done(struct cycle *c)
 	workset_free(c->ws[TARGET]);
 }
 
+struct settled {
+	struct guid_list guids;
+	struct err *err;
+	bool failed;
+};
+
+static int
+take_settled(const struct store_retry *r, void *arg)
+{
+	struct settled *w = arg;
+
+	w->failed = guid_list_add(&w->guids, &r->source, w->err) < 0;
+	return w->failed;
+}
+
+/* Whoever was due when the cycle began was looked at, and would be due later if he had failed
+ * again: nothing had to be written any more, or he has left. */
+static int
+forget_settled(struct cycle *c, struct store_txn *t, struct err *err)
+{
+	struct settled w = {.err = err};
+	int rc = store_each_retry(t, c->link_id, c->start_s, take_settled, &w, err);
+
+	if (w.failed)
+		rc = -1;
+	for (size_t i = 0; rc == 0 && i < w.guids.n; i++)
+		rc = store_clear_retry(t, c->link_id, &w.guids.v[i], err);
+	free(w.guids.v);
+	return rc;
+}
+
 /* The last transaction of a cycle: its summary, and where the next delta starts. Held changes are
  * heard of again until somebody decides. */
 static int
@@ -395,6 +446,8 @@ store_end(struct cycle *c, struct err *err)
 		if (c->cursor[side].len && store_put_cursor(t, c->link_id, (enum side)side,
 					       buf_bytes(&c->cursor[side]), err) < 0)
 			return -1;
+	if (!c->res->held && forget_settled(c, t, err) < 0)
+		return -1;
 	return store_commit(TAKE(t), err);
 }
 
@@ -402,8 +455,12 @@ int
 cycle_full(const struct conf_link *link, struct dir *source, struct dir *target,
     struct store *store, const struct cycle_options *opt, struct cycle_result *ret, struct err *err)
 {
-	struct cycle c = {
-	    .link = link, .dir = {source, target}, .store = store, .opt = opt, .res = ret};
+	struct cycle c = {.link = link,
+	    .dir = {source, target},
+	    .store = store,
+	    .opt = opt,
+	    .res = ret,
+	    .start_s = clock_realtime_s()};
 	int rc;
 
 	*ret = (struct cycle_result){0};
@@ -426,7 +483,8 @@ cycle_delta(const struct conf_link *link, struct dir *source, struct dir *target
 	    .store = store,
 	    .opt = opt,
 	    .res = ret,
-	    .lazy = true};
+	    .lazy = true,
+	    .start_s = clock_realtime_s()};
 	struct delta x = {.c = &c};
 	int rc;
 

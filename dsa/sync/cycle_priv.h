@@ -38,6 +38,7 @@ struct cycle {
 	struct match_csv **csv; /* by match rule; NULL where the rule is no CSV */
 	const struct cycle_options *opt;
 	struct cycle_result *res;
+	int64_t start_s;	/* when it began, realtime */
 	uint64_t start_usn;	/* the target's highestCommittedUSN before the first write */
 	char start_server[256]; /* and the server that said so: USNs are a DC's own */
 	unsigned round;	    /* of planning and applying: 0, then one for each that drift makes */

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "dsa/base/str.h"
+#include "mapping/store_priv.h"
+
+struct fixture {
+	char dir[128];
+	struct store *s;
+	struct store_txn *t;
+	struct buf seen; /* a line for each object */
+};
+
+static int
+set_up(void **state)
+{
+	const char *tmp = getenv("TMPDIR");
+	struct fixture *f = calloc(1, sizeof *f);
+	struct err err;
+
+	assert_non_null(f);
+	(void)snprintf(f->dir, sizeof f->dir, "%s/galsync-retry-XXXXXX", tmp ? tmp : "/tmp");
+	assert_non_null(mkdtemp(f->dir));
+	assert_int_equal(store_open(f->dir, STORE_WRITE, 16, &f->s, &err), 0);
+	assert_int_equal(store_begin(f->s, STORE_WRITE, &f->t, &err), 0);
+	*state = f;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	struct fixture *f = *state;
+	DIR *d = opendir(f->dir);
+	const struct dirent *e;
+
+	store_abort(f->t);
+	store_close(f->s);
+	assert_non_null(d);
+	while ((e = readdir(d)))
+		if (e->d_name[0] != '.')
+			(void)unlinkat(dirfd(d), e->d_name, 0);
+	(void)closedir(d);
+	assert_int_equal(rmdir(f->dir), 0);
+	buf_done(&f->seen);
+	free(f);
+	return 0;
+}
+
+static struct guid
+guid(uint8_t last)
+{
+	struct guid g = {{0}};
+
+	g.octets[GUID_LEN - 1] = last;
+	return g;
+}
+
+static int
+see(const struct store_retry *r, void *arg)
+{
+	struct fixture *f = arg;
+
+	buf_printf(&f->seen, "%u %u %lld %lld %s %s\n", r->source.octets[GUID_LEN - 1], r->attempts,
+	    (long long)r->since, (long long)r->next, r->dn, r->why);
+	return 0;
+}
+
+static int
+see_one(const struct store_retry *r, void *arg)
+{
+	(void)see(r, arg);
+	return 1;
+}
+
+static const char *
+due(struct fixture *f, uint32_t link, int64_t now)
+{
+	struct err err;
+
+	buf_reset(&f->seen);
+	assert_int_equal(store_each_retry(f->t, link, now, see, f, &err), 0);
+	buf_add_char(&f->seen, '\0');
+	return (const char *)f->seen.data;
+}
+
+static void
+put(struct fixture *f, uint32_t link, uint8_t who, const char *why, int64_t now)
+{
+	struct guid g = guid(who);
+	struct err err;
+
+	assert_int_equal(store_put_retry(f->t, link, &g, "CN=x", why, now, &err), 0);
+}
+
+/* The pause doubles up to an hour, and the first failure is remembered. */
+static void
+backs_off(void **state)
+{
+	static const int64_t pauses[] = {
+	    5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600, 3600};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(pauses); i++) {
+		int64_t now = 1000 + 5000 * (int64_t)i;
+		char line[80];
+
+		put(f, 1, 1, "no", now);
+		(void)snprintf(line, sizeof line, "1 %zu 1000 %lld CN=x no\n", i + 1,
+		    (long long)(now + pauses[i]));
+		assert_string_equal(due(f, 1, 0), line);
+		assert_string_equal(due(f, 1, now + pauses[i] - 1), "");
+		assert_string_equal(due(f, 1, now + pauses[i]), line);
+	}
+}
+
+static void
+many_attempts(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int i = 0; i < 200; i++)
+		put(f, 1, 1, "no", 1000);
+	assert_string_equal(due(f, 1, 0), "1 200 1000 4600 CN=x no\n");
+}
+
+static void
+kept_by_link_and_source(void **state)
+{
+	struct fixture *f = *state;
+	struct guid g = guid(1), unknown = guid(9);
+	struct err err;
+
+	assert_string_equal(due(f, 1, 0), "");
+	put(f, 1, 1, "a", 1000);
+	put(f, 1, 2, "b", 2000);
+	put(f, 2, 1, "c", 3000);
+	assert_string_equal(due(f, 1, 0), "1 1 1000 1005 CN=x a\n2 1 2000 2005 CN=x b\n");
+	assert_string_equal(due(f, 1, 1500), "1 1 1000 1005 CN=x a\n");
+	assert_string_equal(due(f, 2, 0), "1 1 3000 3005 CN=x c\n");
+	/* The last reason counts. */
+	put(f, 1, 2, "d", 2100);
+	assert_string_equal(due(f, 1, 2110), "1 1 1000 1005 CN=x a\n2 2 2000 2110 CN=x d\n");
+	assert_int_equal(store_clear_retry(f->t, 1, &g, &err), 0);
+	assert_int_equal(store_clear_retry(f->t, 1, &unknown, &err), 0);
+	assert_string_equal(due(f, 1, 0), "2 2 2000 2110 CN=x d\n");
+	assert_string_equal(due(f, 2, 0), "1 1 3000 3005 CN=x c\n");
+	/* Who failed again later begins anew. */
+	put(f, 1, 1, "e", 9000);
+	assert_string_equal(due(f, 1, 9005), "1 1 9000 9005 CN=x e\n2 2 2000 2110 CN=x d\n");
+}
+
+static void
+stops_when_told(void **state)
+{
+	struct fixture *f = *state;
+	struct err err;
+
+	put(f, 1, 1, "a", 1000);
+	put(f, 1, 2, "b", 1000);
+	assert_int_equal(store_each_retry(f->t, 1, 0, see_one, f, &err), 0);
+	buf_add_char(&f->seen, '\0');
+	assert_string_equal((const char *)f->seen.data, "1 1 1000 1005 CN=x a\n");
+}
+
+/* Whatever is on the disk: an error, and nothing is made up. */
+static void
+damaged(void **state)
+{
+	struct fixture *f = *state;
+	struct guid g = guid(1);
+	uint8_t key[LINK_GUID_LEN], whole[64];
+	struct bytes raw;
+	struct err err;
+	size_t n;
+	bool found;
+
+	put(f, 1, 1, "why", 1000);
+	store_link_guid(1, &g, key);
+	assert_int_equal(
+	    store_db_get(f->t, DB_RETRY, (struct bytes){key, sizeof key}, &raw, &found, &err), 0);
+	assert_true(found && raw.len <= sizeof whole);
+	n = raw.len;
+	memcpy(whole, raw.data, n);
+	for (size_t len = 0; len < n; len++) {
+		assert_int_equal(store_db_put(f->t, DB_RETRY, (struct bytes){key, sizeof key},
+				     (struct bytes){whole, len}, &err),
+		    0);
+		assert_int_equal(store_each_retry(f->t, 1, 0, see, f, &err), -1);
+		assert_int_equal(err.src, ERR_DATA);
+		assert_int_equal(store_put_retry(f->t, 1, &g, "CN=x", "no", 1, &err), -1);
+	}
+	assert_int_equal(f->seen.len, 0);
+	assert_int_equal(store_clear_retry(f->t, 1, &g, &err), 0);
+	assert_string_equal(due(f, 1, 0), "");
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(backs_off, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(many_attempts, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(kept_by_link_and_source, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(stops_when_told, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(damaged, set_up, tear_down)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
