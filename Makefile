@@ -135,6 +135,11 @@ check-unit: units
 units: $(UNITS) $(FUZZERS)
 bench-tools: $(BENCH_TOOLS:%=$(BUILD)/bench/%)
 
+# Every outage of either side, in every phase: some minutes.
+check-outages: deps-check
+	@$(MAKE) --no-print-directory -s all
+	@GALSYNC_BUILD=$(BUILD) $(PYTEST) -q tests/e2e/long
+
 check-layers:
 	@sh .ci/layers
 
@@ -200,6 +205,7 @@ help:
 	@echo 'all (default)   build galsyncd and galsyncctl in $(BUILD)'
 	@echo 'demo            two real forests, a plan, a full sync, a second one; then clean up (root)'
 	@echo 'check           every test, with sanitizers (root); check-unit: without root'
+	@echo 'check-outages   outages of the domain controllers in every phase (root, some minutes)'
 	@echo 'bench           measure against plain tools on a real lab; prints a table of ratios (root)'
 	@echo 'lint            clang-format, clang-tidy, cppcheck, mandoc, shellcheck, layers, headers'
 	@echo 'fuzz            every fuzz target for FUZZ_SECONDS (60)'
@@ -207,6 +213,6 @@ help:
 	@echo 'install         to $$(DESTDIR)$$(PREFIX), configuration to $$(DESTDIR)$$(SYSCONFDIR)/galsync'
 	@echo 'uninstall, clean'
 
-.PHONY: all check check-unit units bench-tools check-layers check-headers lint format demo bench fuzz \
+.PHONY: all check check-unit check-outages units bench-tools check-layers check-headers lint format demo bench fuzz \
 	install uninstall clean help
 .SECONDARY:

@@ -129,7 +129,9 @@ ask(struct ctl *ctl, json_t *request, bool quiet)
 		json_decref(request);
 		return unreachable(&err);
 	}
-	if (client_ask(c, request, &err) < 0 || wait_for_answer(c, &answer, &err) < 0)
+	/* A daemon that refuses at once says why before it hangs up: that is read in any case. */
+	if ((client_ask(c, request, &err) < 0 && err.code != EPIPE && err.code != ECONNRESET) ||
+	    wait_for_answer(c, &answer, &err) < 0)
 		return ctl_fail(&err);
 	if (!json_is_true(json_object_get(answer, "ok")) && *text_of(answer, "error")) {
 		print_results(json_object_get(answer, "results"));

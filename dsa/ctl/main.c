@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -153,8 +154,12 @@ run(int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-	int status = run(argc, argv);
 	char why[128];
+	int status;
+
+	/* The daemon may hang up while a request is written. */
+	(void)signal(SIGPIPE, SIG_IGN);
+	status = run(argc, argv);
 
 	errno = 0;
 	/* A verb that failed has said why. */

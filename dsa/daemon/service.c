@@ -266,7 +266,8 @@ service_run(const char *file, struct conf *conf, const char *socket)
 		log_event(LOG_ERR, LOG_ID_NONE, NULL, "galsyncd: %s", err.text);
 	} else {
 		log_event(LOG_NOTICE, LOG_ID_STARTED, NULL,
-		    "galsyncd " GALSYNC_VERSION " started: %zu links", s.conf->n_links);
+		    "galsyncd " GALSYNC_VERSION " started: %zu link%s", s.conf->n_links,
+		    s.conf->n_links == 1 ? "" : "s");
 		(void)sd_notify(0, "READY=1");
 		status = sd_event_loop(s.event);
 		(void)sd_notify(0, "STOPPING=1");

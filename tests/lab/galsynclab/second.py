@@ -18,6 +18,7 @@ from .lab import second
 SERVICES = "ldap, cldap, kdc, rpc"
 SMB_CONF = """	server services = {services}
 	tls enabled = no
+	ldap server require strong auth = no
 	ncalrpc dir = {d}/ncalrpc
 	log file = {d}/log.samba
 """

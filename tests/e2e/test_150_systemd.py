@@ -1,0 +1,320 @@
+# SPDX-License-Identifier: MIT
+"""galsyncd as a service: installed, started, watched, restarted and stopped by a real systemd."""
+
+import json
+import os
+import shutil
+import signal
+import time
+import uuid
+
+import pytest
+from conftest import ROOT, wait_for
+from container import TOOLS, Container, proc_self, status_of
+
+STAMP = "extensionAttribute15"
+LINK = "acme-globex"
+STARTED = "111abb658b3d47e095b3bf1a52dd018d"
+STOPPED = "f91c5c29dfea43249945c9fbdf760e4a"
+CONFIG_BAD = "94933ab7acbd4b2fbfc92bb0bf6548ea"
+CONFIG_RELOADED = "9eb776a863964775935b5dc4c3cb69d8"
+CYCLE_END = "d9ec756aa8664d849cb6e6425aae5b15"
+KEYTABS = ("/etc/galsync/acme.keytab", "/etc/galsync/globex.keytab")
+SOCKET = "/run/galsync/control.sock"
+
+
+class Service(Container):
+    """The container with galsyncd configured for the lab, not yet started."""
+
+    def configure(self):
+        text = self.lab.conf_text(**{f'"{self.lab.path("state")}"': '"/var/lib/galsync"'})
+        for keytab in KEYTABS:
+            original = self.lab.path(os.path.basename(keytab))
+            text = text.replace(original, keytab)
+            shutil.copyfile(original, self.root + keytab)
+        self.configuration = text
+        self.write_conf(text)
+        self.run("chmod", "0600", *KEYTABS)
+        self.run("chown", "galsync:", *KEYTABS)
+        # The tests start it more often than systemd allows a service that fails.
+        self.drop_in("limit", "StartLimitIntervalSec=0\n", "Unit")
+
+    def write_conf(self, text):
+        self.write("etc/galsync/galsync.conf", text)
+
+    def show(self, name, unit="galsyncd.service"):
+        return self.run("systemctl", "show", "--value", "-p", name, unit).stdout.strip()
+
+    def main_pid(self):
+        """The daemon's pid in the lab."""
+        inner = self.show("MainPID")
+        pids = [pid for pid in self.processes() if status_of(pid)["NSpid"].split()[-1] == inner]
+        assert len(pids) == 1 and inner != "0", f"MainPID {inner}: {pids}"
+        return pids[0]
+
+    def signal(self, sig):
+        pid = self.show("MainPID")
+        assert int(pid) > 1, "the daemon does not run"
+        self.run("kill", f"-{sig.value}", pid)
+
+    def is_active(self):
+        return self.run("systemctl", "is-active", "galsyncd", status=None).stdout == "active\n"
+
+    def journal(self, *matches):
+        """The daemon's lines with these fields, oldest first."""
+        p = self.run("journalctl", "--no-pager", "-o", "json", "-u", "galsyncd", *matches,
+                     status=None)
+        return [json.loads(line) for line in p.stdout.splitlines()]
+
+    def wait_line(self, count, *matches):
+        """The last line with these fields as soon as there are more than COUNT."""
+        return wait_for(lambda: self.journal(*matches)[count:], f"not logged: {matches}")[-1]
+
+    def wait_idle(self):
+        wait_for(lambda: self.show("StatusText").startswith(f"{LINK}: idle, last cycle 2"),
+                 "the daemon does not become idle", 60)
+
+    def drop_in(self, name, text, section="Service"):
+        self.write(f"etc/systemd/system/galsyncd.service.d/{name}.conf", f"[{section}]\n{text}")
+        self.run("systemctl", "daemon-reload")
+
+
+@pytest.fixture(scope="module", name="service")
+def fixture_service(lab):
+    missing = [t for t in TOOLS if not shutil.which(t)]
+    if missing:
+        pytest.skip(f"{missing[0]} is not installed (package systemd-container)")
+    s = Service(lab)
+    try:
+        s.mount()
+        s.furnish()
+        s.install()
+        s.boot()
+        s.configure()
+        yield s
+    finally:
+        s.remove()
+
+
+def flows(service, title):
+    """A change in the source arrives in the target."""
+    lab, dn = service.lab, service.lab.special["acme"]["mailbox"]
+    guid = uuid.UUID(bytes_le=lab.source.read(dn)["objectGUID"][0])
+    lab.source.modify(dn, title=title)
+    wait_for(lambda: [1 for _, v in lab.target.search(f"({STAMP}=galsync:*:{guid})")
+                      if v.get("title") == [title.encode()]], f"{title}: did not arrive", 60)
+
+
+def test_user_and_directories_are_made_at_boot(service):
+    assert "(galsync) gid=" in service.run("id", "galsync").stdout
+    assert service.run("getent", "group", "galsync-admin").stdout
+    p = service.run("stat", "-c", "%U:%G %a", "/etc/galsync", "/etc/galsync/galsync.conf",
+                    "/run/galsync")
+    assert p.stdout.splitlines() == ["root:galsync 750", "root:galsync 640", "galsync:galsync 755"]
+
+
+def test_units_are_right(service):
+    p = service.run("systemd-analyze", "verify", "galsyncd.service", "galsyncd.socket")
+    assert "galsync" not in p.stdout + p.stderr
+
+
+def test_exposure(service):
+    p = service.run("systemd-analyze", "security", "--offline=true", "--threshold=15",
+                    "galsyncd.service")
+    assert "Overall exposure level" in p.stdout
+
+
+def test_first_synchronization_by_hand(service):
+    """As the manual has it: root looks and synchronizes once, then the service takes over."""
+    p = service.run("galsyncd", "--once", "--full", "--plan", status=3)
+    assert p.stdout.startswith("version: 1")
+    service.run("galsyncd", "--once", "--full", status=3)
+
+
+def test_starts_and_is_ready(service):
+    service.run("systemctl", "start", "galsyncd")
+    assert service.is_active()
+    assert service.show("Type") == "notify"
+    service.wait_idle()
+    # systemd finds nothing to say about how the directories were left.
+    lines = [line["MESSAGE"] for line in service.journal("_PID=1")]
+    assert not [line for line in lines if "mode is different" in line], lines
+    p = service.run("stat", "-c", "%U:%G %a", "/etc/galsync", "/var/lib/galsync")
+    assert p.stdout.splitlines() == ["root:galsync 750", "galsync:galsync 750"]
+    assert not service.run("find", "/var/lib/galsync", "!", "-user", "galsync").stdout
+
+
+def test_runs_without_privileges(service):
+    uid, gid = (service.run("id", flag, "galsync").stdout.strip() for flag in ("-u", "-g"))
+    status = status_of(service.main_pid())
+    assert status["Uid"].split() == [uid] * 4 and status["Gid"].split() == [gid] * 4
+    for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        assert int(status[name], 16) == 0, name
+    assert status["NoNewPrivs"] == "1" and status["Seccomp"] == "2"
+
+
+def test_a_change_flows(service):
+    flows(service, "Under systemd")
+
+
+def test_journal_by_field(service):
+    line = service.wait_line(0, f"GALSYNC_LINK={LINK}", f"MESSAGE_ID={CYCLE_END}", "PRIORITY=6")
+    assert line["MESSAGE"].startswith(f"link {LINK}: ") and line["CODE_FILE"].endswith(".c")
+    assert line["SYSLOG_IDENTIFIER"] == "galsyncd" and line["_SYSTEMD_UNIT"] == "galsyncd.service"
+    assert service.journal(f"MESSAGE_ID={STARTED}")[-1]["PRIORITY"] == "5"
+
+
+def test_catalog(service):
+    service.run("journalctl", "--update-catalog")
+    with open(os.path.join(ROOT, "dsa/base/log.c"), encoding="utf-8") as f:
+        ids = [part for part in f.read().split('"') if len(part) == 32 and part.isalnum()]
+    assert STARTED in ids and CYCLE_END in ids
+    p = service.run("journalctl", "--dump-catalog", *ids)
+    assert p.stdout.count("Defined-By: galsync") == len(set(ids)) == len(ids)
+    p = service.run("journalctl", "--no-pager", "--catalog", f"MESSAGE_ID={STARTED}")
+    assert "Subject: galsyncd has started" in p.stdout and "man:galsyncd(8)" in p.stdout
+
+
+def test_reload_with_a_mistake_keeps_the_old_configuration(service):
+    pid = service.show("MainPID")
+    text = service.configuration.replace("interval_s = 60", 'interval_s = "often"')
+    assert text != service.configuration
+    service.write_conf(text)
+    service.run("systemctl", "reload", "galsyncd")
+    wait_for(lambda: len(service.journal(f"MESSAGE_ID={CONFIG_BAD}")) >= 2, "nothing is said")
+    mistake, verdict = [line["MESSAGE"] for line in service.journal(f"MESSAGE_ID={CONFIG_BAD}")]
+    assert "/etc/galsync/galsync.conf:" in mistake and "interval_s" in mistake
+    assert "the old one stays in effect" in verdict
+    flows(service, "After the mistake")
+
+    service.write_conf(service.configuration)
+    service.run("systemctl", "reload", "galsyncd")
+    service.wait_line(0, f"MESSAGE_ID={CONFIG_RELOADED}")
+    flows(service, "After the reload")
+    assert service.is_active() and service.show("MainPID") == pid
+
+
+def test_killed_and_started_again(service):
+    pid, count = service.show("MainPID"), len(service.journal(f"MESSAGE_ID={STARTED}"))
+    service.signal(signal.SIGKILL)
+    service.wait_line(count, f"MESSAGE_ID={STARTED}")
+    wait_for(service.is_active, "not active again")
+    assert service.show("MainPID") != pid and service.show("NRestarts") == "1"
+    flows(service, "After the kill")
+
+
+def test_a_daemon_that_hangs_is_replaced(service):
+    service.drop_in("watchdog", "WatchdogSec=5\nRestartSec=1\nLimitCORE=0\n")
+    service.run("systemctl", "restart", "galsyncd")
+    service.wait_idle()
+    pid = service.show("MainPID")
+    time.sleep(7)
+    assert service.show("MainPID") == pid, "the watchdog is not told that all is well"
+    count = len(service.journal(f"MESSAGE_ID={STARTED}"))
+    service.signal(signal.SIGSTOP)
+    service.wait_line(count, f"MESSAGE_ID={STARTED}")
+    assert [line for line in service.journal("_PID=1") if "Watchdog timeout" in line["MESSAGE"]]
+    wait_for(service.is_active, "not active again")
+    assert service.show("MainPID") != pid
+    flows(service, "After the watchdog")
+
+
+def test_keytabs_as_credentials(service):
+    """The keytabs are root's alone; systemd hands them to the service."""
+    lines = "".join(f"LoadCredential={os.path.basename(k)}:{k}\n" for k in KEYTABS)
+    service.write_conf(service.configuration.replace("/etc/galsync/",
+                                                     "/run/credentials/galsyncd.service/"))
+    service.drop_in("credentials", lines)
+    service.run("chown", "root:", *KEYTABS)
+    service.run("systemctl", "restart", "galsyncd")
+    service.wait_idle()
+    flows(service, "With credentials")
+
+    service.run("chown", "galsync:", *KEYTABS)
+    service.drop_in("credentials", "")
+    service.write_conf(service.configuration)
+    service.run("systemctl", "restart", "galsyncd")
+    service.wait_idle()
+
+
+def test_a_mistake_at_the_start_is_named(service):
+    service.run("systemctl", "stop", "galsyncd")
+    service.write_conf(service.configuration + "intervall = 1;\n")
+    service.run("systemctl", "start", "galsyncd", status=1)
+    service.run("systemctl", "stop", "galsyncd")
+    said = service.journal("_COMM=galsyncd")[-1]["MESSAGE"]
+    assert "/etc/galsync/galsync.conf:" in said and "intervall" in said, said
+    service.write_conf(service.configuration)
+    service.run("systemctl", "start", "galsyncd")
+    service.wait_idle()
+
+
+def test_stops_within_seconds(service):
+    begin = time.monotonic()
+    service.run("systemctl", "stop", "galsyncd")
+    assert time.monotonic() - begin < 10
+    assert (service.show("Result"), service.show("ExecMainStatus")) == ("success", "0")
+    service.wait_line(0, f"MESSAGE_ID={STOPPED}")
+    assert not os.path.exists(service.path(SOCKET.lstrip("/")))
+
+
+def test_by_hand_while_it_is_stopped(service):
+    service.run("galsyncd", "--once", "--full", status=3)
+    assert not service.run("find", "/var/lib/galsync", "!", "-user", "galsync").stdout
+
+
+def test_a_command_starts_the_daemon(service):
+    service.run("systemctl", "start", "galsyncd.socket")
+    assert not service.is_active()
+    p = service.run("stat", "-c", "%F %a", SOCKET)
+    assert p.stdout == "socket 666\n"
+    inode = _listening(service)
+
+    p = service.run("galsyncctl", "status")
+    assert "daemon         " in p.stdout
+    assert service.is_active()
+    # It listens at the socket that it was passed and made none of its own.
+    fd = os.readlink(f"/proc/{service.main_pid()}/fd/3")
+    assert fd == f"socket:[{inode}]" and _listening(service) == inode
+
+
+def _listening(service):
+    p = service.run("cat", "/proc/1/net/unix")
+    inodes = [line.split()[6] for line in p.stdout.splitlines()
+              if line.endswith(" " + SOCKET) and line.split()[3] == "00010000"]
+    assert len(inodes) == 1, inodes
+    return inodes[0]
+
+
+@pytest.mark.parametrize("group, reads, changes", [
+    ("nogroup", False, False), ("galsync", True, False), ("galsync-admin", True, True)])
+def test_who_is_answered(service, group, reads, changes):
+    # A stranger is told so before he asks, and may find that nobody listens any more.
+    code = ("import contextlib, socket, sys\n"
+            "s = socket.socket(socket.AF_UNIX)\n"
+            "s.connect(sys.argv[1])\n"
+            "with contextlib.suppress(BrokenPipeError):\n"
+            "    s.sendall(sys.argv[2].encode())\n"
+            "print(s.makefile().readline())")
+    for verb, allowed in (("status", reads), ("resume", changes)):
+        p = service.run("setpriv", "--reuid=nobody", f"--regid={group}", "--clear-groups",
+                        "/usr/bin/python3", "-c", code, SOCKET, f'{{"verb": "{verb}"}}\n')
+        answer = json.loads(p.stdout)
+        assert answer["ok"] is allowed, answer
+        assert allowed or "permission denied" in answer["error"], answer
+
+
+def test_stopped_daemon_leaves_the_socket(service):
+    service.run("systemctl", "stop", "galsyncd")
+    assert service.run("stat", "-c", "%F", SOCKET).stdout == "socket\n"
+    service.run("galsyncctl", "status")
+    assert service.is_active()
+
+
+def test_nothing_is_left(service):
+    processes, directory, cgroups = service.processes(), service.dir, service.cgroups
+    assert processes
+    service.remove()
+    assert not [pid for pid in processes if status_of(pid)]
+    assert directory not in proc_self("mountinfo")
+    assert not [path for path in (directory, *cgroups) if os.path.exists(path)]
