@@ -64,11 +64,12 @@ static void
 now(void **state)
 {
 	int64_t before = clock_monotonic_ms(), s = clock_realtime_s();
-	struct timespec pause = {.tv_nsec = 5000000};
 
 	(void)state;
-	assert_int_equal(nanosleep(&pause, NULL), 0);
-	assert_in_range(clock_monotonic_ms() - before, 4, 60000);
+	/* It goes on, and never back. */
+	while (clock_monotonic_ms() == before)
+		assert_in_range(time(NULL) - s, 0, 60);
+	assert_true(clock_monotonic_ms() > before);
 	assert_in_range(time(NULL) - s, 0, 60);
 }
 
