@@ -56,7 +56,7 @@ SRCS := \
 		conf_load.c conf_print.c conf_read.c conf_value.c confirm.c cycle.c decide.c decide_names.c decision.c \
 		delta.c diff.c fault.c leave.c match_csv.c names.c outcome.c plan.c planner.c planner_parts.c project.c read.c \
 		recover.c replan.c report.c scope.c table.c template.c toggle.c turns.c workset.c)
-DAEMON_SRCS := $(addprefix dsa/daemon/,control.c main.c once.c progress.c service.c verbs.c worker.c)
+DAEMON_SRCS := $(addprefix dsa/daemon/,control.c main.c once.c progress.c service.c verbs.c verbs_wait.c verbs_who.c worker.c)
 CTL_SRCS := $(addprefix dsa/ctl/,client.c ctl.c daemon.c main.c records.c status.c)
 SUPPORT_SRCS := $(addprefix tests/support/,fakedir.c fakedir_conn.c fakedir_ldif.c fakedir_modify.c \
 	fakedir_move.c fakedir_schema.c fakedir_search.c fakedir_write.c scenario.c scenario_play.c \

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_DAEMON_VERBS_PRIV_H
+#define GALSYNC_DAEMON_VERBS_PRIV_H
+
+/* What the verbs_*.c share. A verb answers C at once, or refuses it, or lets it wait for a worker.
+ */
+
+#include "dsa/daemon/verbs.h"
+
+typedef void verb_fn(struct verbs *v, struct client *c, const json_t *request);
+
+verb_fn verb_resync, verb_switch, verb_undo_switch, verb_proxy_toggle;
+
+/* The worker of the link that the request names; the only one if it names none. NULL: refused. */
+struct worker *verbs_worker(struct verbs *v, struct client *c, const json_t *request);
+/* C waits for request NUMBER of W (0: W has a request already, and C is refused). PLAN_FD, or -1,
+ * is taken over: it is sent before the answer. */
+void verbs_wait_for(struct client *c, struct worker *w, uint64_t number, int plan_fd);
+/* The state of all workers. */
+json_t *verbs_links(struct verbs *v);
+json_t *verbs_number(uint64_t n);
+/* As text, in UTC; null for 0. */
+json_t *verbs_time(int64_t t);
+
+#endif

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/* Verbs about objects: who is meant, and what is asked for them. */
+#include "dsa/daemon/verbs_priv.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct who {
+	struct guid guid;
+	char *link;
+	unsigned n;
+	bool failed;
+};
+
+static int
+take_who(const struct record *r, void *arg)
+{
+	struct who *w = arg;
+
+	w->guid = r->side[SOURCE].guid;
+	w->n++;
+	return 0;
+}
+
+/* The source object that WHO names: by the map, or a GUID that the map does not know yet. False
+ * with the reason in WHY. */
+static bool
+identify(struct verbs *v, const char *who, struct guid *ret, char *why, size_t size)
+{
+	_cleanup_(store_abort) struct store_txn *t = NULL;
+	struct who w = {.n = 0};
+	struct err err;
+
+	if (store_begin(v->store, STORE_READ, &t, &err) < 0 ||
+	    store_lookup_who(t, who, take_who, &w, &err) < 0) {
+		(void)snprintf(why, size, "%s", err.text);
+		return false;
+	}
+	if (w.n == 1)
+		*ret = w.guid;
+	else if (w.n > 1)
+		(void)snprintf(
+		    why, size, "'%.200s' is ambiguous: %u correspondences have it", who, w.n);
+	else if (!guid_parse(who, ret))
+		(void)snprintf(why, size,
+		    "'%.200s' is not in the map; a source object that is not there yet is named "
+		    "by its GUID",
+		    who);
+	else
+		return true;
+	return w.n == 1;
+}
+
+static bool
+verbs_object(struct verbs *v, struct client *c, const char *who, struct guid *ret)
+{
+	char why[512];
+	bool ok = identify(v, who, ret, why, sizeof why);
+
+	if (!ok)
+		client_refuse(c, "%s", why);
+	return ok;
+}
+
+void
+verb_resync(struct verbs *v, struct client *c, const json_t *request)
+{
+	const char *who = json_string_value(json_object_get(request, "object"));
+	struct worker *w = verbs_worker(v, c, request);
+	struct guid *g = who ? malloc(sizeof *g) : NULL;
+
+	if (who && !g)
+		client_refuse(c, "out of memory");
+	if (!w || (who && (!g || !verbs_object(v, c, who, g)))) {
+		free(g);
+		return;
+	}
+	verbs_wait_for(
+	    c, w, worker_request(w, who ? REQUEST_OBJECT : REQUEST_FULL, g, who ? 1 : 0, -1), -1);
+}
+
+/* Identifies every one of OBJECTS into G. What is wrong is put into PROBLEMS, all of it. */
+static void
+identify_all(struct verbs *v, const json_t *objects, struct guid *g, json_t *problems)
+{
+	for (size_t i = 0; i < json_array_size(objects); i++) {
+		const char *who = json_string_value(json_array_get(objects, i));
+		char why[512] = "it is no string";
+		bool ok = who && identify(v, who, &g[i], why, sizeof why);
+
+		for (size_t j = 0; ok && j < i; j++)
+			if (guid_equal(&g[j], &g[i])) {
+				(void)snprintf(why, sizeof why, "it is named twice");
+				ok = false;
+			}
+		if (!ok)
+			(void)json_array_append_new(
+			    problems, json_pack("{s:s, s:s, s:b, s:s}", "guid", "", "dn",
+					  who ? who : "", "ok", 0, "text", why));
+	}
+}
+
+/* Every object must be known before anything begins: a list with a mistake is refused whole, with
+ * all its mistakes. */
+static void
+turn(struct verbs *v, struct client *c, const json_t *request, enum worker_request what)
+{
+	const json_t *objects = json_object_get(request, "objects");
+	struct worker *w = verbs_worker(v, c, request);
+	size_t n = json_array_size(objects);
+	json_t *problems;
+	struct guid *g;
+
+	if (!w)
+		return;
+	if (n == 0) {
+		client_refuse(c, "\"objects\" is a list of who is to be turned");
+		return;
+	}
+	g = calloc(n, sizeof *g);
+	problems = json_array();
+	if (g)
+		identify_all(v, objects, g, problems);
+	if (!g) {
+		client_refuse(c, "out of memory");
+	} else if (json_array_size(problems)) {
+		char text[96];
+
+		(void)snprintf(text, sizeof text, "nothing was begun: %zu of %zu cannot be taken",
+		    json_array_size(problems), n);
+		client_send(
+		    c, json_pack("{s:b, s:s, s:O}", "ok", 0, "error", text, "results", problems));
+		free(g);
+	} else {
+		verbs_wait_for(c, w, worker_request(w, what, g, n, -1), -1);
+	}
+	json_decref(problems);
+}
+
+void
+verb_switch(struct verbs *v, struct client *c, const json_t *request)
+{
+	turn(v, c, request, REQUEST_SWITCH);
+}
+
+void
+verb_undo_switch(struct verbs *v, struct client *c, const json_t *request)
+{
+	turn(v, c, request, REQUEST_UNDO);
+}
+
+void
+verb_proxy_toggle(struct verbs *v, struct client *c, const json_t *request)
+{
+	turn(v, c, request, REQUEST_TOGGLE);
+}
