@@ -5,7 +5,8 @@
  * source GUID -> numbers (big-endian, so that they sort).
  *
  * An encoded entry: format octet, cycle u64, link u32, side u8, source GUID, time u64, reason,
- * change, before-image (empty: none), each of the last three behind its 32-bit length.
+ * server, change, before-image (empty: none), each of the last four behind its 32-bit length.
+ * Format 1 has no server.
  */
 #include "mapping/journal.h"
 
@@ -13,7 +14,8 @@
 
 #include "mapping/store_priv.h"
 
-#define JOURNAL_FORMAT 1
+#define JOURNAL_FORMAT 2
+#define FORMAT_WITHOUT_SERVER 1
 
 struct journal_entry *
 journal_entry_new(void)
@@ -29,6 +31,7 @@ journal_entry_free(struct journal_entry *e)
 	change_free(e->change);
 	entry_free(e->before);
 	free(e->reason);
+	free(e->server);
 	free(e->error);
 	free(e);
 }
@@ -45,6 +48,7 @@ journal_encode(const struct journal_entry *e, struct buf *ret)
 	buf_add(ret, e->source.octets, GUID_LEN);
 	buf_add_u64(ret, (uint64_t)e->at);
 	buf_add_bytes(ret, bytes_of(e->reason));
+	buf_add_bytes(ret, bytes_of(e->server ? e->server : ""));
 	change_encode(e->change, &inner);
 	buf_add_bytes(ret, buf_bytes(&inner));
 	ret->failed |= inner.failed;
@@ -62,10 +66,12 @@ journal_decode(struct bytes raw, uint64_t number, struct journal_entry **ret, st
 	struct reader r = reader_of(raw);
 	struct bytes change, before;
 	const void *guid;
+	uint8_t format;
 
 	if (!e)
 		return err_nomem(err);
-	if (reader_u8(&r) != JOURNAL_FORMAT)
+	format = reader_u8(&r);
+	if (format != JOURNAL_FORMAT && format != FORMAT_WITHOUT_SERVER)
 		r.failed = true;
 	e->number = number;
 	e->cycle = reader_u64(&r);
@@ -75,9 +81,10 @@ journal_decode(struct bytes raw, uint64_t number, struct journal_entry **ret, st
 		memcpy(e->source.octets, guid, GUID_LEN);
 	e->at = (int64_t)reader_u64(&r);
 	e->reason = bytes_dup(reader_bytes(&r));
+	e->server = format == JOURNAL_FORMAT ? bytes_dup(reader_bytes(&r)) : strdup("");
 	change = reader_bytes(&r);
 	before = reader_bytes(&r);
-	if (!e->reason)
+	if (!e->reason || !e->server)
 		return err_nomem(err);
 	if (r.failed || reader_left(&r))
 		return err_set(err, ERR_DATA, ERR_LINK, ERR_NEVER, 0,

@@ -34,6 +34,7 @@ struct journal_entry {
 	struct change *change; /* what was to be written: owned */
 	struct entry *before;  /* before-image of the attributes written, NULL for an add: owned */
 	char *reason;	       /* the rule: "create", "project", "x500", ...: owned */
+	char *server;	       /* dnsHostName of the DC written to: owned */
 	char *error;	       /* the server's words, or NULL: owned */
 };
 

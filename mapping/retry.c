@@ -32,11 +32,31 @@ decode(struct bytes raw, struct store_retry *ret, struct err *err)
 	return r.failed ? err_set(err, ERR_DATA, ERR_LINK, ERR_NEVER, 0, "map: damaged retry") : 0;
 }
 
-static void
-retry_done(struct store_retry *r)
+void
+store_retry_done(struct store_retry *r)
 {
-	free(r->dn);
-	free(r->why);
+	free(TAKE(r->dn));
+	free(TAKE(r->why));
+}
+
+int
+store_find_retry(struct store_txn *t, uint32_t link, const struct guid *source,
+    struct store_retry *ret, bool *found, struct err *err)
+{
+	uint8_t key[LINK_GUID_LEN];
+	struct bytes raw;
+
+	store_link_guid(link, source, key);
+	if (store_db_get(t, DB_RETRY, (struct bytes){key, sizeof key}, &raw, found, err) < 0)
+		return -1;
+	if (!*found)
+		return 0;
+	ret->source = *source;
+	if (decode(raw, ret, err) < 0) {
+		store_retry_done(ret);
+		return -1;
+	}
+	return 0;
 }
 
 int
@@ -45,18 +65,15 @@ store_put_retry(struct store_txn *t, uint32_t link, const struct guid *source, c
 {
 	uint8_t key[LINK_GUID_LEN];
 	_cleanup_(buf_done) struct buf b = {0};
-	struct store_retry old = {.since = now};
-	struct bytes raw;
+	struct store_retry old = {0};
 	bool found;
-	int rc;
 
 	store_link_guid(link, source, key);
-	rc = store_db_get(t, DB_RETRY, (struct bytes){key, sizeof key}, &raw, &found, err);
-	if (rc == 0 && found)
-		rc = decode(raw, &old, err);
-	retry_done(&old);
-	if (rc < 0)
+	if (store_find_retry(t, link, source, &old, &found, err) < 0)
 		return -1;
+	if (!found || strcmp(old.why, why) != 0)
+		old.since = now;
+	store_retry_done(&old);
 	buf_add_u32(&b, old.attempts + 1);
 	buf_add_u64(&b, (uint64_t)old.since);
 	buf_add_u64(&b, (uint64_t)(now + pause_s(old.attempts + 1)));
@@ -96,7 +113,7 @@ give(struct bytes key, struct bytes value, void *arg, struct err *err)
 	rc = decode(value, &r, err);
 	if (rc == 0 && (!w->now || r.next <= w->now))
 		rc = w->fn(&r, w->arg) != 0;
-	retry_done(&r);
+	store_retry_done(&r);
 	return rc;
 }
 

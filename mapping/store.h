@@ -158,12 +158,18 @@ struct store_retry {
 	struct guid source;
 	char *dn, *why;
 	uint32_t attempts;   /* that failed */
-	int64_t since, next; /* seconds since the epoch: the first failure, the next attempt */
+	int64_t since, next; /* seconds since the epoch: the first failure of this reason in a row,
+				the next attempt */
 };
 /* Notes that a write for SOURCE failed at time NOW, for the first time or once more: the next
  * attempt is due after a pause that doubles from 5 seconds up to an hour. */
 int store_put_retry(struct store_txn *t, uint32_t link, const struct guid *source, const char *dn,
     const char *why, int64_t now, struct err *err) MUST_CHECK;
+/* The entry of SOURCE; *FOUND false if there is none. What RET holds is freed by
+ * store_retry_done(). */
+int store_find_retry(struct store_txn *t, uint32_t link, const struct guid *source,
+    struct store_retry *ret, bool *found, struct err *err) MUST_CHECK;
+void store_retry_done(struct store_retry *r);
 /* No error if there is none. */
 int store_clear_retry(
     struct store_txn *t, uint32_t link, const struct guid *source, struct err *err) MUST_CHECK;

@@ -140,11 +140,13 @@ intend(struct store_txn *t, struct mailbox *m, uint64_t cycle, struct err *err)
 		    .outcome = JOURNAL_OPEN,
 		    .change = m->change[i],
 		    .reason = m->turn == TURN_SWITCH ? reason : undo};
+		struct dir *d = m->env->dir[e.side];
 
 		if (!m->change[i])
 			continue;
 		before = before_image(m, i);
 		e.before = before;
+		e.server = (char *)(uintptr_t)d->ops->info(d)->server;
 		if (!before)
 			return err_nomem(err);
 		if (journal_intend(t, &e, err) < 0)

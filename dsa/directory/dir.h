@@ -45,6 +45,7 @@ struct dir_info {
 	uint64_t highest_usn;	   /* highestCommittedUSN at open; see usn() for a fresh one */
 	int sasl_ssf;		   /* strength of SASL protection in bits; 0: none */
 	bool tls;
+	bool sole;   /* the only DC of its domain: what it lacks is nowhere */
 	bool by_usn; /* changes() asks by uSNChanged: the account lacks the right for DirSync */
 };
 

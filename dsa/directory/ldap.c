@@ -40,6 +40,7 @@
 #include "dsa/base/str.h"
 #include "dsa/directory/discover.h"
 #include "dsa/directory/dn.h"
+#include "dsa/directory/filter.h"
 #include "dsa/directory/ldap_priv.h"
 #include "dsa/directory/schema.h"
 
@@ -129,6 +130,39 @@ read_invocation(struct ldap_dir *d, const char *name, char ret[GUID_TEXT_SIZE], 
 }
 
 static int
+count_server(struct entry *e, void *arg, struct err *err)
+{
+	(void)err;
+	++*(unsigned *)arg;
+	entry_free(e);
+	return 0;
+}
+
+/* Who cannot see the settings of the DCs must reckon with others. */
+static int
+learn_sole(struct ldap_dir *d, struct err *err)
+{
+	static const char *const attrs[] = {"objectGUID", NULL};
+	_cleanup_(free) char *value = filter_escape(bytes_of(d->info.domain_dn));
+	_cleanup_(free) char *filter =
+	    value ? str_printf("(&(objectClass=nTDSDSA)(hasMasterNCs=%s))", value) : NULL;
+	const struct dir_query q = {.base = d->info.config_dn,
+	    .scope = DIR_SUBTREE,
+	    .filter = filter,
+	    .attrs = attrs,
+	    .limit = 2};
+	unsigned n = 0;
+	bool delivered;
+
+	if (!filter)
+		return err_nomem(err);
+	if (ldap_search_once(d, &q, count_server, &n, &delivered, err) < 0 && !d->ld)
+		return -1;
+	d->info.sole = n == 1;
+	return 0;
+}
+
+static int
 learn_forest(struct ldap_dir *d, struct err *err)
 {
 	static const char *const attrs[] = {"dnsHostName", "defaultNamingContext",
@@ -201,7 +235,7 @@ open_server(struct ldap_dir *d, const char *url, struct err *err)
 	d->answers_late = false;
 	if (ldap_conn_open(d, url, err) < 0)
 		return -1;
-	if (learn_forest(d, err) < 0 || learn_schema(d, err) < 0) {
+	if (learn_forest(d, err) < 0 || learn_sole(d, err) < 0 || learn_schema(d, err) < 0) {
 		struct err why = *err;
 
 		return ldap_conn_broke(d, &why, err);

@@ -179,7 +179,9 @@ plan_all(struct cycle *c, struct err *err)
 {
 	if (cycle_plan(c, err) < 0 || cycle_plan_leavers(c, err) < 0)
 		return -1;
-	return c->opt->plan_only ? cycle_store_conflicts(c, err) : 0;
+	if (!c->opt->plan_only)
+		return 0;
+	return cycle_store_conflicts(c, err) < 0 ? -1 : cycle_store_elsewhere(c, err);
 }
 
 static int
@@ -190,8 +192,10 @@ apply_all(struct cycle *c, struct err *err)
 	for (int i = 0; i < DRIFT_ROUNDS && c->n_again; i++)
 		if (cycle_replan(c, err) < 0 || cycle_apply(c, err) < 0)
 			return -1;
-	return cycle_give_up(
-	    c, c->again, c->n_again, "the directory kept changing while it was written", err);
+	if (cycle_give_up(c, c->again, c->n_again,
+		"the directory kept changing while it was written", err) < 0)
+		return -1;
+	return cycle_store_elsewhere(c, err);
 }
 
 static void
@@ -391,6 +395,7 @@ cycle_done(struct cycle *c)
 	free(c->ous);
 	free(c->again);
 	free(c->created.v);
+	free(c->elsewhere.v);
 	buf_done(&c->cursor[SOURCE]);
 	buf_done(&c->cursor[TARGET]);
 	table_free(c->table);

@@ -47,8 +47,9 @@ struct cycle {
 	size_t n_ous, cap_ous;
 	struct again *again; /* source entries to be planned again */
 	size_t n_again, cap_again;
-	struct guid_list created; /* lazy: source GUIDs of those */
-	bool wrote;		  /* something was created, so there are GUIDs to learn */
+	struct guid_list created;   /* lazy: source GUIDs of those */
+	struct guid_list elsewhere; /* source GUIDs whose counterparts may not be here yet */
+	bool wrote;		    /* something was created, so there are GUIDs to learn */
 };
 
 /* The filter of both bulk reads: every recipient, and whatever else holds a name or an address. */
@@ -113,6 +114,17 @@ int cycle_find_dn(
  * entry CLAIMANT. */
 int cycle_address_holder(struct cycle *c, enum side side, struct bytes address, uint32_t self,
     uint32_t claimant, char **ret_dn, struct err *err) MUST_CHECK;
+
+/* What one domain controller knows the others know after this time, in seconds. */
+#define CYCLE_LAG_S ((int64_t)24 * 3600)
+/* elsewhere.c: *RET true if the counterpart of SOURCE (R is its record, or NULL), which was not
+ * found, may be on another domain controller and only not have reached this one. */
+int cycle_elsewhere(struct cycle *c, const struct guid *source, const struct record *r, bool *ret,
+    struct err *err) MUST_CHECK;
+/* SOURCE is left alone in this cycle; cycle_store_elsewhere() tells so and puts it down to be tried
+ * again. */
+int cycle_wait_for(struct cycle *c, const struct guid *source, struct err *err) MUST_CHECK;
+int cycle_store_elsewhere(struct cycle *c, struct err *err) MUST_CHECK;
 
 /* planner.c: pass 2, from decisions to steps. */
 int cycle_plan(struct cycle *c, struct err *err) MUST_CHECK;

@@ -366,9 +366,10 @@ take_candidate(struct cycle *c, uint32_t self, struct decision *d, const struct 
 	return claim_target(c, self, d, index, err);
 }
 
-/* The recorded counterpart, if the directory still agrees. */
+/* The recorded counterpart, if the directory still agrees. *ELSEWHERE: there is one, or may be,
+ * that only this server does not have. */
 static int
-hunt_record(struct hunt *h, struct decision *d)
+hunt_record(struct hunt *h, struct decision *d, bool *elsewhere)
 {
 	_cleanup_(record_free) struct record *r = NULL;
 	_cleanup_(entry_free) struct entry *target = NULL;
@@ -379,13 +380,12 @@ hunt_record(struct hunt *h, struct decision *d)
 		return 0;
 	if (store_find_guid(h->c->read, h->c->link_id, SOURCE, &h->source->guid, &r, h->err) < 0)
 		return -1;
-	if (!r || guid_is_zero(&r->side[TARGET].guid))
-		return 0;
 	h->what = "record";
-	if (hunt_key(MATCH_KEY_GUID, guid_bytes(&r->side[TARGET].guid), h) < 0)
+	if (r && !guid_is_zero(&r->side[TARGET].guid) &&
+	    hunt_key(MATCH_KEY_GUID, guid_bytes(&r->side[TARGET].guid), h) < 0)
 		return -1;
 	if (h->n == 0)
-		return 0;
+		return cycle_elsewhere(h->c, &h->source->guid, r, elsewhere, h->err);
 	if (workset_get(h->c->ws[TARGET], h->candidates[0], &target, h->err) < 0)
 		return -1;
 	stamped = stamp_parse(entry_get_str(target, h->c->link->target->stamp_attribute), &stamp);
@@ -417,27 +417,39 @@ hunt_rules(struct hunt *h, struct decision *d)
 	return h->n ? set_text(&d->evidence, h->evidence, h->err) : 0;
 }
 
+/* Softer evidence than its stamp would find somebody else. */
+static int
+hunt_stamp(struct hunt *h, struct decision *d)
+{
+	h->what = match_method_name(MATCH_STAMP);
+	d->rule = MATCH_STAMP;
+	if (hunt_key(MATCH_KEY_STAMP, guid_bytes(&h->source->guid), h) < 0)
+		return -1;
+	return h->n ? set_text(&d->evidence, h->evidence, h->err) : 0;
+}
+
 static int
 find_counterpart(struct cycle *c, uint32_t index, const struct entry *source, struct decision *d,
     struct err *err)
 {
 	struct hunt h = {.c = c, .source = source, .err = err};
 	const struct conf_scope *scope = &c->link->scopes[d->scope];
+	bool elsewhere = false;
 
-	if (hunt_record(&h, d) < 0)
+	if (hunt_record(&h, d, &elsewhere) < 0)
 		return -1;
 	if (h.n == 0 && c->lazy && cycle_fetch_candidates(c, source, err) < 0)
 		return -1;
-	if (h.n == 0 && hunt_rules(&h, d) < 0)
+	if (h.n == 0 && (elsewhere ? hunt_stamp(&h, d) : hunt_rules(&h, d)) < 0)
 		return -1;
 	if (h.n > 1)
 		return decide_conflict(
 		    c, d, CONFLICT_AMBIGUOUS, h.evidence, h.candidates, h.n, err);
 	if (h.n == 1)
 		return take_candidate(c, index, d, source, h.candidates[0], err);
-	if (scope->create == CREATE_NOTHING) {
+	if (elsewhere || scope->create == CREATE_NOTHING) {
 		d->state = DECIDE_NOTHING;
-		return 0;
+		return elsewhere ? cycle_wait_for(c, &source->guid, err) : 0;
 	}
 	d->state = DECIDE_CREATE;
 	d->created = true;

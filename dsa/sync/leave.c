@@ -172,7 +172,7 @@ plan_leaver(struct cycle *c, const struct leaver *l, struct err *err)
 	_cleanup_(entry_free) struct entry *target = NULL;
 	enum leave_action action;
 	uint32_t index;
-	bool gone, missed;
+	bool gone, missed, elsewhere = false;
 
 	if (!s)
 		return err_nomem(err);
@@ -188,6 +188,10 @@ plan_leaver(struct cycle *c, const struct leaver *l, struct err *err)
 		    "is there, but was missing from the answer of the server: left alone");
 		return 0;
 	}
+	if (!target && cycle_elsewhere(c, &l->source, r, &elsewhere, err) < 0)
+		return -1;
+	if (elsewhere)
+		return cycle_wait_for(c, &l->source, err);
 	s->phase = PLAN_LEAVERS;
 	action = planner_leave_action(c, r);
 	if (!target)

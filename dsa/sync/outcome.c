@@ -54,6 +54,7 @@ outcome_intend(struct store_txn *t, struct running *r, struct err *err)
 {
 	for (size_t j = 0; j < r->step->n_changes; j++) {
 		const struct plan_change *pc = &r->step->changes[j];
+		struct dir *d = r->c->dir[pc->side];
 		/* Borrows everything: the entry is only written out. */
 		struct journal_entry e = {.cycle = r->c->res->number,
 		    .link = r->c->link_id,
@@ -63,7 +64,8 @@ outcome_intend(struct store_txn *t, struct running *r, struct err *err)
 		    .outcome = JOURNAL_OPEN,
 		    .change = pc->change,
 		    .before = pc->before,
-		    .reason = pc->reason};
+		    .reason = pc->reason,
+		    .server = (char *)(uintptr_t)d->ops->info(d)->server};
 
 		if (journal_intend(t, &e, err) < 0)
 			return -1;

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
 #include "mapping/journal.h"
 
@@ -15,6 +16,8 @@ struct open_entry {
 	uint64_t number;
 	enum side side;
 	struct change *change;
+	char *server;
+	int64_t at;
 };
 
 struct open_list {
@@ -26,8 +29,10 @@ struct open_list {
 static void
 open_list_done(struct open_list *l)
 {
-	for (size_t i = 0; i < l->n; i++)
+	for (size_t i = 0; i < l->n; i++) {
 		change_free(l->v[i].change);
+		free(l->v[i].server);
+	}
 	free(l->v);
 }
 
@@ -53,8 +58,9 @@ collect(const struct journal_entry *e, void *arg)
 		l->v = v;
 		l->cap = cap;
 	}
-	l->v[l->n] = (struct open_entry){e->number, e->side, change_dup(e->change)};
-	l->failed |= !l->v[l->n].change;
+	l->v[l->n] = (struct open_entry){
+	    e->number, e->side, change_dup(e->change), strdup(e->server), e->at};
+	l->failed |= !l->v[l->n].change || !l->v[l->n].server;
 	l->n++;
 	return l->failed;
 }
@@ -103,6 +109,16 @@ was_done(struct cycle *c, const struct open_entry *o, bool *ret, struct err *err
 	return 0;
 }
 
+/* What was created on another server may not have come here yet: see elsewhere.c. */
+static bool
+may_come(const struct cycle *c, const struct open_entry *o)
+{
+	const struct dir_info *info = c->dir[o->side]->ops->info(c->dir[o->side]);
+
+	return o->change->op == CHANGE_ADD && !info->sole &&
+	       !str_equal_nocase(o->server, info->server) && c->start_s - o->at < CYCLE_LAG_S;
+}
+
 int
 cycle_recover(struct cycle *c, struct err *err)
 {
@@ -117,8 +133,11 @@ cycle_recover(struct cycle *c, struct err *err)
 	for (size_t i = 0; i < open.n; i++) {
 		bool done = false;
 
-		if (was_done(c, &open.v[i], &done, err) < 0 ||
-		    journal_finish(t, open.v[i].number, done ? JOURNAL_DONE : JOURNAL_STALE,
+		if (was_done(c, &open.v[i], &done, err) < 0)
+			return -1;
+		if (!done && may_come(c, &open.v[i]))
+			continue;
+		if (journal_finish(t, open.v[i].number, done ? JOURNAL_DONE : JOURNAL_STALE,
 			done ? NULL : "interrupted before it was made", err) < 0)
 			return -1;
 	}

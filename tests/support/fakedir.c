@@ -289,6 +289,38 @@ fakedir_set_window(struct fakedir *fd, unsigned window)
 	(void)pthread_mutex_unlock(&fd->lock);
 }
 
+int
+fakedir_set_server(struct fakedir *fd, const char *server)
+{
+	char *copy = strdup(server);
+
+	if (!copy)
+		return -1;
+	(void)pthread_mutex_lock(&fd->lock);
+	free(fd->server);
+	fd->server = copy;
+	fd->several = true;
+	(void)pthread_mutex_unlock(&fd->lock);
+	return 0;
+}
+
+int
+fakedir_hide(struct fakedir *fd, const char *dn, bool hide)
+{
+	struct err ignored;
+	_cleanup_(free) char *norm = dn_normalize(dn, &ignored);
+	struct object *o;
+
+	(void)pthread_mutex_lock(&fd->lock);
+	o = norm ? fake_find_norm(fd, norm, true) : NULL;
+	if (o) {
+		o->deleted = o->hidden = hide;
+		fd->version++;
+	}
+	(void)pthread_mutex_unlock(&fd->lock);
+	return o ? 0 : -1;
+}
+
 void
 fakedir_set_down(struct fakedir *fd, bool down)
 {

@@ -64,6 +64,11 @@ int fakedir_refuse(struct fakedir *fd, const char *dn, int rc) MUST_CHECK;
 void fakedir_set_trusting(struct fakedir *fd, bool trusting);
 /* As if restored from an old copy: changes are numbered from USN + 1 on. */
 void fakedir_set_usn(struct fakedir *fd, uint64_t usn);
+/* Connections opened from now on are to the domain controller SERVER (copied), one of several. */
+int fakedir_set_server(struct fakedir *fd, const char *server) MUST_CHECK;
+/* Hides DN without a tombstone, as if this domain controller had not received it yet, or shows it
+ * again. */
+int fakedir_hide(struct fakedir *fd, const char *dn, bool hide) MUST_CHECK;
 /* Takes the right to write attribute WHAT, or to create objects of class WHAT, away from
  * connections: it is missing from allowed...Effective and writes are answered with 50. NULL gives
  * all rights back. */

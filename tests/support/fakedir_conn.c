@@ -155,7 +155,8 @@ conn_open(struct dir *d, struct err *err)
 	    .schema_dn = fd->schema_dn,
 	    .domain_dns = fd->domain_dns,
 	    .invocation_id = c->invocation_id,
-	    .sasl_ssf = 256};
+	    .sasl_ssf = 256,
+	    .sole = !fd->several};
 	c->info.highest_usn = lock(c);
 	guid_format(&fd->objects[0]->e->guid, c->invocation_id);
 	unlock(c);

@@ -19,6 +19,7 @@ struct object {
 	struct entry *view; /* E as a reader sees it, or NULL */
 	uint64_t view_at;   /* the version of the database that VIEW shows */
 	bool deleted;
+	bool hidden; /* and not even a tombstone */
 };
 
 struct fakedir {
@@ -33,7 +34,7 @@ struct fakedir {
 	enum fakedir_order order;
 	uint64_t random;
 	unsigned window, n_conns;
-	bool down, trusting;
+	bool down, trusting, several;
 	char *refuse_norm;
 	int refuse_rc;
 	char **denied;

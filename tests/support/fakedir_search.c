@@ -226,7 +226,7 @@ collect(struct fakedir *fd, const struct dir_query *q, const struct object *base
 		const struct entry *view;
 		struct entry *e;
 
-		if ((o->deleted && !q->deleted) || !in_scope(fd, o, base, q->scope))
+		if (o->hidden || (o->deleted && !q->deleted) || !in_scope(fd, o, base, q->scope))
 			continue;
 		if (!(view = fake_view(fd, o)))
 			return -1;
