@@ -26,6 +26,7 @@ struct dir_conf {
 	const char *ca_file;	/* PEM, or NULL for the system's */
 	int connect_timeout_ms; /* TCP and TLS set-up, bind */
 	int timeout_ms;		/* no progress of any request for so long: the server is given up */
+	int return_after_s;	/* to the first of SERVERS, from another one; 0: never */
 	int page_size;		/* entries a page asked for */
 	int window;		/* write requests under way at once */
 };

@@ -37,6 +37,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
+#include "dsa/base/clock.h"
 #include "dsa/base/str.h"
 #include "dsa/directory/discover.h"
 #include "dsa/directory/dn.h"
@@ -310,6 +311,8 @@ same(const char *url, const char *other)
 static int
 turn(const struct ldap_dir *d, const char *url)
 {
+	if (d->returning)
+		return 0;
 	if (same(url, d->avoid_url))
 		return 2;
 	return same(url, d->last_url) ? 0 : 1;
@@ -325,6 +328,8 @@ remember_server(struct ldap_dir *d, const char *url)
 	/* Without memory the order of preference is lost, nothing else. */
 	free(d->last_url);
 	d->last_url = copy;
+	d->opened_ms = clock_monotonic_ms();
+	d->returning = false;
 	return 0;
 }
 
@@ -349,6 +354,18 @@ open_any(struct ldap_dir *d, const char *const *urls, size_t n, struct err *err)
 	return all_failed(&f, err);
 }
 
+/* The first server of the list is there for a reason: the nearest, the strongest. What it missed
+ * while it was away it has received by then. */
+static bool
+is_to_return(const struct ldap_dir *d)
+{
+	const struct dir_conf *conf = d->conf;
+
+	return conf->return_after_s && conf->n_servers > 1 && d->url &&
+	       !same(conf->servers[0], d->url) && !d->reads && d->sent.n == 0 &&
+	       clock_monotonic_ms() - d->opened_ms >= (int64_t)conf->return_after_s * 1000;
+}
+
 static int
 ldap_dir_open(struct dir *dir, struct err *err)
 {
@@ -357,11 +374,14 @@ ldap_dir_open(struct dir *dir, struct err *err)
 	const struct dir_conf *conf = d->conf;
 	size_t n = 0;
 
-	if (d->ready)
+	if (d->ready && !is_to_return(d))
 		return 0;
 	if (ldap_conn_check_cancel(d, err) < 0)
 		return -1;
-	if (d->url && d->answers_late) {
+	if (d->ready) {
+		ldap_conn_close(d);
+		d->returning = true;
+	} else if (d->url && d->answers_late) {
 		free(d->avoid_url);
 		d->avoid_url = strdup(d->url);
 	}

@@ -96,6 +96,8 @@ struct ldap_dir {
 
 	struct ldap_krb *krb;
 	char *last_url, *avoid_url; /* the server used last; the one that stopped answering */
+	int64_t opened_ms;	    /* when that was chosen, of clock_monotonic_ms() */
+	bool returning;		    /* the servers are tried in the order of preference */
 	struct dir_info info;
 	char *facts[6]; /* what info's strings point to */
 	struct schema *schema;

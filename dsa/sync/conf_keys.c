@@ -83,6 +83,8 @@ static const struct conf_key keys[] = {
 	.min = 100, .max = 600000, .def = 10000},
     {CONF_FOREST, "timeout_ms", CONF_INT, IN(conf_forest, dir.timeout_ms), .min = 1000,
 	.max = 3600000, .def = 60000},
+    {CONF_FOREST, "return_after_s", CONF_INT, IN(conf_forest, dir.return_after_s), .min = 0,
+	.max = 604800, .def = 900},
     {CONF_FOREST, "page_size", CONF_INT, IN(conf_forest, dir.page_size), .min = 1, .max = 10000,
 	.def = 1000},
     {CONF_FOREST, "window", CONF_INT, IN(conf_forest, dir.window), .min = 1, .max = 512, .def = 64},

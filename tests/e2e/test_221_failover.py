@@ -64,6 +64,34 @@ class Side2:
         self.conn.modify_s(dn, [(ldap.MOD_REPLACE, "title", title.encode())])
 
 
+def test_returns_to_the_first(pair, tmp_path):
+    """Nobody stops the second, and yet the daemon goes back to the one that is preferred."""
+    servers = [f"ldap://{f.host}" for f in (ACME, ACME2)]
+    file = conf(pair, tmp_path, link="interval_s = 1;",
+                acme={"servers": servers, "extra": QUICK + " return_after_s = 1;"},
+                globex={"extra": QUICK})
+    dn = pair.special["acme"]["mailbox"]
+    d = Watched(pair, file)
+    with d.started():
+        pair.source.modify(dn, title="Before the failover")
+        wait_titles(pair, [dn], "Before the failover")
+        target_dn = counterpart_dn(pair, dn)
+        pair.command("replicate", "acme", "acme2")
+        pair.command("dc", "kill", "acme")
+        Side2(pair).set_title(dn, "By the second")
+        wait_for(lambda: pair.target.read(target_dn).get("title") == [b"By the second"],
+                 "the second is not asked", 60)
+        pair.command("dc", "start", "acme")
+        pair.source.conn = None
+        pair.command("replicate", "acme2", "acme")
+        # The second never hears of this one.
+        pair.source.modify(dn, title="By the preferred one")
+        wait_titles(pair, [dn], "By the preferred one")
+        assert running(ACME2)
+        check_same(pair, d)
+    pair.command("replicate", "acme", "acme2")
+
+
 def test_second_takes_over_and_gives_back(daemon, pair):
     dn = pair.special["acme"]["mailbox"]
     pair.source.modify(dn, title="By the first")

@@ -296,6 +296,7 @@ defaults(void **state)
 	assert_null(d->ca_file);
 	assert_int_equal(d->connect_timeout_ms, 10000);
 	assert_int_equal(d->timeout_ms, 60000);
+	assert_int_equal(d->return_after_s, 900);
 	assert_int_equal(d->page_size, 1000);
 	assert_int_equal(d->window, 64);
 	assert_string_equal(c->forests[0].stamp_attribute, "extensionAttribute15");
@@ -726,7 +727,7 @@ ten_mistakes(void **state)
 	    "galsync.conf:4: forests[0].domian: unknown key, did you mean 'domain'?; allowed: "
 	    "name, "
 	    "domain, site, servers, auth, tls, mail_domains, redirect_domain, stamp_attribute, "
-	    "connect_timeout_ms, timeout_ms, page_size, window\n"
+	    "connect_timeout_ms, timeout_ms, return_after_s, page_size, window\n"
 	    "galsync.conf:5: forests[0].servers[0]: 'dc1' is no LDAP URL; allowed: "
 	    "ldap://HOST[:PORT] "
 	    "or ldaps://HOST[:PORT]\n"
@@ -888,7 +889,7 @@ static const char full[] =
     "\"CN=svc,DC=acme,DC=example\"; password_file = \"password\"; principal = \"p@R\"; keytab = "
     "\"acme.keytab\"; }; tls = { mode = \"ldaps\"; ca_file = \"acme-ca.pem\"; }; mail_domains = [ "
     "\"acme.example\", \"acme.test\" ]; redirect_domain = \"r.acme.example\"; stamp_attribute = "
-    "\"extensionAttribute1\"; connect_timeout_ms = 100; timeout_ms = 1000; page_size = 10000; "
+    "\"extensionAttribute1\"; connect_timeout_ms = 100; timeout_ms = 1000; return_after_s = 1; page_size = 10000; "
     "window "
     "= 512; }, { name = \"g\"; servers = [ \"ldap://127.0.0.3\" ]; auth = { mechanism = "
     "\"GSS-SPNEGO\"; principal = \"p@R\"; keytab = \"globex.keytab\"; }; redirect_domain = "
