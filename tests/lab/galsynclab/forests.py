@@ -29,7 +29,7 @@ def _run(argv, log, **kw):
         raise LabError(f"{argv[0]} {argv[1]} failed ({p.returncode}); its words are in {log}")
 
 
-def _write_secret(path, text):
+def write_secret(path, text):
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(fd, "w", encoding="utf-8") as f:
         f.write(text)
@@ -134,7 +134,7 @@ def provision(lab, f, exchange=True):
     os.chmod(f"{d}/private/tls", 0o700)
     for name, to in ((f"{f.name}.key", "dc.key"), (f"{f.name}.pem", "dc.pem"), ("ca.pem", "ca.pem")):
         with open(lab.path("tls", name), encoding="ascii") as src:
-            _write_secret(f"{d}/private/tls/{to}", src.read())
+            write_secret(f"{d}/private/tls/{to}", src.read())
     with open(f.smb_conf, encoding="utf-8") as src:
         lines = [line for line in src if not line.strip().startswith(
             ("pid directory", "cache directory", "lock directory", "server services"))]
@@ -174,9 +174,9 @@ def _fill(lab, f, exchange):
         sam.add({"dn": MARKER_GROUP, "objectClass": "group", "sAMAccountName": "galsync-switched"})
     admin, service = secrets.token_urlsafe(18) + "aA1!", secrets.token_urlsafe(18) + "aA1!"
     sam.setpassword("(sAMAccountName=Administrator)", admin)
-    _write_secret(lab.path(f"{f.name}.admin-password"), admin)
+    write_secret(lab.path(f"{f.name}.admin-password"), admin)
     sam.newuser(SERVICE_CN, service)
-    _write_secret(lab.path(f"{f.name}.password"), service)
+    write_secret(lab.path(f"{f.name}.password"), service)
 
 
 def _add_exchange(sam, f):
