@@ -93,7 +93,9 @@ resolve_decided(struct planning *p, const char *attr, uint32_t index, char **ret
 	*ret_dn = strdup(d.target_dn);
 	if (!*ret_dn)
 		return err_nomem(p->err);
-	if (d.state == DECIDE_MATCHED)
+	/* What is there can be named at once. But mail to a group misses a new recipient. */
+	if (d.state == DECIDE_MATCHED &&
+	    (d.step == DECISION_UNPLANNED || d.rule == MATCH_RECORD || strcmp(attr, "member") != 0))
 		return 1;
 	if (d.step == DECISION_UNPLANNED) {
 		int rc = change_mod_str(p->links, MOD_ADD, attr, *ret_dn);

@@ -321,11 +321,43 @@ large_group(void **state)
 	lab_close(&l);
 }
 
+static void
+member_is_a_recipient(void *arg, unsigned write, const struct change *c)
+{
+	struct lab *l = arg;
+
+	(void)write;
+	if (c->op == CHANGE_ADD && strcmp(c->dn, "CN=Sales" GLOBEX) == 0)
+		assert_true(lab_has(
+		    l, TARGET, "CN=Bea", "targetAddress", "SMTP:ann@redirect.acme.example"));
+}
+
+/* A matched account that is no recipient yet becomes one before a group of the target has it as a
+ * member: else mail to the group would miss it. */
+static void
+matched_member_first(void **state)
+{
+	static const struct scenario sc = {.name = "matched member",
+	    .source = {MAILBOX("Ann", "ann", ""), GROUP("Sales", "sales", MEMBER("Ann"))},
+	    .target = {THERE_OU, THERE("user", "Bea", "mail: ann@acme.example\n")}};
+	struct lab l;
+	struct tap tap = {.hook = member_is_a_recipient, .hook_arg = &l};
+
+	(void)state;
+	lab_open(&l, &sc);
+	fakedir_set_order(l.fd[TARGET], FAKEDIR_REVERSE, 0);
+	assert_int_equal(lab_cycle(&l, &tap), 0);
+	assert_true(lab_has(&l, TARGET, "CN=Sales", "member", "CN=Bea" GLOBEX));
+	tap_done(&tap);
+	lab_close(&l);
+}
+
 int
 main(void)
 {
-	struct CMUnitTest tests[ARRAY_SIZE(scenarios) + 1] = {cmocka_unit_test(large_group)};
+	struct CMUnitTest tests[ARRAY_SIZE(scenarios) + 2] = {
+	    cmocka_unit_test(large_group), cmocka_unit_test(matched_member_first)};
 
-	scenario_tests(scenarios, ARRAY_SIZE(scenarios), tests + 1);
+	scenario_tests(scenarios, ARRAY_SIZE(scenarios), tests + 2);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
