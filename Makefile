@@ -62,7 +62,7 @@ SUPPORT_SRCS := $(addprefix tests/support/,fakedir.c fakedir_conn.c fakedir_ldif
 	fakedir_move.c fakedir_schema.c fakedir_search.c fakedir_write.c scenario.c scenario_play.c \
 	tapdir.c)
 UNIT_TESTS := address clock conf crash cycle cycle_faults cycle_flow cycle_leave cycle_links cycle_match \
-	delta delta_steps dn entry fakedir filter guid_sid journal ldap_err log match match_rule mem_str_err operation record retry schema store store_refs \
+	delta delta_steps dn elsewhere entry fakedir filter guid_sid journal ldap_err log match match_rule mem_str_err operation record retry schema store store_refs \
 	store_safety tapdir template turn
 FUZZ_TARGETS := address change conf dn entry filter guid_sid journal match_csv plan record template
 BENCH_TOOLS := attrs delay map writer
