@@ -28,7 +28,7 @@
 
 #define RING 512
 /* Steps a transaction: each dirties pages of the map, and these are anonymous memory. */
-#define CHUNK 48
+#define CHUNK 24
 #define RING_BYTES (4 << 20) /* of stored steps: large ones are not loaded ahead */
 
 struct ring {
