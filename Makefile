@@ -46,7 +46,7 @@ Q := $(if $(filter 0,$(V)),@,)
 say = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' '$(1)' '$(2)',@:)
 
 SRCS := \
-	$(addprefix dsa/base/,clock.c err.c log.c mem.c str.c) \
+	$(addprefix dsa/base/,clock.c err.c log.c mem.c str.c told.c) \
 	$(addprefix dsa/directory/,change.c dir.c discover.c dn.c entry.c filter.c guid.c kind.c ldap.c \
 		ldap_auth.c ldap_cert.c ldap_conn.c ldap_err.c ldap_feed.c ldap_search.c ldap_sock.c ldap_tls.c \
 		ldap_write.c ldif.c schema.c sid.c) \
@@ -63,7 +63,7 @@ SUPPORT_SRCS := $(addprefix tests/support/,fakedir.c fakedir_conn.c fakedir_ldif
 	tapdir.c)
 UNIT_TESTS := address clock conf crash cycle cycle_faults cycle_flow cycle_leave cycle_links cycle_match \
 	delta delta_steps dn elsewhere entry fakedir filter guid_sid journal ldap_err log match match_rule mem_str_err operation record retry schema store store_refs \
-	store_safety tapdir template turn
+	store_safety tapdir template told turn
 FUZZ_TARGETS := address change conf dn entry filter guid_sid journal match_csv plan record template
 BENCH_TOOLS := attrs delay map writer
 

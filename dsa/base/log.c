@@ -41,6 +41,8 @@ static const char *const ids[] = {
     [LOG_ID_INVARIANT] = "a77768602f6f4c5599a97a484b93f63c",
     [LOG_ID_HOOK_FAILED] = "ebd33ca0d44144cba7fa8d7317ac01d4",
     [LOG_ID_RIGHTS] = "3138f616abd64bfab4dee2344edbc2a7",
+    [LOG_ID_ENTRY_CLEARED] = "5848bd0c98a54669891ed7dd75b4fbf9",
+    [LOG_ID_CONFLICT_RESOLVED] = "fbed97cd1c5b424d9586c3506de13ffc",
 };
 _Static_assert(ARRAY_SIZE(ids) == LOG_ID_MAX, "a message id for each event");
 
@@ -81,6 +83,12 @@ bool
 log_wants(int level)
 {
 	return level <= atomic_load_explicit(&max_level, memory_order_relaxed);
+}
+
+bool
+log_to_journal(void)
+{
+	return target == LOG_TO_JOURNAL;
 }
 
 int
@@ -155,6 +163,8 @@ add_fields(struct line *l, const struct log_fields *f)
 	    {"GALSYNC_OP", f->op},
 	    {"GALSYNC_DN", f->dn},
 	    {"GALSYNC_GUID", f->guid},
+	    {"GALSYNC_SIDE", f->side},
+	    {"GALSYNC_ATTRS", f->attrs},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(text); i++)

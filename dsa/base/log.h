@@ -45,6 +45,8 @@ enum log_id {
 	LOG_ID_INVARIANT,
 	LOG_ID_HOOK_FAILED,
 	LOG_ID_RIGHTS,
+	LOG_ID_ENTRY_CLEARED,
+	LOG_ID_CONFLICT_RESOLVED,
 	LOG_ID_MAX
 };
 
@@ -56,7 +58,9 @@ struct log_fields {
 	const char *peer;      /* GALSYNC_PEER: the DC spoken to */
 	const char *op;	       /* GALSYNC_OP: add, modify, rename, delete, ... */
 	const char *dn;	       /* GALSYNC_DN */
-	const char *guid;      /* GALSYNC_GUID, as text */
+	const char *guid;      /* GALSYNC_GUID: of the source object, as text */
+	const char *side;      /* GALSYNC_SIDE: source or target */
+	const char *attrs;     /* GALSYNC_ATTRS: the attributes written */
 	const struct err *err; /* ERRNO, or GALSYNC_LDAP_RC and GALSYNC_LDAP_DIAG, by its source */
 };
 
@@ -66,6 +70,8 @@ void log_init(void);
 /* Lines less urgent than LEVEL are dropped. LOG_INFO at first. */
 void log_set_level(int level);
 bool log_wants(int level);
+/* True if lines go to the journal, with their fields. */
+bool log_to_journal(void);
 /* "err", "warning", "notice", "info", "debug" and the others of syslog(3); -1 if unknown. */
 int log_level_from_name(const char *name);
 /* The id as 32 hexadecimal digits, "" for LOG_ID_NONE. */

@@ -9,6 +9,7 @@
 #include "dsa/directory/change.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "dsa/base/str.h"
 
@@ -142,6 +143,55 @@ bool
 change_is_empty(const struct change *c)
 {
 	return c->op == CHANGE_MODIFY && c->n_mods == 0;
+}
+
+const char *
+change_op_name(enum change_op op)
+{
+	switch (op) {
+	case CHANGE_ADD: return "add";
+	case CHANGE_MODIFY: return "modify";
+	case CHANGE_RENAME: return "rename";
+	case CHANGE_DELETE: return "delete";
+	}
+	return "change";
+}
+
+void
+change_brief(const struct change *c, struct buf *ret)
+{
+	static const char *const signs[] = {
+	    [MOD_ADD] = "+", [MOD_DELETE] = "-", [MOD_REPLACE] = "="};
+
+	if (c->op == CHANGE_RENAME)
+		buf_printf(ret, "to '%s'%s%s%s", c->new_rdn, c->new_parent ? " below '" : "",
+		    c->new_parent ? c->new_parent : "", c->new_parent ? "'" : "");
+	else if (c->op == CHANGE_ADD)
+		change_attrs(c, ret);
+	for (size_t i = 0; i < c->n_mods; i++) {
+		const struct mod *m = &c->mods[i];
+
+		buf_printf(ret, "%s%s%s", i ? " " : "", signs[m->op], m->attr);
+		if (m->n_values != 1)
+			buf_printf(ret, "(%zu)", m->n_values);
+	}
+}
+
+void
+change_attrs(const struct change *c, struct buf *ret)
+{
+	size_t n = c->entry ? c->entry->n_attrs : 0;
+
+	for (size_t i = 0; i < n; i++)
+		buf_printf(ret, "%s%s", i ? " " : "", c->entry->attrs[i].name);
+	for (size_t i = 0; i < c->n_mods; i++) {
+		bool named = false;
+
+		for (size_t j = 0; j < i; j++)
+			named |= strcasecmp(c->mods[j].attr, c->mods[i].attr) == 0;
+		if (!named)
+			buf_printf(ret, "%s%s", i ? " " : "", c->mods[i].attr);
+	}
 }
 
 void

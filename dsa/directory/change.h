@@ -50,6 +50,13 @@ int change_mod(struct change *c, enum mod_op op, const char *attr, struct bytes 
 int change_mod_str(struct change *c, enum mod_op op, const char *attr, const char *v) MUST_CHECK;
 /* True if there is nothing to do (a modify without modifications). */
 bool change_is_empty(const struct change *c);
+const char *change_op_name(enum change_op op); /* "add", "modify", "rename", "delete" */
+/* Appends what C does in one line for people and logs, without any value: "+proxyAddresses(2)
+ * -title" of a modify (a number: of values, if it is not one), the attributes of an add, the new
+ * name of a rename, nothing of a delete. */
+void change_brief(const struct change *c, struct buf *ret);
+/* Appends the names of the attributes that C writes, each once, with blanks between them. */
+void change_attrs(const struct change *c, struct buf *ret);
 
 /* The encoding used in the working set, in saved plans and in the journal; see change.c. */
 void change_encode(const struct change *c, struct buf *ret);

@@ -86,18 +86,6 @@ ldap_write_unknown(struct ldap_dir *d)
 	}
 }
 
-static const char *
-op_name(enum change_op op)
-{
-	switch (op) {
-	case CHANGE_ADD: return "add";
-	case CHANGE_MODIFY: return "modify";
-	case CHANGE_RENAME: return "rename";
-	case CHANGE_DELETE: return "delete";
-	}
-	return "change";
-}
-
 /* Calls back for W. */
 static void
 report(const struct ldap_write *w)
@@ -110,11 +98,11 @@ report(const struct ldap_write *w)
 	}
 	if (w->known)
 		(void)err_ldap(
-		    &err, w->rc, w->diag, "%s '%s'", op_name(w->change->op), w->change->dn);
+		    &err, w->rc, w->diag, "%s '%s'", change_op_name(w->change->op), w->change->dn);
 	else
 		(void)err_set(&err, ERR_LDAP, ERR_PEER, ERR_LATER, LDAP_SERVER_DOWN,
-		    "%s '%s': the outcome is unknown: %s", op_name(w->change->op), w->change->dn,
-		    w->diag ? w->diag : "the session ended");
+		    "%s '%s': the outcome is unknown: %s", change_op_name(w->change->op),
+		    w->change->dn, w->diag ? w->diag : "the session ended");
 	w->done(w->arg, &err);
 }
 
@@ -282,7 +270,8 @@ check(const struct ldap_dir *d, const struct change *c, struct err *err)
 {
 	if (d->read_only)
 		return err_set(err, ERR_CONF, ERR_LINK, ERR_NEVER, 0,
-		    "%s '%s': the directory is opened for reading only", op_name(c->op), c->dn);
+		    "%s '%s': the directory is opened for reading only", change_op_name(c->op),
+		    c->dn);
 	if (change_is_empty(c))
 		return err_data(err, "modify '%s': nothing to modify", c->dn);
 	return 0;
@@ -301,7 +290,7 @@ hand_over(struct ldap_dir *d, const struct change *c, int *ret_msgid, struct err
 	} while (make_room(d, err) < 0 || !d->ready);
 	rc = send_change(d, c, ret_msgid);
 	if (rc != LDAP_SUCCESS) {
-		(void)ldap_conn_send_failed(d, rc, op_name(c->op), err);
+		(void)ldap_conn_send_failed(d, rc, change_op_name(c->op), err);
 		return err_ctx(err, "'%s'", c->dn);
 	}
 	return 0;

@@ -208,6 +208,25 @@ mods(void **state)
 	change_free(NULL);
 }
 
+static void
+described(void **state)
+{
+	_cleanup_(change_free) struct change *c = modify();
+	_cleanup_(buf_done) struct buf brief = {0}, attrs = {0};
+
+	(void)state;
+	assert_int_equal(change_mod_str(c, MOD_ADD, "proxyAddresses", "smtp:secret@x"), 0);
+	assert_int_equal(change_mod_str(c, MOD_ADD, "proxyAddresses", "smtp:more@x"), 0);
+	assert_int_equal(change_mod_str(c, MOD_DELETE, "title", "Old"), 0);
+	assert_int_equal(change_mod_str(c, MOD_ADD, "Title", "New"), 0);
+	assert_int_equal(change_mod_str(c, MOD_REPLACE, "fax", "1"), 0);
+	change_brief(c, &brief);
+	change_attrs(c, &attrs);
+	assert_string_equal((char *)brief.data, "+proxyAddresses(2) -title +Title =fax");
+	assert_string_equal((char *)attrs.data, "proxyAddresses title fax");
+	assert_string_equal(change_op_name(c->op), "modify");
+}
+
 /* One change of each sort. */
 static struct change *
 some_change(enum change_op op)
@@ -424,6 +443,7 @@ main(void)
 	    cmocka_unit_test(entry_encoding),
 	    cmocka_unit_test(entry_too_many),
 	    cmocka_unit_test(mods),
+	    cmocka_unit_test(described),
 	    cmocka_unit_test(change_encoding),
 	    cmocka_unit_test(change_names),
 	    cmocka_unit_test(ldif),

@@ -129,6 +129,8 @@ journal_fields(void **state)
 	    .op = "modify",
 	    .dn = "CN=Jos\xc3\xa9\n,DC=x",
 	    .guid = "11111111-2222-3333-4444-555555555555",
+	    .side = "target",
+	    .attrs = "title mail",
 	    .err = &err};
 
 	(void)state;
@@ -140,6 +142,7 @@ journal_fields(void **state)
 	    "GALSYNC_LINK=acme-globex\nGALSYNC_PEER=dc1.acme.example\nGALSYNC_OP=modify\n"
 	    "GALSYNC_DN=CN=Jos\xc3\xa9\\x0A,DC=x\n"
 	    "GALSYNC_GUID=11111111-2222-3333-4444-555555555555\n"
+	    "GALSYNC_SIDE=target\nGALSYNC_ATTRS=title mail\n"
 	    "GALSYNC_LDAP_RC=50\nGALSYNC_LDAP_DIAG=insufficient\\x0Aaccess\n");
 	assert_string_equal(stderr_text(), "");
 }
