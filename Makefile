@@ -55,14 +55,16 @@ SRCS := \
 	$(addprefix dsa/sync/,apply.c check.c conf.c conf_check.c conf_complete.c conf_keys.c \
 		conf_load.c conf_print.c conf_read.c conf_value.c confirm.c cycle.c decide.c decide_names.c decision.c \
 		delta.c diff.c elsewhere.c fault.c leave.c match_csv.c names.c outcome.c plan.c planner.c planner_parts.c project.c read.c \
-		recover.c replan.c report.c scope.c table.c template.c toggle.c turns.c workset.c)
+		recover.c replan.c report.c scope.c table.c tell.c template.c toggle.c turns.c workset.c)
+# Apart from the other parts of the daemon, for its unit test.
+SRCS += dsa/daemon/lines.c
 DAEMON_SRCS := $(addprefix dsa/daemon/,control.c main.c once.c progress.c service.c verbs.c verbs_wait.c verbs_who.c worker.c)
 CTL_SRCS := $(addprefix dsa/ctl/,client.c ctl.c daemon.c main.c records.c status.c)
 SUPPORT_SRCS := $(addprefix tests/support/,fakedir.c fakedir_conn.c fakedir_ldif.c fakedir_modify.c \
 	fakedir_move.c fakedir_schema.c fakedir_search.c fakedir_write.c scenario.c scenario_play.c \
 	tapdir.c)
 UNIT_TESTS := address clock conf crash cycle cycle_faults cycle_flow cycle_leave cycle_links cycle_match \
-	delta delta_steps dn elsewhere entry fakedir filter guid_sid journal ldap_err log match match_rule mem_str_err operation record retry schema store store_refs \
+	delta delta_steps dn elsewhere entry fakedir filter guid_sid journal ldap_err lines log match match_rule mem_str_err operation record retry schema store store_refs \
 	store_safety tapdir template told turn
 FUZZ_TARGETS := address change conf dn entry filter guid_sid journal match_csv plan record template
 BENCH_TOOLS := attrs delay map writer

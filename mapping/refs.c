@@ -215,12 +215,6 @@ conflict_done(struct conflict *c)
 	*c = (struct conflict){0};
 }
 
-static inline void
-conflict_donep(struct conflict *c)
-{
-	conflict_done(c);
-}
-
 void
 conflict_encode(const struct conflict *c, struct buf *ret)
 {
@@ -262,19 +256,31 @@ conflict_decode(struct bytes raw, const struct guid *source, struct conflict *re
 }
 
 int
+store_find_conflict(struct store_txn *t, uint32_t link, const struct guid *source,
+    struct conflict *ret, bool *found, struct err *err)
+{
+	uint8_t key[LINK_GUID_LEN];
+	struct bytes raw;
+
+	*ret = (struct conflict){.source = *source};
+	store_link_guid(link, source, key);
+	if (store_db_get(t, DB_CONFLICT, (struct bytes){key, sizeof key}, &raw, found, err) < 0)
+		return -1;
+	return *found ? conflict_decode(raw, source, ret, err) : 0;
+}
+
+int
 store_put_conflict(struct store_txn *t, uint32_t link, const struct conflict *c, struct err *err)
 {
 	_cleanup_(conflict_done) struct conflict old = {0};
 	_cleanup_(buf_done) struct buf b = {0};
 	struct conflict now = *c;
 	uint8_t key[LINK_GUID_LEN];
-	struct bytes k = {key, sizeof key}, raw;
+	struct bytes k = {key, sizeof key};
 	bool found;
 
 	store_link_guid(link, &c->source, key);
-	if (store_db_get(t, DB_CONFLICT, k, &raw, &found, err) < 0)
-		return -1;
-	if (found && conflict_decode(raw, &c->source, &old, err) < 0)
+	if (store_find_conflict(t, link, &c->source, &old, &found, err) < 0)
 		return -1;
 	if (found && old.reason == c->reason && strcmp(old.what, c->what) == 0)
 		now.since = old.since;

@@ -140,12 +140,20 @@ struct conflict {
 const char *conflict_reason_name(enum conflict_reason r); /* "ambiguous", "taken", ... */
 /* Frees what C holds (of a decoded one). */
 void conflict_done(struct conflict *c);
+static inline void
+conflict_donep(struct conflict *c)
+{
+	conflict_done(c);
+}
 /* The encoding, for tests and fuzzing; any octets are survived. */
 void conflict_encode(const struct conflict *c, struct buf *ret);
 int conflict_decode(
     struct bytes raw, const struct guid *source, struct conflict *ret, struct err *err) MUST_CHECK;
 int store_put_conflict(
     struct store_txn *t, uint32_t link, const struct conflict *c, struct err *err) MUST_CHECK;
+/* The conflict of SOURCE, to be released with conflict_done(). *FOUND false: it is in none. */
+int store_find_conflict(struct store_txn *t, uint32_t link, const struct guid *source,
+    struct conflict *ret, bool *found, struct err *err) MUST_CHECK;
 /* No error if there is none. */
 int store_clear_conflict(
     struct store_txn *t, uint32_t link, const struct guid *source, struct err *err) MUST_CHECK;

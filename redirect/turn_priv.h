@@ -19,7 +19,7 @@ struct mailbox {
 	struct entry *side[SIDES];
 	size_t holders[SIDES];
 	struct change *change[TURN_CHANGES];
-	uint64_t journal[TURN_CHANGES];
+	uint64_t journal[TURN_CHANGES], cycle;
 	size_t next; /* the change under way, or to be sent */
 	size_t made;
 	bool turned_back; /* it could not be finished: the way back is on */

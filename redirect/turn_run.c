@@ -120,6 +120,12 @@ before_image(const struct mailbox *m, size_t i)
 	return e;
 }
 
+static const char *
+reason_of(enum turn turn)
+{
+	return turn == TURN_SWITCH ? "switch" : "undo switch";
+}
+
 static int
 intend(struct store_txn *t, struct mailbox *m, uint64_t cycle, struct err *err)
 {
@@ -131,7 +137,7 @@ intend(struct store_txn *t, struct mailbox *m, uint64_t cycle, struct err *err)
 		return -1;
 	for (size_t i = 0; i < TURN_CHANGES; i++) {
 		_cleanup_(entry_free) struct entry *before = NULL;
-		char reason[] = "switch", undo[] = "undo switch";
+		char reason[16];
 		struct journal_entry e = {.cycle = cycle,
 		    .link = m->env->link,
 		    .side = turn_side(m->turn, i),
@@ -139,11 +145,12 @@ intend(struct store_txn *t, struct mailbox *m, uint64_t cycle, struct err *err)
 		    .at = clock_realtime_s(),
 		    .outcome = JOURNAL_OPEN,
 		    .change = m->change[i],
-		    .reason = m->turn == TURN_SWITCH ? reason : undo};
+		    .reason = reason};
 		struct dir *d = m->env->dir[e.side];
 
 		if (!m->change[i])
 			continue;
+		(void)snprintf(reason, sizeof reason, "%s", reason_of(m->turn));
 		before = before_image(m, i);
 		e.before = before;
 		e.server = (char *)(uintptr_t)d->ops->info(d)->server;
@@ -152,6 +159,7 @@ intend(struct store_txn *t, struct mailbox *m, uint64_t cycle, struct err *err)
 		if (journal_intend(t, &e, err) < 0)
 			return -1;
 		m->journal[i] = e.number;
+		m->cycle = cycle;
 	}
 	return 0;
 }
@@ -184,6 +192,9 @@ change_done(void *arg, const struct err *err)
 		err_escape(m->why, sizeof m->why, bytes_of(err->text));
 		return;
 	}
+	if (m->env->changed)
+		m->env->changed(m->cycle, turn_side(m->turn, m->next), &m->source,
+		    m->change[m->next], reason_of(m->turn), m->env->arg);
 	m->made++;
 	m->next++;
 	m->state = STATE_READY;
@@ -332,7 +343,13 @@ change_group(struct chunk *c, struct err *err)
 	}
 	if (!change)
 		return err_nomem(err);
-	return change_is_empty(change) ? 0 : dir_apply(d, change, err);
+	if (change_is_empty(change))
+		return 0;
+	if (dir_apply(d, change, err) < 0)
+		return -1;
+	if (c->env->changed)
+		c->env->changed(0, SOURCE, NULL, change, "marker group", c->env->arg);
+	return 0;
 }
 
 /* ---- one chunk ---- */

@@ -22,6 +22,10 @@ struct turn_env {
 	/* Tells how it ended for each mailbox: OK and "" or "already ...", or why not. */
 	void (*result)(
 	    const struct guid *source, const char *dn, bool ok, const char *text, void *arg);
+	/* Told of each change that the server acknowledged, with the number under which it is in
+	 * the journal's cycles (0: in none); SOURCE is NULL if it is about several. May be NULL. */
+	void (*changed)(uint64_t cycle, enum side side, const struct guid *source,
+	    const struct change *change, const char *reason, void *arg);
 	void (*progress)(size_t done, size_t total, void *arg);
 	void *arg;
 };

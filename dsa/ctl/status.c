@@ -61,9 +61,15 @@ print_daemon(const json_t *l)
 {
 	const char *state = json_string_value(json_object_get(l, "state"));
 	const char *error = json_string_value(json_object_get(l, "error"));
+	const json_t *by = json_object_get(l, "changes_by");
+	const char *source = json_string_value(json_object_get(by, "source"));
+	const char *target = json_string_value(json_object_get(by, "target"));
 
 	(void)printf("  daemon         %s%s%s\n", state ? state : "not running",
 	    error && *error ? ": " : "", error ? error : "");
+	if (source || target)
+		(void)printf("  changes by     %s (source), %s (target)\n",
+		    source ? source : "not known yet", target ? target : "not known yet");
 }
 
 static enum ctl_status

@@ -91,6 +91,16 @@ parse(int argc, char **argv, struct options *o)
 	return -1;
 }
 
+/* For people as it is; in the journal it is found by its id. */
+static void
+say_mistake(const char *text)
+{
+	if (log_to_journal())
+		log_event(LOG_ERR, LOG_ID_CONFIG_BAD, NULL, "%s", text);
+	else
+		(void)fprintf(stderr, "%s\n", text);
+}
+
 static int
 run(int argc, char **argv)
 {
@@ -107,7 +117,7 @@ run(int argc, char **argv)
 	log_set_level(o.verbose ? LOG_DEBUG : LOG_INFO);
 	if (conf_load(o.file, &conf, &errors) < 0) {
 		for (size_t i = 0; i < errors.n; i++)
-			(void)fprintf(stderr, "%s\n", errors.lines[i]);
+			say_mistake(errors.lines[i]);
 		return STATUS_FAILED;
 	}
 	if (o.check) {

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "dsa/base/log.h"
+#include "dsa/daemon/lines.h"
 #include "dsa/daemon/progress.h"
 #include "dsa/directory/ldap.h"
 #include "dsa/sync/cycle.h"
@@ -18,6 +19,7 @@ struct once {
 	const struct conf_link *link;
 	bool full, plan;
 	struct progress progress;
+	struct lines *lines;
 	struct dir *dir[SIDES];
 	pthread_t signals;
 	bool watching;
@@ -31,19 +33,23 @@ show_progress(enum cycle_phase phase, uint64_t done, uint64_t total, void *arg)
 	progress_update(&o->progress, phase, done, total);
 }
 
+/* People at a terminal read what the run finds; the journal gets the daemon's lines. */
 static void
-show_note(int level, const struct guid *source, const char *dn, const char *text, void *arg)
+show_event(const struct cycle_event *e, void *arg)
 {
 	struct once *o = arg;
-	char guid[GUID_TEXT_SIZE] = "";
-	struct log_fields fields = {.link = o->link->name, .dn = dn};
+	bool quiet = e->kind == CYCLE_CONNECTED || e->kind == CYCLE_BEGUN ||
+		     e->kind == CYCLE_CHANGED || e->kind == CYCLE_ACCEPTED ||
+		     e->kind == CYCLE_RESOLVED;
 
-	if (source) {
-		guid_format(source, guid);
-		fields.guid = guid;
-	}
+	/* The run ends with the same words. */
+	quiet |= e->kind == CYCLE_LOST && !e->cycle;
 	progress_clear(&o->progress);
-	log_event(level, LOG_ID_ENTRY_SKIPPED, &fields, "%s: %s", dn, text);
+	if (log_to_journal())
+		lines_event(e, o->lines);
+	else
+		log_event(
+		    quiet ? LOG_DEBUG : e->level, LOG_ID_NONE, NULL, "%s: %s", e->dn, e->text);
 }
 
 /* A signal ends the run soon and cleanly: what is under way is finished or told as unknown, and
@@ -125,7 +131,7 @@ run_cycle(struct once *o, struct store *store, const char *work_dir, struct err 
 	    .work_dir = work_dir,
 	    .map_size_mb = o->conf->map_size_mb,
 	    .progress = show_progress,
-	    .note = show_note,
+	    .tell = show_event,
 	    .arg = o};
 	struct cycle_result result;
 	bool full;
@@ -146,6 +152,8 @@ run_cycle(struct once *o, struct store *store, const char *work_dir, struct err 
 		print_plan_summary(o->link, &result);
 	else
 		cycle_print_summary(o->link, &result, false, stdout);
+	if (log_to_journal() && !o->plan)
+		lines_succeeded(o->lines, &result);
 	return status_of(&result);
 }
 
@@ -165,15 +173,18 @@ run_link(struct once *o, struct err *err)
 {
 	_cleanup_(store_close) struct store *store = NULL;
 	_cleanup_(dir_free) struct dir *source = NULL, *target = NULL;
+	_cleanup_(lines_free) struct lines *lines = NULL;
 	const char *work_dir = o->conf->state_directory;
 	enum exit_status status;
 
-	if (open_map(o, &store, err) < 0 ||
+	if (lines_new(o->link->name, 0, &lines, err) < 0 || open_map(o, &store, err) < 0 ||
 	    ldap_dir_new(&o->link->source->dir, o->plan, &source, err) < 0 ||
 	    ldap_dir_new(&o->link->target->dir, o->plan, &target, err) < 0)
 		return STATUS_FAILED;
 	if (!store)
 		work_dir = getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
+	o->lines = lines;
+	lines_begin(lines, o->plan);
 	o->dir[SOURCE] = source;
 	o->dir[TARGET] = target;
 	status = run_cycle(o, store, work_dir, err);
@@ -205,8 +216,8 @@ once_run(const struct conf *conf, const char *link, bool full, bool plan)
 		if (status == STATUS_FAILED && *err.text) {
 			struct log_fields fields = {.link = o.link->name, .err = &err};
 
-			log_event(LOG_ERR, LOG_ID_CYCLE_FAILED, &fields, "link %s: %s",
-			    o.link->name, err.text);
+			log_event(LOG_ERR, lines_id_of(&err), &fields, "link %s: %s", o.link->name,
+			    err.text);
 		}
 		/* A failure outweighs a conflict. */
 		if (worst != STATUS_FAILED && status != STATUS_DONE)

@@ -13,6 +13,7 @@
 
 #include "dsa/base/clock.h"
 #include "dsa/base/log.h"
+#include "dsa/daemon/lines.h"
 #include "dsa/daemon/once.h"
 #include "dsa/daemon/verbs.h"
 
@@ -263,7 +264,11 @@ service_run(const char *file, struct conf *conf, const char *socket)
 	int status = STATUS_FAILED;
 
 	if (set_up(&s, &err) < 0) {
-		log_event(LOG_ERR, LOG_ID_NONE, NULL, "galsyncd: %s", err.text);
+		enum log_id id = lines_id_of(&err);
+		const struct log_fields fields = {.err = &err};
+
+		log_event(LOG_ERR, id == LOG_ID_CONFIG_BAD || id == LOG_ID_STORE ? id : LOG_ID_NONE,
+		    &fields, "galsyncd: %s", err.text);
 	} else {
 		log_event(LOG_NOTICE, LOG_ID_STARTED, NULL,
 		    "galsyncd " GALSYNC_VERSION " started: %zu link%s", s.conf->n_links,

@@ -46,6 +46,10 @@ worker_json(struct worker *w)
 	    verbs_time(s.failing ? s.failing_since : 0), "next_attempt",
 	    verbs_time(s.failing ? s.next : 0), "finished", verbs_time(s.finished_at), "last",
 	    last);
+	if (o)
+		(void)json_object_set_new(o, "changes_by",
+		    json_pack("{s:s?, s:s?}", "source", worker_feed_name(s.feed[SOURCE]), "target",
+			worker_feed_name(s.feed[TARGET])));
 	if (o && s.phase == WORKER_RUNNING) {
 		(void)json_object_set_new(o, "phase", json_string(cycle_phase_name(s.cycle)));
 		(void)json_object_set_new(o, "done", verbs_number(s.done));

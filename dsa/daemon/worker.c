@@ -12,7 +12,7 @@
 #include <syslog.h>
 
 #include "dsa/base/clock.h"
-#include "dsa/base/log.h"
+#include "dsa/daemon/lines.h"
 #include "dsa/directory/ldap.h"
 #include "dsa/sync/toggle.h"
 #include "dsa/sync/turns.h"
@@ -37,6 +37,7 @@ struct worker {
 	int notify_fd, wake_fd;
 	pthread_t thread;
 	struct dir *dir[SIDES];
+	struct lines *lines;
 	atomic_bool stop;
 	unsigned failures; /* in a row */
 
@@ -56,10 +57,23 @@ static const char *const phase_names[] = {
 };
 _Static_assert(ARRAY_SIZE(phase_names) == WORKER_PHASE_MAX, "a name for each phase");
 
+static const char *const feed_names[] = {
+    [WORKER_FEED_UNKNOWN] = NULL,
+    [WORKER_FEED_DIRSYNC] = "dirsync",
+    [WORKER_FEED_USN] = "usn-changed",
+};
+_Static_assert(ARRAY_SIZE(feed_names) == WORKER_FEED_MAX, "a name for each way");
+
 const char *
 worker_phase_name(enum worker_phase p)
 {
 	return phase_names[p];
+}
+
+const char *
+worker_feed_name(enum worker_feed f)
+{
+	return feed_names[f];
 }
 
 const struct conf_link *
@@ -117,53 +131,24 @@ on_progress(enum cycle_phase phase, uint64_t done, uint64_t total, void *arg)
 }
 
 static void
-on_note(int level, const struct guid *source, const char *dn, const char *text, void *arg)
+on_event(const struct cycle_event *e, void *arg)
 {
 	struct worker *w = arg;
-	char guid[GUID_TEXT_SIZE] = "";
-	struct log_fields fields = {.link = w->link->name, .dn = dn};
 
-	if (source) {
-		guid_format(source, guid);
-		fields.guid = guid;
+	if (e->kind == CYCLE_FEED) {
+		(void)pthread_mutex_lock(&w->lock);
+		w->state.feed[e->side] = e->by_usn ? WORKER_FEED_USN : WORKER_FEED_DIRSYNC;
+		(void)pthread_mutex_unlock(&w->lock);
 	}
-	log_event(level, LOG_ID_ENTRY_SKIPPED, &fields, "%s: %s", dn, text);
+	lines_event(e, w->lines);
 }
 
 /* ---- a cycle ---- */
 
 static void
-log_end(struct worker *w, const struct cycle_result *r)
-{
-	struct log_fields fields = {.link = w->link->name};
-	uint64_t created = 0, ms = 0;
-
-	for (size_t i = 0; i < SHAPE_MAX; i++)
-		created += r->created[i];
-	for (size_t i = 0; i < CYCLE_PHASE_MAX; i++)
-		ms += r->phase_ms[i];
-	/* A delta that found nothing says nothing. */
-	log_event(r->delta && r->changes == 0 && !r->failed ? LOG_DEBUG : LOG_INFO,
-	    LOG_ID_CYCLE_END, &fields,
-	    "link %s: %s: %llu created, %llu updated, %llu left, %llu changes written, %llu "
-	    "failed, "
-	    "%llu conflicts, %llu ms%s%s",
-	    w->link->name, r->delta ? "delta" : "full", (unsigned long long)created,
-	    (unsigned long long)(r->updated[SOURCE] + r->updated[TARGET]),
-	    (unsigned long long)(r->left[LEAVE_HIDE] + r->left[LEAVE_DISABLE] +
-				 r->left[LEAVE_DELETE]),
-	    (unsigned long long)r->applied, (unsigned long long)r->failed,
-	    (unsigned long long)r->conflicts, (unsigned long long)ms, r->held ? "; held: " : "",
-	    r->held ? r->held_why : "");
-}
-
-static void
 succeeded(struct worker *w, const struct cycle_result *r)
 {
-	bool was_failing;
-
 	(void)pthread_mutex_lock(&w->lock);
-	was_failing = w->state.failing;
 	w->state.failing = false;
 	w->state.error[0] = '\0';
 	w->state.result = *r;
@@ -171,13 +156,7 @@ succeeded(struct worker *w, const struct cycle_result *r)
 	w->state.cycles++;
 	(void)pthread_mutex_unlock(&w->lock);
 	w->failures = 0;
-	if (was_failing) {
-		struct log_fields fields = {.link = w->link->name};
-
-		log_event(
-		    LOG_NOTICE, LOG_ID_CONNECTED, &fields, "link %s: works again", w->link->name);
-	}
-	log_end(w, r);
+	lines_succeeded(w->lines, r);
 }
 
 /* The pause before the next attempt: doubling, with up to a quarter more or less, so that many
@@ -201,23 +180,15 @@ static int64_t
 failed(struct worker *w, const struct err *err)
 {
 	int64_t pause_ms = back_off_ms(++w->failures);
-	bool was_failing;
 
 	(void)pthread_mutex_lock(&w->lock);
-	was_failing = w->state.failing;
-	if (!was_failing)
+	if (!w->state.failing)
 		w->state.failing_since = clock_realtime_s();
 	w->state.failing = true;
 	w->state.next = clock_realtime_s() + (pause_ms + 999) / 1000;
 	(void)snprintf(w->state.error, sizeof w->state.error, "%s", err->text);
 	(void)pthread_mutex_unlock(&w->lock);
-	if (!was_failing) {
-		struct log_fields fields = {.link = w->link->name, .err = err};
-
-		log_event(err->retry == ERR_NEVER ? LOG_ERR : LOG_WARNING, LOG_ID_CYCLE_FAILED,
-		    &fields, "link %s: %s; tried again until it works, at the latest every %d s",
-		    w->link->name, err->text, LAST_PAUSE_MS / 1000);
-	}
+	lines_failed(w->lines, err);
 	return pause_ms;
 }
 
@@ -234,7 +205,7 @@ run_cycle(struct worker *w, const struct request *q, struct cycle_result *r, str
 	struct cycle_options opt = {.work_dir = w->conf->state_directory,
 	    .map_size_mb = w->conf->map_size_mb,
 	    .progress = on_progress,
-	    .note = on_note,
+	    .tell = on_event,
 	    .arg = w};
 	bool full = q->number && q->what != REQUEST_OBJECT;
 	int rc = 0;
@@ -248,6 +219,9 @@ run_cycle(struct worker *w, const struct request *q, struct cycle_result *r, str
 		opt.plan_only = true;
 		opt.plan_to = plan;
 	}
+	lines_begin(w->lines, opt.plan_only);
+	if (q->number && q->what == REQUEST_FULL)
+		lines_full(w->lines, "asked for");
 	if (!full)
 		rc = cycle_delta(
 		    w->link, w->dir[SOURCE], w->dir[TARGET], w->store, &opt, r, &full, err);
@@ -262,7 +236,8 @@ struct turning {
 	struct worker *w;
 	json_t *results;
 	struct cycle_result *result;
-	bool quiet; /* nothing is done, so there is nothing to log */
+	const struct cycle_options *opt;
+	bool verify;
 };
 
 static void
@@ -270,16 +245,25 @@ on_turned(const struct guid *source, const char *dn, bool ok, const char *text, 
 {
 	struct turning *t = arg;
 	char guid[GUID_TEXT_SIZE];
-	struct log_fields fields = {.link = t->w->link->name, .dn = dn, .guid = guid};
 
 	guid_format(source, guid);
 	(void)json_array_append_new(t->results,
 	    json_pack("{s:s, s:s, s:b, s:s}", "guid", guid, "dn", dn, "ok", ok, "text", text));
 	t->result->failed += !ok;
-	if (t->quiet)
-		return;
-	log_event(ok ? LOG_NOTICE : LOG_ERR, LOG_ID_SWITCH, &fields, "%s: %s%s%s", dn,
-	    ok ? "done" : "not done", *text ? ": " : "", text);
+	lines_turned(t->w->lines, t->verify, source, dn, ok, text);
+}
+
+static void
+on_turn_changed(uint64_t number, enum side side, const struct guid *source,
+    const struct change *change, const char *reason, void *arg)
+{
+	const struct turning *t = arg;
+	struct dir *d = t->w->dir[side];
+	const struct dir_info *info = d->ops->info(d);
+	const struct cycle_event where = {
+	    .cycle = number, .source = source, .side = side, .peer = info ? info->server : NULL};
+
+	cycle_tell_change(t->opt, &where, change, reason);
 }
 
 static void
@@ -293,16 +277,20 @@ on_turn_progress(size_t done, size_t total, void *arg)
 static int
 run_turns(struct worker *w, const struct request *q, struct cycle_result *r, struct err *err)
 {
-	struct turning t = {w, json_array(), r, q->what == REQUEST_VERIFY};
-	struct turn_env env = {.result = on_turned, .progress = on_turn_progress, .arg = &t};
 	struct cycle_options opt = {.work_dir = w->conf->state_directory,
 	    .map_size_mb = w->conf->map_size_mb,
 	    .progress = on_progress,
-	    .note = on_note,
+	    .tell = on_event,
 	    .arg = w};
+	struct turning t = {w, json_array(), r, &opt, q->what == REQUEST_VERIFY};
+	struct turn_env env = {.result = on_turned,
+	    .changed = on_turn_changed,
+	    .progress = on_turn_progress,
+	    .arg = &t};
 	size_t looked_at = 0;
 	int rc;
 
+	lines_begin(w->lines, false);
 	if (q->what == REQUEST_TOGGLE) {
 		rc = toggle_run(
 		    w->link, w->dir, w->store, q->objects, q->n, &opt, on_turned, &t, err);
@@ -527,6 +515,7 @@ worker_free(struct worker *w)
 	closep(&w->request.plan_fd);
 	free(w->request.objects);
 	json_decref(w->results);
+	lines_free(w->lines);
 	closep(&w->wake_fd);
 	(void)pthread_mutex_destroy(&w->lock);
 	free(w);
@@ -577,7 +566,8 @@ worker_start(const struct conf *conf, const struct conf_link *link, struct store
 	(void)pthread_mutex_init(&w->lock, NULL);
 	if (w->wake_fd < 0)
 		(void)err_sys(err, errno, "eventfd");
-	if (w->wake_fd < 0 || ldap_dir_new(&link->source->dir, false, &w->dir[SOURCE], err) < 0 ||
+	if (w->wake_fd < 0 || lines_new(link->name, LAST_PAUSE_MS / 1000, &w->lines, err) < 0 ||
+	    ldap_dir_new(&link->source->dir, false, &w->dir[SOURCE], err) < 0 ||
 	    ldap_dir_new(&link->target->dir, false, &w->dir[TARGET], err) < 0 ||
 	    start_thread(w, err) < 0) {
 		worker_free(w);

@@ -32,13 +32,19 @@ struct worker;
 enum worker_phase { WORKER_IDLE, WORKER_RUNNING, WORKER_WAITING, WORKER_PAUSED, WORKER_PHASE_MAX };
 const char *worker_phase_name(enum worker_phase p);
 
+/* How the changes of a side are found; unknown until the first cycle has asked for them. */
+enum worker_feed { WORKER_FEED_UNKNOWN, WORKER_FEED_DIRSYNC, WORKER_FEED_USN, WORKER_FEED_MAX };
+/* "dirsync", "usn-changed", NULL. */
+const char *worker_feed_name(enum worker_feed f);
+
 /* A copy of what the worker is doing. */
 struct worker_state {
 	enum worker_phase phase;
 	enum cycle_phase cycle; /* RUNNING: where it is, how far, and of how many (0: unknown) */
 	uint64_t done, total;
-	uint64_t cycles;	     /* finished since the start */
-	struct cycle_result result;  /* of the last one */
+	uint64_t cycles;	    /* finished since the start */
+	struct cycle_result result; /* of the last one */
+	enum worker_feed feed[SIDES];
 	int64_t finished_at;	     /* seconds since the epoch; 0: none finished yet */
 	bool failing;		     /* the last one failed: */
 	char error[512];	     /* why, */

@@ -47,6 +47,7 @@ struct dir_info {
 	bool tls;
 	bool sole;   /* the only DC of its domain: what it lacks is nowhere */
 	bool by_usn; /* changes() asks by uSNChanged: the account lacks the right for DirSync */
+	const char *lost; /* why changes() last said DIR_FEED_LOST, or NULL */
 };
 
 enum dir_scope { DIR_BASE, DIR_ONE, DIR_SUBTREE };

@@ -81,6 +81,13 @@ cursor_encode(struct ldap_dir *d, enum way way, uint64_t usn, struct bytes cooki
 	return ret->failed ? err_nomem(err) : 0;
 }
 
+static enum dir_feed
+lost(struct ldap_dir *d, const char *why)
+{
+	d->info.lost = why;
+	return DIR_FEED_LOST;
+}
+
 static int
 deliver(struct feed *f, const struct entry *e, struct err *err)
 {
@@ -208,7 +215,7 @@ changes_by_dirsync(struct feed *f, const struct cursor *old, uint64_t usn, struc
 	else if (rc == ROUND_REFUSED && lacks_right(code))
 		f->d->no_dirsync = f->d->info.by_usn = true;
 	else if (rc == ROUND_REFUSED && old && err->scope != ERR_PEER)
-		*ret = DIR_FEED_LOST;
+		*ret = lost(f->d, "the server does not take the cookie of the last cycle");
 	else if (rc == ROUND_REFUSED)
 		rc = -1;
 	ber_memfree(cookie.bv_val);
@@ -318,14 +325,18 @@ ldap_dir_changes(struct dir *dir, struct bytes cursor, const char *const *attrs,
 	if (ldap_dir_usn(dir, &usn, err) < 0)
 		return -1;
 	*ret = DIR_FEED_CHANGES;
-	if (cursor.len && (!cursor_decode(cursor, &old) || was_set_back(d, &old, usn))) {
-		*ret = DIR_FEED_LOST;
+	if (cursor.len && !cursor_decode(cursor, &old)) {
+		*ret = lost(d, "the map's cursor is of another version, or damaged");
+		return 0;
+	}
+	if (cursor.len && was_set_back(d, &old, usn)) {
+		*ret = lost(d, "the server's database was set back");
 		return 0;
 	}
 	if (cursor.len && was_restored(d, &old, &restored, err) < 0)
 		return err_ctx(err, "changes of forest '%s'", dir->name);
 	if (restored) {
-		*ret = DIR_FEED_LOST;
+		*ret = lost(d, "the server that was asked last was restored from a backup");
 		return 0;
 	}
 	if (!d->no_dirsync && (!cursor.len || old.way == WAY_DIRSYNC)) {
@@ -336,7 +347,10 @@ ldap_dir_changes(struct dir *dir, struct bytes cursor, const char *const *attrs,
 	}
 	if (cursor.len &&
 	    (old.way != WAY_USN || strcmp(old.invocation, d->info.invocation_id) != 0)) {
-		*ret = DIR_FEED_LOST;
+		*ret =
+		    lost(d, old.way != WAY_USN ? "changes cannot be found by DirSync any more"
+					       : "another server answers, and changes are found by "
+						 "uSNChanged, which is a server's own");
 		return 0;
 	}
 	if (changes_by_usn(&f, cursor.len ? &old : NULL, usn, ret_cursor, err) < 0)

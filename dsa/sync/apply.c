@@ -54,12 +54,16 @@ static void
 change_done(void *arg, const struct err *err)
 {
 	struct running *r = arg;
+	const struct plan_change *done;
 
 	if (err) {
 		r->err = *err;
 		r->state = STEP_FAILED;
 		return;
 	}
+	done = &r->step->changes[r->next];
+	cycle_changed(r->c, done->side, guid_is_zero(&r->step->guid) ? NULL : &r->step->guid,
+	    done->change, done->reason);
 	r->c->res->applied++;
 	r->next++;
 	r->state = r->next < r->step->n_changes ? STEP_READY : STEP_DONE;
@@ -89,6 +93,8 @@ note_lost(struct ring *r, const struct running *s)
 		return;
 	if (s->err.scope != ERR_PEER && s->err.code != ECANCELED)
 		return;
+	if (!r->lost)
+		cycle_lost(r->c, s->step->changes[s->next].side, &s->err);
 	r->lost = true;
 	r->lost_err = s->err;
 }

@@ -21,6 +21,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <syslog.h>
 
 #include "dsa/base/clock.h"
 #include "dsa/base/str.h"
@@ -56,18 +57,30 @@ cycle_progress(const struct cycle *c, enum cycle_phase phase, uint64_t done, uin
 }
 
 void
-cycle_note(const struct cycle *c, int level, const struct guid *source, const char *dn,
-    const char *fmt, ...)
+cycle_lost(const struct cycle *c, enum side side, const struct err *err)
 {
-	char text[1024];
-	va_list ap;
+	const struct cycle_event e = {
+	    .kind = CYCLE_LOST, .level = LOG_WARNING, .side = side, .err = err};
 
-	if (!c->opt->note)
-		return;
-	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof text, fmt, ap);
-	va_end(ap);
-	c->opt->note(level, source, dn, text, c->opt->arg);
+	if (err->scope == ERR_PEER)
+		cycle_tell(c, &e, "%s", err->text);
+}
+
+/* Opens both; without effect on what is open. */
+static int
+open_both(struct cycle *c, struct err *err)
+{
+	for (int side = SOURCE; side < SIDES; side++) {
+		const struct cycle_event e = {
+		    .kind = CYCLE_CONNECTED, .level = LOG_DEBUG, .side = (enum side)side};
+
+		if (dir_open(c->dir[side], err) < 0) {
+			cycle_lost(c, (enum side)side, err);
+			return -1;
+		}
+		cycle_tell(c, &e, "connected");
+	}
+	return 0;
 }
 
 int
@@ -76,12 +89,10 @@ cycle_reconnect(struct cycle *c, struct err *err)
 	int pause_ms = 250;
 
 	for (int i = 0; i < RECONNECT_ATTEMPTS; i++, pause_ms *= 2) {
-		if (dir_open(c->dir[SOURCE], err) == 0 && dir_open(c->dir[TARGET], err) == 0)
+		if (open_both(c, err) == 0)
 			return 0;
 		if (err->retry != ERR_LATER || err->code == ECANCELED)
 			return -1;
-		cycle_note(
-		    c, 4, NULL, c->link->name, "%s: tried again in %d ms", err->text, pause_ms);
 		(void)poll(NULL, 0, pause_ms);
 	}
 	return -1;
@@ -105,7 +116,7 @@ connect_both(struct cycle *c, struct err *err)
 {
 	struct dir *target = c->dir[TARGET];
 
-	if (dir_open(c->dir[SOURCE], err) < 0 || dir_open(target, err) < 0)
+	if (open_both(c, err) < 0)
 		return -1;
 	(void)snprintf(
 	    c->start_server, sizeof c->start_server, "%s", target->ops->info(target)->server);
@@ -127,18 +138,39 @@ note_turn(const struct guid *source, const char *dn, bool ok, const char *text, 
 	    ok ? "finished" : "ended", *text ? ": " : "", text);
 }
 
+static void
+turn_changed(uint64_t number, enum side side, const struct guid *source,
+    const struct change *change, const char *reason, void *arg)
+{
+	const struct cycle *c = arg;
+	const struct dir_info *info = c->dir[side]->ops->info(c->dir[side]);
+	const struct cycle_event where = {
+	    .cycle = number, .source = source, .side = side, .peer = info ? info->server : NULL};
+
+	cycle_tell_change(c->opt, &where, change, reason);
+}
+
 /* A half-done turn must not be taken for somebody's mistake and repaired. */
 static int
 resume_turns(struct cycle *c, struct err *err)
 {
-	struct turn_env env = {.result = note_turn, .arg = c};
+	struct turn_env env = {.result = note_turn, .changed = turn_changed, .arg = c};
 
 	turns_env(c->link, c->dir, c->store, c->link_id, &env);
 	if (turn_resume(&env, err) < 0)
 		return -1;
 	/* The cycle of a toggle under way is no reason to end it. */
-	return c->opt->toggling ? 0
-				: toggle_resume(c->link, c->dir[SOURCE], c->store, c->link_id, err);
+	return c->opt->toggling
+		   ? 0
+		   : toggle_resume(c->link, c->dir[SOURCE], c->store, c->link_id, c->opt, err);
+}
+
+static void
+tell_begun(const struct cycle *c)
+{
+	const struct cycle_event e = {.kind = CYCLE_BEGUN, .level = c->lazy ? LOG_DEBUG : LOG_INFO};
+
+	cycle_tell(c, &e, "%s", c->lazy ? "delta" : "full synchronization");
 }
 
 /* The number of this run, and an end to what the last one left open. */
@@ -157,6 +189,7 @@ begin(struct cycle *c, struct err *err)
 	if (journal_begin_cycle(t, c->link_id, &c->res->number, err) < 0 ||
 	    store_commit(TAKE(t), err) < 0)
 		return -1;
+	tell_begun(c);
 	return cycle_recover(c, err) < 0 ? -1 : resume_turns(c, err);
 }
 
@@ -198,19 +231,6 @@ apply_all(struct cycle *c, struct err *err)
 	return cycle_store_elsewhere(c, err);
 }
 
-static void
-note_feed(const struct cycle *c, enum side side)
-{
-	struct dir *d = c->dir[side];
-	const struct dir_info *info = d->ops->info(d);
-
-	if (info && info->by_usn)
-		cycle_note(c, 5, NULL, c->link->name,
-		    "changes of forest '%s' are found by uSNChanged, on one server: the account "
-		    "lacks the right DS-Replication-Get-Changes (delegate.sh gives it)",
-		    d->name);
-}
-
 /* The cursors are taken before anything is read: what changes meanwhile is told twice. A forest
  * whose feed does not work can still be synchronized in full. */
 static void
@@ -226,7 +246,6 @@ take_cursors(struct cycle *c)
 			    "%s: the next cycle is a full one again", err.text);
 		else
 			c->cursor[side] = x.cursor[side];
-		note_feed(c, (enum side)side);
 		x.cursor[side] = (struct buf){0};
 		delta_done(&x);
 	}
@@ -270,9 +289,20 @@ run_full(struct cycle *c, struct err *err)
 static int
 need_full(struct cycle *c, bool *ret_full, const char *why)
 {
+	const struct cycle_event e = {.kind = CYCLE_NEEDS_FULL, .level = LOG_NOTICE};
+
 	*ret_full = true;
-	cycle_note(c, 5, NULL, c->link->name, "%s: everything is read", why);
+	cycle_tell(c, &e, "%s: everything is read", why);
 	return 0;
+}
+
+static const char *
+why_lost(struct dir *d)
+{
+	const struct dir_info *info = d->ops->info(d);
+
+	return info && info->lost ? info->lost
+				  : "the server's history does not reach back to the last cycle";
 }
 
 /* What changed, from the cursors of the last cycle. */
@@ -293,8 +323,7 @@ listen(struct cycle *c, struct delta *x, bool *ret_full, struct err *err)
 		if (rc < 0)
 			return -1;
 		if (lost)
-			return need_full(c, ret_full,
-			    "the server's history does not reach back to the last cycle");
+			return need_full(c, ret_full, why_lost(c->dir[side]));
 	}
 	if (delta_concerned(x, err) < 0)
 		return -1;
@@ -429,7 +458,7 @@ forget_settled(struct cycle *c, struct store_txn *t, struct err *err)
 	if (w.failed)
 		rc = -1;
 	for (size_t i = 0; rc == 0 && i < w.guids.n; i++)
-		rc = store_clear_retry(t, c->link_id, &w.guids.v[i], err);
+		rc = outcome_accept(c, t, &w.guids.v[i], err);
 	free(w.guids.v);
 	return rc;
 }

@@ -12,8 +12,11 @@
 #include "dsa/base/err.h"
 #include "dsa/directory/dir.h"
 #include "dsa/sync/conf.h"
+#include "dsa/sync/cycle_event.h"
 #include "dsa/sync/decision.h"
 #include "mapping/store.h"
+
+struct change;
 
 enum cycle_phase {
 	CYCLE_CONNECT,
@@ -60,10 +63,9 @@ struct cycle_options {
 	int64_t map_size_mb;
 	/* Called now and then from the cycle's thread; may be NULL. */
 	void (*progress)(enum cycle_phase phase, uint64_t done, uint64_t total, void *arg);
-	/* Called for each thing an operator should know: a conflict, a value that was left out, a
-	 * failed write. LEVEL is a syslog level; the text says what happens next. May be NULL. */
-	void (*note)(
-	    int level, const struct guid *source, const char *dn, const char *text, void *arg);
+	/* Called for each thing that happens, from the cycle's thread; may be NULL. What E points
+	 * to is lent. */
+	cycle_event_fn *tell;
 	void *arg;
 };
 
@@ -82,6 +84,11 @@ int cycle_full(const struct conf_link *link, struct dir *source, struct dir *tar
 int cycle_delta(const struct conf_link *link, struct dir *source, struct dir *target,
     struct store *store, const struct cycle_options *opt, struct cycle_result *ret, bool *ret_full,
     struct err *err) MUST_CHECK;
+
+/* Tells of CHANGE, which the server acknowledged: for what writes to a directory beside a cycle.
+ * WHERE has the side and what else is known. */
+void cycle_tell_change(const struct cycle_options *opt, const struct cycle_event *where,
+    const struct change *change, const char *reason);
 
 /* Writes the summary as lines of text, or as one JSON object. */
 void cycle_print_summary(

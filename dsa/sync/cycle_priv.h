@@ -4,7 +4,7 @@
 
 /*
  * The state of a running cycle, shared by its passes (read.c, decide.c, planner.c, leave.c,
- * apply.c) and by nobody else.
+ * apply.c, ...) and by nobody else.
  */
 
 #include "dsa/sync/cycle.h"
@@ -58,6 +58,21 @@ struct cycle {
 	"(objectClass=msExchDynamicDistributionList)(objectClass=publicFolder))"
 
 void cycle_progress(const struct cycle *c, enum cycle_phase phase, uint64_t done, uint64_t total);
+/* tell.c: cycle, delta, text and peer of WHAT are filled in here; so is dn, with the link's name,
+ * if it is NULL. */
+void cycle_tell(const struct cycle *c, const struct cycle_event *what, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
+/* A change that the server acknowledged. */
+void cycle_changed(const struct cycle *c, enum side side, const struct guid *source,
+    const struct change *change, const char *reason);
+/* The same, where ADDRESS is held by HOLDER. WHOLE: that keeps the object from being written. */
+void cycle_tell_taken(const struct cycle *c, const struct cycle_event *e, const char *address,
+    const char *holder, bool whole);
+void cycle_note_taken(const struct cycle *c, const struct entry *source, const char *address,
+    const char *holder, bool whole);
+/* The redirection of SIDE's object is not as it must be, and is put right. */
+void cycle_broken(const struct cycle *c, const struct entry *source, enum side side);
+/* An event without a kind of its own. */
 void cycle_note(const struct cycle *c, int level, const struct guid *source, const char *dn,
     const char *fmt, ...) PRINTF_LIKE(5, 6);
 
@@ -136,6 +151,8 @@ int cycle_plan_leavers(struct cycle *c, struct err *err) MUST_CHECK;
 int cycle_apply(struct cycle *c, struct err *err) MUST_CHECK;
 /* After a connection broke: opens both directories again, with a growing pause between attempts. */
 int cycle_reconnect(struct cycle *c, struct err *err) MUST_CHECK;
+/* Tells of the lost connection if that is what ERR is. */
+void cycle_lost(const struct cycle *c, enum side side, const struct err *err);
 /* Stores the conflicts of this cycle's decisions and forgets those that are resolved. */
 int cycle_store_conflicts(struct cycle *c, struct err *err) MUST_CHECK;
 /* Writes the plan as LDIF to opt->plan_to. */
@@ -146,6 +163,13 @@ int cycle_replan(struct cycle *c, struct err *err) MUST_CHECK;
  * again. */
 int cycle_give_up(struct cycle *c, const struct again *failed, size_t n, const char *what,
     struct err *err) MUST_CHECK;
+/* outcome.c: the object of E (its source and DN are given) was not written because of WHAT. Put
+ * down to be tried again; E is completed, to be told. */
+int outcome_refuse(struct cycle *c, struct store_txn *t, struct cycle_event *e, const char *what,
+    struct err *err) MUST_CHECK;
+/* Nothing has to be written to the object of SOURCE any more; told if that was not so before. */
+int outcome_accept(
+    struct cycle *c, struct store_txn *t, const struct guid *source, struct err *err) MUST_CHECK;
 /* After the writes: learns the GUIDs and SIDs of what was created. */
 int cycle_confirm(struct cycle *c, struct err *err) MUST_CHECK;
 /* recover.c: settles journal entries that a crash left open. */

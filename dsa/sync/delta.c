@@ -17,6 +17,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <syslog.h>
 
 #include "dsa/base/clock.h"
 #include "dsa/directory/dn.h"
@@ -88,6 +89,24 @@ feed_attrs(const struct cycle *c, enum side side)
 	return all;
 }
 
+static void
+tell_feed(const struct cycle *c, enum side side)
+{
+	struct dir *d = c->dir[side];
+	struct cycle_event e = {.kind = CYCLE_FEED, .level = LOG_DEBUG, .side = side};
+
+	e.by_usn = d->ops->info(d) && d->ops->info(d)->by_usn;
+	if (!e.by_usn) {
+		cycle_tell(c, &e, "changes of forest '%s' are found by DirSync", d->name);
+		return;
+	}
+	e.level = LOG_NOTICE;
+	cycle_tell(c, &e,
+	    "changes of forest '%s' are found by uSNChanged, on one server: the account lacks the "
+	    "right DS-Replication-Get-Changes (delegate.sh gives it)",
+	    d->name);
+}
+
 int
 delta_listen(struct delta *x, enum side side, struct bytes cursor, bool *lost, struct err *err)
 {
@@ -99,9 +118,12 @@ delta_listen(struct delta *x, enum side side, struct bytes cursor, bool *lost, s
 	if (!attrs)
 		return err_nomem(err);
 	if (c->dir[side]->ops->changes(
-		c->dir[side], cursor, attrs, hear, &l, &x->cursor[side], &feed, err) < 0)
+		c->dir[side], cursor, attrs, hear, &l, &x->cursor[side], &feed, err) < 0) {
+		cycle_lost(c, side, err);
 		return -1;
+	}
 	*lost = feed == DIR_FEED_LOST;
+	tell_feed(c, side);
 	return 0;
 }
 

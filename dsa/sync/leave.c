@@ -10,6 +10,7 @@
 #include "dsa/sync/planner.h"
 
 #include <string.h>
+#include <syslog.h>
 
 #include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
@@ -257,6 +258,7 @@ look_at_concerned(struct cycle *c, struct leavers *l, struct err *err)
 int
 cycle_plan_leavers(struct cycle *c, struct err *err)
 {
+	const struct cycle_event held = {.kind = CYCLE_HELD, .level = LOG_ERR};
 	struct leavers l = {.c = c, .err = err};
 	int rc = 0;
 
@@ -267,8 +269,7 @@ cycle_plan_leavers(struct cycle *c, struct err *err)
 	if (l.failed)
 		rc = -1;
 	if (rc == 0 && over_limit(c, &l))
-		cycle_note(c, 3, NULL, c->link->name, "%s: held, nothing is done about them",
-		    c->res->held_why);
+		cycle_tell(c, &held, "%s: held, nothing is done about them", c->res->held_why);
 	else
 		for (size_t i = 0; rc == 0 && i < l.n; i++)
 			rc = plan_leaver(c, &l.v[i], err);

@@ -2,6 +2,9 @@
 /* How a step ended, in the journal, the map and the cycle's counts. */
 #include "dsa/sync/apply_priv.h"
 
+#include <string.h>
+#include <syslog.h>
+
 #include "dsa/base/clock.h"
 #include "dsa/base/str.h"
 #include "mapping/journal.h"
@@ -120,6 +123,39 @@ finish_journal(struct store_txn *t, const struct running *r, struct err *err)
 	return 0;
 }
 
+int
+outcome_accept(struct cycle *c, struct store_txn *t, const struct guid *source, struct err *err)
+{
+	struct cycle_event e = {.kind = CYCLE_ACCEPTED, .level = LOG_NOTICE, .source = source};
+	struct store_retry old = {.attempts = 0};
+	bool found;
+
+	if (store_find_retry(t, c->link_id, source, &old, &found, err) < 0)
+		return -1;
+	if (!found)
+		return 0;
+	e.dn = old.dn;
+	cycle_tell(c, &e, "what was refused before is done, or not wanted any more: %s", old.why);
+	store_retry_done(&old);
+	return store_clear_retry(t, c->link_id, source, err);
+}
+
+int
+outcome_refuse(
+    struct cycle *c, struct store_txn *t, struct cycle_event *e, const char *what, struct err *err)
+{
+	struct store_retry old = {.attempts = 0};
+	bool found;
+
+	if (store_find_retry(t, c->link_id, e->source, &old, &found, err) < 0)
+		return -1;
+	e->kind = CYCLE_REFUSED;
+	e->level = LOG_ERR;
+	e->again = found && strcmp(old.why, what) == 0;
+	store_retry_done(&old);
+	return store_put_retry(t, c->link_id, e->source, e->dn, what, clock_realtime_s(), err);
+}
+
 static int
 store_done(struct store_txn *t, struct running *r, struct err *err)
 {
@@ -139,7 +175,7 @@ store_done(struct store_txn *t, struct running *r, struct err *err)
 	}
 	if (s->source == DECISION_NO_TARGET || s->phase == PLAN_LINKS)
 		return 0;
-	if (store_clear_retry(t, c->link_id, &s->guid, err) < 0)
+	if (outcome_accept(c, t, &s->guid, err) < 0)
 		return -1;
 	return store_put_waiting(t, c->link_id, &s->guid, s->waiting, s->n_waiting, err);
 }
@@ -174,15 +210,21 @@ store_failed(struct store_txn *t, struct running *r, struct err *err)
 	struct cycle *c = r->c;
 	_cleanup_(decision_done) struct decision d = {0};
 	struct plan_step *s = r->step;
-	const char *dn = s->changes[r->next].change->dn;
+	const struct plan_change *pc = &s->changes[r->next];
+	struct cycle_event e = {.kind = CYCLE_REFUSED,
+	    .level = LOG_ERR,
+	    .source = &s->guid,
+	    .dn = pc->change->dn,
+	    .side = pc->side,
+	    .op = change_op_name(pc->change->op),
+	    .err = &r->err};
 	bool found = false;
 
 	c->res->failed++;
-	cycle_note(c, 3, &s->guid, dn, "%s of '%s' failed: %s; tried again in the next cycle",
-	    s->changes[r->next].reason, dn, r->err.text);
-	if (!guid_is_zero(&s->guid) &&
-	    store_put_retry(t, c->link_id, &s->guid, dn, r->err.text, clock_realtime_s(), err) < 0)
+	if (!guid_is_zero(&s->guid) && outcome_refuse(c, t, &e, r->err.text, err) < 0)
 		return -1;
+	cycle_tell(c, &e, "%s of '%s' failed: %s; tried again in the next cycle", pc->reason, e.dn,
+	    r->err.text);
 	if (s->source != DECISION_NO_TARGET && s->creates &&
 	    cycle_get_decision(c, s->source, &d, &found, err) < 0)
 		return -1;

@@ -141,24 +141,25 @@ is_ours(const char *dn, void *arg)
 	return planner_is_ours(p->c, dn);
 }
 
+/* One conflict of an object is kept, and told with all others; what it leaves no room for, and what
+ * comes too late for that, is told here. */
 static int
-set_conflict(struct planning *p, enum conflict_reason reason, struct bytes what, const char *holder,
-    bool whole)
+set_conflict(struct planning *p, struct bytes what, const char *holder, bool whole)
 {
 	struct decision *d = p->d;
 	char text[256];
 
 	err_escape(text, sizeof text, what);
-	cycle_note(p->c, 4, &p->in.source->guid, p->in.source->dn, "%s is held by '%s': %s", text,
-	    holder,
-	    whole ? "the object is not synchronized until that is resolved"
-		  : "the address is left out");
+	if (p->c->round || (d->in_conflict && !whole))
+		cycle_note_taken(p->c, p->in.source, text, holder, whole);
+	else if (d->in_conflict)
+		cycle_note_taken(p->c, p->in.source, d->what, d->candidates[0], false);
 	if (whole)
 		d->state = DECIDE_CONFLICT;
 	if (d->in_conflict && !whole)
 		return 0;
 	d->in_conflict = true;
-	d->reason = reason;
+	d->reason = CONFLICT_ADDRESS;
 	free(d->what);
 	free(d->candidates[0]);
 	d->what = strdup(text);
@@ -231,7 +232,7 @@ check_addresses(struct planning *p, enum side side, struct entry *want, const st
 		*ret_blocked =
 		    address_is_primary(v) ||
 		    (essential && bytes_equal_nocase(address_value(v), bytes_of(essential)));
-		if (set_conflict(p, CONFLICT_ADDRESS, v, holder, *ret_blocked) < 0 ||
+		if (set_conflict(p, v, holder, *ret_blocked) < 0 ||
 		    planner_remove_value(want, "proxyAddresses", v, p->err) < 0)
 			return -1;
 	}
@@ -426,7 +427,7 @@ keep_mail(struct planning *p, const struct entry *want, const struct entry *targ
 	if (cycle_address_holder(p->c, TARGET, v, p->d->target, p->index, &holder, p->err) < 0)
 		return -1;
 	if (holder)
-		return set_conflict(p, CONFLICT_ADDRESS, v, holder, false);
+		return set_conflict(p, v, holder, false);
 	if (claim_address(p, TARGET, v) < 0)
 		return -1;
 	return change_mod(change, MOD_ADD, "proxyAddresses", v) < 0 ? err_nomem(p->err) : 0;
@@ -582,9 +583,7 @@ plan_redirection(struct planning *p, const struct entry *source, const struct en
 			change_free(changes[i]);
 			continue;
 		}
-		cycle_note(p->c, 4, &source->guid, source->dn,
-		    "somebody changed the redirection of the %s object: it is put right",
-		    side_name(side));
+		cycle_broken(p->c, source, side);
 		if (plan_step_add(p->step, side, changes[i], side == SOURCE ? source : target,
 			"redirection", p->err) < 0)
 			return -1;

@@ -145,7 +145,10 @@ cycle_read(struct cycle *c, struct err *err)
 		c->dir[TARGET]->ops->cancel(c->dir[TARGET]);
 	(void)pthread_join(thread, NULL);
 	if (r[SOURCE].rc < 0 || r[TARGET].rc < 0) {
-		*err = r[SOURCE].rc < 0 ? r[SOURCE].err : r[TARGET].err;
+		enum side side = r[SOURCE].rc < 0 ? SOURCE : TARGET;
+
+		*err = r[side].err;
+		cycle_lost(c, side, err);
 		return -1;
 	}
 	return 0;

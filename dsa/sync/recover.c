@@ -13,8 +13,9 @@
 #include "mapping/journal.h"
 
 struct open_entry {
-	uint64_t number;
+	uint64_t number, cycle;
 	enum side side;
+	struct guid source;
 	struct change *change;
 	char *server;
 	int64_t at;
@@ -58,8 +59,8 @@ collect(const struct journal_entry *e, void *arg)
 		l->v = v;
 		l->cap = cap;
 	}
-	l->v[l->n] = (struct open_entry){
-	    e->number, e->side, change_dup(e->change), strdup(e->server), e->at};
+	l->v[l->n] = (struct open_entry){e->number, e->cycle, e->side, e->source,
+	    change_dup(e->change), strdup(e->server), e->at};
 	l->failed |= !l->v[l->n].change || !l->v[l->n].server;
 	l->n++;
 	return l->failed;
@@ -119,6 +120,19 @@ may_come(const struct cycle *c, const struct open_entry *o)
 	       !str_equal_nocase(o->server, info->server) && c->start_s - o->at < CYCLE_LAG_S;
 }
 
+/* Its lines carry the number of the cycle in whose journal it is. */
+static void
+tell_done(const struct cycle *c, const struct open_entry *o)
+{
+	const struct dir_info *info = c->dir[o->side]->ops->info(c->dir[o->side]);
+	const struct cycle_event where = {.cycle = o->cycle,
+	    .source = guid_is_zero(&o->source) ? NULL : &o->source,
+	    .side = o->side,
+	    .peer = info ? info->server : NULL};
+
+	cycle_tell_change(c->opt, &where, o->change, "made before an interruption");
+}
+
 int
 cycle_recover(struct cycle *c, struct err *err)
 {
@@ -140,6 +154,8 @@ cycle_recover(struct cycle *c, struct err *err)
 		if (journal_finish(t, open.v[i].number, done ? JOURNAL_DONE : JOURNAL_STALE,
 			done ? NULL : "interrupted before it was made", err) < 0)
 			return -1;
+		if (done)
+			tell_done(c, &open.v[i]);
 	}
 	if (open.n)
 		cycle_note(c, 5, NULL, c->link->name,

@@ -6,7 +6,6 @@
  */
 #include "dsa/sync/cycle_priv.h"
 
-#include "dsa/base/clock.h"
 #include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
 #include "dsa/sync/planner.h"
@@ -119,15 +118,16 @@ cycle_give_up(
 		return -1;
 	for (size_t i = 0; i < n; i++) {
 		_cleanup_(entry_free) struct entry *e = NULL;
+		struct cycle_event event = {.kind = CYCLE_REFUSED};
 
 		if (workset_get(c->ws[SOURCE], failed[i].source, &e, err) < 0)
 			return -1;
 		c->res->failed++;
-		cycle_note(c, 3, &e->guid, e->dn, "%s: %s; tried again in the next cycle", what,
-		    failed[i].why);
-		if (store_put_retry(
-			t, c->link_id, &e->guid, e->dn, failed[i].why, clock_realtime_s(), err) < 0)
+		event.source = &e->guid;
+		event.dn = e->dn;
+		if (outcome_refuse(c, t, &event, failed[i].why, err) < 0)
 			return -1;
+		cycle_tell(c, &event, "%s: %s; tried again in the next cycle", what, failed[i].why);
 	}
 	return store_commit(TAKE(t), err);
 }

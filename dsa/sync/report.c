@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 #include <string.h>
+#include <syslog.h>
 #include <time.h>
 
 #include "dsa/base/clock.h"
@@ -53,8 +54,11 @@ cycle_print_plan(struct cycle *c, struct err *err)
 }
 
 static int
-put_conflict(struct cycle *c, struct store_txn *t, const struct decision *d, struct err *err)
+put_conflict(
+    struct cycle *c, struct store_txn *t, const struct decision *d, bool *again, struct err *err)
 {
+	_cleanup_(conflict_done) struct conflict old = {.reason = CONFLICT_AMBIGUOUS};
+	bool found;
 	char *candidates[ARRAY_SIZE(d->candidates)];
 	struct conflict x = {.source = d->source,
 	    .reason = d->reason,
@@ -65,6 +69,9 @@ put_conflict(struct cycle *c, struct store_txn *t, const struct decision *d, str
 
 	for (size_t i = 0; i < ARRAY_SIZE(candidates) && d->candidates[i]; i++)
 		candidates[x.n_candidates++] = d->candidates[i];
+	if (store_find_conflict(t, c->link_id, &d->source, &old, &found, err) < 0)
+		return -1;
+	*again = found && old.reason == x.reason && strcmp(old.what, x.what) == 0;
 	return store_put_conflict(t, c->link_id, &x, err);
 }
 
@@ -84,6 +91,23 @@ collect_conflict(uint32_t link, const struct conflict *x, void *arg)
 	return r->failed;
 }
 
+static int
+clear_conflict(struct cycle *c, struct store_txn *t, const struct guid *source, struct err *err)
+{
+	_cleanup_(conflict_done) struct conflict old = {.reason = CONFLICT_AMBIGUOUS};
+	struct cycle_event e = {.kind = CYCLE_RESOLVED, .level = LOG_INFO, .source = source};
+	bool found;
+
+	if (store_find_conflict(t, c->link_id, source, &old, &found, err) < 0 ||
+	    store_clear_conflict(t, c->link_id, source, err) < 0)
+		return -1;
+	e.dn = old.source_dn;
+	if (found)
+		cycle_tell(c, &e, "the conflict is resolved (%s: %s)",
+		    conflict_reason_name(old.reason), old.what);
+	return 0;
+}
+
 /* Forgets the stored conflicts of objects that are in none any more. */
 static int
 clear_resolved(struct cycle *c, struct store_txn *t, struct err *err)
@@ -100,24 +124,29 @@ clear_resolved(struct cycle *c, struct store_txn *t, struct err *err)
 		rc = cycle_find_decision(c, &r.guids.v[i], &d, &found, err);
 		/* A delta knows of those it decided about. */
 		if (rc == 0 && (c->lazy ? found && !d.in_conflict : !(found && d.in_conflict)))
-			rc = store_clear_conflict(t, c->link_id, &r.guids.v[i], err);
+			rc = clear_conflict(c, t, &r.guids.v[i], err);
 	}
 	free(r.guids.v);
 	return rc;
 }
 
 static void
-note_conflict(struct cycle *c, const struct decision *d)
+tell_conflict(const struct cycle *c, const struct decision *d, bool again)
 {
+	const struct cycle_event e = {.kind = CYCLE_CONFLICT,
+	    .level = LOG_WARNING,
+	    .source = &d->source,
+	    .dn = d->source_dn,
+	    .again = again};
 	_cleanup_(buf_done) struct buf b = {0};
 
-	/* An address in conflict was reported when it was met. */
-	if (d->reason == CONFLICT_ADDRESS)
+	if (d->reason == CONFLICT_ADDRESS) {
+		cycle_tell_taken(c, &e, d->what, d->candidates[0], d->state == DECIDE_CONFLICT);
 		return;
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(d->candidates) && d->candidates[i]; i++)
 		buf_printf(&b, "%s'%s'", i ? " and " : "", d->candidates[i]);
-	cycle_note(c, 4, &d->source, d->source_dn,
-	    "conflict (%s): %s%s%s; nothing is written until it is resolved",
+	cycle_tell(c, &e, "conflict (%s): %s%s%s; nothing is written until it is resolved",
 	    conflict_reason_name(d->reason), d->what ? d->what : "", b.len ? ": " : "",
 	    b.len ? (char *)b.data : "");
 }
@@ -131,16 +160,16 @@ walk_conflicts(struct cycle *c, struct store_txn *t, struct err *err)
 	c->res->conflicts = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		_cleanup_(decision_done) struct decision d = {0};
-		bool found;
+		bool found, again = false;
 
 		if (cycle_get_decision(c, i, &d, &found, err) < 0)
 			return -1;
 		if (!found || !d.in_conflict)
 			continue;
 		c->res->conflicts++;
-		note_conflict(c, &d);
-		if (t && put_conflict(c, t, &d, err) < 0)
+		if (t && put_conflict(c, t, &d, &again, err) < 0)
 			return -1;
+		tell_conflict(c, &d, again);
 	}
 	return 0;
 }

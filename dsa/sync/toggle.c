@@ -18,6 +18,7 @@ struct toggle {
 	struct dir *const *dir;
 	struct store *store;
 	uint32_t link_id;
+	const struct cycle_options *opt;
 	toggle_result_fn *result;
 	void *arg;
 	struct err *err;
@@ -68,6 +69,16 @@ has_address(const struct entry *e, const char *address)
 	return v && e && attr_has(entry_find(e, "proxyAddresses"), bytes_of(v), true);
 }
 
+static void
+tell_changed(const struct toggle *t, const struct guid *source, const struct change *change)
+{
+	const struct dir_info *info = t->dir[SOURCE]->ops->info(t->dir[SOURCE]);
+	const struct cycle_event where = {
+	    .source = source, .side = SOURCE, .peer = info ? info->server : NULL};
+
+	cycle_tell_change(t->opt, &where, change, "proxy toggle");
+}
+
 /* Adds or removes the dummy; what is so already is left so. An entry's refusal is 1, with ERR. */
 static int
 set_dummy(struct toggle *t, const struct entry *e, const char *dummy, bool there)
@@ -87,8 +98,10 @@ set_dummy(struct toggle *t, const struct entry *e, const char *dummy, bool there
 		if (bytes_equal_nocase(a->values[i], bytes_of(v)) &&
 		    change_mod(c, MOD_DELETE, "proxyAddresses", a->values[i]) < 0)
 			return err_nomem(t->err);
-	if (dir_apply(t->dir[SOURCE], c, t->err) == 0)
+	if (dir_apply(t->dir[SOURCE], c, t->err) == 0) {
+		tell_changed(t, &e->guid, c);
 		return 0;
+	}
 	return t->err->scope == ERR_PEER || t->err->code == ECANCELED ? -1 : 1;
 }
 
@@ -195,8 +208,13 @@ toggle_run(const struct conf_link *link, struct dir *const dir[SIDES], struct st
     const struct guid *sources, size_t n, const struct cycle_options *opt, toggle_result_fn *result,
     void *arg, struct err *err)
 {
-	struct toggle t = {
-	    .link = link, .dir = dir, .store = store, .result = result, .arg = arg, .err = err};
+	struct toggle t = {.link = link,
+	    .dir = dir,
+	    .store = store,
+	    .opt = opt,
+	    .result = result,
+	    .arg = arg,
+	    .err = err};
 	_cleanup_(store_abort) struct store_txn *txn = NULL;
 	char **dummies = calloc(n + 1, sizeof *dummies);
 	int rc = dummies ? 0 : err_nomem(err);
@@ -251,11 +269,11 @@ collect(const struct store_operation *o, void *arg)
 
 int
 toggle_resume(const struct conf_link *link, struct dir *source, struct store *store,
-    uint32_t link_id, struct err *err)
+    uint32_t link_id, const struct cycle_options *opt, struct err *err)
 {
 	struct dir *const dir[SIDES] = {source, NULL};
 	struct toggle t = {
-	    .link = link, .dir = dir, .store = store, .link_id = link_id, .err = err};
+	    .link = link, .dir = dir, .store = store, .link_id = link_id, .opt = opt, .err = err};
 	struct store_txn *txn = NULL;
 	struct left l = {.failed = false};
 	int rc = store_begin(store, STORE_READ, &txn, err);

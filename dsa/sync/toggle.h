@@ -23,8 +23,8 @@ typedef void toggle_result_fn(
 int toggle_run(const struct conf_link *link, struct dir *const dir[SIDES], struct store *store,
     const struct guid *sources, size_t n, const struct cycle_options *opt, toggle_result_fn *result,
     void *arg, struct err *err) MUST_CHECK;
-/* Removes what an interrupted toggle left; must be done before a cycle. */
+/* Removes what an interrupted toggle left; must be done before a cycle. OPT is told. */
 int toggle_resume(const struct conf_link *link, struct dir *source, struct store *store,
-    uint32_t link_id, struct err *err) MUST_CHECK;
+    uint32_t link_id, const struct cycle_options *opt, struct err *err) MUST_CHECK;
 
 #endif

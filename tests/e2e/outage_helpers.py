@@ -86,7 +86,7 @@ class Watched(Daemon):
         return s
 
     def wait_failing(self):
-        wait_for(lambda: self.link()["failing"] or "tried again in" in self.news(),
+        wait_for(lambda: self.link()["failing"] or FAILS in self.news(),
                  "the outage is not noticed", 60)
 
     def wait_working(self, timeout_s=90):

@@ -135,6 +135,7 @@ def test_starts_and_is_ready(service):
     service.run("systemctl", "start", "galsyncd")
     assert service.is_active()
     assert service.show("Type") == "notify"
+    assert service.show("LogRateLimitIntervalUSec") == "0"  # no line is suppressed
     service.wait_idle()
     # systemd finds nothing to say about how the directories were left.
     lines = [line["MESSAGE"] for line in service.journal("_PID=1")]

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "dsa/base/str.h"
@@ -439,14 +440,16 @@ bury(struct lab *l)
 /* ---- a cycle ---- */
 
 static void
-take_note(int level, const struct guid *source, const char *dn, const char *text, void *arg)
+take_event(const struct cycle_event *e, void *arg)
 {
 	struct lab *l = arg;
 
-	(void)source;
-	buf_printf(&l->notes, "%d %s: %s\n", level, dn, text);
+	l->told[e->kind]++;
+	if (e->kind == CYCLE_CHANGED || e->level == LOG_DEBUG)
+		return;
+	buf_printf(&l->notes, "%d %s: %s\n", e->level, e->dn, e->text);
 	if (l->on_note)
-		l->on_note(l, text);
+		l->on_note(l, e->text);
 }
 
 static void
@@ -466,7 +469,7 @@ lab_cycle_to(struct lab *l, struct tap *tap, FILE *plan)
 	    .plan_to = plan,
 	    .work_dir = l->dir,
 	    .map_size_mb = 64,
-	    .note = take_note,
+	    .tell = take_event,
 	    .arg = l};
 	struct dir *source = spied_dir(l, SOURCE, tap), *target = spied_dir(l, TARGET, tap);
 	int rc;
@@ -479,6 +482,7 @@ lab_cycle_to(struct lab *l, struct tap *tap, FILE *plan)
 	l->tap = tap;
 	l->frozen = l->needs_full = false;
 	buf_reset(&l->notes);
+	memset(l->told, 0, sizeof l->told);
 	rc = l->delta && !plan
 		 ? cycle_delta(
 		       l->link, source, target, l->store, &opt, &l->res, &l->needs_full, &l->err)

@@ -90,10 +90,11 @@ struct lab {
 	struct store *store;
 	struct cycle_result res; /* of the last cycle */
 	struct err err;
-	struct buf notes; /* what the last cycle told, a line each */
-	unsigned checks;  /* how often lab_check_mail() looked */
-	char why[768];	  /* what it found in the middle of a cycle, "" if nothing */
-	const char *cut;  /* this source object is missing from the answers to searches, or NULL */
+	struct buf notes;		/* what the last cycle told, a line each */
+	unsigned told[CYCLE_EVENT_MAX]; /* and how often it told of what */
+	unsigned checks;		/* how often lab_check_mail() looked */
+	char why[768];			/* what it found in the middle of a cycle, "" if nothing */
+	const char *cut; /* this source object is missing from the answers to searches, or NULL */
 	void (*on_note)(struct lab *l, const char *text); /* called for each note, or NULL */
 	/* Dies like a process: what the map holds from the moment of the tap's stop on is lost. */
 	bool dies;
