@@ -220,14 +220,18 @@ reserve_lock_file(const struct store *s, struct err *err)
 	return rc ? store_fail(s, rc, "lock file", err) : 0;
 }
 
-/* A reader's entry in LMDB's lock file must be writable for the group that may read the map. */
+/* For the group that may read the map, whatever the umask is. A reader puts itself down in the lock
+ * file, so that the pages it looks at are not used again. */
 static void
-open_lock_file(const struct store *s)
+open_to_group(const struct store *s)
 {
-	_cleanup_(free) char *path = str_printf("%s/map.mdb-lock", s->dir);
+	_cleanup_(free) char *map = str_printf("%s/map.mdb", s->dir);
+	_cleanup_(free) char *lock = str_printf("%s/map.mdb-lock", s->dir);
 
-	if (path)
-		(void)chmod(path, 0660);
+	if (map)
+		(void)chmod(map, 0640);
+	if (lock)
+		(void)chmod(lock, 0660);
 }
 
 static int
@@ -258,7 +262,7 @@ open_env(struct store *s, int64_t size_mb, struct err *err)
 	if (rc)
 		return store_fail(s, rc, "open", err);
 	if (write)
-		open_lock_file(s);
+		open_to_group(s);
 	/* Readers that were killed would keep old pages from being used again. */
 	(void)mdb_reader_check(s->env, &dead);
 	return 0;

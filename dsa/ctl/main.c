@@ -110,6 +110,8 @@ run_verb(ctl_verb *verb, struct ctl *c, const char *state, int argc, char **argv
 	if (store_open(state, STORE_READ, 0, &store, &err) < 0) {
 		if (err.src == ERR_SYS && err.code == ENOENT)
 			(void)err_ctx(&err, "galsyncd makes it in its first cycle");
+		if (err.src == ERR_SYS && err.code == EACCES)
+			(void)err_ctx(&err, "root and the group galsync may read it");
 		return ctl_fail(&err);
 	}
 	if (store_begin(store, STORE_READ, &txn, &err) < 0)
@@ -142,7 +144,7 @@ run(int argc, char **argv)
 		return (int)ctl_usage("no verb '%s'", argc ? argv[0] : "");
 	if (verb->daemon)
 		return (int)verb->run(&c, argc, argv);
-	if (!o.state && conf_load(o.file, &conf, &errors) < 0) {
+	if (!o.state && conf_load_public(o.file, &conf, &errors) < 0) {
 		for (size_t i = 0; i < errors.n; i++)
 			(void)fprintf(stderr, "%s\n", errors.lines[i]);
 		return CTL_FAILED;

@@ -270,10 +270,10 @@ note_syntax(struct conf_ctx *c)
 	    "%s; allowed: the syntax of galsync.conf(5)", config_error_text(&c->cfg));
 }
 
-int
-conf_load(const char *file, struct conf **ret, struct conf_errors *errors)
+static int
+load(const char *file, bool public, struct conf **ret, struct conf_errors *errors)
 {
-	struct conf_ctx c = {.file = file};
+	struct conf_ctx c = {.file = file, .public = public};
 	int rc = -1;
 
 	config_init(&c.cfg);
@@ -297,4 +297,16 @@ conf_load(const char *file, struct conf **ret, struct conf_errors *errors)
 	conf_text_done(&c.text);
 	config_destroy(&c.cfg);
 	return rc;
+}
+
+int
+conf_load(const char *file, struct conf **ret, struct conf_errors *errors)
+{
+	return load(file, false, ret, errors);
+}
+
+int
+conf_load_public(const char *file, struct conf **ret, struct conf_errors *errors)
+{
+	return load(file, true, ret, errors);
 }

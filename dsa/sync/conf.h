@@ -121,6 +121,9 @@ conf_errors_donep(struct conf_errors *e)
 /* Reads and validates FILE. On failure returns -1, RET is untouched and ERRORS has at least one
  * line. Secrets' files are checked (kind and mode) but not read. */
 int conf_load(const char *file, struct conf **ret, struct conf_errors *errors) MUST_CHECK;
+/* The same for who may read the configuration but not the files that it names: keytabs, passwords,
+ * certificates and lists of pairs are not looked at. */
+int conf_load_public(const char *file, struct conf **ret, struct conf_errors *errors) MUST_CHECK;
 void conf_free(struct conf *c);
 DEFINE_CLEANUP(struct conf *, conf_free)
 /* The link named NAME, or NULL. */

@@ -116,6 +116,7 @@ struct conf_ctx {
 	struct conf_note *notes;
 	size_t n_notes, cap_notes;
 	bool nomem;
+	bool public;	   /* the files that values name are not looked at */
 	bool missing_file; /* a file is missing: what is absent may stand there */
 	bool unreadable;   /* the text ends early: no more can be said about it */
 };
@@ -142,6 +143,8 @@ void conf_check(struct conf_ctx *c);
 
 #define CONF_TEMPLATE_HELP                                                                         \
 	"text with %{attributeName}, %{attributeName:lower} and %% for a percent sign"
+/* CHECK opens a file that the value names. */
+bool conf_check_opens(conf_value_check *check);
 conf_value_check conf_check_text, conf_check_name, conf_check_dns, conf_check_url, conf_check_attr,
     conf_check_dn, conf_check_filter, conf_check_template, conf_check_address_template,
     conf_check_local_template, conf_check_legacy_dn, conf_check_principal, conf_check_bind_dn,

@@ -233,3 +233,9 @@ conf_check_secret_file(const char *value, char *why, size_t size)
 	    why, size, "is open to group or others (mode %04o)", (unsigned)st.st_mode & 07777U);
 	return false;
 }
+
+bool
+conf_check_opens(conf_value_check *check)
+{
+	return check == conf_check_readable_file || check == conf_check_secret_file;
+}

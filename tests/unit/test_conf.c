@@ -1081,6 +1081,29 @@ shipped_sample(void **state)
 		}
 }
 
+/* Who may not read the secrets may still learn where the map is. */
+static void
+without_secrets(void **state)
+{
+	_cleanup_(conf_errors_done) struct conf_errors e = {0};
+	_cleanup_(conf_free) struct conf *c = NULL;
+	_cleanup_(free) char *text = edited(base, "acme.keytab", "open.keytab");
+	_cleanup_(free) char *with_csv = edited(text, "\"mail\"", "\"csv:none.csv\"");
+	_cleanup_(free) char *no_ca = edited(with_csv, "acme-ca.pem", "none.pem");
+	_cleanup_(free) char *worse = edited(no_ca, "interval_s = 60", "interval_s = 0");
+
+	(void)state;
+	put("galsync.conf", no_ca);
+	assert_int_equal(conf_load(path_of("galsync.conf"), &c, &e), -1);
+	assert_int_equal(e.n, 3);
+	assert_int_equal(conf_load_public(path_of("galsync.conf"), &c, &e), 0);
+	assert_string_equal(c->state_directory, "/var/lib/galsync");
+	put("galsync.conf", worse);
+	conf_free(TAKE(c));
+	assert_int_equal(conf_load_public(path_of("galsync.conf"), &c, &e), -1);
+	assert_int_equal(e.n, 4);
+}
+
 int
 main(void)
 {
@@ -1095,6 +1118,7 @@ main(void)
 	    TEST(too_large),
 	    TEST(numbers),
 	    TEST(credentials),
+	    TEST(without_secrets),
 	    TEST(full_values),
 	    TEST(round_trip),
 	    TEST(table),

@@ -104,6 +104,29 @@ put(struct fixture *f, uint32_t link, uint8_t who, const char *why, int64_t now)
 	assert_int_equal(store_put_retry(f->t, link, &g, "CN=x", why, now, &err), 0);
 }
 
+static void
+found(void **state)
+{
+	struct fixture *f = *state;
+	struct guid one = guid(1), two = guid(2);
+	struct store_retry r;
+	struct err err;
+	bool is_there;
+
+	put(f, 1, 1, "no", 1000);
+	put(f, 1, 1, "still no", 2000);
+	assert_int_equal(store_find_retry(f->t, 1, &one, &r, &is_there, &err), 0);
+	assert_true(is_there);
+	assert_int_equal(r.attempts, 2);
+	assert_int_equal(r.since, 2000);
+	assert_string_equal(r.why, "still no");
+	store_retry_done(&r);
+	assert_int_equal(store_find_retry(f->t, 1, &two, &r, &is_there, &err), 0);
+	assert_false(is_there);
+	assert_int_equal(store_find_retry(f->t, 2, &one, &r, &is_there, &err), 0);
+	assert_false(is_there);
+}
+
 /* The pause doubles up to an hour, and the first failure is remembered. */
 static void
 backs_off(void **state)
@@ -210,6 +233,7 @@ int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(found, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(backs_off, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(many_attempts, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(kept_by_link_and_source, set_up, tear_down),

@@ -176,11 +176,20 @@ conflicts(void **state)
 	uint32_t one = fixture_link(t, "one"), two = fixture_link(t, "two");
 	struct conflict c = some_conflict(1, CONFLICT_AMBIGUOUS, 1000);
 	struct conflict d = some_conflict(2, CONFLICT_TAKEN, 1000);
+	struct conflict found;
+	bool is_there;
 	struct seen s = {.stop = true};
 	struct err err = {0};
 
 	assert_conflicts(t, 0, "");
+	assert_int_equal(store_find_conflict(t, one, &c.source, &found, &is_there, &err), 0);
+	assert_false(is_there);
 	assert_int_equal(store_put_conflict(t, one, &c, &err), 0);
+	assert_int_equal(store_find_conflict(t, one, &c.source, &found, &is_there, &err), 0);
+	assert_true(is_there);
+	assert_int_equal(found.reason, c.reason);
+	assert_string_equal(found.what, c.what);
+	conflict_done(&found);
 	assert_int_equal(store_put_conflict(t, one, &d, &err), 0);
 	assert_int_equal(store_put_conflict(t, two, &c, &err), 0);
 	assert_conflicts(t, one, "1:1:ambiguous:2;1:2:taken:2;");

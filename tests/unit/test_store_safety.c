@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "dsa/base/str.h"
 #include "mapping/journal.h"
 #include "store_fixture.h"
 
@@ -471,6 +472,28 @@ damaged_record(void **state)
 	store_abort(t);
 }
 
+/* The group reads, whatever umask the service has. */
+static void
+open_to_the_group(void **state)
+{
+	static const struct {
+		const char *name;
+		mode_t mode;
+	} files[] = {{"map.mdb", 0640}, {"map.mdb-lock", 0660}};
+	struct fixture *f = *state;
+	mode_t before = umask(0077);
+
+	fixture_open_store(f, 16);
+	(void)umask(before);
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		_cleanup_(free) char *path = str_printf("%s/%s", f->dir, files[i].name);
+		struct stat st = {0};
+
+		assert_int_equal(stat(path, &st), 0);
+		assert_int_equal(st.st_mode & 07777, files[i].mode);
+	}
+}
+
 int
 main(void)
 {
@@ -486,6 +509,7 @@ main(void)
 	    TEST(map_full, fixture_setup_dir),
 	    TEST(disk_full, fixture_setup_dir),
 	    TEST(damaged_record, fixture_setup),
+	    TEST(open_to_the_group, fixture_setup_dir),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
