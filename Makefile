@@ -209,7 +209,7 @@ help:
 	@echo 'check           every test, with sanitizers (root); check-unit: without root'
 	@echo 'check-outages   outages of the domain controllers in every phase (root, some minutes)'
 	@echo 'bench           measure against plain tools on a real lab; prints a table of ratios (root)'
-	@echo 'lint            clang-format, clang-tidy, cppcheck, mandoc, shellcheck, layers, headers'
+	@echo 'lint            clang-format, clang-tidy, cppcheck, mandoc, names, shellcheck, layers, headers'
 	@echo 'fuzz            every fuzz target for FUZZ_SECONDS (60)'
 	@echo 'format          clang-format over the tree'
 	@echo 'install         to $$(DESTDIR)$$(PREFIX), configuration to $$(DESTDIR)$$(SYSCONFDIR)/galsync'

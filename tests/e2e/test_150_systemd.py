@@ -8,6 +8,7 @@ import signal
 import time
 import uuid
 
+import ldap
 import pytest
 from conftest import ROOT, wait_for
 from container import TOOLS, Container, proc_self, status_of
@@ -18,7 +19,13 @@ STARTED = "111abb658b3d47e095b3bf1a52dd018d"
 STOPPED = "f91c5c29dfea43249945c9fbdf760e4a"
 CONFIG_BAD = "94933ab7acbd4b2fbfc92bb0bf6548ea"
 CONFIG_RELOADED = "9eb776a863964775935b5dc4c3cb69d8"
+CONNECTED = "33e355877f0742f48be109f8ede971af"
 CYCLE_END = "d9ec756aa8664d849cb6e6425aae5b15"
+CHANGE = "2233c1d26c5a48f0872c7efed3b295e5"
+CONFLICT = "f9c9a9ad87f54db2a1d91e6e8cc0d806"
+CONFLICT_RESOLVED = "fbed97cd1c5b424d9586c3506de13ffc"
+FULL_RESYNC = "10924407e13948a480fae27ab57df95e"
+CYCLE_BEGIN = "182ab7b784d44f9180badf3902f28ce2"
 KEYTABS = ("/etc/galsync/acme.keytab", "/etc/galsync/globex.keytab")
 SOCKET = "/run/galsync/control.sock"
 
@@ -165,6 +172,74 @@ def test_journal_by_field(service):
     assert service.journal(f"MESSAGE_ID={STARTED}")[-1]["PRIORITY"] == "5"
 
 
+def test_every_change_is_a_line(service):
+    lab, dn = service.lab, service.lab.special["acme"]["mailbox"]
+    guid = str(uuid.UUID(bytes_le=lab.source.read(dn)["objectGUID"][0]))
+    match = (f"MESSAGE_ID={CHANGE}", f"GALSYNC_GUID={guid}", "GALSYNC_ATTRS=title")
+    count = len(service.journal(*match))
+    flows(service, "A line of its own")
+    line = service.wait_line(count, *match)
+    assert len(service.journal(*match)) == count + 1
+    assert line["GALSYNC_OP"] == "modify" and line["GALSYNC_SIDE"] == "target"
+    assert line["GALSYNC_LINK"] == LINK and line["PRIORITY"] == "6"
+    assert line["GALSYNC_PEER"] == "dc1.globex.example"
+    assert lab.target.read(line["GALSYNC_DN"])["title"] == [b"A line of its own"]
+    assert "A line of its own" not in line["MESSAGE"] and "+title" in line["MESSAGE"]
+    # The cycle is found by its number, up to its end.
+    end = service.wait_line(0, f"GALSYNC_CYCLE={line['GALSYNC_CYCLE']}", f"MESSAGE_ID={CYCLE_END}")
+    assert "1 changes written" in end["MESSAGE"]
+
+
+def test_servers_are_named(service):
+    for side, forest in (("source", "acme"), ("target", "globex")):
+        line = service.wait_line(0, f"MESSAGE_ID={CONNECTED}", f"GALSYNC_SIDE={side}")
+        assert line["GALSYNC_PEER"] == f"dc1.{forest}.example" and line["PRIORITY"] == "5"
+
+
+def test_what_lasts_is_told_once(service):
+    """A conflict has a line when it begins and one when it ends, whatever looks at it meanwhile."""
+    lab, dn = service.lab, service.lab.special["acme"]["mailbox"]
+    held = b"smtp:" + lab.target.read(lab.special["globex"]["secondary-held-by"])["mail"][0]
+    guid = str(uuid.UUID(bytes_le=lab.source.read(dn)["objectGUID"][0]))
+    match = (f"MESSAGE_ID={CONFLICT}", f"GALSYNC_GUID={guid}")
+    count = len(service.journal(f"MESSAGE_ID={FULL_RESYNC}"))
+
+    lab.source.change(dn, (ldap.MOD_ADD, "proxyAddresses", [held]))
+    line = service.wait_line(0, *match)
+    assert held.decode() in line["MESSAGE"] and line["PRIORITY"] == "4"
+    service.run("galsyncctl", "resync", status=3)
+    service.run("galsyncctl", "plan", status=3)
+    resync = service.wait_line(count, f"MESSAGE_ID={FULL_RESYNC}")
+    assert "asked for" in resync["MESSAGE"] and resync["PRIORITY"] == "5"
+    assert "GALSYNC_CYCLE" in service.wait_line(0, f"MESSAGE_ID={CYCLE_BEGIN}")
+
+    lab.source.change(dn, (ldap.MOD_DELETE, "proxyAddresses", [held]))
+    service.wait_line(0, f"MESSAGE_ID={CONFLICT_RESOLVED}", f"GALSYNC_GUID={guid}")
+    lines = [line["MESSAGE"] for line in service.journal(*match)]
+    assert len(lines) == 1, lines
+
+
+def test_status_says_how_changes_are_found(service):
+    p = service.run("galsyncctl", "status")
+    assert "changes by     dirsync (source), dirsync (target)" in p.stdout
+    p = service.run("galsyncctl", "--json", "status")
+    assert json.loads(p.stdout)[0]["daemon"]["changes_by"] == \
+        {"source": "dirsync", "target": "dirsync"}
+
+
+@pytest.mark.parametrize("group, reads", [("galsync", True), ("nogroup", False)])
+def test_who_reads_the_map(service, group, reads):
+    """The group does, while the daemon writes, and nobody who may not read a keytab needs to."""
+    as_member = ("setpriv", "--reuid=nobody", f"--regid={group}", "--clear-groups")
+    service.run(*as_member, "cat", KEYTABS[0], status=1)
+    for argv in (("status",), ("list",), ("show", "martha.full"), ("map", "export")):
+        p = service.run(*as_member, "galsyncctl", *argv, status=0 if reads else 1)
+        assert bool(p.stdout) is reads, p.stderr
+        assert reads or "ermission denied" in p.stderr
+    p = service.run("stat", "-c", "%a", "/var/lib/galsync/map.mdb", "/var/lib/galsync/map.mdb-lock")
+    assert p.stdout.split() == ["640", "660"]
+
+
 def test_catalog(service):
     service.run("journalctl", "--update-catalog")
     with open(os.path.join(ROOT, "dsa/base/log.c"), encoding="utf-8") as f:
@@ -246,7 +321,9 @@ def test_a_mistake_at_the_start_is_named(service):
     service.write_conf(service.configuration + "intervall = 1;\n")
     service.run("systemctl", "start", "galsyncd", status=1)
     service.run("systemctl", "stop", "galsyncd")
-    said = service.journal("_COMM=galsyncd")[-1]["MESSAGE"]
+    line = service.journal("_COMM=galsyncd", f"MESSAGE_ID={CONFIG_BAD}")[-1]
+    said = line["MESSAGE"]
+    assert line["PRIORITY"] == "3"
     assert "/etc/galsync/galsync.conf:" in said and "intervall" in said, said
     service.write_conf(service.configuration)
     service.run("systemctl", "start", "galsyncd")
