@@ -45,28 +45,14 @@ V ?= 0
 Q := $(if $(filter 0,$(V)),@,)
 say = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' '$(1)' '$(2)',@:)
 
-SRCS := \
-	$(addprefix dsa/base/,clock.c err.c log.c mem.c str.c told.c) \
-	$(addprefix dsa/directory/,change.c dir.c discover.c dn.c entry.c filter.c guid.c kind.c ldap.c \
-		ldap_auth.c ldap_cert.c ldap_conn.c ldap_err.c ldap_feed.c ldap_search.c ldap_sock.c ldap_tls.c \
-		ldap_write.c ldif.c schema.c sid.c) \
-	$(addprefix mapping/,journal.c lookup.c match.c match_rule.c operation.c record.c refs.c retry.c store.c) \
-	$(addprefix redirect/,address.c turn.c turn_read.c turn_run.c) \
-	$(addprefix dsa/sync/,apply.c check.c conf.c conf_check.c conf_complete.c conf_keys.c \
-		conf_load.c conf_print.c conf_read.c conf_value.c confirm.c cycle.c decide.c decide_names.c decision.c \
-		delta.c diff.c elsewhere.c fault.c leave.c match_csv.c names.c outcome.c plan.c planner.c planner_parts.c project.c read.c \
-		recover.c replan.c report.c scope.c table.c tell.c template.c toggle.c turns.c workset.c)
-# Apart from the other parts of the daemon, for its unit test.
-SRCS += dsa/daemon/lines.c
-DAEMON_SRCS := $(addprefix dsa/daemon/,control.c main.c once.c progress.c service.c verbs.c verbs_wait.c verbs_who.c worker.c)
-CTL_SRCS := $(addprefix dsa/ctl/,client.c ctl.c daemon.c main.c records.c status.c)
-SUPPORT_SRCS := $(addprefix tests/support/,fakedir.c fakedir_conn.c fakedir_ldif.c fakedir_modify.c \
-	fakedir_move.c fakedir_schema.c fakedir_search.c fakedir_write.c scenario.c scenario_play.c \
-	tapdir.c)
-UNIT_TESTS := address clock conf crash cycle cycle_faults cycle_flow cycle_leave cycle_links cycle_match \
-	delta delta_steps dn elsewhere entry fakedir filter guid_sid journal ldap_err lines log match match_rule mem_str_err operation record retry schema store store_refs \
-	store_safety tapdir template told turn
-FUZZ_TARGETS := address change conf dn entry filter guid_sid journal match_csv plan record template
+# All of a folder; main.c apart, so that unit tests link whatever they need.
+SRCS := $(sort $(wildcard dsa/base/*.c dsa/directory/*.c mapping/*.c redirect/*.c dsa/sync/*.c) \
+	$(filter-out dsa/daemon/main.c,$(wildcard dsa/daemon/*.c)))
+DAEMON_SRCS := dsa/daemon/main.c
+CTL_SRCS := $(sort $(wildcard dsa/ctl/*.c))
+SUPPORT_SRCS := $(sort $(wildcard tests/support/*.c))
+UNIT_TESTS := $(sort $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c)))
+FUZZ_TARGETS := $(sort $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
 BENCH_TOOLS := attrs delay map writer
 
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
