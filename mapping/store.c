@@ -2,8 +2,8 @@
 /*
  * The environment, transactions and records. The disk format, version 1, of each named database:
  *
- *   meta      text -> octets: "format" u32; "next-record", "next-journal", "next-cycle", counters
- *             "n/<link>/<what>" u64; "link/<id>" name; "summary/<link>" text
+ *   meta      text -> octets: "format" u32; "next-record", "next-journal", "next-cycle",
+ *             "next-event", counters "n/<link>/<what>" u64; "link/<id>" name; "summary/<link>" text
  *   record    u64 (native, MDB_INTEGERKEY) -> record.c
  *   key       u64 hash (native) -> u64 record ids (duplicates, fixed size)
  *   cursor    link (u32 big-endian), side (u8) -> octets
@@ -11,6 +11,7 @@
  *   wanted    link (u32 big-endian), hash of the wanted DN (u64) -> referrer GUIDs (duplicates)
  *   conflict  link, source GUID -> conflict.c
  *   journal   u64 (native) -> journal.c;  outcome, open, about: see journal.c
+ *   event     link, source GUID, number -> event.c
  *
  * Native integers: LMDB files are not moved between machines of different byte order anyway.
  */
@@ -49,6 +50,7 @@ static const struct {
     [DB_ABOUT] = {"about", MDB_DUPSORT | MDB_DUPFIXED},
     [DB_RETRY] = {"retry", 0},
     [DB_OPERATION] = {"operation", 0},
+    [DB_EVENT] = {"event", 0},
 };
 _Static_assert(ARRAY_SIZE(databases) == DB_MAX, "a name for each database");
 

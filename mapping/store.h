@@ -14,6 +14,7 @@
  *   retry       link and source GUID -> what failed, and when it is tried again
  *   operation   link and source GUID -> a switch, undo or toggle that is under way
  *   journal     change number -> journal entry (journal.h)
+ *   event       link, source GUID and number -> what a hook program is to be told (event.h)
  *
  * One process writes; any number read at the same time, each through its own store_open() with
  * STORE_READ. All memory handed out is copied: nothing points into LMDB. A transaction belongs to

@@ -25,6 +25,7 @@ enum store_db {
 	DB_ABOUT,
 	DB_RETRY,
 	DB_OPERATION,
+	DB_EVENT,
 	DB_MAX
 };
 
