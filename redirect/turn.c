@@ -14,7 +14,7 @@
 
 const char *const turn_attrs[] = {"objectGUID", "objectClass", "mailNickname", "mail",
     "proxyAddresses", "targetAddress", "legacyExchangeDN", "homeMDB", "msExchHomeServerName",
-    "msExchMailboxGuid", GUARD, NULL};
+    "msExchMailboxGuid", "displayName", GUARD, NULL};
 
 static bool PRINTF_LIKE(3, 4) refuse(char *why, size_t size, const char *fmt, ...)
 {

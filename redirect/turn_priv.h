@@ -16,6 +16,7 @@ struct mailbox {
 	enum turn turn;
 	struct guid source;
 	struct record *record;
+	enum side recorded; /* the active side that the map has */
 	struct entry *side[SIDES];
 	size_t holders[SIDES];
 	struct change *change[TURN_CHANGES];

@@ -26,7 +26,9 @@
 #include "dsa/base/clock.h"
 #include "dsa/base/str.h"
 #include "dsa/directory/dir.h"
+#include "mapping/event.h"
 #include "mapping/journal.h"
+#include "redirect/event_body.h"
 
 #define TRIES 3 /* when somebody changes the same objects meanwhile */
 
@@ -73,6 +75,8 @@ load_records(struct chunk *c, struct err *err)
 			return -1;
 		if (!m->record)
 			end(m, false, "it is not in the map");
+		else
+			m->recorded = m->record->active;
 	}
 	return 0;
 }
@@ -268,12 +272,44 @@ finish_journal(struct store_txn *t, struct mailbox *m, struct err *err)
 	return 0;
 }
 
+/* A turn that was turned back changed nothing, and a repeated one did not either: of these nobody
+ * is told. */
+static int
+tell(struct store_txn *t, struct mailbox *m, struct err *err)
+{
+	struct event_facts f = {.kind = m->turn == TURN_SWITCH ? EVENT_SWITCHED : EVENT_UNDONE,
+	    .link = m->env->tell_as,
+	    .at = clock_realtime_s(),
+	    .record = m->record};
+	struct store_event e = {
+	    .link = m->env->link, .source = m->source, .kind = f.kind, .at = f.at};
+	_cleanup_(free) char *body = NULL;
+
+	if (!m->env->tell_as || m->recorded == m->record->active)
+		return 0;
+	for (size_t i = 0; i < SIDES; i++) {
+		const struct dir_info *info = m->env->dir[i]->ops->info(m->env->dir[i]);
+
+		f.forest[i] = m->env->dir[i]->name;
+		f.server[i] = info ? info->server : NULL;
+		f.redirect_domain[i] = m->env->conf.redirect_domain[i];
+		f.side[i] = m->side[i];
+	}
+	body = event_body(&f);
+	if (!body)
+		return err_nomem(err);
+	e.body = body;
+	return store_add_event(t, &e, err);
+}
+
+/* The record, its event and the end of the operation are one transaction: who dies before it turns
+ * again, who dies after it has told. */
 static int
 record_turn(struct store_txn *t, struct mailbox *m, struct err *err)
 {
 	m->record->active = m->turn == TURN_SWITCH ? TARGET : SOURCE;
 	m->record->switched_at = m->turn == TURN_SWITCH ? clock_realtime_s() : 0;
-	if (store_put(t, m->record, err) < 0)
+	if (store_put(t, m->record, err) < 0 || tell(t, m, err) < 0)
 		return -1;
 	return store_clear_operation(t, m->env->link, &m->source, err);
 }

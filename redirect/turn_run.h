@@ -19,6 +19,9 @@ struct turn_env {
 	struct store *store;
 	uint32_t link;
 	size_t window[SIDES]; /* changes under way at once */
+	/* The link's name if a hook program is to be told: an event is put down together with the
+	 * record of each mailbox that changes sides. NULL: nobody is told. */
+	const char *tell_as;
 	/* Tells how it ended for each mailbox: OK and "" or "already ...", or why not. */
 	void (*result)(
 	    const struct guid *source, const char *dn, bool ok, const char *text, void *arg);

@@ -88,6 +88,8 @@ struct conf_link {
 	char *marker_attribute;	 /* says on the source object that its mailbox is switched */
 	char *marker_group;	 /* DN of a source group whose members are switched, or NULL */
 	char *toggle_domain;	 /* of the dummy address of a proxy toggle */
+	char *hook;		 /* program that is told of switches, or NULL */
+	int hook_timeout_s;
 	struct conf_row *rows;
 	size_t n_rows;
 	int64_t max_deletes;	/* per cycle; more hold the link (default 50) */

@@ -148,6 +148,6 @@ bool conf_check_opens(conf_value_check *check);
 conf_value_check conf_check_text, conf_check_name, conf_check_dns, conf_check_url, conf_check_attr,
     conf_check_dn, conf_check_filter, conf_check_template, conf_check_address_template,
     conf_check_local_template, conf_check_legacy_dn, conf_check_principal, conf_check_bind_dn,
-    conf_check_secret_file, conf_check_readable_file;
+    conf_check_secret_file, conf_check_readable_file, conf_check_program;
 
 #endif

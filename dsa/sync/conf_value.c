@@ -237,5 +237,29 @@ conf_check_secret_file(const char *value, char *why, size_t size)
 bool
 conf_check_opens(conf_value_check *check)
 {
-	return check == conf_check_readable_file || check == conf_check_secret_file;
+	return check == conf_check_readable_file || check == conf_check_secret_file ||
+	       check == conf_check_program;
+}
+
+/* Tried with the rights of the process, not guessed from the mode. Whoever may write it has the
+ * rights of galsync. */
+bool
+conf_check_program(const char *value, char *why, size_t size)
+{
+	struct stat st = {0};
+	char text[96];
+
+	if (stat(value, &st) < 0 ||
+	    (S_ISREG(st.st_mode) && faccessat(AT_FDCWD, value, X_OK, AT_EACCESS) < 0)) {
+		(void)snprintf(
+		    why, size, "cannot be executed: %s", strerror_r(errno, text, sizeof text));
+		return false;
+	}
+	if (!S_ISREG(st.st_mode))
+		return no(why, size, "is not a regular file");
+	if ((st.st_mode & (S_IWGRP | S_IWOTH)) == 0)
+		return true;
+	(void)snprintf(
+	    why, size, "is writable by group or others (mode %04o)", (unsigned)st.st_mode & 07777U);
+	return false;
 }

@@ -14,6 +14,7 @@ turns_env(const struct conf_link *link, struct dir *const dir[SIDES], struct sto
 	ret->dir[SOURCE] = dir[SOURCE];
 	ret->dir[TARGET] = dir[TARGET];
 	ret->store = store;
+	ret->tell_as = link->hook ? link->name : NULL;
 	ret->link = link_id;
 	ret->window[SOURCE] = (size_t)link->source->dir.window;
 	ret->window[TARGET] = (size_t)link->target->dir.window;

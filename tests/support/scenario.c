@@ -462,16 +462,10 @@ look(void *arg, unsigned number, const struct change *c)
 	(void)lab_check_mail(l);
 }
 
-int
-lab_cycle_to(struct lab *l, struct tap *tap, FILE *plan)
+static int
+act_with(struct lab *l, struct tap *tap, const struct cycle_options *opt, lab_act_fn *act)
 {
-	struct cycle_options opt = {.plan_only = plan != NULL,
-	    .plan_to = plan,
-	    .work_dir = l->dir,
-	    .map_size_mb = 64,
-	    .tell = take_event,
-	    .arg = l};
-	struct dir *source = spied_dir(l, SOURCE, tap), *target = spied_dir(l, TARGET, tap);
+	struct dir *dir[SIDES] = {spied_dir(l, SOURCE, tap), spied_dir(l, TARGET, tap)};
 	int rc;
 
 	if (!tap->hook) {
@@ -483,16 +477,50 @@ lab_cycle_to(struct lab *l, struct tap *tap, FILE *plan)
 	l->frozen = l->needs_full = false;
 	buf_reset(&l->notes);
 	memset(l->told, 0, sizeof l->told);
-	rc = l->delta && !plan
-		 ? cycle_delta(
-		       l->link, source, target, l->store, &opt, &l->res, &l->needs_full, &l->err)
-		 : cycle_full(l->link, source, target, l->store, &opt, &l->res, &l->err);
-	dir_free(source);
-	dir_free(target);
+	rc = act(l, dir, opt);
+	dir_free(dir[SOURCE]);
+	dir_free(dir[TARGET]);
 	if (l->frozen)
 		bury(l);
 	if (rc == 0)
 		(void)lab_check_mail(l);
+	return rc;
+}
+
+static int
+run_cycle(struct lab *l, struct dir *const dir[SIDES], const struct cycle_options *opt)
+{
+	return l->delta && !opt->plan_only
+		   ? cycle_delta(l->link, dir[SOURCE], dir[TARGET], l->store, opt, &l->res,
+			 &l->needs_full, &l->err)
+		   : cycle_full(l->link, dir[SOURCE], dir[TARGET], l->store, opt, &l->res, &l->err);
+}
+
+static struct cycle_options
+options(struct lab *l)
+{
+	return (struct cycle_options){
+	    .work_dir = l->dir, .map_size_mb = 64, .tell = take_event, .arg = l};
+}
+
+int
+lab_cycle_to(struct lab *l, struct tap *tap, FILE *plan)
+{
+	struct cycle_options opt = options(l);
+
+	opt.plan_only = plan != NULL;
+	opt.plan_to = plan;
+	return act_with(l, tap, &opt, run_cycle);
+}
+
+int
+lab_act(struct lab *l, struct tap *tap, lab_act_fn *act)
+{
+	struct tap own = {.stop_at = 0};
+	struct cycle_options opt = options(l);
+	int rc = act_with(l, tap ? tap : &own, &opt, act);
+
+	tap_done(&own);
 	return rc;
 }
 

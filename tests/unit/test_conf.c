@@ -96,6 +96,8 @@ setup(void **state)
 	put("password", "secret");
 	put("pairs.csv", "a,b");
 	put_file("open.keytab", "secret", 6, 0640);
+	put_file("hook", "#!/bin/sh\n", 10, 0755);
+	put_file("open-hook", "#!/bin/sh\n", 10, 0775);
 	return unsetenv("CREDENTIALS_DIRECTORY");
 }
 
@@ -336,13 +338,27 @@ struct mistake {
 #define LINK_KEYS                                                                                  \
 	"name, source, target, scopes, match, promote_contacts, return_contacts_ou, upn_suffix, "  \
 	"mailbox, admin_group, primary_address, redirect_address, marker_attribute, "              \
-	"marker_group, toggle_domain, attributes, limits, "                                        \
+	"marker_group, toggle_domain, hook, hook_timeout_s, attributes, limits, "                  \
 	"interval_s\n"
 #define SECRET "; allowed: a regular file that only its owner may read (mode 0600 or 0400)\n"
+#define PROGRAM "; allowed: a program that galsyncd may execute and only its owner may write\n"
 #define ROW(...) "attributes = ( { " __VA_ARGS__ " } );\n"
 #define AT22 "galsync.conf:22: links[0]."
 
 static const struct mistake mistake_rows[] = {
+    /* the hook */
+    {"interval_s = 60", "hook = \"no-hook\"",
+	AT22 "hook: 'DIR/no-hook' cannot be executed: No such file or directory" PROGRAM},
+    {"interval_s = 60", "hook = \"password\"",
+	AT22 "hook: 'DIR/password' cannot be executed: Permission denied" PROGRAM},
+    {"interval_s = 60", "hook = \"open-hook\"",
+	AT22 "hook: 'DIR/open-hook' is writable by group or others (mode 0775)" PROGRAM},
+    {"interval_s = 60", "hook = \".\"", AT22 "hook: 'DIR/.' is not a regular file" PROGRAM},
+    {"interval_s = 60", "hook = 1", AT22 "hook: is a number" PROGRAM},
+    {"interval_s = 60", "hook_timeout_s = 0",
+	AT22 "hook_timeout_s: 0 is out of range; allowed: a whole number from 1 to 3600\n"},
+    {"interval_s = 60", "hook_timeout_s = 3601",
+	AT22 "hook_timeout_s: 3601 is out of range; allowed: a whole number from 1 to 3600\n"},
     /* types, ranges and names */
     {"interval_s = 60", "interval_s = 0",
 	AT22 "interval_s: 0 is out of range; allowed: a whole number from 1 to 86400\n"},
@@ -908,7 +924,7 @@ static const char full[] =
     "\"/o=G/cn=EX\"; }; admin_group = \"/o=G/ou=A\"; primary_address = "
     "\"%{mailNickname:lower}@globex.example\"; redirect_address = \"r-%{mailNickname}\"; "
     "marker_attribute = \"extensionAttribute9\"; marker_group = \"CN=S,DC=acme,DC=example\"; "
-    "toggle_domain = \"toggle.example\"; "
+    "toggle_domain = \"toggle.example\"; hook = \"hook\"; hook_timeout_s = 3600; "
     "attributes = "
     "( { attribute = \"title\"; how = \"template\"; value = \"100%% %{title}\"; kinds = [ \"user\" "
     "]; "
@@ -1036,7 +1052,8 @@ enum variant { AS_IT_IS, WITH_DEFAULTS, WITH_EXAMPLES };
 static char *
 shipped(enum variant v)
 {
-	static const char example[] = "# Example: ", etc[] = "/etc/galsync/";
+	static const char example[] = "# Example: ";
+	static const char *const places[] = {"/etc/galsync/", "/usr/local/lib/galsync/"};
 	_cleanup_(free) char *text = source_file("conf/galsync.conf");
 	struct buf b = {0};
 
@@ -1049,8 +1066,9 @@ shipped(enum variant v)
 			p += sizeof example - 1;
 		/* The files of the sample lie in the directory of the test. */
 		for (; *p; p++) {
-			if (strncmp(p, etc, sizeof etc - 1) == 0)
-				p += sizeof etc - 1;
+			for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+				if (strncmp(p, places[i], strlen(places[i])) == 0)
+					p += strlen(places[i]);
 			buf_add_char(&b, *p);
 		}
 		buf_add_char(&b, '\n');

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_REDIRECT_EVENT_BODY_H
+#define GALSYNC_REDIRECT_EVENT_BODY_H
+
+/*
+ * What a hook program is told of a turned mailbox, as a JSON object. Pure. The object is made when
+ * the turn is recorded, from both sides as they were read then, and completed at each delivery.
+ * Its members are documented in galsyncd(8).
+ */
+
+#include "dsa/base/mem.h"
+#include "dsa/directory/entry.h"
+#include "mapping/event.h"
+#include "mapping/record.h"
+
+#define EVENT_BODY_VERSION 1
+
+struct event_facts {
+	enum event_kind kind;
+	const char *link;
+	int64_t at;
+	const char *forest[SIDES], *server[SIDES]; /* the DCs in use; may be NULL */
+	const char *redirect_domain[SIDES];	   /* may be NULL */
+	const struct record *record;		   /* as it is now: active says who is */
+	const struct entry *side[SIDES];	   /* NULL: what the record knows must do */
+};
+
+/* Caller frees; NULL: no memory. What is no UTF-8 is escaped, so that the result always is. */
+char *event_body(const struct event_facts *f) MUST_CHECK;
+/* BODY with the members "id", the same at each delivery of E and no other event's, and "attempt",
+ * from 1, and a newline. NULL if BODY is no JSON object (or there is no memory). Caller frees. */
+char *event_body_complete(const struct store_event *e) MUST_CHECK;
+
+#endif
