@@ -89,7 +89,10 @@ $(BUILD)/galsyncctl: $(call obj,$(CTL_SRCS)) $(LIB)
 $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(SUPPORT) $(LIB)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(call link,$^ -lcmocka)
+	$(call link,$(filter %.o,$^) $(filter %.a,$^) -lcmocka)
+
+# Of the programs' own parts those that a test is about.
+$(BUILD)/unit/test_hook: $(call obj,$(addprefix dsa/daemon/,hook.c hook_process.c hook_rule.c))
 
 $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(SUPPORT) $(LIB)
 	$(call say,LD,$@)

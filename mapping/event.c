@@ -26,6 +26,7 @@ event_kind_name(enum event_kind k)
 void
 event_done(struct store_event *e)
 {
+	free(TAKE(e->dn));
 	free(TAKE(e->body));
 	free(TAKE(e->error));
 }
@@ -40,6 +41,7 @@ event_encode(const struct store_event *e, struct buf *ret)
 	buf_add_u32(ret, e->attempts);
 	buf_add_u64(ret, (uint64_t)e->since);
 	buf_add_u64(ret, (uint64_t)e->next);
+	buf_add_bytes(ret, bytes_of(e->dn ? e->dn : ""));
 	buf_add_bytes(ret, bytes_of(e->body ? e->body : ""));
 	buf_add_bytes(ret, bytes_of(e->error ? e->error : ""));
 }
@@ -55,7 +57,7 @@ event_decode(struct bytes raw, struct store_event *ret, struct err *err)
 {
 	struct reader r = reader_of(raw);
 	uint8_t format = reader_u8(&r), kind = reader_u8(&r), given_up = reader_u8(&r);
-	struct bytes body, error;
+	struct bytes dn, body, error;
 
 	ret->kind = kind == EVENT_UNDONE ? EVENT_UNDONE : EVENT_SWITCHED;
 	ret->given_up = given_up == 1;
@@ -63,13 +65,16 @@ event_decode(struct bytes raw, struct store_event *ret, struct err *err)
 	ret->attempts = reader_u32(&r);
 	ret->since = (int64_t)reader_u64(&r);
 	ret->next = (int64_t)reader_u64(&r);
+	dn = reader_bytes(&r);
 	body = reader_bytes(&r);
 	error = reader_bytes(&r);
 	ret->damaged = r.failed || reader_left(&r) || format != FORMAT || kind < EVENT_SWITCHED ||
-		       kind > EVENT_UNDONE || given_up > 1 || !is_text(body) || !is_text(error);
+		       kind > EVENT_UNDONE || given_up > 1 || !is_text(dn) || !is_text(body) ||
+		       !is_text(error);
+	ret->dn = bytes_dup(ret->damaged ? bytes_of("") : dn);
 	ret->body = bytes_dup(ret->damaged ? bytes_of("") : body);
 	ret->error = bytes_dup(ret->damaged ? bytes_of("") : error);
-	return ret->body && ret->error ? 0 : err_nomem(err);
+	return ret->dn && ret->body && ret->error ? 0 : err_nomem(err);
 }
 
 static struct bytes

@@ -25,6 +25,7 @@ struct store_event {
 	uint32_t attempts;   /* that failed */
 	int64_t since, next; /* of the first failure, 0: none; of the next attempt, 0: at once */
 	bool given_up;	     /* it is kept to be seen, and not tried any more */
+	char *dn;	     /* of the source, for messages */
 	char *body;	     /* what is told: text */
 	char *error;	     /* why the last attempt failed, "" if none did */
 	bool damaged;	     /* only number, link and source are known; not stored */

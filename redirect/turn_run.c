@@ -298,6 +298,7 @@ tell(struct store_txn *t, struct mailbox *m, struct err *err)
 	body = event_body(&f);
 	if (!body)
 		return err_nomem(err);
+	e.dn = m->side[SOURCE] ? m->side[SOURCE]->dn : m->record->side[SOURCE].dn;
 	e.body = body;
 	return store_add_event(t, &e, err);
 }

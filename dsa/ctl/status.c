@@ -5,6 +5,7 @@
 
 #include "dsa/base/clock.h"
 #include "dsa/ctl/ctl.h"
+#include "mapping/event.h"
 
 static json_t *
 status_json(const char *name, const struct store_counts *n, const char *summary)
@@ -42,6 +43,45 @@ print_last(const char *summary)
 	json_decref(last);
 }
 
+/* What waits for the link's hook. */
+struct hook_counts {
+	json_int_t waiting, failing, given_up;
+	char *error; /* of the one that failed last */
+	int64_t error_at;
+};
+
+static int
+count_event(struct store_event *e, void *arg)
+{
+	struct hook_counts *n = arg;
+
+	n->waiting += !e->given_up;
+	n->failing += !e->given_up && e->attempts;
+	n->given_up += e->given_up;
+	if (*e->error && e->next >= n->error_at) {
+		free(n->error);
+		n->error = TAKE(e->error);
+		n->error_at = e->next;
+	}
+	return 0;
+}
+
+static json_t *
+hook_json(const struct hook_counts *n)
+{
+	return json_pack("{s:I, s:I, s:I, s:s?}", "waiting", n->waiting, "failing", n->failing,
+	    "given_up", n->given_up, "error", n->error);
+}
+
+static void
+print_hook(const struct hook_counts *n)
+{
+	if (n->waiting || n->given_up)
+		(void)printf("  hook           %lld waiting, %lld failing, %lld given up%s%s\n",
+		    (long long)n->waiting, (long long)n->failing, (long long)n->given_up,
+		    n->error ? ": " : "", n->error ? n->error : "");
+}
+
 /* What the daemon, if one runs, says of the link; NULL if it does not. */
 static json_t *
 daemon_of(const json_t *links, const char *name)
@@ -75,16 +115,20 @@ print_daemon(const json_t *l)
 static enum ctl_status
 status_of(struct ctl *c, uint32_t id, const char *name, const json_t *daemon, json_t *array)
 {
-	_cleanup_(free) char *summary = NULL;
+	_cleanup_(free) char *summary = NULL, *error = NULL;
+	struct hook_counts hook = {0};
 	struct store_counts n;
 	struct err err;
+	int rc = store_each_event(c->txn, id, count_event, &hook, &err);
 
-	if (store_count(c->txn, id, &n, &err) < 0 ||
+	error = hook.error;
+	if (rc < 0 || store_count(c->txn, id, &n, &err) < 0 ||
 	    store_get_summary(c->txn, id, &summary, &err) < 0)
 		return ctl_fail(&err);
 	if (array) {
 		json_t *o = status_json(name, &n, summary), *d = daemon_of(daemon, name);
 
+		(void)json_object_set_new(o, "hook", hook_json(&hook));
 		(void)json_object_set_new(o, "daemon", d ? json_incref(d) : json_null());
 		(void)json_array_append_new(array, o);
 		return CTL_DONE;
@@ -98,6 +142,7 @@ status_of(struct ctl *c, uint32_t id, const char *name, const json_t *daemon, js
 			    (unsigned long long)n.by_state[i]);
 	(void)printf("  conflicts      %llu\n  waiting refs   %llu\n",
 	    (unsigned long long)n.conflicts, (unsigned long long)n.waiting_refs);
+	print_hook(&hook);
 	print_last(summary);
 	print_daemon(daemon_of(daemon, name));
 	return CTL_DONE;

@@ -13,6 +13,7 @@
 
 #include "dsa/base/clock.h"
 #include "dsa/base/log.h"
+#include "dsa/daemon/hook.h"
 #include "dsa/daemon/lines.h"
 #include "dsa/daemon/once.h"
 #include "dsa/daemon/verbs.h"
@@ -30,6 +31,7 @@ struct service {
 	const char *file, *socket;
 	struct conf *conf;
 	struct store *store;
+	struct hook *hook;
 	sd_event *event;
 	int notify_fd;
 	uint64_t watchdog_us;
@@ -71,6 +73,7 @@ on_workers(sd_event_source *source, int fd, uint32_t events, void *arg)
 	(void)events;
 	(void)eventfd_read(fd, &ignored);
 	tell_status(s);
+	hook_wake(s->hook);
 	verbs_changed(&s->verbs);
 	return 0;
 }
@@ -169,7 +172,7 @@ on_reload(sd_event_source *source, const struct signalfd_siginfo *si, void *arg)
 	if (conf) {
 		stop_workers(s);
 		s->conf = conf;
-		if (start_workers(s, &err) < 0) {
+		if (hook_configure(s->hook, conf, &err) < 0 || start_workers(s, &err) < 0) {
 			log_event(LOG_ERR, LOG_ID_CONFIG_BAD, NULL, "%s", err.text);
 			return sd_event_exit(s->event, STATUS_FAILED);
 		}
@@ -245,7 +248,9 @@ set_up(struct service *s, struct err *err)
 		return err_sys(err, -rc, "event loop");
 	if (add_signals(s, err) < 0 || add_watchdog(s, err) < 0 ||
 	    store_open(
-		s->conf->state_directory, STORE_WRITE, s->conf->map_size_mb, &s->store, err) < 0)
+		s->conf->state_directory, STORE_WRITE, s->conf->map_size_mb, &s->store, err) < 0 ||
+	    hook_start(s->store, NULL, &s->hook, err) < 0 ||
+	    hook_configure(s->hook, s->conf, err) < 0)
 		return -1;
 	s->verbs.store = s->store;
 	s->verbs.state_directory = s->conf->state_directory;
@@ -280,6 +285,7 @@ service_run(const char *file, struct conf *conf, const char *socket)
 	}
 	control_free(s.verbs.control);
 	stop_workers(&s);
+	hook_stop(s.hook);
 	store_close(s.store);
 	event_unrefp(&s.event);
 	closep(&s.notify_fd);

@@ -165,6 +165,40 @@ def test_a_change_flows(service):
     flows(service, "Under systemd")
 
 
+HOOK = """#!/bin/sh
+touch /etc/galsync/written 2>/dev/null && echo writes outside
+/usr/bin/python3 -c 'import socket; socket.create_connection(("127.0.0.2", 389))' && echo connects
+grep -E 'CapEff|NoNewPrivs|Seccomp:' /proc/$$/status
+cat >>/var/lib/galsync/told
+"""
+
+
+def test_a_hook_runs_in_the_sandbox(service):
+    """The unit lets it run, with the network and without any right; its words are in the journal."""
+    service.write("usr/local/lib/galsync/hook", HOOK)
+    service.run("chmod", "0755", "/usr/local/lib/galsync/hook")
+    service.write_conf(service.configuration.replace(
+        "match = [", 'hook = "/usr/local/lib/galsync/hook"; match = ['))
+    service.run("systemctl", "reload", "galsyncd")
+    service.wait_line(0, f"MESSAGE_ID={CONFIG_RELOADED}")
+    lab, dn = service.lab, service.lab.special["acme"]["polish"]
+    alias = lab.source.read(dn)["mailNickname"][0].decode()
+    service.run("galsyncctl", "switch", alias)
+    said = service.wait_line(0, "GALSYNC_OP=hook")
+    assert ": done: " in said["MESSAGE"], said["MESSAGE"]
+    told = json.loads(service.run("cat", "/var/lib/galsync/told").stdout)
+    assert told["event"] == "switched" and told["source"]["dn"] == said["GALSYNC_DN"] == dn
+    for word in ("done: connects", "CapEff:\\x090000000000000000", "NoNewPrivs:\\x091",
+                 "Seccomp:\\x092"):
+        assert word in said["MESSAGE"], said["MESSAGE"]
+    service.run("galsyncctl", "undo-switch", alias)
+    service.wait_line(1, "GALSYNC_OP=hook")
+    service.write_conf(service.configuration)
+    count = len(service.journal(f"MESSAGE_ID={CONFIG_RELOADED}"))
+    service.run("systemctl", "reload", "galsyncd")
+    service.wait_line(count, f"MESSAGE_ID={CONFIG_RELOADED}")
+
+
 def test_journal_by_field(service):
     line = service.wait_line(0, f"GALSYNC_LINK={LINK}", f"MESSAGE_ID={CYCLE_END}", "PRIORITY=6")
     assert line["MESSAGE"].startswith(f"link {LINK}: ") and line["CODE_FILE"].endswith(".c")

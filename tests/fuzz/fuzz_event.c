@@ -11,7 +11,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct store_event e = {0};
 	struct err err;
 
-	CHECK(event_decode((struct bytes){data, size}, &e, &err) == 0 && e.body && e.error);
+	CHECK(event_decode((struct bytes){data, size}, &e, &err) == 0 && e.dn && e.body && e.error);
 	event_encode(&e, &b);
 	CHECK(e.damaged ? !*e.body : bytes_equal(buf_bytes(&b), (struct bytes){data, size}));
 	CHECK(*event_kind_name(e.kind));

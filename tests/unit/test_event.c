@@ -184,7 +184,7 @@ bad_values(void **state)
 		if (i < ARRAY_SIZE(rows))
 			bad.data[rows[i].at] = rows[i].v;
 		else
-			bad.data[b.len - 6] = '\0'; /* in the body */
+			bad.data[b.len - 5] = '\0'; /* in the body */
 		assert_int_equal(event_decode(buf_bytes(&bad), &e, &err), 0);
 		assert_true(e.damaged);
 		assert_string_equal(e.body, "");
