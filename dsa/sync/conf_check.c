@@ -237,6 +237,23 @@ check_redirect(struct conf_ctx *c, const struct conf_link *l)
 	}
 }
 
+/* Every address in toggle_domain is taken for a leftover and removed: it must be nobody's. */
+static void
+check_toggle(struct conf_ctx *c, const config_setting_t *s, const struct conf_link *l)
+{
+	for (size_t i = 0; l->toggle_domain && i < c->conf->n_forests; i++) {
+		const struct conf_forest *f = &c->conf->forests[i];
+
+		if (is_among(l->toggle_domain, f->mail_domains, f->n_mail_domains) ||
+		    (f->redirect_domain && str_equal_nocase(l->toggle_domain, f->redirect_domain)))
+			conf_note(c, s, "toggle_domain",
+			    "'%s' is a mail domain of forest '%s': addresses in it would be "
+			    "removed; "
+			    "allowed: a domain that nobody has an address in",
+			    l->toggle_domain, f->name ? f->name : "");
+	}
+}
+
 /* What galsync never writes by a site's row: identity, secrets and rights, and the attributes that
  * hold the redirection together (a row that removed targetAddress could make mail loop). */
 static const char *const reserved[] = {"objectClass", "objectGUID", "objectSid", "sIDHistory",
@@ -310,6 +327,7 @@ check_link(struct conf_ctx *c, const config_setting_t *s, size_t i)
 		    l->target->name);
 	else if (l->source && l->target && l->name)
 		check_redirect(c, l);
+	check_toggle(c, s, l);
 	check_domain(c, s, "return_contacts_ou", l->return_contacts_ou, l->source);
 	check_mailbox(c, s, l);
 	for (size_t j = 0; j < l->n_scopes; j++) {

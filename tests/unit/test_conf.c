@@ -346,6 +346,13 @@ struct mistake {
 #define AT22 "galsync.conf:22: links[0]."
 
 static const struct mistake mistake_rows[] = {
+    /* the dummy address */
+    {"interval_s = 60", "toggle_domain = \"Globex.example\"",
+	AT22 "toggle_domain: 'Globex.example' is a mail domain of forest 'globex': addresses in it "
+	     "would be removed; allowed: a domain that nobody has an address in\n"},
+    {"interval_s = 60", "toggle_domain = \"redirect.acme.example\"",
+	AT22 "toggle_domain: 'redirect.acme.example' is a mail domain of forest 'acme': addresses "
+	     "in it would be removed; allowed: a domain that nobody has an address in\n"},
     /* the hook */
     {"interval_s = 60", "hook = \"no-hook\"",
 	AT22 "hook: 'DIR/no-hook' cannot be executed: No such file or directory" PROGRAM},
@@ -905,7 +912,8 @@ static const char full[] =
     "\"CN=svc,DC=acme,DC=example\"; password_file = \"password\"; principal = \"p@R\"; keytab = "
     "\"acme.keytab\"; }; tls = { mode = \"ldaps\"; ca_file = \"acme-ca.pem\"; }; mail_domains = [ "
     "\"acme.example\", \"acme.test\" ]; redirect_domain = \"r.acme.example\"; stamp_attribute = "
-    "\"extensionAttribute1\"; connect_timeout_ms = 100; timeout_ms = 1000; return_after_s = 1; page_size = 10000; "
+    "\"extensionAttribute1\"; connect_timeout_ms = 100; timeout_ms = 1000; return_after_s = 1; "
+    "page_size = 10000; "
     "window "
     "= 512; }, { name = \"g\"; servers = [ \"ldap://127.0.0.3\" ]; auth = { mechanism = "
     "\"GSS-SPNEGO\"; principal = \"p@R\"; keytab = \"globex.keytab\"; }; redirect_domain = "
