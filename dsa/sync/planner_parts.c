@@ -193,6 +193,20 @@ add_smtp(struct record *r, const struct entry *e)
 	return a ? add_smtp_values(r, a->values, a->n_values) : 0;
 }
 
+/* The same but for the dummy of a toggle, which is there for a moment and nobody's address. */
+static int
+add_smtp_of_source(const struct project_in *in, struct record *r)
+{
+	const struct attr *a = entry_find(in->source, "proxyAddresses");
+	const char *toggle = in->link->toggle_domain;
+
+	for (size_t i = 0; a && i < a->n_values; i++)
+		if (!(toggle && address_in_domain(a->values[i], toggle)) &&
+		    add_smtp_values(r, &a->values[i], 1) < 0)
+			return -1;
+	return 0;
+}
+
 static bool
 mod_has(const struct mod *m, struct bytes v)
 {
@@ -268,7 +282,7 @@ fill_addresses(
 	const char *primary = address_primary(in->source);
 
 	record_clear_addresses(r);
-	if ((primary && record_add_address(r, primary) < 0) || add_smtp(r, in->source) < 0 ||
+	if ((primary && record_add_address(r, primary) < 0) || add_smtp_of_source(in, r) < 0 ||
 	    add_smtp_after(r, step, in->target) < 0)
 		return err_nomem(err);
 	if (add_redirects(in, r, err) < 0)
