@@ -359,11 +359,26 @@ take_candidate(struct cycle *c, uint32_t self, struct decision *d, const struct 
 	if (v == MATCH_KIND)
 		return decide_conflict(c, d, CONFLICT_KIND, NULL, &index, 1, err);
 	d->state = v == MATCH_PROMOTE ? DECIDE_PROMOTE : DECIDE_MATCHED;
-	d->created = v == MATCH_PROMOTE || (ours && stamp.created);
+	d->created = v == MATCH_PROMOTE || (ours && stamp.created) || (!stamped && d->created);
 	d->shape = project_shape(scope, d->kind, source, v == MATCH_PROMOTE ? NULL : target);
 	if (set_text(&d->target_dn, target->dn, err) < 0)
 		return -1;
 	return claim_target(c, self, d, index, err);
+}
+
+/* A stamp that was taken off says that the object is somebody's own now. One that went with all
+ * else that Exchange knew of the object went with the mailbox: it was disabled, and its attributes
+ * were cleared. */
+static bool
+lost_all(const struct entry *target)
+{
+	static const char *const attrs[] = {"mailNickname", "proxyAddresses", "targetAddress",
+	    "legacyExchangeDN", "homeMDB", "msExchHomeServerName", "msExchMailboxGuid"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(attrs); i++)
+		if (entry_find(target, attrs[i]))
+			return false;
+	return true;
 }
 
 /* The recorded counterpart, if the directory still agrees. *ELSEWHERE: there is one, or may be,
@@ -395,6 +410,7 @@ hunt_record(struct hunt *h, struct decision *d, bool *elsewhere)
 		return 0;
 	}
 	d->rule = MATCH_RECORD;
+	d->created = r->created && !stamped && lost_all(target);
 	return set_text(&d->evidence, r->evidence, h->err);
 }
 
