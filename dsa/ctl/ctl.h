@@ -32,7 +32,8 @@ typedef enum ctl_status ctl_verb(struct ctl *c, int argc, char **argv);
 
 ctl_verb ctl_verb_status, ctl_verb_list, ctl_verb_show, ctl_verb_map, ctl_verb_conflicts;
 /* pause and resume are one: argv[0] says which. */
-ctl_verb ctl_verb_resync, ctl_verb_plan, ctl_verb_pause, ctl_verb_watch, ctl_verb_turn;
+ctl_verb ctl_verb_resync, ctl_verb_plan, ctl_verb_pause, ctl_verb_watch, ctl_verb_turn,
+    ctl_verb_toggle;
 /* What the running daemon says of its links, or NULL if none answers. The caller releases it. */
 json_t *ctl_daemon_links(const struct ctl *c);
 

@@ -88,17 +88,19 @@ wait_for_answer(struct client *c, json_t **ret, struct err *err)
 	}
 }
 
-/* A line for each mailbox that was turned. */
+/* A line for each mailbox that was turned, or would be. */
 static void
-print_results(const json_t *results)
+print_results(const json_t *results, bool dry_run)
 {
 	for (size_t i = 0; i < json_array_size(results); i++) {
 		const json_t *r = json_array_get(results, i);
 		const char *text = text_of(r, "text");
 
 		(void)printf("%-6s %s%s%s\n",
-		    json_is_true(json_object_get(r, "ok")) ? "done" : "FAILED", text_of(r, "dn"),
-		    *text ? ": " : "", text);
+		    !json_is_true(json_object_get(r, "ok")) ? "FAILED"
+		    : dry_run				    ? "would"
+							    : "done",
+		    text_of(r, "dn"), *text ? ": " : "", text);
 	}
 }
 
@@ -123,6 +125,7 @@ ask(struct ctl *ctl, json_t *request, bool quiet)
 {
 	_cleanup_(client_close) struct client *c = NULL;
 	_cleanup_(json_release) json_t *answer = NULL;
+	bool dry_run = json_is_true(json_object_get(request, "dry_run"));
 	struct err err;
 
 	if (client_connect(ctl->socket, &c, &err) < 0) {
@@ -134,14 +137,17 @@ ask(struct ctl *ctl, json_t *request, bool quiet)
 	    wait_for_answer(c, &answer, &err) < 0)
 		return ctl_fail(&err);
 	if (!json_is_true(json_object_get(answer, "ok")) && *text_of(answer, "error")) {
-		print_results(json_object_get(answer, "results"));
+		print_results(json_object_get(answer, "results"), dry_run);
 		(void)fprintf(stderr, "galsyncctl: %s\n", text_of(answer, "error"));
 		return CTL_FAILED;
 	}
 	if (!quiet && ctl->json && ctl_print_json(json_incref(answer)) != CTL_DONE)
 		return CTL_FAILED;
-	if (!quiet && !ctl->json && json_object_get(answer, "results"))
-		print_results(json_object_get(answer, "results"));
+	if (!quiet && !ctl->json && json_is_array(json_object_get(answer, "results")) &&
+	    json_array_size(json_object_get(answer, "results")) == 0)
+		(void)puts("nothing was found");
+	else if (!quiet && !ctl->json && json_object_get(answer, "results"))
+		print_results(json_object_get(answer, "results"), dry_run);
 	else if (!quiet && !ctl->json)
 		print_summary(json_object_get(answer, "summary"));
 	return (enum ctl_status)number_of(answer, "status");
@@ -220,9 +226,9 @@ read_list(const char *file, json_t *objects)
 	return CTL_DONE;
 }
 
-/* switch, undo-switch and proxy-toggle: argv[0] is the verb of the protocol too. */
-enum ctl_status
-ctl_verb_turn(struct ctl *c, int argc, char **argv)
+/* argv[0] is the verb of the protocol too. */
+static enum ctl_status
+turn(struct ctl *c, int argc, char **argv, bool dry_run, const char *usage)
 {
 	_cleanup_(json_release) json_t *objects = json_array();
 	enum ctl_status status = CTL_DONE;
@@ -232,18 +238,70 @@ ctl_verb_turn(struct ctl *c, int argc, char **argv)
 		if (strcmp(argv[i], "--file") == 0 && i + 1 < argc)
 			status = read_list(argv[++i], objects);
 		else if (argv[i][0] == '-')
-			return ctl_usage("%s [--file FILE] [WHO...]", argv[0]);
+			return ctl_usage("%s", usage);
 		else
 			(void)json_array_append_new(objects, json_string(argv[i]));
 	}
 	if (status != CTL_DONE)
 		return status;
 	if (json_array_size(objects) == 0)
-		return ctl_usage("%s [--file FILE] [WHO...]: nobody is named", argv[0]);
+		return ctl_usage("%s: nobody is named", usage);
 	o = request_of(argv[0], NULL);
-	if (o)
+	if (o) {
 		(void)json_object_set(o, "objects", objects);
+		if (dry_run)
+			(void)json_object_set_new(o, "dry_run", json_true());
+	}
 	return ask(c, o, false);
+}
+
+/* switch and undo-switch. */
+enum ctl_status
+ctl_verb_turn(struct ctl *c, int argc, char **argv)
+{
+	char usage[64];
+
+	(void)snprintf(usage, sizeof usage, "%s [--file FILE] [WHO...]", argv[0]);
+	return turn(c, argc, argv, false, usage);
+}
+
+/* Where no object is named the answer may have none. */
+static enum ctl_status
+sweep(struct ctl *c, const char *link, bool dry_run)
+{
+	json_t *o = request_of("proxy-toggle", link);
+
+	if (o) {
+		(void)json_object_set_new(o, "sweep", json_true());
+		(void)json_object_set_new(o, "dry_run", json_boolean(dry_run));
+	}
+	return ask(c, o, false);
+}
+
+#define TOGGLE_USAGE "proxy-toggle [--dry-run] [--file FILE] [WHO...] | [--dry-run] --sweep [LINK]"
+
+/* As ctl_verb_turn(), with options of its own. */
+enum ctl_status
+ctl_verb_toggle(struct ctl *c, int argc, char **argv)
+{
+	bool dry_run = false, sweeps = false, file = false;
+	int n = 1;
+
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--dry-run") == 0)
+			dry_run = true;
+		else if (strcmp(argv[i], "--sweep") == 0)
+			sweeps = true;
+		else
+			argv[n++] = argv[i];
+	}
+	for (int i = 1; i < n; i++)
+		file |= argv[i][0] == '-';
+	if (!sweeps)
+		return turn(c, n, argv, dry_run, TOGGLE_USAGE);
+	if (n > 2 || file)
+		return ctl_usage("%s", TOGGLE_USAGE);
+	return sweep(c, n == 2 ? argv[1] : NULL, dry_run);
 }
 
 /* ---- watch ---- */

@@ -238,6 +238,7 @@ struct turning {
 	struct cycle_result *result;
 	const struct cycle_options *opt;
 	bool verify;
+	bool quiet; /* nothing is done, so there is nothing to log */
 };
 
 static void
@@ -250,7 +251,8 @@ on_turned(const struct guid *source, const char *dn, bool ok, const char *text, 
 	(void)json_array_append_new(t->results,
 	    json_pack("{s:s, s:s, s:b, s:s}", "guid", guid, "dn", dn, "ok", ok, "text", text));
 	t->result->failed += !ok;
-	lines_turned(t->w->lines, t->verify, source, dn, ok, text);
+	if (!t->quiet)
+		lines_turned(t->w->lines, t->verify, source, dn, ok, text);
 }
 
 static void
@@ -277,12 +279,13 @@ on_turn_progress(size_t done, size_t total, void *arg)
 static int
 run_turns(struct worker *w, const struct request *q, struct cycle_result *r, struct err *err)
 {
+	bool dry_run = q->what == REQUEST_TOGGLE_PLAN || q->what == REQUEST_SWEEP_PLAN;
 	struct cycle_options opt = {.work_dir = w->conf->state_directory,
 	    .map_size_mb = w->conf->map_size_mb,
 	    .progress = on_progress,
 	    .tell = on_event,
 	    .arg = w};
-	struct turning t = {w, json_array(), r, &opt, q->what == REQUEST_VERIFY};
+	struct turning t = {w, json_array(), r, &opt, q->what == REQUEST_VERIFY, dry_run};
 	struct turn_env env = {.result = on_turned,
 	    .changed = on_turn_changed,
 	    .progress = on_turn_progress,
@@ -294,6 +297,10 @@ run_turns(struct worker *w, const struct request *q, struct cycle_result *r, str
 	if (q->what == REQUEST_TOGGLE) {
 		rc = toggle_run(
 		    w->link, w->dir, w->store, q->objects, q->n, &opt, on_turned, &t, err);
+	} else if (q->what == REQUEST_TOGGLE_PLAN) {
+		rc = toggle_plan(w->link, w->dir, w->store, q->objects, q->n, on_turned, &t, err);
+	} else if (q->what == REQUEST_SWEEP || q->what == REQUEST_SWEEP_PLAN) {
+		rc = toggle_sweep(w->link, w->dir, w->store, dry_run, on_turned, &t, err);
 	} else if (q->what == REQUEST_VERIFY) {
 		rc = turns_verify(w->link, w->dir, w->store, &env, &looked_at, err);
 		r->read[SOURCE] = looked_at;

@@ -73,12 +73,15 @@ enum worker_request {
 	REQUEST_SWITCH,
 	REQUEST_UNDO,
 	REQUEST_TOGGLE,
-	REQUEST_VERIFY
+	REQUEST_VERIFY,
+	REQUEST_TOGGLE_PLAN,
+	REQUEST_SWEEP,
+	REQUEST_SWEEP_PLAN
 };
 /* Asks for a cycle: a full one, one about the N source objects OBJECTS (taken over), or a full plan
  * written to PLAN_FD (taken over); or for a switch, undo or toggle of the N objects, or to verify
- * all. Returns the number by which its end is known, or 0 if one is waiting already. A paused
- * worker carries it out too. */
+ * all, or to sweep leftovers of toggles; the _PLANs only tell. Returns the number by which its end
+ * is known, or 0 if one is waiting already. A paused worker carries it out too. */
 uint64_t worker_request(
     struct worker *w, enum worker_request what, struct guid *objects, size_t n, int plan_fd);
 /* What became of each object of the last switch, undo or toggle, as JSON, or NULL; the caller's. */

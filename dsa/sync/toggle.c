@@ -1,28 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-#include "dsa/sync/toggle.h"
+#include "dsa/sync/toggle_priv.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "dsa/base/clock.h"
 #include "dsa/base/str.h"
+#include "dsa/directory/dir.h"
 #include "dsa/directory/kind.h"
 #include "dsa/sync/cycle_priv.h"
-#include "redirect/address.h"
-
-static const char *const attrs[] = {"objectGUID", "objectClass", "mailNickname", "proxyAddresses",
-    "homeMDB", "msExchHomeServerName", NULL};
-
-struct toggle {
-	const struct conf_link *link;
-	struct dir *const *dir;
-	struct store *store;
-	uint32_t link_id;
-	const struct cycle_options *opt;
-	toggle_result_fn *result;
-	void *arg;
-	struct err *err;
-};
+#include "dsa/sync/turns.h"
 
 static int
 put_operation(struct toggle *t, const struct guid *g, const char *dummy)
@@ -51,23 +38,7 @@ clear_operation(struct toggle *t, const struct guid *g)
 	return store_commit(TAKE(txn), t->err);
 }
 
-static int
-get_record(struct toggle *t, const struct guid *g, struct record **ret)
-{
-	_cleanup_(store_abort) struct store_txn *txn = NULL;
-
-	if (store_begin(t->store, STORE_READ, &txn, t->err) < 0)
-		return -1;
-	return store_find_guid(txn, t->link_id, SOURCE, g, ret, t->err);
-}
-
-static bool
-has_address(const struct entry *e, const char *address)
-{
-	_cleanup_(free) char *v = str_printf("smtp:%s", address);
-
-	return v && e && attr_has(entry_find(e, "proxyAddresses"), bytes_of(v), true);
-}
+/* ---- adding and removing ---- */
 
 static void
 tell_changed(const struct toggle *t, const struct guid *source, const struct change *change)
@@ -79,30 +50,48 @@ tell_changed(const struct toggle *t, const struct guid *source, const struct cha
 	cycle_tell_change(t->opt, &where, change, "proxy toggle");
 }
 
-/* Adds or removes the dummy; what is so already is left so. An entry's refusal is 1, with ERR. */
+/* Adds or removes the dummy; what is so already is left so, and so is one that is primary. *E is
+ * the object as it was read (NULL: it is gone), read again if somebody did the same meanwhile. An
+ * entry's refusal is 1, with ERR. */
 static int
-set_dummy(struct toggle *t, const struct entry *e, const char *dummy, bool there)
+set_dummy(struct toggle *t, struct entry **e, const char *dummy, bool there)
 {
-	_cleanup_(change_free) struct change *c = change_new(CHANGE_MODIFY, e->dn, &e->guid);
 	_cleanup_(free) char *v = str_printf("smtp:%s", dummy);
-	const struct attr *a = entry_find(e, "proxyAddresses");
 
-	if (!c || !v)
+	if (!v)
 		return err_nomem(t->err);
-	if (has_address(e, dummy) == there)
-		return 0;
-	if (there && change_mod_str(c, MOD_ADD, "proxyAddresses", v) < 0)
-		return err_nomem(t->err);
-	/* The value as it is spelled there. */
-	for (size_t i = 0; !there && a && i < a->n_values; i++)
-		if (bytes_equal_nocase(a->values[i], bytes_of(v)) &&
-		    change_mod(c, MOD_DELETE, "proxyAddresses", a->values[i]) < 0)
+	for (int i = 0; *e; i++) {
+		_cleanup_(change_free) struct change *c = NULL;
+		struct guid g = (*e)->guid;
+
+		if (toggle_change(*e, bytes_of(v), there, &c) < 0)
 			return err_nomem(t->err);
-	if (dir_apply(t->dir[SOURCE], c, t->err) == 0) {
-		tell_changed(t, &e->guid, c);
-		return 0;
+		if (!c)
+			return 0;
+		if (dir_apply(t->dir[SOURCE], c, t->err) == 0) {
+			tell_changed(t, &g, c);
+			return 0;
+		}
+		if (t->err->scope == ERR_PEER || t->err->code == ECANCELED)
+			return -1;
+		if (t->err->retry != ERR_REREAD || i == TOGGLE_TRIES)
+			return 1;
+		entry_free(TAKE(*e));
+		if (dir_read_guid(t->dir[SOURCE], &g, toggle_attrs, e, t->err) < 0)
+			return -1;
 	}
-	return t->err->scope == ERR_PEER || t->err->code == ECANCELED ? -1 : 1;
+	return 0;
+}
+
+static void
+tell(const struct toggle *t, const struct guid *g, const struct candidate *c, bool ok,
+    const char *text)
+{
+	t->result(g,
+	    c->e	? c->e->dn
+	    : c->record ? c->record->side[SOURCE].dn
+			: "",
+	    ok, text, t->arg);
 }
 
 /* ---- the steps of one object ---- */
@@ -111,77 +100,77 @@ set_dummy(struct toggle *t, const struct entry *e, const char *dummy, bool there
 static int
 begin_one(struct toggle *t, const struct guid *g, char **ret_dummy)
 {
-	_cleanup_(record_free) struct record *r = NULL;
-	_cleanup_(entry_free) struct entry *e = NULL;
-	_cleanup_(free) char *dummy = NULL;
-	const char *alias, *why = NULL;
+	_cleanup_(candidate_done) struct candidate c = {0};
 	int rc;
 
-	if (get_record(t, g, &r) < 0 || dir_read_guid(t->dir[SOURCE], g, attrs, &e, t->err) < 0)
+	if (toggle_check(t, g, &c) < 0)
 		return -1;
-	alias = e ? entry_get_str(e, "mailNickname") : NULL;
-	if (!r || !e)
-		why = "it is not in the map";
-	else if (r->active == TARGET)
-		why = "its mailbox is switched: what the target lacks is not the source's to give";
-	else if (!alias || !address_local_ok(alias))
-		why = "its alias cannot be the local part of an address";
-	if (why) {
-		t->result(g, e ? e->dn : "", false, why, t->arg);
+	if (!c.dummy) {
+		tell(t, g, &c, false, c.why);
 		return 0;
 	}
-	dummy = str_printf("%s@%s", alias, t->link->toggle_domain);
-	if (!dummy)
-		return err_nomem(t->err);
-	if (put_operation(t, g, dummy) < 0)
+	/* Order is important! What is not written down would be left behind by a crash. */
+	if (put_operation(t, g, c.dummy) < 0)
 		return -1;
-	rc = set_dummy(t, e, dummy, true);
+	rc = set_dummy(t, &c.e, c.dummy, true);
 	if (rc < 0)
 		return -1;
-	if (rc > 0) {
-		t->result(g, e->dn, false, t->err->text, t->arg);
+	if (rc > 0 || !c.e) {
+		tell(t, g, &c, false, c.e ? t->err->text : "its source object is gone");
 		return clear_operation(t, g);
 	}
-	*ret_dummy = TAKE(dummy);
+	*ret_dummy = TAKE(c.dummy);
 	return 0;
 }
 
 static const char *
-verify_target(const struct record *r, const struct entry *target, const char *dummy)
+verify_target(const struct record *r, const struct entry *target, struct bytes dummy)
 {
 	if (!target)
 		return "it has no counterpart after the cycle";
 	if (r->kind == KIND_USER && !kind_has_mailbox(target) && r->created)
 		return "its counterpart has no mailbox after the cycle";
-	if (has_address(target, dummy))
+	if (toggle_dummy(target, dummy) != DUMMY_ABSENT)
 		return "the dummy address reached the target";
 	return NULL;
+}
+
+static int
+read_target(struct toggle *t, const struct record *r, struct entry **ret)
+{
+	if (!r || guid_is_zero(&r->side[TARGET].guid))
+		return 0;
+	return dir_read_guid(t->dir[TARGET], &r->side[TARGET].guid, toggle_attrs, ret, t->err);
 }
 
 /* Looks at the counterpart, removes the dummy, looks once more. */
 static int
 end_one(struct toggle *t, const struct guid *g, const char *dummy)
 {
-	_cleanup_(record_free) struct record *r = NULL;
-	_cleanup_(entry_free) struct entry *e = NULL, *target = NULL, *after = NULL;
+	_cleanup_(candidate_done) struct candidate c = {0};
+	_cleanup_(entry_free) struct entry *target = NULL, *after = NULL;
+	_cleanup_(free) char *v = str_printf("smtp:%s", dummy);
 	const char *why;
 	int rc;
 
-	if (get_record(t, g, &r) < 0 || dir_read_guid(t->dir[SOURCE], g, attrs, &e, t->err) < 0)
+	if (!v)
+		return err_nomem(t->err);
+	if (toggle_record(t, g, &c.record) < 0 ||
+	    dir_read_guid(t->dir[SOURCE], g, toggle_attrs, &c.e, t->err) < 0 ||
+	    read_target(t, c.record, &target) < 0)
 		return -1;
-	if (r && !guid_is_zero(&r->side[TARGET].guid) &&
-	    dir_read_guid(t->dir[TARGET], &r->side[TARGET].guid, attrs, &target, t->err) < 0)
+	why = c.record ? verify_target(c.record, target, bytes_of(v)) : "it left the map";
+	rc = set_dummy(t, &c.e, dummy, false);
+	if (rc < 0 || dir_read_guid(t->dir[SOURCE], g, toggle_attrs, &after, t->err) < 0)
 		return -1;
-	why = r ? verify_target(r, target, dummy) : "it left the map";
-	rc = e ? set_dummy(t, e, dummy, false) : 0;
-	if (rc < 0 || (rc == 0 && dir_read_guid(t->dir[SOURCE], g, attrs, &after, t->err) < 0))
-		return -1;
-	if (rc > 0 || has_address(after, dummy)) {
-		t->result(g, e ? e->dn : "", false,
-		    "the dummy address could not be removed yet: the next cycle does it", t->arg);
+	if (toggle_dummy(after, bytes_of(v)) == DUMMY_THERE) {
+		tell(t, g, &c, false,
+		    "the dummy address could not be removed yet: the next cycle does it");
 		return 0;
 	}
-	t->result(g, e ? e->dn : "", !why, why ? why : "", t->arg);
+	if (toggle_dummy(after, bytes_of(v)) == DUMMY_PRIMARY)
+		why = "somebody made the dummy address the primary one: give it another one";
+	tell(t, g, &c, !why, why ? why : "");
 	return clear_operation(t, g);
 }
 
@@ -203,6 +192,37 @@ run_cycle(struct toggle *t, const struct guid *sources, size_t n, const struct c
 		    : 0;
 }
 
+static void
+ignore_turn(const struct guid *source, const char *dn, bool ok, const char *text, void *arg)
+{
+	(void)source;
+	(void)dn;
+	(void)ok;
+	(void)text;
+	(void)arg;
+}
+
+/* A mailbox has one operation at a time: what was interrupted is ended before another one takes its
+ * place in the map. */
+static int
+resume_all(struct toggle *t)
+{
+	struct turn_env env = {.result = ignore_turn};
+
+	turns_env(t->link, t->dir, t->store, t->link_id, &env);
+	if (turn_resume(&env, t->err) < 0)
+		return -1;
+	return toggle_resume(t->link, t->dir[SOURCE], t->store, t->link_id, t->opt, t->err);
+}
+
+static void
+free_all(char **texts, size_t n)
+{
+	for (size_t i = 0; texts && i < n; i++)
+		free(texts[i]);
+	free(texts);
+}
+
 int
 toggle_run(const struct conf_link *link, struct dir *const dir[SIDES], struct store *store,
     const struct guid *sources, size_t n, const struct cycle_options *opt, toggle_result_fn *result,
@@ -215,25 +235,80 @@ toggle_run(const struct conf_link *link, struct dir *const dir[SIDES], struct st
 	    .result = result,
 	    .arg = arg,
 	    .err = err};
-	_cleanup_(store_abort) struct store_txn *txn = NULL;
 	char **dummies = calloc(n + 1, sizeof *dummies);
-	int rc = dummies ? 0 : err_nomem(err);
+	bool any = false;
+	int rc = dummies ? toggle_open(&t) : err_nomem(err);
 
-	if (rc == 0 && (dir_open(dir[SOURCE], err) < 0 || dir_open(dir[TARGET], err) < 0 ||
-			   store_begin(store, STORE_READ, &txn, err) < 0 ||
-			   store_link_id(txn, link->name, &t.link_id, err) < 0))
-		rc = -1;
-	store_abort(TAKE(txn));
-	for (size_t i = 0; rc == 0 && i < n; i++)
-		rc = begin_one(&t, &sources[i], &dummies[i]);
 	if (rc == 0)
+		rc = resume_all(&t);
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		rc = begin_one(&t, &sources[i], &dummies[i]);
+		any |= dummies[i] != NULL;
+	}
+	if (rc == 0 && any)
 		rc = run_cycle(&t, sources, n, opt);
 	for (size_t i = 0; rc == 0 && i < n; i++)
 		if (dummies[i])
 			rc = end_one(&t, &sources[i], dummies[i]);
-	for (size_t i = 0; dummies && i < n; i++)
-		free(dummies[i]);
-	free(dummies);
+	free_all(dummies, n);
+	return rc;
+}
+
+/* ---- what would be done ---- */
+
+/* Two with one alias cannot be toggled together: the second would find the first one's dummy. */
+static bool
+is_among(const char *dummy, char *const *dummies, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (dummies[i] && str_equal_nocase(dummies[i], dummy))
+			return true;
+	return false;
+}
+
+static int
+plan_one(struct toggle *t, const struct guid *g, char **dummies, size_t i)
+{
+	_cleanup_(candidate_done) struct candidate c = {0};
+	_cleanup_(entry_free) struct entry *target = NULL;
+	char text[600];
+
+	if (toggle_check(t, g, &c) < 0 || read_target(t, c.record, &target) < 0)
+		return -1;
+	if (!c.dummy) {
+		tell(t, g, &c, false, c.why);
+		return 0;
+	}
+	if (is_among(c.dummy, dummies, i)) {
+		tell(t, g, &c, false, "another one of this list has the same alias");
+		return 0;
+	}
+	(void)snprintf(
+	    text, sizeof text, "smtp:%.100s would be added and removed again; ", c.dummy);
+	if (!target)
+		(void)snprintf(
+		    text + strlen(text), sizeof text - strlen(text), "it has no counterpart yet");
+	else
+		(void)snprintf(text + strlen(text), sizeof text - strlen(text),
+		    "its counterpart %.300s has %s mailbox", target->dn,
+		    kind_has_mailbox(target) ? "a" : "no");
+	tell(t, g, &c, true, text);
+	dummies[i] = TAKE(c.dummy);
+	return 0;
+}
+
+int
+toggle_plan(const struct conf_link *link, struct dir *const dir[SIDES], struct store *store,
+    const struct guid *sources, size_t n, toggle_result_fn *result, void *arg, struct err *err)
+{
+	struct toggle t = {
+	    .link = link, .dir = dir, .store = store, .result = result, .arg = arg, .err = err};
+	char **dummies = calloc(n + 1, sizeof *dummies);
+	int rc = dummies ? toggle_open(&t) : err_nomem(err);
+
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		rc = plan_one(&t, &sources[i], dummies, i);
+	free_all(dummies, n);
 	return rc;
 }
 
@@ -286,16 +361,14 @@ toggle_resume(const struct conf_link *link, struct dir *source, struct store *st
 	for (size_t i = 0; rc == 0 && i < l.n; i++) {
 		_cleanup_(entry_free) struct entry *e = NULL;
 
-		rc = dir_read_guid(source, &l.v[i], attrs, &e, err);
-		if (rc == 0 && e)
-			rc = set_dummy(&t, e, l.dummies[i], false);
+		rc = dir_read_guid(source, &l.v[i], toggle_attrs, &e, err);
+		if (rc == 0)
+			rc = set_dummy(&t, &e, l.dummies[i], false);
 		/* Refused: every cycle tries to remove leftovers. */
 		if (rc >= 0)
 			rc = clear_operation(&t, &l.v[i]);
 	}
-	for (size_t i = 0; i < l.n; i++)
-		free(l.dummies[i]);
-	free(l.dummies);
+	free_all(l.dummies, l.n);
 	free(l.v);
 	return rc;
 }

@@ -6,10 +6,14 @@
  * The proxy toggle: a dummy address is added to source objects, a delta cycle handles them again
  * (and writes whatever their counterparts have lost, the mailbox too), and the dummy is removed.
  *
- *   write down -> add -> delta -> verify the counterpart -> remove -> verify both -> forget
+ *   check -> write down -> add -> delta -> verify the counterpart -> remove -> verify -> forget
+ *              |            |       |             |                    |          |
+ *   a crash leaves:         +-------+-------------+--------------------+----------+  an operation
  *
- * The dummy is secondary, in toggle_domain, and never reaches the target. After a crash anywhere
- * the operation is in the map, and toggle_resume() removes the dummy.
+ * The dummy is secondary, in toggle_domain, and never reaches the target. While the operation is in
+ * the map, toggle_resume() removes the dummy; every cycle begins with that. All writes add or
+ * remove the one value: what others do to the same attribute meanwhile stays. If somebody made the
+ * dummy the primary address it is left to him: an object without a primary address is worse.
  */
 
 #include "dsa/sync/conf.h"
@@ -23,8 +27,19 @@ typedef void toggle_result_fn(
 int toggle_run(const struct conf_link *link, struct dir *const dir[SIDES], struct store *store,
     const struct guid *sources, size_t n, const struct cycle_options *opt, toggle_result_fn *result,
     void *arg, struct err *err) MUST_CHECK;
+/* Tells for each of the N sources what toggle_run() would do, or why it would refuse. Writes
+ * nothing. */
+int toggle_plan(const struct conf_link *link, struct dir *const dir[SIDES], struct store *store,
+    const struct guid *sources, size_t n, toggle_result_fn *result, void *arg,
+    struct err *err) MUST_CHECK;
 /* Removes what an interrupted toggle left; must be done before a cycle. OPT is told. */
 int toggle_resume(const struct conf_link *link, struct dir *source, struct store *store,
     uint32_t link_id, const struct cycle_options *opt, struct err *err) MUST_CHECK;
+
+/* sweep.c: finds every address in toggle_domain on both sides and removes it where it is a leftover
+ * (DRY_RUN: only tells): a secondary address of an object that is in the map, in a scope, or in a
+ * target_ou, and that no toggle of another link owns just now. RESULT gets each value. */
+int toggle_sweep(const struct conf_link *link, struct dir *const dir[SIDES], struct store *store,
+    bool dry_run, toggle_result_fn *result, void *arg, struct err *err) MUST_CHECK;
 
 #endif
