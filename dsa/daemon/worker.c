@@ -300,7 +300,7 @@ run_turns(struct worker *w, const struct request *q, struct cycle_result *r, str
 	} else if (q->what == REQUEST_TOGGLE_PLAN) {
 		rc = toggle_plan(w->link, w->dir, w->store, q->objects, q->n, on_turned, &t, err);
 	} else if (q->what == REQUEST_SWEEP || q->what == REQUEST_SWEEP_PLAN) {
-		rc = toggle_sweep(w->link, w->dir, w->store, dry_run, on_turned, &t, err);
+		rc = toggle_sweep(w->link, w->dir, w->store, dry_run, &opt, on_turned, &t, err);
 	} else if (q->what == REQUEST_VERIFY) {
 		rc = turns_verify(w->link, w->dir, w->store, &env, &looked_at, err);
 		r->read[SOURCE] = looked_at;

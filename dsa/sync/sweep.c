@@ -161,6 +161,8 @@ sweep_one(struct toggle *t, enum side side, struct entry **e, bool dry_run)
 		if (know_ground(t, side, *e, &g) < 0 || leftovers(t, *e, &g, &c) < 0)
 			return -1;
 		if (dry_run || change_is_empty(c) || dir_apply(t->dir[side], c, t->err) == 0) {
+			if (!dry_run && !change_is_empty(c))
+				toggle_tell_changed(t, side, &guid, c, "sweep");
 			tell_all(t, *e, &g, dry_run, NULL);
 			return 0;
 		}
@@ -232,10 +234,16 @@ sweep_side(struct toggle *t, enum side side, bool dry_run)
 
 int
 toggle_sweep(const struct conf_link *link, struct dir *const dir[SIDES], struct store *store,
-    bool dry_run, toggle_result_fn *result, void *arg, struct err *err)
+    bool dry_run, const struct cycle_options *opt, toggle_result_fn *result, void *arg,
+    struct err *err)
 {
-	struct toggle t = {
-	    .link = link, .dir = dir, .store = store, .result = result, .arg = arg, .err = err};
+	struct toggle t = {.link = link,
+	    .dir = dir,
+	    .store = store,
+	    .opt = opt,
+	    .result = result,
+	    .arg = arg,
+	    .err = err};
 
 	if (toggle_open(&t) < 0)
 		return -1;
@@ -243,5 +251,5 @@ toggle_sweep(const struct conf_link *link, struct dir *const dir[SIDES], struct 
 		if (sweep_side(&t, (enum side)side, dry_run) < 0)
 			return -1;
 	/* What was interrupted has nothing left to remove: it is forgotten. */
-	return dry_run ? 0 : toggle_resume(link, dir[SOURCE], store, t.link_id, err);
+	return dry_run ? 0 : toggle_resume(link, dir[SOURCE], store, t.link_id, opt, err);
 }

@@ -40,14 +40,15 @@ clear_operation(struct toggle *t, const struct guid *g)
 
 /* ---- adding and removing ---- */
 
-static void
-tell_changed(const struct toggle *t, const struct guid *source, const struct change *change)
+void
+toggle_tell_changed(const struct toggle *t, enum side side, const struct guid *object,
+    const struct change *change, const char *reason)
 {
-	const struct dir_info *info = t->dir[SOURCE]->ops->info(t->dir[SOURCE]);
+	const struct dir_info *info = t->dir[side]->ops->info(t->dir[side]);
 	const struct cycle_event where = {
-	    .source = source, .side = SOURCE, .peer = info ? info->server : NULL};
+	    .source = object, .side = side, .peer = info ? info->server : NULL};
 
-	cycle_tell_change(t->opt, &where, change, "proxy toggle");
+	cycle_tell_change(t->opt, &where, change, reason);
 }
 
 /* Adds or removes the dummy; what is so already is left so, and so is one that is primary. *E is
@@ -69,7 +70,7 @@ set_dummy(struct toggle *t, struct entry **e, const char *dummy, bool there)
 		if (!c)
 			return 0;
 		if (dir_apply(t->dir[SOURCE], c, t->err) == 0) {
-			tell_changed(t, &g, c);
+			toggle_tell_changed(t, SOURCE, &g, c, "proxy toggle");
 			return 0;
 		}
 		if (t->err->scope == ERR_PEER || t->err->code == ECANCELED)

@@ -38,8 +38,10 @@ int toggle_resume(const struct conf_link *link, struct dir *source, struct store
 
 /* sweep.c: finds every address in toggle_domain on both sides and removes it where it is a leftover
  * (DRY_RUN: only tells): a secondary address of an object that is in the map, in a scope, or in a
- * target_ou, and that no toggle of another link owns just now. RESULT gets each value. */
+ * target_ou, and that no toggle of another link owns just now. RESULT gets each value,
+ * OPT is told of what is written. */
 int toggle_sweep(const struct conf_link *link, struct dir *const dir[SIDES], struct store *store,
-    bool dry_run, toggle_result_fn *result, void *arg, struct err *err) MUST_CHECK;
+    bool dry_run, const struct cycle_options *opt, toggle_result_fn *result, void *arg,
+    struct err *err) MUST_CHECK;
 
 #endif

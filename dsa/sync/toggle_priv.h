@@ -46,6 +46,9 @@ candidate_donep(struct candidate *c)
 int toggle_check(struct toggle *t, const struct guid *g, struct candidate *c) MUST_CHECK;
 /* The record of the source object G, *RET NULL if there is none. */
 int toggle_record(struct toggle *t, const struct guid *g, struct record **ret) MUST_CHECK;
+/* Tells of a change that SIDE acknowledged. */
+void toggle_tell_changed(const struct toggle *t, enum side side, const struct guid *object,
+    const struct change *change, const char *reason);
 /* Opens both directories and finds the link's number. */
 int toggle_open(struct toggle *t) MUST_CHECK;
 

@@ -218,7 +218,8 @@ is_gone(pid_t pid)
 	f = fopen(path, "re");
 	if (!f)
 		return true;
-	(void)fread(text, 1, sizeof text - 1, f);
+	if (fread(text, 1, sizeof text - 1, f) == 0)
+		text[0] = '\0';
 	(void)fclose(f);
 	state = strrchr(text, ')');
 	return !state || state[2] == 'Z' || state[2] == 'X';

@@ -63,7 +63,7 @@ toggle_them(struct lab *l, struct dir *const dir[SIDES], const struct cycle_opti
 	job.failed = 0;
 	if (job.sweep)
 		return toggle_sweep(
-		    l->link, dir, l->store, job.dry_run, take_result, NULL, &l->err);
+		    l->link, dir, l->store, job.dry_run, opt, take_result, NULL, &l->err);
 	if (job.dry_run)
 		return toggle_plan(l->link, dir, l->store, g, n, take_result, NULL, &l->err);
 	return toggle_run(l->link, dir, l->store, g, n, opt, take_result, NULL, &l->err);
