@@ -3,7 +3,8 @@
  * The environment, transactions and records. The disk format, version 1, of each named database:
  *
  *   meta      text -> octets: "format" u32; "next-record", "next-journal", "next-cycle",
- *             "next-event", counters "n/<link>/<what>" u64; "link/<id>" name; "summary/<link>" text
+ *             "next-event", "last-wave", counters "n/<link>/<what>" u64; "link/<id>" name;
+ *             "summary/<link>" text
  *   record    u64 (native, MDB_INTEGERKEY) -> record.c
  *   key       u64 hash (native) -> u64 record ids (duplicates, fixed size)
  *   cursor    link (u32 big-endian), side (u8) -> octets
@@ -12,6 +13,7 @@
  *   conflict  link, source GUID -> conflict.c
  *   journal   u64 (native) -> journal.c;  outcome, open, about: see journal.c
  *   event     link, source GUID, number -> event.c
+ *   wave, mailbox: see wave.c
  *
  * Native integers: LMDB files are not moved between machines of different byte order anyway.
  */
@@ -51,6 +53,8 @@ static const struct {
     [DB_RETRY] = {"retry", 0},
     [DB_OPERATION] = {"operation", 0},
     [DB_EVENT] = {"event", 0},
+    [DB_WAVE] = {"wave", 0},
+    [DB_WAVE_MEMBER] = {"mailbox", 0},
 };
 _Static_assert(ARRAY_SIZE(databases) == DB_MAX, "a name for each database");
 

@@ -15,6 +15,7 @@
  *   operation   link and source GUID -> a switch, undo or toggle that is under way
  *   journal     change number -> journal entry (journal.h)
  *   event       link, source GUID and number -> what a hook program is to be told (event.h)
+ *   wave        wave number -> wave; mailbox: wave number and source GUID -> result (wave.h)
  *
  * One process writes; any number read at the same time, each through its own store_open() with
  * STORE_READ. All memory handed out is copied: nothing points into LMDB. A transaction belongs to

@@ -26,6 +26,8 @@ enum store_db {
 	DB_RETRY,
 	DB_OPERATION,
 	DB_EVENT,
+	DB_WAVE,
+	DB_WAVE_MEMBER,
 	DB_MAX
 };
 
