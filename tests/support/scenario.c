@@ -463,7 +463,8 @@ look(void *arg, unsigned number, const struct change *c)
 }
 
 static int
-act_with(struct lab *l, struct tap *tap, const struct cycle_options *opt, lab_act_fn *act)
+act_with(
+    struct lab *l, struct tap *tap, const struct cycle_options *opt, lab_act_fn *act, void *arg)
 {
 	struct dir *dir[SIDES] = {spied_dir(l, SOURCE, tap), spied_dir(l, TARGET, tap)};
 	int rc;
@@ -477,7 +478,7 @@ act_with(struct lab *l, struct tap *tap, const struct cycle_options *opt, lab_ac
 	l->frozen = l->needs_full = false;
 	buf_reset(&l->notes);
 	memset(l->told, 0, sizeof l->told);
-	rc = act(l, dir, opt);
+	rc = act(l, dir, opt, arg);
 	dir_free(dir[SOURCE]);
 	dir_free(dir[TARGET]);
 	if (l->frozen)
@@ -488,8 +489,9 @@ act_with(struct lab *l, struct tap *tap, const struct cycle_options *opt, lab_ac
 }
 
 static int
-run_cycle(struct lab *l, struct dir *const dir[SIDES], const struct cycle_options *opt)
+run_cycle(struct lab *l, struct dir *const dir[SIDES], const struct cycle_options *opt, void *arg)
 {
+	(void)arg;
 	return l->delta && !opt->plan_only
 		   ? cycle_delta(l->link, dir[SOURCE], dir[TARGET], l->store, opt, &l->res,
 			 &l->needs_full, &l->err)
@@ -510,15 +512,15 @@ lab_cycle_to(struct lab *l, struct tap *tap, FILE *plan)
 
 	opt.plan_only = plan != NULL;
 	opt.plan_to = plan;
-	return act_with(l, tap, &opt, run_cycle);
+	return act_with(l, tap, &opt, run_cycle, NULL);
 }
 
 int
-lab_act(struct lab *l, struct tap *tap, lab_act_fn *act)
+lab_act(struct lab *l, struct tap *tap, lab_act_fn *act, void *arg)
 {
 	struct tap own = {.stop_at = 0};
 	struct cycle_options opt = options(l);
-	int rc = act_with(l, tap ? tap : &own, &opt, act);
+	int rc = act_with(l, tap ? tap : &own, &opt, act, arg);
 
 	tap_done(&own);
 	return rc;

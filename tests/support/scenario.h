@@ -131,8 +131,8 @@ int lab_cycle(struct lab *l, struct tap *tap) MUST_CHECK;
 /* Anything else that is done with both directories, a turn or a toggle: watched, and ended by the
  * same deaths. OPT is for its cycles. */
 typedef int lab_act_fn(
-    struct lab *l, struct dir *const dir[SIDES], const struct cycle_options *opt);
-int lab_act(struct lab *l, struct tap *tap, lab_act_fn *act) MUST_CHECK;
+    struct lab *l, struct dir *const dir[SIDES], const struct cycle_options *opt, void *arg);
+int lab_act(struct lab *l, struct tap *tap, lab_act_fn *act, void *arg) MUST_CHECK;
 /* One that succeeds without a failed entry. Before it a plan is made, which must write nothing and
  * list exactly the changes that are then made. The plan is always a full one: a delta must do what
  * a full cycle would. */

@@ -130,12 +130,13 @@ ignore_result(const struct guid *source, const char *dn, bool ok, const char *te
 static enum turn turn_now;
 
 static int
-turn_ann(struct lab *l, struct dir *const dir[SIDES], const struct cycle_options *opt)
+turn_ann(struct lab *l, struct dir *const dir[SIDES], const struct cycle_options *opt, void *arg)
 {
 	struct turn_env env = {.result = ignore_result};
 	struct guid g;
 
 	(void)opt;
+	(void)arg;
 	assert_true(guid_parse(lab_source_guid(l, "CN=Ann"), &g));
 	return turns_run(l->link, dir, l->store, turn_now, &g, 1, &env, &l->err);
 }
@@ -144,7 +145,7 @@ static int
 turn(struct lab *l, enum turn which, struct tap *tap)
 {
 	turn_now = which;
-	return lab_act(l, tap, turn_ann);
+	return lab_act(l, tap, turn_ann, NULL);
 }
 
 static int

@@ -54,11 +54,12 @@ whom(struct lab *l, struct guid *ret)
 }
 
 static int
-toggle_them(struct lab *l, struct dir *const dir[SIDES], const struct cycle_options *opt)
+toggle_them(struct lab *l, struct dir *const dir[SIDES], const struct cycle_options *opt, void *arg)
 {
 	struct guid g[ARRAY_SIZE(job.who)];
 	size_t n = job.sweep ? 0 : whom(l, g);
 
+	(void)arg;
 	job.told[0] = '\0';
 	job.failed = 0;
 	if (job.sweep)
@@ -70,20 +71,21 @@ toggle_them(struct lab *l, struct dir *const dir[SIDES], const struct cycle_opti
 }
 
 static int
-turn_them(struct lab *l, struct dir *const dir[SIDES], const struct cycle_options *opt)
+turn_them(struct lab *l, struct dir *const dir[SIDES], const struct cycle_options *opt, void *arg)
 {
 	struct turn_env env = {.result = take_result};
 	struct guid g[ARRAY_SIZE(job.who)];
 	size_t n = whom(l, g);
 
 	(void)opt;
+	(void)arg;
 	return turns_run(l->link, dir, l->store, job.turn, g, n, &env, &l->err);
 }
 
 static void
 act(struct lab *l, lab_act_fn *fn, struct tap *tap)
 {
-	if (lab_act(l, tap, fn) < 0)
+	if (lab_act(l, tap, fn, NULL) < 0)
 		fail_msg("%s", l->err.text);
 	assert_string_equal(l->why, "");
 }
@@ -325,7 +327,7 @@ no_map_yet(void **state)
 	for (int i = 0; i < 4; i++) {
 		job.dry_run = i & 1;
 		job.sweep = i & 2;
-		assert_int_equal(lab_act(&l, NULL, toggle_them), -1);
+		assert_int_equal(lab_act(&l, NULL, toggle_them, NULL), -1);
 		assert_non_null(strstr(l.err.text, "no synchronization was completed yet"));
 	}
 	lab_close(&l);
@@ -412,7 +414,7 @@ meddle(void (*what)(struct lab *l), unsigned at)
 	job.who[1] = NULL;
 	job.dry_run = job.sweep = false;
 	meddled_at = 0;
-	assert_int_equal(lab_act(&l, &tap, toggle_them), 0);
+	assert_int_equal(lab_act(&l, &tap, toggle_them, NULL), 0);
 	assert_int_equal(meddled_at, at);
 	tap_done(&tap);
 	if (what == gone) {
@@ -478,7 +480,7 @@ made_primary(void **state)
 	job.who[0] = "CN=Ann";
 	job.who[1] = NULL;
 	job.dry_run = job.sweep = false;
-	assert_int_equal(lab_act(&l, &tap, toggle_them), 0);
+	assert_int_equal(lab_act(&l, &tap, toggle_them, NULL), 0);
 	tap_done(&tap);
 	assert_told("no CN=Ann: somebody made the dummy address the primary one");
 	assert_true(has(&l, SOURCE, "CN=Ann", "SMTP:ann@delete.me"));
@@ -506,7 +508,7 @@ die_at(unsigned at, enum tap_stop how, bool reads)
 	job.who[1] = "CN=Cid";
 	job.who[2] = NULL;
 	job.dry_run = job.sweep = false;
-	assert_true(lab_act(&l, &tap, toggle_them) <= 0);
+	assert_true(lab_act(&l, &tap, toggle_them, NULL) <= 0);
 	l.dies = false;
 	steps = tap.steps;
 	tap_done(&tap);
@@ -580,7 +582,7 @@ server_goes_away(void **state)
 			job.dry_run = job.sweep = false;
 			falling_tap = &tap;
 			l.on_note = give_up_waiting;
-			assert_true(lab_act(&l, &tap, toggle_them) <= 0);
+			assert_true(lab_act(&l, &tap, toggle_them, NULL) <= 0);
 			tap_done(&tap);
 			fakedir_set_down(l.fd[side], false);
 			l.on_note = NULL;
@@ -608,7 +610,7 @@ interrupted_switch_first(void **state)
 	job.who[1] = NULL;
 	job.turn = TURN_SWITCH;
 	l.dies = true;
-	assert_true(lab_act(&l, &tap, turn_them) <= 0);
+	assert_true(lab_act(&l, &tap, turn_them, NULL) <= 0);
 	tap_done(&tap);
 	l.dies = false;
 	/* Neither redirects now; the switch is finished before the toggle looks. */
@@ -761,7 +763,7 @@ sweep_meddled(void **state)
 		meddled = &l;
 		job.dry_run = false;
 		job.sweep = true;
-		assert_int_equal(lab_act(&l, &tap, toggle_them), 0);
+		assert_int_equal(lab_act(&l, &tap, toggle_them, NULL), 0);
 		tap_done(&tap);
 		assert_int_equal(job.failed, 0);
 		assert_false(anywhere(&l));
