@@ -43,6 +43,7 @@ static const char *const ids[] = {
     [LOG_ID_RIGHTS] = "3138f616abd64bfab4dee2344edbc2a7",
     [LOG_ID_ENTRY_CLEARED] = "5848bd0c98a54669891ed7dd75b4fbf9",
     [LOG_ID_CONFLICT_RESOLVED] = "fbed97cd1c5b424d9586c3506de13ffc",
+    [LOG_ID_WAVE] = "4d29e4253d954f6dab8ea6993476e859",
 };
 _Static_assert(ARRAY_SIZE(ids) == LOG_ID_MAX, "a message id for each event");
 

@@ -16,6 +16,13 @@ ctl_fail(const struct err *err)
 }
 
 enum ctl_status
+ctl_unreachable(const struct err *err)
+{
+	(void)fprintf(stderr, "galsyncctl: %s: is galsyncd running?\n", err->text);
+	return CTL_UNREACHABLE;
+}
+
+enum ctl_status
 ctl_usage(const char *fmt, ...)
 {
 	char what[512], safe[640];

@@ -34,11 +34,14 @@ ctl_verb ctl_verb_status, ctl_verb_list, ctl_verb_show, ctl_verb_map, ctl_verb_c
 /* pause and resume are one: argv[0] says which. */
 ctl_verb ctl_verb_resync, ctl_verb_plan, ctl_verb_pause, ctl_verb_watch, ctl_verb_turn,
     ctl_verb_toggle;
+ctl_verb ctl_verb_wave, ctl_verb_wave_list, ctl_verb_wave_show;
 /* What the running daemon says of its links, or NULL if none answers. The caller releases it. */
 json_t *ctl_daemon_links(const struct ctl *c);
 
 /* Prints "galsyncctl: <text>" and returns CTL_FAILED. */
 enum ctl_status ctl_fail(const struct err *err);
+/* The same for a daemon that does not answer: CTL_UNREACHABLE. */
+enum ctl_status ctl_unreachable(const struct err *err);
 /* Prints "galsyncctl: <text>" with a hint at the manual and returns CTL_USAGE. */
 enum ctl_status ctl_usage(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* The number of the link named NAME (NULL: 0, all links). CTL_USAGE with a message if the map knows

@@ -24,13 +24,6 @@ number_of(const json_t *o, const char *key)
 	return (long long)json_integer_value(json_object_get(o, key));
 }
 
-static enum ctl_status
-unreachable(const struct err *err)
-{
-	(void)fprintf(stderr, "galsyncctl: %s: is galsyncd running?\n", err->text);
-	return CTL_UNREACHABLE;
-}
-
 /* ---- progress ---- */
 
 static void
@@ -130,7 +123,7 @@ ask(struct ctl *ctl, json_t *request, bool quiet)
 
 	if (client_connect(ctl->socket, &c, &err) < 0) {
 		json_decref(request);
-		return unreachable(&err);
+		return ctl_unreachable(&err);
 	}
 	/* A daemon that refuses at once says why before it hangs up: that is read in any case. */
 	if ((client_ask(c, request, &err) < 0 && err.code != EPIPE && err.code != ECONNRESET) ||
@@ -356,7 +349,7 @@ ctl_verb_watch(struct ctl *c, int argc, char **argv)
 	if (argc > 1)
 		return ctl_usage("watch takes no argument");
 	if (client_connect(c->socket, &client, &err) < 0)
-		return unreachable(&err);
+		return ctl_unreachable(&err);
 	if (client_ask(client, request_of("watch", NULL), &err) < 0)
 		return ctl_fail(&err);
 	for (;;) {

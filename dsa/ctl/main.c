@@ -33,11 +33,48 @@ static const struct verb verbs[] = {
     {"undo-switch", "[--file FILE] [WHO...]", "and back to the source's", ctl_verb_turn, true},
     {"proxy-toggle", "[--dry-run] [WHO...] | --sweep", "have a delta write what was lost",
 	ctl_verb_toggle, true},
+    {"wave", "FILE --at TIME [--name NAME] [--undo] [LINK]", "switch those of FILE at TIME",
+	ctl_verb_wave, true},
+    {"wave list", "[LINK]", "the waves, planned and past", ctl_verb_wave_list, false},
+    {"wave show", "ID", "what became of each mailbox of a wave", ctl_verb_wave_show, false},
+    {"wave cancel", "ID", "do not begin it, or not go on with it", ctl_verb_wave, true},
+    {"wave reschedule", "ID --at TIME", "give it another time", ctl_verb_wave, true},
     {"verify", "[LINK]", "is every redirection as it must be, on both sides, now?", ctl_verb_plan,
 	true},
     {"pause", "[LINK]", "no more cycles after the one under way", ctl_verb_pause, true},
     {"resume", "[LINK]", "go on", ctl_verb_pause, true},
 };
+
+/* Does ARGV begin with the words of NAME? How many these are, or 0. */
+static int
+names_verb(const char *name, int argc, char **argv)
+{
+	size_t len = strcspn(name, " ");
+
+	if (!argc || strncmp(argv[0], name, len) != 0 || argv[0][len])
+		return 0;
+	if (!name[len])
+		return 1;
+	return argc > 1 && strcmp(argv[1], name + len + 1) == 0 ? 2 : 0;
+}
+
+/* The one that takes most words of ARGV, or NULL. */
+static const struct verb *
+find_verb(int argc, char **argv)
+{
+	const struct verb *best = NULL;
+	int words = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+		int n = names_verb(verbs[i].name, argc, argv);
+
+		if (n > words) {
+			best = &verbs[i];
+			words = n;
+		}
+	}
+	return best;
+}
 
 static void
 usage(FILE *to)
@@ -128,7 +165,7 @@ run(int argc, char **argv)
 	_cleanup_(conf_errors_done) struct conf_errors errors = {0};
 	_cleanup_(conf_free) struct conf *conf = NULL;
 	struct ctl c = {0};
-	const struct verb *verb = NULL;
+	const struct verb *verb;
 	int status = parse(argc, argv, &o);
 
 	if (status >= 0)
@@ -137,9 +174,7 @@ run(int argc, char **argv)
 	c.socket = o.socket;
 	argc = take_json(argc - optind, argv + optind, &c.json);
 	argv += optind;
-	for (size_t i = 0; argc && i < ARRAY_SIZE(verbs); i++)
-		if (strcmp(argv[0], verbs[i].name) == 0)
-			verb = &verbs[i];
+	verb = find_verb(argc, argv);
 	if (!verb)
 		return (int)ctl_usage("no verb '%s'", argc ? argv[0] : "");
 	if (verb->daemon)

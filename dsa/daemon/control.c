@@ -79,6 +79,8 @@ client_free(struct client *c)
 	free(c->wait.link);
 	if (c->wait.plan_fd >= 0)
 		(void)close(c->wait.plan_fd);
+	if (c->wait.draft)
+		c->wait.draft_free(c->wait.draft);
 	free(c);
 }
 

@@ -176,13 +176,17 @@ static const struct {
     {"switch", CONTROL_CHANGE, verb_switch},
     {"undo-switch", CONTROL_CHANGE, verb_undo_switch},
     {"proxy-toggle", CONTROL_CHANGE, verb_proxy_toggle},
+    {"wave-add", CONTROL_CHANGE, verb_wave_add},
+    {"wave-plan", CONTROL_CHANGE, verb_wave_plan},
+    {"wave-cancel", CONTROL_CHANGE, verb_wave_cancel},
+    {"wave-reschedule", CONTROL_CHANGE, verb_wave_reschedule},
 };
 
 void
 verbs_request(struct client *c, const json_t *request, void *arg)
 {
 	const char *name = json_string_value(json_object_get(request, "verb"));
-	char known[128] = "";
+	char known[320] = "";
 
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
 		if (name && strcmp(name, verbs[i].name) == 0) {

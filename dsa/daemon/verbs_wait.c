@@ -29,6 +29,16 @@ verbs_wait_for(struct client *c, struct worker *w, uint64_t request_number, int 
 }
 
 static void
+stop_waiting(struct client_wait *wait)
+{
+	free(TAKE(wait->link));
+	wait->number = 0;
+	closep(&wait->plan_fd);
+	wait->plan_fd = -1;
+	wait->plan_at = 0;
+}
+
+static void
 answer(struct client *c, struct worker *w, const struct worker_state *s)
 {
 	struct client_wait *wait = client_wait(c);
@@ -42,8 +52,7 @@ answer(struct client *c, struct worker *w, const struct worker_state *s)
 		(void)json_object_set(o, "results", results);
 	json_decref(results);
 	free(summary);
-	free(wait->link);
-	*wait = (struct client_wait){.watching = wait->watching, .plan_fd = -1};
+	stop_waiting(wait);
 	client_send(c, o);
 }
 
@@ -97,7 +106,7 @@ look_at(struct client *c, void *arg)
 	if (!wait->number)
 		return;
 	if (!w) {
-		*wait = (struct client_wait){.watching = wait->watching, .plan_fd = -1};
+		stop_waiting(wait);
 		client_refuse(c, "the link is gone: the configuration was reloaded");
 		return;
 	}

@@ -13,6 +13,7 @@
 
 #include "dsa/base/clock.h"
 #include "dsa/daemon/lines.h"
+#include "dsa/daemon/waves.h"
 #include "dsa/directory/ldap.h"
 #include "dsa/sync/toggle.h"
 #include "dsa/sync/turns.h"
@@ -40,6 +41,7 @@ struct worker {
 	struct lines *lines;
 	atomic_bool stop;
 	unsigned failures; /* in a row */
+	struct waves waves;
 
 	pthread_mutex_t lock; /* for what follows */
 	struct worker_state state;
@@ -334,6 +336,12 @@ is_turn(const struct request *q)
 }
 
 static void
+on_wave_progress(size_t done, size_t total, void *arg)
+{
+	on_progress(CYCLE_APPLY, done, total, arg);
+}
+
+static void
 take_request(struct worker *w, struct request *ret)
 {
 	(void)pthread_mutex_lock(&w->lock);
@@ -398,7 +406,7 @@ heard(struct worker *w)
 	return yes;
 }
 
-/* Waits for a command, or until LISTEN and something changed, or for MS. */
+/* Waits for a command, or until LISTEN and something changed or a wave is due, or for MS. */
 static void
 wait_for_work(struct worker *w, int64_t ms, bool listen)
 {
@@ -414,12 +422,14 @@ wait_for_work(struct worker *w, int64_t ms, bool listen)
 	}
 	while (!commanded(w)) {
 		int64_t left = until - clock_monotonic_ms();
+		int64_t wave = listen ? waves_wait_ms(&w->waves) : SLICE_MS;
+		int64_t slice = wave < SLICE_MS ? wave : SLICE_MS;
 
 		if (is_paused(w) != (w->state.phase == WORKER_PAUSED) || (left <= 0 && ms >= 0))
 			return;
-		if (listen && heard(w))
+		if (listen && (wave == 0 || heard(w)))
 			return;
-		(void)poll(p, ARRAY_SIZE(p), ms >= 0 && left < SLICE_MS ? (int)left : SLICE_MS);
+		(void)poll(p, ARRAY_SIZE(p), (int)(ms >= 0 && left < slice ? left : slice));
 		beat(w);
 	}
 }
@@ -434,7 +444,8 @@ rest(struct worker *w, bool ok, int64_t pause_ms)
 			return;
 	}
 	set_phase(w, ok ? WORKER_IDLE : WORKER_WAITING);
-	wait_for_work(w, ok ? (int64_t)w->link->interval_s * 1000 : pause_ms, ok);
+	wait_for_work(
+	    w, ok ? (int64_t)w->link->interval_s * 1000 : waves_pause_ms(&w->waves, pause_ms), ok);
 }
 
 static void *
@@ -447,7 +458,8 @@ work(void *arg)
 		struct request q;
 		struct err err = {.text = ""};
 		int64_t pause_ms = 0;
-		int rc;
+		bool wave = false;
+		int rc = 0;
 
 		take_request(w, &q);
 		if (!q.number && is_paused(w)) {
@@ -455,8 +467,13 @@ work(void *arg)
 			continue;
 		}
 		set_phase(w, WORKER_RUNNING);
-		rc =
-		    is_turn(&q) ? run_turns(w, &q, &result, &err) : run_cycle(w, &q, &result, &err);
+		if (!q.number)
+			rc = waves_run(&w->waves, clock_realtime_s(), &wave, &err);
+		if (rc == 0 && wave)
+			continue; /* there may be more of it */
+		if (rc == 0)
+			rc = is_turn(&q) ? run_turns(w, &q, &result, &err)
+					 : run_cycle(w, &q, &result, &err);
 		if (rc < 0 && is_cancelled(w, &err)) {
 			free(q.objects);
 			break;
@@ -474,8 +491,8 @@ work(void *arg)
 
 /* ---- commands ---- */
 
-static void
-wake(struct worker *w)
+void
+worker_wake(struct worker *w)
 {
 	(void)eventfd_write(w->wake_fd, 1);
 }
@@ -486,7 +503,7 @@ worker_pause(struct worker *w, bool pause)
 	(void)pthread_mutex_lock(&w->lock);
 	w->pause = pause;
 	(void)pthread_mutex_unlock(&w->lock);
-	wake(w);
+	worker_wake(w);
 }
 
 uint64_t
@@ -507,7 +524,7 @@ worker_request(
 	}
 	(void)pthread_mutex_unlock(&w->lock);
 	if (number)
-		wake(w);
+		worker_wake(w);
 	free(objects);
 	closep(&plan_fd);
 	return number;
@@ -536,7 +553,7 @@ worker_stop(struct worker *w)
 	atomic_store(&w->stop, true);
 	for (int side = SOURCE; side < SIDES; side++)
 		w->dir[side]->ops->cancel(w->dir[side]);
-	wake(w);
+	worker_wake(w);
 	(void)pthread_join(w->thread, NULL);
 	worker_free(w);
 }
@@ -569,14 +586,22 @@ worker_start(const struct conf *conf, const struct conf_link *link, struct store
 	    .notify_fd = notify_fd,
 	    .wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
 	    .request = {.plan_fd = -1}};
+	w->waves = (struct waves){
+	    .link = link, .store = store, .progress = on_wave_progress, .progress_arg = w};
+	waves_log(&w->waves);
 	w->state.beat_ms = clock_monotonic_ms();
 	(void)pthread_mutex_init(&w->lock, NULL);
 	if (w->wake_fd < 0)
 		(void)err_sys(err, errno, "eventfd");
 	if (w->wake_fd < 0 || lines_new(link->name, LAST_PAUSE_MS / 1000, &w->lines, err) < 0 ||
 	    ldap_dir_new(&link->source->dir, false, &w->dir[SOURCE], err) < 0 ||
-	    ldap_dir_new(&link->target->dir, false, &w->dir[TARGET], err) < 0 ||
-	    start_thread(w, err) < 0) {
+	    ldap_dir_new(&link->target->dir, false, &w->dir[TARGET], err) < 0) {
+		worker_free(w);
+		return -1;
+	}
+	w->waves.dir[SOURCE] = w->dir[SOURCE];
+	w->waves.dir[TARGET] = w->dir[TARGET];
+	if (start_thread(w, err) < 0) {
 		worker_free(w);
 		return -1;
 	}

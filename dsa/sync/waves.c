@@ -265,7 +265,8 @@ on_progress(size_t done, size_t total, void *arg)
 
 	(void)total;
 	if (s->w->progress)
-		s->w->progress(s->wave.succeeded + s->wave.failed + done, s->wave.total, s->w->arg);
+		s->w->progress(
+		    s->wave.succeeded + s->wave.failed + done, s->wave.total, s->w->progress_arg);
 }
 
 static int

@@ -45,8 +45,9 @@ struct waves {
 	/* Tells how it ended for each mailbox, as turn_env has it. */
 	void (*result)(
 	    const struct guid *source, const char *dn, bool ok, const char *text, void *arg);
-	void (*progress)(size_t done, size_t total, void *arg); /* may be NULL */
 	void *arg;
+	void (*progress)(size_t done, size_t total, void *arg); /* may be NULL */
+	void *progress_arg;
 };
 
 /* When the next wave of the link named LINK is due, in seconds since the epoch; 0: it is running.

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+/* wave: plans, cancels and reschedules through the daemon. */
+#include <stdio.h>
+#include <string.h>
+
+#include "dsa/base/clock.h"
+#include "dsa/base/str.h"
+#include "dsa/base/when.h"
+#include "dsa/ctl/client.h"
+#include "dsa/ctl/ctl.h"
+#include "dsa/ctl/wave_file.h"
+#include "dsa/ctl/wave_priv.h"
+
+/* What a request may hold; see galsync-control(7). */
+#define PART_MAX 500
+#define PART_OCTETS 50000
+
+static const char *
+text_of(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : "";
+}
+
+static long long
+number_of(const json_t *o, const char *key)
+{
+	return (long long)json_integer_value(json_object_get(o, key));
+}
+
+/* ---- asking the daemon ---- */
+
+/* One request and its answer, which the caller releases. A refusal is printed. */
+static enum ctl_status
+ask(struct client *c, json_t *request, json_t **ret)
+{
+	_cleanup_(json_release) json_t *answer = NULL;
+	struct err err;
+
+	/* A daemon that refuses at once says why before it hangs up: that is read in any case. */
+	if ((client_ask(c, request, &err) < 0 && err.code != EPIPE && err.code != ECONNRESET) ||
+	    client_next(c, &answer, &err) < 0)
+		return ctl_fail(&err);
+	if (!json_is_true(json_object_get(answer, "ok"))) {
+		(void)fprintf(stderr, "galsyncctl: %s\n", text_of(answer, "error"));
+		return CTL_FAILED;
+	}
+	*ret = TAKE(answer);
+	return CTL_DONE;
+}
+
+static json_t *
+request_of(const char *verb)
+{
+	return json_pack("{s:i, s:s}", "version", 1, "verb", verb);
+}
+
+/* ---- planning ---- */
+
+struct planning {
+	const char *file, *link, *name, *at_text;
+	bool undo, now;
+	int64_t at;
+	struct wave_file lines;
+	json_t *problems;
+};
+
+/* The next part, from line number *AT of the list on. */
+static json_t *
+next_part(const struct planning *p, size_t *at)
+{
+	json_t *objects = json_array(), *lines = json_array(), *o = request_of("wave-add");
+	size_t octets = 0, n = 0;
+
+	for (; *at < p->lines.n && n < PART_MAX && octets < PART_OCTETS; n++, (*at)++) {
+		const struct wave_line *l = &p->lines.lines[*at];
+
+		/* Quotes and backslashes are doubled. */
+		octets += 2 * strlen(l->who) + 24;
+		(void)json_array_append_new(objects, json_string(l->who));
+		(void)json_array_append_new(lines, json_integer(l->line));
+	}
+	(void)json_object_set_new(o, "objects", objects);
+	(void)json_object_set_new(o, "lines", lines);
+	(void)json_object_set_new(o, "undo", json_boolean(p->undo));
+	if (p->link)
+		(void)json_object_set_new(o, "link", json_string(p->link));
+	return o;
+}
+
+static enum ctl_status
+send_list(struct client *c, struct planning *p)
+{
+	for (size_t at = 0; at < p->lines.n;) {
+		_cleanup_(json_release) json_t *answer = NULL;
+		enum ctl_status status = ask(c, next_part(p, &at), &answer);
+
+		if (status != CTL_DONE)
+			return status;
+		(void)json_array_extend(p->problems, json_object_get(answer, "problems"));
+	}
+	return CTL_DONE;
+}
+
+static int
+by_line(const void *x, const void *y)
+{
+	long long p = number_of(*(json_t *const *)x, "line");
+	long long q = number_of(*(json_t *const *)y, "line");
+
+	return p < q ? -1 : p > q;
+}
+
+/* The problems in the order of their lines; NULL without memory. */
+static json_t **
+sorted(const json_t *problems)
+{
+	size_t n = json_array_size(problems);
+	json_t **v = calloc(n + 1, sizeof(json_t *));
+
+	for (size_t i = 0; v && i < n; i++)
+		v[i] = json_array_get(problems, i);
+	if (v)
+		qsort(v, n, sizeof(json_t *), by_line);
+	return v;
+}
+
+static enum ctl_status
+report_problems(const struct ctl *ctl, const struct planning *p)
+{
+	_cleanup_(free) json_t **v = sorted(p->problems);
+	size_t n = json_array_size(p->problems), of = p->lines.n;
+	json_t *all = json_array();
+
+	for (size_t i = 0; v && i < n; i++) {
+		(void)json_array_append(all, v[i]);
+		if (!ctl->json)
+			(void)fprintf(stderr, "%s:%lld: %s: %s\n", p->file, number_of(v[i], "line"),
+			    text_of(v[i], "who"), text_of(v[i], "text"));
+	}
+	(void)fprintf(stderr,
+	    "galsyncctl: nothing was planned: %zu line%s of '%s' cannot be taken (%zu were read)\n",
+	    n, n == 1 ? "" : "s", p->file, of);
+	if (ctl->json)
+		(void)ctl_print_json(json_pack("{s:b, s:o}", "ok", 0, "problems", all));
+	else
+		json_decref(all);
+	return CTL_FAILED;
+}
+
+static enum ctl_status
+send_plan(const struct ctl *ctl, struct client *c, const struct planning *p)
+{
+	_cleanup_(json_release) json_t *answer = NULL;
+	json_t *o = request_of("wave-plan");
+	char at[WAVE_TIME_SIZE];
+	enum ctl_status status;
+
+	if (o && !p->now)
+		(void)json_object_set_new(o, "at", json_integer(p->at));
+	if (o && p->name)
+		(void)json_object_set_new(o, "name", json_string(p->name));
+	status = ask(c, o, &answer);
+	if (status != CTL_DONE)
+		return status;
+	if (ctl->json)
+		return ctl_print_json(json_incref(answer));
+	wave_format_time(p->at, at);
+	(void)printf("wave %lld: %s of %lld mailboxes of link %s at %s\n",
+	    number_of(answer, "wave"), p->undo ? "undo" : "switch", number_of(answer, "mailboxes"),
+	    text_of(answer, "link"), at);
+	return CTL_DONE;
+}
+
+static enum ctl_status
+plan(const struct ctl *ctl, struct planning *p)
+{
+	_cleanup_(client_close) struct client *c = NULL;
+	enum ctl_status status;
+	struct err err;
+
+	if (wave_file_read(p->file, &p->lines, p->problems, &err) < 0)
+		return ctl_fail(&err);
+	if (p->lines.header)
+		(void)fprintf(stderr, "galsyncctl: '%s': line %u is taken for a header\n", p->file,
+		    p->lines.header);
+	if (p->lines.n == 0 && json_array_size(p->problems) == 0) {
+		(void)fprintf(stderr, "galsyncctl: '%s' names nobody\n", p->file);
+		return CTL_FAILED;
+	}
+	if (client_connect(ctl->socket, &c, &err) < 0)
+		return ctl_unreachable(&err);
+	status = send_list(c, p);
+	if (status != CTL_DONE)
+		return status;
+	if (json_array_size(p->problems))
+		return report_problems(ctl, p);
+	return send_plan(ctl, c, p);
+}
+
+static enum ctl_status
+parse_at(const char *text, int64_t *ret)
+{
+	char why[WHEN_WHY_SIZE];
+
+	if (!text)
+		return ctl_usage("--at TIME is missing");
+	return when_parse(text, clock_realtime_s(), ret, why, sizeof why) ? CTL_DONE
+									  : ctl_usage("%s", why);
+}
+
+static enum ctl_status
+verb_plan(struct ctl *ctl, int argc, char **argv)
+{
+	static const char how[] = "wave FILE --at TIME [--name NAME] [--undo] [LINK]";
+	struct planning p = {0};
+	enum ctl_status status;
+
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--at") == 0 && i + 1 < argc && !p.at_text)
+			p.at_text = argv[++i];
+		else if (strcmp(argv[i], "--name") == 0 && i + 1 < argc && !p.name)
+			p.name = argv[++i];
+		else if (strcmp(argv[i], "--undo") == 0)
+			p.undo = true;
+		else if ((argv[i][0] != '-' || !argv[i][1]) && !p.file)
+			p.file = argv[i];
+		else if (argv[i][0] != '-' && !p.link)
+			p.link = argv[i];
+		else
+			return ctl_usage("%s", how);
+	}
+	if (!p.file)
+		return ctl_usage("%s", how);
+	status = parse_at(p.at_text, &p.at);
+	if (status != CTL_DONE)
+		return status;
+	p.now = str_equal_nocase(p.at_text, "now");
+	p.problems = json_array();
+	status = plan(ctl, &p);
+	json_decref(p.problems);
+	wave_file_done(&p.lines);
+	return status;
+}
+
+/* ---- cancel, reschedule ---- */
+
+static enum ctl_status
+verb_change(const struct ctl *ctl, int argc, char **argv)
+{
+	bool cancel = strcmp(argv[1], "cancel") == 0;
+	_cleanup_(client_close) struct client *c = NULL;
+	_cleanup_(json_release) json_t *answer = NULL;
+	enum ctl_status status;
+	char text[WAVE_TIME_SIZE];
+	struct err err;
+	int64_t at = 0;
+	uint32_t id;
+	json_t *o;
+
+	if (!wave_parse_id(argc > 2 ? argv[2] : NULL, &id) || argc != (cancel ? 3 : 5) ||
+	    (!cancel && strcmp(argv[3], "--at") != 0))
+		return ctl_usage(cancel ? "wave cancel ID" : "wave reschedule ID --at TIME");
+	if (!cancel && (status = parse_at(argv[4], &at)) != CTL_DONE)
+		return status;
+	if (client_connect(ctl->socket, &c, &err) < 0)
+		return ctl_unreachable(&err);
+	o = request_of(cancel ? "wave-cancel" : "wave-reschedule");
+	(void)json_object_set_new(o, "wave", json_integer(id));
+	if (!cancel)
+		(void)json_object_set_new(o, "at", json_integer(at));
+	status = ask(c, o, &answer);
+	if (status != CTL_DONE)
+		return status;
+	if (ctl->json)
+		return ctl_print_json(json_incref(answer));
+	wave_format_time(at, text);
+	if (cancel)
+		(void)printf("wave %u is cancelled: %lld of %lld mailboxes had ended\n", id,
+		    number_of(answer, "ended"), number_of(answer, "mailboxes"));
+	else
+		(void)printf("wave %u: at %s\n", id, text);
+	return CTL_DONE;
+}
+
+enum ctl_status
+ctl_verb_wave(struct ctl *c, int argc, char **argv)
+{
+	if (argc > 1 && (strcmp(argv[1], "cancel") == 0 || strcmp(argv[1], "reschedule") == 0))
+		return verb_change(c, argc, argv);
+	return verb_plan(c, argc, argv);
+}

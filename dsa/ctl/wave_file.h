@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_CTL_WAVE_FILE_H
+#define GALSYNC_CTL_WAVE_FILE_H
+
+/*
+ * A CSV file that names mailboxes in its first column; what is behind that is the site's own.
+ * Columns are separated by a comma, a semicolon or a tab, and quoted as RFC 4180 has it (a DN must
+ * be, for the commas in it). The first line may be a header, which is known by its name: "who",
+ * "alias", "mail" and the like. Blank lines and lines that begin with # are passed over.
+ */
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "dsa/base/err.h"
+
+struct wave_line {
+	char *who;
+	unsigned line; /* from 1 */
+};
+
+struct wave_file {
+	struct wave_line *lines;
+	size_t n, cap;
+	unsigned header; /* the line that was taken for one, or 0 */
+};
+
+/* Reads PATH ("-": the standard input) to its end. A line that is wrong is added to PROBLEMS as an
+ * object with `line`, `who` and `text`. */
+int wave_file_read(
+    const char *path, struct wave_file *ret, json_t *problems, struct err *err) MUST_CHECK;
+void wave_file_done(struct wave_file *f);
+static inline void
+wave_file_donep(struct wave_file *f)
+{
+	wave_file_done(f);
+}
+
+#endif
