@@ -5,7 +5,7 @@
  *   offset  size
  *        0     1  format, 1
  *        1     1  kind          2  1  rule         3  1  state
- *        4     1  flags: bit 0 created, bit 1 the target is active
+ *        4     1  flags: bit 0 created, bit 1 the target is active, bit 2 readiness is used up
  *        5     4  link
  *        9    16  source GUID  25 16  target GUID
  *       41     8  created_at   49  8  synced_at   57  8  switched_at
@@ -24,6 +24,8 @@
 
 #define FLAG_CREATED 1U
 #define FLAG_TARGET_ACTIVE 2U
+#define FLAG_READY_USED 4U
+#define FLAGS_ALL 7U
 
 static const char *const state_names[] = {
     [RECORD_PENDING] = "pending",
@@ -244,7 +246,8 @@ record_encode(const struct record *r, struct buf *ret)
 	buf_add_u8(ret, (uint8_t)r->rule);
 	buf_add_u8(ret, (uint8_t)r->state);
 	buf_add_u8(ret, (uint8_t)((r->created ? FLAG_CREATED : 0) |
-				  (r->active == TARGET ? FLAG_TARGET_ACTIVE : 0)));
+				  (r->active == TARGET ? FLAG_TARGET_ACTIVE : 0) |
+				  (r->ready_used ? FLAG_READY_USED : 0)));
 	buf_add_u32(ret, r->link);
 	buf_add(ret, r->side[SOURCE].guid.octets, GUID_LEN);
 	buf_add(ret, r->side[TARGET].guid.octets, GUID_LEN);
@@ -375,13 +378,15 @@ read_head(struct reader *rd, struct record *r)
 	rule = reader_u8(rd);
 	state = reader_u8(rd);
 	flags = reader_u8(rd);
-	if (kind >= KIND_MAX || rule >= MATCH_METHOD_MAX || state >= RECORD_STATE_MAX || flags > 3)
+	if (kind >= KIND_MAX || rule >= MATCH_METHOD_MAX || state >= RECORD_STATE_MAX ||
+	    flags > FLAGS_ALL)
 		rd->failed = true;
 	r->kind = (enum kind)kind;
 	r->rule = (enum match_method)rule;
 	r->state = (enum record_state)state;
 	r->created = flags & FLAG_CREATED;
 	r->active = flags & FLAG_TARGET_ACTIVE ? TARGET : SOURCE;
+	r->ready_used = flags & FLAG_READY_USED;
 	r->link = reader_u32(rd);
 	source = reader_raw(rd, GUID_LEN);
 	target = reader_raw(rd, GUID_LEN);

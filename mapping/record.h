@@ -55,6 +55,9 @@ struct record {
 	uint64_t *put; /* sorted record_put_hash() of the values galsync wrote on the target (while
 			* PENDING also of those it is about to write): */
 	size_t n_put;  /* only these may be removed from it */
+	/* An undo, or the loss of the map, has used its readiness up: only when the readiness
+	 * attribute has gone and comes again may it be switched by itself. */
+	bool ready_used;
 	int64_t created_at, synced_at, switched_at; /* seconds since the epoch, 0: never */
 	char *last_error;			    /* "" if none */
 };

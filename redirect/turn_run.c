@@ -310,6 +310,10 @@ record_turn(struct store_txn *t, struct mailbox *m, struct err *err)
 {
 	m->record->active = m->turn == TURN_SWITCH ? TARGET : SOURCE;
 	m->record->switched_at = m->turn == TURN_SWITCH ? clock_realtime_s() : 0;
+	/* Whoever asked for an undo does not want it switched at once again; a switch that had to
+	 * be turned back was not asked for. */
+	if (!m->turned_back)
+		m->record->ready_used = m->turn == TURN_UNDO;
 	if (store_put(t, m->record, err) < 0 || tell(t, m, err) < 0)
 		return -1;
 	return store_clear_operation(t, m->env->link, &m->source, err);

@@ -99,15 +99,15 @@ ctl_record_json(struct ctl *c, const struct record *r)
 	_cleanup_(free) char *link = ctl_link_name(c, r->link);
 
 	return json_pack(
-	    "{s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:s}", "link",
-	    link ? link : "?", "kind", kind_name(r->kind), "state", record_state_name(r->state),
-	    "active", side_name(r->active), "created", r->created, "rule",
-	    r->created && !*r->evidence ? "created" : match_method_name(r->rule), "evidence",
-	    r->evidence, "source", side_json(&r->side[SOURCE]), "target",
+	    "{s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:b, s:s}",
+	    "link", link ? link : "?", "kind", kind_name(r->kind), "state",
+	    record_state_name(r->state), "active", side_name(r->active), "created", r->created,
+	    "rule", r->created && !*r->evidence ? "created" : match_method_name(r->rule),
+	    "evidence", r->evidence, "source", side_json(&r->side[SOURCE]), "target",
 	    side_json(&r->side[TARGET]), "alias", r->alias, "addresses",
 	    strings(r->addresses, r->n_addresses), "created_at", moment(r->created_at), "synced_at",
-	    moment(r->synced_at), "switched_at", moment(r->switched_at), "last_error",
-	    r->last_error);
+	    moment(r->synced_at), "switched_at", moment(r->switched_at), "readiness_used",
+	    r->ready_used, "last_error", r->last_error);
 }
 
 enum ctl_status

@@ -84,16 +84,20 @@ struct conf_link {
 				 * "/cn=Configuration", else "/o=<target>/ou=Exchange Administrative
 				 * Group (FYDIBOHF23SPDLT)" */
 	char *primary_template; /* primary address of created objects, or NULL: the source's */
-	char *redirect_template; /* local part of redirect addresses, default "%{mailNickname}" */
-	char *marker_attribute;	 /* says on the source object that its mailbox is switched */
-	char *marker_group;	 /* DN of a source group whose members are switched, or NULL */
-	char *toggle_domain;	 /* of the dummy address of a proxy toggle */
-	char *hook;		 /* program that is told of switches, or NULL */
+	char *redirect_template;   /* local part of redirect addresses, default "%{mailNickname}" */
+	char *marker_attribute;	   /* says on the source object that its mailbox is switched */
+	char *marker_group;	   /* DN of a source group whose members are switched, or NULL */
+	char *readiness_attribute; /* of the source object, or NULL: it appears, and the mailbox
+				    * is switched; */
+	char *readiness_value;	   /* if it has this value, or NULL: any */
+	char *toggle_domain;	   /* of the dummy address of a proxy toggle */
+	char *hook;		   /* program that is told of switches, or NULL */
 	int hook_timeout_s;
 	struct conf_row *rows;
 	size_t n_rows;
 	int64_t max_deletes;	/* per cycle; more hold the link (default 50) */
 	int max_delete_percent; /* of the link's correspondences (default 5) */
+	int64_t max_switches;	/* by readiness, per cycle; more hold the link (default 50) */
 	int interval_s;
 	char *file;
 	int line;

@@ -311,6 +311,27 @@ check_row(struct conf_ctx *c, const config_setting_t *s, const struct conf_link 
 		}
 }
 
+/* What galsync writes itself would switch, or keep from it, whom nobody called ready. */
+static void
+check_readiness(struct conf_ctx *c, const config_setting_t *s, const struct conf_link *l)
+{
+	const char *attr = l->readiness_attribute;
+
+	if (!attr && given(s, "readiness_value"))
+		conf_note(c, s, "readiness_value",
+		    "has no meaning here; allowed: only with readiness_attribute");
+	if (attr && l->marker_attribute && str_equal_nocase(attr, l->marker_attribute))
+		conf_note(c, s, "readiness_attribute",
+		    "'%s' is the marker_attribute, which a switch writes; allowed: another "
+		    "attribute",
+		    attr);
+	if (attr && l->source && l->source->stamp_attribute &&
+	    str_equal_nocase(attr, l->source->stamp_attribute))
+		conf_note(c, s, "readiness_attribute",
+		    "'%s' carries the stamp in forest '%s'; allowed: another attribute", attr,
+		    l->source->name);
+}
+
 static void
 check_link(struct conf_ctx *c, const config_setting_t *s, size_t i)
 {
@@ -330,6 +351,7 @@ check_link(struct conf_ctx *c, const config_setting_t *s, size_t i)
 	check_toggle(c, s, l);
 	check_domain(c, s, "return_contacts_ou", l->return_contacts_ou, l->source);
 	check_mailbox(c, s, l);
+	check_readiness(c, s, l);
 	for (size_t j = 0; j < l->n_scopes; j++) {
 		const config_setting_t *scope = element(s, "scopes", j);
 

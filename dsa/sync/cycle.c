@@ -10,6 +10,7 @@
  *   apply     intent, write, outcome: batch by batch.                     open intents: see recover
  *   confirm   the GUIDs of what was created.                              records without target
  * GUID: found again by their stamps
+ *   switch    whose readiness attribute appeared.                         see turn_run.c
  *
  *   cursors   of both sides, as they were before the read, are stored      the old cursors
  *
@@ -210,7 +211,8 @@ phase(struct cycle *c, enum cycle_phase p, int (*run)(struct cycle *c, struct er
 static int
 plan_all(struct cycle *c, struct err *err)
 {
-	if (cycle_plan(c, err) < 0 || cycle_plan_leavers(c, err) < 0)
+	if (cycle_plan(c, err) < 0 || cycle_plan_leavers(c, err) < 0 ||
+	    cycle_find_ready(c, err) < 0)
 		return -1;
 	if (!c->opt->plan_only)
 		return 0;
@@ -264,7 +266,9 @@ finish_phases(struct cycle *c, struct err *err)
 		return cycle_print_plan(c, err);
 	if (phase(c, CYCLE_APPLY, apply_all, err) < 0)
 		return -1;
-	return c->wrote ? phase(c, CYCLE_CONFIRM, cycle_confirm, err) : 0;
+	if (c->wrote && phase(c, CYCLE_CONFIRM, cycle_confirm, err) < 0)
+		return -1;
+	return cycle_switch_ready(c, err);
 }
 
 static int
@@ -425,6 +429,9 @@ cycle_done(struct cycle *c)
 	free(c->again);
 	free(c->created.v);
 	free(c->elsewhere.v);
+	for (size_t i = 0; i < READY_MAX; i++)
+		free(c->ready[i].v);
+	buf_done(&c->ready_text);
 	buf_done(&c->cursor[SOURCE]);
 	buf_done(&c->cursor[TARGET]);
 	table_free(c->table);

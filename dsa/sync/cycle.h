@@ -44,9 +44,10 @@ struct cycle_result {
 	uint64_t conflicts, problems, failed, waiting;
 	uint64_t drift;		   /* objects planned again because the directory had moved on */
 	uint64_t changes, applied; /* directory changes planned, and done */
+	uint64_t ready, switched;  /* mailboxes whose readiness was seen, and of them switched */
 	uint64_t phase_ms[CYCLE_PHASE_MAX];
 	bool delta; /* only what changed was looked at */
-	bool held;  /* a limit holds the leave actions */
+	bool held;  /* a limit holds the leave actions, or the switches by readiness */
 	char held_why[160];
 };
 

@@ -9,6 +9,7 @@
 
 #include "dsa/sync/cycle.h"
 #include "dsa/sync/match_csv.h"
+#include "dsa/sync/ready.h"
 #include "dsa/sync/table.h"
 #include "dsa/sync/workset.h"
 
@@ -50,6 +51,10 @@ struct cycle {
 	struct guid_list created;   /* lazy: source GUIDs of those */
 	struct guid_list elsewhere; /* source GUIDs whose counterparts may not be here yet */
 	bool wrote;		    /* something was created, so there are GUIDs to learn */
+	/* Source GUIDs by what their readiness means (ready.h), and who is to be switched, as
+	 * comments for the plan. */
+	struct guid_list ready[READY_MAX];
+	struct buf ready_text;
 };
 
 /* The filter of both bulk reads: every recipient, and whatever else holds a name or an address. */
@@ -174,6 +179,10 @@ int outcome_accept(
 int cycle_confirm(struct cycle *c, struct err *err) MUST_CHECK;
 /* recover.c: settles journal entries that a crash left open. */
 int cycle_recover(struct cycle *c, struct err *err) MUST_CHECK;
+/* cycle_ready.c: who is ready, from what was read and what the map says before anything is written;
+ * then, when all is written, their switches. */
+int cycle_find_ready(struct cycle *c, struct err *err) MUST_CHECK;
+int cycle_switch_ready(struct cycle *c, struct err *err) MUST_CHECK;
 /* check.c: schema and rights, before anything is read in bulk. */
 int cycle_check(struct cycle *c, struct err *err) MUST_CHECK;
 

@@ -50,6 +50,11 @@ cycle_print_plan(struct cycle *c, struct err *err)
 		if (plan_step_decode(buf_bytes(&raw), &s, err) < 0 || print_step(c, s, err) < 0)
 			return -1;
 	}
+	if (c->ready_text.failed)
+		return err_nomem(err);
+	if (c->ready_text.len &&
+	    fwrite(c->ready_text.data, 1, c->ready_text.len, c->opt->plan_to) != c->ready_text.len)
+		return err_sys(err, errno, "write of the plan");
 	return fflush(c->opt->plan_to) ? err_sys(err, errno, "write of the plan") : 0;
 }
 
@@ -238,6 +243,8 @@ cycle_print_summary(
 	print_count(to, "reference changes", r->references);
 	for (size_t i = 0; i < ARRAY_SIZE(leaves); i++)
 		print_count(to, leaves[i], r->left[i]);
+	print_count(to, "ready to be switched", r->ready);
+	print_count(to, "switched", r->switched);
 	print_count(to, "unchanged", r->unchanged);
 	print_count(to, "references waiting", r->waiting);
 	print_count(to, "conflicts", r->conflicts);
@@ -283,7 +290,7 @@ cycle_summary_json(const struct conf_link *link, const struct cycle_result *r)
 		    ms, cycle_phase_name((enum cycle_phase)i), count(r->phase_ms[i]));
 	o = json_pack(
 	    "{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
-	    "s:o, s:o, s:b, s:s, s:o, s:o}",
+	    "s:o, s:o, s:o, s:o, s:b, s:s, s:o, s:o}",
 	    "link", link->name, "kind", r->delta ? "delta" : "full", "finished", when, "cycle",
 	    count(r->number), "read_source", count(r->read[SOURCE]), "read_target",
 	    count(r->read[TARGET]), "in_scope", count(r->out[SCOPE_IN]), "created", created,
@@ -291,8 +298,8 @@ cycle_summary_json(const struct conf_link *link, const struct cycle_result *r)
 	    count(r->updated[TARGET]), "updated_source", count(r->updated[SOURCE]), "references",
 	    count(r->references), "unchanged", count(r->unchanged), "conflicts",
 	    count(r->conflicts), "problems", count(r->problems), "failed", count(r->failed),
-	    "changes", count(r->applied), "held", r->held, "held_why", r->held_why, "out", out,
-	    "phase_ms", ms);
+	    "ready", count(r->ready), "switched", count(r->switched), "changes", count(r->applied),
+	    "held", r->held, "held_why", r->held_why, "out", out, "phase_ms", ms);
 	text = o ? json_dumps(o, JSON_COMPACT) : NULL;
 	json_decref(o);
 	return text;

@@ -311,6 +311,8 @@ collect_attrs(struct table *t, const struct conf_link *link, struct err *err)
 	if (link->primary_template)
 		template_each_attr(link->primary_template, names_add_cb, &source);
 	names_add(&source, link->marker_attribute);
+	if (link->readiness_attribute)
+		names_add(&source, link->readiness_attribute);
 	if (link->redirect_template)
 		template_each_attr(link->redirect_template, names_add_cb, &source);
 	t->source_attrs = source.v;
@@ -431,6 +433,11 @@ table_new(const struct conf_link *link, const struct schema *source, const struc
 		    "forest '%s' lacks attributes that galsync needs: %s; extend the schema "
 		    "(Exchange's setup /PrepareSchema does) or choose another stamp_attribute",
 		    link->target->name, (const char *)missing.data);
+	if (link->readiness_attribute && !schema_find(source, link->readiness_attribute))
+		return err_conf(err,
+		    "%s:%d: readiness_attribute '%s': the schema of forest '%s' has no such "
+		    "attribute",
+		    link->file, link->line, link->readiness_attribute, link->source->name);
 	if (add_site_rows(t, link, source, err) < 0 || collect_attrs(t, link, err) < 0)
 		return -1;
 	*ret = TAKE(t);

@@ -338,7 +338,9 @@ struct mistake {
 #define LINK_KEYS                                                                                  \
 	"name, source, target, scopes, match, promote_contacts, return_contacts_ou, upn_suffix, "  \
 	"mailbox, admin_group, primary_address, redirect_address, marker_attribute, "              \
-	"marker_group, toggle_domain, hook, hook_timeout_s, attributes, limits, "                  \
+	"marker_group, readiness_attribute, readiness_value, toggle_domain, hook, "                \
+	"hook_timeout_s, "                                                                         \
+	"attributes, limits, "                                                                     \
 	"interval_s\n"
 #define SECRET "; allowed: a regular file that only its owner may read (mode 0600 or 0400)\n"
 #define PROGRAM "; allowed: a program that galsyncd may execute and only its owner may write\n"
@@ -384,6 +386,14 @@ static const struct mistake mistake_rows[] = {
 	AT22 "interval_s: is a string; allowed: a whole number from 1 to 86400\n"},
     {"interval_s = 60", "promote_contacts = \"yes\"",
 	AT22 "promote_contacts: is a string; allowed: true, false\n"},
+    {"interval_s = 60", "readiness_value = \"yes\"",
+	AT22 "readiness_value: has no meaning here; allowed: only with readiness_attribute\n"},
+    {"interval_s = 60", "readiness_attribute = \"ExtensionAttribute14\"",
+	AT22 "readiness_attribute: 'ExtensionAttribute14' is the marker_attribute, which a switch "
+	     "writes; allowed: another attribute\n"},
+    {"interval_s = 60", "readiness_attribute = \"extensionAttribute15\"",
+	AT22 "readiness_attribute: 'extensionAttribute15' carries the stamp in forest 'acme'; "
+	     "allowed: another attribute\n"},
     {"interval_s = 60", "intervall_s = 60",
 	AT22 "intervall_s: unknown key, did you mean 'interval_s'?; allowed: " LINK_KEYS},
     {"interval_s", "colour", AT22 "colour: unknown key; allowed: " LINK_KEYS},
@@ -940,7 +950,7 @@ static const char full[] =
     "\"manager\"; how = \"remove\"; }, { attribute = \"info\"; how = \"constant\"; value = \"x\"; "
     "}, "
     "{ attribute = \"secretary\"; how = \"dn\"; } ); limits = { deletes = 7; delete_percent = 100; "
-    "}; "
+    "switches = 8; }; readiness_attribute = \"extensionAttribute8\"; readiness_value = \"yes\"; "
     "interval_s = 86400; },\n"
     "{ name = \"l2\"; source = \"g\"; target = \"a\"; match = []; scopes = ( { base = "
     "\"DC=globex,DC=example\"; target_ou = \"OU=B,DC=acme,DC=example\"; create = \"contact\"; } ); "
