@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: MIT */
+#include "redirect/audit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "dsa/base/str.h"
+#include "dsa/directory/kind.h"
+#include "mapping/match.h"
+#include "redirect/address.h"
+#include "redirect/turn.h"
+
+#define GUARD "msExchCalendarRepairDisabled"
+
+const char *const audit_attrs[] = {"objectGUID", "objectClass", "mail", "proxyAddresses",
+    "targetAddress", "legacyExchangeDN", "homeMDB", "msExchHomeServerName", GUARD, NULL};
+
+static const char *const names[] = {
+    [AUDIT_OBJECTS] = "objects",
+    [AUDIT_LOOP] = "loop",
+    [AUDIT_REDIRECTION] = "redirection",
+    [AUDIT_MAILBOX] = "mailbox",
+    [AUDIT_REDIRECT_ADDRESS] = "redirect-address",
+    [AUDIT_FOREIGN_REDIRECT] = "foreign-redirect-address",
+    [AUDIT_ADDRESSES] = "addresses",
+    [AUDIT_REPLY] = "reply",
+    [AUDIT_MAIL] = "mail",
+    [AUDIT_PRIMARY] = "primary",
+    [AUDIT_STAMP] = "stamp",
+    [AUDIT_GUARD] = "calendar-repair-guard",
+    [AUDIT_DUMMY] = "dummy",
+    [AUDIT_UNIQUE] = "unique",
+};
+_Static_assert(ARRAY_SIZE(names) == AUDIT_MAX, "a name for each invariant");
+
+const char *
+audit_invariant_name(enum audit_invariant i)
+{
+	return names[i];
+}
+
+struct audit {
+	const struct audit_env *env;
+	const struct audit_pair *p;
+	struct audit_replies *replies;
+	bool redirects; /* the source is a user with a mailbox, and there is a redirect domain */
+	enum side active, passive;
+	struct err *err;
+};
+
+static enum side
+other(enum side side)
+{
+	return side == SOURCE ? TARGET : SOURCE;
+}
+
+/* THERE NULL: nothing is there. */
+static void tell(struct audit *a, enum audit_invariant what, enum side side, const char *there,
+    const char *fmt, ...) PRINTF_LIKE(5, 6);
+
+static void
+tell(struct audit *a, enum audit_invariant what, enum side side, const char *there, const char *fmt,
+    ...)
+{
+	struct audit_finding f = {
+	    .what = what, .side = side, .source = &a->p->record->side[SOURCE].guid};
+	char want[AUDIT_TEXT_SIZE * 2];
+	va_list ap;
+
+	f.dn = a->p->side[side] ? a->p->side[side]->dn : a->p->record->side[side].dn;
+	err_escape(f.there, sizeof f.there, bytes_of(there ? there : "nothing"));
+	va_start(ap, fmt);
+	(void)vsnprintf(want, sizeof want, fmt, ap);
+	va_end(ap);
+	err_escape(f.want, sizeof f.want, bytes_of(want));
+	a->env->found(&f, a->env->arg);
+}
+
+/* ---- redirection ---- */
+
+static bool
+check_loop(struct audit *a)
+{
+	const char *there = entry_get_str(a->p->side[SOURCE], "targetAddress");
+	const char *back = entry_get_str(a->p->side[TARGET], "targetAddress");
+	const char *const *domain = a->env->redirect_domain;
+	bool circle = there && back && domain[SOURCE] && domain[TARGET] &&
+		      address_in_domain(bytes_of(there), domain[TARGET]) &&
+		      address_in_domain(bytes_of(back), domain[SOURCE]);
+
+	if (!there || !back || !(a->redirects || circle))
+		return true;
+	tell(a, AUDIT_LOOP, a->active, a->active == SOURCE ? there : back,
+	    "nothing in targetAddress: the %s object '%s' redirects too, to %s",
+	    side_name(a->passive), a->p->side[a->passive]->dn, a->active == SOURCE ? back : there);
+	return false;
+}
+
+/* True if TO leads to E: to one of its addresses in DOMAIN, or to the domain if it has none. */
+static bool
+leads_to(const char *to, const struct entry *e, const char *domain)
+{
+	const struct attr *a = entry_find(e, "proxyAddresses");
+	bool any = false;
+
+	if (!to || !address_in_domain(bytes_of(to), domain))
+		return false;
+	for (size_t i = 0; a && i < a->n_values; i++) {
+		if (!address_in_domain(a->values[i], domain))
+			continue;
+		if (bytes_equal_nocase(a->values[i], bytes_of(to)))
+			return true;
+		any = true;
+	}
+	return !any;
+}
+
+static void
+check_redirection(struct audit *a)
+{
+	const struct entry *active = a->p->side[a->active], *passive = a->p->side[a->passive];
+	const char *domain = a->env->redirect_domain[a->active], *own;
+	const char *from = entry_get_str(active, "targetAddress");
+	const char *to = entry_get_str(passive, "targetAddress");
+
+	if (from)
+		tell(a, AUDIT_REDIRECTION, a->active, from,
+		    "nothing in targetAddress: the %s is the active side", side_name(a->active));
+	if (!domain || leads_to(to, active, domain))
+		return;
+	own = turn_redirect_address(active, domain);
+	tell(a, AUDIT_REDIRECTION, a->passive, to, "targetAddress SMTP:%s%s",
+	    own ? own : "the redirect address at ", own ? "" : domain);
+}
+
+static void
+check_redirect_addresses(struct audit *a)
+{
+	for (int s = SOURCE; s < SIDES; s++) {
+		enum side side = (enum side)s;
+		const char *domain = a->env->redirect_domain[side];
+		const char *foreign = a->env->redirect_domain[other(side)];
+		const struct entry *e = a->p->side[side];
+		const struct attr *v = entry_find(e, "proxyAddresses");
+		bool needed = a->redirects && domain && kind_of(e) == KIND_USER;
+
+		if (needed && !turn_redirect_address(e, domain))
+			tell(a, AUDIT_REDIRECT_ADDRESS, side, NULL, "an address in %s", domain);
+		for (size_t i = 0; foreign && v && i < v->n_values; i++)
+			if (address_in_domain(v->values[i], foreign))
+				tell(a, AUDIT_FOREIGN_REDIRECT, side, v->values[i].data,
+				    "no address in %s, which is the other organization's", foreign);
+	}
+}
+
+static void
+check_mailboxes(struct audit *a)
+{
+	if (a->active == TARGET && !kind_has_mailbox(a->p->side[TARGET]))
+		tell(a, AUDIT_MAILBOX, TARGET, NULL,
+		    "homeMDB and msExchHomeServerName: its owner uses this mailbox");
+	if (kind_has_mailbox(a->p->side[a->passive]) &&
+	    !entry_get_bool(a->p->side[a->passive], GUARD))
+		tell(a, AUDIT_GUARD, a->passive, entry_get_str(a->p->side[a->passive], GUARD),
+		    GUARD " TRUE while the mailbox is passive");
+}
+
+/* ---- addresses ---- */
+
+/* May ADDRESS be missing on SIDE, because a conflict is recorded and somebody else holds it? */
+static int
+is_excused(struct audit *a, enum side side, struct bytes address, bool *ret)
+{
+	const enum side sides[] = {side, SOURCE};
+
+	*ret = false;
+	for (size_t i = 0; a->p->conflict && !*ret && i < ARRAY_SIZE(sides); i++) {
+		_cleanup_(free) char *dn = NULL;
+
+		if (a->env->holder(sides[i], address, a->p->side[sides[i]], false, &dn, a->env->arg,
+			a->err) < 0)
+			return -1;
+		*ret = dn != NULL;
+	}
+	return 0;
+}
+
+static bool
+has_type(struct bytes v, const char *type)
+{
+	return v.len > strlen(type) && str_starts_nocase(v.data, type);
+}
+
+static bool
+has_any(const struct attr *a, const char *type)
+{
+	for (size_t i = 0; a && i < a->n_values; i++)
+		if (has_type(a->values[i], type))
+			return true;
+	return false;
+}
+
+/* The source's address V is not for the target, or not judged here. */
+static bool
+stays_at_source(const struct audit *a, struct bytes v, const struct attr *target)
+{
+	const char *const domains[] = {a->env->redirect_domain[SOURCE],
+	    a->env->redirect_domain[TARGET], a->env->toggle_domain};
+
+	for (size_t i = 0; i < ARRAY_SIZE(domains); i++)
+		if (domains[i] && address_in_domain(v, domains[i]))
+			return true;
+	/* A second sip: is never given to anybody. */
+	return address_is_x500(v) || (has_type(v, "sip:") && has_any(target, "sip:"));
+}
+
+static int
+check_addresses(struct audit *a)
+{
+	const struct attr *v = entry_find(a->p->side[SOURCE], "proxyAddresses");
+	const struct attr *there = entry_find(a->p->side[TARGET], "proxyAddresses");
+	bool excused;
+
+	for (size_t i = 0; v && i < v->n_values; i++) {
+		if (stays_at_source(a, v->values[i], there) ||
+		    (there && attr_has(there, v->values[i], true)))
+			continue;
+		if (is_excused(a, TARGET, v->values[i], &excused) < 0)
+			return -1;
+		if (!excused)
+			tell(a, AUDIT_ADDRESSES, TARGET, NULL, "%s, which the source has",
+			    (const char *)v->values[i].data);
+	}
+	return 0;
+}
+
+static void
+check_primary(struct audit *a, enum side side)
+{
+	const struct entry *e = a->p->side[side];
+	const struct attr *v = entry_find(e, "proxyAddresses");
+	const char *mail = entry_get_str(e, "mail"), *primary = NULL;
+	char found[AUDIT_TEXT_SIZE] = "";
+	size_t n = 0, len = 0;
+
+	for (size_t i = 0; v && i < v->n_values; i++) {
+		if (!address_is_primary(v->values[i]))
+			continue;
+		primary = address_value(v->values[i]).data;
+		if (len < sizeof found)
+			len += (size_t)snprintf(
+			    found + len, sizeof found - len, "%sSMTP:%s", n ? ", " : "", primary);
+		n++;
+	}
+	if (n != 1)
+		tell(a, AUDIT_PRIMARY, side, n ? found : NULL,
+		    "exactly one primary address (SMTP:)");
+	/* The class of public folders need not have the attribute. */
+	else if (!(mail && str_equal_nocase(mail, primary)) && kind_of(e) != KIND_PUBLIC_FOLDER)
+		tell(a, AUDIT_MAIL, side, mail, "mail %s, the primary address", primary);
+}
+
+static int
+check_unique(struct audit *a, enum side side, struct bytes address)
+{
+	_cleanup_(free) char *dn = NULL;
+
+	if (a->env->holder(side, address, a->p->side[side], true, &dn, a->env->arg, a->err) < 0)
+		return -1;
+	if (dn)
+		tell(a, AUDIT_UNIQUE, side, address.data, "held by nobody else: '%s' has it too",
+		    dn);
+	return 0;
+}
+
+static int
+check_all_unique(struct audit *a, enum side side)
+{
+	const struct attr *v = entry_find(a->p->side[side], "proxyAddresses");
+	const char *legacy = entry_get_str(a->p->side[side], "legacyExchangeDN");
+	_cleanup_(free) char *x500 = legacy ? str_printf("x500:%s", legacy) : NULL;
+
+	for (size_t i = 0; v && i < v->n_values; i++)
+		if ((address_is_smtp(v->values[i]) || address_is_x500(v->values[i])) &&
+		    check_unique(a, side, v->values[i]) < 0)
+			return -1;
+	if (legacy && !x500)
+		return err_nomem(a->err);
+	return x500 && !(v && attr_has(v, bytes_of(x500), true))
+		   ? check_unique(a, side, bytes_of(x500))
+		   : 0;
+}
+
+/* ---- replies ---- */
+
+/* Every name of SIDE, as X500 values. */
+static int
+names_of(struct audit *a, enum side side, struct address_list *ret)
+{
+	const struct record_side *r = &a->p->record->side[side];
+	const struct attr *v = entry_find(a->p->side[side], "proxyAddresses");
+	const char *legacy = entry_get_str(a->p->side[side], "legacyExchangeDN");
+	bool bad = legacy && address_list_addf(ret, "X500:%s", legacy) < 0;
+
+	for (size_t i = 0; i < r->n_legacy_dns; i++)
+		bad |= address_list_addf(ret, "X500:%s", r->legacy_dns[i]) < 0;
+	for (size_t i = 0; v && i < v->n_values; i++)
+		bad |= address_is_x500(v->values[i]) && address_list_add(ret, v->values[i]) < 0;
+	return bad ? err_nomem(a->err) : 0;
+}
+
+static bool
+resolves(const struct entry *e, struct bytes name)
+{
+	const struct attr *v = entry_find(e, "proxyAddresses");
+	const char *legacy = entry_get_str(e, "legacyExchangeDN");
+
+	return (v && attr_has(v, name, true)) ||
+	       (legacy && bytes_equal_nocase(address_value(name), bytes_of(legacy)));
+}
+
+/* Every name of the other side must resolve on SIDE. */
+static int
+check_replies(struct audit *a, enum side side)
+{
+	_cleanup_(address_list_done) struct address_list list = {0};
+	bool excused;
+
+	if (names_of(a, other(side), &list) < 0)
+		return -1;
+	for (size_t i = 0; i < list.n; i++) {
+		a->replies->known++;
+		if (resolves(a->p->side[side], list.values[i]))
+			continue;
+		a->replies->missing++;
+		if (is_excused(a, side, list.values[i], &excused) < 0)
+			return -1;
+		if (!excused)
+			tell(a, AUDIT_REPLY, side, NULL, "%s, which is a name of its counterpart",
+			    (const char *)list.values[i].data);
+	}
+	return 0;
+}
+
+/* ---- the rest ---- */
+
+static void
+check_stamp(struct audit *a)
+{
+	const char *text = entry_get_str(a->p->side[TARGET], a->env->stamp_attribute);
+	struct stamp want = {a->p->record->created, a->p->record->side[SOURCE].guid}, there;
+	char stamp[STAMP_TEXT_SIZE];
+
+	if (stamp_parse(text, &there) && there.created == want.created &&
+	    guid_equal(&there.source, &want.source))
+		return;
+	stamp_format(&want, stamp);
+	tell(a, AUDIT_STAMP, TARGET, text, "%s %s", a->env->stamp_attribute, stamp);
+}
+
+bool
+audit_dummies(
+    const struct audit_env *env, enum side side, const struct entry *e, const struct guid *source)
+{
+	const struct attr *v = entry_find(e, "proxyAddresses");
+	bool any = false;
+
+	for (size_t i = 0; v && i < v->n_values; i++) {
+		struct audit_finding f = {
+		    .what = AUDIT_DUMMY, .side = side, .source = source, .dn = e->dn};
+
+		if (!address_in_domain(v->values[i], env->toggle_domain))
+			continue;
+		err_escape(f.there, sizeof f.there, v->values[i]);
+		(void)snprintf(f.want, sizeof f.want, "no address in %s%s", env->toggle_domain,
+		    address_is_primary(v->values[i]) ? ", least of all as the primary one" : "");
+		env->found(&f, env->arg);
+		any = true;
+	}
+	return any;
+}
+
+static bool
+check_objects(struct audit *a)
+{
+	for (int side = SOURCE; side < SIDES; side++)
+		if (!a->p->side[side] && a->p->record->state != RECORD_LEFT) {
+			char guid[GUID_TEXT_SIZE];
+
+			guid_format(&a->p->record->side[side].guid, guid);
+			tell(a, AUDIT_OBJECTS, (enum side)side, NULL, "an object with GUID %s",
+			    guid);
+		}
+	return a->p->side[SOURCE] && a->p->side[TARGET];
+}
+
+int
+audit_pair(const struct audit_env *env, const struct audit_pair *p, struct audit_replies *replies,
+    struct err *err)
+{
+	struct audit a = {.env = env,
+	    .p = p,
+	    .replies = replies,
+	    .active = p->record->active,
+	    .passive = other(p->record->active),
+	    .err = err};
+	const struct entry *source = p->side[SOURCE];
+
+	if (guid_is_zero(&p->record->side[TARGET].guid) || !check_objects(&a))
+		return 0;
+	a.redirects = p->record->kind == KIND_USER && kind_has_mailbox(source) &&
+		      env->redirect_domain[SOURCE];
+	if (check_loop(&a) && a.redirects && p->record->state != RECORD_LEFT)
+		check_redirection(&a);
+	if (p->record->state == RECORD_LEFT)
+		return 0;
+	check_redirect_addresses(&a);
+	if (a.redirects)
+		check_mailboxes(&a);
+	check_stamp(&a);
+	if (check_addresses(&a) < 0)
+		return -1;
+	for (int side = SOURCE; side < SIDES; side++) {
+		check_primary(&a, (enum side)side);
+		if (check_all_unique(&a, (enum side)side) < 0 ||
+		    check_replies(&a, (enum side)side) < 0)
+			return -1;
+	}
+	return 0;
+}
