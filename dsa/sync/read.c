@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include <pthread.h>
-#include <signal.h>
-#include <string.h>
-
 #include "dsa/directory/dn.h"
 #include "dsa/sync/cycle_priv.h"
 #include "dsa/sync/names.h"
+#include "dsa/sync/sides.h"
 #include "mapping/match.h"
 
 /* What the index of one entry needs to be handed through match_target_keys(). */
@@ -83,73 +80,33 @@ cycle_index(
 	    e, c->link->match, side == TARGET ? c->link->n_match : 0, add_key, &x);
 }
 
-struct reading {
-	struct cycle *c;
-	enum side side;
-	struct err err;
-	int rc;
-};
-
 static int
-take_entry(struct entry *e, void *arg, struct err *err)
+take_entry(enum side side, struct entry *e, void *arg, struct err *err)
 {
 	_cleanup_(entry_free) struct entry *own = e;
-	struct reading *r = arg;
+	struct cycle *c = arg;
 	uint32_t index = DECISION_NO_TARGET;
 
 	if (guid_is_zero(&own->guid))
 		return err_set(err, ERR_DATA, ERR_LINK, ERR_NEVER, 0,
 		    "'%s' came without objectGUID: the account may not read it", own->dn);
-	if (cycle_index(r->c, r->side, own, &index, err) < 0)
+	if (cycle_index(c, side, own, &index, err) < 0)
 		return -1;
-	r->c->res->read[r->side]++;
+	c->res->read[side]++;
 	/* Only one thread reports, so that the callback needs no lock. */
-	if (r->side == SOURCE && r->c->res->read[SOURCE] % 256 == 0)
-		cycle_progress(r->c, CYCLE_READ, r->c->res->read[SOURCE], 0);
+	if (side == SOURCE && c->res->read[SOURCE] % 256 == 0)
+		cycle_progress(c, CYCLE_READ, c->res->read[SOURCE], 0);
 	return 0;
-}
-
-static void *
-read_side(void *arg)
-{
-	struct reading *r = arg;
-	struct dir *d = r->c->dir[r->side];
-	struct dir_query q = {.base = d->ops->info(d)->domain_dn,
-	    .scope = DIR_SUBTREE,
-	    .filter = CYCLE_FILTER,
-	    .attrs = r->side == SOURCE ? r->c->table->source_attrs : r->c->table->target_attrs};
-
-	r->rc = d->ops->search(d, &q, take_entry, r, &r->err);
-	if (r->rc < 0)
-		(void)err_ctx(&r->err, "read of forest '%s'", d->name);
-	return NULL;
 }
 
 int
 cycle_read(struct cycle *c, struct err *err)
 {
-	struct reading r[SIDES] = {{.c = c, .side = SOURCE}, {.c = c, .side = TARGET}};
-	sigset_t all, before;
-	pthread_t thread;
-	int rc;
+	const char *const *const attrs[SIDES] = {c->table->source_attrs, c->table->target_attrs};
+	enum side failed = SOURCE;
 
-	/* Signals belong to the main thread: this one starts with all of them blocked. */
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = pthread_create(&thread, NULL, read_side, &r[TARGET]);
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (rc)
-		return err_sys(err, rc, "thread to read forest '%s'", c->dir[TARGET]->name);
-	(void)read_side(&r[SOURCE]);
-	if (r[SOURCE].rc < 0)
-		c->dir[TARGET]->ops->cancel(c->dir[TARGET]);
-	(void)pthread_join(thread, NULL);
-	if (r[SOURCE].rc < 0 || r[TARGET].rc < 0) {
-		enum side side = r[SOURCE].rc < 0 ? SOURCE : TARGET;
-
-		*err = r[side].err;
-		cycle_lost(c, side, err);
-		return -1;
-	}
-	return 0;
+	if (sides_read(c->dir, CYCLE_FILTER, attrs, take_entry, c, &failed, err) == 0)
+		return 0;
+	cycle_lost(c, failed, err);
+	return -1;
 }
