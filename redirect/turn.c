@@ -273,24 +273,3 @@ turn_changes(const struct turn_conf *conf, enum turn turn, const struct turn_fac
 	}
 	return 0;
 }
-
-bool
-turn_audit(const struct turn_conf *conf, const struct turn_facts *f, char *why, size_t size)
-{
-	const struct entry *source = f->side[SOURCE], *target = f->side[TARGET];
-	const char *there = source ? entry_get_str(source, "targetAddress") : NULL;
-	const char *back = target ? entry_get_str(target, "targetAddress") : NULL;
-
-	if (!source)
-		return refuse(why, size, "the source object is gone");
-	if (!target)
-		return refuse(why, size, "the target object is gone");
-	if (!kind_has_mailbox(source) || !kind_has_mailbox(target))
-		return true;
-	if (there && back)
-		return refuse(why, size, "both sides redirect, to %.100s and %.100s: mail may loop",
-		    there, back);
-	return check_side(conf, f, SOURCE, why, size) && check_side(conf, f, TARGET, why, size) &&
-	       turn_verify(
-		   conf, f->record->active == TARGET ? TURN_SWITCH : TURN_UNDO, f, why, size);
-}

@@ -62,8 +62,4 @@ enum side turn_side(enum turn turn, size_t i);
 bool turn_verify(const struct turn_conf *conf, enum turn turn, const struct turn_facts *f,
     char *why, size_t size);
 
-/* Is the redirection of a mailbox as its record says, on both sides, now? Counts as true for what
- * has no mailbox on both sides. WHY says what is broken and what that means. */
-bool turn_audit(const struct turn_conf *conf, const struct turn_facts *f, char *why, size_t size);
-
 #endif

@@ -532,42 +532,6 @@ turn_run(
 	return run_some(env, turn, sources, n, false, err);
 }
 
-static int
-audit_chunk(struct chunk *c, struct err *err)
-{
-	if (load_records(c, err) < 0 || turn_read(c, true, err) < 0)
-		return -1;
-	for (size_t i = 0; i < c->n; i++) {
-		struct mailbox *m = &c->m[i];
-		struct turn_facts f = facts_of(m);
-
-		if (m->state == STATE_NEW && m->record->state != RECORD_LEFT &&
-		    !guid_is_zero(&m->record->side[TARGET].guid) &&
-		    !turn_audit(&c->env->conf, &f, m->why, sizeof m->why))
-			end(m, false, m->why);
-	}
-	return 0;
-}
-
-int
-turn_audit_all(struct turn_env *env, const struct guid *sources, size_t n, struct err *err)
-{
-	struct chunk *c = calloc(1, sizeof *c);
-	int rc = c ? 0 : err_nomem(err);
-
-	for (size_t from = 0; rc == 0 && from < n; from += CHUNK) {
-		*c = (struct chunk){.env = env};
-		for (size_t i = from; i < n && c->n < CHUNK; i++)
-			c->m[c->n++] = (struct mailbox){.env = env, .source = sources[i]};
-		rc = audit_chunk(c, err);
-		if (env->progress)
-			env->progress(from + c->n, n, env->arg);
-		chunk_clear(c);
-	}
-	free(c);
-	return rc;
-}
-
 struct collecting {
 	struct guid_list of[2]; /* by turn */
 	struct err *err;

@@ -38,10 +38,6 @@ struct turn_env {
  * harms no other. */
 int turn_run(struct turn_env *env, enum turn turn, const struct guid *sources, size_t n,
     struct err *err) MUST_CHECK;
-/* Looks at the mailboxes of the N source GUIDs, live, and gives result() those that are not as they
- * must be (turn_audit()). Writes nothing. */
-int turn_audit_all(
-    struct turn_env *env, const struct guid *sources, size_t n, struct err *err) MUST_CHECK;
 /* Finishes what a crash or an outage interrupted. Must be done before any cycle of the link: a
  * cycle would take the half-done turn for somebody's mistake. */
 int turn_resume(struct turn_env *env, struct err *err) MUST_CHECK;

@@ -25,4 +25,19 @@ json_releasep(json_t **o)
 	json_decref(*o);
 }
 
+/* A member of an object, or "" and 0. */
+static inline const char *
+text_of(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : "";
+}
+
+static inline long long
+number_of(const json_t *o, const char *key)
+{
+	return (long long)json_integer_value(json_object_get(o, key));
+}
+
 #endif

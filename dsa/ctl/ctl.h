@@ -33,10 +33,19 @@ typedef enum ctl_status ctl_verb(struct ctl *c, int argc, char **argv);
 ctl_verb ctl_verb_status, ctl_verb_list, ctl_verb_show, ctl_verb_map, ctl_verb_conflicts;
 /* pause and resume are one: argv[0] says which. */
 ctl_verb ctl_verb_resync, ctl_verb_plan, ctl_verb_pause, ctl_verb_watch, ctl_verb_turn,
-    ctl_verb_toggle;
+    ctl_verb_toggle, ctl_verb_verify, ctl_verb_trace;
 ctl_verb ctl_verb_wave, ctl_verb_wave_list, ctl_verb_wave_show;
 /* What the running daemon says of its links, or NULL if none answers. The caller releases it. */
 json_t *ctl_daemon_links(const struct ctl *c);
+
+/* {"verb": VERB, "link": LINK unless it is NULL}; NULL without memory. */
+json_t *ctl_request(const char *verb, const char *link);
+/* Sends REQUEST (taken over) to the daemon, shows how far it is, and gives the answer, which the
+ * caller releases. Else the exit status; why was printed. */
+enum ctl_status ctl_ask(struct ctl *c, json_t *request, json_t **ret);
+/* Adds the first column of each line of FILE ("-": standard input) to the array OBJECTS; empty
+ * lines and those that begin with # are skipped. */
+enum ctl_status ctl_read_list(const char *file, json_t *objects);
 
 /* Prints "galsyncctl: <text>" and returns CTL_FAILED. */
 enum ctl_status ctl_fail(const struct err *err);

@@ -10,20 +10,6 @@
 
 #define BAR 30
 
-static const char *
-text_of(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s ? s : "";
-}
-
-static long long
-number_of(const json_t *o, const char *key)
-{
-	return (long long)json_integer_value(json_object_get(o, key));
-}
-
 /* ---- progress ---- */
 
 static void
@@ -112,9 +98,8 @@ print_summary(const json_t *s)
 	}
 }
 
-/* Asks, waits and prints. The summary is printed to TO_STDERR: where the output is the plan. */
-static enum ctl_status
-ask(struct ctl *ctl, json_t *request, bool quiet)
+enum ctl_status
+ctl_ask(struct ctl *ctl, json_t *request, json_t **ret)
 {
 	_cleanup_(client_close) struct client *c = NULL;
 	_cleanup_(json_release) json_t *answer = NULL;
@@ -134,6 +119,19 @@ ask(struct ctl *ctl, json_t *request, bool quiet)
 		(void)fprintf(stderr, "galsyncctl: %s\n", text_of(answer, "error"));
 		return CTL_FAILED;
 	}
+	*ret = TAKE(answer);
+	return CTL_DONE;
+}
+
+/* Asks, waits and prints; QUIET: where the output is the plan. */
+static enum ctl_status
+ask(struct ctl *ctl, json_t *request, bool quiet)
+{
+	_cleanup_(json_release) json_t *answer = NULL;
+	enum ctl_status status = ctl_ask(ctl, request, &answer);
+
+	if (status != CTL_DONE)
+		return status;
 	if (!quiet && ctl->json && ctl_print_json(json_incref(answer)) != CTL_DONE)
 		return CTL_FAILED;
 	if (!quiet && !ctl->json && json_is_array(json_object_get(answer, "results")) &&
@@ -146,9 +144,8 @@ ask(struct ctl *ctl, json_t *request, bool quiet)
 	return (enum ctl_status)number_of(answer, "status");
 }
 
-/* {"verb": VERB, "link": LINK if given}. */
-static json_t *
-request_of(const char *verb, const char *link)
+json_t *
+ctl_request(const char *verb, const char *link)
 {
 	json_t *o = json_pack("{s:i, s:s}", "version", 1, "verb", verb);
 
@@ -171,20 +168,18 @@ ctl_verb_resync(struct ctl *c, int argc, char **argv)
 		else
 			return ctl_usage("resync [LINK] [--object WHO]");
 	}
-	o = request_of("resync", link);
+	o = ctl_request("resync", link);
 	if (o && object)
 		(void)json_object_set_new(o, "object", json_string(object));
 	return ask(c, o, false);
 }
 
-/* plan and verify: argv[0] is the verb of the protocol too. */
 enum ctl_status
 ctl_verb_plan(struct ctl *c, int argc, char **argv)
 {
 	if (argc > 2)
 		return ctl_usage("%s takes at most one LINK", argv[0]);
-	return ask(
-	    c, request_of(argv[0], argc == 2 ? argv[1] : NULL), strcmp(argv[0], "plan") == 0);
+	return ask(c, ctl_request(argv[0], argc == 2 ? argv[1] : NULL), true);
 }
 
 enum ctl_status
@@ -192,13 +187,11 @@ ctl_verb_pause(struct ctl *c, int argc, char **argv)
 {
 	if (argc > 2)
 		return ctl_usage("%s takes at most one LINK", argv[0]);
-	return ask(c, request_of(argv[0], argc == 2 ? argv[1] : NULL), true);
+	return ask(c, ctl_request(argv[0], argc == 2 ? argv[1] : NULL), true);
 }
 
-/* Adds the first column of each line of FILE; empty lines and those that begin with # are skipped.
- */
-static enum ctl_status
-read_list(const char *file, json_t *objects)
+enum ctl_status
+ctl_read_list(const char *file, json_t *objects)
 {
 	FILE *f = strcmp(file, "-") == 0 ? stdin : fopen(file, "re");
 	char *line = NULL;
@@ -229,7 +222,7 @@ turn(struct ctl *c, int argc, char **argv, bool dry_run, const char *usage)
 
 	for (int i = 1; status == CTL_DONE && i < argc; i++) {
 		if (strcmp(argv[i], "--file") == 0 && i + 1 < argc)
-			status = read_list(argv[++i], objects);
+			status = ctl_read_list(argv[++i], objects);
 		else if (argv[i][0] == '-')
 			return ctl_usage("%s", usage);
 		else
@@ -239,7 +232,7 @@ turn(struct ctl *c, int argc, char **argv, bool dry_run, const char *usage)
 		return status;
 	if (json_array_size(objects) == 0)
 		return ctl_usage("%s: nobody is named", usage);
-	o = request_of(argv[0], NULL);
+	o = ctl_request(argv[0], NULL);
 	if (o) {
 		(void)json_object_set(o, "objects", objects);
 		if (dry_run)
@@ -262,7 +255,7 @@ ctl_verb_turn(struct ctl *c, int argc, char **argv)
 static enum ctl_status
 sweep(struct ctl *c, const char *link, bool dry_run)
 {
-	json_t *o = request_of("proxy-toggle", link);
+	json_t *o = ctl_request("proxy-toggle", link);
 
 	if (o) {
 		(void)json_object_set_new(o, "sweep", json_true());
@@ -350,7 +343,7 @@ ctl_verb_watch(struct ctl *c, int argc, char **argv)
 		return ctl_usage("watch takes no argument");
 	if (client_connect(c->socket, &client, &err) < 0)
 		return ctl_unreachable(&err);
-	if (client_ask(client, request_of("watch", NULL), &err) < 0)
+	if (client_ask(client, ctl_request("watch", NULL), &err) < 0)
 		return ctl_fail(&err);
 	for (;;) {
 		_cleanup_(json_release) json_t *o = NULL;
@@ -380,7 +373,7 @@ ctl_daemon_links(const struct ctl *c)
 	struct err err;
 
 	if (client_connect(c->socket, &client, &err) < 0 ||
-	    client_ask(client, request_of("status", NULL), &err) < 0 ||
+	    client_ask(client, ctl_request("status", NULL), &err) < 0 ||
 	    client_next(client, &answer, &err) < 0)
 		return NULL;
 	return json_incref(json_object_get(answer, "links"));

@@ -39,8 +39,10 @@ static const struct verb verbs[] = {
     {"wave show", "ID", "what became of each mailbox of a wave", ctl_verb_wave_show, false},
     {"wave cancel", "ID", "do not begin it, or not go on with it", ctl_verb_wave, true},
     {"wave reschedule", "ID --at TIME", "give it another time", ctl_verb_wave, true},
-    {"verify", "[LINK]", "is every redirection as it must be, on both sides, now?", ctl_verb_plan,
-	true},
+    {"verify", "[--link LINK] [WHO...]", "is everything as it must be, on both sides, now?",
+	ctl_verb_verify, true},
+    {"trace", "ADDRESS [--from FOREST]", "the way of a mail through both organizations",
+	ctl_verb_trace, true},
     {"pause", "[LINK]", "no more cycles after the one under way", ctl_verb_pause, true},
     {"resume", "[LINK]", "go on", ctl_verb_pause, true},
 };

@@ -15,20 +15,6 @@
 #define PART_MAX 500
 #define PART_OCTETS 50000
 
-static const char *
-text_of(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s ? s : "";
-}
-
-static long long
-number_of(const json_t *o, const char *key)
-{
-	return (long long)json_integer_value(json_object_get(o, key));
-}
-
 /* ---- asking the daemon ---- */
 
 /* One request and its answer, which the caller releases. A refusal is printed. */

@@ -152,15 +152,6 @@ verb_plan(struct verbs *v, struct client *c, const json_t *request)
 	verbs_wait_for(c, w, worker_request(w, REQUEST_PLAN, NULL, 0, copy), fd);
 }
 
-static void
-verb_verify(struct verbs *v, struct client *c, const json_t *request)
-{
-	struct worker *w = verbs_worker(v, c, request);
-
-	if (w)
-		verbs_wait_for(c, w, worker_request(w, REQUEST_VERIFY, NULL, 0, -1), -1);
-}
-
 static const struct {
 	const char *name;
 	enum control_right needs;
@@ -170,6 +161,7 @@ static const struct {
     {"watch", CONTROL_READ, verb_watch},
     {"plan", CONTROL_READ, verb_plan},
     {"verify", CONTROL_READ, verb_verify},
+    {"trace", CONTROL_READ, verb_trace},
     {"pause", CONTROL_CHANGE, verb_pause},
     {"resume", CONTROL_CHANGE, verb_resume},
     {"resync", CONTROL_CHANGE, verb_resync},

@@ -9,7 +9,7 @@
 
 typedef void verb_fn(struct verbs *v, struct client *c, const json_t *request);
 
-verb_fn verb_resync, verb_switch, verb_undo_switch, verb_proxy_toggle;
+verb_fn verb_resync, verb_switch, verb_undo_switch, verb_proxy_toggle, verb_verify, verb_trace;
 verb_fn verb_wave_add, verb_wave_plan, verb_wave_cancel, verb_wave_reschedule;
 
 /* The worker of the link that the request names; the only one if it names none. NULL: refused. */

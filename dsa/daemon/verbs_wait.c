@@ -48,7 +48,10 @@ answer(struct client *c, struct worker *w, const struct worker_state *s)
 	    s->request_status, "error", s->request_status == 1 ? s->error : "", "summary",
 	    summary ? json_loads(summary, 0, NULL) : json_null());
 
-	if (o && results)
+	/* What only looks gives members of its own. */
+	if (o && json_is_object(results))
+		(void)json_object_update(o, results);
+	else if (o && results)
 		(void)json_object_set(o, "results", results);
 	json_decref(results);
 	free(summary);

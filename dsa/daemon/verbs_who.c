@@ -115,7 +115,7 @@ turn(struct verbs *v, struct client *c, const json_t *request, enum worker_reque
 	if (!w)
 		return;
 	if (n == 0) {
-		client_refuse(c, "\"objects\" is a list of who is to be turned");
+		client_refuse(c, "\"objects\" is a list of who is meant");
 		return;
 	}
 	g = calloc(n, sizeof *g);
@@ -183,4 +183,18 @@ verb_proxy_toggle(struct verbs *v, struct client *c, const json_t *request)
 				w, dry_run ? REQUEST_SWEEP_PLAN : REQUEST_SWEEP, NULL, 0, -1),
 			    -1);
 	}
+}
+
+void
+verb_verify(struct verbs *v, struct client *c, const json_t *request)
+{
+	struct worker *w;
+
+	if (json_object_get(request, "objects")) {
+		turn(v, c, request, REQUEST_VERIFY);
+		return;
+	}
+	w = verbs_worker(v, c, request);
+	if (w)
+		verbs_wait_for(c, w, worker_request(w, REQUEST_VERIFY, NULL, 0, -1), -1);
 }

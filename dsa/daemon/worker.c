@@ -12,6 +12,7 @@
 #include <syslog.h>
 
 #include "dsa/base/clock.h"
+#include "dsa/daemon/inspect.h"
 #include "dsa/daemon/lines.h"
 #include "dsa/daemon/waves.h"
 #include "dsa/directory/ldap.h"
@@ -29,6 +30,8 @@ struct request {
 	struct guid *objects;
 	size_t n;
 	int plan_fd;
+	char *address; /* TRACE */
+	unsigned from;
 };
 
 struct worker {
@@ -234,12 +237,21 @@ run_cycle(struct worker *w, const struct request *q, struct cycle_result *r, str
 	return rc;
 }
 
+/* RESULTS are taken over. */
+static void
+put_results(struct worker *w, json_t *results)
+{
+	(void)pthread_mutex_lock(&w->lock);
+	json_decref(w->results);
+	w->results = results;
+	(void)pthread_mutex_unlock(&w->lock);
+}
+
 struct turning {
 	struct worker *w;
 	json_t *results;
 	struct cycle_result *result;
 	const struct cycle_options *opt;
-	bool verify;
 	bool quiet; /* nothing is done, so there is nothing to log */
 };
 
@@ -254,7 +266,7 @@ on_turned(const struct guid *source, const char *dn, bool ok, const char *text, 
 	    json_pack("{s:s, s:s, s:b, s:s}", "guid", guid, "dn", dn, "ok", ok, "text", text));
 	t->result->failed += !ok;
 	if (!t->quiet)
-		lines_turned(t->w->lines, t->verify, source, dn, ok, text);
+		lines_turned(t->w->lines, false, source, dn, ok, text);
 }
 
 static void
@@ -287,12 +299,11 @@ run_turns(struct worker *w, const struct request *q, struct cycle_result *r, str
 	    .progress = on_progress,
 	    .tell = on_event,
 	    .arg = w};
-	struct turning t = {w, json_array(), r, &opt, q->what == REQUEST_VERIFY, dry_run};
+	struct turning t = {w, json_array(), r, &opt, dry_run};
 	struct turn_env env = {.result = on_turned,
 	    .changed = on_turn_changed,
 	    .progress = on_turn_progress,
 	    .arg = &t};
-	size_t looked_at = 0;
 	int rc;
 
 	lines_begin(w->lines, false);
@@ -303,18 +314,33 @@ run_turns(struct worker *w, const struct request *q, struct cycle_result *r, str
 		rc = toggle_plan(w->link, w->dir, w->store, q->objects, q->n, on_turned, &t, err);
 	} else if (q->what == REQUEST_SWEEP || q->what == REQUEST_SWEEP_PLAN) {
 		rc = toggle_sweep(w->link, w->dir, w->store, dry_run, &opt, on_turned, &t, err);
-	} else if (q->what == REQUEST_VERIFY) {
-		rc = turns_verify(w->link, w->dir, w->store, &env, &looked_at, err);
-		r->read[SOURCE] = looked_at;
 	} else {
 		rc = turns_run(w->link, w->dir, w->store,
 		    q->what == REQUEST_SWITCH ? TURN_SWITCH : TURN_UNDO, q->objects, q->n, &env,
 		    err);
 	}
-	(void)pthread_mutex_lock(&w->lock);
-	json_decref(w->results);
-	w->results = t.results;
-	(void)pthread_mutex_unlock(&w->lock);
+	put_results(w, t.results);
+	return rc;
+}
+
+/* What only looks. */
+static int
+run_inspection(struct worker *w, const struct request *q, struct cycle_result *r, struct err *err)
+{
+	const struct inspect in = {.conf = w->conf,
+	    .link = w->link,
+	    .dir = w->dir,
+	    .store = w->store,
+	    .progress = on_progress,
+	    .arg = w};
+	json_t *found = NULL;
+	bool bad = false;
+	int rc = q->what == REQUEST_TRACE
+		     ? inspect_trace(&in, q->address, q->from, &found, &bad, err)
+		     : inspect_verify(&in, q->objects, q->n, &found, &bad, err);
+
+	r->problems = bad;
+	put_results(w, found);
 	return rc;
 }
 
@@ -333,6 +359,27 @@ static bool
 is_turn(const struct request *q)
 {
 	return q->number && q->what >= REQUEST_SWITCH;
+}
+
+static bool
+is_inspection(const struct request *q)
+{
+	return q->number && (q->what == REQUEST_VERIFY || q->what == REQUEST_TRACE);
+}
+
+static int
+run(struct worker *w, const struct request *q, struct cycle_result *r, struct err *err)
+{
+	return is_inspection(q) ? run_inspection(w, q, r, err)
+	       : is_turn(q)	? run_turns(w, q, r, err)
+				: run_cycle(w, q, r, err);
+}
+
+static void
+request_done(struct request *q)
+{
+	free(q->objects);
+	free(q->address);
 }
 
 static void
@@ -472,10 +519,9 @@ work(void *arg)
 		if (rc == 0 && wave)
 			continue; /* there may be more of it */
 		if (rc == 0)
-			rc = is_turn(&q) ? run_turns(w, &q, &result, &err)
-					 : run_cycle(w, &q, &result, &err);
+			rc = run(w, &q, &result, &err);
 		if (rc < 0 && is_cancelled(w, &err)) {
-			free(q.objects);
+			request_done(&q);
 			break;
 		}
 		if (rc < 0)
@@ -483,7 +529,7 @@ work(void *arg)
 		else if (!(q.number && q.what == REQUEST_PLAN) && !is_turn(&q))
 			succeeded(w, &result);
 		end_request(w, &q, rc, &result);
-		free(q.objects);
+		request_done(&q);
 		rest(w, rc == 0, pause_ms);
 	}
 	return NULL;
@@ -506,28 +552,41 @@ worker_pause(struct worker *w, bool pause)
 	worker_wake(w);
 }
 
-uint64_t
-worker_request(
-    struct worker *w, enum worker_request what, struct guid *objects, size_t n, int plan_fd)
+/* Q is taken over. */
+static uint64_t
+put_request(struct worker *w, struct request *q)
 {
 	uint64_t number = 0;
 
 	(void)pthread_mutex_lock(&w->lock);
 	if (w->request.number == 0) {
-		number = ++w->requests;
-		w->request = (struct request){.number = number,
-		    .what = what,
-		    .objects = TAKE(objects),
-		    .n = n,
-		    .plan_fd = plan_fd};
-		plan_fd = -1;
+		number = q->number = ++w->requests;
+		w->request = *q;
+		*q = (struct request){.plan_fd = -1};
 	}
 	(void)pthread_mutex_unlock(&w->lock);
 	if (number)
 		worker_wake(w);
-	free(objects);
-	closep(&plan_fd);
+	closep(&q->plan_fd);
+	request_done(q);
 	return number;
+}
+
+uint64_t
+worker_request(
+    struct worker *w, enum worker_request what, struct guid *objects, size_t n, int plan_fd)
+{
+	struct request q = {.what = what, .objects = objects, .n = n, .plan_fd = plan_fd};
+
+	return put_request(w, &q);
+}
+
+uint64_t
+worker_request_trace(struct worker *w, char *address, unsigned from)
+{
+	struct request q = {.what = REQUEST_TRACE, .plan_fd = -1, .address = address, .from = from};
+
+	return put_request(w, &q);
 }
 
 static void
@@ -537,7 +596,7 @@ worker_free(struct worker *w)
 		if (w->dir[side])
 			dir_free(w->dir[side]);
 	closep(&w->request.plan_fd);
-	free(w->request.objects);
+	request_done(&w->request);
 	json_decref(w->results);
 	lines_free(w->lines);
 	closep(&w->wake_fd);

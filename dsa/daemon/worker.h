@@ -76,17 +76,23 @@ enum worker_request {
 	REQUEST_UNDO,
 	REQUEST_TOGGLE,
 	REQUEST_VERIFY,
+	REQUEST_TRACE,
 	REQUEST_TOGGLE_PLAN,
 	REQUEST_SWEEP,
 	REQUEST_SWEEP_PLAN
 };
 /* Asks for a cycle: a full one, one about the N source objects OBJECTS (taken over), or a full plan
  * written to PLAN_FD (taken over); or for a switch, undo or toggle of the N objects, or to verify
- * all, or to sweep leftovers of toggles; the _PLANs only tell. Returns the number by which its end
- * is known, or 0 if one is waiting already. A paused worker carries it out too. */
+ * them, or all if N is 0, or to sweep leftovers of toggles; the _PLANs only tell. Returns the
+ * number by which its end is known, or 0 if one is waiting already. A paused worker carries it out
+ * too. */
 uint64_t worker_request(
     struct worker *w, enum worker_request what, struct guid *objects, size_t n, int plan_fd);
-/* What became of each object of the last switch, undo or toggle, as JSON, or NULL; the caller's. */
+/* The same for a trace of ADDRESS (taken over) sent in the organizations FROM, a bit for each side.
+ */
+uint64_t worker_request_trace(struct worker *w, char *address, unsigned from);
+/* What became of each object of the last switch, undo or toggle, an array; of a verify or trace, an
+ * object whose members are the answer's; or NULL. The caller's. */
 json_t *worker_take_results(struct worker *w);
 
 #endif

@@ -12,10 +12,10 @@
  * the same time: the target's from a thread of its own. */
 typedef int sides_entry_fn(enum side side, struct entry *e, void *arg, struct err *err);
 /* Reads what FILTER finds in both domains, ATTRS of each side. If one side fails the other one ends
- * too, and goes on being usable. The first error is given, with the forest's name, and in *RET_FAILED
- * (may be NULL) the side. */
+ * too, and goes on being usable. The first error is given, with the forest's name, and in
+ * *RET_FAILED (may be NULL) the side. */
 int sides_read(struct dir *const dir[SIDES], const char *filter,
-    const char *const *const attrs[SIDES], sides_entry_fn *fn, void *arg,
-    enum side *ret_failed, struct err *err) MUST_CHECK;
+    const char *const *const attrs[SIDES], sides_entry_fn *fn, void *arg, enum side *ret_failed,
+    struct err *err) MUST_CHECK;
 
 #endif

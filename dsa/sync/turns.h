@@ -17,9 +17,4 @@ int turns_run(const struct conf_link *link, struct dir *const dir[SIDES], struct
     enum turn turn, const struct guid *sources, size_t n, struct turn_env *env,
     struct err *err) MUST_CHECK;
 
-/* Looks at every user of the link's map; result() gets what is broken. *RET_N: how many were looked
- * at. */
-int turns_verify(const struct conf_link *link, struct dir *const dir[SIDES], struct store *store,
-    struct turn_env *env, size_t *ret_n, struct err *err) MUST_CHECK;
-
 #endif

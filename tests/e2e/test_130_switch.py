@@ -103,11 +103,11 @@ def test_verify(daemon, lab):
     assert (lab.source.usn(), lab.target.usn()) == usn
     lab.source.modify(dn, targetAddress=f"SMTP:{lab.alias}@redirect.globex.example")
     p = verify()
-    assert p.returncode == 1 and f"{dn}: both sides redirect" in p.stdout
+    assert p.returncode == 3 and f"loop: source object '{dn}'" in p.stdout
     lab.source.modify(dn, targetAddress=None)
     lab.target.modify(target, targetAddress=None)
     p = verify()
-    assert p.returncode == 1 and "target object does not redirect" in p.stdout
+    assert p.returncode == 3 and "BROKEN redirection: target object" in p.stdout
     assert daemon.ask(verb="resume")["ok"]
     wait_for(lambda: verify().returncode == 0, "the redirection was not put right")
 

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+#include "dsa/daemon/verbs_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "dsa/base/str.h"
+
+/* The sides that NAME means: a bit for each; 0 if there is none of that name. */
+static unsigned
+sides_named(const struct conf_link *link, const char *name)
+{
+	unsigned sides = 0;
+
+	if (!name || strcmp(name, link->source->name) == 0)
+		sides |= 1U << SOURCE;
+	if (!name || strcmp(name, link->target->name) == 0)
+		sides |= 1U << TARGET;
+	return sides;
+}
+
+static bool
+is_address(const char *s)
+{
+	const char *at = strrchr(s, '@');
+
+	return s[0] == '/' || str_starts_nocase(s, "x500:/") || (at && at != s && at[1]);
+}
+
+void
+verb_trace(struct verbs *v, struct client *c, const json_t *request)
+{
+	const char *address = json_string_value(json_object_get(request, "address"));
+	const char *from = json_string_value(json_object_get(request, "from"));
+	struct worker *w = verbs_worker(v, c, request);
+	unsigned sides = w ? sides_named(worker_link(w), from) : 0;
+	char *copy;
+
+	if (!w)
+		return;
+	if (!sides) {
+		client_refuse(c, "link '%s' has no forest '%.64s': it is '%s' or '%s'",
+		    worker_link(w)->name, from, worker_link(w)->source->name,
+		    worker_link(w)->target->name);
+		return;
+	}
+	if (!address || !is_address(address)) {
+		client_refuse(c,
+		    "'%.200s' is no address: allowed are LOCAL@DOMAIN, X500:/O=..., and /O=...",
+		    address ? address : "");
+		return;
+	}
+	copy = strdup(address);
+	if (!copy)
+		client_refuse(c, "out of memory");
+	else
+		verbs_wait_for(c, w, worker_request_trace(w, copy, sides), -1);
+}
