@@ -546,7 +546,8 @@ fill_in(struct planning *p, const struct entry *source, const struct entry *targ
 		      : migrated	   ? TARGET
 					   : SOURCE,
 	    .redirects = mailbox && link->source->redirect_domain,
-	    .names = names};
+	    .names = names,
+	    .record = record};
 }
 
 /* Puts right what somebody changed of a mailbox's redirection while ACTIVE is the active side. With

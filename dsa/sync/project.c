@@ -211,6 +211,22 @@ copy_addresses(const struct project_in *in, const char *target_legacy, struct ad
 	return 0;
 }
 
+/* The legacyExchangeDNs that either side had, as X500 addresses, but for OWN. */
+static int
+add_remembered(
+    const struct project_in *in, const char *own, struct address_list *list, struct err *err)
+{
+	for (int side = SOURCE; in->record && side < SIDES; side++) {
+		const struct record_side *s = &in->record->side[side];
+
+		for (size_t i = 0; i < s->n_legacy_dns; i++)
+			if (!(own && str_equal_nocase(s->legacy_dns[i], own)) &&
+			    address_list_addf(list, "X500:%s", s->legacy_dns[i]) < 0)
+				return err_nomem(err);
+	}
+	return 0;
+}
+
 int
 compute_addresses(const struct project_in *in, struct entry *ret, struct err *err)
 {
@@ -230,6 +246,8 @@ compute_addresses(const struct project_in *in, struct entry *ret, struct err *er
 	    (legacy && !str_equal_nocase(legacy, target_legacy) &&
 		address_list_addf(&list, "X500:%s", legacy) < 0))
 		return err_nomem(err);
+	if (add_remembered(in, target_legacy, &list, err) < 0)
+		return -1;
 	if (project_has_redirect(in)) {
 		if (project_redirect_address(in->link, TARGET, in->source, &redirect, err) < 0)
 			return -1;
@@ -415,29 +433,46 @@ compute_master_sid(const struct project_in *in, struct entry *ret, struct err *e
 			   : 0;
 }
 
+/* Every name of the target, so that whatever was addressed to it resolves at the source. */
+static int
+target_names(
+    const struct project_in *in, const char *legacy_dn, struct address_list *list, struct err *err)
+{
+	const char *own = entry_get_str(in->source, "legacyExchangeDN");
+	const struct attr *a = in->target ? entry_find(in->target, "proxyAddresses") : NULL;
+
+	if (legacy_dn && !(own && str_equal_nocase(own, legacy_dn)) &&
+	    address_list_addf(list, "X500:%s", legacy_dn) < 0)
+		return err_nomem(err);
+	for (size_t i = 0; a && i < a->n_values; i++)
+		if (address_is_x500(a->values[i]) &&
+		    !(own && bytes_equal_nocase(address_value(a->values[i]), bytes_of(own))) &&
+		    address_list_add(list, a->values[i]) < 0)
+			return err_nomem(err);
+	return add_remembered(in, own, list, err);
+}
+
 int
 project_source(
     const struct project_in *in, const char *target_legacy_dn, struct entry **ret, struct err *err)
 {
 	_cleanup_(entry_free) struct entry *e = entry_new(in->source->dn);
-	_cleanup_(free) char *redirect = NULL, *x500 = NULL, *smtp = NULL;
-	const char *own = entry_get_str(in->source, "legacyExchangeDN");
+	_cleanup_(address_list_done) struct address_list list = {0};
+	_cleanup_(free) char *redirect = NULL;
 
 	if (!e || entry_touch(e, "proxyAddresses") < 0)
 		return err_nomem(err);
-	if (target_legacy_dn && !(own && str_equal_nocase(own, target_legacy_dn))) {
-		x500 = str_printf("X500:%s", target_legacy_dn);
-		if (!x500 || entry_add_str(e, "proxyAddresses", x500) < 0)
-			return err_nomem(err);
-	}
+	if (target_names(in, target_legacy_dn, &list, err) < 0)
+		return -1;
 	if (in->redirects) {
 		if (project_redirect_address(in->link, SOURCE, in->source, &redirect, err) < 0)
 			return -1;
-		if (redirect && !(smtp = str_printf("smtp:%s", redirect)))
-			return err_nomem(err);
-		if (smtp && entry_add_str(e, "proxyAddresses", smtp) < 0)
+		if (redirect && address_list_addf(&list, "smtp:%s", redirect) < 0)
 			return err_nomem(err);
 	}
+	for (size_t i = 0; i < list.n; i++)
+		if (entry_add(e, "proxyAddresses", list.values[i]) < 0)
+			return err_nomem(err);
 	*ret = TAKE(e);
 	return 0;
 }

@@ -27,6 +27,7 @@ struct project_in {
 	enum side active;		   /* whose mailbox the owner uses */
 	bool redirects;			   /* both sides get redirect addresses */
 	const struct project_names *names; /* NULL unless to be created */
+	const struct record *record;	   /* what the map remembers of it, or NULL */
 };
 
 /* What a DN-valued row gets for the source value SOURCE_DN. Returns 1 and the target's DN in
@@ -58,8 +59,8 @@ project_has_redirect(const struct project_in *in)
  * side has no redirect domain. Caller frees. ERR_DATA if the template gives no usable address. */
 int project_redirect_address(const struct conf_link *link, enum side side,
     const struct entry *source, char **ret, struct err *err) MUST_CHECK;
-/* The values that the source object needs: X500 of the target's legacyExchangeDN, and the redirect
- * address. As "X500:..." and "smtp:...": added to RET's proxyAddresses. */
+/* The values that the source object needs: X500 of every name that the target has or had, and the
+ * redirect address. As "X500:..." and "smtp:...": added to RET's proxyAddresses. */
 int project_source(const struct project_in *in, const char *target_legacy_dn, struct entry **ret,
     struct err *err) MUST_CHECK;
 /* The legacyExchangeDN of what galsync creates: the same for the same source, always. */

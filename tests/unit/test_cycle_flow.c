@@ -313,13 +313,51 @@ record_of_what_is_written(void **state)
 	lab_close(&l);
 }
 
+/* Whatever name a side ever had resolves at the other one, and comes back if somebody removes it.
+ */
+static void
+names_for_replies(void **state)
+{
+	static const struct scenario sc = {.name = "names for replies",
+	    .source = {MAILBOX("Ann", "ann", "")},
+	    .target = {THERE_OU,
+		THERE("user", "Ann",
+		    "sAMAccountName: ann\nmail: ann@acme.example\nlegacyExchangeDN: /o=G/cn=one\n"
+		    "proxyAddresses: X500:/o=Older/cn=ann\n")}};
+	static const char *const source_has[] = {
+	    "X500:/o=Older/cn=ann", "X500:/o=G/cn=one", "X500:/o=G/cn=two"};
+	static const char *const target_has[] = {
+	    "X500:" ACME_LEGACY "ann", "X500:" ACME_LEGACY "ann2", "X500:/o=G/cn=one"};
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &sc);
+	lab_run(&l);
+	lab_set(&l, TARGET, "CN=Ann", "legacyExchangeDN", "/o=G/cn=two");
+	lab_set(&l, SOURCE, "CN=Ann", "legacyExchangeDN", ACME_LEGACY "ann2");
+	lab_run(&l);
+	lab_run_idle(&l);
+	for (size_t i = 0; i < ARRAY_SIZE(source_has); i++)
+		lab_delete_value(&l, SOURCE, "CN=Ann", "proxyAddresses", source_has[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(target_has); i++)
+		lab_delete_value(&l, TARGET, "CN=Ann", "proxyAddresses", target_has[i]);
+	lab_run(&l);
+	for (size_t i = 0; i < ARRAY_SIZE(source_has); i++)
+		assert_true(lab_has(&l, SOURCE, "CN=Ann", "proxyAddresses", source_has[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(target_has); i++)
+		assert_true(lab_has(&l, TARGET, "CN=Ann", "proxyAddresses", target_has[i]));
+	lab_run_idle(&l);
+	lab_close(&l);
+}
+
 int
 main(void)
 {
-	struct CMUnitTest tests[ARRAY_SIZE(scenarios) + ARRAY_SIZE(rows) + 2] = {
-	    cmocka_unit_test(too_long_and_gone), cmocka_unit_test(record_of_what_is_written)};
+	struct CMUnitTest tests[ARRAY_SIZE(scenarios) + ARRAY_SIZE(rows) + 3] = {
+	    cmocka_unit_test(too_long_and_gone), cmocka_unit_test(record_of_what_is_written),
+	    cmocka_unit_test(names_for_replies)};
 
-	scenario_tests(scenarios, ARRAY_SIZE(scenarios), tests + 2);
-	scenario_tests(rows, ARRAY_SIZE(rows), tests + 2 + ARRAY_SIZE(scenarios));
+	scenario_tests(scenarios, ARRAY_SIZE(scenarios), tests + 3);
+	scenario_tests(rows, ARRAY_SIZE(rows), tests + 3 + ARRAY_SIZE(scenarios));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
