@@ -206,12 +206,18 @@ struct sweep {
 	bool failed;
 };
 
+static size_t
+sure_max(const struct run *r)
+{
+	return r->env->sure_max ? r->env->sure_max : VERIFY_SURE_MAX;
+}
+
 /* What looks broken is put down to be read again, as long as there is room for it. */
 static int
 sweep_one(struct sweep *s, const struct record *r, struct err *err)
 {
 	struct run *run = s->run;
-	struct telling t = {.v = &s->v, .silent = run->suspects.n < VERIFY_SURE_MAX};
+	struct telling t = {.v = &s->v, .silent = run->suspects.n < sure_max(run)};
 	struct audit_replies replies = {0};
 
 	if (judge(&t, r, &replies, err) < 0)

@@ -26,6 +26,7 @@
 struct verify_env {
 	const char *work_dir; /* for the working sets */
 	int64_t map_size_mb;
+	size_t sure_max; /* correspondences that are read a second time; 0: VERIFY_SURE_MAX */
 	void (*found)(const struct audit_finding *f, void *arg);
 	/* Of TOTAL records, or with TOTAL 0 objects read so far. */
 	void (*progress)(uint64_t done, uint64_t total, void *arg);
