@@ -128,6 +128,7 @@ static enum ctl_status
 ask(struct ctl *ctl, json_t *request, bool quiet)
 {
 	_cleanup_(json_release) json_t *answer = NULL;
+	bool dry_run = json_is_true(json_object_get(request, "dry_run"));
 	enum ctl_status status = ctl_ask(ctl, request, &answer);
 
 	if (status != CTL_DONE)
