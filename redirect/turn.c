@@ -199,10 +199,11 @@ marker_text(const struct turn_facts *f, int64_t now, char **ret)
 static bool
 guard_is_ours(const struct turn_conf *conf, const struct turn_facts *f, enum side side)
 {
-	const char *marker = entry_get_str(f->side[SOURCE], conf->marker_attribute);
+	const char *marker;
 
 	if (side == TARGET)
 		return record_was_put(f->record, record_put_hash(GUARD, bytes_of("TRUE")));
+	marker = entry_get_str(f->side[SOURCE], conf->marker_attribute);
 	return marker && str_starts_nocase(marker, "galsync:switched:") &&
 	       strstr(marker, GUARD_OURS);
 }
@@ -216,6 +217,17 @@ guard(const struct turn_conf *conf, const struct turn_facts *f, enum side side, 
 	if (!active)
 		return entry_get_bool(e, GUARD) ? 0 : set_value(c, e, GUARD, "TRUE");
 	return guard_is_ours(conf, f, side) ? set_value(c, e, GUARD, NULL) : 0;
+}
+
+int
+turn_note_guard(const struct change *c, struct record *r, bool *ret_noted)
+{
+	uint64_t hash = record_put_hash(GUARD, bytes_of("TRUE"));
+
+	*ret_noted = false;
+	for (size_t i = 0; c && i < c->n_mods; i++)
+		*ret_noted |= c->mods[i].op == MOD_ADD && strcmp(c->mods[i].attr, GUARD) == 0;
+	return *ret_noted ? record_add_put(r, &hash, 1) : 0;
 }
 
 /* The marker on the source: there while the target is active. A foreign value stays. */
@@ -271,5 +283,25 @@ turn_changes(const struct turn_conf *conf, enum turn turn, const struct turn_fac
 		if (change_is_empty(ret[i]))
 			change_free(TAKE(ret[i]));
 	}
+	return 0;
+}
+
+int
+turn_take_away(const struct turn_conf *conf, enum turn turn, const struct turn_facts *f,
+    struct change **ret, struct err *err)
+{
+	enum side side = turn_side(turn, 0);
+	const struct entry *e = f->side[side];
+	const char *to = e ? entry_get_str(e, "targetAddress") : NULL;
+	const char *domain = conf->redirect_domain[other(side)];
+	_cleanup_(change_free) struct change *c = NULL;
+
+	*ret = NULL;
+	if (!to || !domain || !address_in_domain(bytes_of(to), domain))
+		return 0;
+	c = change_new(CHANGE_MODIFY, e->dn, &e->guid);
+	if (!c || change_side(conf, turn, f, side, 0, c) < 0)
+		return err_nomem(err);
+	*ret = TAKE(c);
 	return 0;
 }

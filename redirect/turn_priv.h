@@ -2,31 +2,39 @@
 #ifndef GALSYNC_REDIRECT_TURN_PRIV_H
 #define GALSYNC_REDIRECT_TURN_PRIV_H
 
-/* What turn_run.c, which turns mailboxes, and turn_read.c, which reads them, share. */
+/* What turn_run.c, which turns mailboxes, turn_read.c, which reads them, and turn_group.c, which
+ * keeps the marker group, share. */
 
 #include "redirect/turn_run.h"
 
 #define CHUNK 256
+#define TRIES 3 /* when somebody changes the same objects meanwhile */
 
 /* In this order: from FAILED on a mailbox is not read again. */
 enum state { STATE_NEW, STATE_READY, STATE_RUNNING, STATE_CHANGED, STATE_FAILED, STATE_ENDED };
+
+/* What is still to be done about the marker group. */
+enum membership { MEMBER_ANY, MEMBER_YES, MEMBER_NO };
 
 struct mailbox {
 	struct turn_env *env;
 	enum turn turn;
 	struct guid source;
 	struct record *record;
-	enum side recorded; /* the active side that the map has */
 	struct entry *side[SIDES];
 	size_t holders[SIDES];
 	struct change *change[TURN_CHANGES];
 	uint64_t journal[TURN_CHANGES], cycle;
-	size_t next; /* the change under way, or to be sent */
-	size_t made;
+	size_t next;	  /* the change under way, or to be sent */
+	size_t made;	  /* in all attempts */
+	bool already;	  /* nothing had to be changed */
 	bool turned_back; /* it could not be finished: the way back is on */
+	bool taken_away;  /* the way back cannot be gone: only what was set goes */
+	enum side was;	  /* the active side that the record knows */
+	enum membership member;
 	enum state state;
 	struct err err;
-	char why[400], first_why[440];
+	char why[400], first_why[440], group_why[600];
 };
 
 struct chunk {
@@ -41,5 +49,10 @@ void turn_forget_reads(struct mailbox *m);
 /* Reads both sides of every mailbox of C that is not at its end; with HOLDERS also who holds the
  * redirect addresses. */
 int turn_read(struct chunk *c, bool holders, struct err *err) MUST_CHECK;
+/* Brings the marker group to what the mailboxes' `member` asks for, which is MEMBER_ANY afterwards.
+ * If the group cannot be changed their `group_why` says so; -1 only if nothing more can be done. */
+int turn_change_group(struct chunk *c, struct err *err) MUST_CHECK;
+/* True if ERR ends everything, and not only what was asked for. */
+bool turn_is_fatal(const struct err *err);
 
 #endif

@@ -2,21 +2,23 @@
 /*
  * The turn of many mailboxes, CHUNK at a time:
  *
- *   read both sides -> check -> write down -> change 1 -> change 2 -> read again -> record
- *                                  |             |           |             |
- *   a crash leaves:    nothing     +-------------+-----------+-------------+  an operation
+ *   read both sides -> check -> write down -> change 1 -> change 2 -> read again -> group -> record
+ *                                  |             |           |             |          |
+ *   a crash leaves:    nothing     +-------------+-----------+-------------+----------+  an
+ * operation
  *
  * The operation in the map says what was meant. turn_resume() asks for the same turn again: the
  * changes are differences from what is there, so whichever of them was made is not made twice. If
  * the turn cannot be finished any more (its preconditions are gone) it is turned back instead; both
- * ways obey the order that never lets both sides redirect.
+ * ways obey the order that never lets both sides redirect. If there is no way back either, what was
+ * set is taken away at least: no mail may go where nobody is.
  *
  * The second change of a mailbox is sent as soon as its first one is acknowledged. Order is
  * important! If the first is refused nothing has happened. If the second is refused, the mailbox is
  * turned back.
  *
- * The marker group's members are changed at the end of a chunk; they guide logon scripts and decide
- * nothing about mail.
+ * The members of the marker group are changed while the operation is still written down: after a
+ * crash nothing else would know of them (turn_group.c).
  */
 #include "redirect/turn_priv.h"
 
@@ -29,8 +31,6 @@
 #include "mapping/event.h"
 #include "mapping/journal.h"
 #include "redirect/event_body.h"
-
-#define TRIES 3 /* when somebody changes the same objects meanwhile */
 
 static void
 chunk_clear(struct chunk *c)
@@ -61,8 +61,25 @@ end(struct mailbox *m, bool ok, const char *text)
 	    ok, text, m->env->arg);
 }
 
+bool
+turn_is_fatal(const struct err *err)
+{
+	return err->scope == ERR_PEER || err->src == ERR_SYS;
+}
+
 static int
-load_records(struct chunk *c, struct err *err)
+forget_operation(struct mailbox *m, struct err *err)
+{
+	_cleanup_(store_abort) struct store_txn *t = NULL;
+
+	if (store_begin(m->env->store, STORE_WRITE, &t, err) < 0 ||
+	    store_clear_operation(t, m->env->link, &m->source, err) < 0)
+		return -1;
+	return store_commit(TAKE(t), err);
+}
+
+static int
+find_records(struct chunk *c, struct err *err)
 {
 	_cleanup_(store_abort) struct store_txn *t = NULL;
 
@@ -73,10 +90,23 @@ load_records(struct chunk *c, struct err *err)
 
 		if (store_find_guid(t, c->env->link, SOURCE, &m->source, &m->record, err) < 0)
 			return -1;
-		if (!m->record)
-			end(m, false, "it is not in the map");
-		else
-			m->recorded = m->record->active;
+		if (m->record)
+			m->was = m->record->active;
+	}
+	return 0;
+}
+
+static int
+load_records(struct chunk *c, struct err *err)
+{
+	if (find_records(c, err) < 0)
+		return -1;
+	for (size_t i = 0; i < c->n; i++) {
+		if (c->m[i].record)
+			continue;
+		if (c->resuming && forget_operation(&c->m[i], err) < 0)
+			return -1;
+		end(&c->m[i], false, "it is not in the map");
 	}
 	return 0;
 }
@@ -89,17 +119,23 @@ decide(struct mailbox *m, struct err *err)
 	struct turn_facts f = facts_of(m);
 	bool done = false;
 
+	m->next = 0;
 	if (!turn_check(&m->env->conf, m->turn, &f, &done, m->why, sizeof m->why)) {
-		m->state = STATE_FAILED;
+		if (m->turned_back &&
+		    turn_take_away(&m->env->conf, m->turn, &f, &m->change[0], err) < 0)
+			return -1;
+		m->taken_away = m->change[0] != NULL;
+		m->state = m->taken_away ? STATE_READY : STATE_FAILED;
 		return 0;
 	}
 	if (done) {
-		end(m, true, m->turn == TURN_SWITCH ? "switched already" : "not switched");
+		/* The marker group may still be wrong, and the operation written down. */
+		m->already = true;
+		m->state = STATE_CHANGED;
 		return 0;
 	}
 	if (turn_changes(&m->env->conf, m->turn, &f, clock_realtime_s(), m->change, err) < 0)
 		return -1;
-	m->next = m->made = 0;
 	m->state = STATE_READY;
 	return 0;
 }
@@ -130,6 +166,27 @@ reason_of(enum turn turn)
 	return turn == TURN_SWITCH ? "switch" : "undo switch";
 }
 
+/* Whose guard the target gets is known by the record alone, and must be before it is there. */
+static int
+intend_guard(struct store_txn *t, struct mailbox *m, size_t i, struct err *err)
+{
+	enum side active = m->record->active;
+	bool noted = false;
+	int rc;
+
+	if (turn_side(m->turn, i) != TARGET)
+		return 0;
+	if (turn_note_guard(m->change[i], m->record, &noted) < 0)
+		return err_nomem(err);
+	if (!noted)
+		return 0;
+	/* While it is turned back the record says what is not so. */
+	m->record->active = m->was;
+	rc = store_put(t, m->record, err);
+	m->record->active = active;
+	return rc;
+}
+
 static int
 intend(struct store_txn *t, struct mailbox *m, uint64_t cycle, struct err *err)
 {
@@ -155,6 +212,8 @@ intend(struct store_txn *t, struct mailbox *m, uint64_t cycle, struct err *err)
 		if (!m->change[i])
 			continue;
 		(void)snprintf(reason, sizeof reason, "%s", reason_of(m->turn));
+		if (intend_guard(t, m, i, err) < 0)
+			return -1;
 		before = before_image(m, i);
 		e.before = before;
 		e.server = (char *)(uintptr_t)d->ops->info(d)->server;
@@ -285,7 +344,7 @@ tell(struct store_txn *t, struct mailbox *m, struct err *err)
 	    .link = m->env->link, .source = m->source, .kind = f.kind, .at = f.at};
 	_cleanup_(free) char *body = NULL;
 
-	if (!m->env->tell_as || m->recorded == m->record->active)
+	if (!m->env->tell_as || m->was == m->record->active)
 		return 0;
 	for (size_t i = 0; i < SIDES; i++) {
 		const struct dir_info *info = m->env->dir[i]->ops->info(m->env->dir[i]);
@@ -320,76 +379,59 @@ record_turn(struct store_txn *t, struct mailbox *m, struct err *err)
 }
 
 /* After both sides were read again. */
-static int
-record_verified(struct chunk *c, struct err *err)
+static void
+verify(struct chunk *c)
 {
-	_cleanup_(store_abort) struct store_txn *t = NULL;
-	bool ok[CHUNK] = {false};
-
-	if (store_begin(c->env->store, STORE_WRITE, &t, err) < 0)
-		return -1;
 	for (size_t i = 0; i < c->n; i++) {
 		struct mailbox *m = &c->m[i];
 		struct turn_facts f = facts_of(m);
 
 		if (m->state != STATE_CHANGED)
 			continue;
-		ok[i] = turn_verify(&c->env->conf, m->turn, &f, m->why, sizeof m->why);
-		if (ok[i] && record_turn(t, m, err) < 0)
-			return -1;
-		if (!ok[i]) {
-			m->state = STATE_FAILED;
-			m->made = TURN_CHANGES;
+		if (!m->taken_away &&
+		    turn_verify(&c->env->conf, m->turn, &f, m->why, sizeof m->why)) {
+			m->member = m->turn == TURN_SWITCH ? MEMBER_YES : MEMBER_NO;
+			continue;
 		}
+		m->state = STATE_FAILED;
+		m->made = TURN_CHANGES;
+	}
+}
+
+static void
+end_turned(struct mailbox *m, bool resuming)
+{
+	if (m->turned_back)
+		end(m, false, m->first_why);
+	else if (*m->group_why)
+		end(m, false, m->group_why);
+	else if (m->already && !resuming)
+		end(m, true, m->turn == TURN_SWITCH ? "switched already" : "not switched");
+	else
+		end(m, true, "");
+}
+
+static int
+record_verified(struct chunk *c, struct err *err)
+{
+	_cleanup_(store_abort) struct store_txn *t = NULL;
+
+	if (store_begin(c->env->store, STORE_WRITE, &t, err) < 0)
+		return -1;
+	for (size_t i = 0; i < c->n; i++) {
+		struct mailbox *m = &c->m[i];
+
+		if (m->state != STATE_CHANGED)
+			continue;
+		if (m->already ? store_clear_operation(t, m->env->link, &m->source, err) < 0
+			       : record_turn(t, m, err) < 0)
+			return -1;
 	}
 	if (store_commit(TAKE(t), err) < 0)
 		return -1;
 	for (size_t i = 0; i < c->n; i++)
-		if (ok[i])
-			end(&c->m[i], !c->m[i].turned_back,
-			    c->m[i].turned_back ? c->m[i].first_why : "");
-	return 0;
-}
-
-/* ---- the marker group ---- */
-
-static int
-change_group(struct chunk *c, struct err *err)
-{
-	static const char *const attrs[] = {"member", "objectGUID", NULL};
-	const char *dn = c->env->conf.marker_group;
-	struct dir *d = c->env->dir[SOURCE];
-	_cleanup_(entry_free) struct entry *group = NULL;
-	_cleanup_(change_free) struct change *change = NULL;
-	const struct attr *members;
-
-	if (!dn)
-		return 0;
-	if (d->ops->read(d, dn, attrs, &group, err) < 0)
-		return -1;
-	if (!group)
-		return err_conf(err, "marker_group '%s' does not exist", dn);
-	change = change_new(CHANGE_MODIFY, group->dn, &group->guid);
-	members = entry_find(group, "member");
-	for (size_t i = 0; change && i < c->n; i++) {
-		const struct mailbox *m = &c->m[i];
-		bool is, want = m->turn == TURN_SWITCH;
-
-		if (m->state != STATE_ENDED || !m->made || !m->side[SOURCE])
-			continue;
-		is = members && attr_has(members, bytes_of(m->side[SOURCE]->dn), true);
-		if (is != want && change_mod_str(change, want ? MOD_ADD : MOD_DELETE, "member",
-				      m->side[SOURCE]->dn) < 0)
-			return err_nomem(err);
-	}
-	if (!change)
-		return err_nomem(err);
-	if (change_is_empty(change))
-		return 0;
-	if (dir_apply(d, change, err) < 0)
-		return -1;
-	if (c->env->changed)
-		c->env->changed(0, SOURCE, NULL, change, "marker group", c->env->arg);
+		if (c->m[i].state == STATE_CHANGED)
+			end_turned(&c->m[i], c->resuming);
 	return 0;
 }
 
@@ -433,7 +475,7 @@ again(struct chunk *c, bool *ret, struct err *err)
 
 		if (m->state != STATE_FAILED || m->err.src == ERR_SRC_NONE)
 			continue;
-		if (m->err.scope == ERR_PEER || m->err.code == ECANCELED) {
+		if (turn_is_fatal(&m->err)) {
 			*err = m->err;
 			return -1;
 		}
@@ -446,15 +488,14 @@ again(struct chunk *c, bool *ret, struct err *err)
 	return 0;
 }
 
-static int
-forget_operation(struct mailbox *m, struct err *err)
+static void
+turn_back(struct mailbox *m)
 {
-	_cleanup_(store_abort) struct store_txn *t = NULL;
-
-	if (store_begin(m->env->store, STORE_WRITE, &t, err) < 0 ||
-	    store_clear_operation(t, m->env->link, &m->source, err) < 0)
-		return -1;
-	return store_commit(TAKE(t), err);
+	(void)snprintf(m->first_why, sizeof m->first_why, "turned back: %s", m->why);
+	m->turned_back = true;
+	m->turn = m->turn == TURN_SWITCH ? TURN_UNDO : TURN_SWITCH;
+	m->record->active = m->turn == TURN_SWITCH ? SOURCE : TARGET;
+	m->state = STATE_NEW;
 }
 
 /* What could not be finished is turned back; if nothing was changed there is nothing to turn. */
@@ -463,17 +504,22 @@ give_up(struct chunk *c, bool may_turn_back, struct err *err)
 {
 	for (size_t i = 0; i < c->n; i++) {
 		struct mailbox *m = &c->m[i];
+		bool begun = m->made || c->resuming;
+
 		if (m->state != STATE_FAILED)
 			continue;
-		if ((m->made || c->resuming) && may_turn_back) {
-			(void)snprintf(
-			    m->first_why, sizeof m->first_why, "turned back: %s", m->why);
-			m->turned_back = true;
-			m->turn = m->turn == TURN_SWITCH ? TURN_UNDO : TURN_SWITCH;
-			m->record->active = m->turn == TURN_SWITCH ? SOURCE : TARGET;
-			m->state = STATE_NEW;
+		if (begun && may_turn_back)
+			turn_back(m);
+		else if (begun)
+			m->member = m->was == TARGET ? MEMBER_YES : MEMBER_NO;
+	}
+	if (turn_change_group(c, err) < 0)
+		return -1;
+	for (size_t i = 0; i < c->n; i++) {
+		struct mailbox *m = &c->m[i];
+
+		if (m->state != STATE_FAILED)
 			continue;
-		}
 		if (forget_operation(m, err) < 0)
 			return -1;
 		end(m, false, m->why);
@@ -491,7 +537,10 @@ turn_chunk(struct chunk *c, struct err *err)
 			if (try_once(c, err) < 0 || settle_journal(c, err) < 0 ||
 			    again(c, &more, err) < 0)
 				return -1;
-		if (turn_read(c, false, err) < 0 || record_verified(c, err) < 0)
+		if (turn_read(c, false, err) < 0)
+			return -1;
+		verify(c);
+		if (turn_change_group(c, err) < 0 || record_verified(c, err) < 0)
 			return -1;
 		for (size_t i = 0; i < c->n; i++)
 			if (c->m[i].state == STATE_NEW)
@@ -499,7 +548,7 @@ turn_chunk(struct chunk *c, struct err *err)
 		if (give_up(c, pass == 0, err) < 0)
 			return -1;
 	}
-	return change_group(c, err);
+	return 0;
 }
 
 static int
