@@ -48,7 +48,8 @@ toggle_tell_changed(const struct toggle *t, enum side side, const struct guid *o
 	const struct cycle_event where = {
 	    .source = object, .side = side, .peer = info ? info->server : NULL};
 
-	cycle_tell_change(t->opt, &where, change, reason);
+	if (t->opt)
+		cycle_tell_change(t->opt, &where, change, reason);
 }
 
 /* Adds or removes the dummy; what is so already is left so, and so is one that is primary. *E is

@@ -32,7 +32,7 @@ int toggle_run(const struct conf_link *link, struct dir *const dir[SIDES], struc
 int toggle_plan(const struct conf_link *link, struct dir *const dir[SIDES], struct store *store,
     const struct guid *sources, size_t n, toggle_result_fn *result, void *arg,
     struct err *err) MUST_CHECK;
-/* Removes what an interrupted toggle left; must be done before a cycle. OPT is told. */
+/* Removes what an interrupted toggle left; must be done before a cycle. OPT, or NULL, is told. */
 int toggle_resume(const struct conf_link *link, struct dir *source, struct store *store,
     uint32_t link_id, const struct cycle_options *opt, struct err *err) MUST_CHECK;
 

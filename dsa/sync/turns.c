@@ -2,6 +2,7 @@
 #include "dsa/sync/turns.h"
 
 #include "dsa/directory/dir.h"
+#include "dsa/sync/toggle.h"
 
 void
 turns_env(const struct conf_link *link, struct dir *const dir[SIDES], struct store *store,
@@ -33,6 +34,14 @@ find_link(struct store *store, const char *name, uint32_t *ret, struct err *err)
 }
 
 int
+turns_resume(const struct conf_link *link, struct turn_env *env, struct err *err)
+{
+	if (turn_resume(env, err) < 0)
+		return -1;
+	return toggle_resume(link, env->dir[SOURCE], env->store, env->link, NULL, err);
+}
+
+int
 turns_run(const struct conf_link *link, struct dir *const dir[SIDES], struct store *store,
     enum turn turn, const struct guid *sources, size_t n, struct turn_env *env, struct err *err)
 {
@@ -42,7 +51,7 @@ turns_run(const struct conf_link *link, struct dir *const dir[SIDES], struct sto
 	    find_link(store, link->name, &id, err) < 0)
 		return -1;
 	turns_env(link, dir, store, id, env);
-	if (turn_resume(env, err) < 0)
+	if (turns_resume(link, env, err) < 0)
 		return -1;
 	return turn_run(env, turn, sources, n, err);
 }

@@ -11,6 +11,9 @@
 /* ENV for LINK, whose directories are open; the callbacks are left to the caller. */
 void turns_env(const struct conf_link *link, struct dir *const dir[SIDES], struct store *store,
     uint32_t link_id, struct turn_env *ret);
+/* Finishes what was interrupted of LINK: its turns, with the results to ENV, and its toggles. Must
+ * be done before anything else is begun, since the map keeps one operation of a mailbox. */
+int turns_resume(const struct conf_link *link, struct turn_env *env, struct err *err) MUST_CHECK;
 /* Opens the directories, finishes what was interrupted, and turns the N mailboxes. The callbacks of
  * ENV must be set; the rest of it is filled in. */
 int turns_run(const struct conf_link *link, struct dir *const dir[SIDES], struct store *store,
