@@ -27,6 +27,7 @@
 #include "dsa/base/clock.h"
 #include "dsa/base/str.h"
 #include "dsa/sync/delta_priv.h"
+#include "dsa/sync/toggle.h"
 #include "dsa/sync/turns.h"
 #include "mapping/journal.h"
 

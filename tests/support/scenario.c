@@ -330,18 +330,32 @@ copy_map(const struct lab *l, const char *from, const char *to)
 /* At the step of the stop: what is in the map now is what a dead process leaves. No write
  * transaction is open while something is submitted or read. */
 static void
-freeze(void)
+keep_map(void)
 {
 	static pthread_mutex_t one = PTHREAD_MUTEX_INITIALIZER;
-	const struct tap *tap = dying->tap;
 
-	if (!dying->dies || !tap->stop_at || atomic_load(&tap->steps) + 1 < tap->stop_at)
-		return;
 	(void)pthread_mutex_lock(&one);
 	if (!dying->frozen)
 		copy_map(dying, "map.mdb", "frozen");
 	dying->frozen = true;
 	(void)pthread_mutex_unlock(&one);
+}
+
+static void
+freeze(void)
+{
+	const struct tap *tap = dying->tap;
+
+	if (dying->dies && tap->stop_at && atomic_load(&tap->steps) + 1 >= tap->stop_at)
+		keep_map();
+}
+
+void
+lab_die(struct lab *l)
+{
+	assert_ptr_equal(l, dying);
+	keep_map();
+	atomic_store(&l->tap->stopped, true);
 }
 
 static int
@@ -350,11 +364,36 @@ side_of(const struct dir *d)
 	return strcmp(d->name, "acme") == 0 ? SOURCE : TARGET;
 }
 
+struct writing {
+	dir_done_fn *done;
+	void *arg;
+};
+
+static void
+written(void *arg, const struct err *err)
+{
+	struct writing w = *(struct writing *)arg;
+
+	free(arg);
+	dying->on_written(dying);
+	w.done(w.arg, err);
+}
+
 static int
 spy_submit(struct dir *d, const struct change *c, dir_done_fn *done, void *arg, struct err *err)
 {
+	struct writing *w = dying->on_written ? malloc(sizeof *w) : NULL;
+	int rc;
+
 	freeze();
-	return below[side_of(d)].submit(d, c, done, arg, err);
+	if (!dying->on_written)
+		return below[side_of(d)].submit(d, c, done, arg, err);
+	assert_non_null(w);
+	*w = (struct writing){done, arg};
+	rc = below[side_of(d)].submit(d, c, written, w, err);
+	if (rc < 0)
+		free(w);
+	return rc;
 }
 
 struct cutting {
@@ -397,6 +436,23 @@ spy_read(
 	return below[side_of(d)].read(d, name, attrs, ret, err);
 }
 
+static int
+spy_changes(struct dir *d, struct bytes cursor, const char *const *attrs, dir_change_fn *fn,
+    void *arg, struct buf *ret_cursor, enum dir_feed *ret, struct err *err)
+{
+	if (dying->tap->count_reads)
+		freeze();
+	return below[side_of(d)].changes(d, cursor, attrs, fn, arg, ret_cursor, ret, err);
+}
+
+static int
+spy_usn(struct dir *d, uint64_t *ret, struct err *err)
+{
+	if (dying->tap->count_reads)
+		freeze();
+	return below[side_of(d)].usn(d, ret, err);
+}
+
 /* Nobody reconnects after death: no time is spent on trying. */
 static int
 spy_open(struct dir *d, struct err *err)
@@ -418,6 +474,8 @@ spied_dir(struct lab *l, enum side side, struct tap *tap)
 	spied[side].submit = spy_submit;
 	spied[side].search = spy_search;
 	spied[side].read = spy_read;
+	spied[side].changes = spy_changes;
+	spied[side].usn = spy_usn;
 	spied[side].open = spy_open;
 	d->ops = &spied[side];
 	return d;
@@ -498,8 +556,8 @@ run_cycle(struct lab *l, struct dir *const dir[SIDES], const struct cycle_option
 		   : cycle_full(l->link, dir[SOURCE], dir[TARGET], l->store, opt, &l->res, &l->err);
 }
 
-static struct cycle_options
-options(struct lab *l)
+struct cycle_options
+lab_options(struct lab *l)
 {
 	return (struct cycle_options){
 	    .work_dir = l->dir, .map_size_mb = 64, .tell = take_event, .arg = l};
@@ -508,7 +566,7 @@ options(struct lab *l)
 int
 lab_cycle_to(struct lab *l, struct tap *tap, FILE *plan)
 {
-	struct cycle_options opt = options(l);
+	struct cycle_options opt = lab_options(l);
 
 	opt.plan_only = plan != NULL;
 	opt.plan_to = plan;
@@ -519,7 +577,7 @@ int
 lab_act(struct lab *l, struct tap *tap, lab_act_fn *act, void *arg)
 {
 	struct tap own = {.stop_at = 0};
-	struct cycle_options opt = options(l);
+	struct cycle_options opt = lab_options(l);
 	int rc = act_with(l, tap ? tap : &own, &opt, act, arg);
 
 	tap_done(&own);

@@ -96,9 +96,10 @@ struct lab {
 	char why[768];			/* what it found in the middle of a cycle, "" if nothing */
 	const char *cut; /* this source object is missing from the answers to searches, or NULL */
 	void (*on_note)(struct lab *l, const char *text); /* called for each note, or NULL */
+	void (*on_written)(struct lab *l); /* called after each single write, or NULL */
 	/* Dies like a process: what the map holds from the moment of the tap's stop on is lost. */
 	bool dies;
-	const struct tap *tap;
+	struct tap *tap;
 	bool frozen;	 /* the map of that moment was kept */
 	bool delta;	 /* the next cycles are deltas */
 	bool needs_full; /* a delta said so */
@@ -133,6 +134,10 @@ int lab_cycle(struct lab *l, struct tap *tap) MUST_CHECK;
 typedef int lab_act_fn(
     struct lab *l, struct dir *const dir[SIDES], const struct cycle_options *opt, void *arg);
 int lab_act(struct lab *l, struct tap *tap, lab_act_fn *act, void *arg) MUST_CHECK;
+/* What the process that runs now would give to a cycle. */
+struct cycle_options lab_options(struct lab *l);
+/* Called in the middle of one: the process dies here, with the map as it is. */
+void lab_die(struct lab *l);
 /* One that succeeds without a failed entry. Before it a plan is made, which must write nothing and
  * list exactly the changes that are then made. The plan is always a full one: a delta must do what
  * a full cycle would. */
