@@ -92,7 +92,7 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(SUPPORT) $(LIB)
 	$(call link,$(filter %.o,$^) $(filter %.a,$^) -lcmocka)
 
 # Its processes die right behind a commit.
-$(BUILD)/unit/test_turn_crash: LDFLAGS += -Wl,--wrap=store_commit
+$(BUILD)/unit/test_turn_crash: GALSYNC_LDFLAGS += -Wl,--wrap=store_commit
 
 $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(SUPPORT) $(LIB)
 	$(call say,LD,$@)
@@ -129,7 +129,12 @@ bench-tools: $(BENCH_TOOLS:%=$(BUILD)/bench/%)
 # Every outage of either side, in every phase: some minutes.
 check-outages: deps-check
 	@$(MAKE) --no-print-directory -s all
-	@GALSYNC_BUILD=$(BUILD) $(PYTEST) -q tests/e2e/long
+	@GALSYNC_BUILD=$(BUILD) $(PYTEST) -q tests/e2e/long/test_220_outages.py
+
+# GALSYNC_KILLS SIGKILLs (200) in the middle of switches, undoes and toggles: some minutes.
+check-kills: deps-check
+	@$(MAKE) --no-print-directory -s all
+	@GALSYNC_BUILD=$(BUILD) $(PYTEST) -q -s tests/e2e/long/test_231_kills.py
 
 check-layers:
 	@sh .ci/layers
@@ -197,6 +202,7 @@ help:
 	@echo 'demo            two real forests, a plan, a full sync, a second one; then clean up (root)'
 	@echo 'check           every test, with sanitizers (root); check-unit: without root'
 	@echo 'check-outages   outages of the domain controllers in every phase (root, some minutes)'
+	@echo 'check-kills     the daemon killed hundreds of times in the middle of switches (root, some minutes)'
 	@echo 'bench           measure against plain tools on a real lab; prints a table of ratios (root)'
 	@echo 'lint            clang-format, clang-tidy, cppcheck, mandoc, names, shellcheck, layers, headers'
 	@echo 'fuzz            every fuzz target for FUZZ_SECONDS (60)'
@@ -204,6 +210,6 @@ help:
 	@echo 'install         to $$(DESTDIR)$$(PREFIX), configuration to $$(DESTDIR)$$(SYSCONFDIR)/galsync'
 	@echo 'uninstall, clean'
 
-.PHONY: all check check-unit check-outages units bench-tools check-layers check-headers lint format demo bench fuzz \
+.PHONY: all check check-unit check-outages check-kills units bench-tools check-layers check-headers lint format demo bench fuzz \
 	install uninstall clean help
 .SECONDARY:

@@ -1,14 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Switch and undo on two real forests."""
 
-import contextlib
-import json
-import os
-import signal
-import subprocess
-
 import pytest
 from conftest import wait_for
+from kill_helpers import Killer, Observer, Pairs
 from test_120_daemon import Daemon
 
 GUARD = "msExchCalendarRepairDisabled"
@@ -168,67 +163,17 @@ def test_a_list_with_mistakes_is_refused_whole(daemon, lab):
     assert lab.galsyncctl("--socket", daemon.socket, "undo-switch", "--file", path).returncode == 0
 
 
-OBSERVER = """
-import sys
-sys.path.insert(0, sys.argv[1])
-import ldap
-from conftest import ACME, GLOBEX, Side, TestLab
-lab = TestLab(sys.argv[2])
-source, target = Side(lab, ACME), Side(lab, GLOBEX)
-looks = loops = 0
-while True:
-    # The source is read before and after the target, so that a turn in between is no loop.
+def test_killed_in_the_middle(daemon, lab):
+    """SIGKILL at any moment of a switch or undo: the next start finishes it or turns it back, and
+    never do both sides redirect. Hundreds of them: make check-kills."""
+    daemon.wait_idle()
+    pairs = Pairs.of_keys(lab)
+    observer = Observer(lab, pairs)
     try:
-        before = source.read(sys.argv[3], ["targetAddress"])
-        there = target.read(sys.argv[4], ["targetAddress"])
-        after = source.read(sys.argv[3], ["targetAddress"])
-    except ldap.LDAPError:
-        continue
-    looks += 1
-    loops += all("targetAddress" in x for x in (before, there, after))
-    print(looks, loops, flush=True)
-"""
-
-
-class Observer:
-    """A process that looks at both sides all the time: never do both redirect."""
-
-    def __init__(self, lab, key):
-        self.process = subprocess.Popen(
-            ["/usr/bin/python3", "-B", "-c", OBSERVER, os.path.dirname(__file__), lab.dir,
-             lab.special["acme"][key], f"<GUID={both(lab, key)[2]}>"],
-            stdout=subprocess.PIPE, text=True)
-        self.looks = self.loops = 0
-
-    def look(self, times=1):
-        """Goes on when it has looked so many times more."""
-        for _ in range(times):
-            self.looks, self.loops = map(int, self.process.stdout.readline().split())
-
-    def end(self):
-        self.process.kill()
-        rest = self.process.communicate()[0].splitlines()
-        if rest and len(rest[-1].split()) == 2:
-            self.looks, self.loops = map(int, rest[-1].split())
-
-
-def test_killed_in_the_middle_of_turns(daemon, lab):
-    """SIGKILL at any moment of a switch or undo: the next start finishes it or turns it back."""
-    observer = Observer(lab, KEY)
-    observer.look()
-    verb = "switch"
-    for i in range(12):
-        with contextlib.suppress(OSError), daemon.connect() as s:
-            s.sendall((json.dumps({"verb": verb, "objects": [lab.alias]}) + "\n").encode())
-            observer.look(i % 6)
-        daemon.end(signal.SIGKILL)
-        daemon.start()
-        source, target, _ = both(lab, KEY)
-        assert ("targetAddress" in source) != ("targetAddress" in target)
-        active = [r for r in lab.records().values() if r["alias"] == lab.alias][0]["active"]
-        assert active == ("target" if "targetAddress" in source else "source")
-        verb = "undo-switch" if active == "target" else "switch"
-    observer.end()
-    assert observer.loops == 0 and observer.looks > 20
-    daemon.ask(verb="undo-switch", objects=[lab.alias])
-    assert not_switched(lab, KEY)
+        killer = Killer(lab, daemon, pairs)
+        killer.run(12, ["switch"])
+        looks = observer.looks()
+    finally:
+        bad = observer.end()
+    assert not bad, bad[:10]
+    assert looks > 12 and killer.count["open"], killer.count
