@@ -70,6 +70,17 @@ redirects_to(const struct entry *e, const char *address)
 	return v && address && str_starts_nocase(v, "smtp:") && str_equal_nocase(v + 5, address);
 }
 
+bool
+turn_leads_to(const char *to, const struct entry *e, const char *domain)
+{
+	const struct attr *a = e ? entry_find(e, "proxyAddresses") : NULL;
+
+	if (!to)
+		return false;
+	return (domain && address_in_domain(bytes_of(to), domain)) ||
+	       (a && attr_has(a, bytes_of(to), true));
+}
+
 static bool
 has_x500(const struct entry *e, const char *legacy_dn)
 {
@@ -293,12 +304,11 @@ turn_take_away(const struct turn_conf *conf, enum turn turn, const struct turn_f
 	enum side side = turn_side(turn, 0);
 	const struct entry *e = f->side[side];
 	const char *to = e ? entry_get_str(e, "targetAddress") : NULL;
-	const char *domain = conf->redirect_domain[other(side)];
 	_cleanup_(change_free) struct change *c = NULL;
 
 	*ret = NULL;
-	if (!to || !domain || !address_in_domain(bytes_of(to), domain))
-		return 0;
+	if (!turn_leads_to(to, NULL, conf->redirect_domain[other(side)]))
+		return 0; /* not by galsync */
 	c = change_new(CHANGE_MODIFY, e->dn, &e->guid);
 	if (!c || change_side(conf, turn, f, side, 0, c) < 0)
 		return err_nomem(err);

@@ -50,6 +50,10 @@ struct turn_facts {
 
 /* The redirect address that E carries in DOMAIN, without type; NULL if it has none. Borrowed. */
 const char *turn_redirect_address(const struct entry *e, const char *domain);
+/* True if the targetAddress TO (NULL: none) leads to the mailbox E of a forest with redirect domain
+ * DOMAIN: while E redirects back, that is a loop. Without E only DOMAIN is looked at: what galsync
+ * sets is in it. */
+bool turn_leads_to(const char *to, const struct entry *e, const char *domain);
 /* False if the turn must not begin, with the reason in WHY. *DONE: it is as wanted already. */
 bool turn_check(const struct turn_conf *conf, enum turn turn, const struct turn_facts *f,
     bool *done, char *why, size_t size);

@@ -567,8 +567,7 @@ plan_redirection(struct planning *p, const struct entry *source, const struct en
 
 	if (!p->in.redirects || !p->in.target || p->in.active != active || !record->id)
 		return 0;
-	if (active == SOURCE && !(to && conf.redirect_domain[TARGET] &&
-				    address_in_domain(bytes_of(to), conf.redirect_domain[TARGET])))
+	if (active == SOURCE && !turn_leads_to(to, target, conf.redirect_domain[TARGET]))
 		return 0;
 	if (active == TARGET && (!kind_has_mailbox(target) ||
 				    !turn_redirect_address(target, conf.redirect_domain[TARGET])))

@@ -23,6 +23,7 @@
 #define RS "SMTP:ann@redirect.acme.example"
 #define RT "SMTP:ann@redirect.globex.example"
 #define ELSE "SMTP:ann@else.example"
+#define LOOP "SMTP:ann@acme.example" /* the target carries it too */
 #define MARKER "extensionAttribute14"
 
 static const char *const who[] = {"CN=Ann", "CN=Bea", NULL};
@@ -44,6 +45,7 @@ static const struct meddling meddlings[] = {
     {SET, SOURCE, "targetAddress", ELSE, false},
     {SET, TARGET, "targetAddress", ELSE, false},
     {SET, SOURCE, "targetAddress", RT, true},
+    {SET, SOURCE, "targetAddress", LOOP, false},
     {SET, TARGET, "targetAddress", RS, true},
     {SET, SOURCE, "targetAddress", NULL, true},
     {SET, TARGET, "targetAddress", NULL, true},
@@ -131,10 +133,11 @@ static void
 check_kept(const struct meddler *x)
 {
 	const struct entry *e = ann_now(x, x->m->side);
-	bool repaired = x->op == LAB_TOGGLE && x->m->side == TARGET &&
-			strcmp(x->m->attr ? x->m->attr : "", "targetAddress") == 0;
+	bool redirection = x->m->attr && strcmp(x->m->attr, "targetAddress") == 0;
+	bool repaired = x->op == LAB_TOGGLE && redirection &&
+			(x->m->side == TARGET || (x->m->value && strcmp(x->m->value, LOOP) == 0));
 
-	if (x->m->ours || !e || repaired)
+	if (x->m->ours || repaired || !e)
 		return;
 	if (!attr_has(entry_find(e, x->m->attr), bytes_of(x->m->value), false))
 		fail_msg("%s: %s is lost\n%.*s", x->what, x->m->value, (int)x->l->notes.len,
