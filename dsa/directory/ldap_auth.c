@@ -362,6 +362,11 @@ bind_failed(struct ldap_dir *d, int rc, const char *diag, const char *who, struc
 	if (d->krb)
 		d->krb->ends_s = 0;
 	(void)err_ldap(err, rc, diag, "bind as %s", who);
+	/* What would be the entry's fault in the answer to a change is the server's here. */
+	if (err->scope == ERR_ENTRY) {
+		err->scope = ERR_PEER;
+		err->retry = ERR_LATER;
+	}
 	return hint ? err_ctx(err, "%s", hint) : -1;
 }
 
