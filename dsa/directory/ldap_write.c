@@ -277,15 +277,27 @@ check(const struct ldap_dir *d, const struct change *c, struct err *err)
 	return 0;
 }
 
-/* Sends C, reopening if need be. */
+/* There is no session. However the server puts it, that is not the fault of the change that
+ * happened to be next: whoever took it for that would blame one object after the other, each at the
+ * price of one more refused bind. */
 static int
-hand_over(struct ldap_dir *d, const struct change *c, int *ret_msgid, struct err *err)
+no_session(struct err *err)
+{
+	if (err->scope != ERR_DAEMON)
+		err->scope = ERR_PEER;
+	return -1;
+}
+
+/* Sends C, reopening if need be. *OPEN: there was a session to send it in. */
+static int
+hand_over(struct ldap_dir *d, const struct change *c, int *ret_msgid, bool *open, struct err *err)
 {
 	int rc;
 
 	do {
-		if (ldap_dir_ensure(d, err) < 0)
-			return -1;
+		*open = ldap_dir_ensure(d, err) == 0;
+		if (!*open)
+			return no_session(err);
 		/* A break while waiting for room is not about C: try with the next session. */
 	} while (make_room(d, err) < 0 || !d->ready);
 	rc = send_change(d, c, ret_msgid);
@@ -302,14 +314,16 @@ ldap_dir_submit(
 {
 	_cleanup_(write_free) struct ldap_write *w = calloc(1, sizeof *w);
 	struct ldap_dir *d = ldap_dir_of(dir);
+	bool open;
 
 	if (!w)
 		return err_nomem(err);
 	if (check(d, c, err) < 0)
 		return -1;
-	if (hand_over(d, c, &w->msgid, err) < 0) {
+	if (hand_over(d, c, &w->msgid, &open, err) < 0) {
 		/* A connection that the server had closed unnoticed: once more. */
-		if (d->ready || atomic_load(&d->cancelled) || hand_over(d, c, &w->msgid, err) < 0)
+		if (!open || d->ready || atomic_load(&d->cancelled) ||
+		    hand_over(d, c, &w->msgid, &open, err) < 0)
 			return -1;
 	}
 	w->change = c;
