@@ -194,17 +194,28 @@ begin(struct cycle *c, struct err *err)
 	return cycle_recover(c, err) < 0 ? -1 : resume_turns(c, err);
 }
 
+static int64_t
+begin_phase(const struct cycle *c, enum cycle_phase p)
+{
+	cycle_progress(c, p, 0, 0);
+	return clock_monotonic_ms();
+}
+
+static void
+end_phase(struct cycle *c, enum cycle_phase p, int64_t start_ms)
+{
+	c->res->phase_ms[p] += (uint64_t)(clock_monotonic_ms() - start_ms);
+}
+
 /* Runs one phase and notes how long it took. */
 static int
 phase(struct cycle *c, enum cycle_phase p, int (*run)(struct cycle *c, struct err *err),
     struct err *err)
 {
-	int64_t start = clock_monotonic_ms();
-	int rc;
+	int64_t start_ms = begin_phase(c, p);
+	int rc = run(c, err);
 
-	cycle_progress(c, p, 0, 0);
-	rc = run(c, err);
-	c->res->phase_ms[p] += (uint64_t)(clock_monotonic_ms() - start);
+	end_phase(c, p, start_ms);
 	return rc;
 }
 
@@ -334,6 +345,39 @@ listen(struct cycle *c, struct delta *x, bool *ret_full, struct err *err)
 	return x->too_many ? need_full(c, ret_full, "many objects changed") : 0;
 }
 
+/* A delta's reading is in two places: what changed, and then round by round who is concerned. */
+static int
+listen_timed(struct cycle *c, struct delta *x, bool *ret_full, struct err *err)
+{
+	int64_t start_ms = begin_phase(c, CYCLE_READ);
+	int rc = listen(c, x, ret_full, err);
+
+	end_phase(c, CYCLE_READ, start_ms);
+	return rc;
+}
+
+static int
+fetch_timed(struct cycle *c, struct delta *x, size_t from, struct err *err)
+{
+	int64_t start_ms = begin_phase(c, CYCLE_READ);
+	int rc = delta_fetch(x, from, err);
+
+	end_phase(c, CYCLE_READ, start_ms);
+	return rc;
+}
+
+static int
+decide_timed(struct cycle *c, struct delta *x, uint32_t index, size_t from, struct err *err)
+{
+	int64_t start_ms = begin_phase(c, CYCLE_DECIDE);
+	int rc = cycle_decide_from(c, index, err);
+
+	if (rc == 0)
+		rc = delta_followers(x, index, from, err);
+	end_phase(c, CYCLE_DECIDE, start_ms);
+	return rc;
+}
+
 static int
 decide_concerned(struct cycle *c, struct delta *x, struct err *err)
 {
@@ -343,8 +387,7 @@ decide_concerned(struct cycle *c, struct delta *x, struct err *err)
 	while (from < x->concerned.n) {
 		size_t n = x->concerned.n;
 
-		if (delta_fetch(x, from, err) < 0 || cycle_decide_from(c, index, err) < 0 ||
-		    delta_followers(x, index, from, err) < 0)
+		if (fetch_timed(c, x, from, err) < 0 || decide_timed(c, x, index, from, err) < 0)
 			return -1;
 		from = n;
 		index = workset_count(c->ws[SOURCE]);
@@ -394,7 +437,7 @@ run_delta(struct cycle *c, struct delta *x, bool *ret_full, struct err *err)
 		return -1;
 	if (!c->link_id)
 		return need_full(c, ret_full, "the map does not know the link yet");
-	if (listen(c, x, ret_full, err) < 0 || *ret_full)
+	if (listen_timed(c, x, ret_full, err) < 0 || *ret_full)
 		return *ret_full ? 0 : -1;
 	for (int side = SOURCE; side < SIDES; side++) {
 		/* Without news the stored cursor is as good as the new one. */
