@@ -113,8 +113,9 @@ struct dir_ops {
 	    dir_change_fn *fn, void *arg, struct buf *ret_cursor, enum dir_feed *ret,
 	    struct err *err);
 	/* Asks the server to tell when anything changes. Without effect if it was asked already in
-	 * this session. Only a hint to ask for changes() earlier: a server need not tell
-	 * everything. */
+	 * this session and nothing was submitted since: a server may have to search everything to
+	 * tell us of a change of ours. What happened since the last changes() counts as told. Only
+	 * a hint to ask for changes() earlier: a server need not tell everything. */
 	int (*watch)(struct dir *d, struct err *err);
 	/* True once after the server told that something changed; process() takes such messages in.
 	 */

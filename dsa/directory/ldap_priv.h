@@ -92,7 +92,8 @@ struct ldap_dir {
 
 	int watch_msgid; /* of the notification search in this session, or -1 */
 	bool woken;
-	bool no_dirsync; /* the account lacks the right: changes are found by uSNChanged */
+	uint64_t heard_usn; /* all changes until here were asked for; 0: none yet */
+	bool no_dirsync;    /* the account lacks the right: changes are found by uSNChanged */
 
 	struct ldap_krb *krb;
 	char *last_url, *avoid_url; /* the server used last; the one that stopped answering */
@@ -186,6 +187,8 @@ int ldap_dir_changes(struct dir *dir, struct bytes cursor, const char *const *at
     dir_change_fn *fn, void *arg, struct buf *ret_cursor, enum dir_feed *ret, struct err *err);
 int ldap_dir_watch(struct dir *dir, struct err *err);
 bool ldap_dir_woken(struct dir *dir);
+/* Before a write of ours: ends the notification search. */
+void ldap_feed_unwatch(struct ldap_dir *d);
 /* True if M is about the notification search. */
 bool ldap_feed_answer(struct ldap_dir *d, int msgid, LDAPMessage *m);
 

@@ -300,6 +300,7 @@ hand_over(struct ldap_dir *d, const struct change *c, int *ret_msgid, bool *open
 			return no_session(err);
 		/* A break while waiting for room is not about C: try with the next session. */
 	} while (make_room(d, err) < 0 || !d->ready);
+	ldap_feed_unwatch(d);
 	rc = send_change(d, c, ret_msgid);
 	if (rc != LDAP_SUCCESS) {
 		(void)ldap_conn_send_failed(d, rc, change_op_name(c->op), err);
