@@ -99,14 +99,14 @@ $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(SUPPORT)
 	@mkdir -p $(@D)
 	$(call link,$^)
 
-$(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(LIB)
+$(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/tests/bench/session.o $(LIB)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(call link,$^)
 
 DEPS := $(patsubst %.o,%.d,$(call obj,$(SRCS) $(DAEMON_SRCS) $(CTL_SRCS) $(SUPPORT_SRCS) \
 	$(UNIT_TESTS:%=tests/unit/test_%.c) $(FUZZ_TARGETS:%=tests/fuzz/fuzz_%.c) tests/fuzz/replay.c \
-	$(BENCH_TOOLS:%=tests/bench/%.c)))
+	$(BENCH_TOOLS:%=tests/bench/%.c) tests/bench/session.c))
 -include $(DEPS)
 
 ## Tests

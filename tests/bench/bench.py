@@ -6,6 +6,8 @@
   resync    a sync that finds nothing to do, against ldapsearch of both sides
   memory    the peak of anonymous memory of galsyncd, for N users and for 2N
   latency   both syncs with 10 ms of round trip to both servers, against the same without
+  delta     a running galsyncd: the time from a change in the source to its counterpart, a cycle
+            with nothing to do, and a cycle after a change of 1 % of the users
   map       look-ups in a map of many records, against bare LMDB gets of the same records
 
 What is compared runs next to each other in the same state of the servers; a ratio is the median of
@@ -36,10 +38,12 @@ from measure import BenchError, Row, figure     # noqa: E402
 ROOT = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.path.abspath(os.path.join(ROOT, os.environ.get("BUILD", "build")))
 LAB = os.path.join(ROOT, "tests", "lab", "lab")
-PARTS = ["full", "resync", "memory", "latency", "map"]
+PARTS = ["full", "resync", "memory", "latency", "delta", "map"]
 LIMIT_KIB = 48 * 1024       # of anonymous memory
 LIMIT_USERS = 10000         # at this size
 LIMIT_BYTES = 100           # for each user beyond
+LIMIT_MS = 1000             # for a change, from when the server notifies,
+LIMIT_POLL_MS = 300         # or else from when the interval is over
 
 
 def say(text):
@@ -76,7 +80,7 @@ def lab_of(users, big_group):
 def in_lab(users, big_group, rounds, parts):
     with lab_of(users, big_group) as directory:
         out = os.path.join(directory, "bench.json")
-        options = {"tools": BUILD, "rounds": rounds, "parts": parts, "out": out}
+        options = {"tools": BUILD, "users": users, "rounds": rounds, "parts": parts, "out": out}
         say(f"measures {', '.join(parts)}")
         with subprocess.Popen([LAB, "--dir", directory, "run", "--", "/usr/bin/python3", "-B",
                                os.path.join(HERE, "inlab.py"), json.dumps(options)]) as p:
@@ -125,6 +129,63 @@ def memory_rows(users, one, two):
     return rows, notes
 
 
+def _ms(seconds):
+    return [1000 * s for s in seconds]
+
+
+def _percentiles(values):
+    return measure.percentile(values, 50), measure.percentile(values, 99)
+
+
+def change_rows(m):
+    """How long a change takes: with a notification at once, with a late one, and with none."""
+    rows, notes = [], []
+    floor = 1000 * (measure.percentile(m["polls"], 50) + m["modify"])
+    for way, text in (("told", "notified at once"), ("late", "notified late")):
+        seen, told = _ms(m[way]["seen"]), m[way]["told"]
+        pairs = [(s, 1000 * t) for s, t in zip(seen, told) if t is not None]
+        if len(pairs) * 2 < len(seen):
+            raise BenchError(f"{text}: the server notified of {len(pairs)} of {len(seen)} changes")
+        notified = _percentiles([t for _, t in pairs])
+        beyond = _percentiles([s - t for s, t in pairs])
+        p50, p99 = _percentiles(seen)
+        allowed = notified[1] < LIMIT_MS
+        if way == "told":
+            rows.append(Row(f"change, {text}, p50 / empty poll and one modify", [p50], [floor],
+                            "ms"))
+        rows += [figure(f"change, {text}, p99 / {LIMIT_MS} ms", p99, LIMIT_MS, "ms", allowed),
+                 figure(f"  beyond the notification, p50 / {LIMIT_MS} ms", beyond[0], LIMIT_MS,
+                        "ms", False),
+                 figure(f"  beyond the notification, p99 / {LIMIT_MS} ms", beyond[1], LIMIT_MS,
+                        "ms")]
+        notes.append(
+            f"{text}: {len(seen)} changes; the server notifies after {notified[0]:.0f} ms (p50), "
+            f"{notified[1]:.0f} ms (p99): " + (
+                "it allows a change within a second" if allowed else
+                "it does not allow a change within a second, only the time beyond is judged"))
+    return rows, notes
+
+
+def delta_rows(m):
+    rows, notes = change_rows(m)
+    poll = _ms(m["polls"])
+    p50, p99 = _percentiles(_ms(m["polled"]["seen"]))
+    limit = 1000 + LIMIT_POLL_MS
+    text = f"1 s and {LIMIT_POLL_MS} ms"
+    rows += [figure(f"change, interval_s = 1, p50 / {text}", p50, limit, "ms", False),
+             figure(f"change, interval_s = 1, p99 / {text}", p99, limit, "ms"),
+             Row("cycle with nothing to do / empty DirSync poll", _ms(m["empty"]),
+                 [measure.percentile(poll, 50)] * len(m["empty"]), "ms"),
+             Row(f"delta of {m['percent']['objects']} users / poll, reads, pipelined writes",
+                 _ms(m["percent"]["delta"]), _ms(m["percent"]["floor"]), "ms", 1.2)]
+    notes += [f"an empty DirSync poll of the source: {measure.percentile(poll, 50):.1f} ms (p50), "
+              f"{measure.percentile(poll, 99):.1f} ms (p99); one modify of the target: "
+              f"{1000 * m['modify']:.1f} ms",
+              "the delta of 1 % is a galsyncd at rest that is asked for a cycle, until it answers; "
+              "nothing is subtracted. Its floor has no bind either"]
+    return rows, notes
+
+
 def map_rows(records, rounds):
     directory = tempfile.mkdtemp(prefix="galsync-bench-map-")
     try:
@@ -155,6 +216,10 @@ def measure_all(args):
         notes.append(f"{args.users} users; changes of a full sync: " + ", ".join(
             f"{n} in {name}" for name, n in one["changes"].items()))
         rows += sync_rows(parts, one)
+        if "delta" in parts:
+            more, said = delta_rows(one["delta"])
+            rows += more
+            notes += said
     if "memory" in parts:
         # The largest object is as large as before: it is the number of objects that counts.
         two = in_lab(2 * args.users, args.users // 2, 1, ["memory"])

@@ -3,9 +3,10 @@
 
     inlab.py OPTIONS-AS-JSON
 
-OPTIONS: tools (directory of the binaries), rounds, parts (full, resync, latency, memory), out (file
-for the result, JSON). Every timed run begins with both domain controllers just started from the
-same files, and with both sides read once, so that no run finds warmer caches than another.
+OPTIONS: tools (directory of the binaries), users, rounds, parts (full, resync, latency, memory,
+delta), out (file for the result, JSON). Every timed run but those of delta begins with both domain
+controllers just started from the same files, and with both sides read once, so that no run finds
+warmer caches than another.
 """
 
 import json
@@ -38,6 +39,8 @@ def say(text):
 
 
 class Bench:
+    say = staticmethod(say)
+
     def __init__(self, tools, directory):
         self.tools = tools
         self.dir = directory
@@ -45,8 +48,8 @@ class Bench:
         self.log = os.path.join(directory, "log", "bench.log")
         self.relays = []
         os.makedirs(self.work, exist_ok=True)
-        self.conf = self._conf("galsync.conf", "")
-        self.far_conf = self._conf("far.conf", DELAY_PORT)
+        self.conf = self.make_conf("galsync.conf")
+        self.far_conf = self.make_conf("far.conf", port=DELAY_PORT)
         self.attrs = self._attrs()
 
     def path(self, *parts):
@@ -55,12 +58,13 @@ class Bench:
     def tool(self, name):
         return os.path.join(self.tools, name)
 
-    def _conf(self, name, port):
+    def make_conf(self, name, port=None, interval_s=60):
         """The lab's configuration with a map of its own, and perhaps with other servers."""
         with open(os.environ["GALSYNC_CONF"], encoding="utf-8") as f:
             text = f.read()
         text = re.sub(r'^state_directory = .*', f'state_directory = "{self.path("state")}";',
                       text, flags=re.M)
+        text = re.sub(r"interval_s = \d+", f"interval_s = {interval_s}", text)
         if port:
             text = re.sub(r'^( *)domain = "([^"]*)";',
                           rf'\1domain = "\2"; servers = [ "ldap://dc1.\2:{port}" ];', text,
@@ -113,7 +117,7 @@ class Bench:
 
     # The floor
 
-    def _login(self, f):
+    def login(self, f):
         cache = "FILE:" + self.path(f"{f.name}.krb5cc")
         measure.run(["kinit", "-c", cache, "-k", "-t", os.path.join(self.dir, f"{f.name}.keytab"),
                      f.principal], log=self.log)
@@ -126,7 +130,7 @@ class Bench:
 
     def read_both(self):
         """Seconds in parallel, and one side after the other. The tickets are fetched before."""
-        envs = {f: self._login(f) for f in FORESTS}
+        envs = {f: self.login(f) for f in FORESTS}
         parallel, _ = measure.side_by_side(*[lambda f=f: self._read(f, envs[f]) for f in FORESTS])
         return parallel, sum(self._read(f, envs[f]) for f in FORESTS)
 
@@ -144,16 +148,17 @@ class Bench:
     def floor(self):
         """Reads of both sides in parallel, then writes of both sides in parallel. Only the time
         between the bind and the last answer counts for the writers."""
-        envs = {f: self._login(f) for f in FORESTS}
+        envs = {f: self.login(f) for f in FORESTS}
         seconds = self.read_parallel(envs)
         _, writes = measure.side_by_side(*[lambda f=f: self._write(f, envs[f]) for f in FORESTS])
         return seconds + max(writes)
 
     # What is measured
 
-    def galsyncd(self, *options, conf=None, **kw):
-        run = measure.run([self.tool("galsyncd"), "-c", conf or self.conf, "--once", "--full",
-                           *options], ok=DONE, keep=True, log=self.log, **kw)
+    def galsyncd(self, *options, conf=None, full=True, **kw):
+        options = (*(["--full"] if full else []), *options)
+        run = measure.run([self.tool("galsyncd"), "-c", conf or self.conf, "--once", *options],
+                          ok=DONE, keep=True, log=self.log, **kw)
         phases = re.search(r"\btime (connect .*)", run.text)
         words = ["galsyncd", *options, *(["far"] if conf == self.far_conf else [])]
         say(f"{' '.join(words)}: {run.seconds:.2f} s: {phases.group(1) if phases else '?'}")
@@ -228,6 +233,14 @@ def _memory(b, result):
         result[f"{name}_hwm_kib"] = run.vm_hwm_kib
 
 
+def _delta(b, rounds, users, result):
+    import indelta      # pylint: disable=import-outside-toplevel
+    if not b.synchronized:
+        b.restore()
+        b.galsyncd()
+    result["delta"] = indelta.measure_delta(b, rounds, users)
+
+
 def measure_all(options):
     parts, rounds, result = options["parts"], options["rounds"], {}
     b = Bench(options["tools"], os.environ["GALSYNC_LAB_DIR"])
@@ -242,6 +255,8 @@ def measure_all(options):
             _full(b, rounds, parts, result)
         if "resync" in parts or "latency" in parts:
             _again(b, rounds, parts, result)
+        if "delta" in parts:
+            _delta(b, rounds, options["users"], result)
     finally:
         b.stop_relays()
     return result

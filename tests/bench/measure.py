@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Times and memory of processes, and the table of ratios."""
 
+import base64
 import dataclasses
+import math
 import os
 import platform
 import re
@@ -80,6 +82,16 @@ def side_by_side(*functions):
     return time.monotonic() - start, results
 
 
+def base64_of(text):
+    """For LDIF, where a DN may have any character."""
+    return base64.b64encode(text.encode()).decode()
+
+
+def percentile(values, percent):
+    """By the nearest rank: a value that was measured. With fewer than 100 the 99th is the most."""
+    return sorted(values)[max(math.ceil(len(values) * percent / 100), 1) - 1]
+
+
 # The table
 
 @dataclasses.dataclass
@@ -108,7 +120,7 @@ class Row:
         return "met" if met else "missed"
 
     def cells(self):
-        form = {"s": "{:.2f}", "/s": "{:,.0f}"}.get(self.unit, "{:,.0f}")
+        form = {"s": "{:.2f}", "ms": "{:,.1f}", "/s": "{:,.0f}"}.get(self.unit, "{:,.0f}")
         spread = f"{self.ratio:.2f}"
         if len(self.ratios) > 1:
             spread += f" ({min(self.ratios):.2f}-{max(self.ratios):.2f})"
