@@ -170,9 +170,12 @@ class Forests:
 
     @staticmethod
     def write_many(conn, dns, title):
+        """And waits until the server is at rest again: it looks for whom to notify."""
         for msgid in [conn.modify(dn, [(ldap.MOD_REPLACE, "title", [title.encode()])])
                       for dn in dns]:
             conn.result(msgid)
+        for _ in range(3):
+            conn.search_s("", ldap.SCOPE_BASE, "(objectClass=*)", ["highestCommittedUSN"])
 
     def shows(self, dn, title):
         rows = self.target.search_s(dn, ldap.SCOPE_BASE, "(objectClass=*)", ["title"])
