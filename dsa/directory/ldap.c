@@ -14,6 +14,12 @@
  * that has not finished its first replication (its data prove nothing), and for writing a read-only
  * one.
  *
+ * A server that answers "busy" or "unavailable" is left as soon as nothing is under way, for
+ * another one if there is any. If it said so to changes, it is left alone for a while, longer each
+ * time until it takes one; open() fails meanwhile, so that whoever tries again goes by the usual
+ * pauses. Without that, each attempt would find an open session, and the attempts would be over in
+ * no time.
+ *
  * Sessions. A session ends when the connection breaks, when nothing comes for the configured
  * time-out, when cancel() is called, and by close(). All but close() leave the directory ready to
  * open another one at the next call, whichever that is. Changes under way are reported as unknown,
@@ -45,6 +51,9 @@
 #include "dsa/directory/ldap_priv.h"
 #include "dsa/directory/schema.h"
 
+/* How long a server that is busy is left alone. */
+#define FIRST_REST_MS 1000
+#define LAST_REST_MS 30000
 #define CAPABILITY_READ_ONLY_DC "1.2.840.113556.1.4.1920"
 
 enum fact { FACT_SERVER, FACT_DOMAIN, FACT_CONFIG, FACT_SCHEMA, FACT_DNS, FACT_INVOCATION };
@@ -123,8 +132,9 @@ read_invocation(struct ldap_dir *d, const char *name, char ret[GUID_TEXT_SIZE], 
 	ret[0] = '\0';
 	if (!name)
 		return 0;
+	/* "Busy" is no answer: without the id, the database would pass for another one. */
 	if (ldap_read_once(d, name, attrs, &e, err) < 0)
-		return d->ld ? 0 : -1;
+		return d->ld && err->scope != ERR_PEER ? 0 : -1;
 	if (e && guid_from_bytes(entry_get(e, "invocationId"), &id))
 		guid_format(&id, ret);
 	return 0;
@@ -233,7 +243,7 @@ open_server(struct ldap_dir *d, const char *url, struct err *err)
 	d->url = strdup(url);
 	if (!d->url)
 		return err_nomem(err);
-	d->answers_late = false;
+	d->answers_late = d->busy = d->rested = false;
 	if (ldap_conn_open(d, url, err) < 0)
 		return -1;
 	if (learn_forest(d, err) < 0 || learn_sole(d, err) < 0 || learn_schema(d, err) < 0) {
@@ -318,6 +328,47 @@ turn(const struct ldap_dir *d, const char *url)
 	return same(url, d->last_url) ? 0 : 1;
 }
 
+void
+ldap_dir_note_answer(struct ldap_dir *d, int rc)
+{
+	if (rc == LDAP_SUCCESS)
+		d->rest_ms = 0;
+	/* All that are under way together are answered so: that is once. */
+	if (!ldap_is_busy(rc) || d->rested)
+		return;
+	d->rested = true;
+	d->rest_ms = d->rest_ms == 0 ? FIRST_REST_MS : d->rest_ms * 2;
+	if (d->rest_ms > LAST_REST_MS)
+		d->rest_ms = LAST_REST_MS;
+	d->rest_until_ms = clock_monotonic_ms() + d->rest_ms;
+}
+
+/* Ends the session with a server that is busy. */
+static void
+leave_busy(struct ldap_dir *d)
+{
+	struct err why, ignored;
+
+	if (!d->ready || !d->busy || d->reads || d->sent.n)
+		return;
+	(void)err_set(&why, ERR_LDAP, ERR_PEER, ERR_LATER, LDAP_BUSY, "the server is busy");
+	(void)ldap_conn_broke(d, &why, &ignored);
+	d->answers_late = true;
+}
+
+/* True, with ERR, while the server at URL is left alone. */
+static bool
+is_resting(const struct ldap_dir *d, const char *url, struct err *err)
+{
+	int64_t left = d->rest_until_ms - clock_monotonic_ms();
+
+	if (d->rest_ms == 0 || left <= 0 || !same(url, d->avoid_url))
+		return false;
+	(void)err_set(err, ERR_LDAP, ERR_PEER, ERR_LATER, LDAP_BUSY,
+	    "the server is busy: it is asked again in %lld ms", (long long)left);
+	return true;
+}
+
 static int
 remember_server(struct ldap_dir *d, const char *url)
 {
@@ -344,7 +395,7 @@ open_any(struct ldap_dir *d, const char *const *urls, size_t n, struct err *err)
 		for (size_t i = 0; i < n; i++) {
 			if (turn(d, urls[i]) != t)
 				continue;
-			if (open_server(d, urls[i], err) == 0)
+			if (!is_resting(d, urls[i], err) && open_server(d, urls[i], err) == 0)
 				return remember_server(d, urls[i]);
 			add_failure(&f, urls[i], err);
 			if (is_final(d, err))
@@ -374,6 +425,7 @@ ldap_dir_open(struct dir *dir, struct err *err)
 	const struct dir_conf *conf = d->conf;
 	size_t n = 0;
 
+	leave_busy(d);
 	if (d->ready && !is_to_return(d))
 		return 0;
 	if (ldap_conn_check_cancel(d, err) < 0)
@@ -413,6 +465,8 @@ ldap_dir_ensure(struct ldap_dir *d, struct err *err)
 			rc = ldap_conn_pump(d, &ignored);
 		while (rc > 0);
 	}
+	/* Only busy: the return to the preferred server waits for the next open(). */
+	leave_busy(d);
 	return d->ready ? 0 : ldap_dir_open(&d->dir, err);
 }
 

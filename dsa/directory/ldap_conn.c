@@ -108,6 +108,8 @@ ldap_result_code(struct ldap_dir *d, LDAPMessage *m, char **ret_diag, LDAPContro
 	int code = LDAP_OTHER;
 	int rc = ldap_parse_result(d->ld, m, &code, NULL, ret_diag, NULL, ret_ctrls, 0);
 
+	if (rc == LDAP_SUCCESS && ldap_is_busy(code))
+		d->busy = true;
 	return rc == LDAP_SUCCESS ? code : rc;
 }
 

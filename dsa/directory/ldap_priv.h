@@ -95,6 +95,12 @@ struct ldap_dir {
 	uint64_t heard_usn; /* all changes until here were asked for; 0: none yet */
 	bool no_dirsync;    /* the account lacks the right: changes are found by uSNChanged */
 
+	/* What the server said of itself. */
+	bool busy;   /* in this session: it is left when nothing is under way */
+	bool rested; /* the present session has prolonged the rest already */
+	int rest_ms; /* how long it is left alone; 0: it took a change since */
+	int64_t rest_until_ms;
+
 	struct ldap_krb *krb;
 	char *last_url, *avoid_url; /* the server used last; the one that stopped answering */
 	int64_t opened_ms;	    /* when that was chosen, of clock_monotonic_ms() */
@@ -207,8 +213,19 @@ void ldap_write_report(struct ldap_dir *d);
 
 /* ldap.c */
 
-/* Opens if closed, and notices a connection that the server closed meanwhile. */
+/* Opens if closed, and notices a connection that the server closed meanwhile, or a server that said
+ * that it is busy. */
 int ldap_dir_ensure(struct ldap_dir *d, struct err *err) MUST_CHECK;
+
+/* RC answered a change: keeps account of how long a busy server is left alone. */
+void ldap_dir_note_answer(struct ldap_dir *d, int rc);
+
+/* Results by which a server says that it cannot now, whatever it is asked. */
+static inline bool
+ldap_is_busy(int rc)
+{
+	return rc == LDAP_BUSY || rc == LDAP_UNAVAILABLE;
+}
 
 static inline struct ldap_dir *
 ldap_dir_of(struct dir *dir)

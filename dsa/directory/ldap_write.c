@@ -67,6 +67,7 @@ ldap_write_answer(struct ldap_dir *d, int msgid, LDAPMessage *m)
 		(void)pull(&d->sent, at);
 		w->known = true;
 		w->rc = ldap_result_code(d, m, &diag, NULL);
+		ldap_dir_note_answer(d, w->rc);
 		w->diag = diag && diag[0] ? strdup(diag) : NULL;
 		push(&d->finished, w);
 		return true;
