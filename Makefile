@@ -180,7 +180,7 @@ install: all
 	$(INSTALL) -m 644 conf/galsync.sysusers $(DESTDIR)$(SYSUSERSDIR)/galsync.conf
 	$(INSTALL) -m 644 conf/galsync.tmpfiles $(DESTDIR)$(TMPFILESDIR)/galsync.conf
 	$(INSTALL) -m 644 conf/galsyncctl.completion $(DESTDIR)$(COMPLETIONDIR)/galsyncctl
-	$(INSTALL) -m 644 man/galsync-control.7 $(DESTDIR)$(MANDIR)/man7
+	$(INSTALL) -m 644 man/galsync-control.7 man/galsync-migration.7 $(DESTDIR)$(MANDIR)/man7
 	[ -e $(DESTDIR)$(SYSCONFDIR)/galsync/galsync.conf ] || \
 		$(INSTALL) -m 640 conf/galsync.conf $(DESTDIR)$(SYSCONFDIR)/galsync/galsync.conf
 
@@ -189,6 +189,7 @@ uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/galsyncd $(DESTDIR)$(SBINDIR)/galsyncctl \
 		$(DESTDIR)$(MANDIR)/man5/galsync.conf.5 $(DESTDIR)$(MANDIR)/man8/galsyncd.8 \
 		$(DESTDIR)$(MANDIR)/man8/galsyncctl.8 $(DESTDIR)$(MANDIR)/man7/galsync-control.7 \
+		$(DESTDIR)$(MANDIR)/man7/galsync-migration.7 \
 		$(DESTDIR)$(CATALOGDIR)/galsync.catalog $(DESTDIR)$(SYSTEMDUNITDIR)/galsyncd.service \
 		$(DESTDIR)$(SYSTEMDUNITDIR)/galsyncd.socket $(DESTDIR)$(SYSUSERSDIR)/galsync.conf \
 		$(DESTDIR)$(TMPFILESDIR)/galsync.conf $(DESTDIR)$(COMPLETIONDIR)/galsyncctl
