@@ -402,49 +402,6 @@ store_abort(struct store_txn *t)
 	free(t);
 }
 
-int
-store_link_name(struct store_txn *t, uint32_t id, char **ret, struct err *err)
-{
-	char key[32];
-	struct bytes v;
-	bool found;
-
-	*ret = NULL;
-	(void)snprintf(key, sizeof key, "link/%u", id);
-	if (store_db_get(t, DB_META, bytes_of(key), &v, &found, err) < 0)
-		return -1;
-	if (!found)
-		return 0;
-	*ret = bytes_dup(v);
-	return *ret ? 0 : err_nomem(err);
-}
-
-int
-store_link_id(struct store_txn *t, const char *name, uint32_t *ret, struct err *err)
-{
-	char key[32];
-
-	*ret = 0;
-	for (uint32_t id = 1;; id++) {
-		_cleanup_(free) char *known = NULL;
-
-		if (store_link_name(t, id, &known, err) < 0)
-			return -1;
-		if (!known && t->mode == STORE_READ)
-			return 0;
-		if (!known) {
-			(void)snprintf(key, sizeof key, "link/%u", id);
-			if (store_db_put(t, DB_META, bytes_of(key), bytes_of(name), err) < 0)
-				return -1;
-			t->links_known = false;
-		}
-		if (!known || strcmp(known, name) == 0) {
-			*ret = id;
-			return 0;
-		}
-	}
-}
-
 static int
 count_one(struct store_txn *t, uint32_t link, const char *what, int by, struct err *err)
 {
@@ -638,66 +595,4 @@ store_count(struct store_txn *t, uint32_t link, struct store_counts *ret, struct
 		n.journal = stat.ms_entries;
 	*ret = n;
 	return 0;
-}
-
-int
-store_put_summary(struct store_txn *t, uint32_t link, const char *json, struct err *err)
-{
-	char key[32];
-
-	(void)snprintf(key, sizeof key, "summary/%u", link);
-	return store_db_put(t, DB_META, bytes_of(key), bytes_of(json), err);
-}
-
-/* A copy of the value; data NULL if there is none. */
-static int
-get_copy(
-    struct store_txn *t, enum store_db db, struct bytes key, struct bytes *ret, struct err *err)
-{
-	struct bytes v;
-	bool found;
-
-	*ret = (struct bytes){NULL, 0};
-	if (store_db_get(t, db, key, &v, &found, err) < 0)
-		return -1;
-	if (!found)
-		return 0;
-	ret->data = bytes_dup(v);
-	ret->len = v.len;
-	return ret->data ? 0 : err_nomem(err);
-}
-
-int
-store_get_summary(struct store_txn *t, uint32_t link, char **ret, struct err *err)
-{
-	struct bytes v;
-	char key[32];
-
-	(void)snprintf(key, sizeof key, "summary/%u", link);
-	if (get_copy(t, DB_META, bytes_of(key), &v, err) < 0)
-		return -1;
-	*ret = (char *)(uintptr_t)v.data;
-	return 0;
-}
-
-int
-store_put_cursor(
-    struct store_txn *t, uint32_t link, enum side side, struct bytes cursor, struct err *err)
-{
-	uint8_t key[5];
-
-	store_be32(link, key);
-	key[4] = (uint8_t)side;
-	return store_db_put(t, DB_CURSOR, (struct bytes){key, sizeof key}, cursor, err);
-}
-
-int
-store_get_cursor(
-    struct store_txn *t, uint32_t link, enum side side, struct bytes *ret, struct err *err)
-{
-	uint8_t key[5];
-
-	store_be32(link, key);
-	key[4] = (uint8_t)side;
-	return get_copy(t, DB_CURSOR, (struct bytes){key, sizeof key}, ret, err);
 }
