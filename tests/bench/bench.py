@@ -8,6 +8,7 @@
   latency   both syncs with 10 ms of round trip to both servers, against the same without
   delta     a running galsyncd: the time from a change in the source to its counterpart, a cycle
             with nothing to do, and a cycle after a change of 1 % of the users
+  switch    1,000 mailboxes switched and turned back, against the bare modifies pipelined
   map       look-ups in a map of many records, against bare LMDB gets of the same records
 
 What is compared runs next to each other in the same state of the servers; a ratio is the median of
@@ -38,7 +39,7 @@ from measure import BenchError, Row, figure     # noqa: E402
 ROOT = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.path.abspath(os.path.join(ROOT, os.environ.get("BUILD", "build")))
 LAB = os.path.join(ROOT, "tests", "lab", "lab")
-PARTS = ["full", "resync", "memory", "latency", "delta", "map"]
+PARTS = ["full", "resync", "memory", "latency", "delta", "switch", "map"]
 LIMIT_KIB = 48 * 1024       # of anonymous memory
 LIMIT_USERS = 10000         # at this size
 LIMIT_BYTES = 100           # for each user beyond
@@ -186,6 +187,12 @@ def delta_rows(m):
     return rows, notes
 
 
+def switch_rows(m):
+    n = m["mailboxes"]
+    return [Row(f"switch of {n} mailboxes / bare pipelined modifies", m["switch"], m["bare"], "s"),
+            Row(f"undo of {n} mailboxes / bare pipelined modifies", m["undo"], m["bare"], "s")]
+
+
 def map_rows(records, rounds):
     directory = tempfile.mkdtemp(prefix="galsync-bench-map-")
     try:
@@ -220,6 +227,8 @@ def measure_all(args):
             more, said = delta_rows(one["delta"])
             rows += more
             notes += said
+        if "switch" in parts:
+            rows += switch_rows(one["switch"])
     if "memory" in parts:
         # The largest object is as large as before: it is the number of objects that counts.
         two = in_lab(2 * args.users, args.users // 2, 1, ["memory"])

@@ -4,9 +4,9 @@
     inlab.py OPTIONS-AS-JSON
 
 OPTIONS: tools (directory of the binaries), users, rounds, parts (full, resync, latency, memory,
-delta), out (file for the result, JSON). Every timed run but those of delta begins with both domain
-controllers just started from the same files, and with both sides read once, so that no run finds
-warmer caches than another.
+delta, switch), out (file for the result, JSON). Every timed run but those of delta and switch
+begins with both domain controllers just started from the same files, and with both sides read once,
+so that no run finds warmer caches than another.
 """
 
 import json
@@ -241,6 +241,14 @@ def _delta(b, rounds, users, result):
     result["delta"] = indelta.measure_delta(b, rounds, users)
 
 
+def _switch(b, rounds, result):
+    import inswitch     # pylint: disable=import-outside-toplevel
+    if not b.synchronized:
+        b.restore()
+        b.galsyncd()
+    result["switch"] = inswitch.measure_switch(b, rounds)
+
+
 def measure_all(options):
     parts, rounds, result = options["parts"], options["rounds"], {}
     b = Bench(options["tools"], os.environ["GALSYNC_LAB_DIR"])
@@ -257,6 +265,8 @@ def measure_all(options):
             _again(b, rounds, parts, result)
         if "delta" in parts:
             _delta(b, rounds, options["users"], result)
+        if "switch" in parts:
+            _switch(b, rounds, result)
     finally:
         b.stop_relays()
     return result
