@@ -42,8 +42,6 @@ show_event(const struct cycle_event *e, void *arg)
 		     e->kind == CYCLE_CHANGED || e->kind == CYCLE_ACCEPTED ||
 		     e->kind == CYCLE_RESOLVED;
 
-	/* The run ends with the same words. */
-	quiet |= e->kind == CYCLE_LOST && !e->cycle;
 	progress_clear(&o->progress);
 	if (log_to_journal())
 		lines_event(e, o->lines);

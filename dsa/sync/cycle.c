@@ -60,25 +60,25 @@ cycle_progress(const struct cycle *c, enum cycle_phase phase, uint64_t done, uin
 void
 cycle_lost(const struct cycle *c, enum side side, const struct err *err)
 {
+	/* Where it is not mended at once, the cycle ends with the same words. */
 	const struct cycle_event e = {
-	    .kind = CYCLE_LOST, .level = LOG_WARNING, .side = side, .err = err};
+	    .kind = CYCLE_LOST, .level = LOG_DEBUG, .side = side, .err = err};
 
 	if (err->scope == ERR_PEER)
 		cycle_tell(c, &e, "%s", err->text);
 }
 
-/* Opens both; without effect on what is open. */
+/* Opens both; without effect on what is open. *RET_SIDE is where that failed. */
 static int
-open_both(struct cycle *c, struct err *err)
+open_both(struct cycle *c, enum side *ret_side, struct err *err)
 {
 	for (int side = SOURCE; side < SIDES; side++) {
 		const struct cycle_event e = {
 		    .kind = CYCLE_CONNECTED, .level = LOG_DEBUG, .side = (enum side)side};
 
-		if (dir_open(c->dir[side], err) < 0) {
-			cycle_lost(c, (enum side)side, err);
+		*ret_side = (enum side)side;
+		if (dir_open(c->dir[side], err) < 0)
 			return -1;
-		}
 		cycle_tell(c, &e, "connected");
 	}
 	return 0;
@@ -87,13 +87,15 @@ open_both(struct cycle *c, struct err *err)
 int
 cycle_reconnect(struct cycle *c, struct err *err)
 {
+	struct cycle_event e = {.kind = CYCLE_LOST, .level = LOG_WARNING, .err = err};
 	int pause_ms = 250;
 
 	for (int i = 0; i < RECONNECT_ATTEMPTS; i++, pause_ms *= 2) {
-		if (open_both(c, err) == 0)
+		if (open_both(c, &e.side, err) == 0)
 			return 0;
 		if (err->retry != ERR_LATER || err->code == ECANCELED)
 			return -1;
+		cycle_tell(c, &e, "%s: tried again in %d ms", err->text, pause_ms);
 		(void)poll(NULL, 0, pause_ms);
 	}
 	return -1;
@@ -116,9 +118,12 @@ static int
 connect_both(struct cycle *c, struct err *err)
 {
 	struct dir *target = c->dir[TARGET];
+	enum side side;
 
-	if (open_both(c, err) < 0)
+	if (open_both(c, &side, err) < 0) {
+		cycle_lost(c, side, err);
 		return -1;
+	}
 	(void)snprintf(
 	    c->start_server, sizeof c->start_server, "%s", target->ops->info(target)->server);
 	if (target->ops->usn(target, &c->start_usn, err) < 0)
