@@ -117,6 +117,7 @@ stop_workers(struct service *s)
 static int
 start_workers(struct service *s, struct err *err)
 {
+	s->verbs.state_directory = s->conf->state_directory; /* the old one's is freed */
 	s->verbs.workers = calloc(s->conf->n_links + 1, sizeof *s->verbs.workers);
 	if (!s->verbs.workers)
 		return err_nomem(err);
@@ -253,7 +254,6 @@ set_up(struct service *s, struct err *err)
 	    hook_configure(s->hook, s->conf, err) < 0)
 		return -1;
 	s->verbs.store = s->store;
-	s->verbs.state_directory = s->conf->state_directory;
 	s->verbs.started_at = clock_realtime_s();
 	if (control_new(s->event, s->socket, fd, verbs_request, verbs_drained, &s->verbs,
 		&s->verbs.control, err) < 0)

@@ -153,6 +153,8 @@ def test_reload(daemon, lab):
     daemon.process.send_signal(signal.SIGHUP)
     wait_for(lambda: "galsync.conf: reloaded" in daemon.log(), "not reloaded")
     daemon.wait_idle()
+    # Nothing refers to the configuration that was.
+    assert daemon.ask(verb="plan")["ok"]
 
 
 @pytest.mark.parametrize("forest", ["acme", "globex"])
