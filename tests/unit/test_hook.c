@@ -238,7 +238,8 @@ assert_gone(const char *file)
 	}
 }
 
-/* Exactly what the header promises, and nothing of ours. */
+/* Exactly what the header promises, and nothing of ours. The signals are those of a child of the
+ * shell: while it waits for one it blocks them for a moment. */
 static void
 surroundings(void **state)
 {
@@ -254,7 +255,7 @@ surroundings(void **state)
 	r = run(script("exec >$d/out\n"
 		       "echo \"$# $1\"; pwd; tr '\\0' '\\n' </proc/$$/environ; echo --\n"
 		       "echo \" $(ls /proc/$$/fd | tr '\\n' ' ')\"\n"
-		       "grep -E 'Sig(Blk|Ign)' /proc/$$/status\n"
+		       "grep -E 'Sig(Blk|Ign)' /proc/self/status\n"
 		       "cut -d' ' -f1,5,6 /proc/$$/stat; cat; echo end"),
 	    "{\"a\":1}\n", 60000);
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
