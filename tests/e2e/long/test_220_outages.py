@@ -133,9 +133,10 @@ def test_server_refuses_binds(world, code, phase, forest, busy_side):
     with struck_in(world, daemon, phase, writing(world.relays.inner[busy_side])):
         inner.set(f"answer {code} bind")
         relay.set("break")
-        wait_for(lambda: daemon.link()["failing"], "not noticed", 60)
+        # The first error may be that of the session that broke; a bind comes with the next attempt.
+        wait_for(lambda: f"({code})" in daemon.link().get("error", ""), "not noticed", 60)
         tried = inner.answered() - before
-        assert f"({code})" in daemon.link()["error"] and "bind" in daemon.link()["error"]
+        assert "bind" in daemon.link()["error"]
         inner.set("pass")
     assert tried <= 8, "a bind for each object"
     world.check(daemon)
