@@ -25,6 +25,7 @@
 #include "dsa/sync/delta_priv.h"
 #include "dsa/sync/names.h"
 #include "dsa/sync/planner.h"
+#include "dsa/sync/sides.h"
 #include "mapping/journal.h"
 
 /* From so many changed objects on, reading everything is cheaper than asking for each. */
@@ -260,37 +261,56 @@ delta_concerned(struct delta *x, struct err *err)
 
 /* ---- reading them ---- */
 
-/* The recorded counterparts of the concerned, many in one request; candidates of the others. */
-static int
-fetch_counterparts(struct delta *x, size_t from, struct err *err)
-{
-	struct cycle *c = x->c;
-	struct guid_list known = {0};
-	int rc = 0;
+struct fetch {
+	const struct delta *x;
+	size_t from;
+	uint32_t first;		   /* source entry of this round */
+	struct guid_list recorded; /* counterparts */
+};
 
-	for (size_t i = from; rc == 0 && i < x->concerned.n; i++) {
+static int
+find_recorded(struct fetch *f, struct err *err)
+{
+	struct cycle *c = f->x->c;
+	const struct guid_list *concerned = &f->x->concerned;
+
+	for (size_t i = f->from; i < concerned->n; i++) {
 		_cleanup_(record_free) struct record *r = NULL;
 
-		rc = store_find_guid(c->read, c->link_id, SOURCE, &x->concerned.v[i], &r, err);
-		if (rc == 0 && r && !guid_is_zero(&r->side[TARGET].guid))
-			rc = guid_list_add(&known, &r->side[TARGET].guid, err);
+		if (store_find_guid(c->read, c->link_id, SOURCE, &concerned->v[i], &r, err) < 0)
+			return -1;
+		if (r && !guid_is_zero(&r->side[TARGET].guid) &&
+		    guid_list_add(&f->recorded, &r->side[TARGET].guid, err) < 0)
+			return -1;
 	}
-	if (rc == 0)
-		rc = cycle_fetch_guids(c, TARGET, known.v, known.n, err);
-	free(known.v);
-	return rc;
+	return 0;
+}
+
+/* Each side has its directory and its working set for itself; the map is the source's. */
+static int
+fetch_side(enum side side, void *arg, struct err *err)
+{
+	const struct fetch *f = arg;
+	struct cycle *c = f->x->c;
+	const struct guid_list *concerned = &f->x->concerned;
+
+	if (side == TARGET)
+		return cycle_fetch_guids(c, TARGET, f->recorded.v, f->recorded.n, err);
+	if (cycle_fetch_guids(c, SOURCE, concerned->v + f->from, concerned->n - f->from, err) < 0)
+		return -1;
+	return cycle_fetch_references(c, f->first, err);
 }
 
 int
 delta_fetch(struct delta *x, size_t from, struct err *err)
 {
-	uint32_t first = workset_count(x->c->ws[SOURCE]);
+	struct fetch f = {.x = x, .from = from, .first = workset_count(x->c->ws[SOURCE])};
+	int rc = find_recorded(&f, err);
 
-	if (cycle_fetch_guids(x->c, SOURCE, x->concerned.v + from, x->concerned.n - from, err) <
-		0 ||
-	    cycle_fetch_references(x->c, first, err) < 0)
-		return -1;
-	return fetch_counterparts(x, from, err);
+	if (rc == 0)
+		rc = sides_run(fetch_side, &f, err);
+	free(f.recorded.v);
+	return rc;
 }
 
 /* ---- who follows from the decisions ---- */

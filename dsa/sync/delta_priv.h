@@ -20,7 +20,8 @@ int delta_listen(
     struct delta *x, enum side side, struct bytes cursor, bool *lost, struct err *err) MUST_CHECK;
 /* Fills x->concerned. */
 int delta_concerned(struct delta *x, struct err *err) MUST_CHECK;
-/* Reads the concerned from number FROM on, and their counterparts, into the working sets. */
+/* Reads the concerned from number FROM on into the working sets, and at the same time their
+ * recorded counterparts. */
 int delta_fetch(struct delta *x, size_t from, struct err *err) MUST_CHECK;
 /* Adds to x->concerned who is concerned because of what was decided about the source entries from
  * FROM_INDEX and the concerned from FROM on. */

@@ -5,11 +5,50 @@
 #include <signal.h>
 #include <stdatomic.h>
 
-struct both {
-	sides_entry_fn *fn;
+/* ---- anything ---- */
+
+struct job {
+	sides_fn *fn;
 	void *arg;
-	atomic_int failed; /* the side that failed first: the other one need not go on; or SIDES */
+	enum side side;
+	struct err err;
+	int rc;
 };
+
+static void *
+run_job(void *arg)
+{
+	struct job *j = arg;
+
+	j->rc = j->fn(j->side, j->arg, &j->err);
+	return NULL;
+}
+
+int
+sides_run(sides_fn *fn, void *arg, struct err *err)
+{
+	struct job job[SIDES] = {
+	    {.fn = fn, .arg = arg, .side = SOURCE}, {.fn = fn, .arg = arg, .side = TARGET}};
+	sigset_t all, before;
+	pthread_t thread;
+	int rc;
+
+	/* Signals belong to the main thread: this one starts with all of them blocked. */
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	rc = pthread_create(&thread, NULL, run_job, &job[TARGET]);
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (rc)
+		return err_sys(err, rc, "thread to read the target");
+	(void)run_job(&job[SOURCE]);
+	(void)pthread_join(thread, NULL);
+	if (job[SOURCE].rc == 0 && job[TARGET].rc == 0)
+		return 0;
+	*err = job[SOURCE].rc < 0 ? job[SOURCE].err : job[TARGET].err;
+	return -1;
+}
+
+/* ---- reading all ---- */
 
 struct one {
 	struct both *both;
@@ -17,6 +56,13 @@ struct one {
 	struct dir *dir;
 	struct dir_query q;
 	struct err err;
+};
+
+struct both {
+	sides_entry_fn *fn;
+	void *arg;
+	struct one one[SIDES];
+	atomic_int failed; /* the side that failed first: the other one need not go on; or SIDES */
 };
 
 /* The directory is not cancelled: that would be for ever. */
@@ -31,17 +77,19 @@ take(struct entry *e, void *arg, struct err *err)
 	return err_set(err, ERR_SYS, ERR_LINK, ERR_LATER, ECANCELED, "the other side failed");
 }
 
-static void *
-read_side(void *arg)
+static int
+read_side(enum side side, void *arg, struct err *err)
 {
-	struct one *o = arg;
+	struct both *both = arg;
+	struct one *o = &both->one[side];
 	int none = SIDES;
 
-	if (o->dir->ops->search(o->dir, &o->q, take, o, &o->err) < 0) {
-		(void)err_ctx(&o->err, "read of forest '%s'", o->dir->name);
-		(void)atomic_compare_exchange_strong(&o->both->failed, &none, (int)o->side);
-	}
-	return NULL;
+	if (o->dir->ops->search(o->dir, &o->q, take, o, &o->err) == 0)
+		return 0;
+	(void)err_ctx(&o->err, "read of forest '%s'", o->dir->name);
+	(void)atomic_compare_exchange_strong(&both->failed, &none, (int)side);
+	*err = o->err;
+	return -1;
 }
 
 int
@@ -49,34 +97,20 @@ sides_read(struct dir *const dir[SIDES], const char *filter, const char *const *
     sides_entry_fn *fn, void *arg, enum side *ret_failed, struct err *err)
 {
 	struct both both = {.fn = fn, .arg = arg, .failed = SIDES};
-	struct one o[SIDES];
-	sigset_t all, before;
-	pthread_t thread;
 	int rc;
 
 	for (int s = SOURCE; s < SIDES; s++)
-		o[s] = (struct one){.both = &both,
+		both.one[s] = (struct one){.both = &both,
 		    .side = (enum side)s,
 		    .dir = dir[s],
 		    .q = {.base = dir[s]->ops->info(dir[s])->domain_dn,
 			.scope = DIR_SUBTREE,
 			.filter = filter,
 			.attrs = attrs[s]}};
-	/* Signals belong to the main thread: this one starts with all of them blocked. */
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = pthread_create(&thread, NULL, read_side, &o[TARGET]);
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	rc = sides_run(read_side, &both, err);
 	if (ret_failed)
-		*ret_failed = TARGET;
-	if (rc)
-		return err_sys(err, rc, "thread to read forest '%s'", dir[TARGET]->name);
-	(void)read_side(&o[SOURCE]);
-	(void)pthread_join(thread, NULL);
-	if (both.failed == SIDES)
-		return 0;
-	if (ret_failed)
-		*ret_failed = (enum side)both.failed;
-	*err = o[both.failed].err;
-	return -1;
+		*ret_failed = both.failed == SOURCE ? SOURCE : TARGET;
+	if (both.failed != SIDES)
+		*err = both.one[both.failed].err;
+	return rc;
 }

@@ -2,7 +2,7 @@
 #ifndef GALSYNC_SYNC_SIDES_H
 #define GALSYNC_SYNC_SIDES_H
 
-/* Both forests read at the same time. */
+/* Both forests at the same time. */
 
 #include "dsa/base/err.h"
 #include "dsa/directory/dir.h"
@@ -17,5 +17,10 @@ typedef int sides_entry_fn(enum side side, struct entry *e, void *arg, struct er
 int sides_read(struct dir *const dir[SIDES], const char *filter,
     const char *const *const attrs[SIDES], sides_entry_fn *fn, void *arg, enum side *ret_failed,
     struct err *err) MUST_CHECK;
+
+/* Calls FN for both sides at once, the target's in a thread of its own, and waits for both. -1 with
+ * the source's error, or else the target's. */
+typedef int sides_fn(enum side side, void *arg, struct err *err);
+int sides_run(sides_fn *fn, void *arg, struct err *err) MUST_CHECK;
 
 #endif
