@@ -3,22 +3,15 @@
 /*
  * Who we are to the server.
  *
- * Kerberos: libgssapi takes its credentials from the environment, which is one for the process,
- * while each forest has a keytab of its own and its own thread. So we fetch the ticket-granting
- * ticket ourselves into a credential cache in memory that belongs to one directory, and name that
- * cache with gss_krb5_ccache_name(), which MIT Kerberos keeps for each thread separately, around
- * the bind. The ticket is kept until ten minutes before it ends, so that a reconnect needs no KDC;
- * it is dropped when a bind fails, because the key may have been changed.
- *
- * What Kerberos waits for (the KDC) is bounded by libkrb5's own time-outs, not by ours, and cannot
- * be cancelled.
+ * Kerberos: the tickets are in the directory's own cache (ldap_krb.c), which is named around the
+ * bind with gss_krb5_ccache_name(), kept by MIT Kerberos for each thread separately. They are
+ * dropped when a bind fails, because the key may have been changed.
  *
  * Passwords are read when they are needed and wiped at once; libldap's own copy of the request is
  * out of our reach until the session ends.
  */
 
 #include <gssapi/gssapi_krb5.h>
-#include <krb5.h>
 #include <sasl/sasl.h>
 
 #include <errno.h>
@@ -32,15 +25,7 @@
 #include "dsa/directory/ldap_err.h"
 #include "dsa/directory/ldap_priv.h"
 
-#define TICKET_RESERVE_S 600
 #define LEAST_SSF 56
-
-struct ldap_krb {
-	krb5_context ctx;
-	krb5_ccache cache;
-	char *cache_name;
-	int64_t ends_s; /* 0: no ticket */
-};
 
 struct secret {
 	char data[1024];
@@ -116,178 +101,11 @@ read_password(const struct dir_conf *conf, struct secret *ret, struct err *err)
 	return 0;
 }
 
-/* What the codes mean to who set galsync up; the others speak for themselves. */
-static const struct krb_advice {
-	krb5_error_code code;
-	enum err_scope scope;
-	enum err_retry retry;
-	const char *advice;
-} krb_advices[] = {
-    {KRB5_KT_NOTFOUND, ERR_LINK, ERR_NEVER, "the keytab has no key of this principal"},
-    {KRB5_KEYTAB_BADVNO, ERR_LINK, ERR_NEVER, "the file is no keytab: export it again"},
-    {KRB5KDC_ERR_PREAUTH_FAILED, ERR_LINK, ERR_NEVER,
-	"the key in the keytab is not the account's: was the password changed since?"},
-    {KRB5KRB_AP_ERR_BAD_INTEGRITY, ERR_LINK, ERR_NEVER,
-	"the key in the keytab is not the account's: was the password changed since?"},
-    {KRB5KDC_ERR_C_PRINCIPAL_UNKNOWN, ERR_LINK, ERR_NEVER, "the realm has no such account"},
-    {KRB5KDC_ERR_KEY_EXP, ERR_LINK, ERR_NEVER, "the account's password has expired"},
-    {KRB5KDC_ERR_ETYPE_NOSUPP, ERR_LINK, ERR_NEVER,
-	"the KDC accepts none of the keytab's encryption types"},
-    {KRB5KDC_ERR_CLIENT_REVOKED, ERR_LINK, ERR_LATER, "the account is disabled or locked"},
-    {KRB5KRB_AP_ERR_SKEW, ERR_LINK, ERR_LATER, "the clocks differ by more than five minutes"},
-    {KRB5_KDC_UNREACH, ERR_PEER, ERR_LATER, NULL},
-    {KRB5_REALM_CANT_RESOLVE, ERR_PEER, ERR_LATER, NULL},
-    {KRB5_REALM_UNKNOWN, ERR_PEER, ERR_LATER, NULL},
-};
-
-static int
-err_krb(krb5_context ctx, krb5_error_code code, const struct dir_conf *conf, struct err *err)
-{
-	struct krb_advice a = {code, ERR_LINK, ERR_LATER, NULL};
-	const char *msg = krb5_get_error_message(ctx, code);
-	char said[256];
-
-	for (size_t i = 0; i < ARRAY_SIZE(krb_advices); i++) {
-		if (krb_advices[i].code == code)
-			a = krb_advices[i];
-	}
-	err_escape(said, sizeof said, bytes_of(msg));
-	krb5_free_error_message(ctx, msg);
-	return err_set(err, ERR_SASL, a.scope, a.retry, (int)code,
-	    "Kerberos: no ticket for '%s' with keytab '%s': %s%s%s", conf->principal, conf->keytab,
-	    said, a.advice ? ": " : "", a.advice ? a.advice : "");
-}
-
-static void
-krb_free(struct ldap_krb *k)
-{
-	if (!k)
-		return;
-	if (k->cache)
-		(void)krb5_cc_destroy(k->ctx, k->cache);
-	if (k->ctx)
-		krb5_free_context(k->ctx);
-	free(k->cache_name);
-	free(k);
-}
-DEFINE_CLEANUP(struct ldap_krb *, krb_free)
-
-static int
-krb_new(const struct dir_conf *conf, struct ldap_krb **ret, struct err *err)
-{
-	_cleanup_(krb_free) struct ldap_krb *k = calloc(1, sizeof *k);
-	krb5_error_code code;
-
-	/* The address makes the name unique: the cache lives as long as K. */
-	if (!k || !(k->cache_name = str_printf("MEMORY:galsync-%p", (void *)k)))
-		return err_nomem(err);
-	code = krb5_init_context(&k->ctx);
-	if (code) {
-		k->ctx = NULL;
-		return err_set(err, ERR_SASL, ERR_LINK, ERR_LATER, (int)code,
-		    "Kerberos: cannot be set up (is krb5.conf readable and correct?)");
-	}
-	code = krb5_cc_resolve(k->ctx, k->cache_name, &k->cache);
-	if (code) {
-		k->cache = NULL;
-		return err_krb(k->ctx, code, conf, err);
-	}
-	*ret = TAKE(k);
-	return 0;
-}
-
-/* Is it a keytab at all? A login with one that is none fails as if the KDC had refused the key. */
-static krb5_error_code
-check_keytab(krb5_context ctx, krb5_keytab keytab)
-{
-	krb5_kt_cursor cursor;
-	krb5_error_code code = krb5_kt_start_seq_get(ctx, keytab, &cursor);
-
-	if (!code)
-		(void)krb5_kt_end_seq_get(ctx, keytab, &cursor);
-	return code;
-}
-
-/* Appends the keytab's principals to ERR: a wrong realm or case is seen at once. */
-static void
-tell_principals(krb5_context ctx, krb5_keytab keytab, struct err *err)
-{
-	_cleanup_(buf_done) struct buf names = {0};
-	krb5_keytab_entry entry;
-	krb5_kt_cursor cursor;
-
-	if (krb5_kt_start_seq_get(ctx, keytab, &cursor) != 0)
-		return;
-	while (krb5_kt_next_entry(ctx, keytab, &entry, &cursor) == 0) {
-		char *name = NULL;
-
-		if (krb5_unparse_name(ctx, entry.principal, &name) == 0 &&
-		    !(names.data && strstr((const char *)names.data, name)))
-			buf_printf(&names, "%s%s", names.len ? ", " : "", name);
-		krb5_free_unparsed_name(ctx, name);
-		(void)krb5_free_keytab_entry_contents(ctx, &entry);
-	}
-	(void)krb5_kt_end_seq_get(ctx, keytab, &cursor);
-	(void)err_ctx(err, "it has keys of: %s", names.len ? (const char *)names.data : "nobody");
-}
-
-static krb5_error_code
-fetch_ticket(struct ldap_krb *k, krb5_principal principal, krb5_keytab keytab)
-{
-	krb5_get_init_creds_opt *opt = NULL;
-	krb5_creds creds = {0};
-	krb5_error_code code;
-
-	code = krb5_get_init_creds_opt_alloc(k->ctx, &opt);
-	if (code)
-		return code;
-	code = krb5_get_init_creds_opt_set_out_ccache(k->ctx, opt, k->cache);
-	if (!code)
-		code = krb5_get_init_creds_keytab(k->ctx, &creds, principal, keytab, 0, NULL, opt);
-	if (!code) {
-		/* Kerberos times are 32 bits without sign after 2038. */
-		k->ends_s = (int64_t)(uint32_t)creds.times.endtime;
-		krb5_free_cred_contents(k->ctx, &creds);
-	}
-	krb5_get_init_creds_opt_free(k->ctx, opt);
-	return code;
-}
-
-static int
-krb_login(struct ldap_krb *k, const struct dir_conf *conf, struct err *err)
-{
-	_cleanup_(free) char *file = str_printf("FILE:%s", conf->keytab);
-	krb5_principal principal = NULL;
-	krb5_keytab keytab = NULL;
-	krb5_error_code code;
-
-	if (!file)
-		return err_nomem(err);
-	k->ends_s = 0;
-	code = krb5_parse_name(k->ctx, conf->principal, &principal);
-	if (!code)
-		code = krb5_kt_resolve(k->ctx, file, &keytab);
-	if (!code)
-		code = check_keytab(k->ctx, keytab);
-	if (!code)
-		code = fetch_ticket(k, principal, keytab);
-	if (code)
-		(void)err_krb(k->ctx, code, conf, err);
-	if (code == KRB5_KT_NOTFOUND)
-		tell_principals(k->ctx, keytab, err);
-	if (keytab)
-		(void)krb5_kt_close(k->ctx, keytab);
-	krb5_free_principal(k->ctx, principal);
-	return code ? -1 : 0;
-}
-
 static int
 prepare_ticket(struct ldap_dir *d, struct err *err)
 {
 	/* Without a keytab: whatever the environment offers (KRB5CCNAME, KRB5_CLIENT_KTNAME). */
 	if (!d->conf->keytab)
-		return 0;
-	if (d->krb && d->krb->ends_s > clock_realtime_s() + TICKET_RESERVE_S)
 		return 0;
 	if (!d->conf->principal)
 		return err_conf(err, "a keytab needs a principal");
@@ -297,9 +115,7 @@ prepare_ticket(struct ldap_dir *d, struct err *err)
 		if (fd < 0)
 			return -1;
 	}
-	if (!d->krb && krb_new(d->conf, &d->krb, err) < 0)
-		return -1;
-	return krb_login(d->krb, d->conf, err);
+	return ldap_krb_ticket(d, NULL, err);
 }
 
 int
@@ -317,7 +133,7 @@ ldap_auth_prepare(struct ldap_dir *d, struct err *err)
 void
 ldap_auth_done(struct ldap_dir *d)
 {
-	krb_free(TAKE(d->krb));
+	ldap_krb_free(TAKE(d->krb));
 }
 
 /* AD answers each failed bind with code 49; why it failed is a Windows error code behind "data". */
@@ -360,7 +176,7 @@ bind_failed(struct ldap_dir *d, int rc, const char *diag, const char *who, struc
 
 	/* Signatures, key numbers and clocks are in tickets: the next attempt takes a new one. */
 	if (d->krb)
-		d->krb->ends_s = 0;
+		ldap_krb_forget(d->krb);
 	(void)err_ldap(err, rc, diag, "bind as %s", who);
 	/* What would be the entry's fault in the answer to a change is the server's here. */
 	if (err->scope == ERR_ENTRY) {
@@ -464,7 +280,7 @@ sasl_rounds(struct ldap_dir *d, struct ldap_read *r, const char *mechanism, stru
 }
 
 static int
-sasl_bind(struct ldap_dir *d, struct ldap_read *r, struct err *err)
+sasl_bind(struct ldap_dir *d, struct ldap_read *r, const char *host, struct err *err)
 {
 	const char *mechanism = d->conf->mechanism == AUTH_GSSAPI ? "GSSAPI" : "GSS-SPNEGO";
 	const char *who = d->conf->principal ? d->conf->principal : "the default principal";
@@ -475,7 +291,9 @@ sasl_bind(struct ldap_dir *d, struct ldap_read *r, struct err *err)
 
 	if (set_security(d, err) < 0)
 		return -1;
-	if (d->krb && gss_krb5_ccache_name(&minor, d->krb->cache_name, NULL) != GSS_S_COMPLETE)
+	if (d->krb && ldap_krb_ticket(d, host, err) < 0)
+		return -1;
+	if (d->krb && gss_krb5_ccache_name(&minor, ldap_krb_cache(d->krb), NULL) != GSS_S_COMPLETE)
 		return err_set(err, ERR_SASL, ERR_LINK, ERR_LATER, (int)minor,
 		    "GSSAPI refuses the credential cache");
 	rc = sasl_rounds(d, r, mechanism, err);
@@ -497,14 +315,15 @@ sasl_bind(struct ldap_dir *d, struct ldap_read *r, struct err *err)
 }
 
 int
-ldap_auth_bind(struct ldap_dir *d, int64_t deadline_ms, struct err *err)
+ldap_auth_bind(struct ldap_dir *d, const char *host, int64_t deadline_ms, struct err *err)
 {
 	struct ldap_read r;
 	int rc;
 
 	d->info.sasl_ssf = 0;
 	ldap_read_begin(d, &r, deadline_ms);
-	rc = d->conf->mechanism == AUTH_SIMPLE ? simple_bind(d, &r, err) : sasl_bind(d, &r, err);
+	rc = d->conf->mechanism == AUTH_SIMPLE ? simple_bind(d, &r, err)
+					       : sasl_bind(d, &r, host, err);
 	ldap_read_end(d, &r);
 	return rc;
 }

@@ -372,7 +372,7 @@ open_url(struct ldap_dir *d, const LDAPURLDesc *u, const char *url, struct err *
 		}
 		d->tls = true;
 	}
-	return ldap_auth_bind(d, deadline_ms, err);
+	return ldap_auth_bind(d, u->lud_host, deadline_ms, err);
 }
 
 int

@@ -7,7 +7,8 @@
  *
  *   ldap_sock.c    one TCP connection; every wait there is bounded and can be cancelled
  *   ldap_tls.c     TLS on it, and why it failed
- *   ldap_auth.c    Kerberos tickets, passwords, binds
+ *   ldap_krb.c     Kerberos tickets
+ *   ldap_auth.c    passwords, binds
  *   ldap_conn.c    a session with one server; hands its messages to who waits for them
  *   ldap_search.c  reads
  *   ldap_write.c   the window of changes under way
@@ -68,7 +69,7 @@ struct ldap_writes {
 	size_t n;
 };
 
-struct ldap_krb; /* the Kerberos identity of one directory, ldap_auth.c */
+struct ldap_krb; /* the Kerberos identity of one directory, ldap_krb.c */
 
 struct ldap_dir {
 	struct dir dir;
@@ -133,11 +134,25 @@ int ldap_tls_start(struct ldap_dir *d, bool ldaps, const char *host, int64_t dea
 /* A sentence about the certificate of the session into TEXT; false if there is none to see. */
 bool ldap_tls_describe_cert(struct ldap_dir *d, const char *host, char *text, size_t size);
 
+/* ldap_krb.c */
+
+/* Makes sure that d->krb holds a ticket-granting ticket of the configured principal, by its keytab,
+ * good for ten more minutes, and if HOST is given, the ticket for that host's ldap service. Waits
+ * for the KDC as long as libkrb5 does (half a minute if none answers), or until cancel(). */
+int ldap_krb_ticket(struct ldap_dir *d, const char *host, struct err *err) MUST_CHECK;
+/* The name of the credential cache, as in KRB5CCNAME; valid until the next ldap_krb_ticket(). */
+const char *ldap_krb_cache(const struct ldap_krb *k);
+/* The tickets are taken anew the next time. */
+void ldap_krb_forget(struct ldap_krb *k);
+void ldap_krb_free(struct ldap_krb *k);
+
 /* ldap_auth.c */
 
 /* What can fail before a server is asked: Kerberos ticket or password file. */
 int ldap_auth_prepare(struct ldap_dir *d, struct err *err) MUST_CHECK;
-int ldap_auth_bind(struct ldap_dir *d, int64_t deadline_ms, struct err *err) MUST_CHECK;
+/* HOST is the server's, as in its URL. */
+int ldap_auth_bind(
+    struct ldap_dir *d, const char *host, int64_t deadline_ms, struct err *err) MUST_CHECK;
 void ldap_auth_done(struct ldap_dir *d);
 
 /* ldap_conn.c */

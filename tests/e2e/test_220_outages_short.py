@@ -4,7 +4,8 @@ every phase and on both sides. Domain controllers that die are in 120, 210 and 2
 
 import pytest
 from conftest import wait_for
-from outage_helpers import BUSY, INVALID_CREDENTIALS, struck_in, world_of, writing
+from outage_helpers import (BUSY, INVALID_CREDENTIALS, SHORT_TICKETS, kdc_relays, krb5_conf, struck_in,
+                            world_of, writing)
 
 
 @pytest.fixture(scope="module", name="world")
@@ -53,3 +54,15 @@ def test_busy_for_changes(world):
         wait_for(lambda: daemon.link()["failing"], "not noticed", 60)
         inner.set("pass")
     world.check(daemon)
+
+
+def test_stops_while_a_kdc_is_silent(world):
+    """libkrb5 would wait for an answer half a minute."""
+    with kdc_relays() as kdcs:
+        daemon, kdc = world.daemon("gssapi", krb5_conf(world, "short.conf", SHORT_TICKETS)), kdcs["globex"]
+        before = kdc.set("hole")
+        world.relays.plain["globex"].set("break")
+        wait_for(lambda: kdc.accepted() > before, "no ticket is asked for")
+        assert daemon.end(timeout_s=10) == 0
+    world.work.next()
+    world.check(world.daemon(), silent=True)

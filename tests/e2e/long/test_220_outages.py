@@ -7,9 +7,9 @@ import random
 
 import pytest
 from conftest import wait_for
-from outage_helpers import (BUSY, FAILS, INVALID_CREDENTIALS, UNAVAILABLE, UNWILLING, WORKS,
-                            counterpart, differences, kdc_relays, krb5_conf, picture, struck_in,
-                            world_of, writing)
+from outage_helpers import (BUSY, FAILS, INVALID_CREDENTIALS, SHORT_TICKETS, UNAVAILABLE,
+                            UNWILLING, WORKS, counterpart, differences, kdc_relays, krb5_conf,
+                            picture, struck_in, world_of, writing)
 
 PHASES = ("idle", "delta", "full")
 SIDES = ("acme", "globex")
@@ -178,11 +178,6 @@ def test_busy_for_changes(world, code, phase, forest, long):
     assert FAILS in daemon.news() or not long
 
 
-# Near their end, by ten minutes, tickets are renewed at the next login; the libraries refuse those
-# that end within five.
-SHORT_TICKETS_S = 400
-
-
 @pytest.fixture(scope="module", name="kdcs")
 def fixture_kdcs(lab):
     assert lab
@@ -193,8 +188,7 @@ def fixture_kdcs(lab):
 @pytest.fixture(name="ticketed")
 def fixture_ticketed(world, kdcs):
     """A daemon that needs the KDC for every session."""
-    yield world.daemon("gssapi", krb5_conf(world, "short.conf",
-                                           f"ticket_lifetime = {SHORT_TICKETS_S}s"))
+    yield world.daemon("gssapi", krb5_conf(world, "short.conf", SHORT_TICKETS))
     for relay in kdcs.values():
         relay.set("pass")
 
@@ -218,8 +212,8 @@ def test_no_kdc(world, ticketed, kdcs, phase, forest):
     with struck_in(world, ticketed, phase):
         kdcs[forest].set("refuse")
         relay.set("break")
-        wait_for(lambda: ticketed.link()["failing"], "not noticed", 60)
-        assert "Kerberos" in ticketed.link()["error"]
+        # The first error may be that of the session that broke.
+        wait_for(lambda: "Kerberos" in ticketed.link().get("error", ""), "not noticed", 60)
         kdcs[forest].set("pass")
     world.check(ticketed)
 
