@@ -215,7 +215,7 @@ def map_rows(records, rounds):
 
 
 def measure_all(args):
-    parts = [args.only] if args.only else PARTS
+    parts = args.only or PARTS
     rows, notes = [], []
     inside = [p for p in parts if p != "map"]
     if inside:
@@ -248,7 +248,7 @@ def parse():
     p.add_argument("--users", type=int, default=2000, help="default 2000; the full measure: 10000")
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--records", type=int, default=1000000, help="of the map (default 1000000)")
-    p.add_argument("--only", choices=PARTS)
+    p.add_argument("--only", choices=PARTS, action="append", help="this part; may be given more than once")
     p.add_argument("--out", default=os.path.join(BUILD, "bench.txt"),
                    help="also written to this file (default: bench.txt in the build directory)")
     args = p.parse_args()
@@ -260,7 +260,7 @@ def parse():
 def main():
     args = parse()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    if os.geteuid() and args.only != "map":
+    if os.geteuid() and args.only != ["map"]:
         say("the lab needs root")
         return 1
     before = measure.load()
