@@ -19,6 +19,7 @@
  */
 #include "dsa/sync/cycle_priv.h"
 
+#include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,6 +28,7 @@
 #include "dsa/base/clock.h"
 #include "dsa/base/str.h"
 #include "dsa/sync/delta_priv.h"
+#include "dsa/sync/sides.h"
 #include "dsa/sync/toggle.h"
 #include "dsa/sync/turns.h"
 #include "mapping/journal.h"
@@ -68,20 +70,36 @@ cycle_lost(const struct cycle *c, enum side side, const struct err *err)
 		cycle_tell(c, &e, "%s", err->text);
 }
 
+struct opening {
+	struct cycle *c;
+	bool open[SIDES];
+};
+
+static int
+open_side(enum side side, void *arg, struct err *err)
+{
+	struct opening *o = arg;
+
+	o->open[side] = dir_open(o->c->dir[side], err) == 0;
+	return o->open[side] ? 0 : -1;
+}
+
 /* Opens both; without effect on what is open. *RET_SIDE is where that failed. */
 static int
 open_both(struct cycle *c, enum side *ret_side, struct err *err)
 {
+	struct opening o = {.c = c};
+	int rc = sides_run(open_side, &o, err);
+
+	*ret_side = o.open[SOURCE] ? TARGET : SOURCE;
 	for (int side = SOURCE; side < SIDES; side++) {
 		const struct cycle_event e = {
 		    .kind = CYCLE_CONNECTED, .level = LOG_DEBUG, .side = (enum side)side};
 
-		*ret_side = (enum side)side;
-		if (dir_open(c->dir[side], err) < 0)
-			return -1;
-		cycle_tell(c, &e, "connected");
+		if (o.open[side])
+			cycle_tell(c, &e, "connected");
 	}
-	return 0;
+	return rc;
 }
 
 int
@@ -221,6 +239,9 @@ phase(struct cycle *c, enum cycle_phase p, int (*run)(struct cycle *c, struct er
 	int rc = run(c, err);
 
 	end_phase(c, p, start_ms);
+	/* What a full cycle's phases leave free is much, and in pieces: it does not add up. */
+	if (!c->lazy)
+		(void)malloc_trim(0);
 	return rc;
 }
 
@@ -254,19 +275,20 @@ apply_all(struct cycle *c, struct err *err)
 static void
 take_cursors(struct cycle *c)
 {
-	for (int side = SOURCE; side < SIDES; side++) {
-		struct delta x = {.c = c};
-		struct err err;
-		bool lost;
+	const struct bytes none[SIDES] = {0};
+	struct delta x = {.c = c};
+	enum side lost;
+	struct err err;
 
-		if (delta_listen(&x, (enum side)side, (struct bytes){0}, &lost, &err) < 0)
-			cycle_note(c, 4, NULL, c->link->name,
-			    "%s: the next cycle is a full one again", err.text);
-		else
+	if (delta_listen(&x, none, &lost, &err) < 0)
+		cycle_note(
+		    c, 4, NULL, c->link->name, "%s: the next cycle is a full one again", err.text);
+	else
+		for (int side = SOURCE; side < SIDES; side++) {
 			c->cursor[side] = x.cursor[side];
-		x.cursor[side] = (struct buf){0};
-		delta_done(&x);
-	}
+			x.cursor[side] = (struct buf){0};
+		}
+	delta_done(&x);
 }
 
 /* From decisions to the end. */
@@ -325,29 +347,37 @@ why_lost(struct dir *d)
 				  : "the server's history does not reach back to the last cycle";
 }
 
-/* What changed, from the cursors of the last cycle. */
+/* What changed, from the CURSORs of the last cycle. */
 static int
-listen(struct cycle *c, struct delta *x, bool *ret_full, struct err *err)
+listen_from(struct cycle *c, struct delta *x, const struct bytes cursor[SIDES], bool *ret_full,
+    struct err *err)
 {
-	for (int side = SOURCE; side < SIDES; side++) {
-		struct bytes cursor = {0};
-		bool lost = false;
-		int rc;
+	enum side lost;
 
-		if (store_get_cursor(c->read, c->link_id, (enum side)side, &cursor, err) < 0)
-			return -1;
-		if (!cursor.data)
-			return need_full(c, ret_full, "no synchronization was completed yet");
-		rc = delta_listen(x, (enum side)side, cursor, &lost, err);
-		free((void *)(uintptr_t)cursor.data);
-		if (rc < 0)
-			return -1;
-		if (lost)
-			return need_full(c, ret_full, why_lost(c->dir[side]));
-	}
+	if (!cursor[SOURCE].data || !cursor[TARGET].data)
+		return need_full(c, ret_full, "no synchronization was completed yet");
+	if (delta_listen(x, cursor, &lost, err) < 0)
+		return -1;
+	if (lost != SIDES)
+		return need_full(c, ret_full, why_lost(c->dir[lost]));
 	if (delta_concerned(x, err) < 0)
 		return -1;
 	return x->too_many ? need_full(c, ret_full, "many objects changed") : 0;
+}
+
+static int
+listen(struct cycle *c, struct delta *x, bool *ret_full, struct err *err)
+{
+	struct bytes cursor[SIDES] = {0};
+	int rc = 0;
+
+	for (int side = SOURCE; rc == 0 && side < SIDES; side++)
+		rc = store_get_cursor(c->read, c->link_id, (enum side)side, &cursor[side], err);
+	if (rc == 0)
+		rc = listen_from(c, x, cursor, ret_full, err);
+	for (int side = SOURCE; side < SIDES; side++)
+		free((void *)(uintptr_t)cursor[side].data);
+	return rc;
 }
 
 /* A delta's reading is in two places: what changed, and then round by round who is concerned. */

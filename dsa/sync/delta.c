@@ -108,23 +108,64 @@ tell_feed(const struct cycle *c, enum side side)
 	    d->name);
 }
 
-int
-delta_listen(struct delta *x, enum side side, struct bytes cursor, bool *lost, struct err *err)
-{
-	struct cycle *c = x->c;
-	_cleanup_(free) const char **attrs = feed_attrs(c, side);
-	struct listening l = {x, side};
-	enum dir_feed feed;
+/* A poll costs a server more than us, and each side has its own. */
+struct polls {
+	struct delta *x;
+	const struct bytes *cursor;
+	const char **attrs[SIDES];
+	enum dir_feed feed[SIDES];
+	bool failed[SIDES];
+};
 
-	if (!attrs)
+static int
+poll_side(enum side side, void *arg, struct err *err)
+{
+	struct polls *p = arg;
+	struct delta *x = p->x;
+	struct dir *d = x->c->dir[side];
+	struct listening l = {x, side};
+
+	if (d->ops->changes(d, p->cursor[side], p->attrs[side], hear, &l, &x->cursor[side],
+		&p->feed[side], err) == 0)
+		return 0;
+	p->failed[side] = true;
+	return -1;
+}
+
+static int
+poll_both(struct polls *p, struct err *err)
+{
+	struct cycle *c = p->x->c;
+
+	if (!p->attrs[SOURCE] || !p->attrs[TARGET])
 		return err_nomem(err);
-	if (c->dir[side]->ops->changes(
-		c->dir[side], cursor, attrs, hear, &l, &x->cursor[side], &feed, err) < 0) {
-		cycle_lost(c, side, err);
+	if (sides_run(poll_side, p, err) == 0)
+		return 0;
+	if (p->failed[SOURCE] || p->failed[TARGET])
+		cycle_lost(c, p->failed[SOURCE] ? SOURCE : TARGET, err);
+	return -1;
+}
+
+int
+delta_listen(
+    struct delta *x, const struct bytes cursor[SIDES], enum side *ret_lost, struct err *err)
+{
+	struct polls p = {.x = x, .cursor = cursor};
+	int rc;
+
+	for (int side = SOURCE; side < SIDES; side++)
+		p.attrs[side] = feed_attrs(x->c, (enum side)side);
+	rc = poll_both(&p, err);
+	free(p.attrs[SOURCE]);
+	free(p.attrs[TARGET]);
+	if (rc < 0)
 		return -1;
+	*ret_lost = SIDES;
+	for (int side = SOURCE; side < SIDES; side++) {
+		tell_feed(x->c, (enum side)side);
+		if (p.feed[side] == DIR_FEED_LOST && *ret_lost == SIDES)
+			*ret_lost = (enum side)side;
 	}
-	*lost = feed == DIR_FEED_LOST;
-	tell_feed(c, side);
 	return 0;
 }
 

@@ -15,9 +15,10 @@ struct delta {
 	bool too_many;			 /* a full cycle is cheaper */
 };
 
-/* Hears what changed on SIDE since CURSOR (empty: only gets a cursor for now). */
-int delta_listen(
-    struct delta *x, enum side side, struct bytes cursor, bool *lost, struct err *err) MUST_CHECK;
+/* Hears what changed on each side since its CURSOR (empty: only gets a cursor for now), both at
+ * once. *RET_LOST is a side whose server cannot tell that, or SIDES. */
+int delta_listen(struct delta *x, const struct bytes cursor[SIDES], enum side *ret_lost,
+    struct err *err) MUST_CHECK;
 /* Fills x->concerned. */
 int delta_concerned(struct delta *x, struct err *err) MUST_CHECK;
 /* Reads the concerned from number FROM on into the working sets, and at the same time their
