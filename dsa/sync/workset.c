@@ -2,6 +2,7 @@
 #include "dsa/sync/workset.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <lmdb.h>
 #include <stdio.h>
 #include <string.h>
@@ -72,18 +73,33 @@ open_databases(struct workset *w)
 	return rc;
 }
 
-int
-workset_open(
-    const char *dir, const char *name, int64_t max_mb, struct workset **ret, struct err *err)
+/* A file without a name: two of one process cannot meet, and nothing is left behind however we end.
+ * Not every file system knows such files; there it loses its name at once. */
+static int
+nameless_file(const char *dir, const char *name, struct err *err)
 {
-	_cleanup_(workset_free) struct workset *w = calloc(1, sizeof *w);
-	_cleanup_(free) char *path = str_printf("%s/work-%s-%ld.tmp", dir, name, (long)getpid());
-	int rc;
+	_cleanup_(free) char *path = str_printf("%s/galsync-work-XXXXXX", dir);
+	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 
-	if (!w || !path || !(w->name = strdup(name)))
-		return err_nomem(err);
-	(void)unlink(path);
-	rc = mdb_env_create(&w->env);
+	if (!path)
+		errno = ENOMEM;
+	/* What kernels and file systems say that do not know O_TMPFILE. */
+	else if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL) &&
+		 (fd = mkostemp(path, O_CLOEXEC)) >= 0)
+		(void)unlink(path);
+	if (fd < 0)
+		(void)err_sys(err, errno, "working set '%s' in '%s'", name, dir);
+	return fd;
+}
+
+static int
+open_env(struct workset *w, int fd, int64_t max_mb)
+{
+	char path[32];
+	int rc = mdb_env_create(&w->env);
+
+	/* LMDB wants a name; the file can be opened by this one as long as FD is open. */
+	(void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 	if (rc == 0)
 		rc = mdb_env_set_maxdbs(w->env, 8);
 	if (rc == 0)
@@ -91,14 +107,29 @@ workset_open(
 	if (rc == 0)
 		rc = mdb_env_open(
 		    w->env, path, MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOSYNC | MDB_NORDAHEAD, 0600);
-	/* The open descriptor keeps the file; nothing is left behind however we end. */
-	(void)unlink(path);
+	return rc;
+}
+
+int
+workset_open(
+    const char *dir, const char *name, int64_t max_mb, struct workset **ret, struct err *err)
+{
+	_cleanup_(workset_free) struct workset *w = calloc(1, sizeof *w);
+	_cleanup_(close) int fd = -1;
+	int rc;
+
+	if (!w || !(w->name = strdup(name)))
+		return err_nomem(err);
+	fd = nameless_file(dir, name, err);
+	if (fd < 0)
+		return -1;
+	rc = open_env(w, fd, max_mb);
 	if (rc == 0)
 		rc = mdb_txn_begin(w->env, NULL, 0, &w->txn);
 	if (rc == 0)
 		rc = open_databases(w);
 	if (rc)
-		return fail(w, rc, path, err);
+		return fail(w, rc, dir, err);
 	*ret = TAKE(w);
 	return 0;
 }

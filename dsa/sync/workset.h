@@ -4,9 +4,9 @@
 
 /*
  * The working set of one side during a cycle: every entry that was read, found by number or by
- * key, and what was decided about it. It lives in an unlinked temporary file below the state
- * directory (an LMDB environment without syncs), so that memory does not grow with the directory
- * and a crash leaves nothing behind. One thread at a time may use it.
+ * key, and what was decided about it. It lives in a temporary file without a name below the state
+ * directory (an LMDB environment without syncs), so that memory does not grow with the directory,
+ * links do not meet, and a crash leaves nothing behind. One thread at a time may use it.
  *
  * Entries are numbered from 0 in the order they were added.
  */
@@ -24,7 +24,7 @@ struct workset;
  * the steps of the plan, and the hashes of keys that a delta has searched for. */
 enum workset_blob { WORKSET_DECISION, WORKSET_CLAIM, WORKSET_PLAN, WORKSET_SEEN, WORKSET_BLOB_MAX };
 
-/* Makes an empty working set in directory DIR; NAME is for the file's name and for messages. */
+/* Makes an empty working set in directory DIR; NAME is for messages. */
 int workset_open(const char *dir, const char *name, int64_t max_mb, struct workset **ret,
     struct err *err) MUST_CHECK;
 void workset_free(struct workset *w);
