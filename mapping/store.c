@@ -177,6 +177,20 @@ store_counter_set(struct store_txn *t, const char *name, uint64_t v, struct err 
 	return store_db_put(t, DB_META, bytes_of(name), (struct bytes){&v, sizeof v}, err);
 }
 
+int
+store_add_count(struct store_txn *t, uint32_t link, const char *what, int64_t by, struct err *err)
+{
+	char key[64];
+	uint64_t n;
+
+	if (!by)
+		return 0;
+	(void)snprintf(key, sizeof key, "n/%u/%s", link, what);
+	if (store_counter_get(t, key, &n, err) < 0)
+		return -1;
+	return store_counter_set(t, key, by < 0 && n < (uint64_t)-by ? 0 : n + (uint64_t)by, err);
+}
+
 void
 store_link_guid(uint32_t link, const struct guid *g, uint8_t ret[LINK_GUID_LEN])
 {
@@ -403,24 +417,12 @@ store_abort(struct store_txn *t)
 }
 
 static int
-count_one(struct store_txn *t, uint32_t link, const char *what, int by, struct err *err)
-{
-	char key[64];
-	uint64_t n;
-
-	(void)snprintf(key, sizeof key, "n/%u/%s", link, what);
-	if (store_counter_get(t, key, &n, err) < 0)
-		return -1;
-	return store_counter_set(t, key, by > 0 ? n + 1 : n ? n - 1 : 0, err);
-}
-
-static int
 count_record(struct store_txn *t, const struct record *r, int by, struct err *err)
 {
-	if (count_one(t, r->link, "records", by, err) < 0 ||
-	    count_one(t, r->link, record_state_name(r->state), by, err) < 0)
+	if (store_add_count(t, r->link, "records", by, err) < 0 ||
+	    store_add_count(t, r->link, record_state_name(r->state), by, err) < 0)
 		return -1;
-	return count_one(t, r->link, r->created ? "created" : "matched", by, err);
+	return store_add_count(t, r->link, r->created ? "created" : "matched", by, err);
 }
 
 static int

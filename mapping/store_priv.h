@@ -68,6 +68,9 @@ int store_counter_get(
     struct store_txn *t, const char *name, uint64_t *ret, struct err *err) MUST_CHECK;
 int store_counter_set(
     struct store_txn *t, const char *name, uint64_t v, struct err *err) MUST_CHECK;
+/* Adds BY to LINK's counter WHAT, which never falls below 0. */
+int store_add_count(struct store_txn *t, uint32_t link, const char *what, int64_t by,
+    struct err *err) MUST_CHECK;
 
 /* Keys of two parts: link and GUID, big-endian, so that they sort by link. */
 #define LINK_GUID_LEN (4 + GUID_LEN)
