@@ -7,10 +7,11 @@
  *             "summary/<link>" text
  *   record    u64 (native, MDB_INTEGERKEY) -> record.c
  *   key       u64 hash (native) -> u64 record ids (duplicates, fixed size)
- *   cursor    link (u32 big-endian), side (u8) -> octets
+ *   cursor    link (u32 big-endian), side (u8) -> octets; side 2: see conflict.c
  *   waiting   link, referrer GUID -> attribute and wanted DN pairs
  *   wanted    link (u32 big-endian), hash of the wanted DN (u64) -> referrer GUIDs (duplicates)
  *   conflict  link, source GUID -> conflict.c
+ *   involved  link, candidate GUID -> source GUIDs (duplicates)
  *   journal   u64 (native) -> journal.c;  outcome, open, about: see journal.c
  *   event     link, source GUID, number -> event.c
  *   wave, mailbox: see wave.c
@@ -46,6 +47,7 @@ static const struct {
     [DB_WAITING] = {"waiting", 0},
     [DB_WANTED] = {"wanted", MDB_DUPSORT | MDB_DUPFIXED},
     [DB_CONFLICT] = {"conflict", 0},
+    [DB_INVOLVED] = {"involved", MDB_DUPSORT | MDB_DUPFIXED},
     [DB_JOURNAL] = {"journal", MDB_INTEGERKEY},
     [DB_OUTCOME] = {"outcome", MDB_INTEGERKEY},
     [DB_OPEN] = {"open", MDB_INTEGERKEY},
@@ -57,6 +59,7 @@ static const struct {
     [DB_WAVE_MEMBER] = {"mailbox", 0},
 };
 _Static_assert(ARRAY_SIZE(databases) == DB_MAX, "a name for each database");
+_Static_assert(DB_CURSOR < DB_INVOLVED, "opened before it is emptied");
 
 /* LMDB calls a write that the disk had no room for an I/O error, if a part of it went in. */
 static bool
@@ -137,14 +140,21 @@ int
 store_db_each(struct store_txn *t, enum store_db db, struct bytes prefix, store_pair_fn *fn,
     void *arg, struct err *err)
 {
-	MDB_val k = val_of(prefix), v;
+	return store_db_each_from(t, db, prefix, prefix, fn, arg, err);
+}
+
+int
+store_db_each_from(struct store_txn *t, enum store_db db, struct bytes prefix, struct bytes from,
+    store_pair_fn *fn, void *arg, struct err *err)
+{
+	MDB_val k = val_of(from), v;
 	MDB_cursor *c = NULL;
 	int rc = mdb_cursor_open(t->txn, t->s->db[db], &c), stop = 0;
 
 	if (rc)
 		return store_fail(t->s, rc, "read", err);
-	for (rc = mdb_cursor_get(c, &k, &v, prefix.len ? MDB_SET_RANGE : MDB_FIRST);
-	     rc == 0 && !stop; rc = stop ? rc : mdb_cursor_get(c, &k, &v, MDB_NEXT)) {
+	for (rc = mdb_cursor_get(c, &k, &v, from.len ? MDB_SET_RANGE : MDB_FIRST); rc == 0 && !stop;
+	     rc = stop ? rc : mdb_cursor_get(c, &k, &v, MDB_NEXT)) {
 		if (k.mv_size < prefix.len ||
 		    (prefix.len && memcmp(k.mv_data, prefix.data, prefix.len) != 0))
 			break;
@@ -317,25 +327,44 @@ check_format(struct store_txn *t, struct err *err)
 
 /* META alone comes first: a map of another format may lack, or misuse, the other databases. */
 static int
+open_database(struct store *s, struct store_txn *t, size_t i, struct err *err)
+{
+	unsigned create = s->mode == STORE_WRITE ? MDB_CREATE : 0;
+	int rc = mdb_dbi_open(t->txn, databases[i].name, create | databases[i].flags, &s->db[i]);
+
+	if (rc == MDB_NOTFOUND && i == DB_META)
+		return err_set(err, ERR_LMDB, ERR_DAEMON, ERR_NEVER, rc,
+		    "map in '%s' is no map of galsync", s->dir);
+	if (rc)
+		return store_fail(s, rc, databases[i].name, err);
+	return i == DB_META ? check_format(t, err) : 0;
+}
+
+/* A map of before there was `involved` says of no conflict whom it is about; a delta relies on
+ * that. Without cursors the next cycle is a full one, which puts every conflict down again. */
+static int
+need_involved(struct store *s, struct store_txn *t, struct err *err)
+{
+	MDB_dbi ignored;
+	int rc = mdb_dbi_open(
+	    t->txn, databases[DB_INVOLVED].name, databases[DB_INVOLVED].flags, &ignored);
+
+	if (rc == MDB_NOTFOUND && s->mode == STORE_WRITE)
+		rc = mdb_drop(t->txn, s->db[DB_CURSOR], 0);
+	return rc && rc != MDB_NOTFOUND ? store_fail(s, rc, "involved", err) : 0;
+}
+
+static int
 open_databases(struct store *s, struct err *err)
 {
 	_cleanup_(store_abort) struct store_txn *t = NULL;
-	unsigned create = s->mode == STORE_WRITE ? MDB_CREATE : 0;
 
 	if (store_begin(s, s->mode, &t, err) < 0)
 		return -1;
-	for (size_t i = 0; i < DB_MAX; i++) {
-		int rc =
-		    mdb_dbi_open(t->txn, databases[i].name, create | databases[i].flags, &s->db[i]);
-
-		if (rc == MDB_NOTFOUND && i == DB_META)
-			return err_set(err, ERR_LMDB, ERR_DAEMON, ERR_NEVER, rc,
-			    "map in '%s' is no map of galsync", s->dir);
-		if (rc)
-			return store_fail(s, rc, databases[i].name, err);
-		if (i == DB_META && check_format(t, err) < 0)
+	for (size_t i = 0; i < DB_MAX; i++)
+		if ((i == DB_INVOLVED && need_involved(s, t, err) < 0) ||
+		    open_database(s, t, i, err) < 0)
 			return -1;
-	}
 	/* The handles live on only if this transaction is committed. */
 	return store_commit(TAKE(t), err);
 }

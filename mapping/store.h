@@ -10,7 +10,7 @@
  *   key         64-bit hash of (key kind, normalized value) -> record ids (sorted duplicates)
  *   cursor      link and forest -> where the next delta starts (opaque octets)
  *   waiting     references to what is not there yet; wanted: the same by what they wait for
- *   conflict    link and source GUID -> conflict
+ *   conflict    link and source GUID -> conflict; involved: the same by whom they are about
  *   retry       link and source GUID -> what failed, and when it is tried again
  *   operation   link and source GUID -> a switch, undo or toggle that is under way
  *   journal     change number -> journal entry (journal.h)
@@ -135,7 +135,9 @@ struct conflict {
 	enum conflict_reason reason;
 	char *source_dn;
 	char *what;	   /* the rule and the value: "mail jose@acme.example" */
-	char **candidates; /* DNs of everyone involved in the target */
+	char **candidates; /* DNs of everyone involved, of either forest */
+	/* Their GUIDs; zero, or NULL for all: not known. */
+	struct guid *candidate_guids;
 	size_t n_candidates;
 	int64_t since; /* seconds since the epoch; kept when the same conflict is put again */
 };
@@ -151,6 +153,7 @@ conflict_donep(struct conflict *c)
 void conflict_encode(const struct conflict *c, struct buf *ret);
 int conflict_decode(
     struct bytes raw, const struct guid *source, struct conflict *ret, struct err *err) MUST_CHECK;
+/* Without effect on the map if it has this very conflict. */
 int store_put_conflict(
     struct store_txn *t, uint32_t link, const struct conflict *c, struct err *err) MUST_CHECK;
 /* The conflict of SOURCE, to be released with conflict_done(). *FOUND false: it is in none. */
@@ -162,6 +165,20 @@ int store_clear_conflict(
 typedef int store_conflict_fn(uint32_t link, const struct conflict *c, void *arg);
 int store_each_conflict(struct store_txn *t, uint32_t link, store_conflict_fn *fn, void *arg,
     struct err *err) MUST_CHECK;
+/* FN returns 0 to go on, 1 to stop. */
+typedef int store_source_fn(const struct guid *source, void *arg);
+/* The source objects whose conflicts have the object INVOLVED among their candidates. */
+int store_each_involved(struct store_txn *t, uint32_t link, const struct guid *involved,
+    store_source_fn *fn, void *arg, struct err *err) MUST_CHECK;
+/* The source objects in conflict, each once: those behind AFTER in the order of the map, and then
+ * those from its beginning on. Costs what FN takes, not what there is. */
+int store_each_conflict_after(struct store_txn *t, uint32_t link, const struct guid *after,
+    store_source_fn *fn, void *arg, struct err *err) MUST_CHECK;
+/* How far LINK's deltas have come in looking through the conflicts; zero if they did not begin. */
+int store_put_conflict_place(
+    struct store_txn *t, uint32_t link, const struct guid *place, struct err *err) MUST_CHECK;
+int store_get_conflict_place(
+    struct store_txn *t, uint32_t link, struct guid *ret, struct err *err) MUST_CHECK;
 
 /* An object whose last write failed. */
 struct store_retry {

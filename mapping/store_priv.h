@@ -19,6 +19,7 @@ enum store_db {
 	DB_WAITING,
 	DB_WANTED,
 	DB_CONFLICT,
+	DB_INVOLVED,
 	DB_JOURNAL,
 	DB_OUTCOME,
 	DB_OPEN,
@@ -63,14 +64,17 @@ int store_db_delete(struct store_txn *t, enum store_db db, struct bytes key, str
 typedef int store_pair_fn(struct bytes key, struct bytes value, void *arg, struct err *err);
 int store_db_each(struct store_txn *t, enum store_db db, struct bytes prefix, store_pair_fn *fn,
     void *arg, struct err *err) MUST_CHECK;
+/* The same from the first key on that is FROM or greater. */
+int store_db_each_from(struct store_txn *t, enum store_db db, struct bytes prefix,
+    struct bytes from, store_pair_fn *fn, void *arg, struct err *err) MUST_CHECK;
 /* A counter in `meta`; 0 if it was never set. */
 int store_counter_get(
     struct store_txn *t, const char *name, uint64_t *ret, struct err *err) MUST_CHECK;
 int store_counter_set(
     struct store_txn *t, const char *name, uint64_t v, struct err *err) MUST_CHECK;
 /* Adds BY to LINK's counter WHAT, which never falls below 0. */
-int store_add_count(struct store_txn *t, uint32_t link, const char *what, int64_t by,
-    struct err *err) MUST_CHECK;
+int store_add_count(
+    struct store_txn *t, uint32_t link, const char *what, int64_t by, struct err *err) MUST_CHECK;
 
 /* Keys of two parts: link and GUID, big-endian, so that they sort by link. */
 #define LINK_GUID_LEN (4 + GUID_LEN)

@@ -257,9 +257,17 @@ conflict_encoding(void **state)
 	assert_true(guid_equal(&back.source, &c.source));
 	conflict_done(&back);
 	assert_null(back.candidates);
+	/* Without the GUIDs it is what an older galsync wrote. */
+	assert_int_equal(
+	    conflict_decode((struct bytes){b.data, b.len - 2 * GUID_LEN}, &c.source, &back, &err),
+	    0);
+	assert_true(guid_is_zero(&back.candidate_guids[1]));
+	conflict_done(&back);
 	for (size_t len = 0; len < b.len; len++) {
 		_cleanup_(free) void *cut = bytes_dup((struct bytes){b.data, len});
 
+		if (len == b.len - 2 * GUID_LEN)
+			continue;
 		assert_int_equal(
 		    conflict_decode((struct bytes){cut, len}, &c.source, &back, &err), -1);
 		assert_int_equal(err.src, ERR_DATA);
@@ -269,6 +277,112 @@ conflict_encoding(void **state)
 	b.data[0] = 0;
 	buf_add_u8(&b, 0);
 	assert_int_equal(conflict_decode(buf_bytes(&b), &c.source, &back, &err), -1);
+}
+
+static int
+note_source(const struct guid *source, void *arg)
+{
+	struct seen *s = arg;
+
+	buf_printf(&s->text, "%u;", source->octets[0]);
+	return s->stop;
+}
+
+static void
+assert_involved(struct store_txn *t, uint32_t link, unsigned char who, const char *expected)
+{
+	struct guid g = fixture_guid(who, 2);
+	struct seen s = {0};
+	struct err err = {0};
+
+	buf_add_str(&s.text, "");
+	assert_int_equal(store_each_involved(t, link, &g, note_source, &s, &err), 0);
+	assert_string_equal((char *)s.text.data, expected);
+	buf_done(&s.text);
+}
+
+/* A change of the one leads to the conflict of the other. */
+static void
+conflict_involved(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_(store_abort) struct store_txn *t = fixture_begin(f, STORE_WRITE);
+	uint32_t one = fixture_link(t, "one"), two = fixture_link(t, "two");
+	struct conflict c = some_conflict(1, CONFLICT_AMBIGUOUS, 1000);
+	struct conflict d = some_conflict(2, CONFLICT_TAKEN, 1000);
+	struct guid both[] = {fixture_guid(7, 2), fixture_guid(8, 2)};
+	struct guid later[] = {fixture_guid(8, 2), {{0}}};
+	struct err err = {0};
+
+	c.candidate_guids = both;
+	d.candidate_guids = both;
+	d.n_candidates = 1;
+	assert_int_equal(store_put_conflict(t, one, &c, &err), 0);
+	assert_int_equal(store_put_conflict(t, one, &d, &err), 0);
+	assert_int_equal(store_put_conflict(t, two, &d, &err), 0);
+	assert_involved(t, one, 7, "1;2;");
+	assert_involved(t, one, 8, "1;");
+	assert_involved(t, one, 9, "");
+	assert_involved(t, two, 7, "2;");
+	c.candidate_guids = later;
+	assert_int_equal(store_put_conflict(t, one, &c, &err), 0);
+	assert_involved(t, one, 7, "2;");
+	assert_involved(t, one, 8, "1;");
+	assert_int_equal(store_clear_conflict(t, one, &c.source, &err), 0);
+	assert_int_equal(store_clear_conflict(t, one, &d.source, &err), 0);
+	assert_involved(t, one, 7, "");
+	assert_involved(t, one, 8, "");
+	assert_involved(t, two, 7, "2;");
+}
+
+static void
+assert_round(struct store_txn *t, uint32_t link, unsigned char after, const char *expected)
+{
+	struct guid g = fixture_guid(after, 1);
+	struct seen s = {0};
+	struct err err = {0};
+
+	buf_add_str(&s.text, "");
+	assert_int_equal(store_each_conflict_after(t, link, &g, note_source, &s, &err), 0);
+	assert_string_equal((char *)s.text.data, expected);
+	buf_done(&s.text);
+}
+
+static void
+conflict_round(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_(store_abort) struct store_txn *t = fixture_begin(f, STORE_WRITE);
+	uint32_t one = fixture_link(t, "one"), two = fixture_link(t, "two");
+	struct guid place = fixture_guid(5, 1);
+	struct seen s = {.stop = true};
+	struct err err = {0};
+
+	assert_round(t, one, 0, "");
+	for (unsigned char i = 2; i <= 8; i = (unsigned char)(i + 2)) {
+		struct conflict c = some_conflict(i, CONFLICT_TAKEN, 1000);
+
+		assert_int_equal(store_put_conflict(t, one, &c, &err), 0);
+	}
+	assert_round(t, one, 0, "2;4;6;8;");
+	assert_round(t, one, 4, "6;8;2;4;");
+	assert_round(t, one, 5, "6;8;2;4;");
+	assert_round(t, one, 8, "2;4;6;8;");
+	assert_round(t, one, 9, "2;4;6;8;");
+	assert_round(t, two, 4, "");
+	assert_int_equal(store_each_conflict_after(t, one, &place, note_source, &s, &err), 0);
+	assert_string_equal((char *)s.text.data, "6;");
+	buf_done(&s.text);
+
+	assert_int_equal(store_get_conflict_place(t, one, &place, &err), 0);
+	assert_true(guid_is_zero(&place));
+	place = fixture_guid(5, 1);
+	assert_int_equal(store_put_conflict_place(t, one, &place, &err), 0);
+	place = fixture_guid(6, 1);
+	assert_int_equal(store_get_conflict_place(t, one, &place, &err), 0);
+	assert_int_equal(place.octets[0], 5);
+	assert_int_equal(store_get_conflict_place(t, two, &place, &err), 0);
+	assert_true(guid_is_zero(&place));
 }
 
 static void
@@ -329,6 +443,8 @@ main(void)
 	    TEST(conflicts),
 	    TEST(conflict_since),
 	    cmocka_unit_test(conflict_encoding),
+	    TEST(conflict_involved),
+	    TEST(conflict_round),
 	    TEST(cursors),
 	    TEST(summaries),
 	};

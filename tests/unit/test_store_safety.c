@@ -51,6 +51,23 @@ poke(const char *path, const char *db, unsigned flags, struct bytes key, struct 
 	mdb_env_close(env);
 }
 
+static void
+lose_database(const char *path, const char *db)
+{
+	MDB_txn *txn = NULL;
+	MDB_env *env = NULL;
+	MDB_dbi dbi;
+
+	assert_int_equal(mdb_env_create(&env), 0);
+	assert_int_equal(mdb_env_set_maxdbs(env, 1), 0);
+	assert_int_equal(mdb_env_open(env, path, MDB_NOSUBDIR, 0640), 0);
+	assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
+	assert_int_equal(mdb_dbi_open(txn, db, 0, &dbi), 0);
+	assert_int_equal(mdb_drop(txn, dbi, 1), 0);
+	assert_int_equal(mdb_txn_commit(txn), 0);
+	mdb_env_close(env);
+}
+
 /* A hash of the whole file, which may be sparse and is at most a few MiB long here. */
 static uint64_t
 file_hash(const char *path)
@@ -101,6 +118,65 @@ newer_format(void **state)
 	assert_refused(f, STORE_WRITE, "this galsync knows format 1");
 	poke(f->path, "meta", 0, bytes_of("format"), (struct bytes){&two, 0});
 	assert_refused(f, STORE_WRITE, "this galsync knows format 1");
+}
+
+/* A map from before `involved`: its conflicts do not say whom they are about, so nothing may rely
+ * on them before a full cycle. */
+static void
+older_map(void **state)
+{
+	struct fixture *f = *state;
+	struct store_txn *t = fixture_begin(f, STORE_WRITE);
+	struct bytes v = {0};
+	struct err err = {0};
+
+	assert_int_equal(store_put_cursor(t, 1, SOURCE, bytes_of("here"), &err), 0);
+	fixture_commit(t);
+	store_close(TAKE(f->s));
+	fixture_open_store(f, 16);
+	t = fixture_begin(f, STORE_READ);
+	assert_int_equal(store_get_cursor(t, 1, SOURCE, &v, &err), 0);
+	assert_non_null(v.data);
+	free((void *)(uintptr_t)v.data);
+	store_abort(t);
+	store_close(TAKE(f->s));
+
+	lose_database(f->path, "involved");
+	fixture_open_store(f, 16);
+	t = fixture_begin(f, STORE_READ);
+	assert_int_equal(store_get_cursor(t, 1, SOURCE, &v, &err), 0);
+	assert_null(v.data);
+	store_abort(t);
+}
+
+/* An unchanged conflict costs no write. */
+static void
+same_conflict(void **state)
+{
+	struct fixture *f = *state;
+	char dn[] = "CN=Ann", what[] = "mail=ann@acme.example", *candidates[] = {dn};
+	struct guid guids[] = {fixture_guid(7, 2)};
+	struct conflict c = {.source = fixture_guid(1, 1),
+	    .reason = CONFLICT_KIND,
+	    .source_dn = dn,
+	    .what = what,
+	    .candidates = candidates,
+	    .candidate_guids = guids,
+	    .n_candidates = 1,
+	    .since = 1000};
+	uint64_t hash = 0;
+
+	for (int i = 0; i < 4; i++) {
+		struct store_txn *t = fixture_begin(f, STORE_WRITE);
+		struct err err = {0};
+
+		guids[0].octets[1] = i == 3;
+		c.since = 1000 + i;
+		assert_int_equal(store_put_conflict(t, 1, &c, &err), 0);
+		fixture_commit(t);
+		assert_int_equal(file_hash(f->path) == hash, i == 1 || i == 2);
+		hash = file_hash(f->path);
+	}
 }
 
 static void
@@ -500,6 +576,8 @@ main(void)
 #define TEST(f, setup) cmocka_unit_test_setup_teardown(f, setup, fixture_teardown)
 	static const struct CMUnitTest tests[] = {
 	    TEST(newer_format, fixture_setup),
+	    TEST(older_map, fixture_setup),
+	    TEST(same_conflict, fixture_setup),
 	    TEST(foreign_file, fixture_setup_dir),
 	    TEST(not_there, fixture_setup_dir),
 	    TEST(second_writer, fixture_setup),
