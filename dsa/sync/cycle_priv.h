@@ -99,6 +99,9 @@ int cycle_fetch_guids(struct cycle *c, enum side side, const struct guid *guids,
 int cycle_fetch_references(struct cycle *c, uint32_t from, struct err *err) MUST_CHECK;
 /* Whom the match rules may find for SOURCE. */
 int cycle_fetch_candidates(struct cycle *c, const struct entry *source, struct err *err) MUST_CHECK;
+/* The same at once for those source entries from number FROM on that are in scope and have no
+ * recorded counterpart. */
+int cycle_fetch_strangers(struct cycle *c, uint32_t from, struct err *err) MUST_CHECK;
 /* Who holds one of the addresses A. */
 int cycle_fetch_addresses(
     struct cycle *c, enum side side, const struct attr *a, struct err *err) MUST_CHECK;

@@ -350,6 +350,8 @@ delta_fetch(struct delta *x, size_t from, struct err *err)
 
 	if (rc == 0)
 		rc = sides_run(fetch_side, &f, err);
+	if (rc == 0)
+		rc = cycle_fetch_strangers(x->c, f.first, err);
 	free(f.recorded.v);
 	return rc;
 }

@@ -22,7 +22,7 @@ int delta_listen(struct delta *x, const struct bytes cursor[SIDES], enum side *r
 /* Fills x->concerned. */
 int delta_concerned(struct delta *x, struct err *err) MUST_CHECK;
 /* Reads the concerned from number FROM on into the working sets, and at the same time their
- * recorded counterparts. */
+ * recorded counterparts; then the candidates of those who have none. */
 int delta_fetch(struct delta *x, size_t from, struct err *err) MUST_CHECK;
 /* Adds to x->concerned who is concerned because of what was decided about the source entries from
  * FROM_INDEX and the concerned from FROM on. */

@@ -14,6 +14,7 @@
 #include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
 #include "dsa/directory/filter.h"
+#include "dsa/sync/scope.h"
 #include "mapping/match.h"
 #include "redirect/address.h"
 
@@ -243,16 +244,66 @@ collect_key(unsigned key, struct bytes value, void *arg)
 	return collect(key, value, &x->f, x->err);
 }
 
+static int
+collect_candidates(struct collecting *x, const struct entry *source)
+{
+	const struct conf_link *link = x->f.c->link;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < link->n_match; i++)
+		if (link->match[i].method != MATCH_STAMP && link->match[i].method != MATCH_CSV)
+			rc = match_source_keys(source, link->match, i, collect_key, x);
+	return rc;
+}
+
 int
 cycle_fetch_candidates(struct cycle *c, const struct entry *source, struct err *err)
 {
 	struct collecting x = {.f = {.c = c, .side = TARGET}, .err = err};
+	int rc = collect_candidates(&x, source);
+
+	if (rc == 0)
+		rc = flush(&x.f, err);
+	buf_done(&x.f.filter);
+	return rc;
+}
+
+static int
+is_stranger(struct cycle *c, const struct entry *source, bool *ret, struct err *err)
+{
+	_cleanup_(record_free) struct record *r = NULL;
+	_cleanup_(free) char *norm = dn_normalize(source->dn, err);
+	const struct conf_scope *scope = NULL;
+
+	*ret = false;
+	/* A name that is none is told of when it is decided. */
+	if (!norm)
+		return err->src == ERR_SYS ? -1 : 0;
+	if (scope_judge(c->link, source, norm, &scope) != SCOPE_IN)
+		return 0;
+	if (store_find_guid(c->read, c->link_id, SOURCE, &source->guid, &r, err) < 0)
+		return -1;
+	*ret = !r || guid_is_zero(&r->side[TARGET].guid);
+	return 0;
+}
+
+int
+cycle_fetch_strangers(struct cycle *c, uint32_t from, struct err *err)
+{
+	struct collecting x = {.f = {.c = c, .side = TARGET}, .err = err};
+	uint32_t n = workset_count(c->ws[SOURCE]);
 	int rc = 0;
 
-	for (size_t i = 0; rc == 0 && i < c->link->n_match; i++)
-		if (c->link->match[i].method != MATCH_STAMP &&
-		    c->link->match[i].method != MATCH_CSV)
-			rc = match_source_keys(source, c->link->match, i, collect_key, &x);
+	for (uint32_t i = from; rc == 0 && i < n; i++) {
+		_cleanup_(entry_free) struct entry *source = NULL;
+		bool stranger = false;
+
+		rc = workset_get(c->ws[SOURCE], i, &source, err);
+		if (rc == 0)
+			rc = is_stranger(c, source, &stranger, err);
+		if (rc == 0 && stranger)
+			rc = collect_candidates(&x, source);
+	}
 	if (rc == 0)
 		rc = flush(&x.f, err);
 	buf_done(&x.f.filter);
