@@ -567,6 +567,9 @@ store_end(struct cycle *c, struct err *err)
 			return -1;
 	if (!c->res->held && forget_settled(c, t, err) < 0)
 		return -1;
+	if (!guid_is_zero(&c->conflict_place) &&
+	    store_put_conflict_place(t, c->link_id, &c->conflict_place, err) < 0)
+		return -1;
 	return store_commit(TAKE(t), err);
 }
 

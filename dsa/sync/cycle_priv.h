@@ -48,6 +48,7 @@ struct cycle {
 	size_t n_ous, cap_ous;
 	struct again *again; /* source entries to be planned again */
 	size_t n_again, cap_again;
+	struct guid conflict_place; /* lazy: where the next delta goes on looking at conflicts */
 	struct guid_list created;   /* lazy: source GUIDs of those */
 	struct guid_list elsewhere; /* source GUIDs whose counterparts may not be here yet */
 	bool wrote;		    /* something was created, so there are GUIDs to learn */
@@ -132,11 +133,11 @@ int cycle_choose_names(struct cycle *c, uint32_t index, const struct entry *sour
 /* The number of the entry of SIDE named DN (any spelling), or DECISION_NO_TARGET. */
 int cycle_find_dn(
     struct cycle *c, enum side side, const char *dn, uint32_t *ret, struct err *err) MUST_CHECK;
-/* An object of SIDE other than number SELF that holds ADDRESS ("smtp:..." or "X500:..."): its DN
- * in *RET_DN (caller frees), NULL if there is none. Claims count, but for the claim of source
- * entry CLAIMANT. */
+/* An object of SIDE other than number SELF that holds ADDRESS ("smtp:..." or "X500:..."), NULL if
+ * there is none. Claims count (*RET is then the source entry), but for the claim of source entry
+ * CLAIMANT. */
 int cycle_address_holder(struct cycle *c, enum side side, struct bytes address, uint32_t self,
-    uint32_t claimant, char **ret_dn, struct err *err) MUST_CHECK;
+    uint32_t claimant, struct entry **ret, struct err *err) MUST_CHECK;
 
 /* What one domain controller knows the others know after this time, in seconds. */
 #define CYCLE_LAG_S ((int64_t)24 * 3600)
@@ -154,6 +155,9 @@ int cycle_plan(struct cycle *c, struct err *err) MUST_CHECK;
 int cycle_plan_object(struct cycle *c, uint32_t index, unsigned depth, struct err *err) MUST_CHECK;
 /* leave.c: pass 3, correspondences whose source left. */
 int cycle_plan_leavers(struct cycle *c, struct err *err) MUST_CHECK;
+/* Whom the source lacks, it must lack by GUID too: *RET_MISSED says that it does not. */
+int cycle_prove_gone(struct cycle *c, const struct guid *g, bool *ret_gone, bool *ret_missed,
+    struct err *err) MUST_CHECK;
 /* apply.c: executes the plan. */
 /* Steps that met drift are left in c->again. */
 int cycle_apply(struct cycle *c, struct err *err) MUST_CHECK;

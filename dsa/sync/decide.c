@@ -295,12 +295,14 @@ decide_conflict(struct cycle *c, struct decision *d, enum conflict_reason reason
 	if (set_text(&d->target_dn, "", err) < 0 ||
 	    set_text(&d->what, what && *what ? what : d->evidence, err) < 0)
 		return -1;
-	for (size_t i = 0; i < n && i < ARRAY_SIZE(d->candidates); i++) {
+	decision_clear_candidates(d);
+	for (size_t i = 0; i < n; i++) {
 		_cleanup_(entry_free) struct entry *e = NULL;
 
-		if (workset_get(c->ws[TARGET], targets[i], &e, err) < 0 ||
-		    set_text(&d->candidates[i], e->dn, err) < 0)
+		if (workset_get(c->ws[TARGET], targets[i], &e, err) < 0)
 			return -1;
+		if (decision_add_candidate(d, e->dn, &e->guid) < 0)
+			return err_nomem(err);
 	}
 	return 0;
 }
@@ -503,20 +505,20 @@ cycle_decide_one(struct cycle *c, uint32_t index, const struct entry *source, st
 
 int
 cycle_address_holder(struct cycle *c, enum side side, struct bytes address, uint32_t self,
-    uint32_t claimant, char **ret_dn, struct err *err)
+    uint32_t claimant, struct entry **ret, struct err *err)
 {
 	bool x500 = address.len > 5 && ascii_lower(*(const uint8_t *)address.data) == 'x';
 	struct bytes value = {(const char *)address.data + 5, address.len - 5};
 	uint32_t hits[MAX_HITS];
 	size_t n = 0;
 
-	*ret_dn = NULL;
+	*ret = NULL;
 	if (cycle_fault(c, side, x500 ? MATCH_KEY_X500 : MATCH_KEY_SMTP, value, err) < 0)
 		return -1;
 	if (workset_find(c->ws[side], match_key_hash(x500 ? MATCH_KEY_X500 : MATCH_KEY_SMTP, value),
 		hits, MAX_HITS, &n, err) < 0)
 		return -1;
-	for (size_t i = 0; i < n && !*ret_dn; i++) {
+	for (size_t i = 0; i < n && !*ret; i++) {
 		_cleanup_(entry_free) struct entry *e = NULL;
 		bool claim = hits[i] & CLAIM_BIT;
 		const char *own;
@@ -529,7 +531,7 @@ cycle_address_holder(struct cycle *c, enum side side, struct bytes address, uint
 		if (claim || (own && bytes_equal_nocase(bytes_of(own), value)) ||
 		    (entry_find(e, "proxyAddresses") &&
 			attr_has(entry_find(e, "proxyAddresses"), address, true)))
-			*ret_dn = strdup(e->dn);
+			*ret = TAKE(e);
 	}
 	return 0;
 }

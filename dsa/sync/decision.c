@@ -13,9 +13,34 @@ decision_done(struct decision *d)
 	free(d->upn);
 	free(d->evidence);
 	free(d->what);
-	for (size_t i = 0; i < ARRAY_SIZE(d->candidates); i++)
-		free(d->candidates[i]);
+	decision_clear_candidates(d);
 	*d = (struct decision){0};
+}
+
+void
+decision_clear_candidates(struct decision *d)
+{
+	for (size_t i = 0; i < DECISION_CANDIDATES; i++) {
+		free(TAKE(d->candidates[i]));
+		d->candidate_guids[i] = (struct guid){{0}};
+	}
+}
+
+int
+decision_add_candidate(struct decision *d, const char *dn, const struct guid *g)
+{
+	size_t n = 0;
+
+	for (; n < DECISION_CANDIDATES && d->candidates[n]; n++)
+		if (guid_equal(&d->candidate_guids[n], g))
+			return 0;
+	if (n == DECISION_CANDIDATES)
+		return 0;
+	d->candidates[n] = strdup(dn);
+	if (!d->candidates[n])
+		return -1;
+	d->candidate_guids[n] = *g;
+	return 0;
 }
 
 static void
@@ -46,8 +71,10 @@ decision_encode(const struct decision *d, struct buf *ret)
 	add_text(ret, d->upn);
 	add_text(ret, d->evidence);
 	add_text(ret, d->what);
-	for (size_t i = 0; i < ARRAY_SIZE(d->candidates); i++)
+	for (size_t i = 0; i < DECISION_CANDIDATES; i++)
 		add_text(ret, d->candidates[i]);
+	for (size_t i = 0; i < DECISION_CANDIDATES; i++)
+		buf_add(ret, d->candidate_guids[i].octets, GUID_LEN);
 }
 
 static char *
@@ -90,6 +117,9 @@ decision_decode(struct bytes raw, struct decision *ret, struct err *err)
 	ret->what = read_text(&r, true);
 	for (size_t i = 0; i < ARRAY_SIZE(ret->candidates); i++)
 		ret->candidates[i] = read_text(&r, true);
+	for (size_t i = 0; i < DECISION_CANDIDATES; i++)
+		if ((guid = reader_raw(&r, GUID_LEN)))
+			memcpy(ret->candidate_guids[i].octets, guid, GUID_LEN);
 	if (!r.failed)
 		return 0;
 	decision_done(ret);

@@ -23,6 +23,7 @@ enum decision_state {
 };
 
 #define DECISION_NO_TARGET UINT32_MAX
+#define DECISION_CANDIDATES 4
 /* Values of `step` that are no number of a step. */
 #define DECISION_UNPLANNED UINT64_MAX
 #define DECISION_NO_STEP (UINT64_MAX - 1)
@@ -46,8 +47,9 @@ struct decision {
 	 * value (an address) was left out. */
 	bool in_conflict;
 	enum conflict_reason reason;
-	char *what;	     /* "mail jose@acme.example" */
-	char *candidates[4]; /* DNs of who is involved, NULL beyond the last */
+	char *what;			       /* "mail jose@acme.example" */
+	char *candidates[DECISION_CANDIDATES]; /* DNs of who is involved, NULL beyond the last */
+	struct guid candidate_guids[DECISION_CANDIDATES];
 };
 
 void decision_done(struct decision *d);
@@ -63,6 +65,9 @@ decision_has_target(const struct decision *d)
 	return d->state == DECIDE_MATCHED || d->state == DECIDE_CREATE ||
 	       d->state == DECIDE_PROMOTE;
 }
+/* -1 without memory. No effect if it is one already, or if there is no room. */
+int decision_add_candidate(struct decision *d, const char *dn, const struct guid *g) MUST_CHECK;
+void decision_clear_candidates(struct decision *d);
 void decision_encode(const struct decision *d, struct buf *ret);
 /* RET must be zeroed or done; its strings are copies. */
 int decision_decode(struct bytes raw, struct decision *ret, struct err *err) MUST_CHECK;

@@ -9,8 +9,9 @@
  * The feeds only say who changed. Concerned are: who changed in the source; whose counterpart
  * changed in the target (our own writes too: they are read once more and found right); whatever
  * lies below a container that was renamed or moved; the members' groups of who left; who waits for
- * a reference to somebody who now has a counterpart; who failed before; who is in conflict, because
- * any change may end it. They are read again, so what a feed said of attributes does not matter.
+ * a reference to somebody who now has a counterpart; who failed before; who is in conflict, as far
+ * as a change may end that, and some of the others (delta_conflicts.c). They are read again, so
+ * what a feed said of attributes does not matter.
  *
  * The cursors advance only when all of that was done or put down to be tried again. A crash before
  * that brings the same changes again, and they are found done.
@@ -28,17 +29,14 @@
 #include "dsa/sync/sides.h"
 #include "mapping/journal.h"
 
-/* From so many changed objects on, reading everything is cheaper than asking for each. */
-#define MANY 2000
-
 static int
 compare_guids(const void *x, const void *y)
 {
 	return memcmp(x, y, GUID_LEN);
 }
 
-static void
-unique(struct guid_list *l)
+void
+delta_unique(struct guid_list *l)
 {
 	size_t kept = 0;
 
@@ -48,6 +46,12 @@ unique(struct guid_list *l)
 		if (!kept || !guid_equal(&l->v[kept - 1], &l->v[i]))
 			l->v[kept++] = l->v[i];
 	l->n = kept;
+}
+
+bool
+delta_has(const struct guid_list *l, size_t n, const struct guid *g)
+{
+	return n && bsearch(g, l->v, n, sizeof *l->v, compare_guids);
 }
 
 /* ---- what changed ---- */
@@ -177,7 +181,7 @@ concern(struct delta *x, const struct record *r, struct err *err)
 	return guid_list_add(&x->concerned, &r->side[SOURCE].guid, err);
 }
 
-/* Whose counterpart changed. An object without a record may still end a conflict. */
+/* Whose counterpart changed. */
 static int
 add_counterparts(struct delta *x, struct err *err)
 {
@@ -245,16 +249,6 @@ struct walk {
 };
 
 static int
-take_conflict(uint32_t link, const struct conflict *conflict, void *arg)
-{
-	struct walk *w = arg;
-
-	(void)link;
-	w->failed = guid_list_add(&w->x->concerned, &conflict->source, w->err) < 0;
-	return w->failed;
-}
-
-static int
 take_retry(const struct store_retry *r, void *arg)
 {
 	struct walk *w = arg;
@@ -263,20 +257,16 @@ take_retry(const struct store_retry *r, void *arg)
 	return w->failed;
 }
 
-/* Who failed before and is due again; and if anything changed at all, who is in conflict. */
+/* Who failed before and is due again. */
 static int
-add_unfinished(struct delta *x, bool anything, struct err *err)
+add_unfinished(struct delta *x, struct err *err)
 {
 	struct walk w = {x, err, false};
 	struct cycle *c = x->c;
 
-	if (store_each_retry(c->read, c->link_id, clock_realtime_s(), take_retry, &w, err) < 0 ||
-	    w.failed)
+	if (store_each_retry(c->read, c->link_id, clock_realtime_s(), take_retry, &w, err) < 0)
 		return -1;
-	if (anything &&
-	    (store_each_conflict(c->read, c->link_id, take_conflict, &w, err) < 0 || w.failed))
-		return -1;
-	return 0;
+	return w.failed ? -1 : 0;
 }
 
 int
@@ -293,11 +283,11 @@ delta_concerned(struct delta *x, struct err *err)
 	for (size_t i = 0; i < x->c->opt->n_objects; i++)
 		if (guid_list_add(&x->concerned, &x->c->opt->objects[i], err) < 0)
 			return -1;
-	if (add_unfinished(x, anything, err) < 0)
+	if (add_unfinished(x, err) < 0)
 		return -1;
-	unique(&x->concerned);
-	x->too_many = x->concerned.n > MANY;
-	return 0;
+	delta_unique(&x->concerned);
+	x->too_many = x->concerned.n > DELTA_MANY;
+	return x->too_many ? 0 : delta_add_conflicts(x, anything, err);
 }
 
 /* ---- reading them ---- */
@@ -460,7 +450,8 @@ delta_followers(struct delta *x, uint32_t from_index, size_t from, struct err *e
 
 		if (cycle_get_decision(x->c, i, &d, &found, err) < 0)
 			return -1;
-		if (found && (add_waiting(x, &d, err) < 0 || fetch_names(x, i, &d, err) < 0))
+		if (found && (add_waiting(x, &d, err) < 0 || fetch_names(x, i, &d, err) < 0 ||
+				 delta_add_rivals(x, &d, err) < 0))
 			return -1;
 	}
 	for (size_t i = from; i < n_concerned; i++) {

@@ -6,6 +6,9 @@
 
 #include "dsa/sync/cycle_priv.h"
 
+/* From so many changed objects on, reading everything is cheaper than asking for each. */
+#define DELTA_MANY 2000
+
 struct delta {
 	struct cycle *c;
 	struct guid_list changed[SIDES]; /* as the feeds said */
@@ -28,5 +31,17 @@ int delta_fetch(struct delta *x, size_t from, struct err *err) MUST_CHECK;
  * FROM_INDEX and the concerned from FROM on. */
 int delta_followers(struct delta *x, uint32_t from_index, size_t from, struct err *err) MUST_CHECK;
 void delta_done(struct delta *x);
+
+/* delta_conflicts.c: adds to x->concerned, which is in order, whose conflicts must be looked at
+ * because of those and of what changed in the target; and if ANYTHING changed, some of the others:
+ * c->conflict_place is where the next delta goes on. */
+int delta_add_conflicts(struct delta *x, bool anything, struct err *err) MUST_CHECK;
+/* Adds those in conflict about the counterpart that D has found by soft evidence. */
+int delta_add_rivals(struct delta *x, const struct decision *d, struct err *err) MUST_CHECK;
+
+/* Puts L in order, each once. */
+void delta_unique(struct guid_list *l);
+/* Is G among the first N of L, which are in order? */
+bool delta_has(const struct guid_list *l, size_t n, const struct guid *g);
 
 #endif

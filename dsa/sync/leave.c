@@ -72,9 +72,9 @@ look_at(const struct record *r, void *arg)
 	return 0;
 }
 
-/* Whom the source lacks, it must lack by GUID too: *RET_MISSED says that it does not. */
-static int
-prove_gone(struct cycle *c, const struct guid *g, bool *ret_gone, bool *ret_missed, struct err *err)
+int
+cycle_prove_gone(
+    struct cycle *c, const struct guid *g, bool *ret_gone, bool *ret_missed, struct err *err)
 {
 	static const char *const attrs[] = {"objectGUID", NULL};
 	_cleanup_(decision_done) struct decision d = {0};
@@ -181,7 +181,7 @@ plan_leaver(struct cycle *c, const struct leaver *l, struct err *err)
 		return -1;
 	if (!r)
 		return 0;
-	if (prove_gone(c, &l->source, &gone, &missed, err) < 0 ||
+	if (cycle_prove_gone(c, &l->source, &gone, &missed, err) < 0 ||
 	    planner_find_target(c, r, &index, &target, err) < 0)
 		return -1;
 	if (missed) {

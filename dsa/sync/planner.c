@@ -141,30 +141,32 @@ is_ours(const char *dn, void *arg)
 	return planner_is_ours(p->c, dn);
 }
 
-/* One conflict of an object is kept, and told with all others; what it leaves no room for, and what
- * comes too late for that, is told here. */
+/* One conflict of an object is kept and told with all others; what it leaves no room for, and what
+ * comes too late, is told here. All holders are candidates: their changes concern the object. */
 static int
-set_conflict(struct planning *p, struct bytes what, const char *holder, bool whole)
+set_conflict(struct planning *p, struct bytes what, const struct entry *holder, bool whole)
 {
 	struct decision *d = p->d;
+	bool kept = d->in_conflict && !whole;
 	char text[256];
 
 	err_escape(text, sizeof text, what);
-	if (p->c->round || (d->in_conflict && !whole))
-		cycle_note_taken(p->c, p->in.source, text, holder, whole);
+	if (p->c->round || kept)
+		cycle_note_taken(p->c, p->in.source, text, holder->dn, whole);
 	else if (d->in_conflict)
 		cycle_note_taken(p->c, p->in.source, d->what, d->candidates[0], false);
 	if (whole)
 		d->state = DECIDE_CONFLICT;
-	if (d->in_conflict && !whole)
-		return 0;
-	d->in_conflict = true;
-	d->reason = CONFLICT_ADDRESS;
-	free(d->what);
-	free(d->candidates[0]);
-	d->what = strdup(text);
-	d->candidates[0] = strdup(holder);
-	return d->what && d->candidates[0] ? 0 : err_nomem(p->err);
+	if (!kept) {
+		d->in_conflict = true;
+		d->reason = CONFLICT_ADDRESS;
+		decision_clear_candidates(d);
+		free(d->what);
+		d->what = strdup(text);
+	}
+	if (!d->what || decision_add_candidate(d, holder->dn, &holder->guid) < 0)
+		return err_nomem(p->err);
+	return 0;
 }
 
 static int
@@ -214,7 +216,7 @@ check_addresses(struct planning *p, enum side side, struct entry *want, const st
 		return -1;
 	for (size_t i = 0; a && i < a->n_values && !*ret_blocked; i++) {
 		struct bytes v = a->values[i];
-		_cleanup_(free) char *holder = NULL;
+		_cleanup_(entry_free) struct entry *holder = NULL;
 
 		if ((!address_is_smtp(v) && !address_is_x500(v)) ||
 		    (there && attr_has(there, v, true)))
@@ -413,7 +415,7 @@ keep_mail(struct planning *p, const struct entry *want, const struct entry *targ
 	const struct attr *w = entry_find(want, "proxyAddresses");
 	const struct attr *there = entry_find(target, "proxyAddresses");
 	_cleanup_(free) char *value = mail ? str_printf("smtp:%s", mail) : NULL;
-	_cleanup_(free) char *holder = NULL;
+	_cleanup_(entry_free) struct entry *holder = NULL;
 	struct bytes v;
 
 	if (!mail || !w)

@@ -64,16 +64,20 @@ put_conflict(
 {
 	_cleanup_(conflict_done) struct conflict old = {.reason = CONFLICT_AMBIGUOUS};
 	bool found;
-	char *candidates[ARRAY_SIZE(d->candidates)];
+	char *candidates[DECISION_CANDIDATES];
+	struct guid guids[DECISION_CANDIDATES];
 	struct conflict x = {.source = d->source,
 	    .reason = d->reason,
 	    .source_dn = d->source_dn,
 	    .what = d->what ? d->what : d->evidence,
 	    .candidates = candidates,
+	    .candidate_guids = guids,
 	    .since = clock_realtime_s()};
 
-	for (size_t i = 0; i < ARRAY_SIZE(candidates) && d->candidates[i]; i++)
+	for (size_t i = 0; i < DECISION_CANDIDATES && d->candidates[i]; i++) {
+		guids[i] = d->candidate_guids[i];
 		candidates[x.n_candidates++] = d->candidates[i];
+	}
 	if (store_find_conflict(t, c->link_id, &d->source, &old, &found, err) < 0)
 		return -1;
 	*again = found && old.reason == x.reason && strcmp(old.what, x.what) == 0;
@@ -113,7 +117,7 @@ clear_conflict(struct cycle *c, struct store_txn *t, const struct guid *source, 
 	return 0;
 }
 
-/* Forgets the stored conflicts of objects that are in none any more. */
+/* After a full cycle: forgets the stored conflicts of objects that are in none any more. */
 static int
 clear_resolved(struct cycle *c, struct store_txn *t, struct err *err)
 {
@@ -127,8 +131,7 @@ clear_resolved(struct cycle *c, struct store_txn *t, struct err *err)
 		bool found;
 
 		rc = cycle_find_decision(c, &r.guids.v[i], &d, &found, err);
-		/* A delta knows of those it decided about. */
-		if (rc == 0 && (c->lazy ? found && !d.in_conflict : !(found && d.in_conflict)))
+		if (rc == 0 && !(found && d.in_conflict))
 			rc = clear_conflict(c, t, &r.guids.v[i], err);
 	}
 	free(r.guids.v);
@@ -149,14 +152,40 @@ tell_conflict(const struct cycle *c, const struct decision *d, bool again)
 		cycle_tell_taken(c, &e, d->what, d->candidates[0], d->state == DECIDE_CONFLICT);
 		return;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(d->candidates) && d->candidates[i]; i++)
+	for (size_t i = 0; i < DECISION_CANDIDATES && d->candidates[i]; i++)
 		buf_printf(&b, "%s'%s'", i ? " and " : "", d->candidates[i]);
 	cycle_tell(c, &e, "conflict (%s): %s%s%s; nothing is written until it is resolved",
 	    conflict_reason_name(d->reason), d->what ? d->what : "", b.len ? ": " : "",
 	    b.len ? (char *)b.data : "");
 }
 
-/* Calls for every decision in conflict; T NULL: only reports. */
+/* In a delta: the concerned that were in conflict and are deleted. Whom an answer only lacks may be
+ * somebody's rival still. */
+static int
+find_gone(struct cycle *c, struct guid_list *ret, struct err *err)
+{
+	_cleanup_(store_abort) struct store_txn *t = NULL;
+
+	if (store_begin(c->store, STORE_READ, &t, err) < 0)
+		return -1;
+	for (size_t i = 0; i < c->concerned->n; i++) {
+		_cleanup_(conflict_done) struct conflict known = {.reason = CONFLICT_AMBIGUOUS};
+		const struct guid *g = &c->concerned->v[i];
+		bool found, gone, missed;
+
+		if (store_find_conflict(t, c->link_id, g, &known, &found, err) < 0)
+			return -1;
+		if (!found)
+			continue;
+		if (cycle_prove_gone(c, g, &gone, &missed, err) < 0 ||
+		    (gone && guid_list_add(ret, g, err) < 0))
+			return -1;
+	}
+	return 0;
+}
+
+/* Calls for every decision in conflict; T NULL: only reports. A delta knows of those it decided
+ * about that they are in no conflict. */
 static int
 walk_conflicts(struct cycle *c, struct store_txn *t, struct err *err)
 {
@@ -169,6 +198,9 @@ walk_conflicts(struct cycle *c, struct store_txn *t, struct err *err)
 
 		if (cycle_get_decision(c, i, &d, &found, err) < 0)
 			return -1;
+		if (found && !d.in_conflict && t && c->lazy &&
+		    clear_conflict(c, t, &d.source, err) < 0)
+			return -1;
 		if (!found || !d.in_conflict)
 			continue;
 		c->res->conflicts++;
@@ -179,17 +211,39 @@ walk_conflicts(struct cycle *c, struct store_txn *t, struct err *err)
 	return 0;
 }
 
+static int
+store_conflicts(struct cycle *c, const struct guid_list *gone, struct err *err)
+{
+	_cleanup_(store_abort) struct store_txn *t = NULL;
+	struct store_counts counts;
+
+	if (store_begin(c->store, STORE_WRITE, &t, err) < 0)
+		return -1;
+	for (size_t i = 0; i < gone->n; i++)
+		if (clear_conflict(c, t, &gone->v[i], err) < 0)
+			return -1;
+	if ((!c->lazy && clear_resolved(c, t, err) < 0) || walk_conflicts(c, t, err) < 0 ||
+	    store_count(t, c->link_id, &counts, err) < 0)
+		return -1;
+	/* A delta did not look at all of them. */
+	c->res->conflicts = counts.conflicts;
+	return store_commit(TAKE(t), err);
+}
+
 int
 cycle_store_conflicts(struct cycle *c, struct err *err)
 {
-	_cleanup_(store_abort) struct store_txn *t = NULL;
+	struct guid_list gone = {0};
+	int rc = 0;
 
 	if (c->opt->plan_only)
 		return walk_conflicts(c, NULL, err);
-	if (store_begin(c->store, STORE_WRITE, &t, err) < 0 || clear_resolved(c, t, err) < 0 ||
-	    walk_conflicts(c, t, err) < 0)
-		return -1;
-	return store_commit(TAKE(t), err);
+	if (c->lazy)
+		rc = find_gone(c, &gone, err);
+	if (rc == 0)
+		rc = store_conflicts(c, &gone, err);
+	free(gone.v);
+	return rc;
 }
 
 static void
