@@ -33,6 +33,13 @@ show_progress(enum cycle_phase phase, uint64_t done, uint64_t total, void *arg)
 	progress_update(&o->progress, phase, done, total);
 }
 
+/* What the map knows already, and a delta happened to look at. */
+static bool
+is_known(const struct cycle_event *e)
+{
+	return e->kind == CYCLE_CONFLICT && e->again && e->delta;
+}
+
 /* People at a terminal read what the run finds; the journal gets the daemon's lines. */
 static void
 show_event(const struct cycle_event *e, void *arg)
@@ -40,7 +47,7 @@ show_event(const struct cycle_event *e, void *arg)
 	struct once *o = arg;
 	bool quiet = e->kind == CYCLE_CONNECTED || e->kind == CYCLE_BEGUN ||
 		     e->kind == CYCLE_CHANGED || e->kind == CYCLE_ACCEPTED ||
-		     e->kind == CYCLE_RESOLVED;
+		     e->kind == CYCLE_RESOLVED || is_known(e);
 
 	progress_clear(&o->progress);
 	if (log_to_journal())

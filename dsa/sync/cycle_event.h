@@ -36,7 +36,7 @@ struct cycle_event {
 	int level;		   /* of syslog: what the text means to people */
 	const char *text;	   /* may be "" */
 	uint64_t cycle;		   /* number in the map's journal, 0: has none */
-	bool delta;		   /* BEGUN */
+	bool delta;		   /* the cycle looks at what changed only */
 	const char *dn;		   /* the object it is about, or the link's name */
 	const struct guid *source; /* of the source object, or NULL */
 	/* CONNECTED, LOST, FEED, and what has an OP: */
