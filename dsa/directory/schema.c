@@ -127,6 +127,14 @@ schema_find(const struct schema *s, const char *name)
 	return bsearch(&key, s->attrs, s->n, sizeof *s->attrs, compare);
 }
 
+bool
+schema_is_reference(const struct schema *s, const char *name)
+{
+	const struct schema_attr *a = schema_find(s, name);
+
+	return a && a->syntax == SCHEMA_DN && !a->constructed_or_backlink;
+}
+
 size_t
 schema_count(const struct schema *s)
 {

@@ -51,6 +51,8 @@ int schema_add_entry(struct schema *s, const struct entry *e, struct err *err) M
 int schema_add(struct schema *s, const struct schema_attr *a) MUST_CHECK;
 /* The attribute, or NULL if this forest has none of that name. */
 const struct schema_attr *schema_find(const struct schema *s, const char *name);
+/* True if its values are names of objects, which a client may write. */
+bool schema_is_reference(const struct schema *s, const char *name);
 size_t schema_count(const struct schema *s);
 /* Checks that V may be a value of A: length or number within range, boolean TRUE or FALSE, text
  * well-formed UTF-8. False with a reason in WHY ("130 characters, at most 128 are allowed"). */

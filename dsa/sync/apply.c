@@ -241,6 +241,7 @@ recover_peer(struct ring *r, struct err *err)
 		return -1;
 	}
 	r->lost = false;
+	r->c->lost = true;
 	return cycle_reconnect(r->c, err);
 }
 

@@ -48,6 +48,7 @@ struct cycle {
 	size_t n_ous, cap_ous;
 	struct again *again; /* source entries to be planned again */
 	size_t n_again, cap_again;
+	bool lost; /* in this round a connection broke: a server may have forgotten what it did */
 	struct guid conflict_place; /* lazy: where the next delta goes on looking at conflicts */
 	struct guid_list created;   /* lazy: source GUIDs of those */
 	struct guid_list elsewhere; /* source GUIDs whose counterparts may not be here yet */
@@ -169,13 +170,17 @@ void cycle_lost(const struct cycle *c, enum side side, const struct err *err);
 int cycle_store_conflicts(struct cycle *c, struct err *err) MUST_CHECK;
 /* Writes the plan as LDIF to opt->plan_to. */
 int cycle_print_plan(struct cycle *c, struct err *err) MUST_CHECK;
-/* Reads, decides and plans again what is in c->again, as the steps of a new round. */
+/* Reads, decides and plans again what is in c->again, and what the server has forgotten of what
+ * that refers to, as the steps of a new round. */
 int cycle_replan(struct cycle *c, struct err *err) MUST_CHECK;
 /* Counts and notes N objects that were not written, WHAT saying why, and puts them down to be tried
  * again. */
 int cycle_give_up(struct cycle *c, const struct again *failed, size_t n, const char *what,
     struct err *err) MUST_CHECK;
-/* outcome.c: the object of E (its source and DN are given) was not written because of WHAT. Put
+/* outcome.c: source entry SOURCE is to be planned again because of WHY. */
+int outcome_plan_again(
+    struct cycle *c, uint32_t source, const char *why, struct err *err) MUST_CHECK;
+/* The object of E (its source and DN are given) was not written because of WHAT. Put
  * down to be tried again; E is completed, to be told. */
 int outcome_refuse(struct cycle *c, struct store_txn *t, struct cycle_event *e, const char *what,
     struct err *err) MUST_CHECK;

@@ -217,9 +217,8 @@ cycle_fetch_references(struct cycle *c, uint32_t from, struct err *err)
 		rc = workset_get(c->ws[SOURCE], i, &e, err);
 		for (size_t j = 0; rc == 0 && j < e->n_attrs; j++) {
 			const struct attr *a = &e->attrs[j];
-			const struct schema_attr *s = schema_find(schema, a->name);
 
-			if (!s || s->syntax != SCHEMA_DN || s->constructed_or_backlink)
+			if (!schema_is_reference(schema, a->name))
 				continue;
 			for (size_t k = 0; rc == 0 && k < a->n_values; k++)
 				rc = collect_reference(&f, a->values[k], err);

@@ -77,8 +77,8 @@ outcome_intend(struct store_txn *t, struct running *r, struct err *err)
 	return intend_record(t, r->step, err);
 }
 
-static int
-plan_again(struct cycle *c, uint32_t source, const char *why, struct err *err)
+int
+outcome_plan_again(struct cycle *c, uint32_t source, const char *why, struct err *err)
 {
 	if (source == DECISION_NO_TARGET)
 		return 0;
@@ -238,7 +238,8 @@ store_failed(struct store_txn *t, struct running *r, struct err *err)
 
 /* Has the directory moved on since it was read? Some servers say so with results that mean "never"
  * elsewhere: the removal of a member who is no longer one (53), a second value for an attribute
- * that was empty (19), a reference to what is gone (19). One more look decides. */
+ * that was empty (19), a reference to what is gone (19). One more look decides; and one more after
+ * a round in which a connection broke, for a server that died forgets what it acknowledged last. */
 static bool
 met_drift(const struct running *r)
 {
@@ -246,7 +247,8 @@ met_drift(const struct running *r)
 
 	if (r->err.retry == ERR_REREAD || r->err.scope == ERR_PEER)
 		return true;
-	return r->c->round == 0 && r->err.src == ERR_LDAP && change->op != CHANGE_DELETE &&
+	return (r->c->round == 0 || r->c->lost) && r->err.src == ERR_LDAP &&
+	       change->op != CHANGE_DELETE &&
 	       (r->err.code == CONSTRAINT_VIOLATION || r->err.code == UNWILLING_TO_PERFORM);
 }
 
@@ -256,6 +258,6 @@ outcome_record(struct store_txn *t, struct running *r, struct err *err)
 	if (finish_journal(t, r, err) < 0)
 		return -1;
 	if (r->state == STEP_FAILED && met_drift(r))
-		return plan_again(r->c, r->step->source, r->err.text, err);
+		return outcome_plan_again(r->c, r->step->source, r->err.text, err);
 	return r->state == STEP_FAILED ? store_failed(t, r, err) : store_done(t, r, err);
 }

@@ -3,11 +3,19 @@
  * When the directory has moved on since it was read: the objects concerned are read again, and
  * decided and planned as if they had been read so in the first place. A few rounds of that are
  * enough unless somebody keeps writing to the very same objects.
+ *
+ * A server that dies may forget the last writes it acknowledged. Then what refers to an object that
+ * this cycle made is refused, in every round, until that is made again: so what such an object
+ * refers to is looked at, and what is missing joins it. All are decided before the first of them is
+ * planned, so that a step waits for the steps it refers to, whatever order they failed in.
  */
 #include "dsa/sync/cycle_priv.h"
 
+#include <string.h>
+
 #include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
+#include "dsa/directory/guid_set.h"
 #include "dsa/sync/planner.h"
 
 /* Reads one object of SIDE again, by GUID or, if that is zero, by DN, into its working set. */
@@ -33,7 +41,7 @@ refresh(struct cycle *c, enum side side, const struct guid *g, const char *dn, u
 }
 
 static int
-replan_one(struct cycle *c, uint32_t index, struct err *err)
+decide_again(struct cycle *c, uint32_t index, struct err *err)
 {
 	_cleanup_(decision_done) struct decision d = {0}, old = {0};
 	_cleanup_(entry_free) struct entry *source = NULL, *target = NULL;
@@ -68,9 +76,7 @@ replan_one(struct cycle *c, uint32_t index, struct err *err)
 	if ((d.state == DECIDE_CREATE || d.state == DECIDE_PROMOTE) &&
 	    cycle_choose_names(c, index, source, &d, err) < 0)
 		return -1;
-	if (cycle_put_decision(c, index, &d, err) < 0)
-		return -1;
-	return cycle_plan_object(c, index, 0, err);
+	return cycle_put_decision(c, index, &d, err);
 }
 
 /* Source entry INDEX could not be planned again: nobody may refer to what was to be created. */
@@ -88,19 +94,82 @@ set_aside(struct cycle *c, uint32_t index, struct err *err)
 	return cycle_put_decision(c, index, &d, err);
 }
 
+/* Runs ONE for each; moves those that fail to the front. */
 static int
-replan_each(struct cycle *c, struct again *again, size_t n, size_t *ret_failed, struct err *err)
+for_each(struct cycle *c, struct again *again, size_t n, size_t *ret_failed,
+    int (*one)(struct cycle *c, uint32_t index, struct err *err), struct err *err)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (replan_one(c, again[i].source, err) == 0)
+	for (size_t i = *ret_failed; i < n; i++) {
+		struct again failed = again[i];
+
+		if (one(c, failed.source, err) == 0)
 			continue;
 		if (err->scope != ERR_ENTRY)
 			return -1;
-		again[*ret_failed].source = again[i].source;
-		err_escape(again[*ret_failed].why, sizeof again->why, bytes_of(err->text));
-		(*ret_failed)++;
-		if (set_aside(c, again[i].source, err) < 0)
+		err_escape(failed.why, sizeof failed.why, bytes_of(err->text));
+		again[i] = again[*ret_failed];
+		again[(*ret_failed)++] = failed;
+		if (set_aside(c, failed.source, err) < 0)
 			return -1;
+	}
+	return 0;
+}
+
+static int
+plan_one(struct cycle *c, uint32_t index, struct err *err)
+{
+	return cycle_plan_object(c, index, 0, err);
+}
+
+/* The source object DN has a counterpart that this cycle made: is it still there? */
+static int
+look_at_reference(struct cycle *c, const char *dn, struct guid_set *seen, struct err *err)
+{
+	static const char *const attrs[] = {"objectGUID", NULL};
+	struct dir *d = c->dir[TARGET];
+	_cleanup_(decision_done) struct decision ref = {0};
+	_cleanup_(entry_free) struct entry *e = NULL;
+	uint32_t index;
+	bool found;
+	int news;
+
+	if (cycle_find_dn(c, SOURCE, dn, &index, err) < 0)
+		return -1;
+	if (index == DECISION_NO_TARGET)
+		return 0;
+	if (cycle_get_decision(c, index, &ref, &found, err) < 0)
+		return -1;
+	if (!found || (ref.state != DECIDE_CREATE && ref.state != DECIDE_PROMOTE))
+		return 0;
+	news = guid_set_add(seen, &ref.source);
+	if (news <= 0)
+		return news < 0 ? err_nomem(err) : 0;
+	if (d->ops->read(d, ref.target_dn, attrs, &e, err) < 0)
+		return -1;
+	return e ? 0
+		 : outcome_plan_again(c, index, "the server has forgotten that it was made", err);
+}
+
+/* What the objects refer to, and what that refers to, as far as it is missing. */
+static int
+find_forgotten(struct cycle *c, struct guid_set *seen, struct err *err)
+{
+	const struct schema *schema = c->dir[SOURCE]->ops->schema(c->dir[SOURCE]);
+
+	for (size_t i = 0; i < c->n_again; i++) {
+		_cleanup_(entry_free) struct entry *e = NULL;
+
+		if (workset_get(c->ws[SOURCE], c->again[i].source, &e, err) < 0)
+			return -1;
+		for (size_t j = 0; j < e->n_attrs; j++) {
+			const struct attr *a = &e->attrs[j];
+
+			if (!schema_is_reference(schema, a->name))
+				continue;
+			for (size_t k = 0; k < a->n_values; k++)
+				if (look_at_reference(c, a->values[k].data, seen, err) < 0)
+					return -1;
+		}
 	}
 	return 0;
 }
@@ -132,21 +201,50 @@ cycle_give_up(
 	return store_commit(TAKE(t), err);
 }
 
-int
-cycle_replan(struct cycle *c, struct err *err)
+/* OUs are made once in a cycle. Another server may only not have received them yet. */
+static void
+forget_ous(struct cycle *c)
 {
-	_cleanup_(free) struct again *again = TAKE(c->again);
-	size_t n = c->n_again, failed = 0;
+	struct dir *d = c->dir[TARGET];
+
+	if (!c->lost || strcmp(c->start_server, d->ops->info(d)->server) != 0)
+		return;
+	while (c->n_ous)
+		free(c->ous[--c->n_ous]);
+}
+
+static int
+replan(struct cycle *c, struct again *again, size_t n, struct err *err)
+{
+	size_t failed = 0;
 	int rc;
 
-	c->n_again = c->cap_again = 0;
-	c->round++;
-	c->res->drift += n;
 	if (store_begin(c->store, STORE_READ, &c->read, err) < 0)
 		return -1;
-	rc = replan_each(c, again, n, &failed, err);
+	rc = for_each(c, again, n, &failed, decide_again, err);
+	if (rc == 0)
+		rc = for_each(c, again, n, &failed, plan_one, err);
 	store_abort(TAKE(c->read));
 	return rc < 0 ? -1
 		      : cycle_give_up(c, again, failed,
 			    "the directory changed while it was written, and then", err);
+}
+
+int
+cycle_replan(struct cycle *c, struct err *err)
+{
+	_cleanup_(guid_set_done) struct guid_set seen = {0};
+	_cleanup_(free) struct again *again = NULL;
+	size_t n;
+
+	if (c->lost && find_forgotten(c, &seen, err) < 0)
+		return -1;
+	forget_ous(c);
+	again = TAKE(c->again);
+	n = c->n_again;
+	c->n_again = c->cap_again = 0;
+	c->lost = false;
+	c->round++;
+	c->res->drift += n;
+	return replan(c, again, n, err);
 }
