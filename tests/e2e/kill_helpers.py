@@ -22,6 +22,7 @@ GUARD = "msExchCalendarRepairDisabled"
 MARKER = "extensionAttribute14"
 GROUP = f"CN=galsync-switched,{ACME.base}"
 DUMMY = b"@delete.me"
+SIDES = ("source", "target")
 KEYS = ("comma", "polish", "turkish", "cyrillic", "apostrophe", "japanese")
 ATTRS = ["objectGUID", "mailNickname", "targetAddress", "proxyAddresses", GUARD, MARKER]
 VERBS = {"switch": "switch", "undo": "undo-switch", "toggle": "proxy-toggle"}
@@ -36,7 +37,10 @@ class Pairs:
 
     @classmethod
     def of_keys(cls, lab, keys=KEYS):
-        dns = {lab.special["acme"][k] for k in keys}
+        return cls.of_dns(lab, {lab.special["acme"][k] for k in keys})
+
+    @classmethod
+    def of_dns(cls, lab, dns):
         return cls(lab, [(r["source"]["guid"], r["target"]["guid"])
                          for r in lab.records().values() if r["source"]["dn"] in dns])
 
@@ -105,6 +109,13 @@ class Observer:
             return f.read().splitlines()
 
 
+def open_operations(lab):
+    """How many the map has: of a dead daemon, what it was at."""
+    p = lab.run(["mdb_stat", "-n", "-s", "operation", lab.path("state", "map.mdb")])
+    assert p.returncode == 0, p.stderr
+    return int(re.search(r"Entries: (\d+)", p.stdout)[1])
+
+
 class Killer:
     """Samples: an operation is begun, the daemon killed, started and looked at.
 
@@ -120,22 +131,11 @@ class Killer:
         self.span_s, self.count = {}, collections.Counter()
         self.aliases = [e["mailNickname"][0].decode() for e in pairs.read("source").values()]
 
-    def request(self, verb):
-        s = self.daemon.connect()
-        s.sendall((json.dumps({"verb": VERBS[verb], "objects": self.aliases}) + "\n").encode())
-        return s
-
-    def open_operations(self):
-        """How many the map of the dead daemon has."""
-        p = self.lab.run(["mdb_stat", "-n", "-s", "operation", self.lab.path("state", "map.mdb")])
-        assert p.returncode == 0, p.stderr
-        return int(re.search(r"Entries: (\d+)", p.stdout)[1])
-
     def kill_in(self, verb):
         """True if the answer was there before."""
         span = self.span_s[verb]
         late, heard = False, b""
-        with self.request(verb) as s:
+        with self.daemon.request(verb=VERBS[verb], objects=self.aliases) as s:
             end = time.monotonic() + self.dice.uniform(0, span)
             while not late and select.select([s], [], [], max(0, end - time.monotonic()))[0]:
                 heard += s.recv(65536)
@@ -150,7 +150,7 @@ class Killer:
         self.count["samples"] += 1
         self.count[verb] += 1
         self.count["late"] += late
-        if self.open_operations():
+        if open_operations(self.lab):
             self.count["open"] += 1
             self.count[f"{verb} open"] += 1
             self.count["neither redirects"] += any(
@@ -163,7 +163,7 @@ class Killer:
 
     def check(self):
         """Complete or undone, for all mailboxes alike; the active side."""
-        assert self.open_operations() == 0
+        assert open_operations(self.lab) == 0
         source, target = self.pairs.read("source"), self.pairs.read("target")
         members = self.lab.source.read(GROUP, ["member"]).get("member", [])
         records = self.lab.records()

@@ -37,12 +37,21 @@ class Daemon:
 
     def ask(self, **request):
         """The answer to one request; events are left out."""
-        with self.connect() as s:
-            s.sendall((json.dumps(request) + "\n").encode())
-            for line in s.makefile():
-                answer = json.loads(line)
-                if "event" not in answer:
-                    return answer
+        with self.request(**request) as s:
+            return self.answer(s)
+
+    def request(self, **request):
+        """The connection on which it was made."""
+        s = self.connect()
+        s.sendall((json.dumps(request) + "\n").encode())
+        return s
+
+    @staticmethod
+    def answer(s):
+        for line in s.makefile():
+            answer = json.loads(line)
+            if "event" not in answer:
+                return answer
         raise AssertionError("no answer")
 
     def connect(self, timeout_s=60):
@@ -68,13 +77,24 @@ class Daemon:
         return self.process.wait(timeout_s)
 
 
+@contextlib.contextmanager
+def running(lab, conf=None):
+    """A daemon that is idle; it may be ended and started again meanwhile."""
+    d = Daemon(lab, conf)
+    try:
+        d.start()
+        yield d
+        if d.process.poll() is None:
+            assert d.end() == 0
+    finally:
+        if d.process and d.process.poll() is None:
+            d.end(signal.SIGKILL)
+
+
 @pytest.fixture(scope="module", name="daemon")
 def fixture_daemon(lab):
-    d = Daemon(lab)
-    d.start()
-    yield d
-    if d.process.poll() is None:
-        assert d.end() == 0
+    with running(lab) as d:
+        yield d
 
 
 def counterpart(lab, dn):

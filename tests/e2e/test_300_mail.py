@@ -1,250 +1,62 @@
 # SPDX-License-Identifier: MIT
-"""Real mail in both organizations, to mailboxes that move: it reaches the mailbox in use.
+"""Real mail in both organizations, to mailboxes that move: it reaches the mailbox in use."""
 
-Every message has an id; where it landed is read from the maildirs of both organizations. A message
-that was under way during a turn may land on either side, every other one in the mailbox that was
-in use all the time from before it was sent until it landed; and each exactly once.
-"""
-
-import collections
-import contextlib
-import dataclasses
 import itertools
-import json
-import multiprocessing
-import os
 import signal
 import smtplib
 import time
 
-import ldap
 import pytest
 from conftest import ACME, GLOBEX, wait_for
-from galsynclab.mail import Mail
-from galsynclab.postfix import MEMBER_OF, OUTSIDE
-from test_120_daemon import Daemon, counterpart
+from kill_helpers import GROUP, SIDES
+from mail_helpers import (MOVING, finish, flow_targets, flowing, gather, home, judge, mail_servers,
+                          pass_some, read_group, read_person, send)
+from test_120_daemon import running
 
-# Created accounts, one with old addresses; matched ones, the last one with a mailbox of its own.
-MOVING = ("mailbox", "worker", "comma", "mail-match", "sam-match", "proxy-match")
 GROUPS = ("group", "group-inner", "group-local", "group-loop-1", "group-loop-2")
 # Groups that contain each other are created with a member fewer, and that one comes at the end of
 # the synchronization: no test of what happens before.
 FIRST_GROUPS = ("group", "group-inner", "group-local")
-SIDES = ("source", "target")
 
 
-def smtp_addresses(entry):
-    return {a[5:].decode() for a in entry.get("proxyAddresses", [])
-            if a.lower().startswith(b"smtp:")}
-
-
-def home(forest, entry):
-    return forest.name, entry["sAMAccountName"][0].decode()
-
-
-@dataclasses.dataclass
-class Person:
-    """A mailbox that moves: its homes on both sides, all its addresses, and its turns."""
-    alias: str
-    home: dict
-    addresses: list
-    turns: list = dataclasses.field(default_factory=list)
-
-    def turn(self, side, start):
-        self.turns.append((start, time.time(), side))
-
-    def may_land(self, since, until):
-        """The homes that are right for a message that was under way then."""
-        if any(start <= until and since <= end for start, end, _ in self.turns):
-            return list(self.home.values())
-        return [self.home[[s for _, end, s in self.turns if end < since][-1]]]
-
-
-@dataclasses.dataclass
-class Group:
-    address: str
-    people: list
-    outside: int        # members who are not in either organization
-
-
-@dataclasses.dataclass
-class Sent:
-    name: str
-    to: str
-    people: list
-    outside: int
-    since: float
-
-
-def read_person(lab, key):
-    """Its counterpart too, as soon as it has one."""
-    source = lab.source.read(lab.special["acme"][key])
-    p = Person(source["mailNickname"][0].decode(), {"source": home(ACME, source)},
-               sorted(smtp_addresses(source)), [(0, 0, "source")])
-    target = counterpart(lab, lab.special["acme"][key])
-    if target:
-        p.home["target"] = home(GLOBEX, target)
-        p.addresses = sorted({*p.addresses, *smtp_addresses(target)})
-    return p
-
-
-def read_group(lab, people, key):
-    """Who is in it as the source has it, nested groups and all."""
-    rows = lab.source.search(
-        ldap.filter.filter_format(f"(&(mail=*)(objectCategory=person)({MEMBER_OF}=%s))",
-                                  [lab.special["acme"][key]]), ["mailNickname", "homeMDB"])
-    aliases = [e["mailNickname"][0].decode() for _, e in rows if "homeMDB" in e]
-    at = {p.alias: p for p in people}
-    address = lab.source.read(lab.special["acme"][key])["mail"][0].decode()
-    return Group(address, [at[a] for a in aliases], len(rows) - len(aliases))
+def moving(lab):
+    return [lab.special["acme"][key] for key in MOVING]
 
 
 @pytest.fixture(scope="module", name="mail")
 def fixture_mail(lab):
-    lab.command("mail", "up")
-    # Everyone who moves is in two groups, one of them nested in the other.
-    lab.source.change(lab.special["acme"]["group-inner"], (ldap.MOD_ADD, "member", [
-        lab.special["acme"][k].encode() for k in MOVING if k not in ("mailbox", "worker")]))
-    yield Mail()
-    lab.command("mail", "down")
+    with mail_servers(lab) as mail:
+        # Everyone who moves is in two groups, one of them nested in the other.
+        gather(lab, "group-inner", moving(lab))
+        yield mail
 
 
 @pytest.fixture(scope="module", name="daemon")
 def fixture_daemon(lab, mail):
-    d = Daemon(lab, lab.write_conf(lab.conf_text(**{
-        "match = [": f'marker_group = "CN=galsync-switched,{lab.source.base}"; match = ['})))
-    lab.full(status=3, conf=d.conf)
-    d.start()
-    yield d
-    if d.process.poll() is None:
-        assert d.end() == 0
+    conf = lab.write_conf(lab.conf_text(**{"match = [": f'marker_group = "{GROUP}"; match = ['}))
+    lab.full(status=3, conf=conf)
+    with running(lab, conf) as d:
+        yield d
     assert mail
 
 
 @pytest.fixture(scope="module", name="people")
 def fixture_people(daemon, lab):
     daemon.wait_idle()
-    return [read_person(lab, key) for key in MOVING]
+    return [read_person(lab, dn) for dn in moving(lab)]
 
 
 @pytest.fixture(scope="module", name="groups")
 def fixture_groups(lab, people):
-    groups = [read_group(lab, people, key) for key in GROUPS]
+    groups = [read_group(lab.source, people, lab.special["acme"][key]) for key in GROUPS]
     assert len(groups[0].people) == len(MOVING)
     return groups
 
 
-serial = itertools.count(1)
-
-
-def send(mail, forest, to, people, outside=0):
-    s = Sent(f"{forest.name}-{next(serial)}", to, people, outside, time.time())
-    mail.send(forest, to, s.name)
-    return s
-
-
-def judge(mail, sent):
-    """Every message landed exactly once for everyone it was for. How many of the copies had to be
-    in the source's mailbox, in the target's, or may be in either."""
-    count = collections.Counter()
-    for s in sent:
-        what = f"{s.name} to {s.to}: {mail.landed(s.name)}"
-        assert not mail.bounced(s.name), f"{what}: {mail.bounced(s.name)}"
-        left = mail.landed(s.name)
-        for person in s.people:
-            here = [x for x in left if (x.forest, x.mailbox) in person.home.values()]
-            assert len(here) == 1, f"{person.alias}: {what}"
-            left = [x for x in left if x not in here]
-            right = person.may_land(s.since, here[0].time)
-            assert (here[0].forest, here[0].mailbox) in right, f"{person.alias}: {right}: {what}"
-            count["either" if len(right) > 1 else here[0].forest] += 1
-        assert [x.mailbox for x in left] == [OUTSIDE] * s.outside, what
-    return count
-
-
-class Flow:
-    """A process that sends in one organization until it is told to stop, as fast as the mail is
-    carried away. (A process that has entered the lab can start others, but no threads.)"""
-
-    def __init__(self, mail, forest, targets):
-        self.mail, self.forest, self.targets = mail, forest, targets
-        self.sent = []
-        fork = multiprocessing.get_context("fork")
-        self.told, self.tells = fork.Pipe(duplex=False)
-        self.ended = fork.Event()
-        self.process = fork.Process(target=self._run, daemon=True)
-        self.process.start()
-        self.tells.close()
-
-    def _run(self):
-        names = (f"{self.forest.name}-{os.getpid()}-{n}" for n in itertools.count())
-        for i in itertools.cycle(range(len(self.targets))):
-            while self.mail.queued() > 8 and not self.ended.wait(0.01):
-                pass
-            if self.ended.is_set():
-                break
-            name, since = next(names), time.time()
-            self.mail.send(self.forest, self.targets[i][0], name)
-            self.tells.send((name, i, since))
-
-    def read(self):
-        """Takes over what was sent until now."""
-        try:
-            while self.told.poll():
-                name, i, since = self.told.recv()
-                self.sent.append(Sent(name, *self.targets[i], since))
-        except EOFError:
-            self.process.join()
-            assert self.process.exitcode == 0, "the sender failed; its words are above"
-
-    def end(self):
-        self.ended.set()
-        wait_for(lambda: self.read() or self.process.exitcode is not None, "the sender goes on")
-        self.read()
-
-
-@contextlib.contextmanager
-def flowing(mail, targets):
-    """Mail in both organizations, in opposite orders."""
-    flows = []
-    try:
-        for f, step in ((ACME, 1), (GLOBEX, -1)):
-            flows.append(Flow(mail, f, targets[::step]))
-        yield flows
-    finally:
-        for f in flows:
-            f.process.kill()
-            f.process.join()
-
-
-def pass_some(mail, flows):
-    """Until a message has landed in each that was sent after now."""
-    def passed():
-        for f in flows:
-            f.read()
-        return all(any(s.since > now and mail.landed(s.name) for s in reversed(f.sent))
-                   for f in flows)
-    now = time.time()
-    wait_for(passed, "mail does not flow", 60)
-
-
-def finish(mail, flows):
-    for f in flows:
-        f.end()
-    sent = [s for f in flows for s in f.sent]
-    mail.wait([s.name for s in sent])
-    return judge(mail, sent)
-
-
-def flow_targets(people, groups):
-    return [(a, [p], 0) for p in people for a in p.addresses] + \
-        [(g.address, g.people, g.outside) for g in groups] * 2
-
-
 def test_first_synchronization_while_mail_flows(mail, lab):
     """Counterparts appear in the middle of it and take the mail of the target organization."""
-    people = [read_person(lab, key) for key in MOVING]
-    groups = [read_group(lab, people, key) for key in FIRST_GROUPS]
+    people = [read_person(lab, dn) for dn in moving(lab)]
+    groups = [read_group(lab.source, people, lab.special["acme"][key]) for key in FIRST_GROUPS]
     # Who has a mailbox of the target too gets mail there until the two are one.
     own = people[MOVING.index("proxy-match")]
     own.home["target"] = home(GLOBEX, lab.target.read(lab.special["globex"]["proxy-match"]))
@@ -328,11 +140,9 @@ def test_killed_in_the_middle_of_turns_while_mail_flows(mail, daemon, people, gr
     with flowing(mail, flow_targets(people, groups[:2])) as flows:
         for i in range(6):
             side, verb = ("target", "switch") if i % 2 == 0 else ("source", "undo-switch")
-            request = {"verb": verb, "objects": [p.alias for p in people]}
             pass_some(mail, flows)
             start = time.time()
-            with daemon.connect() as s:
-                s.sendall((json.dumps(request) + "\n").encode())
+            with daemon.request(verb=verb, objects=[p.alias for p in people]):
                 wait_for(lambda: [active(lab, p) for p in people].count(side) >= i,
                          "nothing is turned")
                 daemon.end(signal.SIGKILL)

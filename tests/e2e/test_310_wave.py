@@ -9,7 +9,7 @@ import uuid
 
 import pytest
 from conftest import wait_for
-from test_120_daemon import Daemon
+from test_120_daemon import running
 
 N = 20
 MARKER = "extensionAttribute14"
@@ -38,11 +38,8 @@ def fixture_daemon(lab):
     ou = lab.special["acme"]["mailbox"].split(",", 1)[1]
     lab.aliases = add_mailboxes(lab, ou, "wave", N)
     lab.full(status=3)
-    d = Daemon(lab)
-    d.start()
-    yield d
-    if d.process.poll() is None:
-        assert d.end() == 0
+    with running(lab) as d:
+        yield d
 
 
 def ctl(daemon, *argv, **kw):

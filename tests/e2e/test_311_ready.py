@@ -3,7 +3,7 @@
 
 import pytest
 from conftest import wait_for
-from test_120_daemon import Daemon
+from test_120_daemon import running
 from test_310_wave import add_mailboxes, ctl, rows, switched
 
 READY = "extensionAttribute13"
@@ -26,11 +26,8 @@ def fixture_daemon(lab):
                      "limits = { switches = 3; }; match = ["}))
     lab.full(status=3, conf=conf)
     finish(lab, lab.aliases)
-    d = Daemon(lab, conf)
-    d.start()
-    yield d
-    if d.process.poll() is None:
-        assert d.end() == 0
+    with running(lab, conf) as d:
+        yield d
 
 
 def set_ready(lab, alias, value="ready"):

@@ -39,7 +39,6 @@ class Landed:
 
 class Mail:
     def __init__(self):
-        self._seen = set()
         self._landed, self._bounced = {}, {}
 
     def send(self, f, recipients, name, sender=SENDER):
@@ -65,19 +64,18 @@ class Mail:
         landed = Landed(f.name, mailbox, recipient, when + TICK_S)
         (self._bounced if returned else self._landed).setdefault(name, []).append(landed)
 
-    def _read(self):
+    def read(self):
+        """Looks into all mailboxes. What was read is new no more, as in any maildir."""
         for f in FORESTS:
             for path in glob.iglob(f"{mailboxes_dir(f)}/*/new/*"):
-                if path not in self._seen:
-                    self._seen.add(path)
-                    self._read_one(f, path.split("/")[-3], path)
+                self._read_one(f, path.split("/")[-3], path)
+                os.rename(path, path.replace("/new/", "/cur/"))
 
     def landed(self, name):
-        self._read()
+        """Where, as it was read last."""
         return self._landed.get(name, [])
 
     def bounced(self, name):
-        self._read()
         return self._bounced.get(name, [])
 
     def queued(self):
@@ -88,11 +86,11 @@ class Mail:
     def wait(self, names, timeout_s=120):
         """Until each has landed or come back, and nothing at all is under way any more."""
         def ended():
-            self._read()
+            self.read()
             left = [n for n in names if n not in self._landed and n not in self._bounced]
             return not left and not self.queued()
         wait_for("mail is still under way, see mail/*/mail.log", ended, timeout_s)
-        self._read()
+        self.read()
 
 
 def _queued(f):
