@@ -18,7 +18,7 @@ import time
 import ldap
 from conftest import ACME, GLOBEX, wait_for
 from galsynclab.mail import Mail
-from galsynclab.postfix import MEMBER_OF, OUTSIDE
+from galsynclab.postfix import MEMBER_OF, OUTSIDE, wrapped
 from test_120_daemon import counterpart
 
 # Created accounts, one with old addresses; matched ones, the last one with a mailbox of its own.
@@ -28,6 +28,13 @@ MOVING = ("mailbox", "worker", "comma", "mail-match", "sam-match", "proxy-match"
 def smtp_addresses(entry):
     return {a[5:].decode() for a in entry.get("proxyAddresses", [])
             if a.lower().startswith(b"smtp:")}
+
+
+def old_replies(entry):
+    """Where old replies go to: by the name that its mailbox has, and all that were its names."""
+    names = entry["legacyExchangeDN"] + [a[5:] for a in entry["proxyAddresses"]
+                                         if a.lower().startswith(b"x500:")]
+    return {wrapped(n.decode(), ACME) for n in names}
 
 
 def home(forest, entry):
@@ -76,7 +83,7 @@ def read_person(lab, dn):
     if target:
         p.home["target"] = home(GLOBEX, target)
     p.addresses = sorted({a for e in (source, target) if e
-                          for a in smtp_addresses(e)})
+                          for a in smtp_addresses(e) | old_replies(e)})
     return p
 
 
@@ -214,7 +221,7 @@ def finish(mail, flows):
 
 
 def flow_targets(people, groups, apart=8):
-    """Every address of everyone, a first one of each, then a second one; and a group after so many."""
+    """Every address of everyone, the first one of each, then the second; a group after so many."""
     rows = itertools.zip_longest(*([(a, [p], 0) for a in p.addresses] for p in people))
     targets, groups = [t for row in rows for t in row if t], itertools.cycle(groups)
     for i in range(len(targets) // apart * apart, 0, -apart):

@@ -8,6 +8,7 @@ import time
 
 import pytest
 from conftest import ACME, GLOBEX, wait_for
+from galsynclab.postfix import wrapped
 from kill_helpers import GROUP, SIDES
 from mail_helpers import (MOVING, finish, flow_targets, flowing, gather, home, judge, mail_servers,
                           pass_some, read_group, read_person, send)
@@ -73,6 +74,8 @@ def test_lab_shows_what_goes_wrong(mail, daemon, people, lab):
     """What the tests below rely on: bounces, loops and dead ends are seen."""
     with pytest.raises(smtplib.SMTPRecipientsRefused):
         mail.send(ACME, "nobody@acme.example", "refused")
+    with pytest.raises(smtplib.SMTPRecipientsRefused):
+        mail.send(ACME, wrapped("/o=Acme/ou=First/cn=Recipients/cn=nobody", ACME), "refused")
     mail.send(GLOBEX, "nobody@acme.example", "unknown")
     assert daemon.ask(verb="pause")["ok"]
     dn, p = lab.special["acme"]["comma"], people[MOVING.index("comma")]

@@ -16,7 +16,7 @@ MARKER = "extensionAttribute14"
 
 
 def add_mailboxes(lab, ou, prefix, n):
-    """So many like the mailbox of the special cases; their aliases."""
+    """So many like the mailbox of the special cases, with old addresses; their aliases."""
     model = lab.source.read(lab.special["acme"]["mailbox"])
     aliases = []
     for i in range(n):
@@ -25,8 +25,9 @@ def add_mailboxes(lab, ou, prefix, n):
             f"CN=Wave {alias},{ou}", objectClass="user", sAMAccountName=alias,
             userPrincipalName=f"{alias}@acme.example", displayName=f"Wave {alias}",
             mailNickname=alias, mail=f"{alias}@acme.example",
-            proxyAddresses=f"SMTP:{alias}@acme.example", homeMDB=model["homeMDB"],
-            msExchHomeServerName=model["msExchHomeServerName"],
+            proxyAddresses=[f"SMTP:{alias}@acme.example", f"smtp:{alias}@old.acme.example",
+                            f"X500:/o=Acme Legacy/ou=First/cn=Recipients/cn={alias}"],
+            homeMDB=model["homeMDB"], msExchHomeServerName=model["msExchHomeServerName"],
             msExchMailboxGuid=uuid.uuid4().bytes_le,
             legacyExchangeDN=f"/o=Acme/ou=First/cn=Recipients/cn={alias}")
         aliases.append(alias)

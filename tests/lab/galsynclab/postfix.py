@@ -6,6 +6,9 @@ is copied or cached, so what a test or the daemon writes holds for the next one.
 service account; any account may read what it needs. Every recipient goes through the alias tables
 (virtual_alias_maps) until nothing changes any more; the first table that knows an address answers:
 
+    x500        IMCEAEX-NAME@DOMAIN, to which an old message is answered whose sender has an X500
+                name, is replaced by the mail of the object with that legacyExchangeDN or X500
+                address. NAME has four parts and is wrapped up: /o=A B is _o=A+20B.
     members     a group is replaced by the mail of the users and contacts in it, nested groups
                 and all. Postfix can neither retrieve a large group by ranges nor end where
                 groups contain each other. So the DN of the group is looked up, and then whoever
@@ -29,15 +32,15 @@ Like Exchange: all proxy addresses count, whatever the case; targetAddress wins 
 groups expand recursively and once; the other side's domain is an internal relay domain (shared
 name space); a message that goes in a circle is bounced after a number of hops, here a small one.
 Unlike Exchange: nothing is cached (Exchange: minutes, so a real turn is slower to show); a nested
-group without mail is expanded as well; altRecipient, restrictions on senders, dynamic groups and
-the X500 addresses of old replies are not looked at. In both, mail to an address that two objects
-have bounces.
+group without mail is expanded as well; altRecipient, restrictions on senders and dynamic groups
+are not looked at. In both, mail to an address that two objects have bounces.
 
 The files are in DIR/mail, which the lab's processes see as /var/spool/postfix: the machine's own
 Postfix is out of reach, paths are short, and user postfix needs no right on what DIR lies in.
 """
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -73,7 +76,8 @@ smtputf8_enable = no
 smtp_connection_cache_on_demand = no
 
 virtual_alias_domains = {own}
-virtual_alias_maps = pipemap:{{ldap:{dir}/etc/group.cf, ldap:{dir}/etc/members.cf}},
+virtual_alias_maps = pipemap:{{regexp:{dir}/etc/wrapped, {unwrap}, ldap:{dir}/etc/x500.cf}},
+	pipemap:{{ldap:{dir}/etc/group.cf, ldap:{dir}/etc/members.cf}},
 	ldap:{dir}/etc/empty.cf,
 	pipemap:{{ldap:{dir}/etc/one.cf, regexp:{dir}/etc/address}}
 virtual_alias_expansion_limit = 10000
@@ -133,6 +137,12 @@ ADDRESS = """/,/ ambiguous@nowhere.invalid
 /^smtp:(.+)$/ $1
 /^(.+)$/ $1@mailboxes.{domain}
 """
+# The parts of a wrapped X500 name; and one "+XX" of it made a character, which is done many times.
+WRAPPED = r"""/^IMCEAEX-_(o=[^_@]*)_(ou=[^_@]*)_(cn=[^_@]*)_(cn=[^_@]*)@/ /$(1)/$(2)/$(3)/$(4)
+"""
+ENCODED, ENCODED_MAX = " ()._,", 16
+CHARACTER = "".join(rf"/^(.*)\+{ord(c):02X}(.*)$/ $(1){c}$(2)" + "\n" for c in ENCODED) + \
+    "/^(.*)$/ $(1)\n"
 ROUTES = ("nobody@nowhere.invalid = discard:",
           "ambiguous@nowhere.invalid = error:5.1.4 two objects have this address")
 # Addresses alone, and not the ones that exist inside the server only.
@@ -140,6 +150,9 @@ BY_ADDRESS = "domain = !mailboxes.{domain}, static:all\n"
 MEMBER_OF = "memberOf:1.2.840.113556.1.4.1941:"    # in a chain
 HOLDER = "(proxyAddresses=smtp:%s)"
 TABLES = {
+    "x500": """query_filter = (&(|(legacyExchangeDN=%s)(proxyAddresses=X500:%s))(mail=*))
+result_attribute = mail
+""",
     "group": BY_ADDRESS + f"""query_filter = (&(objectClass=group){HOLDER}(member=*))
 result_attribute = distinguishedName
 """,
@@ -165,6 +178,13 @@ result_format = %s/
 def domains(f):
     """The domains that the organization accepts; the last one carries redirected mail alone."""
     return [f.domain, f"old.{f.domain}", f"merged.{f.domain}", f"redirect.{f.domain}"]
+
+
+def wrapped(x500, f):
+    """The address that an old reply to the X500 name goes to."""
+    name = re.sub("[^A-Za-z0-9=/-]", lambda m: f"+{ord(m[0]):02X}", x500).replace("/", "_")
+    assert name.count("+") <= ENCODED_MAX
+    return f"IMCEAEX-{name}@{f.domain}"
 
 
 def _dir(f):
@@ -201,6 +221,7 @@ def _configure(lab, f):
     routes = [f"{name} = relay:[{other.address}]:25" for name in domains(other)]
     values = {"dir": d, "domain": f.domain, "address": f.address, "host": f.host, "base": f.base,
               "own": " ".join(domains(f)), "other": " ".join(domains(other)), "hops": HOPS,
+              "unwrap": ", ".join([f"regexp:{d}/etc/character"] * ENCODED_MAX),
               "outside": OUTSIDE, "uid": DELIVERY_UID, "gid": DELIVERY_GID,
               "routes": ", ".join(f"{{ {r} }}" for r in (*routes, *ROUTES))}
     with open(lab.path(f"{f.name}.password"), encoding="ascii") as src:
@@ -212,7 +233,8 @@ def _configure(lab, f):
         os.chmod(f"{d}/etc/{name}.cf", 0o640)
     for name, text in (("main.cf", MAIN_CF.format(**values)),
                        ("master.cf", MASTER_CF.format(**values)),
-                       ("address", ADDRESS.format(**values))):
+                       ("address", ADDRESS.format(**values)),
+                       ("wrapped", WRAPPED), ("character", CHARACTER)):
         with open(f"{d}/etc/{name}", "w", encoding="utf-8") as out:
             out.write(text)
 
