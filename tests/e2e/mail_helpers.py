@@ -19,6 +19,7 @@ import ldap
 from conftest import ACME, GLOBEX, wait_for
 from galsynclab.mail import Mail
 from galsynclab.postfix import MEMBER_OF, OUTSIDE, wrapped
+from kill_helpers import SIDES
 from test_120_daemon import counterpart
 
 # Created accounts, one with old addresses; matched ones, the last one with a mailbox of its own.
@@ -228,3 +229,37 @@ def flow_targets(people, groups, apart=8):
         g = next(groups)
         targets.insert(i, (g.address, g.people, g.outside))
     return targets
+
+
+class Watch:
+    """When each of PEOPLE turns to SIDE, as both directories show it: after the last look that
+    found it as it was, and before the first one that found it turned."""
+
+    def __init__(self, pairs, people, side):
+        alias = {g: e["mailNickname"][0].decode() for g, e in pairs.read("source").items()}
+        at = {p.alias: p for p in people}
+        self.pairs, self.side = pairs, side
+        self.people = {source: at[alias[source]] for source, _ in pairs.guids}
+        self.since, self.until = dict.fromkeys(self.people, time.time()), {}
+
+    def look(self):
+        """How many have turned."""
+        before = time.time()
+        entries = {s: self.pairs.read(s, ["objectGUID", "targetAddress"]) for s in SIDES}
+        after = time.time()
+        for guids in self.pairs.guids:
+            redirects = [s for s, g in zip(SIDES, guids) if "targetAddress" in entries[s][g]]
+            if redirects == [self.side]:
+                self.since[guids[0]] = before
+            elif len(redirects) == 1:
+                self.until.setdefault(guids[0], after)
+        return len(self.until)
+
+    def all_turned(self):
+        return self.look() == len(self.people)
+
+    def end(self):
+        """All have turned, once."""
+        for source, person in self.people.items():
+            assert self.since[source] <= self.until[source], person.alias
+            person.turn(self.side, self.since[source], self.until[source])
