@@ -251,7 +251,6 @@ struct turning {
 	struct worker *w;
 	json_t *results;
 	struct cycle_result *result;
-	const struct cycle_options *opt;
 	bool quiet; /* nothing is done, so there is nothing to log */
 };
 
@@ -269,17 +268,28 @@ on_turned(const struct guid *source, const char *dn, bool ok, const char *text, 
 		lines_turned(t->w->lines, false, source, dn, ok, text);
 }
 
+/* A line for a change of a turn, of a wave too: ARG is the worker. */
+static void
+on_changed(uint64_t number, enum side side, const struct guid *source, const struct change *change,
+    const char *reason, void *arg)
+{
+	struct worker *w = arg;
+	struct dir *d = w->dir[side];
+	const struct dir_info *info = d->ops->info(d);
+	const struct cycle_options opt = {.tell = on_event, .arg = w};
+	const struct cycle_event where = {
+	    .cycle = number, .source = source, .side = side, .peer = info ? info->server : NULL};
+
+	cycle_tell_change(&opt, &where, change, reason);
+}
+
 static void
 on_turn_changed(uint64_t number, enum side side, const struct guid *source,
     const struct change *change, const char *reason, void *arg)
 {
 	const struct turning *t = arg;
-	struct dir *d = t->w->dir[side];
-	const struct dir_info *info = d->ops->info(d);
-	const struct cycle_event where = {
-	    .cycle = number, .source = source, .side = side, .peer = info ? info->server : NULL};
 
-	cycle_tell_change(t->opt, &where, change, reason);
+	on_changed(number, side, source, change, reason, t->w);
 }
 
 static void
@@ -299,7 +309,7 @@ run_turns(struct worker *w, const struct request *q, struct cycle_result *r, str
 	    .progress = on_progress,
 	    .tell = on_event,
 	    .arg = w};
-	struct turning t = {w, json_array(), r, &opt, dry_run};
+	struct turning t = {w, json_array(), r, dry_run};
 	struct turn_env env = {.result = on_turned,
 	    .changed = on_turn_changed,
 	    .progress = on_turn_progress,
@@ -514,8 +524,10 @@ work(void *arg)
 			continue;
 		}
 		set_phase(w, WORKER_RUNNING);
-		if (!q.number)
+		if (!q.number) {
+			lines_begin(w->lines, false);
 			rc = waves_run(&w->waves, clock_realtime_s(), &wave, &err);
+		}
 		if (rc == 0 && wave)
 			continue; /* there may be more of it */
 		if (rc == 0)
@@ -645,8 +657,11 @@ worker_start(const struct conf *conf, const struct conf_link *link, struct store
 	    .notify_fd = notify_fd,
 	    .wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
 	    .request = {.plan_fd = -1}};
-	w->waves = (struct waves){
-	    .link = link, .store = store, .progress = on_wave_progress, .progress_arg = w};
+	w->waves = (struct waves){.link = link,
+	    .store = store,
+	    .changed = on_changed,
+	    .progress = on_wave_progress,
+	    .work_arg = w};
 	waves_log(&w->waves);
 	w->state.beat_ms = clock_monotonic_ms();
 	(void)pthread_mutex_init(&w->lock, NULL);

@@ -162,23 +162,11 @@ note_turn(const struct guid *source, const char *dn, bool ok, const char *text, 
 	    ok ? "finished" : "ended", *text ? ": " : "", text);
 }
 
-static void
-turn_changed(uint64_t number, enum side side, const struct guid *source,
-    const struct change *change, const char *reason, void *arg)
-{
-	const struct cycle *c = arg;
-	const struct dir_info *info = c->dir[side]->ops->info(c->dir[side]);
-	const struct cycle_event where = {
-	    .cycle = number, .source = source, .side = side, .peer = info ? info->server : NULL};
-
-	cycle_tell_change(c->opt, &where, change, reason);
-}
-
 /* A half-done turn must not be taken for somebody's mistake and repaired. */
 static int
 resume_turns(struct cycle *c, struct err *err)
 {
-	struct turn_env env = {.result = note_turn, .changed = turn_changed, .arg = c};
+	struct turn_env env = {.result = note_turn, .changed = cycle_turn_changed, .arg = c};
 
 	turns_env(c->link, c->dir, c->store, c->link_id, &env);
 	if (turn_resume(&env, err) < 0)

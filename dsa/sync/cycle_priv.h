@@ -72,6 +72,9 @@ void cycle_tell(const struct cycle *c, const struct cycle_event *what, const cha
 /* A change that the server acknowledged. */
 void cycle_changed(const struct cycle *c, enum side side, const struct guid *source,
     const struct change *change, const char *reason);
+/* The same of a turn, as turn_env has it: NUMBER is that of its run, ARG the struct cycle. */
+void cycle_turn_changed(uint64_t number, enum side side, const struct guid *source,
+    const struct change *change, const char *reason, void *arg);
 /* The same, where ADDRESS is held by HOLDER. WHOLE: that keeps the object from being written. */
 void cycle_tell_taken(const struct cycle *c, const struct cycle_event *e, const char *address,
     const char *holder, bool whole);

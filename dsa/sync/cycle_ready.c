@@ -226,13 +226,22 @@ on_switched(const struct guid *source, const char *dn, bool ok, const char *text
 		cycle_note(c, LOG_WARNING, source, dn, "%s; tried again until it works", why);
 }
 
+static void
+on_changed(uint64_t number, enum side side, const struct guid *source, const struct change *change,
+    const char *reason, void *arg)
+{
+	const struct switching *s = arg;
+
+	cycle_turn_changed(number, side, source, change, reason, s->c);
+}
+
 int
 cycle_switch_ready(struct cycle *c, struct err *err)
 {
 	struct guid_list *l = &c->ready[READY_SWITCH];
 	struct err retry;
 	struct switching s = {.c = c, .err = &retry};
-	struct turn_env env = {.result = on_switched, .arg = &s};
+	struct turn_env env = {.result = on_switched, .changed = on_changed, .arg = &s};
 
 	if (set_flags(c, err) < 0)
 		return -1;

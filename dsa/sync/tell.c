@@ -94,6 +94,18 @@ cycle_changed(const struct cycle *c, enum side side, const struct guid *source,
 }
 
 void
+cycle_turn_changed(uint64_t number, enum side side, const struct guid *source,
+    const struct change *change, const char *reason, void *arg)
+{
+	const struct cycle *c = arg;
+	const struct dir_info *info = c->dir[side]->ops->info(c->dir[side]);
+	const struct cycle_event where = {
+	    .cycle = number, .source = source, .side = side, .peer = info ? info->server : NULL};
+
+	cycle_tell_change(c->opt, &where, change, reason);
+}
+
+void
 cycle_tell_taken(const struct cycle *c, const struct cycle_event *e, const char *address,
     const char *holder, bool whole)
 {

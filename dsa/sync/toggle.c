@@ -204,12 +204,20 @@ ignore_turn(const struct guid *source, const char *dn, bool ok, const char *text
 	(void)arg;
 }
 
+static void
+turn_changed(uint64_t number, enum side side, const struct guid *source,
+    const struct change *change, const char *reason, void *arg)
+{
+	(void)number;
+	toggle_tell_changed(arg, side, source, change, reason);
+}
+
 /* A mailbox has one operation at a time: what was interrupted is ended before another one takes its
  * place in the map. */
 static int
 resume_all(struct toggle *t)
 {
-	struct turn_env env = {.result = ignore_turn};
+	struct turn_env env = {.result = ignore_turn, .changed = turn_changed, .arg = t};
 
 	turns_env(t->link, t->dir, t->store, t->link_id, &env);
 	if (turn_resume(&env, t->err) < 0)

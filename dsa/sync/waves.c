@@ -266,15 +266,26 @@ on_progress(size_t done, size_t total, void *arg)
 	(void)total;
 	if (s->w->progress)
 		s->w->progress(
-		    s->wave.succeeded + s->wave.failed + done, s->wave.total, s->w->progress_arg);
+		    s->wave.succeeded + s->wave.failed + done, s->wave.total, s->w->work_arg);
+}
+
+static void
+on_changed(uint64_t cycle, enum side side, const struct guid *source, const struct change *change,
+    const char *reason, void *arg)
+{
+	const struct slice *s = arg;
+
+	if (s->w->changed)
+		s->w->changed(cycle, side, source, change, reason, s->w->work_arg);
 }
 
 static int
 turn(struct slice *s, struct err *err)
 {
 	enum turn way = s->wave.undo ? TURN_UNDO : TURN_SWITCH;
-	struct turn_env resume = {.result = on_resumed, .arg = s};
-	struct turn_env env = {.result = on_result, .progress = on_progress, .arg = s};
+	struct turn_env resume = {.result = on_resumed, .changed = on_changed, .arg = s};
+	struct turn_env env = {
+	    .result = on_result, .changed = on_changed, .progress = on_progress, .arg = s};
 	struct guid sources[SLICE];
 
 	for (size_t i = 0; i < s->n_open; i++)

@@ -28,6 +28,7 @@
 #include "mapping/record.h"
 #include "mapping/wave.h"
 
+struct change;
 struct dir;
 struct store;
 
@@ -46,8 +47,11 @@ struct waves {
 	void (*result)(
 	    const struct guid *source, const char *dn, bool ok, const char *text, void *arg);
 	void *arg;
-	void (*progress)(size_t done, size_t total, void *arg); /* may be NULL */
-	void *progress_arg;
+	/* Tells each change, as turn_env has it, and how far the wave is. May be NULL. */
+	void (*changed)(uint64_t cycle, enum side side, const struct guid *source,
+	    const struct change *change, const char *reason, void *arg);
+	void (*progress)(size_t done, size_t total, void *arg);
+	void *work_arg; /* of these two */
 };
 
 /* When the next wave of the link named LINK is due, in seconds since the epoch; 0: it is running.

@@ -106,7 +106,11 @@ def test_at_its_time(daemon, lab):
     assert p.stdout.count("\ndone   CN=Wave wave") == N and "(20" in p.stdout
     p = ctl(daemon, "wave", "list")
     assert "First night" in p.stdout and " done " in p.stdout
-    assert f"wave 1 First night: done: {N} of {N} mailboxes" in daemon.log()
+    log = daemon.log().rpartition("wave 1 First night: begins")[2]
+    assert f"wave 1 First night: done: {N} of {N} mailboxes" in log
+    # A line for each change, as for everything that is written.
+    assert log.count("(source): switch: +targetAddress") == N
+    assert log.count("(target): switch: -targetAddress") == N
 
 
 def test_back_now(daemon, lab):

@@ -47,13 +47,15 @@ def looked_at(daemon, alias):
 
 
 def test_appears(daemon, lab):
-    first = lab.aliases[0]
+    first, before = lab.aliases[0], len(daemon.log())
     set_ready(lab, first, "copying")
     looked_at(daemon, first)
     assert not is_switched(lab, first)
     set_ready(lab, first, "Ready")
     wait_for(lambda: is_switched(lab, first), "it is not switched", 60)
     wait_for(lambda: f"switched: '{READY}' says that it is ready" in daemon.log(), "it is not told")
+    for line in ("(target): switch: -targetAddress", "(source): switch: +targetAddress"):
+        assert line in daemon.log()[before:]
     assert switched(lab, lab.aliases) == 1
     wait_for(lambda: daemon.link()["state"] == "idle", "not idle")
     assert ctl(daemon, "verify").returncode == 0

@@ -181,6 +181,8 @@ appears_and_is_undone(void **state)
 		assert_true(switched(&l, "CN=Ann"));
 		assert_false(switched(&l, "CN=Bea"));
 		assert_non_null(strstr(notes(&l), "switched: '" READY "' says that it is ready"));
+		/* Each change is told, those of the turn too. */
+		assert_int_equal(l.told[CYCLE_CHANGED], l.res.applied + 2);
 		run(&l);
 		assert_int_equal(l.res.ready, 0);
 		undo(&l, "CN=Ann");

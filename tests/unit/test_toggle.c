@@ -616,6 +616,7 @@ interrupted_switch_first(void **state)
 	/* Neither redirects now; the switch is finished before the toggle looks. */
 	toggle(&l, "CN=Ann", NULL);
 	assert_told("its mailbox is switched");
+	assert_int_equal(l.told[CYCLE_CHANGED], 1);
 	assert_true(
 	    lab_has(&l, SOURCE, "CN=Ann", "targetAddress", "SMTP:ann@redirect.globex.example"));
 	assert_int_equal(lab_count(&l, TARGET, "CN=Ann", "targetAddress"), 0);

@@ -31,6 +31,7 @@ struct run {
 	uint32_t current;
 	struct buf notes;
 	struct buf results;
+	size_t changes;
 	/* Called for each result. */
 	void (*meanwhile)(struct lab *l);
 	struct lab *l;
@@ -56,6 +57,18 @@ take_result(const struct guid *source, const char *dn, bool ok, const char *text
 		r->meanwhile(r->l);
 }
 
+static void
+take_change(uint64_t cycle, enum side side, const struct guid *source, const struct change *change,
+    const char *reason, void *arg)
+{
+	struct run *r = arg;
+
+	assert_true(cycle > 0 && source && change);
+	assert_int_equal(side, strstr(change->dn, "globex") ? TARGET : SOURCE);
+	assert_non_null(strstr("switch, undo switch", reason));
+	r->changes++;
+}
+
 /* One slice. The error is in l->err. */
 static int
 slice(struct lab *l, struct dir *const dir[SIDES], const struct cycle_options *opt, void *arg)
@@ -67,7 +80,9 @@ slice(struct lab *l, struct dir *const dir[SIDES], const struct cycle_options *o
 	    .current = r->current,
 	    .note = take_note,
 	    .result = take_result,
-	    .arg = r};
+	    .arg = r,
+	    .changed = take_change,
+	    .work_arg = r};
 	bool ran = true;
 	int rc = 0;
 
@@ -219,6 +234,7 @@ when_its_time_has_come(void **state)
 	assert_string_equal(
 	    said(&r), "1 begins: switch of 3 mailboxes; 1 done: 3 of 3 mailboxes, 0 failed; ");
 	assert_string_equal(ended(&r), "CN=Cid ok; CN=Bea ok; CN=Ann ok; ");
+	assert_int_equal(r.changes, 2 * N);
 	forget(&r);
 	/* And back, much too late. */
 	r = (struct run){.now = DUE + 3600};
@@ -322,6 +338,7 @@ somebody_was_faster(void **state)
 	assert_int_equal(go(&l, &r, NULL), 0);
 	assert_wave(&l, 2, "done 3 0");
 	assert_non_null(strstr(ended(&r), "CN=Ann okswitched already"));
+	assert_int_equal(r.changes, 0);
 	forget(&r);
 	lab_close(&l);
 }
