@@ -244,7 +244,7 @@ open_server(struct ldap_dir *d, const char *url, struct err *err)
 	d->url = strdup(url);
 	if (!d->url)
 		return err_nomem(err);
-	d->answers_late = d->busy = d->rested = false;
+	d->answers_late = d->busy = d->rested = d->no_dirsync = false;
 	if (ldap_conn_open(d, url, err) < 0)
 		return -1;
 	if (learn_forest(d, err) < 0 || learn_sole(d, err) < 0 || learn_schema(d, err) < 0) {

@@ -7,13 +7,13 @@
  * every DC of the domain. Values of links are asked for incrementally, so that one new member of a
  * large group is one value; nothing but the object's identity is used of the answer anyway.
  *
- * uSNChanged, where that right is missing. USNs are a DC's own (MS-ADTS 3.1.1.1.9), so the cursor
- * is of no use with another DC, nor after the database was restored: a restored DC gets another
- * invocationId, and one that was set back by force has a smaller highestCommittedUSN. With DirSync
- * the latter is the only sign too, because the cookie of the future is not refused.
+ * uSNChanged, where that right is missing. The right is asked for again with every session and
+ * every full cycle: once it is there, so is DirSync.
  *
- * A cursor is: version, way, invocationId of the DC, its highestCommittedUSN before the question,
- * and the cookie. The USN is read first: what changes in between is told twice rather than never.
+ * With either of them the cursor names the DC's database instance and its highestCommittedUSN (see
+ * feed.h). The USN is read before the question: what changes in between is told twice rather than
+ * never. With DirSync too a USN that went back is the only sign of a database that was set back by
+ * force, because a cookie of the future is not refused.
  *
  * Where the DC is still the same and its USN too, nothing was committed there since, and the
  * question itself is spared: a server may look at all its objects to answer that none has changed.
@@ -23,11 +23,11 @@
 #include <string.h>
 
 #include "dsa/base/str.h"
+#include "dsa/directory/feed.h"
 #include "dsa/directory/filter.h"
 #include "dsa/directory/ldap_err.h"
 #include "dsa/directory/ldap_priv.h"
 
-#define CURSOR_VERSION 1
 #define CONTROL_NOTIFICATION "1.2.840.113556.1.4.528"
 #define INCREMENTAL_VALUES ((int)0x80000000)
 #define MAX_BYTES (1 << 20)
@@ -38,15 +38,6 @@
 	"(objectClass=msExchDynamicDistributionList)(objectClass=publicFolder)"                    \
 	"(objectClass=organizationalUnit)(objectClass=container))"
 
-enum way { WAY_DIRSYNC = 1, WAY_USN = 2 };
-
-struct cursor {
-	enum way way;
-	char invocation[GUID_TEXT_SIZE];
-	uint64_t usn;
-	struct bytes cookie; /* borrowed */
-};
-
 struct feed {
 	struct ldap_dir *d;
 	const char *const *attrs;
@@ -54,40 +45,16 @@ struct feed {
 	void *arg;
 };
 
-static bool
-cursor_decode(struct bytes raw, struct cursor *ret)
-{
-	struct reader r = reader_of(raw);
-	uint8_t version = reader_u8(&r), way = reader_u8(&r);
-	struct bytes invocation = reader_bytes(&r);
-
-	*ret = (struct cursor){.way = (enum way)way, .usn = reader_u64(&r)};
-	ret->cookie = reader_bytes(&r);
-	if (r.failed || version != CURSOR_VERSION || (way != WAY_DIRSYNC && way != WAY_USN) ||
-	    invocation.len >= sizeof ret->invocation)
-		return false;
-	memcpy(ret->invocation, invocation.data, invocation.len);
-	return true;
-}
-
+/* The cursor of now. */
 static int
-cursor_encode(struct ldap_dir *d, enum way way, uint64_t usn, struct bytes cookie, struct buf *ret,
-    struct err *err)
+encode_cursor(struct ldap_dir *d, enum feed_way way, uint64_t usn, struct bytes cookie,
+    struct buf *ret, struct err *err)
 {
-	buf_reset(ret);
-	buf_add_u8(ret, CURSOR_VERSION);
-	buf_add_u8(ret, (uint8_t)way);
-	buf_add_bytes(ret, bytes_of(d->info.invocation_id));
-	buf_add_u64(ret, usn);
-	buf_add_bytes(ret, cookie);
-	return ret->failed ? err_nomem(err) : 0;
-}
+	struct feed_cursor c = {.way = way, .usn = usn, .cookie = cookie};
 
-static enum dir_feed
-lost(struct ldap_dir *d, const char *why)
-{
-	d->info.lost = why;
-	return DIR_FEED_LOST;
+	(void)snprintf(c.invocation, sizeof c.invocation, "%s", d->info.invocation_id);
+	feed_cursor_encode(&c, ret);
+	return ret->failed ? err_nomem(err) : 0;
 }
 
 static int
@@ -194,9 +161,11 @@ lacks_right(int code)
 	return code == LDAP_INSUFFICIENT_ACCESS || code == LDAP_UNAVAILABLE_CRITICAL_EXTENSION;
 }
 
+/* From the cookie of OLD on; or, without one, only the cookie of now. *RET is set if the server
+ * does not take the cookie. If the account lacks the right that is kept, and nothing was told. */
 static int
-changes_by_dirsync(struct feed *f, const struct cursor *old, uint64_t usn, struct buf *ret_cursor,
-    enum dir_feed *ret, struct err *err)
+changes_by_dirsync(struct feed *f, const struct feed_cursor *old, uint64_t usn,
+    struct buf *ret_cursor, enum dir_feed *ret, struct err *err)
 {
 	struct berval cookie = {0};
 	int code = 0, rc;
@@ -211,15 +180,17 @@ changes_by_dirsync(struct feed *f, const struct cursor *old, uint64_t usn, struc
 	/* A filter that nothing matches: only the cookie is wanted. */
 	rc = dirsync(f, old ? FEED_FILTER : "(&(objectClass=user)(!(objectClass=user)))", &cookie,
 	    &code, err);
-	if (rc == ROUND_LAST)
-		rc = cursor_encode(f->d, WAY_DIRSYNC, usn,
+	if (rc == ROUND_LAST) {
+		rc = encode_cursor(f->d, FEED_DIRSYNC, usn,
 		    (struct bytes){cookie.bv_val, cookie.bv_len}, ret_cursor, err);
-	else if (rc == ROUND_REFUSED && lacks_right(code))
-		f->d->no_dirsync = f->d->info.by_usn = true;
-	else if (rc == ROUND_REFUSED && old && err->scope != ERR_PEER)
-		*ret = lost(f->d, "the server does not take the cookie of the last cycle");
-	else if (rc == ROUND_REFUSED)
+	} else if (rc == ROUND_REFUSED && lacks_right(code)) {
+		f->d->no_dirsync = true;
+	} else if (rc == ROUND_REFUSED && old && err->scope != ERR_PEER) {
+		f->d->info.lost = "the server does not take the cookie of the last cycle";
+		*ret = DIR_FEED_LOST;
+	} else if (rc == ROUND_REFUSED) {
 		rc = -1;
+	}
 	ber_memfree(cookie.bv_val);
 	return rc < 0 ? -1 : 0;
 }
@@ -235,25 +206,39 @@ take_changed(struct entry *e, void *arg, struct err *err)
 }
 
 static int
-changes_by_usn(
-    struct feed *f, const struct cursor *old, uint64_t usn, struct buf *ret_cursor, struct err *err)
+ask_above(struct feed *f, uint64_t usn, struct err *err)
 {
 	static const char *const attrs[] = {"objectGUID", "isDeleted", "name", NULL};
-	_cleanup_(free) char *filter = NULL;
-	struct dir_query q = {
-	    .base = f->d->info.domain_dn, .scope = DIR_SUBTREE, .attrs = attrs, .deleted = true};
+	_cleanup_(free) char *filter =
+	    str_printf("(&(uSNChanged>=%llu)" FEED_FILTER ")", (unsigned long long)usn + 1);
+	struct dir_query q = {.base = f->d->info.domain_dn,
+	    .scope = DIR_SUBTREE,
+	    .filter = filter,
+	    .attrs = attrs,
+	    .deleted = true};
 	bool delivered = false;
 
-	if (old && usn > old->usn) {
-		filter = str_printf(
-		    "(&(uSNChanged>=%llu)" FEED_FILTER ")", (unsigned long long)old->usn + 1);
-		if (!filter)
-			return err_nomem(err);
-		q.filter = filter;
-		if (ldap_search_once(f->d, &q, take_changed, f, &delivered, err) < 0)
-			return -1;
-	}
-	return cursor_encode(f->d, WAY_USN, usn, (struct bytes){0}, ret_cursor, err);
+	if (!filter)
+		return err_nomem(err);
+	return ldap_search_once(f->d, &q, take_changed, f, &delivered, err);
+}
+
+/* From the USN of OLD on (NULL: nothing is told). Where the right for DirSync is there, the next
+ * question is one by DirSync: its cookie is fetched first, so that what changes in between is told
+ * twice. */
+static int
+changes_by_usn(struct feed *f, const struct feed_cursor *old, uint64_t usn, struct buf *ret_cursor,
+    struct err *err)
+{
+	enum dir_feed ignored;
+
+	if (!f->d->no_dirsync && changes_by_dirsync(f, NULL, usn, ret_cursor, &ignored, err) < 0)
+		return -1;
+	if (old && ask_above(f, old->usn, err) < 0)
+		return -1;
+	return f->d->no_dirsync
+		   ? encode_cursor(f->d, FEED_USN, usn, (struct bytes){0}, ret_cursor, err)
+		   : 0;
 }
 
 /* ---- both ---- */
@@ -288,37 +273,37 @@ is_known_instance(struct ldap_dir *d, const char *invocation, bool *ret, struct 
 	return ldap_search_once(d, &q, take_nothing, ret, &delivered, err);
 }
 
-/* A cookie of another DC is good. But if the DC that gave it has another database instance by now,
- * it was restored: what only the former instance knew is gone, and no cookie tells of that. Then no
- * DC is left with the instance that C names. */
+/* One step after the other until the question is answered. */
 static int
-was_restored(struct ldap_dir *d, const struct cursor *c, bool *ret, struct err *err)
+ask(struct feed *f, struct bytes raw, const struct feed_cursor *c, struct feed_server *s,
+    struct buf *ret_cursor, enum dir_feed *ret, struct err *err)
 {
-	bool known;
+	struct ldap_dir *d = f->d;
+	bool there;
 
-	*ret = false;
-	if (c->way != WAY_DIRSYNC || !c->invocation[0] || !d->info.invocation_id[0] ||
-	    strcmp(c->invocation, d->info.invocation_id) == 0)
-		return 0;
-	if (is_known_instance(d, c->invocation, &known, err) < 0)
-		return -1;
-	*ret = !known;
-	return 0;
-}
-
-/* Nothing at all was written to the database since C was made. */
-static bool
-is_current(const struct ldap_dir *d, const struct cursor *c, uint64_t usn)
-{
-	return c->invocation[0] && strcmp(c->invocation, d->info.invocation_id) == 0 &&
-	       usn == c->usn && (c->way == WAY_USN || !d->no_dirsync);
-}
-
-/* With the same database the USN never goes back. */
-static bool
-was_set_back(const struct ldap_dir *d, const struct cursor *c, uint64_t usn)
-{
-	return strcmp(c->invocation, d->info.invocation_id) == 0 && usn < c->usn;
+	for (;;) {
+		s->no_dirsync = d->no_dirsync;
+		switch (feed_next(c, s, &d->info.lost)) {
+		case FEED_STEP_LOST: *ret = DIR_FEED_LOST; return 0;
+		case FEED_STEP_NOTHING:
+			buf_reset(ret_cursor);
+			buf_add(ret_cursor, raw.data, raw.len);
+			return ret_cursor->failed ? err_nomem(err) : 0;
+		case FEED_STEP_LOOK:
+			if (is_known_instance(d, c->invocation, &there, err) < 0)
+				return -1;
+			s->former = there ? FEED_FORMER_THERE : FEED_FORMER_GONE;
+			break;
+		case FEED_STEP_DIRSYNC:
+			if (changes_by_dirsync(f, c, s->usn, ret_cursor, ret, err) < 0)
+				return -1;
+			if (!d->no_dirsync)
+				return 0;
+			break;
+		case FEED_STEP_START:
+		case FEED_STEP_USN: return changes_by_usn(f, c, s->usn, ret_cursor, err);
+		}
+	}
 }
 
 int
@@ -327,50 +312,29 @@ ldap_dir_changes(struct dir *dir, struct bytes cursor, const char *const *attrs,
 {
 	struct ldap_dir *d = ldap_dir_of(dir);
 	struct feed f = {.d = d, .attrs = attrs, .fn = fn, .arg = arg};
-	struct cursor old = {0};
-	bool restored = false;
-	uint64_t usn = 0;
+	struct feed_server s = {.former = FEED_FORMER_UNKNOWN};
+	struct feed_cursor c;
 
 	/* This also opens the session, and another one if the server has closed it. */
-	if (ldap_dir_usn(dir, &usn, err) < 0)
+	if (ldap_dir_usn(dir, &s.usn, err) < 0)
 		return -1;
-	d->heard_usn = usn;
+	d->heard_usn = s.usn;
+	/* The right may have been given meanwhile. */
+	if (!cursor.len)
+		d->no_dirsync = false;
+	s.invocation = d->info.invocation_id;
+	if (cursor.len && !feed_cursor_decode(cursor, &c)) {
+		d->info.lost = "the map's cursor is of another version, or damaged";
+		*ret = DIR_FEED_LOST;
+		return 0;
+	}
 	*ret = DIR_FEED_CHANGES;
-	if (cursor.len && !cursor_decode(cursor, &old)) {
-		*ret = lost(d, "the map's cursor is of another version, or damaged");
-		return 0;
-	}
-	if (cursor.len && was_set_back(d, &old, usn)) {
-		*ret = lost(d, "the server's database was set back");
-		return 0;
-	}
-	if (cursor.len && is_current(d, &old, usn)) {
-		buf_reset(ret_cursor);
-		buf_add(ret_cursor, cursor.data, cursor.len);
-		return ret_cursor->failed ? err_nomem(err) : 0;
-	}
-	if (cursor.len && was_restored(d, &old, &restored, err) < 0)
+	if (ask(&f, cursor, cursor.len ? &c : NULL, &s, ret_cursor, ret, err) < 0)
 		return err_ctx(err, "changes of forest '%s'", dir->name);
-	if (restored) {
-		*ret = lost(d, "the server that was asked last was restored from a backup");
-		return 0;
-	}
-	if (!d->no_dirsync && (!cursor.len || old.way == WAY_DIRSYNC)) {
-		if (changes_by_dirsync(&f, cursor.len ? &old : NULL, usn, ret_cursor, ret, err) < 0)
-			return err_ctx(err, "changes of forest '%s'", dir->name);
-		if (!d->no_dirsync)
-			return 0;
-	}
-	if (cursor.len &&
-	    (old.way != WAY_USN || strcmp(old.invocation, d->info.invocation_id) != 0)) {
-		*ret =
-		    lost(d, old.way != WAY_USN ? "changes cannot be found by DirSync any more"
-					       : "another server answers, and changes are found by "
-						 "uSNChanged, which is a server's own");
-		return 0;
-	}
-	if (changes_by_usn(&f, cursor.len ? &old : NULL, usn, ret_cursor, err) < 0)
-		return err_ctx(err, "changes of forest '%s'", dir->name);
+	/* How the next question will be asked. */
+	d->info.by_usn = *ret == DIR_FEED_LOST
+			     ? d->no_dirsync
+			     : feed_cursor_decode(buf_bytes(ret_cursor), &c) && c.way == FEED_USN;
 	return 0;
 }
 
