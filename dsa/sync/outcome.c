@@ -156,6 +156,36 @@ outcome_refuse(
 	return store_put_retry(t, c->link_id, e->source, e->dn, what, clock_realtime_s(), err);
 }
 
+/* The counterpart has another name now: whoever is planned again refers to it by that. */
+static int
+note_renamed(struct cycle *c, const struct plan_step *s, struct err *err)
+{
+	const char *dn = s->record ? s->record->side[TARGET].dn : NULL;
+	_cleanup_(decision_done) struct decision d = {0};
+	_cleanup_(entry_free) struct entry *e = NULL;
+	bool renamed = false, found;
+
+	for (size_t i = 0; i < s->n_changes; i++)
+		renamed |= s->changes[i].change->op == CHANGE_RENAME;
+	if (!renamed || !dn || s->source == DECISION_NO_TARGET)
+		return 0;
+	if (cycle_get_decision(c, s->source, &d, &found, err) < 0)
+		return -1;
+	if (!found || d.target == DECISION_NO_TARGET)
+		return 0;
+	if (workset_get(c->ws[TARGET], d.target, &e, err) < 0)
+		return -1;
+	free(d.target_dn);
+	free(e->dn);
+	d.target_dn = strdup(dn);
+	e->dn = strdup(dn);
+	if (!d.target_dn || !e->dn)
+		return err_nomem(err);
+	return cycle_put_decision(c, s->source, &d, err) < 0
+		   ? -1
+		   : cycle_index(c, TARGET, e, &d.target, err);
+}
+
 static int
 store_done(struct store_txn *t, struct running *r, struct err *err)
 {
@@ -164,6 +194,8 @@ store_done(struct store_txn *t, struct running *r, struct err *err)
 
 	if (s->creates)
 		c->wrote = true;
+	if (note_renamed(c, s, err) < 0)
+		return -1;
 	if (s->creates && c->lazy && guid_list_add(&c->created, &s->guid, err) < 0)
 		return -1;
 	if (s->forgets)

@@ -675,6 +675,48 @@ drift(void **state)
 		assert_true(drift_at(d, write) >= n);
 }
 
+/* Somebody is quicker to put the new member into the group. */
+static void
+group_is_quicker(void *arg, unsigned number, const struct change *c)
+{
+	struct lab *l = arg;
+
+	(void)number;
+	(void)lab_check_mail(l);
+	if (strcmp(c->dn, lab_dn(TARGET, "CN=Sales")) == 0 &&
+	    !lab_has(l, TARGET, "CN=Sales", "member", "CN=Cid" GLOBEX))
+		lab_add_value(l, TARGET, "CN=Sales", "member", "CN=Cid" GLOBEX);
+}
+
+/* A group is planned again after one of its members has got another name in the same cycle. */
+static void
+member_renamed_before(void **state)
+{
+	for (int delta = 0; delta < 2; delta++) {
+		struct tap tap = {.hook = group_is_quicker};
+		struct lab l;
+
+		(void)state;
+		lab_open(&l, &people);
+		tap.hook_arg = &l;
+		lab_run(&l);
+		lab_rename(&l, SOURCE, "CN=Ann", "CN=Ann Oak");
+		lab_add_value(&l, SOURCE, "CN=Sales", "member", "CN=Cid" ACME);
+		lab_delete_value(&l, SOURCE, "CN=Sales", "member", "CN=Carl" ACME);
+		l.delta = delta;
+		assert_int_equal(lab_cycle(&l, &tap), 0);
+		tap_done(&tap);
+		assert_int_equal(l.res.drift, 1);
+		if (l.res.failed || *l.why)
+			fail_msg("%s\n%.*s", l.why, (int)l.notes.len, (const char *)l.notes.data);
+		assert_true(lab_has(&l, TARGET, "CN=Sales", "member", "CN=Ann Oak" GLOBEX));
+		assert_int_equal(lab_count(&l, TARGET, "CN=Sales", "member"), 2);
+		l.delta = false;
+		lab_run_silent(&l);
+		lab_close(&l);
+	}
+}
+
 /* The name is free when it is chosen, and taken when it is used. */
 static void
 take_rdn(struct lab *l)
@@ -742,17 +784,17 @@ account_name_is_taken(void **state)
 int
 main(void)
 {
-	struct CMUnitTest tests[14 + ARRAY_SIZE(drifts)] = {cmocka_unit_test(lost_map),
+	struct CMUnitTest tests[15 + ARRAY_SIZE(drifts)] = {cmocka_unit_test(lost_map),
 	    cmocka_unit_test(lost_map_of_matched), cmocka_unit_test(plan_without_map),
 	    cmocka_unit_test(refused), cmocka_unit_test(refused_modify),
 	    cmocka_unit_test(server_goes_away), cmocka_unit_test(rdn_is_taken),
 	    cmocka_unit_test(account_name_is_taken), cmocka_unit_test(journal_after_crash),
 	    cmocka_unit_test(put_and_refused), cmocka_unit_test(another_counterpart),
 	    cmocka_unit_test(forgotten), cmocka_unit_test(forgotten_twice),
-	    cmocka_unit_test(forgotten_and_refused)};
+	    cmocka_unit_test(forgotten_and_refused), cmocka_unit_test(member_renamed_before)};
 
 	for (size_t i = 0; i < ARRAY_SIZE(drifts); i++)
-		tests[14 + i] = (struct CMUnitTest){.name = drifts[i].name,
+		tests[15 + i] = (struct CMUnitTest){.name = drifts[i].name,
 		    .test_func = drift,
 		    .initial_state = (void *)(uintptr_t)&drifts[i]};
 	return cmocka_run_group_tests(tests, NULL, NULL);
