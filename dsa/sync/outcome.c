@@ -43,6 +43,9 @@ intend_record(struct store_txn *t, struct plan_step *s, struct err *err)
 	/* Whose GUID was never learned, the stamp has found again. */
 	same = old && (guid_equal(&old->side[TARGET].guid, &side->guid) ||
 			  (guid_is_zero(&old->side[TARGET].guid) && pending->created));
+	/* Why it was refused before is true until it was taken. */
+	if (old && record_set_str(&pending->last_error, old->last_error) < 0)
+		return err_nomem(err);
 	if (same && (record_add_put(pending, old->put, old->n_put) < 0 ||
 			record_set_str(&side->dn, old->side[TARGET].dn) < 0))
 		return err_nomem(err);

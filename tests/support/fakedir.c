@@ -322,11 +322,31 @@ fakedir_hide(struct fakedir *fd, const char *dn, bool hide)
 }
 
 void
-fakedir_set_down(struct fakedir *fd, bool down)
+fakedir_set_outage(struct fakedir *fd, const struct fakedir_outage *outage)
 {
 	(void)pthread_mutex_lock(&fd->lock);
-	fd->down = down;
+	fd->outage = *outage;
+	fd->requests = 0;
 	(void)pthread_mutex_unlock(&fd->lock);
+}
+
+unsigned
+fakedir_requests(struct fakedir *fd)
+{
+	unsigned n;
+
+	(void)pthread_mutex_lock(&fd->lock);
+	n = fd->requests;
+	(void)pthread_mutex_unlock(&fd->lock);
+	return n;
+}
+
+void
+fakedir_set_down(struct fakedir *fd, bool down)
+{
+	struct fakedir_outage o = {.fault = down ? FAKEDIR_DOWN : FAKEDIR_WELL};
+
+	fakedir_set_outage(fd, &o);
 }
 
 void

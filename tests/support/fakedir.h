@@ -51,12 +51,41 @@ DEFINE_CLEANUP(struct fakedir *, fakedir_free)
 /* A new connection, not yet open; freed by dir_free(). */
 struct dir *fakedir_connect(struct fakedir *fd) MUST_CHECK;
 struct dir *fakedir_connect_read_only(struct fakedir *fd) MUST_CHECK;
+/* For reading only, whatever is wrong with the server; its requests do not count. */
+struct dir *fakedir_connect_observer(struct fakedir *fd) MUST_CHECK;
 
 /* How writes behave; default: forward order, window 4. */
 void fakedir_set_order(struct fakedir *fd, enum fakedir_order order, uint64_t seed);
 void fakedir_set_window(struct fakedir *fd, unsigned window);
-/* While down, whatever needs the server fails with ERR_PEER and ERR_LATER. */
+
+/* What may be wrong with the server. A request is a bind, a read of any kind, or a change when it
+ * is done. As with the LDAP directory a session in which the server said that it is busy is left,
+ * and a change that cannot be handed over for want of a session is no failure of that change. */
+enum fakedir_fault {
+	FAKEDIR_WELL,
+	/* Sessions break and none can be opened. What is under way is never done. */
+	FAKEDIR_DOWN,
+	/* The same, but what is under way is done: only the answers are lost. */
+	FAKEDIR_CUT,
+	/* Whatever is asked is answered with result RC: busy (51), unavailable (52). */
+	FAKEDIR_BUSY,
+	/* Changes alone are. */
+	FAKEDIR_BUSY_FOR_CHANGES,
+	/* Sessions break, and binds are answered with RC (49, 51, 53). */
+	FAKEDIR_NO_BIND,
+};
+struct fakedir_outage {
+	enum fakedir_fault fault;
+	int rc;
+	unsigned after; /* so many more requests are answered before it begins */
+	unsigned lasts; /* it ends after so many requests; 0: when it is set to FAKEDIR_WELL */
+};
+void fakedir_set_outage(struct fakedir *fd, const struct fakedir_outage *outage);
+/* The requests since. */
+unsigned fakedir_requests(struct fakedir *fd);
+/* FAKEDIR_DOWN, or FAKEDIR_WELL, from now on. */
 void fakedir_set_down(struct fakedir *fd, bool down);
+
 /* Every write to DN is refused with LDAP result RC; one DN at a time, NULL for none. */
 int fakedir_refuse(struct fakedir *fd, const char *dn, int rc) MUST_CHECK;
 /* Trusting: an add does not look for other objects of the same name, which takes the longer the

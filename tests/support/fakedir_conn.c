@@ -9,6 +9,9 @@
  * As with a real server no order among the queued changes is promised, and none takes effect
  * earlier than it must. A callback is called when its change has left the queue, so it may submit.
  * Like the LDAP directory a connection opens itself when it is used.
+ *
+ * Each request is counted before anything is done about it, and the outage is asked whether it
+ * takes place now.
  */
 
 #include <ldap.h>
@@ -31,7 +34,8 @@ struct conn {
 	struct dir_info info;
 	struct pending *queue; /* oldest first */
 	size_t n, cap;
-	bool open, was_open, read_only;
+	bool open, was_open, read_only, observer;
+	bool busy; /* the server said so in this session */
 	char invocation_id[GUID_TEXT_SIZE];
 	atomic_bool cancelled;
 };
@@ -80,12 +84,120 @@ next_random(struct fakedir *fd)
 	return x * 0x2545f4914f6cdd1dULL >> 16;
 }
 
-/* Does one queued change and reports it. */
+/* Does queued change number AT, as the server sees it. */
+static int
+write_one(struct conn *c, size_t at, struct pending *ret, struct err *err)
+{
+	int rc;
+
+	(void)lock(c);
+	*ret = pull(c, at);
+	rc = fake_write(c->fd, ret->change, false, err);
+	unlock(c);
+	return rc;
+}
+
+/* Ends the session: nothing of the queue is ever done, or (DONE) all of it, and nobody hears of
+ * that. WHY goes to the callbacks. */
 static void
-complete_one(struct conn *c)
+break_off(struct conn *c, bool done, const char *why)
+{
+	c->open = c->busy = false;
+	/* What callbacks submit in answer is not of this session. */
+	for (size_t n = c->n; n && c->n; n--) {
+		struct err err, ignored;
+		struct pending p;
+
+		if (done)
+			(void)write_one(c, 0, &p, &ignored);
+		else
+			p = pull(c, 0);
+		(void)err_set(&err, ERR_LDAP, ERR_PEER, ERR_LATER, LDAP_SERVER_DOWN,
+		    "'%s': the outcome is unknown: %s", p.change->dn, why);
+		p.done(p.arg, &err);
+	}
+}
+
+/* ---- outages ---- */
+
+enum request { BIND, READ, CHANGE };
+
+/* What is wrong when the next request comes. Locked. */
+static enum fakedir_fault
+fault_of(const struct conn *c)
+{
+	const struct fakedir_outage *o = &c->fd->outage;
+	unsigned before = c->fd->requests;
+
+	if (c->observer || before < o->after || (o->lasts && before - o->after >= o->lasts))
+		return FAKEDIR_WELL;
+	return o->fault;
+}
+
+static int
+broken(struct conn *c, enum fakedir_fault fault, struct err *err)
+{
+	break_off(c, fault == FAKEDIR_CUT, "the server is down");
+	return err_ldap(
+	    err, LDAP_SERVER_DOWN, "the server is down", "connect to %s", c->fd->server);
+}
+
+/* A request of KIND is about to be answered. */
+static int
+request(struct conn *c, enum request kind, struct err *err)
+{
+	static const char *const names[] = {
+	    [BIND] = "bind", [READ] = "search", [CHANGE] = "change"};
+	enum fakedir_fault fault;
+	int rc;
+
+	(void)lock(c);
+	fault = fault_of(c);
+	rc = c->fd->outage.rc;
+	c->fd->requests += !c->observer;
+	unlock(c);
+	switch (fault) {
+	case FAKEDIR_WELL: return 0;
+	case FAKEDIR_BUSY_FOR_CHANGES:
+		/* The session with a busy server was left, and it is left alone for a while. */
+		if (kind == READ || (kind == BIND && !c->busy))
+			return 0;
+		break;
+	case FAKEDIR_NO_BIND:
+		if (kind != BIND)
+			return broken(c, fault, err);
+		break;
+	case FAKEDIR_DOWN:
+	case FAKEDIR_CUT: return broken(c, fault, err);
+	case FAKEDIR_BUSY: break;
+	}
+	c->busy = kind != BIND || c->busy;
+	return err_ldap(err, rc, "as the test wants it", "%s", names[kind]);
+}
+
+/* What every use asks first: is the session alive? */
+static int
+check(struct conn *c, struct err *err)
+{
+	enum fakedir_fault fault;
+
+	if (atomic_load(&c->cancelled)) {
+		break_off(c, false, "cancelled");
+		return err_set(err, ERR_SYS, ERR_LINK, ERR_LATER, ECANCELED, "cancelled");
+	}
+	(void)lock(c);
+	fault = fault_of(c);
+	unlock(c);
+	if (c->open && (fault == FAKEDIR_DOWN || fault == FAKEDIR_CUT || fault == FAKEDIR_NO_BIND))
+		return broken(c, fault, err);
+	return 0;
+}
+
+/* Does one queued change and reports it. */
+static int
+complete_one(struct conn *c, struct err *err)
 {
 	struct pending p;
-	struct err err;
 	size_t at = 0;
 	int rc;
 
@@ -94,46 +206,15 @@ complete_one(struct conn *c)
 		at = c->n - 1;
 	else if (c->fd->order == FAKEDIR_SHUFFLE)
 		at = next_random(c->fd) % c->n;
-	p = pull(c, at);
-	rc = fake_write(c->fd, p.change, false, &err);
 	unlock(c);
-	p.done(p.arg, rc < 0 ? &err : NULL);
-}
-
-/* Ends the session: nothing of the queue is ever done. WHY goes to the callbacks. */
-static void
-break_off(struct conn *c, const char *why)
-{
-	c->open = false;
-	/* What callbacks submit in answer is not of this session. */
-	for (size_t n = c->n; n && c->n; n--) {
-		struct pending p = pull(c, 0);
-		struct err err;
-
-		(void)err_set(&err, ERR_LDAP, ERR_PEER, ERR_LATER, LDAP_SERVER_DOWN,
-		    "'%s': the outcome is unknown: %s", p.change->dn, why);
-		p.done(p.arg, &err);
-	}
-}
-
-/* What every use asks first: is the session alive, and may it be opened? */
-static int
-check(struct conn *c, struct err *err)
-{
-	bool down;
-
-	if (atomic_load(&c->cancelled)) {
-		break_off(c, "cancelled");
-		return err_set(err, ERR_SYS, ERR_LINK, ERR_LATER, ECANCELED, "cancelled");
-	}
-	(void)lock(c);
-	down = c->fd->down;
-	unlock(c);
-	if (down) {
-		break_off(c, "the server is down");
-		return err_ldap(
-		    err, LDAP_SERVER_DOWN, "the server is down", "connect to %s", c->fd->server);
-	}
+	rc = request(c, CHANGE, err);
+	if (rc < 0 && !c->open)
+		return -1;
+	if (rc < 0)
+		p = pull(c, at);
+	else
+		rc = write_one(c, at, &p, err);
+	p.done(p.arg, rc < 0 ? err : NULL);
 	return 0;
 }
 
@@ -147,8 +228,11 @@ conn_open(struct dir *d, struct err *err)
 
 	if (check(c, err) < 0)
 		return -1;
-	if (c->open)
+	if (c->open && !(c->busy && c->n == 0))
 		return 0;
+	c->open = false;
+	if (request(c, BIND, err) < 0)
+		return -1;
 	c->info = (struct dir_info){.server = fd->server,
 	    .domain_dn = fd->domain_dn,
 	    .config_dn = fd->config_dn,
@@ -161,7 +245,14 @@ conn_open(struct dir *d, struct err *err)
 	guid_format(&fd->objects[0]->e->guid, c->invocation_id);
 	unlock(c);
 	c->open = c->was_open = true;
+	c->busy = false;
 	return 0;
+}
+
+static int
+ask(struct dir *d, struct err *err)
+{
+	return conn_open(d, err) < 0 ? -1 : request(conn_of(d), READ, err);
 }
 
 static const struct dir_info *
@@ -184,7 +275,7 @@ conn_search(struct dir *d, const struct dir_query *q, dir_entry_fn *fn, void *ar
 	size_t n = 0, i = 0;
 	int rc;
 
-	if (conn_open(d, err) < 0)
+	if (ask(d, err) < 0)
 		return -1;
 	(void)lock(c);
 	rc = fake_search(c->fd, q, &v, &n, err);
@@ -210,7 +301,7 @@ conn_read(
 	size_t n = 0;
 	int rc;
 
-	if (conn_open(d, err) < 0)
+	if (ask(d, err) < 0)
 		return -1;
 	(void)lock(c);
 	rc = fake_search(c->fd, &q, &v, &n, err);
@@ -225,7 +316,7 @@ conn_read(
 static int
 conn_usn(struct dir *d, uint64_t *ret, struct err *err)
 {
-	if (conn_open(d, err) < 0)
+	if (ask(d, err) < 0)
 		return -1;
 	*ret = lock(conn_of(d));
 	unlock(conn_of(d));
@@ -252,7 +343,7 @@ conn_changes(struct dir *d, struct bytes cursor, const char *const *attrs, dir_c
 	int rc;
 
 	(void)attrs;
-	if (conn_open(d, err) < 0)
+	if (ask(d, err) < 0)
 		return -1;
 	now = lock(c);
 	rc = cursor.len ? fake_search(c->fd, &q, &v, &n, err) : 0;
@@ -291,6 +382,7 @@ conn_submit(
     struct dir *d, const struct change *change, dir_done_fn *done, void *arg, struct err *err)
 {
 	struct conn *c = conn_of(d);
+	struct err ignored;
 
 	if (c->read_only)
 		return err_set(err, ERR_CONF, ERR_LINK, ERR_NEVER, 0,
@@ -298,10 +390,13 @@ conn_submit(
 	if (change_is_empty(change))
 		return err_data(err, "modify '%s': nothing to modify", change->dn);
 	do {
-		if (conn_open(d, err) < 0)
+		if (conn_open(d, err) < 0) {
+			if (err->code != ECANCELED)
+				err->scope = ERR_PEER;
 			return -1;
+		}
 		if (c->n >= c->fd->window)
-			complete_one(c);
+			(void)complete_one(c, &ignored);
 	} while (c->n >= c->fd->window || !c->open);
 	if (c->n == c->cap) {
 		size_t cap = c->cap ? c->cap * 2 : 8;
@@ -331,7 +426,8 @@ conn_process(struct dir *d, struct err *err)
 	unlock(c);
 	/* Callbacks may submit: what they add is for the next time. */
 	while (n-- && c->n)
-		complete_one(c);
+		if (complete_one(c, err) < 0)
+			return -1;
 	return 0;
 }
 
@@ -357,7 +453,7 @@ conn_cancel(struct dir *d)
 static void
 conn_close(struct dir *d)
 {
-	break_off(conn_of(d), "the session was closed");
+	break_off(conn_of(d), false, "the session was closed");
 }
 
 static void
@@ -412,5 +508,15 @@ fakedir_connect_read_only(struct fakedir *fd)
 
 	if (d)
 		conn_of(d)->read_only = true;
+	return d;
+}
+
+struct dir *
+fakedir_connect_observer(struct fakedir *fd)
+{
+	struct dir *d = fakedir_connect_read_only(fd);
+
+	if (d)
+		conn_of(d)->observer = true;
 	return d;
 }

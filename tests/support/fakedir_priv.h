@@ -34,7 +34,9 @@ struct fakedir {
 	enum fakedir_order order;
 	uint64_t random;
 	unsigned window, n_conns;
-	bool down, trusting, several;
+	bool trusting, several;
+	struct fakedir_outage outage;
+	unsigned requests; /* since it was set */
 	char *refuse_norm;
 	int refuse_rc;
 	char **denied;

@@ -71,7 +71,7 @@ make_forests(struct lab *l)
 			buf_printf(&all, "%s\n", texts[i]);
 		assert_false(all.failed);
 		lab_add(l, (enum side)side, (const char *)all.data);
-		l->eye[side] = fakedir_connect_read_only(l->fd[side]);
+		l->eye[side] = fakedir_connect_observer(l->fd[side]);
 		assert_non_null(l->eye[side]);
 		assert_int_equal(dir_open(l->eye[side], &err), 0);
 	}
@@ -453,13 +453,14 @@ spy_usn(struct dir *d, uint64_t *ret, struct err *err)
 	return below[side_of(d)].usn(d, ret, err);
 }
 
-/* Nobody reconnects after death: no time is spent on trying. */
+/* Nobody reconnects after death, or to a server that is gone for long: no time is spent on trying.
+ */
 static int
 spy_open(struct dir *d, struct err *err)
 {
 	int rc = below[side_of(d)].open(d, err);
 
-	if (rc < 0 && atomic_load(&dying->tap->stopped))
+	if (rc < 0 && (atomic_load(&dying->tap->stopped) || dying->gives_up))
 		err->retry = ERR_NEVER;
 	return rc;
 }

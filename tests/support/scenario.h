@@ -99,6 +99,7 @@ struct lab {
 	void (*on_written)(struct lab *l); /* called after each single write, or NULL */
 	/* Dies like a process: what the map holds from the moment of the tap's stop on is lost. */
 	bool dies;
+	bool gives_up; /* a cycle tries but once to connect again */
 	struct tap *tap;
 	bool frozen;	 /* the map of that moment was kept */
 	bool delta;	 /* the next cycles are deltas */

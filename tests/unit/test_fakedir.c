@@ -622,10 +622,84 @@ schemas(void **state)
 	assert_int_equal(schema_find(all, "cn")->range_upper, 64);
 }
 
+static void
+note_code(void *arg, const struct err *err)
+{
+	*(int *)arg = err ? err->code : 0;
+}
+
+/* What each outage does to a bind, a read, and a change that is under way; and when it is over. */
+static void
+outages(void **state)
+{
+	static const struct {
+		struct fakedir_outage o;
+		int bind, read, change; /* results, 0: well */
+		bool done, open;	/* the change is; the session outlives it */
+	} rows[] = {
+	    {{.fault = FAKEDIR_WELL}, 0, 0, 0, true, true},
+	    {{.fault = FAKEDIR_DOWN}, -1, -1, -1, false, false},
+	    {{.fault = FAKEDIR_CUT}, -1, -1, -1, true, false},
+	    {{.fault = FAKEDIR_BUSY, .rc = 51}, 51, 51, 51, false, true},
+	    {{.fault = FAKEDIR_BUSY_FOR_CHANGES, .rc = 52}, 0, 0, 52, false, true},
+	    {{.fault = FAKEDIR_NO_BIND, .rc = 49}, 49, -1, -1, false, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_(fakedir_free) struct fakedir *fd = new_server();
+		_cleanup_(dir_free) struct dir *fresh = fakedir_connect(fd), *d = new_dir(fd);
+		_cleanup_(dir_free) struct dir *reader = new_dir(fd), *eye;
+		_cleanup_(change_free) struct change *c = change_new(CHANGE_MODIFY, ANN, NULL);
+		const struct fakedir_outage well = {.fault = FAKEDIR_WELL};
+		struct err err = {.code = 0};
+		uint64_t usn, before = fakedir_usn(fd);
+		int change = 99;
+
+		eye = fakedir_connect_observer(fd);
+		assert_int_equal(change_mod_str(c, MOD_ADD, "title", "Boss"), 0);
+		assert_int_equal(d->ops->submit(d, c, note_code, &change, &err), 0);
+		fakedir_set_outage(fd, &rows[i].o);
+		assert_int_equal(dir_open(fresh, &err) < 0 ? err.code : 0, rows[i].bind);
+		assert_int_equal(
+		    reader->ops->usn(reader, &usn, &err) < 0 ? err.code : 0, rows[i].read);
+		assert_int_equal(dir_drain(&d, 1, 0, &err), rows[i].open ? 0 : -1);
+		assert_int_equal(change, rows[i].change);
+		assert_int_equal(fakedir_usn(fd) > before, rows[i].done);
+		assert_int_equal(d->ops->schema(d) != NULL, rows[i].open);
+		assert_int_equal(eye->ops->usn(eye, &usn, &err), 0);
+		fakedir_set_outage(fd, &well);
+		assert_int_equal(reader->ops->usn(reader, &usn, &err), 0);
+		assert_int_equal(mod(d, ANN, MOD_REPLACE, "title", "Chief"), 0);
+	}
+}
+
+/* It begins after so many requests, and ends after so many more. */
+static void
+outage_of_some_requests(void **state)
+{
+	const struct fakedir_outage o = {.fault = FAKEDIR_BUSY, .rc = 51, .after = 2, .lasts = 3};
+	_cleanup_(fakedir_free) struct fakedir *fd = new_server();
+	_cleanup_(dir_free) struct dir *d = new_dir(fd);
+	char results[8] = "";
+	struct err err;
+	uint64_t usn;
+
+	(void)state;
+	fakedir_set_outage(fd, &o);
+	for (size_t i = 0; i < 7; i++)
+		results[i] = d->ops->usn(d, &usn, &err) < 0 ? 'x' : '.';
+	/* Of the three that fail the last two are binds, and the next one succeeds. */
+	assert_string_equal(results, "..xxx..");
+	assert_int_equal(fakedir_requests(fd), 8);
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(outages),
+	    cmocka_unit_test(outage_of_some_requests),
 	    cmocka_unit_test(seeding),
 	    cmocka_unit_test(dump),
 	    cmocka_unit_test(bad_ldif),
