@@ -15,6 +15,8 @@
 struct fixture {
 	char dir[64], path[96]; /* the directory, and the map file in it */
 	struct store *s;
+	struct store_txn *t; /* of fixture_setup_txn() */
+	struct buf seen;     /* what a walk gave, as text */
 };
 
 static inline void
@@ -48,6 +50,19 @@ fixture_setup(void **state)
 	return 0;
 }
 
+/* With a transaction that is open through the whole test, and then given up. */
+static inline int
+fixture_setup_txn(void **state)
+{
+	struct fixture *f;
+	struct err err;
+
+	(void)fixture_setup(state);
+	f = *state;
+	assert_int_equal(store_begin(f->s, STORE_WRITE, &f->t, &err), 0);
+	return 0;
+}
+
 static inline int
 fixture_teardown(void **state)
 {
@@ -55,7 +70,9 @@ fixture_teardown(void **state)
 	struct fixture *f = *state;
 	char path[128];
 
+	store_abort(f->t);
 	store_close(f->s);
+	buf_done(&f->seen);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		(void)snprintf(path, sizeof path, "%s/%s", f->dir, names[i]);
 		(void)unlink(path);
@@ -89,6 +106,21 @@ static inline struct guid
 fixture_guid(uint8_t n, uint8_t side)
 {
 	return (struct guid){{n, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, side}};
+}
+
+/* The N of a GUID. */
+static inline unsigned
+fixture_number(const struct guid *g)
+{
+	return g->octets[0];
+}
+
+/* What was seen so far. */
+static inline const char *
+fixture_seen(struct fixture *f)
+{
+	buf_add_char(&f->seen, '\0');
+	return (const char *)f->seen.data;
 }
 
 /* The number that the record of source N gets. */

@@ -3,76 +3,17 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include <cmocka.h>
-#include <dirent.h>
-#include <fcntl.h>
-#include <unistd.h>
 
-#include "dsa/base/str.h"
-#include "mapping/store_priv.h"
-
-struct fixture {
-	char dir[128];
-	struct store *s;
-	struct store_txn *t;
-	struct buf seen; /* a line for each object */
-};
-
-static int
-set_up(void **state)
-{
-	const char *tmp = getenv("TMPDIR");
-	struct fixture *f = calloc(1, sizeof *f);
-	struct err err;
-
-	assert_non_null(f);
-	(void)snprintf(f->dir, sizeof f->dir, "%s/galsync-retry-XXXXXX", tmp ? tmp : "/tmp");
-	assert_non_null(mkdtemp(f->dir));
-	assert_int_equal(store_open(f->dir, STORE_WRITE, 16, &f->s, &err), 0);
-	assert_int_equal(store_begin(f->s, STORE_WRITE, &f->t, &err), 0);
-	*state = f;
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	struct fixture *f = *state;
-	DIR *d = opendir(f->dir);
-	const struct dirent *e;
-
-	store_abort(f->t);
-	store_close(f->s);
-	assert_non_null(d);
-	while ((e = readdir(d)))
-		if (e->d_name[0] != '.')
-			(void)unlinkat(dirfd(d), e->d_name, 0);
-	(void)closedir(d);
-	assert_int_equal(rmdir(f->dir), 0);
-	buf_done(&f->seen);
-	free(f);
-	return 0;
-}
-
-static struct guid
-guid(uint8_t last)
-{
-	struct guid g = {{0}};
-
-	g.octets[GUID_LEN - 1] = last;
-	return g;
-}
+#include "tests/unit/store_fixture.h"
 
 static int
 see(const struct store_retry *r, void *arg)
 {
 	struct fixture *f = arg;
 
-	buf_printf(&f->seen, "%u %u %lld %lld %s %s\n", r->source.octets[GUID_LEN - 1], r->attempts,
+	buf_printf(&f->seen, "%u %u %lld %lld %s %s\n", fixture_number(&r->source), r->attempts,
 	    (long long)r->since, (long long)r->next, r->dn, r->why);
 	return 0;
 }
@@ -91,14 +32,13 @@ due(struct fixture *f, uint32_t link, int64_t now)
 
 	buf_reset(&f->seen);
 	assert_int_equal(store_each_retry(f->t, link, now, see, f, &err), 0);
-	buf_add_char(&f->seen, '\0');
-	return (const char *)f->seen.data;
+	return fixture_seen(f);
 }
 
 static void
 put(struct fixture *f, uint32_t link, uint8_t who, const char *why, int64_t now)
 {
-	struct guid g = guid(who);
+	struct guid g = fixture_guid(who, 1);
 	struct err err;
 
 	assert_int_equal(store_put_retry(f->t, link, &g, "CN=x", why, now, &err), 0);
@@ -108,7 +48,7 @@ static void
 found(void **state)
 {
 	struct fixture *f = *state;
-	struct guid one = guid(1), two = guid(2);
+	struct guid one = fixture_guid(1, 1), two = fixture_guid(2, 1);
 	struct store_retry r;
 	struct err err;
 	bool is_there;
@@ -162,7 +102,7 @@ static void
 kept_by_link_and_source(void **state)
 {
 	struct fixture *f = *state;
-	struct guid g = guid(1), unknown = guid(9);
+	struct guid g = fixture_guid(1, 1), unknown = fixture_guid(9, 1);
 	struct err err;
 
 	assert_string_equal(due(f, 1, 0), "");
@@ -193,8 +133,7 @@ stops_when_told(void **state)
 	put(f, 1, 1, "a", 1000);
 	put(f, 1, 2, "b", 1000);
 	assert_int_equal(store_each_retry(f->t, 1, 0, see_one, f, &err), 0);
-	buf_add_char(&f->seen, '\0');
-	assert_string_equal((const char *)f->seen.data, "1 1 1000 1005 CN=x a\n");
+	assert_string_equal(fixture_seen(f), "1 1 1000 1005 CN=x a\n");
 }
 
 /* Whatever is on the disk: an error, and nothing is made up. */
@@ -202,7 +141,7 @@ static void
 damaged(void **state)
 {
 	struct fixture *f = *state;
-	struct guid g = guid(1);
+	struct guid g = fixture_guid(1, 1);
 	uint8_t key[LINK_GUID_LEN], whole[64];
 	struct bytes raw;
 	struct err err;
@@ -229,16 +168,13 @@ damaged(void **state)
 	assert_string_equal(due(f, 1, 0), "");
 }
 
+#define TEST(f) cmocka_unit_test_setup_teardown(f, fixture_setup_txn, fixture_teardown)
+
 int
 main(void)
 {
-	static const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(found, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(backs_off, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(many_attempts, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(kept_by_link_and_source, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(stops_when_told, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(damaged, set_up, tear_down)};
+	static const struct CMUnitTest tests[] = {TEST(found), TEST(backs_off), TEST(many_attempts),
+	    TEST(kept_by_link_and_source), TEST(stops_when_told), TEST(damaged)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
