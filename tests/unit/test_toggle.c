@@ -1,179 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The proxy toggle and the sweep on two fake forests: what they refuse, what others do meanwhile,
- * and what is left after a death at any step. */
+/* The proxy toggle on two fake forests: what it refuses, what others do meanwhile, and what is left
+ * after a death at any step. */
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include <cmocka.h>
 #include <ldap.h>
 
-#include "dsa/sync/toggle.h"
-#include "dsa/sync/turns.h"
-#include "tests/support/scenario.h"
-
-#define DUMMY "smtp:ann@delete.me"
-
-static const struct scenario people = {.name = "people",
-    .source = {MAILBOX("Ann", "ann", "title: Boss\n"), MAILBOX("Cid", "cid", ""),
-	MAILBOX("Eve", "eve", "")}};
-
-/* What is to be done with whom, and what was told. */
-static struct {
-	const char *who[3];
-	bool dry_run, sweep;
-	enum turn turn; /* of lab_act(turn_them) */
-	char told[2048];
-	unsigned failed;
-} job;
-
-static void
-take_result(const struct guid *source, const char *dn, bool ok, const char *text, void *arg)
-{
-	(void)source;
-	(void)arg;
-	job.failed += !ok;
-	(void)snprintf(job.told + strlen(job.told), sizeof job.told - strlen(job.told),
-	    "%s %.6s: %s\n", ok ? "ok" : "no", dn, text);
-}
-
-static size_t
-whom(struct lab *l, struct guid *ret)
-{
-	size_t n = 0;
-
-	for (; n < ARRAY_SIZE(job.who) && job.who[n]; n++)
-		assert_true(guid_parse(lab_source_guid(l, job.who[n]), &ret[n]));
-	return n;
-}
-
-static int
-toggle_them(struct lab *l, struct dir *const dir[SIDES], const struct cycle_options *opt, void *arg)
-{
-	struct guid g[ARRAY_SIZE(job.who)];
-	size_t n = job.sweep ? 0 : whom(l, g);
-
-	(void)arg;
-	job.told[0] = '\0';
-	job.failed = 0;
-	if (job.sweep)
-		return toggle_sweep(
-		    l->link, dir, l->store, job.dry_run, opt, take_result, NULL, &l->err);
-	if (job.dry_run)
-		return toggle_plan(l->link, dir, l->store, g, n, take_result, NULL, &l->err);
-	return toggle_run(l->link, dir, l->store, g, n, opt, take_result, NULL, &l->err);
-}
-
-static int
-turn_them(struct lab *l, struct dir *const dir[SIDES], const struct cycle_options *opt, void *arg)
-{
-	struct turn_env env = {.result = take_result};
-	struct guid g[ARRAY_SIZE(job.who)];
-	size_t n = whom(l, g);
-
-	(void)opt;
-	(void)arg;
-	return turns_run(l->link, dir, l->store, job.turn, g, n, &env, &l->err);
-}
-
-static void
-act(struct lab *l, lab_act_fn *fn, struct tap *tap)
-{
-	if (lab_act(l, tap, fn, NULL) < 0)
-		fail_msg("%s", l->err.text);
-	assert_string_equal(l->why, "");
-}
-
-static void
-toggle(struct lab *l, const char *x, const char *y)
-{
-	job.who[0] = x;
-	job.who[1] = y;
-	job.who[2] = NULL;
-	job.dry_run = job.sweep = false;
-	act(l, toggle_them, NULL);
-}
-
-static void
-plan(struct lab *l, const char *x, const char *y)
-{
-	struct tap tap = {.stop_at = 0};
-
-	job.who[0] = x;
-	job.who[1] = y;
-	job.who[2] = NULL;
-	job.dry_run = true;
-	job.sweep = false;
-	act(l, toggle_them, &tap);
-	assert_int_equal(tap.writes, 0);
-	tap_done(&tap);
-}
-
-static void
-sweep(struct lab *l, bool dry_run)
-{
-	struct tap tap = {.stop_at = 0};
-
-	job.dry_run = dry_run;
-	job.sweep = true;
-	act(l, toggle_them, &tap);
-	assert_true(!dry_run || tap.writes == 0);
-	tap_done(&tap);
-}
-
-static bool
-told(const char *text)
-{
-	return strstr(job.told, text) != NULL;
-}
-
-#define assert_told(text)                                                                          \
-	do {                                                                                       \
-		if (!told(text))                                                                   \
-			fail_msg("'%s' is not in\n%s", text, job.told);                            \
-	} while (0)
-
-static bool
-has(struct lab *l, enum side side, const char *dn, const char *value)
-{
-	return lab_has(l, side, dn, "proxyAddresses", value);
-}
-
-static void
-lose_mailbox(struct lab *l, const char *dn)
-{
-	static const char *const lost[] = {"homeMDB", "msExchHomeServerName", "msExchMailboxGuid",
-	    "mailNickname", "legacyExchangeDN", "msExchRecipientTypeDetails", "proxyAddresses",
-	    "targetAddress", "mail", "msExchRecipientDisplayType", "extensionAttribute15"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(lost); i++)
-		lab_set(l, TARGET, dn, lost[i], NULL);
-}
-
-static bool
-has_mailbox(struct lab *l, const char *dn)
-{
-	return lab_count(l, TARGET, dn, "homeMDB") && lab_count(l, TARGET, dn, "mailNickname");
-}
-
-static bool
-anywhere(struct lab *l)
-{
-	static const char *const all[] = {"CN=Ann", "CN=Cid", "CN=Eve"};
-	bool yes = false;
-
-	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
-		for (int side = SOURCE; side < SIDES; side++)
-			yes |= has(l, (enum side)side, all[i], DUMMY) ||
-			       has(l, (enum side)side, all[i], "smtp:cid@delete.me");
-	return yes;
-}
+#include "tests/unit/toggle_fixture.h"
 
 /* ---- what it does ---- */
 
@@ -356,48 +194,12 @@ server_refuses(void **state)
 
 /* ---- what others do meanwhile ---- */
 
-static unsigned meddled_at;
-static struct lab *meddled;
-
-static void
-others_addresses(void *arg, unsigned write, const struct change *c)
-{
-	void (*what)(struct lab *) = *(void (**)(struct lab *))arg;
-
-	(void)c;
-	meddled_at = write;
-	what(meddled);
-}
-
-static void
-add_another(struct lab *l)
-{
-	lab_add_value(l, SOURCE, "CN=Ann", "proxyAddresses", "smtp:theirs@acme.example");
-}
-
 static void
 new_primary(struct lab *l)
 {
 	lab_delete_value(l, SOURCE, "CN=Ann", "proxyAddresses", "SMTP:ann@acme.example");
 	lab_add_value(l, SOURCE, "CN=Ann", "proxyAddresses", "smtp:ann@acme.example");
 	lab_add_value(l, SOURCE, "CN=Ann", "proxyAddresses", "SMTP:theirs@acme.example");
-}
-
-/* The very same value comes or goes. */
-static void
-same_value(struct lab *l)
-{
-	if (has(l, SOURCE, "CN=Ann", DUMMY))
-		lab_delete_value(l, SOURCE, "CN=Ann", "proxyAddresses", DUMMY);
-	else
-		lab_add_value(l, SOURCE, "CN=Ann", "proxyAddresses", DUMMY);
-}
-
-static void
-gone(struct lab *l)
-{
-	if (lab_exists(l, SOURCE, "CN=Ann"))
-		lab_delete(l, SOURCE, "CN=Ann");
 }
 
 static void
@@ -624,158 +426,6 @@ interrupted_switch_first(void **state)
 	lab_close(&l);
 }
 
-/* ---- the sweep ---- */
-
-static void
-leave_behind(struct lab *l)
-{
-	lab_add_value(l, SOURCE, "CN=Ann", "proxyAddresses", DUMMY);
-	lab_add_value(l, SOURCE, "CN=Ann", "proxyAddresses", "smtp:old@Delete.me");
-	lab_add_value(l, TARGET, "CN=Cid", "proxyAddresses", "smtp:cid@delete.me");
-	/* in a scope, but not in the map */
-	lab_add(l, SOURCE,
-	    "dn: CN=Bob" ACME "\nobjectClass: user\nsAMAccountName: bob\n"
-	    "proxyAddresses: smtp:bob@delete.me\n\n");
-	lab_add(l, TARGET,
-	    "dn: CN=Own" GLOBEX "\nobjectClass: contact\nproxyAddresses: smtp:own@delete.me\n"
-	    "proxyAddresses: SMTP:own@globex.example\n\n");
-	/* neither: not ours to write */
-	lab_add(l, SOURCE,
-	    "dn: CN=Far,CN=Users,DC=acme,DC=example\nobjectClass: user\nsAMAccountName: far\n"
-	    "proxyAddresses: smtp:far@delete.me\n\n");
-	/* a primary one, and what only looks like it */
-	lab_add(l, TARGET,
-	    "dn: CN=Pri" GLOBEX "\nobjectClass: contact\nproxyAddresses: SMTP:pri@delete.me\n"
-	    "proxyAddresses: smtp:pri@not-delete.me\nproxyAddresses: "
-	    "X400:c=x;smtp:pri@delete.me\n\n");
-}
-
-static void
-sweeps(void **state)
-{
-	struct lab l;
-
-	(void)state;
-	lab_open(&l, &people);
-	lab_run(&l);
-	sweep(&l, false);
-	assert_string_equal(job.told, "");
-	leave_behind(&l);
-	sweep(&l, true);
-	assert_told("ok CN=Ann: smtp:ann@delete.me would be removed\n");
-	assert_told("ok CN=Ann: smtp:old@Delete.me would be removed\n");
-	assert_told("ok CN=Cid: smtp:cid@delete.me would be removed\n");
-	assert_told("ok CN=Bob: smtp:bob@delete.me would be removed\n");
-	assert_told("ok CN=Own: smtp:own@delete.me would be removed\n");
-	assert_told("no CN=Far: smtp:far@delete.me is outside of what the link may write");
-	assert_told("no CN=Pri: SMTP:pri@delete.me is its primary address");
-	assert_false(told("not-delete.me"));
-	assert_int_equal(job.failed, 2);
-	assert_true(has(&l, SOURCE, "CN=Ann", DUMMY));
-	sweep(&l, false);
-	assert_told("ok CN=Own: smtp:own@delete.me is removed\n");
-	assert_int_equal(job.failed, 2);
-	assert_false(anywhere(&l));
-	assert_int_equal(lab_count(&l, SOURCE, "CN=Bob", "proxyAddresses"), 0);
-	assert_true(has(&l, TARGET, "CN=Own", "SMTP:own@globex.example"));
-	assert_int_equal(lab_count(&l, TARGET, "CN=Own", "proxyAddresses"), 1);
-	assert_int_equal(lab_count(&l, TARGET, "CN=Pri", "proxyAddresses"), 3);
-	assert_true(has(&l, SOURCE, "CN=Far,CN=Users,DC=acme,DC=example", "smtp:far@delete.me"));
-	sweep(&l, false);
-	assert_int_equal(job.failed, 2);
-	assert_false(told("ok "));
-	lab_close(&l);
-}
-
-static void
-sweep_refused(void **state)
-{
-	struct lab l;
-
-	(void)state;
-	lab_open(&l, &people);
-	lab_run(&l);
-	lab_add_value(&l, TARGET, "CN=Cid", "proxyAddresses", "smtp:cid@delete.me");
-	lab_add_value(&l, TARGET, "CN=Ann", "proxyAddresses", DUMMY);
-	assert_int_equal(
-	    fakedir_refuse(l.fd[TARGET], lab_dn(TARGET, "CN=Cid"), LDAP_INSUFFICIENT_ACCESS), 0);
-	sweep(&l, false);
-	assert_told("no CN=Cid: smtp:cid@delete.me could not be removed: ");
-	assert_told("ok CN=Ann: smtp:ann@delete.me is removed\n");
-	lab_close(&l);
-}
-
-/* An interrupted toggle of this link is a leftover, a running one of another link is not. */
-static void
-own_operation(struct lab *l, const char *link, bool there)
-{
-	struct store_txn *t = NULL;
-	char detail[] = "ann@delete.me";
-	struct store_operation o = {.kind = OPERATION_TOGGLE, .since = 1, .detail = detail};
-	uint32_t id;
-
-	assert_true(guid_parse(lab_source_guid(l, "CN=Ann"), &o.source));
-	assert_int_equal(store_begin(l->store, STORE_WRITE, &t, &l->err), 0);
-	assert_int_equal(store_link_id(t, link, &id, &l->err), 0);
-	assert_int_equal(there ? store_put_operation(t, id, &o, &l->err)
-			       : store_clear_operation(t, id, &o.source, &l->err),
-	    0);
-	assert_int_equal(store_commit(t, &l->err), 0);
-}
-
-static void
-owned(void **state)
-{
-	struct lab l;
-
-	(void)state;
-	lab_open(&l, &people);
-	lab_run(&l);
-	lab_add_value(&l, SOURCE, "CN=Ann", "proxyAddresses", DUMMY);
-	own_operation(&l, "another", true);
-	sweep(&l, false);
-	assert_told("ok CN=Ann: smtp:ann@delete.me belongs to a toggle of another link");
-	assert_true(has(&l, SOURCE, "CN=Ann", DUMMY));
-	own_operation(&l, "another", false);
-	own_operation(&l, "acme-globex", true);
-	sweep(&l, false);
-	assert_told("ok CN=Ann: smtp:ann@delete.me is removed");
-	assert_false(anywhere(&l));
-	lab_run_idle(&l);
-	lab_close(&l);
-}
-
-/* Somebody removes the same value, or adds another, right before the sweep's write. */
-static void
-sweep_meddled(void **state)
-{
-	static void (*const what[])(struct lab *) = {add_another, same_value, gone};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(what); i++) {
-		void (*fn)(struct lab *) = what[i];
-		struct tap tap = {.hook = others_addresses, .hook_arg = &fn, .hook_at = 1};
-		struct lab l;
-
-		lab_open(&l, &people);
-		lab_run(&l);
-		lab_add_value(&l, SOURCE, "CN=Ann", "proxyAddresses", DUMMY);
-		lab_add_value(&l, SOURCE, "CN=Ann", "proxyAddresses", "smtp:old@delete.me");
-		meddled = &l;
-		job.dry_run = false;
-		job.sweep = true;
-		assert_int_equal(lab_act(&l, &tap, toggle_them, NULL), 0);
-		tap_done(&tap);
-		assert_int_equal(job.failed, 0);
-		assert_false(anywhere(&l));
-		if (what[i] == add_another)
-			assert_true(has(&l, SOURCE, "CN=Ann", "smtp:theirs@acme.example"));
-		if (what[i] != gone)
-			assert_false(has(&l, SOURCE, "CN=Ann", "smtp:old@delete.me"));
-		lab_close(&l);
-	}
-}
-
 int
 main(void)
 {
@@ -784,9 +434,7 @@ main(void)
 	    cmocka_unit_test(same_alias), cmocka_unit_test(no_map_yet),
 	    cmocka_unit_test(server_refuses), cmocka_unit_test(nothing_of_theirs_is_lost),
 	    cmocka_unit_test(made_primary), cmocka_unit_test(dies),
-	    cmocka_unit_test(server_goes_away), cmocka_unit_test(interrupted_switch_first),
-	    cmocka_unit_test(sweeps), cmocka_unit_test(sweep_refused), cmocka_unit_test(owned),
-	    cmocka_unit_test(sweep_meddled)};
+	    cmocka_unit_test(server_goes_away), cmocka_unit_test(interrupted_switch_first)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

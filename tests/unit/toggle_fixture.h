@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_TESTS_UNIT_TOGGLE_FIXTURE_H
+#define GALSYNC_TESTS_UNIT_TOGGLE_FIXTURE_H
+
+/* Toggles and sweeps on two fake forests, and what they told. Behind cmocka.h. */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "dsa/sync/toggle.h"
+#include "dsa/sync/turns.h"
+#include "tests/support/scenario.h"
+
+#define DUMMY "smtp:ann@delete.me"
+
+static const struct scenario people = {.name = "people",
+    .source = {MAILBOX("Ann", "ann", "title: Boss\n"), MAILBOX("Cid", "cid", ""),
+	MAILBOX("Eve", "eve", "")}};
+
+/* What is to be done with whom, and what was told. */
+static struct {
+	const char *who[3];
+	bool dry_run, sweep;
+	enum turn turn; /* of lab_act(turn_them) */
+	char told[2048];
+	unsigned failed;
+} job;
+
+static inline void
+take_result(const struct guid *source, const char *dn, bool ok, const char *text, void *arg)
+{
+	(void)source;
+	(void)arg;
+	job.failed += !ok;
+	(void)snprintf(job.told + strlen(job.told), sizeof job.told - strlen(job.told),
+	    "%s %.6s: %s\n", ok ? "ok" : "no", dn, text);
+}
+
+static inline size_t
+whom(struct lab *l, struct guid *ret)
+{
+	size_t n = 0;
+
+	for (; n < ARRAY_SIZE(job.who) && job.who[n]; n++)
+		assert_true(guid_parse(lab_source_guid(l, job.who[n]), &ret[n]));
+	return n;
+}
+
+static inline int
+toggle_them(struct lab *l, struct dir *const dir[SIDES], const struct cycle_options *opt, void *arg)
+{
+	struct guid g[ARRAY_SIZE(job.who)];
+	size_t n = job.sweep ? 0 : whom(l, g);
+
+	(void)arg;
+	job.told[0] = '\0';
+	job.failed = 0;
+	if (job.sweep)
+		return toggle_sweep(
+		    l->link, dir, l->store, job.dry_run, opt, take_result, NULL, &l->err);
+	if (job.dry_run)
+		return toggle_plan(l->link, dir, l->store, g, n, take_result, NULL, &l->err);
+	return toggle_run(l->link, dir, l->store, g, n, opt, take_result, NULL, &l->err);
+}
+
+static inline int
+turn_them(struct lab *l, struct dir *const dir[SIDES], const struct cycle_options *opt, void *arg)
+{
+	struct turn_env env = {.result = take_result};
+	struct guid g[ARRAY_SIZE(job.who)];
+	size_t n = whom(l, g);
+
+	(void)opt;
+	(void)arg;
+	return turns_run(l->link, dir, l->store, job.turn, g, n, &env, &l->err);
+}
+
+static inline void
+act(struct lab *l, lab_act_fn *fn, struct tap *tap)
+{
+	if (lab_act(l, tap, fn, NULL) < 0)
+		fail_msg("%s", l->err.text);
+	assert_string_equal(l->why, "");
+}
+
+static inline void
+toggle(struct lab *l, const char *x, const char *y)
+{
+	job.who[0] = x;
+	job.who[1] = y;
+	job.who[2] = NULL;
+	job.dry_run = job.sweep = false;
+	act(l, toggle_them, NULL);
+}
+
+static inline void
+plan(struct lab *l, const char *x, const char *y)
+{
+	struct tap tap = {.stop_at = 0};
+
+	job.who[0] = x;
+	job.who[1] = y;
+	job.who[2] = NULL;
+	job.dry_run = true;
+	job.sweep = false;
+	act(l, toggle_them, &tap);
+	assert_int_equal(tap.writes, 0);
+	tap_done(&tap);
+}
+
+static inline void
+sweep(struct lab *l, bool dry_run)
+{
+	struct tap tap = {.stop_at = 0};
+
+	job.dry_run = dry_run;
+	job.sweep = true;
+	act(l, toggle_them, &tap);
+	assert_true(!dry_run || tap.writes == 0);
+	tap_done(&tap);
+}
+
+static inline bool
+told(const char *text)
+{
+	return strstr(job.told, text) != NULL;
+}
+
+#define assert_told(text)                                                                          \
+	do {                                                                                       \
+		if (!told(text))                                                                   \
+			fail_msg("'%s' is not in\n%s", text, job.told);                            \
+	} while (0)
+
+static inline bool
+has(struct lab *l, enum side side, const char *dn, const char *value)
+{
+	return lab_has(l, side, dn, "proxyAddresses", value);
+}
+
+static inline void
+lose_mailbox(struct lab *l, const char *dn)
+{
+	static const char *const lost[] = {"homeMDB", "msExchHomeServerName", "msExchMailboxGuid",
+	    "mailNickname", "legacyExchangeDN", "msExchRecipientTypeDetails", "proxyAddresses",
+	    "targetAddress", "mail", "msExchRecipientDisplayType", "extensionAttribute15"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lost); i++)
+		lab_set(l, TARGET, dn, lost[i], NULL);
+}
+
+static inline bool
+has_mailbox(struct lab *l, const char *dn)
+{
+	return lab_count(l, TARGET, dn, "homeMDB") && lab_count(l, TARGET, dn, "mailNickname");
+}
+
+static inline bool
+anywhere(struct lab *l)
+{
+	static const char *const all[] = {"CN=Ann", "CN=Cid", "CN=Eve"};
+	bool yes = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+		for (int side = SOURCE; side < SIDES; side++)
+			yes |= has(l, (enum side)side, all[i], DUMMY) ||
+			       has(l, (enum side)side, all[i], "smtp:cid@delete.me");
+	return yes;
+}
+
+/* ---- what others do meanwhile ---- */
+
+static unsigned meddled_at;
+static struct lab *meddled;
+
+static inline void
+others_addresses(void *arg, unsigned write, const struct change *c)
+{
+	void (*what)(struct lab *) = *(void (**)(struct lab *))arg;
+
+	(void)c;
+	meddled_at = write;
+	what(meddled);
+}
+
+static inline void
+add_another(struct lab *l)
+{
+	lab_add_value(l, SOURCE, "CN=Ann", "proxyAddresses", "smtp:theirs@acme.example");
+}
+
+/* The very same value comes or goes. */
+static inline void
+same_value(struct lab *l)
+{
+	if (has(l, SOURCE, "CN=Ann", DUMMY))
+		lab_delete_value(l, SOURCE, "CN=Ann", "proxyAddresses", DUMMY);
+	else
+		lab_add_value(l, SOURCE, "CN=Ann", "proxyAddresses", DUMMY);
+}
+
+static inline void
+gone(struct lab *l)
+{
+	if (lab_exists(l, SOURCE, "CN=Ann"))
+		lab_delete(l, SOURCE, "CN=Ann");
+}
+
+#endif
