@@ -219,11 +219,14 @@ turn(struct ctl *c, int argc, char **argv, bool dry_run, const char *usage)
 {
 	_cleanup_(json_release) json_t *objects = json_array();
 	enum ctl_status status = CTL_DONE;
+	const char *link = NULL;
 	json_t *o;
 
 	for (int i = 1; status == CTL_DONE && i < argc; i++) {
 		if (strcmp(argv[i], "--file") == 0 && i + 1 < argc)
 			status = ctl_read_list(argv[++i], objects);
+		else if (strcmp(argv[i], "--link") == 0 && i + 1 < argc && !link)
+			link = argv[++i];
 		else if (argv[i][0] == '-')
 			return ctl_usage("%s", usage);
 		else
@@ -233,7 +236,7 @@ turn(struct ctl *c, int argc, char **argv, bool dry_run, const char *usage)
 		return status;
 	if (json_array_size(objects) == 0)
 		return ctl_usage("%s: nobody is named", usage);
-	o = ctl_request(argv[0], NULL);
+	o = ctl_request(argv[0], link);
 	if (o) {
 		(void)json_object_set(o, "objects", objects);
 		if (dry_run)
@@ -248,7 +251,7 @@ ctl_verb_turn(struct ctl *c, int argc, char **argv)
 {
 	char usage[64];
 
-	(void)snprintf(usage, sizeof usage, "%s [--file FILE] [WHO...]", argv[0]);
+	(void)snprintf(usage, sizeof usage, "%s [--link LINK] [--file FILE] [WHO...]", argv[0]);
 	return turn(c, argc, argv, false, usage);
 }
 
@@ -265,7 +268,9 @@ sweep(struct ctl *c, const char *link, bool dry_run)
 	return ask(c, o, false);
 }
 
-#define TOGGLE_USAGE "proxy-toggle [--dry-run] [--file FILE] [WHO...] | [--dry-run] --sweep [LINK]"
+#define TOGGLE_USAGE                                                                               \
+	"proxy-toggle [--dry-run] [--link LINK] [--file FILE] [WHO...] | [--dry-run] --sweep "     \
+	"[LINK]"
 
 /* As ctl_verb_turn(), with options of its own. */
 enum ctl_status

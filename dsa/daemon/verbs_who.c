@@ -7,10 +7,9 @@
 #include <string.h>
 
 struct who {
+	uint32_t link;
 	struct guid guid;
-	char *link;
 	unsigned n;
-	bool failed;
 };
 
 static int
@@ -18,21 +17,25 @@ take_who(const struct record *r, void *arg)
 {
 	struct who *w = arg;
 
+	if (r->link != w->link)
+		return 0;
 	w->guid = r->side[SOURCE].guid;
 	w->n++;
 	return 0;
 }
 
-/* The source object that WHO names: by the map, or a GUID that the map does not know yet. False
- * with the reason in WHY. */
+/* The source object of LINK that WHO names: by the map, or a GUID that the map does not know yet.
+ * False with the reason in WHY. */
 static bool
-identify(struct verbs *v, const char *who, struct guid *ret, char *why, size_t size)
+identify(
+    struct verbs *v, const char *link, const char *who, struct guid *ret, char *why, size_t size)
 {
 	_cleanup_(store_abort) struct store_txn *t = NULL;
 	struct who w = {.n = 0};
 	struct err err;
 
 	if (store_begin(v->store, STORE_READ, &t, &err) < 0 ||
+	    store_link_id(t, link, &w.link, &err) < 0 ||
 	    store_lookup_who(t, who, take_who, &w, &err) < 0) {
 		(void)snprintf(why, size, "%s", err.text);
 		return false;
@@ -53,10 +56,10 @@ identify(struct verbs *v, const char *who, struct guid *ret, char *why, size_t s
 }
 
 static bool
-verbs_object(struct verbs *v, struct client *c, const char *who, struct guid *ret)
+verbs_object(struct verbs *v, struct client *c, const char *link, const char *who, struct guid *ret)
 {
 	char why[512];
-	bool ok = identify(v, who, ret, why, sizeof why);
+	bool ok = identify(v, link, who, ret, why, sizeof why);
 
 	if (!ok)
 		client_refuse(c, "%s", why);
@@ -72,7 +75,7 @@ verb_resync(struct verbs *v, struct client *c, const json_t *request)
 
 	if (who && !g)
 		client_refuse(c, "out of memory");
-	if (!w || (who && (!g || !verbs_object(v, c, who, g)))) {
+	if (!w || (who && (!g || !verbs_object(v, c, worker_link(w)->name, who, g)))) {
 		free(g);
 		return;
 	}
@@ -80,14 +83,15 @@ verb_resync(struct verbs *v, struct client *c, const json_t *request)
 	    c, w, worker_request(w, who ? REQUEST_OBJECT : REQUEST_FULL, g, who ? 1 : 0, -1), -1);
 }
 
-/* Identifies every one of OBJECTS into G. What is wrong is put into PROBLEMS, all of it. */
+/* Identifies every one of OBJECTS of LINK into G. What is wrong is put into PROBLEMS, all of it. */
 static void
-identify_all(struct verbs *v, const json_t *objects, struct guid *g, json_t *problems)
+identify_all(
+    struct verbs *v, const char *link, const json_t *objects, struct guid *g, json_t *problems)
 {
 	for (size_t i = 0; i < json_array_size(objects); i++) {
 		const char *who = json_string_value(json_array_get(objects, i));
 		char why[512] = "it is no string";
-		bool ok = who && identify(v, who, &g[i], why, sizeof why);
+		bool ok = who && identify(v, link, who, &g[i], why, sizeof why);
 
 		for (size_t j = 0; ok && j < i; j++)
 			if (guid_equal(&g[j], &g[i])) {
@@ -121,7 +125,7 @@ turn(struct verbs *v, struct client *c, const json_t *request, enum worker_reque
 	g = calloc(n, sizeof *g);
 	problems = json_array();
 	if (g)
-		identify_all(v, objects, g, problems);
+		identify_all(v, worker_link(w)->name, objects, g, problems);
 	if (!g) {
 		client_refuse(c, "out of memory");
 	} else if (json_array_size(problems)) {
