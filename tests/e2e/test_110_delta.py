@@ -5,6 +5,7 @@ import re
 import uuid
 
 import ldap
+import ldap.controls
 import pytest
 
 STAMP = "extensionAttribute15"
@@ -126,16 +127,45 @@ def test_moved_ou_with_its_children(synced):
     settle(synced)
 
 
+MAIL_ATTRIBUTES = ("displayName", "mail", "mailNickname", "proxyAddresses", "legacyExchangeDN", "homeMDB",
+                   "msExchHomeServerName", "msExchMailboxGuid", "msExchRecipientTypeDetails",
+                   "msExchRecipientDisplayType")
+
+
+def undelete(side, guid, dn):
+    """A tombstone becomes the object that it was, with little more than its name and its GUID."""
+    show = [ldap.controls.RequestControl("1.2.840.113556.1.4.417", True)]
+    tombstone = side.conn.search_ext_s(f"<GUID={guid}>", ldap.SCOPE_BASE, attrlist=["isDeleted"],
+                                       serverctrls=show)[0]
+    assert tombstone[1]["isDeleted"] == [b"TRUE"]
+    side.conn.modify_ext_s(tombstone[0], [
+        (ldap.MOD_DELETE, "isDeleted", None),
+        (ldap.MOD_REPLACE, "distinguishedName", [dn.encode()])], serverctrls=show)
+
+
 def test_deleted_member_and_undelete(synced):
-    """AD takes a deleted user out of its groups without telling so of the groups."""
+    """AD takes a deleted user out of its groups without telling so of the groups. Undeleted, and a
+    mailbox again, it has the counterpart that it had."""
     group = synced.special["acme"]["group"]
     dn = synced.special["acme"]["worker"]
+    before = synced.source.read(dn)
     target_dn, _ = counterpart(synced, dn)
     assert target_dn.encode() in counterpart(synced, group)[1]["member"]
     synced.source.delete(dn)
     delta(synced)
     assert target_dn.encode() not in counterpart(synced, group)[1]["member"]
     assert synced.target.read(target_dn)["msExchHideFromAddressLists"] == [b"TRUE"]
+    settle(synced)
+    undelete(synced.source, uuid.UUID(bytes_le=before["objectGUID"][0]), dn)
+    assert synced.source.read(dn)["objectGUID"] == before["objectGUID"]
+    # A plain account is no recipient yet.
+    settle(synced)
+    synced.source.modify(dn, **{name: before[name] for name in MAIL_ATTRIBUTES if name in before})
+    synced.source.change(group, (ldap.MOD_ADD, "member", [dn.encode()]))
+    delta(synced)
+    assert counterpart(synced, dn)[0] == target_dn
+    assert synced.target.read(target_dn).get("msExchHideFromAddressLists", [b"FALSE"]) == [b"FALSE"]
+    assert target_dn.encode() in counterpart(synced, group)[1]["member"]
     settle(synced)
 
 

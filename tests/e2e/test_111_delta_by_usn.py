@@ -3,8 +3,14 @@
 
 import subprocess
 
+import ldap
+import ldap.controls
 import pytest
+from conftest import wait_for
 from test_110_delta import counterpart, delta, settle
+from test_120_daemon import Daemon
+
+WITH_RIGHT = {}         # the DACLs of the domains as they were
 
 
 def take_right(lab, side):
@@ -19,6 +25,8 @@ def take_right(lab, side):
 @pytest.fixture(scope="module", name="synced")
 def fixture_synced(lab):
     for side in (lab.source, lab.target):
+        side.usn()
+        WITH_RIGHT[side.forest.name] = dacl(side)
         take_right(lab, side)
     p = lab.full(status=3)
     assert p.stderr.count("found by uSNChanged") == 2
@@ -51,8 +59,52 @@ def test_somebody_changes_the_target(synced):
     assert synced.target.read(target_dn)["displayName"] == target["displayName"]
 
 
-def test_the_right_comes_back(synced):
-    """With DirSync again, the cursor of the other way is of no use: everything is read once."""
+def dacl(side, replace=None):
+    """The DACL of the domain, as octets; or puts another one into its place."""
+    only_dacl = ldap.controls.RequestControl("1.2.840.113556.1.4.801", True, b"\x30\x03\x02\x01\x04")
+    if replace is None:
+        return side.conn.search_ext_s(side.base, ldap.SCOPE_BASE, attrlist=["nTSecurityDescriptor"],
+                                      serverctrls=[only_dacl])[0][1]["nTSecurityDescriptor"][0]
+    side.conn.modify_ext_s(side.base, [(ldap.MOD_REPLACE, "nTSecurityDescriptor", [replace])],
+                           serverctrls=[only_dacl])
+    return replace
+
+
+def test_the_right_is_given_and_taken(synced, lab):
+    """Whoever gets the right is asked by DirSync from the next question on, and nothing is read
+    again for that. Without it everything is read once, for the cookie is of no use then."""
+    denied, dn = dacl(synced.source), synced.special["acme"]["mailbox"]
+    dacl(synced.source, WITH_RIGHT["acme"])
+    synced.source.modify(dn, title="The last by USN")
+    p = delta(synced)
+    assert p.stderr.count("found by uSNChanged") == 1, p.stderr     # the other side
+    assert counterpart(synced, dn)[1]["title"] == [b"The last by USN"]
+    settle(synced)
+    synced.source.modify(dn, title="By DirSync")
+    delta(synced)
+    assert counterpart(synced, dn)[1]["title"] == [b"By DirSync"]
+    settle(synced)
+    # A daemon that runs says so of itself.
+    daemon = Daemon(lab)
+    daemon.start()
+    try:
+        synced.source.modify(dn, title="By the daemon")
+        wait_for(lambda: counterpart(synced, dn)[1]["title"] == [b"By the daemon"], "no change")
+        assert daemon.wait_idle()["changes_by"] == {"source": "dirsync", "target": "usn-changed"}
+        dacl(synced.source, denied)
+        synced.source.modify(dn, title="Denied")
+        wait_for(lambda: counterpart(synced, dn)[1]["title"] == [b"Denied"], "no change")
+        wait_for(lambda: daemon.link()["changes_by"]["source"] == "usn-changed", "not noticed")
+        assert "DirSync any more: everything is read" in daemon.log()
+        dacl(synced.source, WITH_RIGHT["acme"])
+        assert daemon.ask(verb="resync")["ok"]
+        assert daemon.link()["changes_by"]["source"] == "dirsync"
+    finally:
+        daemon.end()
+
+
+def test_a_database_that_was_set_back(synced):
+    """What was told is undone, and the cursor is one of the future: everything is read once."""
     synced.command("restore")
     synced.source.conn = synced.target.conn = None
     p = synced.galsyncd("--once")
