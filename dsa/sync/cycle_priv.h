@@ -20,7 +20,8 @@
 
 /* A source entry to be read, decided and planned again, and what the server said. */
 struct again {
-	uint32_t source;
+	uint32_t source;  /* DECISION_NO_TARGET: one that left */
+	struct guid left; /* and its GUID */
 	char why[200];
 };
 
@@ -162,6 +163,8 @@ int cycle_plan_leavers(struct cycle *c, struct err *err) MUST_CHECK;
 /* Whom the source lacks, it must lack by GUID too: *RET_MISSED says that it does not. */
 int cycle_prove_gone(struct cycle *c, const struct guid *g, bool *ret_gone, bool *ret_missed,
     struct err *err) MUST_CHECK;
+/* The same for one of them, which was planned before. */
+int cycle_plan_leaver(struct cycle *c, const struct guid *source, struct err *err) MUST_CHECK;
 /* apply.c: executes the plan. */
 /* Steps that met drift are left in c->again. */
 int cycle_apply(struct cycle *c, struct err *err) MUST_CHECK;
@@ -180,9 +183,10 @@ int cycle_replan(struct cycle *c, struct err *err) MUST_CHECK;
  * again. */
 int cycle_give_up(struct cycle *c, const struct again *failed, size_t n, const char *what,
     struct err *err) MUST_CHECK;
-/* outcome.c: source entry SOURCE is to be planned again because of WHY. */
-int outcome_plan_again(
-    struct cycle *c, uint32_t source, const char *why, struct err *err) MUST_CHECK;
+/* outcome.c: source entry SOURCE is to be planned again because of WHY; DECISION_NO_TARGET: one
+ * that left, by its GUID LEFT. */
+int outcome_plan_again(struct cycle *c, uint32_t source, const struct guid *left, const char *why,
+    struct err *err) MUST_CHECK;
 /* The object of E (its source and DN are given) was not written because of WHAT. Put
  * down to be tried again; E is completed, to be told. */
 int outcome_refuse(struct cycle *c, struct store_txn *t, struct cycle_event *e, const char *what,

@@ -164,8 +164,9 @@ planner_leave_action(const struct cycle *c, const struct record *r)
 	return s ? s->on_leave : c->link->scopes[0].on_leave;
 }
 
+/* AGAIN: it is counted and told already. */
 static int
-plan_leaver(struct cycle *c, const struct leaver *l, struct err *err)
+plan_leaver(struct cycle *c, const struct leaver *l, bool again, struct err *err)
 {
 	_cleanup_(plan_step_free) struct plan_step *s =
 	    plan_step_new(DECISION_NO_TARGET, &l->source);
@@ -200,18 +201,32 @@ plan_leaver(struct cycle *c, const struct leaver *l, struct err *err)
 	else if (plan_action(action, r, target, s, err) < 0)
 		return -1;
 	if (target) {
-		c->res->left[action]++;
+		c->res->left[action] += !again;
 		r->side[TARGET].guid = target->guid;
 	}
 	r->state = RECORD_LEFT;
-	cycle_note(c, 6, &l->source, r->side[SOURCE].dn, "left: %s; its counterpart '%s' %s",
-	    gone ? "deleted" : scope_verdict_name(l->why), r->side[TARGET].dn,
+	cycle_note(c, again ? LOG_DEBUG : LOG_INFO, &l->source, r->side[SOURCE].dn,
+	    "left: %s; its counterpart '%s' %s", gone ? "deleted" : scope_verdict_name(l->why),
+	    r->side[TARGET].dn,
 	    !target		? "is gone or not its own"
 	    : s->forgets	? "is deleted"
 	    : s->n_changes == 0 ? "stays as it is"
 				: "is hidden from the address lists");
 	s->record = TAKE(r);
 	return planner_put_step(c, s, err);
+}
+
+int
+cycle_plan_leaver(struct cycle *c, const struct guid *source, struct err *err)
+{
+	_cleanup_(decision_done) struct decision d = {0};
+	bool found;
+
+	if (cycle_find_decision(c, source, &d, &found, err) < 0)
+		return -1;
+	if (found && d.verdict == SCOPE_IN)
+		return 0;
+	return plan_leaver(c, &(struct leaver){*source, found ? d.verdict : SCOPE_BASE}, true, err);
 }
 
 static bool
@@ -272,7 +287,7 @@ cycle_plan_leavers(struct cycle *c, struct err *err)
 		cycle_tell(c, &held, "%s: held, nothing is done about them", c->res->held_why);
 	else
 		for (size_t i = 0; rc == 0 && i < l.n; i++)
-			rc = plan_leaver(c, &l.v[i], err);
+			rc = plan_leaver(c, &l.v[i], false, err);
 	free(l.v);
 	return rc;
 }

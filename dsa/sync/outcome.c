@@ -7,6 +7,7 @@
 
 #include "dsa/base/clock.h"
 #include "dsa/base/str.h"
+#include "dsa/sync/planner.h"
 #include "mapping/journal.h"
 
 /* Results of RFC 4511 appendix A. */
@@ -81,12 +82,12 @@ outcome_intend(struct store_txn *t, struct running *r, struct err *err)
 }
 
 int
-outcome_plan_again(struct cycle *c, uint32_t source, const char *why, struct err *err)
+outcome_plan_again(
+    struct cycle *c, uint32_t source, const struct guid *left, const char *why, struct err *err)
 {
-	if (source == DECISION_NO_TARGET)
-		return 0;
 	for (size_t i = 0; i < c->n_again; i++)
-		if (c->again[i].source == source)
+		if (c->again[i].source == source &&
+		    (source != DECISION_NO_TARGET || guid_equal(&c->again[i].left, left)))
 			return 0;
 	if (c->n_again == c->cap_again) {
 		size_t cap = c->cap_again ? c->cap_again * 2 : 64;
@@ -98,9 +99,18 @@ outcome_plan_again(struct cycle *c, uint32_t source, const char *why, struct err
 		c->cap_again = cap;
 	}
 	c->again[c->n_again].source = source;
+	c->again[c->n_again].left = *left;
 	err_escape(c->again[c->n_again].why, sizeof c->again->why, bytes_of(why));
 	c->n_again++;
 	return 0;
+}
+
+/* An OU is planned again with the objects that are to be in it. */
+static int
+plan_again(struct cycle *c, const struct plan_step *s, const char *why, struct err *err)
+{
+	return s->phase == PLAN_OUS ? planner_forget_ou(c, s->changes[0].change->dn, err)
+				    : outcome_plan_again(c, s->source, &s->guid, why, err);
 }
 
 static int
@@ -293,6 +303,6 @@ outcome_record(struct store_txn *t, struct running *r, struct err *err)
 	if (finish_journal(t, r, err) < 0)
 		return -1;
 	if (r->state == STEP_FAILED && met_drift(r))
-		return outcome_plan_again(r->c, r->step->source, r->err.text, err);
+		return plan_again(r->c, r->step, r->err.text, err);
 	return r->state == STEP_FAILED ? store_failed(t, r, err) : store_done(t, r, err);
 }

@@ -79,6 +79,24 @@ decide_again(struct cycle *c, uint32_t index, struct err *err)
 	return cycle_put_decision(c, index, &d, err);
 }
 
+/* SOURCE left: what is to be done with its counterpart depends on what that is now. */
+static int
+replan_leaver(struct cycle *c, const struct guid *source, struct err *err)
+{
+	_cleanup_(record_free) struct record *r = NULL;
+	_cleanup_(entry_free) struct entry *target = NULL;
+	uint32_t index = DECISION_NO_TARGET;
+
+	if (store_find_guid(c->read, c->link_id, SOURCE, source, &r, err) < 0)
+		return -1;
+	if (!r)
+		return 0;
+	if (planner_find_target(c, r, &index, &target, err) < 0 ||
+	    (target && refresh(c, TARGET, &target->guid, NULL, &index, err) < 0))
+		return -1;
+	return cycle_plan_leaver(c, source, err);
+}
+
 /* Source entry INDEX could not be planned again: nobody may refer to what was to be created. */
 static int
 set_aside(struct cycle *c, uint32_t index, struct err *err)
@@ -86,6 +104,8 @@ set_aside(struct cycle *c, uint32_t index, struct err *err)
 	_cleanup_(decision_done) struct decision d = {0};
 	bool found;
 
+	if (index == DECISION_NO_TARGET)
+		return 0;
 	if (cycle_get_decision(c, index, &d, &found, err) < 0)
 		return -1;
 	if (!found || d.state == DECIDE_MATCHED)
@@ -97,12 +117,12 @@ set_aside(struct cycle *c, uint32_t index, struct err *err)
 /* Runs ONE for each; moves those that fail to the front. */
 static int
 for_each(struct cycle *c, struct again *again, size_t n, size_t *ret_failed,
-    int (*one)(struct cycle *c, uint32_t index, struct err *err), struct err *err)
+    int (*one)(struct cycle *c, const struct again *a, struct err *err), struct err *err)
 {
 	for (size_t i = *ret_failed; i < n; i++) {
 		struct again failed = again[i];
 
-		if (one(c, failed.source, err) == 0)
+		if (one(c, &failed, err) == 0)
 			continue;
 		if (err->scope != ERR_ENTRY)
 			return -1;
@@ -116,9 +136,16 @@ for_each(struct cycle *c, struct again *again, size_t n, size_t *ret_failed,
 }
 
 static int
-plan_one(struct cycle *c, uint32_t index, struct err *err)
+decide_one(struct cycle *c, const struct again *a, struct err *err)
 {
-	return cycle_plan_object(c, index, 0, err);
+	return a->source == DECISION_NO_TARGET ? 0 : decide_again(c, a->source, err);
+}
+
+static int
+plan_one(struct cycle *c, const struct again *a, struct err *err)
+{
+	return a->source == DECISION_NO_TARGET ? replan_leaver(c, &a->left, err)
+					       : cycle_plan_object(c, a->source, 0, err);
 }
 
 /* The source object DN has a counterpart that this cycle made: is it still there? */
@@ -147,7 +174,8 @@ look_at_reference(struct cycle *c, const char *dn, struct guid_set *seen, struct
 	if (d->ops->read(d, ref.target_dn, attrs, &e, err) < 0)
 		return -1;
 	return e ? 0
-		 : outcome_plan_again(c, index, "the server has forgotten that it was made", err);
+		 : outcome_plan_again(
+		       c, index, &ref.source, "the server has forgotten that it was made", err);
 }
 
 /* What the objects refer to, and what that refers to, as far as it is missing. */
@@ -159,6 +187,8 @@ find_forgotten(struct cycle *c, struct guid_set *seen, struct err *err)
 	for (size_t i = 0; i < c->n_again; i++) {
 		_cleanup_(entry_free) struct entry *e = NULL;
 
+		if (c->again[i].source == DECISION_NO_TARGET)
+			continue;
 		if (workset_get(c->ws[SOURCE], c->again[i].source, &e, err) < 0)
 			return -1;
 		for (size_t j = 0; j < e->n_attrs; j++) {
@@ -171,6 +201,22 @@ find_forgotten(struct cycle *c, struct guid_set *seen, struct err *err)
 					return -1;
 		}
 	}
+	return 0;
+}
+
+static int
+give_up_leaver(
+    struct cycle *c, struct store_txn *t, const struct again *a, const char *what, struct err *err)
+{
+	struct cycle_event event = {.kind = CYCLE_REFUSED, .source = &a->left, .side = TARGET};
+	_cleanup_(record_free) struct record *r = NULL;
+
+	if (store_find_guid(t, c->link_id, SOURCE, &a->left, &r, err) < 0)
+		return -1;
+	event.dn = r ? r->side[SOURCE].dn : "";
+	if (outcome_refuse(c, t, &event, a->why, err) < 0)
+		return -1;
+	cycle_tell(c, &event, "%s: %s; tried again in the next cycle", what, a->why);
 	return 0;
 }
 
@@ -189,9 +235,14 @@ cycle_give_up(
 		_cleanup_(entry_free) struct entry *e = NULL;
 		struct cycle_event event = {.kind = CYCLE_REFUSED};
 
+		c->res->failed++;
+		if (failed[i].source == DECISION_NO_TARGET) {
+			if (give_up_leaver(c, t, &failed[i], what, err) < 0)
+				return -1;
+			continue;
+		}
 		if (workset_get(c->ws[SOURCE], failed[i].source, &e, err) < 0)
 			return -1;
-		c->res->failed++;
 		event.source = &e->guid;
 		event.dn = e->dn;
 		if (outcome_refuse(c, t, &event, failed[i].why, err) < 0)
@@ -221,7 +272,7 @@ replan(struct cycle *c, struct again *again, size_t n, struct err *err)
 
 	if (store_begin(c->store, STORE_READ, &c->read, err) < 0)
 		return -1;
-	rc = for_each(c, again, n, &failed, decide_again, err);
+	rc = for_each(c, again, n, &failed, decide_one, err);
 	if (rc == 0)
 		rc = for_each(c, again, n, &failed, plan_one, err);
 	store_abort(TAKE(c->read));

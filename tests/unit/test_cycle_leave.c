@@ -6,11 +6,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "dsa/base/clock.h"
 #include "tests/support/scenario.h"
 
 #define ON_LEAVE(action) "create = \"mailbox\"; on_leave = \"" action "\";"
@@ -285,13 +287,127 @@ comes_back_to_the_hidden(void **state)
 	lab_close(&l);
 }
 
+/* ---- others write at the same time ---- */
+
+/* Somebody enables the account, and says that it is not hidden, right before it is left. */
+static void
+is_enabled(void *arg, unsigned write, const struct change *c)
+{
+	struct lab *l = arg;
+
+	(void)c;
+	if (write != 1)
+		return;
+	lab_set(l, TARGET, "CN=Ann", "userAccountControl", "66048");
+	lab_set(l, TARGET, "CN=Ann", HIDES, "FALSE");
+}
+
+static void
+leaves_in_spite_of_others(void **state)
+{
+	static const struct scenario sc = {.name = "leaves in spite of others",
+	    .scope = ON_LEAVE("disable"),
+	    .source = {MAILBOX("Ann", "ann", ""), MAILBOX("Bea", "bea", "")}};
+
+	(void)state;
+	for (int delta = 0; delta < 2; delta++) {
+		struct tap tap = {.hook = is_enabled};
+		struct lab l;
+
+		lab_open(&l, &sc);
+		tap.hook_arg = &l;
+		lab_run(&l);
+		ann_is_deleted(&l);
+		l.delta = delta;
+		assert_int_equal(lab_cycle(&l, &tap), 0);
+		tap_done(&tap);
+		assert_int_equal(l.res.failed, 0);
+		assert_int_equal(l.res.drift, 1);
+		assert_int_equal(l.res.left[LEAVE_DISABLE], 1);
+		assert_true(lab_has(&l, TARGET, "CN=Ann", HIDES, "TRUE"));
+		assert_true(lab_has(&l, TARGET, "CN=Ann", "userAccountControl", "66050"));
+		lab_run_idle(&l);
+		l.delta = false;
+		lab_run_idle(&l);
+		lab_close(&l);
+	}
+}
+
+static int
+take_reason(const struct store_retry *r, void *arg)
+{
+	(void)snprintf(arg, 512, "%s", r->why);
+	return 0;
+}
+
+/* Why the source object of GUID waits, or "". If so the last attempt was two hours ago from now on.
+ */
+static const char *
+waits_for(struct lab *l, const struct guid *g)
+{
+	static char why[512];
+	struct store_txn *t = NULL;
+	struct err err;
+
+	why[0] = '\0';
+	assert_int_equal(store_begin(l->store, STORE_WRITE, &t, &err), 0);
+	assert_int_equal(store_each_retry(t, 1, 0, take_reason, why, &err), 0);
+	if (*why)
+		assert_int_equal(
+		    store_put_retry(t, 1, g, "CN=Ann", why, clock_realtime_s() - 7200, &err), 0);
+	assert_int_equal(store_commit(t, &err), 0);
+	return why;
+}
+
+/* A phone keeps its state below the mailbox: the server deletes no object that has others below it.
+ * That is told, and tried again until it works, by deltas too. */
+static void
+has_others_below_it(void **state)
+{
+	static const struct scenario sc = {.name = "has others below it",
+	    .scope = ON_LEAVE("delete"),
+	    .source = {MAILBOX("Ann", "ann", ""), MAILBOX("Bea", "bea", "")}};
+	static const char below[] = "CN=Phones,CN=Ann" GLOBEX;
+
+	(void)state;
+	for (int delta = 0; delta < 2; delta++) {
+		struct guid g;
+		struct lab l;
+
+		lab_open(&l, &sc);
+		lab_run(&l);
+		lab_add(&l, TARGET, "dn: CN=Phones,CN=Ann" GLOBEX "\nobjectClass: container\n\n");
+		g = fakedir_find(l.fd[SOURCE], lab_dn(SOURCE, "CN=Ann"))->guid;
+		lab_delete(&l, SOURCE, "CN=Ann");
+		l.delta = delta;
+		for (int i = 0; i < 2; i++) {
+			assert_int_equal(lab_cycle(&l, NULL), 0);
+			assert_int_equal(l.res.failed, 1);
+			assert_int_equal(l.told[CYCLE_REFUSED], 1);
+			assert_non_null(strstr(waits_for(&l, &g), "(66)"));
+			assert_true(lab_exists(&l, TARGET, "CN=Ann"));
+		}
+		lab_delete(&l, TARGET, below);
+		assert_int_equal(lab_cycle(&l, NULL), 0);
+		assert_int_equal(l.res.failed, 0);
+		assert_int_equal(l.told[CYCLE_ACCEPTED], 1);
+		assert_false(lab_exists(&l, TARGET, "CN=Ann"));
+		assert_string_equal(waits_for(&l, &g), "");
+		lab_run_idle(&l);
+		l.delta = false;
+		lab_run_idle(&l);
+		lab_close(&l);
+	}
+}
+
 int
 main(void)
 {
-	struct CMUnitTest tests[ARRAY_SIZE(scenarios) + 4] = {cmocka_unit_test(limit_of_deletes),
+	struct CMUnitTest tests[ARRAY_SIZE(scenarios) + 6] = {cmocka_unit_test(limit_of_deletes),
 	    cmocka_unit_test(limit_of_percent), cmocka_unit_test(comes_back),
-	    cmocka_unit_test(comes_back_to_the_hidden)};
+	    cmocka_unit_test(comes_back_to_the_hidden), cmocka_unit_test(leaves_in_spite_of_others),
+	    cmocka_unit_test(has_others_below_it)};
 
-	scenario_tests(scenarios, ARRAY_SIZE(scenarios), tests + 4);
+	scenario_tests(scenarios, ARRAY_SIZE(scenarios), tests + 6);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
