@@ -42,16 +42,27 @@ much_changes(struct lab *l)
 	lab_add_value(l, SOURCE, "CN=Sales", "member", "CN=Dan" ACME);
 }
 
+static void
+units_and_changes(struct lab *l)
+{
+	much_changes(l);
+	lab_add(l, SOURCE,
+	    "dn: OU=A" ACME "\nobjectClass: organizationalUnit\n\n"
+	    "dn: OU=B,OU=A" ACME "\nobjectClass: organizationalUnit\n\n" CONTACT(
+		"Zoe,OU=B,OU=A", "zoe", MANAGER("Ann")));
+}
+
 /* The cycle that is disturbed is the first one; one after changes; or a delta after them. */
 static const struct scenario full = {.name = "full",
     .source = {MAILBOX("Ann", "ann", MANAGER("Bea")), MAILBOX("Bea", "bea", MANAGER("Ann")),
 	CONTACT("Carl", "carl", ""), GROUP("Sales", "sales", MEMBER("Ann") MEMBER("Carl"))},
-    .target = {THERE_OU, THERE("user", "Andy", "mail: bea@acme.example\n")}};
+    .target = {"dn: CN=Andy,CN=Users,DC=globex,DC=example\nobjectClass: user\n"
+	       "mail: bea@acme.example\n\n"}};
 static const struct scenario again = {.name = "full again",
-    .scope = "create = \"mailbox\"; on_leave = \"delete\";",
+    .scope = "create = \"mailbox\"; on_leave = \"disable\"; layout = \"mirror\";",
     .source = {MAILBOX("Ann", "ann", "displayName: Ann Ash\n"), MAILBOX("Bea", "bea", ""),
 	MAILBOX("Cid", "cid", ""), GROUP("Sales", "sales", MEMBER("Ann") MEMBER("Bea"))},
-    .between = much_changes};
+    .between = units_and_changes};
 static const struct scenario delta = {.name = "delta",
     .delta = true,
     .scope = "create = \"mailbox\"; on_leave = \"delete\";",
