@@ -161,6 +161,13 @@ lacks_right(int code)
 	return code == LDAP_INSUFFICIENT_ACCESS || code == LDAP_UNAVAILABLE_CRITICAL_EXTENSION;
 }
 
+static void
+cookie_is_bad(struct ldap_dir *d, enum dir_feed *ret)
+{
+	d->info.lost = "the server does not take the cookie of the last cycle";
+	*ret = DIR_FEED_LOST;
+}
+
 /* From the cookie of OLD on; or, without one, only the cookie of now. *RET is set if the server
  * does not take the cookie. If the account lacks the right that is kept, and nothing was told. */
 static int
@@ -183,11 +190,16 @@ changes_by_dirsync(struct feed *f, const struct feed_cursor *old, uint64_t usn,
 	if (rc == ROUND_LAST) {
 		rc = encode_cursor(f->d, FEED_DIRSYNC, usn,
 		    (struct bytes){cookie.bv_val, cookie.bv_len}, ret_cursor, err);
+	} else if (rc == ROUND_REFUSED && lacks_right(code) && old) {
+		/* Samba answers a cookie that it cannot read as a control that it does not know:
+		 * whoever is refused without one too lacks the right. */
+		rc = changes_by_dirsync(f, NULL, usn, ret_cursor, ret, err);
+		if (rc == 0 && !f->d->no_dirsync)
+			cookie_is_bad(f->d, ret);
 	} else if (rc == ROUND_REFUSED && lacks_right(code)) {
 		f->d->no_dirsync = true;
 	} else if (rc == ROUND_REFUSED && old && err->scope != ERR_PEER) {
-		f->d->info.lost = "the server does not take the cookie of the last cycle";
-		*ret = DIR_FEED_LOST;
+		cookie_is_bad(f->d, ret);
 	} else if (rc == ROUND_REFUSED) {
 		rc = -1;
 	}

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import uuid
 
 import pytest
 
@@ -123,6 +124,41 @@ def test_damaged_map(lab, map_file, damage):
     damage(path)
     both_refuse(lab, file, f"map in '{os.path.dirname(path)}' is damaged", "move it away",
                 "rebuilt from the stamps")
+
+
+def _edit_cursors(path, edit):
+    """Each value of the map's cursors becomes what EDIT makes of it."""
+    lines = _mdb("mdb_dump", "-n", "-s", "cursor", path).splitlines()
+    first = lines.index("HEADER=END") + 2
+    for at in range(first, lines.index("DATA=END"), 2):
+        lines[at] = " " + edit(bytes.fromhex(lines[at].strip())).hex()
+    _mdb("mdb_load", "-n", "-s", "cursor", path, text="\n".join(lines) + "\n")
+
+
+# A cursor is its version, its way, and the server's database; the cookie is last.
+@pytest.mark.parametrize("edit,words", [
+    (lambda raw: raw[:-8], "another version, or damaged"),
+    (lambda raw: b"\x63" + raw[1:], "another version, or damaged"),
+    (lambda raw: b"rubbish", "another version, or damaged"),
+    (lambda raw: raw[:54] + bytes(255 - octet for octet in raw[54:]), "does not take the cookie"),
+], ids=["cut", "newer", "rubbish", "cookie"])
+def test_bad_cursor(lab, map_file, edit, words):
+    """A delta says that it cannot, everything is read, and then deltas go on."""
+    path, file = map_file
+    dn = lab.special["acme"]["mailbox"]
+    assert "delta synchronization" in lab.galsyncd("--once", conf=file).stdout
+    _edit_cursors(path, edit)
+    lab.source.modify(dn, title=words)
+    p = lab.galsyncd("--once", conf=file)
+    assert p.returncode == COMPLETE and "full synchronization" in p.stdout, p.stdout + p.stderr
+    check_words(p.stderr, [words, "everything is read"])
+    guid = uuid.UUID(bytes_le=lab.source.read(dn)["objectGUID"][0])
+    assert lab.target.search(f"(extensionAttribute15=galsync:*:{guid})")[0][1]["title"] == \
+        [words.encode()]
+    before = usns(lab)
+    p = lab.galsyncd("--once", conf=file)
+    assert "delta synchronization" in p.stdout, p.stdout + p.stderr
+    assert usns(lab) == before
 
 
 def test_map_that_reaches_its_limit(lab, tmp_path):
