@@ -5,7 +5,8 @@
  *   offset  size
  *        0     1  format, 1
  *        1     1  kind          2  1  rule         3  1  state
- *        4     1  flags: bit 0 created, bit 1 the target is active, bit 2 readiness is used up
+ *        4     1  flags: bit 0 created, bit 1 the target is active, bit 2 readiness is used up,
+ *                 bit 3 the source's guard is galsync's
  *        5     4  link
  *        9    16  source GUID  25 16  target GUID
  *       41     8  created_at   49  8  synced_at   57  8  switched_at
@@ -25,7 +26,8 @@
 #define FLAG_CREATED 1U
 #define FLAG_TARGET_ACTIVE 2U
 #define FLAG_READY_USED 4U
-#define FLAGS_ALL 7U
+#define FLAG_SOURCE_GUARD 8U
+#define FLAGS_ALL 15U
 
 static const char *const state_names[] = {
     [RECORD_PENDING] = "pending",
@@ -247,7 +249,8 @@ record_encode(const struct record *r, struct buf *ret)
 	buf_add_u8(ret, (uint8_t)r->state);
 	buf_add_u8(ret, (uint8_t)((r->created ? FLAG_CREATED : 0) |
 				  (r->active == TARGET ? FLAG_TARGET_ACTIVE : 0) |
-				  (r->ready_used ? FLAG_READY_USED : 0)));
+				  (r->ready_used ? FLAG_READY_USED : 0) |
+				  (r->source_guard ? FLAG_SOURCE_GUARD : 0)));
 	buf_add_u32(ret, r->link);
 	buf_add(ret, r->side[SOURCE].guid.octets, GUID_LEN);
 	buf_add(ret, r->side[TARGET].guid.octets, GUID_LEN);
@@ -387,6 +390,7 @@ read_head(struct reader *rd, struct record *r)
 	r->created = flags & FLAG_CREATED;
 	r->active = flags & FLAG_TARGET_ACTIVE ? TARGET : SOURCE;
 	r->ready_used = flags & FLAG_READY_USED;
+	r->source_guard = flags & FLAG_SOURCE_GUARD;
 	r->link = reader_u32(rd);
 	source = reader_raw(rd, GUID_LEN);
 	target = reader_raw(rd, GUID_LEN);

@@ -58,6 +58,9 @@ struct record {
 	/* An undo, or the loss of the map, has used its readiness up: only when the readiness
 	 * attribute has gone and comes again may it be switched by itself. */
 	bool ready_used;
+	/* galsync set msExchCalendarRepairDisabled on the source (or is about to). Its marker says
+	 * so too, where there is room for one. */
+	bool source_guard;
 	int64_t created_at, synced_at, switched_at; /* seconds since the epoch, 0: never */
 	char *last_error;			    /* "" if none */
 };

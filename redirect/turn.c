@@ -205,8 +205,22 @@ marker_text(const struct turn_facts *f, int64_t now, char **ret)
 	return *ret ? 0 : -1;
 }
 
-/* The guard is taken off only where galsync put it: the record knows of the target, the marker of
- * the source. */
+static bool
+is_marker(const char *v)
+{
+	return str_starts_nocase(v, "galsync:switched:");
+}
+
+bool
+turn_can_mark(const struct turn_conf *conf, const struct entry *source)
+{
+	const char *v = source ? entry_get_str(source, conf->marker_attribute) : NULL;
+
+	return !v || is_marker(v);
+}
+
+/* The guard is taken off only where galsync put it: the record knows, and of the source the marker
+ * too, which outlives the loss of the map. */
 static bool
 guard_is_ours(const struct turn_conf *conf, const struct turn_facts *f, enum side side)
 {
@@ -214,9 +228,10 @@ guard_is_ours(const struct turn_conf *conf, const struct turn_facts *f, enum sid
 
 	if (side == TARGET)
 		return record_was_put(f->record, record_put_hash(GUARD, bytes_of("TRUE")));
+	if (f->record->source_guard)
+		return true;
 	marker = entry_get_str(f->side[SOURCE], conf->marker_attribute);
-	return marker && str_starts_nocase(marker, "galsync:switched:") &&
-	       strstr(marker, GUARD_OURS);
+	return marker && is_marker(marker) && strstr(marker, GUARD_OURS);
 }
 
 static int
@@ -231,14 +246,19 @@ guard(const struct turn_conf *conf, const struct turn_facts *f, enum side side, 
 }
 
 int
-turn_note_guard(const struct change *c, struct record *r, bool *ret_noted)
+turn_note_guard(const struct change *c, enum side side, struct record *r, bool *ret_noted)
 {
 	uint64_t hash = record_put_hash(GUARD, bytes_of("TRUE"));
 
 	*ret_noted = false;
 	for (size_t i = 0; c && i < c->n_mods; i++)
 		*ret_noted |= c->mods[i].op == MOD_ADD && strcmp(c->mods[i].attr, GUARD) == 0;
-	return *ret_noted ? record_add_put(r, &hash, 1) : 0;
+	if (!*ret_noted)
+		return 0;
+	if (side == TARGET)
+		return record_add_put(r, &hash, 1);
+	r->source_guard = true;
+	return 0;
 }
 
 /* The marker on the source: there while the target is active. A foreign value stays. */
@@ -249,7 +269,7 @@ mark(const struct turn_conf *conf, enum turn turn, const struct turn_facts *f, i
 	const char *old = entry_get_str(f->side[SOURCE], conf->marker_attribute);
 	_cleanup_(free) char *text = NULL;
 
-	if (old && !str_starts_nocase(old, "galsync:switched:"))
+	if (!turn_can_mark(conf, f->side[SOURCE]))
 		return 0;
 	if (turn == TURN_UNDO)
 		return set_value(c, f->side[SOURCE], conf->marker_attribute, NULL);

@@ -166,7 +166,7 @@ reason_of(enum turn turn)
 	return turn == TURN_SWITCH ? "switch" : "undo switch";
 }
 
-/* Whose guard the target gets is known by the record alone, and must be before it is there. */
+/* Whose a guard is the record knows, and must know before it is there. */
 static int
 intend_guard(struct store_txn *t, struct mailbox *m, size_t i, struct err *err)
 {
@@ -174,9 +174,7 @@ intend_guard(struct store_txn *t, struct mailbox *m, size_t i, struct err *err)
 	bool noted = false;
 	int rc;
 
-	if (turn_side(m->turn, i) != TARGET)
-		return 0;
-	if (turn_note_guard(m->change[i], m->record, &noted) < 0)
+	if (turn_note_guard(m->change[i], turn_side(m->turn, i), m->record, &noted) < 0)
 		return err_nomem(err);
 	if (!noted)
 		return 0;
@@ -369,6 +367,7 @@ record_turn(struct store_txn *t, struct mailbox *m, struct err *err)
 {
 	m->record->active = m->turn == TURN_SWITCH ? TARGET : SOURCE;
 	m->record->switched_at = m->turn == TURN_SWITCH ? clock_realtime_s() : 0;
+	m->record->source_guard &= m->turn == TURN_SWITCH;
 	/* Whoever asked for an undo does not want it switched at once again; a switch that had to
 	 * be turned back was not asked for. */
 	if (!m->turned_back)
@@ -407,6 +406,8 @@ end_turned(struct mailbox *m, bool resuming)
 		end(m, false, m->group_why);
 	else if (m->already && !resuming)
 		end(m, true, m->turn == TURN_SWITCH ? "switched already" : "not switched");
+	else if (m->turn == TURN_SWITCH && !turn_can_mark(&m->env->conf, m->side[SOURCE]))
+		end(m, true, "not marked: the marker attribute has another value, which stays");
 	else
 		end(m, true, "");
 }

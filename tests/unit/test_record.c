@@ -30,6 +30,7 @@ full_record(void)
 	r->created_at = 1700000000;
 	r->synced_at = -1;
 	r->switched_at = INT64_MAX;
+	r->ready_used = r->source_guard = true;
 	r->side[SOURCE].guid = source_guid;
 	r->side[TARGET].guid = target_guid;
 	assert_int_equal(record_set_str(&r->evidence, "sid-history=SID"), 0);
@@ -86,6 +87,8 @@ assert_same(const struct record *x, const struct record *y)
 	assert_int_equal(x->created_at, y->created_at);
 	assert_int_equal(x->synced_at, y->synced_at);
 	assert_int_equal(x->switched_at, y->switched_at);
+	assert_int_equal(x->ready_used, y->ready_used);
+	assert_int_equal(x->source_guard, y->source_guard);
 	assert_string_equal(x->evidence, y->evidence);
 	assert_string_equal(x->alias, y->alias);
 	assert_string_equal(x->last_error, y->last_error);
@@ -136,7 +139,7 @@ round_trip(void **state)
 static void
 layout(void **state)
 {
-	static const uint8_t head[] = {1, KIND_GROUP, MATCH_SID_HISTORY, RECORD_ERROR, 3, 4, 3, 2,
+	static const uint8_t head[] = {1, KIND_GROUP, MATCH_SID_HISTORY, RECORD_ERROR, 15, 4, 3, 2,
 	    1, 1, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 5, 6};
 	_cleanup_(record_free) struct record *r = full_record();
 	_cleanup_(buf_done) struct buf b = {0};

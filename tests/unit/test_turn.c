@@ -119,6 +119,10 @@ turn_some(struct pair *p, enum turn turn, size_t steps)
 
 	assert_int_equal(turn_changes(&conf, turn, &f, 1000000000, changes, &err), 0);
 	for (size_t i = 0; i < TURN_CHANGES; i++) {
+		bool noted;
+
+		assert_int_equal(
+		    turn_note_guard(changes[i], turn_side(turn, i), p->record, &noted), 0);
 		if (i < steps)
 			apply(p->side[turn_side(turn, i)], changes[i]);
 		assert_false(both_redirect(p));
@@ -196,6 +200,26 @@ foreign_values(void **state)
 	assert_string_equal(entry_get_str(p->side[SOURCE], MARKER), "cost centre 7");
 }
 
+/* Without room for the marker, or when somebody has removed it, the guard goes with the undo. */
+static void
+guard_without_marker(void **state)
+{
+	struct pair *p = *state;
+
+	for (int i = 0; i < 2; i++) {
+		if (i == 0)
+			assert_int_equal(
+			    entry_add_str(p->side[SOURCE], MARKER, "cost centre 7"), 0);
+		assert_int_equal(turn_can_mark(&conf, p->side[SOURCE]), i == 1);
+		turn_some(p, TURN_SWITCH, 2);
+		assert_string_equal(entry_get_str(p->side[SOURCE], GUARD), "TRUE");
+		entry_remove(p->side[SOURCE], MARKER);
+		turn_some(p, TURN_UNDO, 2);
+		assert_null(entry_get_str(p->side[SOURCE], GUARD));
+		p->record->source_guard = false;
+	}
+}
+
 static void
 assert_refused(const struct pair *p, const struct turn_facts *f, const char *word)
 {
@@ -264,6 +288,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(switch_and_undo, set_up, tear_down),
 	    cmocka_unit_test(interrupted),
 	    cmocka_unit_test_setup_teardown(foreign_values, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(guard_without_marker, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(preconditions, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(already_switched, set_up, tear_down),
 	};

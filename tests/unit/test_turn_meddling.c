@@ -326,15 +326,37 @@ without_group(void **state)
 	lab_close(&l);
 }
 
+/* Whose marker attribute is in use is turned without a mark, and told so; nothing of galsync's is
+ * left by the undo. */
+static void
+no_room_for_the_marker(void **state)
+{
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &staff);
+	lab_set(&l, SOURCE, "CN=Ann", MARKER, "cost centre 7");
+	assert_int_equal(lab_cycle(&l, NULL), 0);
+	assert_int_equal(lab_turn(&l, NULL, LAB_SWITCH, who), 0);
+	assert_true(lab_told(&l, "done", "CN=Ann", "not marked: the marker attribute has another"));
+	assert_true(lab_has(&l, SOURCE, "CN=Ann", "msExchCalendarRepairDisabled", "TRUE"));
+	assert_int_equal(lab_cycle(&l, NULL), 0);
+	assert_int_equal(lab_turn(&l, NULL, LAB_UNDO, who), 0);
+	assert_int_equal(lab_count(&l, SOURCE, "CN=Ann", "msExchCalendarRepairDisabled"), 0);
+	assert_true(lab_has(&l, SOURCE, "CN=Ann", MARKER, "cost centre 7"));
+	lab_close(&l);
+}
+
 int
 main(void)
 {
 	static enum lab_op ops[] = {LAB_SWITCH, LAB_UNDO, LAB_TOGGLE};
-	struct CMUnitTest tests[ARRAY_SIZE(ops) + 1];
+	struct CMUnitTest tests[ARRAY_SIZE(ops) + 2];
 
 	for (size_t i = 0; i < ARRAY_SIZE(ops); i++)
 		tests[i] = (struct CMUnitTest){
 		    .name = lab_op_name(ops[i]), .test_func = meddled, .initial_state = &ops[i]};
 	tests[ARRAY_SIZE(ops)] = (struct CMUnitTest)cmocka_unit_test(without_group);
+	tests[ARRAY_SIZE(ops) + 1] = (struct CMUnitTest)cmocka_unit_test(no_room_for_the_marker);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
