@@ -282,6 +282,7 @@ def test_trace_before_and_after_the_switch(pair, lab, daemon):
     status, ways, answer = trace(lab, daemon, address, "--from", "globex")
     assert (status, ways) == (0, {"globex": THERE})
     assert answer["ways"][0]["hops"][0]["mailbox"] == "passive"
+    assert daemon.ask(verb="resync", object=pair.record["source"]["guid"])["ok"]
 
 
 def test_trace_what_goes_wrong(pair, lab, daemon):
