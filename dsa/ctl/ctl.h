@@ -43,8 +43,8 @@ json_t *ctl_request(const char *verb, const char *link);
 /* Sends REQUEST (taken over) to the daemon, shows how far it is, and gives the answer, which the
  * caller releases. Else the exit status; why was printed. */
 enum ctl_status ctl_ask(struct ctl *c, json_t *request, json_t **ret);
-/* Adds the first column of each line of FILE ("-": standard input) to the array OBJECTS; empty
- * lines and those that begin with # are skipped. */
+/* Adds whoever FILE ("-": standard input) names to the array OBJECTS; see wave_file.h. Else the
+ * exit status; why was printed. */
 enum ctl_status ctl_read_list(const char *file, json_t *objects);
 
 /* Prints "galsyncctl: <text>" and returns CTL_FAILED. */

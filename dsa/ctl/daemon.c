@@ -7,6 +7,7 @@
 
 #include "dsa/ctl/client.h"
 #include "dsa/ctl/ctl.h"
+#include "dsa/ctl/wave_file.h"
 
 #define BAR 30
 
@@ -115,7 +116,10 @@ ctl_ask(struct ctl *ctl, json_t *request, json_t **ret)
 	    wait_for_answer(c, &answer, &err) < 0)
 		return ctl_fail(&err);
 	if (!json_is_true(json_object_get(answer, "ok")) && *text_of(answer, "error")) {
-		print_results(json_object_get(answer, "results"), dry_run);
+		if (ctl->json)
+			(void)ctl_print_json(json_incref(answer));
+		else
+			print_results(json_object_get(answer, "results"), dry_run);
 		(void)fprintf(stderr, "galsyncctl: %s\n", text_of(answer, "error"));
 		return CTL_FAILED;
 	}
@@ -194,22 +198,24 @@ ctl_verb_pause(struct ctl *c, int argc, char **argv)
 enum ctl_status
 ctl_read_list(const char *file, json_t *objects)
 {
-	FILE *f = strcmp(file, "-") == 0 ? stdin : fopen(file, "re");
-	char *line = NULL;
-	size_t size = 0;
+	_cleanup_(wave_file_done) struct wave_file f = {0};
+	_cleanup_(json_release) json_t *problems = json_array();
+	size_t n;
+	struct err err;
 
-	if (!f) {
-		(void)fprintf(stderr, "galsyncctl: '%s': %s\n", file, strerrordesc_np(errno));
+	if (wave_file_read(file, &f, problems, &err) < 0)
+		return ctl_fail(&err);
+	wave_file_tell_header(&f, file);
+	n = json_array_size(problems);
+	for (size_t i = 0; i < n; i++)
+		wave_file_print_problem(file, json_array_get(problems, i));
+	if (n || !f.n) {
+		(void)fprintf(stderr, "galsyncctl: '%s' %s\n", file,
+		    n ? "has lines that cannot be taken: nothing was begun" : "names nobody");
 		return CTL_FAILED;
 	}
-	while (getline(&line, &size, f) >= 0) {
-		line[strcspn(line, ",;\t\r\n")] = '\0';
-		if (*line && *line != '#')
-			(void)json_array_append_new(objects, json_string(line));
-	}
-	free(line);
-	if (f != stdin)
-		(void)fclose(f);
+	for (size_t i = 0; i < f.n; i++)
+		(void)json_array_append_new(objects, json_string(f.lines[i].who));
 	return CTL_DONE;
 }
 

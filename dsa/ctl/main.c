@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dsa/base/str.h"
 #include "dsa/ctl/ctl.h"
 #include "dsa/sync/conf.h"
 
@@ -180,6 +181,10 @@ run(int argc, char **argv)
 	verb = find_verb(argc, argv);
 	if (!verb)
 		return (int)ctl_usage("no verb '%s'", argc ? argv[0] : "");
+	/* JSON has no room for it: a name would be left out in silence. */
+	for (int i = 1; i < argc; i++)
+		if (!utf8_valid(bytes_of(argv[i])))
+			return (int)ctl_usage("'%s' is not UTF-8", argv[i]);
 	if (verb->daemon)
 		return (int)verb->run(&c, argc, argv);
 	if (!o.state && conf_load_public(o.file, &conf, &errors) < 0) {

@@ -122,8 +122,7 @@ report_problems(const struct ctl *ctl, const struct planning *p)
 	for (size_t i = 0; v && i < n; i++) {
 		(void)json_array_append(all, v[i]);
 		if (!ctl->json)
-			(void)fprintf(stderr, "%s:%lld: %s: %s\n", p->file, number_of(v[i], "line"),
-			    text_of(v[i], "who"), text_of(v[i], "text"));
+			wave_file_print_problem(p->file, v[i]);
 	}
 	(void)fprintf(stderr,
 	    "galsyncctl: nothing was planned: %zu line%s of '%s' cannot be taken (%zu were read)\n",
@@ -168,9 +167,7 @@ plan(const struct ctl *ctl, struct planning *p)
 
 	if (wave_file_read(p->file, &p->lines, p->problems, &err) < 0)
 		return ctl_fail(&err);
-	if (p->lines.header)
-		(void)fprintf(stderr, "galsyncctl: '%s': line %u is taken for a header\n", p->file,
-		    p->lines.header);
+	wave_file_tell_header(&p->lines, p->file);
 	if (p->lines.n == 0 && json_array_size(p->problems) == 0) {
 		(void)fprintf(stderr, "galsyncctl: '%s' names nobody\n", p->file);
 		return CTL_FAILED;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "dsa/base/str.h"
+#include "dsa/ctl/client.h"
 
 #define SEPARATORS ",;\t"
 #define BOM "\xef\xbb\xbf"
@@ -159,4 +160,19 @@ wave_file_read(const char *path, struct wave_file *ret, json_t *problems, struct
 	*ret = f;
 	f = (struct wave_file){0};
 	return 0;
+}
+
+void
+wave_file_tell_header(const struct wave_file *f, const char *path)
+{
+	if (f->header)
+		(void)fprintf(
+		    stderr, "galsyncctl: '%s': line %u is taken for a header\n", path, f->header);
+}
+
+void
+wave_file_print_problem(const char *path, const json_t *problem)
+{
+	(void)fprintf(stderr, "%s:%lld: %s: %s\n", path, number_of(problem, "line"),
+	    text_of(problem, "who"), text_of(problem, "text"));
 }

@@ -3,10 +3,11 @@
 #define GALSYNC_CTL_WAVE_FILE_H
 
 /*
- * A CSV file that names mailboxes in its first column; what is behind that is the site's own.
- * Columns are separated by a comma, a semicolon or a tab, and quoted as RFC 4180 has it (a DN must
- * be, for the commas in it). The first line may be a header, which is known by its name: "who",
- * "alias", "mail" and the like. Blank lines and lines that begin with # are passed over.
+ * A CSV file, of a wave or of --file, that names mailboxes in its first column; what is behind that
+ * is the site's own. Columns are separated by a comma, a semicolon or a tab, and quoted as RFC 4180
+ * has it (a DN must be, for the commas in it). The first line may be a header, which is known by
+ * its name: "who", "alias", "mail" and the like. Blank lines and lines that begin with # are passed
+ * over.
  */
 
 #include <jansson.h>
@@ -30,6 +31,10 @@ struct wave_file {
  * object with `line`, `who` and `text`. */
 int wave_file_read(
     const char *path, struct wave_file *ret, json_t *problems, struct err *err) MUST_CHECK;
+/* Says on stderr if a line was taken for a header. */
+void wave_file_tell_header(const struct wave_file *f, const char *path);
+/* Prints PROBLEM on stderr: file, line, what is there, what is wrong. */
+void wave_file_print_problem(const char *path, const json_t *problem);
 void wave_file_done(struct wave_file *f);
 static inline void
 wave_file_donep(struct wave_file *f)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Switch and undo on two real forests."""
 
+import json
+
 import pytest
 from conftest import wait_for
 from kill_helpers import Killer, Observer, Pairs
@@ -157,10 +159,21 @@ def test_a_list_with_mistakes_is_refused_whole(daemon, lab):
     assert "nothing was begun: 3 of 4" in p.stderr
     assert not_switched(lab, KEY)
     with open(path, "w", encoding="utf-8") as f:
-        f.write(f"{lab.alias}\n")
+        f.write(f'DN;Note\r\n"{lab.special["acme"][KEY]}";x\r\n')
     assert lab.galsyncctl("--socket", daemon.socket, "switch", "--file", path).returncode == 0
     assert switched(lab, KEY)
     assert lab.galsyncctl("--socket", daemon.socket, "undo-switch", "--file", path).returncode == 0
+    for octets, words in {b"jos\xe9\n%b\n" % lab.alias.encode(): ":1: jos\\xE9: it is not UTF-8",
+                          b'"x\n': "its quote is not closed", b"# only\n": "names nobody"}.items():
+        with open(path, "wb") as f:
+            f.write(octets)
+        for verb in ("switch", "undo-switch", "proxy-toggle", "verify"):
+            p = lab.galsyncctl("--socket", daemon.socket, verb, "--file", path)
+            assert p.returncode == 1 and words in p.stderr, p.stderr
+    p = lab.galsyncctl("--socket", daemon.socket, "--json", "switch", "nobody", lab.alias)
+    assert p.returncode == 1 and "nothing was begun" in p.stderr
+    assert [r["ok"] for r in json.loads(p.stdout)["results"]] == [False]
+    assert not_switched(lab, KEY)
 
 
 def test_killed_in_the_middle(daemon, lab):

@@ -147,6 +147,8 @@ def fixture_filled(lab):
 
 @pytest.mark.parametrize("args,status,words", [
     ((), USAGE, ["usage: galsyncctl", "WHO is"]),
+    (("pause", "\udce9"), USAGE, ["is not UTF-8"]),
+    (("resync", "--object", "jos\udce9"), USAGE, ["'jos\\xE9' is not UTF-8"]),
     (("--frobnicate",), USAGE, ["--frobnicate", "usage: galsyncctl"]),
     (("frobnicate",), USAGE, ["no verb 'frobnicate'", "--help"]),
     (("show",), USAGE, ["show takes one WHO"]),
