@@ -20,6 +20,7 @@
 #include "dsa/base/str.h"
 #include "tests/support/scenario.h"
 
+#define CROWD 400
 #define AT_ONCE 100 /* of those that no change leads to */
 #define SOME 10	    /* more of one sort than going round would meet by chance */
 #define NAME(text, format, ...)                                                                    \
@@ -238,16 +239,16 @@ candidates_go(void **state)
 	struct lab l;
 
 	(void)state;
-	start(&l, &ann, 1000, NULL);
+	start(&l, &ann, CROWD, NULL);
 	for (int i = 0; i < SOME; i++) {
-		NAME(group, "CN=g%d", 90 * i);
+		NAME(group, "CN=g%d", 35 * i);
 
 		lab_delete(&l, TARGET, group);
 	}
 	(void)run(&l);
 	assert_int_equal(l.told[CYCLE_RESOLVED], SOME);
 	assert_int_equal(l.res.created[SHAPE_CONTACT], SOME);
-	assert_int_equal(l.res.conflicts, 1000 - SOME);
+	assert_int_equal(l.res.conflicts, CROWD - SOME);
 	lab_close(&l);
 }
 
@@ -278,8 +279,8 @@ rivals_give_up(void **state)
 	struct lab l;
 
 	(void)state;
-	start(&l, &ann, 1000, add_rivals);
-	assert_int_equal(l.res.conflicts, 1000 + 2 * SOME);
+	start(&l, &ann, CROWD, add_rivals);
+	assert_int_equal(l.res.conflicts, CROWD + 2 * SOME);
 	for (int i = 0; i < SOME; i++) {
 		NAME(dn, "CN=a%d", i);
 		NAME(address, "smtp:t%d@acme.example", i);
@@ -293,7 +294,7 @@ rivals_give_up(void **state)
 	(void)run(&l);
 	assert_int_equal(l.told[CYCLE_RESOLVED], 2 * SOME);
 	assert_int_equal(l.res.matched, SOME);
-	assert_int_equal(l.res.conflicts, 1000);
+	assert_int_equal(l.res.conflicts, CROWD);
 	for (int i = 0; i < SOME; i++) {
 		NAME(dn, "CN=t%d", i);
 		NAME(alias, "b%d", i);
@@ -334,8 +335,8 @@ holders_let_go(void **state)
 	struct lab l;
 
 	(void)state;
-	start(&l, &no_rules, 1000, add_holders);
-	assert_int_equal(l.res.conflicts, 1000 + SOME);
+	start(&l, &no_rules, CROWD, add_holders);
+	assert_int_equal(l.res.conflicts, CROWD + SOME);
 	for (int turn = 0; turn < 2; turn++) {
 		for (int i = 0; i < SOME; i++) {
 			NAME(dn, "CN=%c%d,CN=Users,DC=globex,DC=example", turn ? 'k' : 'h', i);
@@ -351,24 +352,30 @@ holders_let_go(void **state)
 			assert_int_equal(is_in_conflict(&l, dn), turn == 0);
 		}
 	}
-	assert_int_equal(l.res.conflicts, 1000);
+	assert_int_equal(l.res.conflicts, CROWD);
 	lab_close(&l);
 }
 
-/* One object that holds an address of each of very many. */
+#define HOARDERS 23
+#define HOARD 100 /* addresses of as many source objects */
+
 static void
-add_hoarder(struct lab *l)
+add_hoarders(struct lab *l)
 {
 	_cleanup_(buf_done) struct buf b = {0};
 
-	for (int i = 0; i < 2300; i++) {
+	for (int i = 0; i < HOARDERS * HOARD; i++) {
 		put_contact(&b, "c", i);
 		buf_printf(&b, "proxyAddresses: smtp:c%d@old.example\n\n", i);
 	}
 	add_text(l, SOURCE, &b);
-	buf_add_str(&b, "dn: CN=h,CN=Users,DC=globex,DC=example\nobjectClass: contact\n");
-	for (int i = 0; i < 2300; i++)
+	for (int i = 0; i < HOARDERS * HOARD; i++) {
+		if (i % HOARD == 0)
+			buf_printf(&b,
+			    "\ndn: CN=h%d,CN=Users,DC=globex,DC=example\nobjectClass: contact\n",
+			    i / HOARD);
 		buf_printf(&b, "proxyAddresses: smtp:c%d@old.example\n", i);
+	}
 	add_text(l, TARGET, &b);
 }
 
@@ -379,12 +386,16 @@ never_too_many(void **state)
 	struct lab l;
 
 	(void)state;
-	start(&l, &ann, 0, add_hoarder);
-	assert_int_equal(l.res.conflicts, 2300);
-	lab_set(&l, TARGET, "CN=h,CN=Users,DC=globex,DC=example", "title", "Hoarder");
+	start(&l, &ann, 0, add_hoarders);
+	assert_int_equal(l.res.conflicts, HOARDERS * HOARD);
+	for (int i = 0; i < HOARDERS; i++) {
+		NAME(dn, "CN=h%d,CN=Users,DC=globex,DC=example", i);
+
+		lab_set(&l, TARGET, dn, "title", "Hoarder");
+	}
 	(void)run(&l);
 	assert_in_range(l.told[CYCLE_CONFLICT], AT_ONCE, 2000 + AT_ONCE);
-	assert_int_equal(l.res.conflicts, 2300);
+	assert_int_equal(l.res.conflicts, HOARDERS * HOARD);
 	lab_close(&l);
 }
 
@@ -405,7 +416,7 @@ static void
 check_rivals(struct lab *l)
 {
 	assert_int_equal(l->res.matched, 0);
-	assert_int_equal(l->res.conflicts, 1000 + 2 * SOME);
+	assert_int_equal(l->res.conflicts, CROWD + 2 * SOME);
 	for (int i = 0; i < SOME; i++) {
 		NAME(t, "CN=t%d", i);
 		NAME(a, "CN=a%d", i);
@@ -422,7 +433,7 @@ rivals_stay(void **state)
 	struct lab l;
 
 	(void)state;
-	start(&l, &ann, 1000, add_rivals);
+	start(&l, &ann, CROWD, add_rivals);
 	for (int i = 0; i < SOME; i++) {
 		NAME(dn, "CN=a%d", i);
 		const struct entry *e = fakedir_find(l.fd[SOURCE], lab_dn(SOURCE, dn));
@@ -451,7 +462,7 @@ newcomers_meet_rivals(void **state)
 	struct lab l;
 
 	(void)state;
-	start(&l, &ann, 1000, add_rivals);
+	start(&l, &ann, CROWD, add_rivals);
 	for (int i = 0; i < SOME; i++) {
 		put_contact(&b, "n", i);
 		buf_printf(&b, "proxyAddresses: smtp:t%d@acme.example\n\n", i);
@@ -459,7 +470,7 @@ newcomers_meet_rivals(void **state)
 	add_text(&l, SOURCE, &b);
 	(void)run(&l);
 	assert_int_equal(l.res.matched, 0);
-	assert_int_equal(l.res.conflicts, 1000 + 3 * SOME);
+	assert_int_equal(l.res.conflicts, CROWD + 3 * SOME);
 	for (int i = 0; i < SOME; i++) {
 		NAME(t, "CN=t%d", i);
 
