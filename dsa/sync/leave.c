@@ -32,9 +32,13 @@ struct leavers {
 	bool failed;
 };
 
+/* Who is concerned in a delta for several reasons leaves but once. */
 static int
 add_leaver(struct leavers *l, const struct record *r, enum scope_verdict why)
 {
+	for (size_t i = 0; l->c->lazy && i < l->n; i++)
+		if (guid_equal(&l->v[i].source, &r->side[SOURCE].guid))
+			return 0;
 	if (l->n == l->cap) {
 		size_t cap = l->cap ? l->cap * 2 : 16;
 		struct leaver *v = realloc(l->v, cap * sizeof *v);

@@ -72,6 +72,15 @@ ann_is_deleted(struct lab *l)
 	lab_delete(l, SOURCE, "CN=Ann");
 }
 
+/* Ann is concerned because she left, and because she waited for two who come. */
+static void
+ann_leaves_whom_she_awaited(struct lab *l)
+{
+	lab_set(l, SOURCE, "CN=Boss", HIDES, NULL);
+	lab_set(l, SOURCE, "CN=Deputy", HIDES, NULL);
+	lab_delete(l, SOURCE, "CN=Ann");
+}
+
 static void
 ann_goes_and_comes_back(struct lab *l)
 {
@@ -228,6 +237,16 @@ static const struct scenario scenarios[] = {
 	.counts = {.left = {[LEAVE_HIDE] = 1}},
 	.expect = {{TARGET, "CN=Ann", HIDES, "TRUE"},
 	    {TARGET, "CN=Sales", "member", "CN=Bea" GLOBEX}}},
+    {.name = "leaves, and those whom it waited for appear",
+	.delta = true,
+	.scope = KEPT,
+	.link = "limits = { deletes = 1; };",
+	.source = {MAILBOX("Ann", "ann", MANAGER("Boss") "secretary: CN=Deputy" ACME "\n"),
+	    MAILBOX("Boss", "boss", HIDES ": TRUE\n"),
+	    MAILBOX("Deputy", "deputy", HIDES ": TRUE\n")},
+	.between = ann_leaves_whom_she_awaited,
+	.counts = {.left = {[LEAVE_DELETE] = 1}, .created = {[SHAPE_MAILBOX] = 2}},
+	.expect = {{TARGET, "CN=Ann", NULL, NULL}}},
     {.name = "goes and comes back",
 	.delta = true,
 	.source = {MAILBOX("Ann", "ann", "")},
