@@ -7,7 +7,6 @@
 
 #include "dsa/base/clock.h"
 #include "dsa/base/str.h"
-#include "dsa/sync/planner.h"
 #include "mapping/journal.h"
 
 /* Results of RFC 4511 appendix A. */
@@ -85,6 +84,9 @@ int
 outcome_plan_again(
     struct cycle *c, uint32_t source, const struct guid *left, const char *why, struct err *err)
 {
+	/* An OU is looked for again by the objects that are to be in it. */
+	if (source == DECISION_NO_TARGET && guid_is_zero(left))
+		return 0;
 	for (size_t i = 0; i < c->n_again; i++)
 		if (c->again[i].source == source &&
 		    (source != DECISION_NO_TARGET || guid_equal(&c->again[i].left, left)))
@@ -103,14 +105,6 @@ outcome_plan_again(
 	err_escape(c->again[c->n_again].why, sizeof c->again->why, bytes_of(why));
 	c->n_again++;
 	return 0;
-}
-
-/* An OU is planned again with the objects that are to be in it. */
-static int
-plan_again(struct cycle *c, const struct plan_step *s, const char *why, struct err *err)
-{
-	return s->phase == PLAN_OUS ? planner_forget_ou(c, s->changes[0].change->dn, err)
-				    : outcome_plan_again(c, s->source, &s->guid, why, err);
 }
 
 static int
@@ -303,6 +297,6 @@ outcome_record(struct store_txn *t, struct running *r, struct err *err)
 	if (finish_journal(t, r, err) < 0)
 		return -1;
 	if (r->state == STEP_FAILED && met_drift(r))
-		return plan_again(r->c, r->step, r->err.text, err);
+		return outcome_plan_again(r->c, r->step->source, &r->step->guid, r->err.text, err);
 	return r->state == STEP_FAILED ? store_failed(t, r, err) : store_done(t, r, err);
 }

@@ -19,8 +19,6 @@ uint64_t planner_step_key(unsigned round, enum plan_phase phase, uint64_t number
 /* Plans the creation of OU (and of those above it) unless it exists or is planned already. ERR_DATA
  * if it lies outside the target's domain. */
 int planner_ensure_ou(struct cycle *c, const char *ou, struct err *err) MUST_CHECK;
-/* Nobody knows whether OU was created. */
-int planner_forget_ou(struct cycle *c, const char *ou, struct err *err) MUST_CHECK;
 /* A free RDN for SOURCE's counterpart in PARENT; only ret->rdn_value and ret->dn are set. */
 int planner_choose_rdn(struct cycle *c, uint32_t index, const struct entry *source,
     const char *parent, struct names *ret, struct err *err) MUST_CHECK;

@@ -95,21 +95,6 @@ planner_ensure_ou(struct cycle *c, const char *ou, struct err *err)
 	return remember_ou(c, TAKE(norm), err);
 }
 
-int
-planner_forget_ou(struct cycle *c, const char *ou, struct err *err)
-{
-	_cleanup_(free) char *norm = dn_normalize(ou, err);
-
-	if (!norm)
-		return -1;
-	for (size_t i = 0; i < c->n_ous; i++)
-		if (strcmp(c->ous[i], norm) == 0) {
-			free(c->ous[i]);
-			c->ous[i--] = c->ous[--c->n_ous];
-		}
-	return 0;
-}
-
 struct rdn_taking {
 	struct cycle *c;
 	uint32_t self;
