@@ -159,6 +159,17 @@ turn_verify(const struct turn_conf *conf, enum turn turn, const struct turn_fact
 	return true;
 }
 
+/* What the next cycles still have to write may be an address that mail is sent to. */
+static bool
+check_settled(const struct record *r, char *why, size_t size)
+{
+	if (r->state == RECORD_PENDING)
+		return refuse(why, size, "a change of it is not finished: wait for a cycle");
+	if (r->state == RECORD_ERROR)
+		return refuse(why, size, "its last change failed: %.200s", r->last_error);
+	return true;
+}
+
 bool
 turn_check(const struct turn_conf *conf, enum turn turn, const struct turn_facts *f, bool *done,
     char *why, size_t size)
@@ -173,6 +184,8 @@ turn_check(const struct turn_conf *conf, enum turn turn, const struct turn_facts
 		*done = true;
 		return true;
 	}
+	if (turn == TURN_SWITCH && !f->begun && !check_settled(f->record, why, size))
+		return false;
 	return check_side(conf, f, SOURCE, why, size) && check_side(conf, f, TARGET, why, size) &&
 	       check_redirections(conf, f, why, size);
 }

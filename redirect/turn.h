@@ -46,6 +46,7 @@ struct turn_facts {
 	const struct entry *side[SIDES];
 	/* How many objects of the forest hold the side's redirect address, found by a search. */
 	size_t holders[SIDES];
+	bool begun; /* the turn is under way already: what is pending does not stop it */
 };
 
 /* The redirect address that E carries in DOMAIN, without type; NULL if it has none. Borrowed. */

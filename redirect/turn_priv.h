@@ -27,6 +27,7 @@ struct mailbox {
 	uint64_t journal[TURN_CHANGES], cycle;
 	size_t next;	  /* the change under way, or to be sent */
 	size_t made;	  /* in all attempts */
+	bool begun;	  /* by an earlier run */
 	bool already;	  /* nothing had to be changed */
 	bool turned_back; /* it could not be finished: the way back is on */
 	bool taken_away;  /* the way back cannot be gone: only what was set goes */

@@ -47,7 +47,8 @@ facts_of(const struct mailbox *m)
 {
 	return (struct turn_facts){.record = m->record,
 	    .side = {m->side[SOURCE], m->side[TARGET]},
-	    .holders = {m->holders[SOURCE], m->holders[TARGET]}};
+	    .holders = {m->holders[SOURCE], m->holders[TARGET]},
+	    .begun = m->begun || m->made > 0};
 }
 
 static void
@@ -562,8 +563,8 @@ run_some(struct turn_env *env, enum turn turn, const struct guid *sources, size_
 	for (size_t from = 0; rc == 0 && from < n; from += CHUNK) {
 		*c = (struct chunk){.env = env, .resuming = resuming};
 		for (size_t i = from; i < n && c->n < CHUNK; i++)
-			c->m[c->n++] =
-			    (struct mailbox){.env = env, .turn = turn, .source = sources[i]};
+			c->m[c->n++] = (struct mailbox){
+			    .env = env, .turn = turn, .source = sources[i], .begun = resuming};
 		rc = load_records(c, err);
 		if (rc == 0)
 			rc = turn_chunk(c, err);

@@ -53,6 +53,7 @@ set_up(void **state)
 	assert_non_null(p);
 	p->record = record_new();
 	p->record->kind = KIND_USER;
+	p->record->state = RECORD_SYNCED;
 	p->record->side[TARGET].guid.octets[0] = 7;
 	assert_int_equal(record_set_put(p->record, &put, 1), 0);
 	p->side[SOURCE] = mailbox(SOURCE);
@@ -242,6 +243,16 @@ preconditions(void **state)
 
 	assert_true(turn_check(&conf, TURN_SWITCH, &f, &done, why, sizeof why));
 	assert_false(done);
+	p->record->state = RECORD_PENDING;
+	assert_refused(p, &f, "not finished");
+	p->record->state = RECORD_ERROR;
+	assert_int_equal(record_set_str(&p->record->last_error, "title: too long"), 0);
+	assert_refused(p, &f, "its last change failed: title: too long");
+	f.begun = true;
+	assert_true(turn_check(&conf, TURN_SWITCH, &f, &done, why, sizeof why));
+	f.begun = false;
+	assert_true(turn_check(&conf, TURN_UNDO, &f, &done, why, sizeof why));
+	p->record->state = RECORD_SYNCED;
 	f.holders[TARGET] = 2;
 	assert_refused(p, &f, "2 target objects hold the redirect address");
 	f = facts(p);
