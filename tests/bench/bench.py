@@ -188,9 +188,12 @@ def delta_rows(m):
 
 
 def switch_rows(m):
-    n = m["mailboxes"]
+    n, pairs = m["mailboxes"], m["verified"]
+    rate = 2 * pairs / measure.percentile(m["verify"], 50)
     return [Row(f"switch of {n} mailboxes / bare pipelined modifies", m["switch"], m["bare"], "s"),
-            Row(f"undo of {n} mailboxes / bare pipelined modifies", m["undo"], m["bare"], "s")]
+            Row(f"undo of {n} mailboxes / bare pipelined modifies", m["undo"], m["bare"], "s"),
+            Row(f"verify of {pairs} pairs / reads in parallel", m["verify"], m["read"], "s")], [
+                f"verify: {rate:,.0f} objects a second"]
 
 
 def map_rows(records, rounds):
@@ -228,7 +231,9 @@ def measure_all(args):
             rows += more
             notes += said
         if "switch" in parts:
-            rows += switch_rows(one["switch"])
+            more, said = switch_rows(one["switch"])
+            rows += more
+            notes += said
     if "memory" in parts:
         # The largest object is as large as before: it is the number of objects that counts.
         two = in_lab(2 * args.users, args.users // 2, 1, ["memory"])

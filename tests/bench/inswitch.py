@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The part `switch` of what inlab.py measures: many mailboxes switched at once.
+"""The part `switch` of what inlab.py measures: many mailboxes switched at once, and all verified.
 
 A galsyncd at rest is asked to switch them, and its time ends with its answer: both sides were read
 and checked, each step was journaled, both changes were made in their order, and both sides were
@@ -94,19 +94,33 @@ class Switch:
         return max(seconds)
 
 
+def _verify(b, daemon, rounds, result):
+    """All correspondences, beside reading both sides."""
+    for _ in range(rounds):
+        start = time.monotonic()
+        answer = daemon.ask(verb="verify")
+        result["verify"].append(time.monotonic() - start)
+        result["read"].append(b.read_both()[0])
+    result["verified"] = answer["summary"]["checked"]
+    b.say(f"verify of {result['verified']} correspondences: {result['verify'][-1]:.2f} s, reads "
+          f"{result['read'][-1]:.2f} s; load {measure.load()}")
+
+
 def measure_switch(b, rounds):
     """Of two forests that galsyncd has synchronized."""
     b.galsyncd(full=False)
     pairs = indelta.all_pairs(b)
     s = Switch(b, pairs)
-    result = {"switch": [], "undo": [], "bare": []}
+    rounds = max(rounds, 3)
+    result = {"switch": [], "undo": [], "bare": [], "verify": [], "read": []}
     with indelta.Daemon(b, indelta.LONG_S) as daemon:
         daemon.ask(verb="pause")
         daemon.wait_state("paused")
         s.leave_out(daemon, pairs)
         result["mailboxes"] = len(s.guids)
         before = s.state()
-        for _ in range(max(rounds, 3)):
+        _verify(b, daemon, rounds, result)
+        for _ in range(rounds):
             result["switch"].append(s.turn(daemon, "switch"))
             after = s.state()
             result["undo"].append(s.turn(daemon, "undo-switch"))
