@@ -53,7 +53,7 @@ CTL_SRCS := $(sort $(wildcard dsa/ctl/*.c))
 SUPPORT_SRCS := $(sort $(wildcard tests/support/*.c))
 UNIT_TESTS := $(sort $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c)))
 FUZZ_TARGETS := $(sort $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
-BENCH_TOOLS := attrs delay map writer
+BENCH_TOOLS := $(filter-out session,$(basename $(notdir $(wildcard tests/bench/*.c))))
 
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 LIB := $(BUILD)/libgalsync.a
