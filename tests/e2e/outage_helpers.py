@@ -111,10 +111,10 @@ class Watched(Daemon):
         wait_for(lambda: not self.link()["failing"] and self.link()["cycles"] > done
                  and self.link()["state"] == "idle", "it does not work again", timeout_s)
 
-    def check_lines(self, *, silent=False):
-        """One line at the beginning of an outage and one at its end."""
+    def check_lines(self, most=1):
+        """One line at the beginning of an outage and one at its end, of so many at the most."""
         news = self.news()
-        assert news.count(FAILS) == news.count(WORKS) <= (0 if silent else 1), news
+        assert news.count(FAILS) == news.count(WORKS) <= most, news
 
 
 def counterpart(lab, dn):
@@ -412,11 +412,12 @@ class World:
         assert FAILS not in d.news() and BLAMED not in d.news(), d.news()
         return picture(self.lab, d, self.work)
 
-    def check(self, daemon, *, silent=False):
-        """The outage is over: all is as if it had not been, and nobody did anything about it."""
+    def check(self, daemon, *, silent=False, most=1):
+        """The outages, MOST at the most, are over: all is as if they had not been, and nobody
+        did anything about it."""
         wait_same(self.lab, daemon, self.work, self.wanted)
         wait_for(lambda: not daemon.link()["failing"], "it does not work again")
-        daemon.check_lines(silent=silent)
+        daemon.check_lines(0 if silent else most)
         assert BLAMED not in daemon.news(), daemon.news()
 
     def calm(self):

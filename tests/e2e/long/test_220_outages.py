@@ -108,7 +108,8 @@ def test_cut_anywhere(world, way, forest):
             wait_for(lambda n=accepted: relay.accepted() > n, "no connection was cut")
         relay.set(f"cut {dice.randrange(1, 3000)}")
         relay.set("pass")
-    world.check(daemon)
+    # It may have worked between any two of the cuts.
+    world.check(daemon, most=4)
 
 
 @pytest.mark.parametrize("forest", SIDES)
