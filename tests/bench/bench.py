@@ -191,6 +191,7 @@ def switch_rows(m):
     n, pairs = m["mailboxes"], m["verified"]
     rate = 2 * pairs / measure.percentile(m["verify"], 50)
     return [Row(f"switch of {n} mailboxes / bare pipelined modifies", m["switch"], m["bare"], "s"),
+            Row(f"wave of {n} mailboxes / bare pipelined modifies", m["wave"], m["bare"], "s"),
             Row(f"undo of {n} mailboxes / bare pipelined modifies", m["undo"], m["bare"], "s"),
             Row(f"verify of {pairs} pairs / reads in parallel", m["verify"], m["read"], "s")], [
                 f"verify: {rate:,.0f} objects a second"]

@@ -3,10 +3,11 @@
 
 A galsyncd at rest is asked to switch them, and its time ends with its answer: both sides were read
 and checked, each step was journaled, both changes were made in their order, and both sides were
-read again. The floor is the bare modifies of the same switch, those of each side pipelined over one
+read again. The same as a wave has the result of each mailbox in the map besides. The floor is the bare modifies of the same switch, those of each side pipelined over one
 connection, both sides at once, without reading anything and without any order between the sides.
 """
 
+import json
 import re
 import time
 
@@ -19,6 +20,8 @@ import indelta
 
 MAILBOXES = 1000
 WINDOW = "64"
+WAVE_REQUEST = 500      # mailboxes in one request
+POLL_S = 0.02
 ATTRS = ["targetAddress", "extensionAttribute14", "msExchCalendarRepairDisabled"]
 
 
@@ -74,6 +77,31 @@ class Switch:
             raise BenchError(f"{verb}: {len(failed)} failed, first: {failed[:1]}")
         return seconds
 
+    def wave(self, daemon):
+        """The same as a wave that is due now, from its planning to its end as the map tells it."""
+        with daemon.connect() as (connection, lines):
+            def ask(**request):
+                connection.sendall((json.dumps(request) + "\n").encode())
+                answer = json.loads(next(lines))
+                if not answer["ok"] or answer.get("problems"):
+                    raise BenchError(f"{request['verb']}: {answer}")
+                return answer
+            for i in range(0, len(self.guids), WAVE_REQUEST):
+                ask(verb="wave-add", objects=self.guids[i:i + WAVE_REQUEST])
+            start = time.monotonic()
+            number = ask(verb="wave-plan")["wave"]
+        while (now := self._wave(daemon, number))["state"] != "done":
+            time.sleep(POLL_S)
+        seconds = time.monotonic() - start
+        if now["done"] != len(self.guids):
+            raise BenchError(f"wave: {now['done']} of {len(self.guids)} switched")
+        return seconds
+
+    def _wave(self, daemon, number):
+        return json.loads(measure.run(
+            [self.b.tool("galsyncctl"), "-c", daemon.conf, "--json", "wave", "show", str(number)],
+            keep=True, log=self.b.log).text)
+
     def state(self):
         return {f: _state(conn, dns) for f, (conn, dns) in self.sides.items()}
 
@@ -94,6 +122,17 @@ class Switch:
         return max(seconds)
 
 
+def _waves(b, s, daemon, rounds, result):
+    for _ in range(rounds):
+        daemon.ask(verb="resume")
+        daemon.wait_idle()
+        result["wave"].append(s.wave(daemon))
+        daemon.ask(verb="pause")
+        daemon.wait_state("paused")
+        s.turn(daemon, "undo-switch")
+        b.say(f"wave of {len(s.guids)} mailboxes: {result['wave'][-1]:.2f} s; load {measure.load()}")
+
+
 def _verify(b, daemon, rounds, result):
     """All correspondences, beside reading both sides."""
     for _ in range(rounds):
@@ -112,7 +151,7 @@ def measure_switch(b, rounds):
     pairs = indelta.all_pairs(b)
     s = Switch(b, pairs)
     rounds = max(rounds, 3)
-    result = {"switch": [], "undo": [], "bare": [], "verify": [], "read": []}
+    result = {"switch": [], "undo": [], "bare": [], "wave": [], "verify": [], "read": []}
     with indelta.Daemon(b, indelta.LONG_S) as daemon:
         daemon.ask(verb="pause")
         daemon.wait_state("paused")
@@ -129,4 +168,5 @@ def measure_switch(b, rounds):
             b.say(f"{len(s.guids)} mailboxes: switch {result['switch'][-1]:.2f} s, undo "
                   f"{result['undo'][-1]:.2f} s, bare modifies {result['bare'][-1]:.2f} s; "
                   f"load {measure.load()}")
+        _waves(b, s, daemon, rounds, result)
     return result
