@@ -111,6 +111,9 @@ run(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
+	/* The wait for a silent name server ends with nothing but its time-out: resolv.conf(5). The
+	 * daemon must stop within seconds, so that is short unless somebody has chosen it. */
+	(void)setenv("RES_OPTIONS", "timeout:1 attempts:2", 0);
 	/* Few arenas and an eager trim keep the process as small as its working data. */
 	(void)mallopt(M_ARENA_MAX, 2);
 	log_init();

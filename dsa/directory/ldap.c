@@ -30,7 +30,7 @@
  * Time. No wait is longer than connect_timeout_ms (connection, TLS and bind together, for each
  * server) or timeout_ms (silence while an answer is due), but for name resolution and Kerberos,
  * whose libraries have time-outs of their own, up to half a minute. cancel() ends every wait but
- * that for a name.
+ * that for a name: the daemon makes that short with RES_OPTIONS.
  *
  * Environment. libldap would read ldap.conf, ldaprc in the working directory and LDAP* variables;
  * all that matters is set for each session, so they have no say but in the system's CA file.
