@@ -49,7 +49,7 @@ PAUSE_S = {"told": 0.5, "late": 5, "polled": 1}
 Pair = collections.namedtuple("Pair", "source_dn source_guid target_dn target_guid")
 
 
-def _wait_for(predicate, what):
+def wait_for(predicate, what):
     deadline = time.monotonic() + DEADLINE_S
     while True:
         value = predicate()
@@ -117,7 +117,7 @@ class Daemon:
                 link = self.link()
                 return link["state"] == state and link["cycles"] > 0
             return False
-        _wait_for(reached, f"galsyncd is not {state}")
+        wait_for(reached, f"galsyncd is not {state}")
 
     def wait_idle(self):
         self.wait_state("idle")
@@ -301,7 +301,7 @@ def _settle(daemon, guid):
     """Until nothing is left to do but to look at the one object."""
     def settled():
         return daemon.ask(verb="resync", object=guid)["summary"]["changes"] == 0
-    _wait_for(settled, "galsyncd does not come to rest")
+    wait_for(settled, "galsyncd does not come to rest")
     if not settled():
         raise BenchError("galsyncd does not come to rest")
 

@@ -21,7 +21,6 @@ import indelta
 MAILBOXES = 1000
 WINDOW = "64"
 WAVE_REQUEST = 500      # mailboxes in one request
-POLL_S = 0.02
 ATTRS = ["targetAddress", "extensionAttribute14", "msExchCalendarRepairDisabled"]
 
 
@@ -90,8 +89,8 @@ class Switch:
                 ask(verb="wave-add", objects=self.guids[i:i + WAVE_REQUEST])
             start = time.monotonic()
             number = ask(verb="wave-plan")["wave"]
-        while (now := self._wave(daemon, number))["state"] != "done":
-            time.sleep(POLL_S)
+        now = indelta.wait_for(lambda: (w := self._wave(daemon, number))["state"] == "done" and w,
+                               "the wave does not end")
         seconds = time.monotonic() - start
         if now["done"] != len(self.guids):
             raise BenchError(f"wave: {now['done']} of {len(self.guids)} switched")

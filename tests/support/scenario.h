@@ -172,6 +172,8 @@ enum lab_dump_flags {
 	LAB_DUMP_ALL = LAB_DUMP_EVIDENCE | LAB_DUMP_PUT
 };
 void lab_dump(struct lab *l, struct buf *ret, unsigned flags);
+/* Tests that take a sample of many cases try all of them: GALSYNC_CRASH_ALL=1 is set. */
+bool lab_try_all(void);
 /* Fails, with the first line that differs, unless both dumps are equal. */
 void lab_same_dumps(
     const struct lab *l, const char *what, const struct buf *before, const struct buf *after);

@@ -467,6 +467,14 @@ dump_map(struct lab *l, struct buf *ret, unsigned flags)
 	free(b.v);
 }
 
+bool
+lab_try_all(void)
+{
+	const char *v = getenv("GALSYNC_CRASH_ALL");
+
+	return v && *v == '1';
+}
+
 void
 lab_dump(struct lab *l, struct buf *ret, unsigned flags)
 {

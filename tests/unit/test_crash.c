@@ -227,14 +227,6 @@ reference(const struct scenario *sc, const struct stop *s, struct buf *ret)
 	return n;
 }
 
-static bool
-all_steps(void)
-{
-	const char *v = getenv("GALSYNC_CRASH_ALL");
-
-	return v && *v == '1';
-}
-
 static void
 stop_and_go_on(const struct scenario *sc, const struct stop *s, const struct buf *end)
 {
@@ -281,7 +273,7 @@ crash(void **state)
 			s.how = (enum tap_stop)(i % 3);
 			s.dies = i / 3 % 2;
 			/* Every step in some order and some form. */
-			if (all_steps() || (turn++ * 7 + o) % 18 < 2)
+			if (lab_try_all() || (turn++ * 7 + o) % 18 < 2)
 				stop_and_go_on(sc, &s, &end);
 		}
 	}
@@ -407,7 +399,7 @@ killed(void **state)
 	struct stop s = {.at = 0};
 	unsigned n = reference(sc, &s, &end);
 
-	for (unsigned at = 1; at <= n; at += all_steps() ? 1 : 5)
+	for (unsigned at = 1; at <= n; at += lab_try_all() ? 1 : 5)
 		kill_at(sc, at, &end);
 }
 
@@ -423,7 +415,7 @@ crash_reads(void **state)
 	for (unsigned i = 0; i < n * 2; i++) {
 		s.at = 1 + i / 2;
 		s.dies = i % 2;
-		if (all_steps() || i % 5 == 0 || s.at == n)
+		if (lab_try_all() || i % 5 == 0 || s.at == n)
 			stop_and_go_on(sc, &s, &end);
 	}
 }

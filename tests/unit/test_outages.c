@@ -253,14 +253,6 @@ disturb(const struct scenario *sc, struct disturbance *d, const struct end *end)
 	return ended;
 }
 
-static bool
-all_requests(void)
-{
-	const char *v = getenv("GALSYNC_CRASH_ALL");
-
-	return v && *v == '1';
-}
-
 static void
 in_a_cycle(void **state)
 {
@@ -280,7 +272,7 @@ in_a_cycle(void **state)
 		for (unsigned n = 0; n < end.requests[main]; n++) {
 			d.after[main] = n;
 			d.after[!main] = n * end.requests[!main] / end.requests[main];
-			if (!all_requests() && turn++ % 29)
+			if (!lab_try_all() && turn++ % 29)
 				continue;
 			if (disturb(sc, &d, &end))
 				ended++;

@@ -480,7 +480,6 @@ stop_at(unsigned at, enum tap_stop how, bool dies, const struct buf *end)
 static void
 stopped_at_every_step(void **state)
 {
-	const char *all = getenv("GALSYNC_CRASH_ALL");
 	struct tap tap = {.count_reads = true};
 	_cleanup_(buf_done) struct buf end = {0};
 	struct lab l;
@@ -495,7 +494,7 @@ stopped_at_every_step(void **state)
 	finish(&l, &end);
 	lab_close(&l);
 	/* Every step in some form, or in all. */
-	for (unsigned i = 0; i < n * 6; i += all && *all == '1' ? 1 : 5)
+	for (unsigned i = 0; i < n * 6; i += lab_try_all() ? 1 : 5)
 		stop_at(1 + i / 6, (enum tap_stop)(i % 3), i / 3 % 2, &end);
 }
 

@@ -216,14 +216,6 @@ stop_and_go_on(enum lab_op op, const struct stop *s, const struct ends *e)
 	return complete;
 }
 
-static bool
-all_forms(void)
-{
-	const char *v = getenv("GALSYNC_CRASH_ALL");
-
-	return v && *v == '1';
-}
-
 static void
 describe(struct stop *s, enum lab_op op)
 {
@@ -253,11 +245,11 @@ every_step(void **state)
 	unsigned complete = 0, undone = 0, n = 0, tried = op == LAB_TOGGLE ? 2 : 3;
 
 	for (unsigned at = 1; at <= e.steps; at++)
-		for (unsigned i = 0; i < (all_forms() ? FORMS : tried); i++) {
+		for (unsigned i = 0; i < (lab_try_all() ? FORMS : tried); i++) {
 			struct stop s = {.at = at, .delta = n % 2};
 
 			/* Whatever the step, the forms come in turn. */
-			shape(&s, all_forms() ? i : n * 5 % FORMS);
+			shape(&s, lab_try_all() ? i : n * 5 % FORMS);
 			describe(&s, op);
 			if (stop_and_go_on(op, &s, &e))
 				complete++;
@@ -321,13 +313,13 @@ second_crash(void **state)
 {
 	enum lab_op op = *(const enum lab_op *)*state;
 	struct ends e = reference(op);
-	unsigned n = 0, each = all_forms() ? 1 : 5;
+	unsigned n = 0, each = lab_try_all() ? 1 : 5;
 
 	for (unsigned at = 1; at <= e.steps; at += each) {
 		struct stop first = {.at = at, .how = TAP_STOP_AFTER, .dies = true};
 		bool more = true;
 
-		for (unsigned i = 1; more; i += op == LAB_TOGGLE && !all_forms() ? 3 : 1) {
+		for (unsigned i = 1; more; i += op == LAB_TOGGLE && !lab_try_all() ? 3 : 1) {
 			struct stop second = {.at = i, .delta = n % 2};
 
 			shape(&second, n++ * 5 % FORMS);
@@ -350,7 +342,7 @@ another_request(void **state)
 		for (enum lab_op then = LAB_SWITCH; then < LAB_OP_MAX; then++) {
 			struct ends e = reference(op);
 
-			for (unsigned at = 1; at <= e.steps; at += all_forms() ? 1 : 4) {
+			for (unsigned at = 1; at <= e.steps; at += lab_try_all() ? 1 : 4) {
 				_cleanup_(buf_done) struct buf now = {0};
 				struct stop s = {.at = at, .how = TAP_STOP_AFTER, .dies = true};
 				struct tap tap;

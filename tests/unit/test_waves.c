@@ -417,14 +417,6 @@ stop_at(unsigned at, enum tap_stop how, bool dies, bool undo, const struct buf *
 	lab_close(&l);
 }
 
-static bool
-all_steps(void)
-{
-	const char *v = getenv("GALSYNC_CRASH_ALL");
-
-	return v && *v == '1';
-}
-
 static void
 stopped_at_every_step(void **state)
 {
@@ -450,7 +442,7 @@ stopped_at_every_step(void **state)
 		lab_close(&l);
 		assert_true(n > 2 * N);
 		/* Every step in some form, or in all. */
-		for (unsigned i = (unsigned)undo; i < n * 6; i += all_steps() ? 1 : 5)
+		for (unsigned i = (unsigned)undo; i < n * 6; i += lab_try_all() ? 1 : 5)
 			stop_at(1 + i / 6, (enum tap_stop)(i % 3), i / 3 % 2, undo, &end);
 	}
 }
