@@ -387,9 +387,11 @@ ldap_dir_watch(struct dir *dir, struct err *err)
 {
 	static const char *const attrs[] = {"objectGUID", NULL};
 	struct ldap_dir *d = ldap_dir_of(dir);
-	char oid[] = CONTROL_NOTIFICATION;
+	char oid[] = CONTROL_NOTIFICATION, deleted_oid[] = LDAP_CONTROL_SHOW_DELETED;
 	LDAPControl notify = {.ldctl_oid = oid, .ldctl_iscritical = 1};
-	LDAPControl *ctrls[] = {&notify, NULL};
+	/* Without it a deletion is not told of. */
+	LDAPControl deleted = {.ldctl_oid = deleted_oid};
+	LDAPControl *ctrls[] = {&notify, &deleted, NULL};
 	int rc;
 
 	if (ldap_dir_ensure(d, err) < 0)

@@ -26,6 +26,9 @@
 #include "dsa/directory/dir.h"
 #include "dsa/directory/dir_conf.h"
 
+/* LDAP_SERVER_SHOW_DELETED_OID of MS-ADTS. */
+#define LDAP_CONTROL_SHOW_DELETED "1.2.840.113556.1.4.417"
+
 #define LDAP_SOCK_BUF 65536
 
 struct ldap_sock {

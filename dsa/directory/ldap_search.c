@@ -25,7 +25,6 @@
 #include "dsa/directory/ldap_priv.h"
 #include "dsa/directory/schema.h"
 
-#define CONTROL_SHOW_DELETED "1.2.840.113556.1.4.417"
 #define ATTR_NAME_MAX 256
 #define RANGE_TRIES 5
 
@@ -133,7 +132,7 @@ send_search(struct ldap_dir *d, struct ldap_read *r, const struct dir_query *q, 
 	static const int scopes[] = {[DIR_BASE] = LDAP_SCOPE_BASE,
 	    [DIR_ONE] = LDAP_SCOPE_ONELEVEL,
 	    [DIR_SUBTREE] = LDAP_SCOPE_SUBTREE};
-	char oid[] = CONTROL_SHOW_DELETED;
+	char oid[] = LDAP_CONTROL_SHOW_DELETED;
 	LDAPControl deleted = {.ldctl_oid = oid, .ldctl_iscritical = 1};
 	LDAPControl *ctrls[3] = {0};
 	size_t n = 0;

@@ -109,6 +109,22 @@ def test_a_change_flows(daemon, lab):
     wait_for(lambda: counterpart(lab, dn).get("title") == [b"Flows"], "the change is not there", 30)
 
 
+def test_a_deletion_flows(daemon, lab):
+    """It is told of too: nobody waits for the interval, which is twice as long as this."""
+    ou = lab.special["acme"]["mailbox"].split(",", 1)[1]
+    dn, alias = f"CN=Goes Soon,{ou}", "goessoon"
+    lab.source.add(dn, objectClass="contact", displayName="Goes Soon", mailNickname=alias,
+                   mail=f"{alias}@acme.example", proxyAddresses=f"SMTP:{alias}@acme.example",
+                   targetAddress=f"SMTP:{alias}@example.org",
+                   legacyExchangeDN=f"/o=Acme/cn=Recipients/cn={alias}")
+    wait_for(lambda: counterpart(lab, dn), "it is not created", 30)
+    target, _ = lab.target.find("(mailNickname=%s)", alias)
+    daemon.wait_idle()
+    lab.source.delete(dn)
+    wait_for(lambda: lab.target.read(target).get("msExchHideFromAddressLists") == [b"TRUE"],
+             "who left is not hidden", 30)
+
+
 def test_idle_writes_nothing(daemon, lab):
     before = lab.source.usn(), lab.target.usn()
     done = daemon.wait_idle()["cycles"]
