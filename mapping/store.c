@@ -15,6 +15,7 @@
  *   journal   u64 (native) -> journal.c;  outcome, open, about: see journal.c
  *   event     link, source GUID, number -> event.c
  *   wave, mailbox: see wave.c
+ *   held, spent: see held.c
  *
  * Native integers: LMDB files are not moved between machines of different byte order anyway.
  */
@@ -57,6 +58,8 @@ static const struct {
     [DB_EVENT] = {"event", 0},
     [DB_WAVE] = {"wave", 0},
     [DB_WAVE_MEMBER] = {"mailbox", 0},
+    [DB_HELD] = {"held", 0},
+    [DB_SPENT] = {"spent", 0},
 };
 _Static_assert(ARRAY_SIZE(databases) == DB_MAX, "a name for each database");
 _Static_assert(DB_CURSOR < DB_INVOLVED, "opened before it is emptied");
@@ -335,6 +338,11 @@ open_database(struct store *s, struct store_txn *t, size_t i, struct err *err)
 	if (rc == MDB_NOTFOUND && i == DB_META)
 		return err_set(err, ERR_LMDB, ERR_DAEMON, ERR_NEVER, rc,
 		    "map in '%s' is no map of galsync", s->dir);
+	if (rc == MDB_NOTFOUND)
+		return err_set(err, ERR_LMDB, ERR_DAEMON, ERR_LATER, rc,
+		    "map in '%s' is of an older galsync: galsyncd brings it up to date when it "
+		    "starts",
+		    s->dir);
 	if (rc)
 		return store_fail(s, rc, databases[i].name, err);
 	return i == DB_META ? check_format(t, err) : 0;

@@ -16,6 +16,8 @@
  *   journal     change number -> journal entry (journal.h)
  *   event       link, source GUID and number -> what a hook program is to be told (event.h)
  *   wave        wave number -> wave; mailbox: wave number and source GUID -> result (wave.h)
+ *   held        link, kind and source GUID -> what an operator said; spent: what limits count
+ * (held.h)
  *
  * One process writes; any number read at the same time, each through its own store_open() with
  * STORE_READ. All memory handed out is copied: nothing points into LMDB. A transaction belongs to

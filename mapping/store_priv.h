@@ -29,6 +29,8 @@ enum store_db {
 	DB_EVENT,
 	DB_WAVE,
 	DB_WAVE_MEMBER,
+	DB_HELD,
+	DB_SPENT,
 	DB_MAX
 };
 

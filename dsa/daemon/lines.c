@@ -17,7 +17,7 @@ struct lines {
 	enum side lost;
 	char peer[SIDES][256]; /* the servers in use, "" before the first */
 	bool by_usn[SIDES];
-	char held[160]; /* why, or "" */
+	char held[480]; /* why, or "" */
 	struct told told;
 };
 

@@ -205,10 +205,14 @@ load(struct ring *r, struct store_txn *t, struct err *err)
 		*s = (struct running){.c = r->c, .size = raw.len};
 		if (plan_step_decode(buf_bytes(&raw), &s->step, err) < 0)
 			return -1;
+		r->key = key + 1;
+		if (cycle_holds(r->c, s->step)) {
+			plan_step_free(TAKE(s->step));
+			continue;
+		}
 		r->phase = phase;
 		r->n++;
 		r->bytes += s->size;
-		r->key = key + 1;
 		if (outcome_intend(t, s, err) < 0)
 			return -1;
 	}

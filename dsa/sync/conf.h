@@ -95,9 +95,12 @@ struct conf_link {
 	int hook_timeout_s;
 	struct conf_row *rows;
 	size_t n_rows;
-	int64_t max_deletes;	/* per cycle; more hold the link (default 50) */
-	int max_delete_percent; /* of the link's correspondences (default 5) */
-	int64_t max_switches;	/* by readiness, per cycle; more hold the link (default 50) */
+	/* In a cycle and in 24 hours; more are held. The percentages are of the correspondences. */
+	int64_t max_deletes;	     /* of whom the source left (default 50) */
+	int max_delete_percent;	     /* (default 5) */
+	int64_t max_redirections;    /* changed by a cycle (default 50) */
+	int max_redirection_percent; /* (default 5) */
+	int64_t max_switches;	     /* by readiness, in a cycle (default 50) */
 	int interval_s;
 	char *file;
 	int line;

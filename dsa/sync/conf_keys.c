@@ -176,6 +176,10 @@ static const struct conf_key keys[] = {
 	.def = 50},
     {CONF_LIMITS, "delete_percent", CONF_INT, IN(conf_link, max_delete_percent), .min = 0,
 	.max = 100, .def = 5},
+    {CONF_LIMITS, "redirections", CONF_INT64, IN(conf_link, max_redirections), .min = 0,
+	.max = 1000000000, .def = 50},
+    {CONF_LIMITS, "redirection_percent", CONF_INT, IN(conf_link, max_redirection_percent), .min = 0,
+	.max = 100, .def = 5},
     {CONF_LIMITS, "switches", CONF_INT64, IN(conf_link, max_switches), .min = 0, .max = 1000000000,
 	.def = 50},
 

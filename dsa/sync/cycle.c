@@ -236,9 +236,10 @@ phase(struct cycle *c, enum cycle_phase p, int (*run)(struct cycle *c, struct er
 static int
 plan_all(struct cycle *c, struct err *err)
 {
-	if (cycle_plan(c, err) < 0 || cycle_plan_leavers(c, err) < 0 ||
-	    cycle_find_ready(c, err) < 0)
+	if (cycle_plan(c, err) < 0 || cycle_limit(c, HELD_REDIRECTIONS, err) < 0 ||
+	    cycle_plan_leavers(c, err) < 0 || cycle_find_ready(c, err) < 0)
 		return -1;
+	cycle_tell_held(c);
 	if (!c->opt->plan_only)
 		return 0;
 	return cycle_store_conflicts(c, err) < 0 ? -1 : cycle_store_elsewhere(c, err);
@@ -300,6 +301,8 @@ finish_phases(struct cycle *c, struct err *err)
 static int
 run_full(struct cycle *c, struct err *err)
 {
+	uint64_t ignored;
+
 	if (phase(c, CYCLE_CONNECT, connect_both, err) < 0 || begin(c, err) < 0 ||
 	    load_csv(c, err) < 0)
 		return -1;
@@ -308,6 +311,8 @@ run_full(struct cycle *c, struct err *err)
 	if (phase(c, CYCLE_READ, cycle_read, err) < 0)
 		return -1;
 	if (c->store && c->link_id && store_begin(c->store, STORE_READ, &c->read, err) < 0)
+		return -1;
+	if (c->read && store_get_decided(c->read, c->link_id, &c->decided, &ignored, err) < 0)
 		return -1;
 	if (phase(c, CYCLE_DECIDE, cycle_decide, err) < 0)
 		return -1;
@@ -451,15 +456,30 @@ any_operation(struct cycle *c, bool *ret, struct err *err)
 	return store_each_operation(c->read, c->link_id, found_operation, ret, err);
 }
 
+/* What an earlier cycle held stays held when nothing changed. */
+static int
+still_held(struct cycle *c, struct err *err)
+{
+	for (size_t kind = HELD_NOTHING + 1; kind < HELD_KIND_MAX; kind++)
+		if (cycle_limit(c, (enum held_kind)kind, err) < 0)
+			return -1;
+	return 0;
+}
+
 static int
 run_delta(struct cycle *c, struct delta *x, bool *ret_full, struct err *err)
 {
+	const char *why;
 	bool pending = false;
 
 	if (phase(c, CYCLE_CONNECT, connect_both, err) < 0 || open_map(c, err) < 0)
 		return -1;
 	if (!c->link_id)
 		return need_full(c, ret_full, "the map does not know the link yet");
+	if (cycle_recall_held(c, &why, err) < 0)
+		return -1;
+	if (why)
+		return need_full(c, ret_full, why);
 	if (listen_timed(c, x, ret_full, err) < 0 || *ret_full)
 		return *ret_full ? 0 : -1;
 	for (int side = SOURCE; side < SIDES; side++) {
@@ -470,7 +490,7 @@ run_delta(struct cycle *c, struct delta *x, bool *ret_full, struct err *err)
 			buf_done(&x->cursor[side]);
 		x->cursor[side] = (struct buf){0};
 	}
-	if (any_operation(c, &pending, err) < 0)
+	if (any_operation(c, &pending, err) < 0 || (x->concerned.n == 0 && still_held(c, err) < 0))
 		return -1;
 	store_abort(TAKE(c->read));
 	/* What was interrupted is finished even if nothing else is to do. */
@@ -497,6 +517,11 @@ cycle_done(struct cycle *c)
 	free(c->elsewhere.v);
 	for (size_t i = 0; i < READY_MAX; i++)
 		free(c->ready[i].v);
+	for (size_t i = 0; i < HELD_KIND_MAX; i++) {
+		free(c->limited[i].waits.v);
+		free(c->limited[i].approved.v);
+		free(c->limited[i].rejected.v);
+	}
 	buf_done(&c->ready_text);
 	buf_done(&c->cursor[SOURCE]);
 	buf_done(&c->cursor[TARGET]);
@@ -554,6 +579,8 @@ store_end(struct cycle *c, struct err *err)
 					       buf_bytes(&c->cursor[side]), err) < 0)
 			return -1;
 	if (!c->res->held && forget_settled(c, t, err) < 0)
+		return -1;
+	if (cycle_store_held(c, t, err) < 0)
 		return -1;
 	if (!guid_is_zero(&c->conflict_place) &&
 	    store_put_conflict_place(t, c->link_id, &c->conflict_place, err) < 0)

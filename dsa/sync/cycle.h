@@ -48,8 +48,8 @@ struct cycle_result {
 	uint64_t ready, switched;  /* mailboxes whose readiness was seen, and of them switched */
 	uint64_t phase_ms[CYCLE_PHASE_MAX];
 	bool delta; /* only what changed was looked at */
-	bool held;  /* a limit holds the leave actions, or the switches by readiness */
-	char held_why[160];
+	bool held;  /* a limit holds something until an operator decides: */
+	char held_why[400];
 };
 
 struct cycle_options {

@@ -12,6 +12,7 @@
 #include "dsa/sync/ready.h"
 #include "dsa/sync/table.h"
 #include "dsa/sync/workset.h"
+#include "mapping/held.h"
 
 /* In a key index a number with this bit is no entry but a claim: the name or address has been given
  * away in this cycle, on the source to the source entry whose number the other bits are, on the
@@ -23,6 +24,14 @@ struct again {
 	uint32_t source;  /* DECISION_NO_TARGET: one that left */
 	struct guid left; /* and its GUID */
 	char why[200];
+};
+
+/* Those that a limit is about, by source GUID. */
+struct limited {
+	struct guid_list waits; /* nobody decided: these count */
+	struct guid_list approved, rejected;
+	size_t stored; /* in a delta: those that wait since an earlier cycle */
+	bool held;     /* all these are too many: nothing is done to them */
 };
 
 struct cycle {
@@ -54,6 +63,8 @@ struct cycle {
 	struct guid_list created;   /* lazy: source GUIDs of those */
 	struct guid_list elsewhere; /* source GUIDs whose counterparts may not be here yet */
 	bool wrote;		    /* something was created, so there are GUIDs to learn */
+	struct limited limited[HELD_KIND_MAX];
+	uint64_t decided; /* the operators' decisions that this cycle knows of */
 	/* Source GUIDs by what their readiness means (ready.h), and who is to be switched, as
 	 * comments for the plan. */
 	struct guid_list ready[READY_MAX];
@@ -81,8 +92,9 @@ void cycle_tell_taken(const struct cycle *c, const struct cycle_event *e, const 
     const char *holder, bool whole);
 void cycle_note_taken(const struct cycle *c, const struct entry *source, const char *address,
     const char *holder, bool whole);
-/* The redirection of SIDE's object is not as it must be, and is put right. */
-void cycle_broken(const struct cycle *c, const struct entry *source, enum side side);
+/* The redirection of SIDE's object is not as it must be. LEFT: an operator wants it so, else it is
+ * put right. */
+void cycle_broken(const struct cycle *c, const struct entry *source, enum side side, bool left);
 /* An event without a kind of its own. */
 void cycle_note(const struct cycle *c, int level, const struct guid *source, const char *dn,
     const char *fmt, ...) PRINTF_LIKE(5, 6);
@@ -202,6 +214,23 @@ int cycle_recover(struct cycle *c, struct err *err) MUST_CHECK;
  * then, when all is written, their switches. */
 int cycle_find_ready(struct cycle *c, struct err *err) MUST_CHECK;
 int cycle_switch_ready(struct cycle *c, struct err *err) MUST_CHECK;
+struct plan_step;
+/* cycle_limit.c: an operator's verdict on doing KIND to SOURCE, HELD_WAITS if there is none. Notes
+ * that this cycle would do it. */
+int cycle_judge(struct cycle *c, enum held_kind kind, const struct guid *source,
+    enum held_verdict *ret, struct err *err) MUST_CHECK;
+/* Before a delta looks for what changed: *RET_WHY says why everyone has to be looked at because of
+ * what is held, or is NULL. */
+int cycle_recall_held(struct cycle *c, const char **ret_why, struct err *err) MUST_CHECK;
+/* When all of KIND are judged: are those that nobody decided about too many? Then they are held. */
+int cycle_limit(struct cycle *c, enum held_kind kind, struct err *err) MUST_CHECK;
+/* True if S is not to be carried out: it is held, and no longer counted as planned. */
+bool cycle_holds(struct cycle *c, const struct plan_step *s);
+/* Tells what is held. */
+void cycle_tell_held(struct cycle *c);
+/* Writes down whom the cycle holds, and forgets to whom nothing is to be done any more. */
+int cycle_store_held(struct cycle *c, struct store_txn *t, struct err *err) MUST_CHECK;
+
 /* check.c: schema and rights, before anything is read in bulk. */
 int cycle_check(struct cycle *c, struct err *err) MUST_CHECK;
 

@@ -3,7 +3,7 @@
  * The automatic switch (ready.h) as part of a cycle:
  *
  *   find     what was read, and the records, before anything is written     nothing
- *   limit    too many at once hold the link, and none is switched           nothing
+ *   limit    too many are held, and none of them is switched                nothing
  *   flags    whose readiness counts again, or is used up                    found again
  *   turn     the mailboxes that are synchronized completely by now          see turn_run.c
  *   retry    those that could not be switched                               found again
@@ -57,29 +57,35 @@ look_at(struct cycle *c, uint32_t index, struct err *err)
 	return verdict == READY_NOTHING ? 0 : guid_list_add(&c->ready[verdict], &d.source, err);
 }
 
-static void
-limit(struct cycle *c)
+/* Keeps of the list whom an operator approved, and if they are not too many those nobody decided
+ * about. While anything else is held, nobody is switched. */
+static int
+limit(struct cycle *c, struct err *err)
 {
-	struct cycle_result *r = c->res;
-	size_t n = c->ready[READY_SWITCH].n;
+	struct guid_list *l = &c->ready[READY_SWITCH], *waits = &c->limited[HELD_SWITCHES].waits;
+	bool held = c->res->held;
+	size_t kept = 0;
 
-	if (n == 0)
-		return;
-	if (r->held) {
-		cycle_note(c, LOG_WARNING, NULL, c->link->name,
-		    "%zu mailboxes are ready to be switched: not while the link is held", n);
-	} else if (n > (uint64_t)c->link->max_switches) {
-		r->held = true;
-		(void)snprintf(r->held_why, sizeof r->held_why,
-		    "%zu mailboxes are ready to be switched at once, the limit is %lld "
-		    "(limits.switches)",
-		    n, (long long)c->link->max_switches);
-		cycle_note(
-		    c, LOG_ERR, NULL, c->link->name, "%s: held, none is switched", r->held_why);
-	} else {
-		return;
+	for (size_t i = 0; i < l->n; i++) {
+		enum held_verdict said;
+
+		if (cycle_judge(c, HELD_SWITCHES, &l->v[i], &said, err) < 0)
+			return -1;
+		if (said == HELD_APPROVED)
+			l->v[kept++] = l->v[i];
 	}
-	c->ready[READY_SWITCH].n = 0;
+	if (cycle_limit(c, HELD_SWITCHES, err) < 0)
+		return -1;
+	if (!c->limited[HELD_SWITCHES].held)
+		for (size_t i = 0; i < waits->n; i++)
+			l->v[kept++] = waits->v[i];
+	l->n = kept;
+	if (kept && held) {
+		cycle_note(c, LOG_WARNING, NULL, c->link->name,
+		    "%zu mailboxes are ready to be switched: not while the link is held", kept);
+		l->n = 0;
+	}
+	return 0;
 }
 
 int
@@ -87,14 +93,11 @@ cycle_find_ready(struct cycle *c, struct err *err)
 {
 	uint32_t n = workset_count(c->ws[SOURCE]);
 
-	if (!c->link->readiness_attribute)
-		return 0;
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 0; c->link->readiness_attribute && i < n; i++)
 		if (look_at(c, i, err) < 0)
 			return -1;
 	c->res->ready = c->ready[READY_SWITCH].n;
-	limit(c);
-	return 0;
+	return limit(c, err);
 }
 
 /* ---- their switches ---- */

@@ -15,19 +15,16 @@
 #include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
 
-/* Below so many correspondences the percentage says nothing. */
-#define PERCENT_FROM 20
-
 struct leaver {
 	struct guid source;
 	enum scope_verdict why; /* SCOPE_BASE for what is gone altogether */
+	enum held_verdict said; /* by an operator */
 };
 
 struct leavers {
 	struct cycle *c;
 	struct leaver *v;
 	size_t n, cap;
-	uint64_t records;
 	struct err *err;
 	bool failed;
 };
@@ -36,19 +33,23 @@ struct leavers {
 static int
 add_leaver(struct leavers *l, const struct record *r, enum scope_verdict why)
 {
+	enum held_verdict said;
+
 	for (size_t i = 0; l->c->lazy && i < l->n; i++)
 		if (guid_equal(&l->v[i].source, &r->side[SOURCE].guid))
 			return 0;
+	if (cycle_judge(l->c, HELD_DELETES, &r->side[SOURCE].guid, &said, l->err) < 0)
+		return -1;
 	if (l->n == l->cap) {
 		size_t cap = l->cap ? l->cap * 2 : 16;
 		struct leaver *v = realloc(l->v, cap * sizeof *v);
 
 		if (!v)
-			return -1;
+			return err_nomem(l->err);
 		l->v = v;
 		l->cap = cap;
 	}
-	l->v[l->n++] = (struct leaver){r->side[SOURCE].guid, why};
+	l->v[l->n++] = (struct leaver){r->side[SOURCE].guid, why, said};
 	return 0;
 }
 
@@ -59,7 +60,6 @@ look_at(const struct record *r, void *arg)
 	struct leavers *l = arg;
 	bool found;
 
-	l->records++;
 	if (r->state == RECORD_LEFT)
 		return 0;
 	if (cycle_find_decision(l->c, &r->side[SOURCE].guid, &d, &found, l->err) < 0) {
@@ -68,12 +68,8 @@ look_at(const struct record *r, void *arg)
 	}
 	if (found && d.verdict == SCOPE_IN)
 		return 0;
-	if (add_leaver(l, r, found ? d.verdict : SCOPE_BASE) < 0) {
-		l->failed = true;
-		(void)err_nomem(l->err);
-		return 1;
-	}
-	return 0;
+	l->failed = add_leaver(l, r, found ? d.verdict : SCOPE_BASE) < 0;
+	return l->failed;
 }
 
 int
@@ -199,6 +195,7 @@ plan_leaver(struct cycle *c, const struct leaver *l, bool again, struct err *err
 	if (elsewhere)
 		return cycle_wait_for(c, &l->source, err);
 	s->phase = PLAN_LEAVERS;
+	s->counts = l->said == HELD_WAITS ? HELD_DELETES : HELD_NOTHING;
 	action = planner_leave_action(c, r);
 	if (!target)
 		s->forgets = true;
@@ -224,42 +221,23 @@ int
 cycle_plan_leaver(struct cycle *c, const struct guid *source, struct err *err)
 {
 	_cleanup_(decision_done) struct decision d = {0};
+	struct leaver l = {.source = *source, .why = SCOPE_BASE};
 	bool found;
 
 	if (cycle_find_decision(c, source, &d, &found, err) < 0)
 		return -1;
 	if (found && d.verdict == SCOPE_IN)
 		return 0;
-	return plan_leaver(c, &(struct leaver){*source, found ? d.verdict : SCOPE_BASE}, true, err);
-}
-
-static bool
-over_limit(struct cycle *c, const struct leavers *l)
-{
-	const struct conf_link *link = c->link;
-	struct cycle_result *r = c->res;
-
-	if (l->n > (uint64_t)link->max_deletes)
-		(void)snprintf(r->held_why, sizeof r->held_why,
-		    "%zu objects would leave at once, the limit is %lld (limits.deletes)", l->n,
-		    (long long)link->max_deletes);
-	else if (l->records >= PERCENT_FROM &&
-		 l->n * 100 > l->records * (uint64_t)link->max_delete_percent)
-		(void)snprintf(r->held_why, sizeof r->held_why,
-		    "%zu of %llu objects would leave at once, the limit is %d %% "
-		    "(limits.delete_percent)",
-		    l->n, (unsigned long long)l->records, link->max_delete_percent);
-	else
-		return false;
-	r->held = true;
-	return true;
+	if (found)
+		l.why = d.verdict;
+	if (cycle_judge(c, HELD_DELETES, source, &l.said, err) < 0)
+		return -1;
+	return l.said == HELD_REJECTED ? 0 : plan_leaver(c, &l, true, err);
 }
 
 static int
 look_at_concerned(struct cycle *c, struct leavers *l, struct err *err)
 {
-	struct store_counts counts;
-
 	for (size_t i = 0; i < c->concerned->n; i++) {
 		_cleanup_(record_free) struct record *r = NULL;
 
@@ -268,16 +246,12 @@ look_at_concerned(struct cycle *c, struct leavers *l, struct err *err)
 		if (r && look_at(r, l))
 			return -1;
 	}
-	if (store_count(c->read, c->link_id, &counts, err) < 0)
-		return -1;
-	l->records = counts.records;
 	return 0;
 }
 
 int
 cycle_plan_leavers(struct cycle *c, struct err *err)
 {
-	const struct cycle_event held = {.kind = CYCLE_HELD, .level = LOG_ERR};
 	struct leavers l = {.c = c, .err = err};
 	int rc = 0;
 
@@ -287,10 +261,11 @@ cycle_plan_leavers(struct cycle *c, struct err *err)
 		     : store_each(c->read, c->link_id, look_at, &l, err);
 	if (l.failed)
 		rc = -1;
-	if (rc == 0 && over_limit(c, &l))
-		cycle_tell(c, &held, "%s: held, nothing is done about them", c->res->held_why);
-	else
-		for (size_t i = 0; rc == 0 && i < l.n; i++)
+	if (rc == 0)
+		rc = cycle_limit(c, HELD_DELETES, err);
+	for (size_t i = 0; rc == 0 && i < l.n; i++)
+		if (l.v[i].said == HELD_APPROVED ||
+		    (l.v[i].said == HELD_WAITS && !c->limited[HELD_DELETES].held))
 			rc = plan_leaver(c, &l.v[i], false, err);
 	free(l.v);
 	return rc;

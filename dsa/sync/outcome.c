@@ -201,6 +201,9 @@ store_done(struct store_txn *t, struct running *r, struct err *err)
 
 	if (s->creates)
 		c->wrote = true;
+	if (s->counts != HELD_NOTHING &&
+	    store_add_spent(t, c->link_id, s->counts, clock_realtime_s(), 1, err) < 0)
+		return -1;
 	if (note_renamed(c, s, err) < 0)
 		return -1;
 	if (s->creates && c->lazy && guid_list_add(&c->created, &s->guid, err) < 0)

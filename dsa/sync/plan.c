@@ -127,6 +127,7 @@ plan_step_encode(const struct plan_step *s, struct buf *ret)
 	buf_add_u64(ret, s->after);
 	buf_add_u8(ret, s->creates);
 	buf_add_u8(ret, s->forgets);
+	buf_add_u8(ret, (uint8_t)s->counts);
 	buf_add_u8(ret, (uint8_t)s->n_changes);
 	for (size_t i = 0; i < s->n_changes; i++) {
 		const struct plan_change *c = &s->changes[i];
@@ -207,6 +208,7 @@ plan_step_decode(struct bytes raw, struct plan_step **ret, struct err *err)
 	s->after = reader_u64(&r);
 	s->creates = reader_u8(&r);
 	s->forgets = reader_u8(&r);
+	s->counts = (enum held_kind)reader_u8(&r);
 	n = reader_u8(&r);
 	for (size_t i = 0; i < n && i < PLAN_MAX_CHANGES; i++)
 		if (decode_change(&r, s, err) < 0)
@@ -217,7 +219,7 @@ plan_step_decode(struct bytes raw, struct plan_step **ret, struct err *err)
 		return -1;
 	if (decode_waiting(&r, s, err) < 0)
 		return -1;
-	if (r.failed || n > PLAN_MAX_CHANGES)
+	if (r.failed || n > PLAN_MAX_CHANGES || s->counts >= HELD_KIND_MAX)
 		return err_set(
 		    err, ERR_DATA, ERR_LINK, ERR_LATER, 0, "working set: damaged plan step");
 	*ret = TAKE(s);

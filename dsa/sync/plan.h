@@ -15,6 +15,7 @@
 
 #include "dsa/base/err.h"
 #include "dsa/directory/change.h"
+#include "mapping/held.h"
 #include "mapping/record.h"
 #include "mapping/store.h"
 
@@ -42,6 +43,8 @@ struct plan_step {
 	uint64_t number; /* in the order of planning, given by planner_put_step() */
 	uint64_t after;	 /* 0: waits for nothing in its phase */
 	bool creates;	 /* its last change creates the counterpart */
+	/* The limit it counts against, HELD_NOTHING if none or if an operator approved it. */
+	enum held_kind counts;
 	struct plan_change changes[PLAN_MAX_CHANGES];
 	size_t n_changes;
 	struct record *record;	     /* to store when all changes are done, or NULL */

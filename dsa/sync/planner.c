@@ -124,10 +124,11 @@ is_ours(const char *dn, void *arg)
 	return planner_is_ours(p->c, dn);
 }
 
+/* Did somebody ask for this cycle to be about G? */
 static bool
-is_toggled(const struct cycle *c, const struct guid *g)
+is_asked_for(const struct cycle *c, const struct guid *g)
 {
-	for (size_t i = 0; c->opt->toggling && i < c->opt->n_objects; i++)
+	for (size_t i = 0; i < c->opt->n_objects; i++)
 		if (guid_equal(&c->opt->objects[i], g))
 			return true;
 	return false;
@@ -140,7 +141,7 @@ drop_dummies(struct planning *p, const struct entry *e, struct change *change)
 	const struct attr *a = entry_find(e, "proxyAddresses");
 	const char *domain = p->c->link->toggle_domain;
 
-	if (is_toggled(p->c, &p->in.source->guid))
+	if (p->c->opt->toggling && is_asked_for(p->c, &p->in.source->guid))
 		return 0;
 	for (size_t i = 0; a && domain && i < a->n_values; i++) {
 		/* A primary address is nobody's leftover. */
@@ -437,11 +438,87 @@ plan_redirection(struct planning *p, const struct entry *source, const struct en
 			change_free(changes[i]);
 			continue;
 		}
-		cycle_broken(p->c, source, side);
+		p->broken[side] = true;
 		if (plan_step_add(p->step, side, changes[i], side == SOURCE ? source : target,
 			"redirection", p->err) < 0)
 			return -1;
 	}
+	return 0;
+}
+
+/* Does CHANGE of the counterpart take away, or bring back, a targetAddress to the source's mailbox
+ * that galsync put there as OLD says? *BROKEN: it brings it back. */
+static bool
+changes_target_address(
+    const struct change *change, const struct record *old, const char *domain, bool *broken)
+{
+	bool yes = false;
+
+	for (size_t i = 0; i < change->n_mods; i++) {
+		const struct mod *m = &change->mods[i];
+
+		if (strcasecmp(m->attr, "targetAddress") != 0)
+			continue;
+		for (size_t j = 0; j < m->n_values; j++) {
+			bool ours =
+			    address_in_domain(m->values[j], domain) &&
+			    record_was_put(old, record_put_hash("targetAddress", m->values[j]));
+
+			yes |= ours;
+			*broken |= ours && m->op == MOD_ADD;
+		}
+	}
+	return yes;
+}
+
+/* Does the step change a redirection that was in place (OLD is the record of it)? A first one is no
+ * change, and neither is what an interrupted or refused cycle did not finish. */
+static bool
+changes_redirection(struct planning *p, const struct record *old)
+{
+	const char *domain = p->c->link->source->redirect_domain;
+	bool yes = p->broken[SOURCE] || p->broken[TARGET];
+
+	if (!domain || !p->in.target || !old ||
+	    (old->state != RECORD_SYNCED && old->state != RECORD_WAITING))
+		return false;
+	for (size_t i = 0; i < p->step->n_changes; i++)
+		if (p->step->changes[i].side == TARGET &&
+		    p->step->changes[i].change->op == CHANGE_MODIFY)
+			yes |= changes_target_address(
+			    p->step->changes[i].change, old, domain, &p->broken[TARGET]);
+	return yes;
+}
+
+static bool
+loops(const struct planning *p, const struct entry *target)
+{
+	const struct conf_link *link = p->c->link;
+
+	return target &&
+	       turn_leads_to(entry_get_str(p->in.source, "targetAddress"), target,
+		   link->target->redirect_domain) &&
+	       turn_leads_to(entry_get_str(target, "targetAddress"), p->in.source,
+		   link->source->redirect_domain);
+}
+
+/* No limit and nobody's rejection lets a loop be. *RET_LEFT: an operator rejected it, so the object
+ * is left as it is. Half of what is to be done to it would not be safe. */
+static int
+limit_redirection(struct planning *p, const struct record *old, bool *ret_left, struct err *err)
+{
+	enum held_verdict said = HELD_APPROVED;
+
+	if (changes_redirection(p, old) && !loops(p, p->in.target) &&
+	    !is_asked_for(p->c, &p->in.source->guid) &&
+	    cycle_judge(p->c, HELD_REDIRECTIONS, &p->in.source->guid, &said, err) < 0)
+		return -1;
+	*ret_left = said == HELD_REJECTED;
+	for (int side = SOURCE; side < SIDES; side++)
+		if (p->broken[side])
+			cycle_broken(p->c, p->in.source, (enum side)side, *ret_left);
+	if (said == HELD_WAITS)
+		p->step->counts = HELD_REDIRECTIONS;
 	return 0;
 }
 
@@ -451,7 +528,7 @@ plan_decided(struct planning *p, const struct entry *source)
 	_cleanup_(entry_free) struct entry *target = NULL;
 	_cleanup_(record_free) struct record *record = NULL, *old = NULL;
 	struct project_names names = {p->d->rdn_value, p->d->sam, p->d->upn};
-	bool blocked = false, stored = false;
+	bool blocked = false, stored = false, left = false;
 
 	if (p->d->target != DECISION_NO_TARGET &&
 	    workset_get(p->c->ws[TARGET], p->d->target, &target, p->err) < 0)
@@ -471,6 +548,8 @@ plan_decided(struct planning *p, const struct entry *source)
 		return -1;
 	if (p->d->state == DECIDE_CONFLICT)
 		return 0;
+	if (limit_redirection(p, old, &left, p->err) < 0 || left)
+		return left ? 0 : -1;
 	if (planner_fill_record(
 		p->c, &p->in, p->d, p->step, (char *)p->problems.data, record, p->err) < 0)
 		return -1;

@@ -14,10 +14,17 @@ static int
 print_step(struct cycle *c, const struct plan_step *s, struct err *err)
 {
 	_cleanup_(buf_done) struct buf b = {0};
+	bool held = cycle_holds(c, s);
 
 	for (size_t i = 0; i < s->n_changes; i++) {
 		const struct plan_change *pc = &s->changes[i];
 
+		if (held) {
+			buf_printf(&b, "# held (limits.%s): %s of '%s' in forest %s\n",
+			    held_kind_name(s->counts), pc->reason, pc->change->dn,
+			    c->dir[pc->side]->name);
+			continue;
+		}
 		buf_printf(&b, "# forest: %s (%s), %s\n", c->dir[pc->side]->name,
 		    side_name(pc->side), pc->reason);
 		change_to_ldif(pc->change, &b);

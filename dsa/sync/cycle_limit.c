@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Limits (limit.h) as part of a cycle:
+ *
+ *   recall   at a delta's beginning: is what is held allowed now?                      nothing
+ *   judge    everyone a limit is about, as it is planned: what did an operator say?     nothing
+ *   limit    whom nobody decided about are counted, with those of the last day           nothing
+ *   hold     too many: none of them is done anything to                                  nothing
+ *   spent    with the outcome of each that is done                                       as done
+ *   store    at the end: who is held, for the operator                  found again, held again
+ *
+ * What an operator approved is done and does not count; what he rejected is left as it is. Held
+ * changes keep the cursors where they are (cycle.c), so the next cycle finds them again.
+ */
+#include "dsa/sync/cycle_priv.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "dsa/directory/guid_set.h"
+#include "dsa/sync/limit.h"
+#include "dsa/sync/plan.h"
+
+int
+cycle_judge(struct cycle *c, enum held_kind kind, const struct guid *source, enum held_verdict *ret,
+    struct err *err)
+{
+	struct limited *l = &c->limited[kind];
+	struct store_held h;
+	bool found = false;
+
+	if (c->read && store_find_held(c->read, c->link_id, kind, source, &h, &found, err) < 0)
+		return -1;
+	*ret = found ? h.verdict : HELD_WAITS;
+	return guid_list_add(*ret == HELD_WAITS	     ? &l->waits
+			     : *ret == HELD_APPROVED ? &l->approved
+						     : &l->rejected,
+	    source, err);
+}
+
+/* ---- how many ---- */
+
+struct waiting {
+	const struct guid_set *but; /* not these */
+	size_t n[HELD_KIND_MAX];
+};
+
+static int
+count_waiting(const struct store_held *h, void *arg)
+{
+	struct waiting *w = arg;
+
+	w->n[h->kind] += h->verdict == HELD_WAITS && !guid_set_has(w->but, &h->source);
+	return 0;
+}
+
+/* Is N of KIND too many? */
+static int
+is_too_many(struct cycle *c, enum held_kind kind, size_t n, char *why, size_t size, bool *ret,
+    struct err *err)
+{
+	struct limit_use use = {.n = n};
+	struct store_counts counts = {0};
+
+	if (c->read && n &&
+	    (store_count(c->read, c->link_id, &counts, err) < 0 ||
+		store_get_spent(c->read, c->link_id, kind, c->start_s, &use.spent, err) < 0))
+		return -1;
+	use.records = counts.records;
+	*ret = !limit_allows(c->link, kind, &use, why, size);
+	return 0;
+}
+
+int
+cycle_recall_held(struct cycle *c, const char **ret_why, struct err *err)
+{
+	const struct guid_set none = {0};
+	struct waiting w = {.but = &none};
+	uint64_t carried_out;
+	char why[200];
+	bool too_many;
+
+	*ret_why = NULL;
+	if (store_get_decided(c->read, c->link_id, &c->decided, &carried_out, err) < 0 ||
+	    store_each_held(c->read, c->link_id, count_waiting, &w, err) < 0)
+		return -1;
+	if (c->decided != carried_out)
+		*ret_why = "an operator decided about what was held";
+	for (size_t i = 0; i < HELD_KIND_MAX; i++) {
+		c->limited[i].stored = w.n[i];
+		if (is_too_many(c, (enum held_kind)i, w.n[i], why, sizeof why, &too_many, err) < 0)
+			return -1;
+		if (w.n[i] && !too_many)
+			*ret_why = "what was held is within the limits now";
+	}
+	return 0;
+}
+
+static int
+add_all(struct guid_set *s, const struct guid_list *l, struct err *err)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (guid_set_add(s, &l->v[i]) < 0)
+			return err_nomem(err);
+	return 0;
+}
+
+/* Those of KIND that wait since an earlier cycle and are no part of this delta. */
+static int
+count_others(struct cycle *c, enum held_kind kind, size_t *ret, struct err *err)
+{
+	_cleanup_(guid_set_done) struct guid_set concerned = {0};
+	struct waiting w = {.but = &concerned};
+
+	*ret = 0;
+	if (!c->lazy || !c->limited[kind].stored || !c->read)
+		return 0;
+	if (add_all(&concerned, c->concerned, err) < 0 ||
+	    store_each_held(c->read, c->link_id, count_waiting, &w, err) < 0)
+		return -1;
+	*ret = w.n[kind];
+	return 0;
+}
+
+int
+cycle_limit(struct cycle *c, enum held_kind kind, struct err *err)
+{
+	struct limited *l = &c->limited[kind];
+	struct cycle_result *r = c->res;
+	size_t len = strlen(r->held_why), others;
+	char why[200];
+
+	if (count_others(c, kind, &others, err) < 0 ||
+	    is_too_many(c, kind, l->waits.n + others, why, sizeof why, &l->held, err) < 0)
+		return -1;
+	if (!l->held)
+		return 0;
+	r->held = true;
+	(void)snprintf(r->held_why + len, sizeof r->held_why - len, "%s%s", len ? "; " : "", why);
+	return 0;
+}
+
+void
+cycle_tell_held(struct cycle *c)
+{
+	const struct cycle_event held = {.kind = CYCLE_HELD, .level = LOG_ERR};
+
+	if (c->res->held)
+		cycle_tell(c, &held, "%s: held until an operator approves or rejects it",
+		    c->res->held_why);
+}
+
+bool
+cycle_holds(struct cycle *c, const struct plan_step *s)
+{
+	bool touched[SIDES] = {false, false};
+
+	if (!c->limited[s->counts].held)
+		return false;
+	c->res->changes -= s->n_changes;
+	for (size_t i = 0; i < s->n_changes; i++)
+		touched[s->changes[i].side] = true;
+	c->res->updated[SOURCE] -= touched[SOURCE];
+	c->res->updated[TARGET] -= touched[TARGET];
+	return true;
+}
+
+/* ---- what the map keeps ---- */
+
+struct prune {
+	struct cycle *c;
+	struct guid_set wanted[HELD_KIND_MAX];	 /* to whom it would be done: held, rejected */
+	struct guid_set approved[HELD_KIND_MAX]; /* to whom it was done, if it worked */
+	struct guid_set concerned;		 /* lazy: whom this cycle looked at */
+	struct held_list old;
+	bool failed;
+};
+
+static int
+keep_or_take(const struct store_held *h, void *arg)
+{
+	struct prune *p = arg;
+
+	if (guid_set_has(&p->wanted[h->kind], &h->source) ||
+	    (p->c->lazy && !guid_set_has(&p->concerned, &h->source)))
+		return 0;
+	p->failed = held_list_add(&p->old, h) < 0;
+	return p->failed;
+}
+
+/* What was decided about an object stays while it is in conflict, for it was not planned; while it
+ * is tried again; and if it was decided after the cycle had judged. */
+static int
+forget(struct prune *p, struct store_txn *t, const struct store_held *h, struct err *err)
+{
+	_cleanup_(decision_done) struct decision d = {0};
+	struct store_retry retry = {.attempts = 0};
+	struct cycle *c = p->c;
+	bool found;
+
+	if (h->verdict != HELD_WAITS) {
+		if (cycle_find_decision(c, &h->source, &d, &found, err) < 0)
+			return -1;
+		if (found && d.state == DECIDE_CONFLICT)
+			return 0;
+	}
+	if (h->verdict == HELD_APPROVED && guid_set_has(&p->approved[h->kind], &h->source)) {
+		if (store_find_retry(t, c->link_id, &h->source, &retry, &found, err) < 0)
+			return -1;
+		store_retry_done(&retry);
+		if (found)
+			return 0;
+	}
+	return store_clear_held(t, c->link_id, h->kind, &h->source, err);
+}
+
+static int
+forget_done(struct cycle *c, struct store_txn *t, struct err *err)
+{
+	struct prune p = {.c = c};
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < HELD_KIND_MAX; i++) {
+		rc = add_all(&p.wanted[i], &c->limited[i].rejected, err);
+		if (rc == 0)
+			rc = add_all(&p.approved[i], &c->limited[i].approved, err);
+		if (rc == 0 && c->limited[i].held)
+			rc = add_all(&p.wanted[i], &c->limited[i].waits, err);
+	}
+	if (rc == 0 && c->lazy)
+		rc = add_all(&p.concerned, c->concerned, err);
+	if (rc == 0)
+		rc = store_each_held(t, c->link_id, keep_or_take, &p, err);
+	if (p.failed)
+		rc = err_nomem(err);
+	for (size_t i = 0; rc == 0 && i < p.old.n; i++)
+		rc = forget(&p, t, &p.old.v[i], err);
+	for (size_t i = 0; i < HELD_KIND_MAX; i++) {
+		guid_set_done(&p.wanted[i]);
+		guid_set_done(&p.approved[i]);
+	}
+	guid_set_done(&p.concerned);
+	free(p.old.v);
+	return rc;
+}
+
+/* What an operator said while the cycle ran is kept. */
+static int
+put_held(struct cycle *c, struct store_txn *t, enum held_kind kind, const struct guid *source,
+    struct err *err)
+{
+	struct store_held h;
+	bool found;
+
+	if (store_find_held(t, c->link_id, kind, source, &h, &found, err) < 0)
+		return -1;
+	if (found)
+		return 0;
+	h.verdict = HELD_WAITS;
+	h.since = c->start_s;
+	return store_put_held(t, c->link_id, &h, err);
+}
+
+static int
+found_one(const struct store_held *h, void *arg)
+{
+	(void)h;
+	*(bool *)arg = true;
+	return 1;
+}
+
+int
+cycle_store_held(struct cycle *c, struct store_txn *t, struct err *err)
+{
+	bool any = false;
+
+	if (!c->lazy && store_put_carried_out(t, c->link_id, c->decided, err) < 0)
+		return -1;
+	if (store_each_held(t, c->link_id, found_one, &any, err) < 0 ||
+	    (any && forget_done(c, t, err) < 0))
+		return -1;
+	for (size_t i = 0; i < HELD_KIND_MAX; i++)
+		for (size_t j = 0; c->limited[i].held && j < c->limited[i].waits.n; j++)
+			if (put_held(c, t, (enum held_kind)i, &c->limited[i].waits.v[j], err) < 0)
+				return -1;
+	return 0;
+}

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Held changes and what was spent of the limits. Disk format:
+ *
+ *   held    key    link (u32 big-endian), kind (u8), source GUID
+ *           value  verdict (u8), since (u64)
+ *   spent   key    link (u32 big-endian), kind (u8), hour since the epoch (u64 big-endian)
+ *           value  how many (u64)
+ *
+ * The counters n/<link>/decided and n/<link>/carried-out of `meta` are those of
+ * store_get_decided(). Hours that no limit asks for any more are removed when the next one is
+ * added.
+ */
+#include "mapping/held.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dsa/base/str.h"
+#include "mapping/store_priv.h"
+
+#define LINK_KIND_LEN 5
+#define HELD_LEN (LINK_KIND_LEN + GUID_LEN)
+#define SPENT_LEN (LINK_KIND_LEN + 8)
+#define HOUR_S 3600
+#define DAY_H 24
+
+static const char *const kind_names[] = {
+    [HELD_NOTHING] = "nothing",
+    [HELD_DELETES] = "deletes",
+    [HELD_REDIRECTIONS] = "redirections",
+    [HELD_SWITCHES] = "switches",
+};
+_Static_assert(ARRAY_SIZE(kind_names) == HELD_KIND_MAX, "a name for each kind");
+
+const char *
+held_kind_name(enum held_kind k)
+{
+	return kind_names[k];
+}
+
+enum held_kind
+held_kind_of(const char *name)
+{
+	for (size_t i = HELD_NOTHING + 1; i < HELD_KIND_MAX; i++)
+		if (strcmp(name, kind_names[i]) == 0)
+			return (enum held_kind)i;
+	return HELD_NOTHING;
+}
+
+const char *
+held_verdict_name(enum held_verdict v)
+{
+	return v == HELD_APPROVED ? "approved" : v == HELD_REJECTED ? "rejected" : "held";
+}
+
+int
+held_list_add(struct held_list *l, const struct store_held *h)
+{
+	if (l->n == l->cap) {
+		size_t cap = l->cap ? l->cap * 2 : 16;
+		struct store_held *v = realloc(l->v, cap * sizeof *v);
+
+		if (!v)
+			return -1;
+		l->v = v;
+		l->cap = cap;
+	}
+	l->v[l->n++] = *h;
+	return 0;
+}
+
+static void
+link_kind(uint32_t link, enum held_kind kind, uint8_t *ret)
+{
+	store_be32(link, ret);
+	ret[4] = (uint8_t)kind;
+}
+
+static struct bytes
+held_key(uint32_t link, enum held_kind kind, const struct guid *source, uint8_t ret[HELD_LEN])
+{
+	link_kind(link, kind, ret);
+	memcpy(ret + LINK_KIND_LEN, source->octets, GUID_LEN);
+	return (struct bytes){ret, HELD_LEN};
+}
+
+int
+store_put_held(struct store_txn *t, uint32_t link, const struct store_held *h, struct err *err)
+{
+	_cleanup_(buf_done) struct buf b = {0};
+	uint8_t key[HELD_LEN];
+
+	buf_add_u8(&b, (uint8_t)h->verdict);
+	buf_add_u64(&b, (uint64_t)h->since);
+	if (b.failed)
+		return err_nomem(err);
+	return store_db_put(
+	    t, DB_HELD, held_key(link, h->kind, &h->source, key), buf_bytes(&b), err);
+}
+
+static bool
+decode(struct bytes value, struct store_held *ret)
+{
+	struct reader r = reader_of(value);
+
+	ret->verdict = (enum held_verdict)reader_u8(&r);
+	ret->since = (int64_t)reader_u64(&r);
+	return !r.failed && !reader_left(&r) && ret->verdict >= HELD_WAITS &&
+	       ret->verdict <= HELD_REJECTED;
+}
+
+int
+store_find_held(struct store_txn *t, uint32_t link, enum held_kind kind, const struct guid *source,
+    struct store_held *ret, bool *found, struct err *err)
+{
+	uint8_t key[HELD_LEN];
+	struct bytes raw;
+
+	if (store_db_get(t, DB_HELD, held_key(link, kind, source, key), &raw, found, err) < 0)
+		return -1;
+	*ret = (struct store_held){.source = *source, .kind = kind};
+	*found = *found && decode(raw, ret);
+	return 0;
+}
+
+int
+store_clear_held(struct store_txn *t, uint32_t link, enum held_kind kind, const struct guid *source,
+    struct err *err)
+{
+	uint8_t key[HELD_LEN];
+
+	return store_db_delete(
+	    t, DB_HELD, held_key(link, kind, source, key), (struct bytes){NULL, 0}, err);
+}
+
+struct walk {
+	store_held_fn *fn;
+	void *arg;
+};
+
+static int
+give(struct bytes key, struct bytes value, void *arg, struct err *err)
+{
+	const uint8_t *k = key.data;
+	struct walk *w = arg;
+	struct store_held h;
+
+	(void)err;
+	if (key.len != HELD_LEN || k[4] == HELD_NOTHING || k[4] >= HELD_KIND_MAX ||
+	    !decode(value, &h))
+		return 0;
+	h.kind = (enum held_kind)k[4];
+	memcpy(h.source.octets, k + LINK_KIND_LEN, GUID_LEN);
+	return w->fn(&h, w->arg) != 0;
+}
+
+int
+store_each_held(struct store_txn *t, uint32_t link, store_held_fn *fn, void *arg, struct err *err)
+{
+	struct walk w = {fn, arg};
+	uint8_t key[4];
+
+	store_be32(link, key);
+	return store_db_each(t, DB_HELD, (struct bytes){key, sizeof key}, give, &w, err);
+}
+
+/* ---- decisions ---- */
+
+#define DECIDED "n/%u/decided"
+#define CARRIED_OUT "n/%u/carried-out"
+
+struct chosen {
+	enum held_kind kind;
+	const struct guid *source;
+	struct held_list list;
+	bool failed;
+};
+
+static int
+choose(const struct store_held *h, void *arg)
+{
+	struct chosen *c = arg;
+
+	if ((c->kind != HELD_NOTHING && h->kind != c->kind) ||
+	    (c->source ? !guid_equal(c->source, &h->source) : h->verdict != HELD_WAITS))
+		return 0;
+	c->failed = held_list_add(&c->list, h) < 0;
+	return c->failed;
+}
+
+int
+store_decide_held(struct store_txn *t, uint32_t link, enum held_kind kind,
+    const struct guid *source, enum held_verdict v, size_t ret[HELD_KIND_MAX], struct err *err)
+{
+	struct chosen c = {.kind = kind, .source = source};
+	int rc = store_each_held(t, link, choose, &c, err);
+
+	memset(ret, 0, HELD_KIND_MAX * sizeof *ret);
+	if (c.failed)
+		rc = err_nomem(err);
+	for (size_t i = 0; rc == 0 && i < c.list.n; i++) {
+		c.list.v[i].verdict = v;
+		ret[c.list.v[i].kind]++;
+		rc = store_put_held(t, link, &c.list.v[i], err);
+	}
+	if (rc == 0 && c.list.n)
+		rc = store_add_count(t, link, "decided", 1, err);
+	free(c.list.v);
+	return rc;
+}
+
+int
+store_get_decided(struct store_txn *t, uint32_t link, uint64_t *ret_decided,
+    uint64_t *ret_carried_out, struct err *err)
+{
+	char decided[64], carried_out[64];
+
+	(void)snprintf(decided, sizeof decided, DECIDED, link);
+	(void)snprintf(carried_out, sizeof carried_out, CARRIED_OUT, link);
+	if (store_counter_get(t, decided, ret_decided, err) < 0)
+		return -1;
+	return store_counter_get(t, carried_out, ret_carried_out, err);
+}
+
+int
+store_put_carried_out(struct store_txn *t, uint32_t link, uint64_t n, struct err *err)
+{
+	char key[64];
+
+	(void)snprintf(key, sizeof key, CARRIED_OUT, link);
+	return store_counter_set(t, key, n, err);
+}
+
+/* ---- spent ---- */
+
+static uint64_t
+hour_of(int64_t now)
+{
+	return now > 0 ? (uint64_t)now / HOUR_S : 0;
+}
+
+static struct bytes
+spent_key(uint32_t link, enum held_kind kind, uint64_t hour, uint8_t ret[SPENT_LEN])
+{
+	link_kind(link, kind, ret);
+	store_be32((uint32_t)(hour >> 32), ret + LINK_KIND_LEN);
+	store_be32((uint32_t)hour, ret + LINK_KIND_LEN + 4);
+	return (struct bytes){ret, SPENT_LEN};
+}
+
+struct sum {
+	uint64_t from, to; /* hours */
+	uint64_t n;
+	uint64_t old; /* an hour before FROM, or UINT64_MAX */
+};
+
+static int
+add_up(struct bytes key, struct bytes value, void *arg, struct err *err)
+{
+	struct reader r = reader_of(value);
+	struct sum *s = arg;
+	uint64_t hour = 0, n = reader_u64(&r);
+
+	(void)err;
+	if (key.len != SPENT_LEN || r.failed)
+		return 0;
+	for (size_t i = LINK_KIND_LEN; i < SPENT_LEN; i++)
+		hour = hour << 8 | ((const uint8_t *)key.data)[i];
+	if (hour < s->from)
+		s->old = hour;
+	else if (hour <= s->to)
+		s->n += n;
+	return 0;
+}
+
+static int
+sum_up(struct store_txn *t, uint32_t link, enum held_kind kind, int64_t now, struct sum *ret,
+    struct err *err)
+{
+	uint64_t hour = hour_of(now);
+	uint8_t prefix[LINK_KIND_LEN];
+
+	*ret = (struct sum){.from = hour < DAY_H ? 0 : hour - DAY_H, .to = hour, .old = UINT64_MAX};
+	link_kind(link, kind, prefix);
+	return store_db_each(t, DB_SPENT, (struct bytes){prefix, sizeof prefix}, add_up, ret, err);
+}
+
+int
+store_add_spent(struct store_txn *t, uint32_t link, enum held_kind kind, int64_t now, uint64_t n,
+    struct err *err)
+{
+	_cleanup_(buf_done) struct buf b = {0};
+	struct bytes raw, nothing = {NULL, 0};
+	uint8_t key[SPENT_LEN];
+	struct sum old;
+	bool found;
+
+	if (store_db_get(t, DB_SPENT, spent_key(link, kind, hour_of(now), key), &raw, &found, err) <
+	    0)
+		return -1;
+	if (found) {
+		struct reader r = reader_of(raw);
+		uint64_t before = reader_u64(&r);
+
+		n += r.failed ? 0 : before;
+	} else {
+		/* A new hour: one for each that is too old. */
+		if (sum_up(t, link, kind, now, &old, err) < 0)
+			return -1;
+		while (old.old != UINT64_MAX)
+			if (store_db_delete(t, DB_SPENT, spent_key(link, kind, old.old, key),
+				nothing, err) < 0 ||
+			    sum_up(t, link, kind, now, &old, err) < 0)
+				return -1;
+	}
+	buf_add_u64(&b, n);
+	if (b.failed)
+		return err_nomem(err);
+	return store_db_put(
+	    t, DB_SPENT, spent_key(link, kind, hour_of(now), key), buf_bytes(&b), err);
+}
+
+int
+store_get_spent(struct store_txn *t, uint32_t link, enum held_kind kind, int64_t now, uint64_t *ret,
+    struct err *err)
+{
+	struct sum s;
+
+	if (sum_up(t, link, kind, now, &s, err) < 0)
+		return -1;
+	*ret = s.n;
+	return 0;
+}

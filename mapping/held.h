@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_MAPPING_HELD_H
+#define GALSYNC_MAPPING_HELD_H
+
+/*
+ * What a limit holds until an operator decides, object by object, and what was done within the
+ * limits of the last 24 hours.
+ *
+ * A cycle writes down whom it holds. An operator approves or rejects them. The entry of an object
+ * goes when a cycle has looked at the object and nothing of that kind is to be done to it any more.
+ *
+ * Layout: held.c.
+ */
+
+#include "mapping/store.h"
+
+/* The numbers are part of the disk format. */
+enum held_kind {
+	HELD_NOTHING, /* no limit is about it */
+	HELD_DELETES, /* the source left: its counterpart is to be deleted, hidden or disabled */
+	HELD_REDIRECTIONS, /* a redirection that was in place is to be changed by a cycle */
+	HELD_SWITCHES,	   /* a mailbox is to be switched because it is ready */
+	HELD_KIND_MAX
+};
+/* "deletes", "redirections", "switches"; as the keys of the limits. */
+const char *held_kind_name(enum held_kind k);
+/* HELD_NOTHING for any other name. */
+enum held_kind held_kind_of(const char *name);
+
+enum held_verdict { HELD_WAITS = 1, HELD_APPROVED, HELD_REJECTED };
+/* "held", "approved", "rejected". */
+const char *held_verdict_name(enum held_verdict v);
+
+struct store_held {
+	struct guid source;
+	enum held_kind kind;
+	enum held_verdict verdict;
+	int64_t since; /* seconds since the epoch: when it was first held */
+};
+
+/* A growing list; begin with zeros, and free V. */
+struct held_list {
+	struct store_held *v;
+	size_t n, cap;
+};
+/* -1 without memory. */
+int held_list_add(struct held_list *l, const struct store_held *h) MUST_CHECK;
+
+int store_put_held(
+    struct store_txn *t, uint32_t link, const struct store_held *h, struct err *err) MUST_CHECK;
+/* *FOUND false if there is none. */
+int store_find_held(struct store_txn *t, uint32_t link, enum held_kind kind,
+    const struct guid *source, struct store_held *ret, bool *found, struct err *err) MUST_CHECK;
+/* No error if there is none. */
+int store_clear_held(struct store_txn *t, uint32_t link, enum held_kind kind,
+    const struct guid *source, struct err *err) MUST_CHECK;
+/* Those of LINK by kind. FN returns 0 to go on, 1 to stop; H is borrowed. What cannot be read is
+ * left out: it is held again by the next cycle that meets it. */
+typedef int store_held_fn(const struct store_held *h, void *arg);
+int store_each_held(
+    struct store_txn *t, uint32_t link, store_held_fn *fn, void *arg, struct err *err) MUST_CHECK;
+
+/* An operator decides V (approved or rejected) about KIND, HELD_NOTHING: all kinds: about those
+ * that wait, or, if SOURCE is not NULL, about that object, whatever was decided about it before.
+ * RET counts them by kind. If there are any, the next cycle has to look at everyone. */
+int store_decide_held(struct store_txn *t, uint32_t link, enum held_kind kind,
+    const struct guid *source, enum held_verdict v, size_t ret[HELD_KIND_MAX],
+    struct err *err) MUST_CHECK;
+/* How often that was so in the life of LINK, and how often it was when the last cycle that looked
+ * at everyone began. */
+int store_get_decided(struct store_txn *t, uint32_t link, uint64_t *ret_decided,
+    uint64_t *ret_carried_out, struct err *err) MUST_CHECK;
+int store_put_carried_out(
+    struct store_txn *t, uint32_t link, uint64_t n, struct err *err) MUST_CHECK;
+
+/* N more objects had KIND done to them at NOW (seconds since the epoch), within the limits. */
+int store_add_spent(struct store_txn *t, uint32_t link, enum held_kind kind, int64_t now,
+    uint64_t n, struct err *err) MUST_CHECK;
+/* How many had in the 24 hours before NOW, counted by whole hours. */
+int store_get_spent(struct store_txn *t, uint32_t link, enum held_kind kind, int64_t now,
+    uint64_t *ret, struct err *err) MUST_CHECK;
+
+#endif
