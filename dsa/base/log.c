@@ -44,6 +44,7 @@ static const char *const ids[] = {
     [LOG_ID_ENTRY_CLEARED] = "5848bd0c98a54669891ed7dd75b4fbf9",
     [LOG_ID_CONFLICT_RESOLVED] = "fbed97cd1c5b424d9586c3506de13ffc",
     [LOG_ID_WAVE] = "4d29e4253d954f6dab8ea6993476e859",
+    [LOG_ID_DECIDED] = "7fb270c59a304406b704b91a1b63bdfb",
 };
 _Static_assert(ARRAY_SIZE(ids) == LOG_ID_MAX, "a message id for each event");
 

@@ -34,10 +34,18 @@ ctl_verb ctl_verb_status, ctl_verb_list, ctl_verb_show, ctl_verb_map, ctl_verb_c
 /* pause and resume are one: argv[0] says which. */
 ctl_verb ctl_verb_resync, ctl_verb_plan, ctl_verb_pause, ctl_verb_watch, ctl_verb_turn,
     ctl_verb_toggle, ctl_verb_verify, ctl_verb_trace;
+/* approve and reject. */
+ctl_verb ctl_verb_decide;
 ctl_verb ctl_verb_wave, ctl_verb_wave_list, ctl_verb_wave_show;
 /* What the running daemon says of its links, or NULL if none answers. The caller releases it. */
 json_t *ctl_daemon_links(const struct ctl *c);
 
+/* held.c: `list --held`: a line for each object of LINK (0: all links) that a limit holds, or that
+ * an operator decided about. */
+enum ctl_status ctl_list_held(struct ctl *c, uint32_t link);
+/* Part of `status`: counts by limit, as text, or as an object. */
+enum ctl_status ctl_print_held(struct ctl *c, uint32_t link);
+enum ctl_status ctl_held_json(struct ctl *c, uint32_t link, json_t **ret);
 /* {"verb": VERB, "link": LINK unless it is NULL}; NULL without memory. */
 json_t *ctl_request(const char *verb, const char *link);
 /* Sends REQUEST (taken over) to the daemon, shows how far it is, and gives the answer, which the
@@ -46,6 +54,12 @@ enum ctl_status ctl_ask(struct ctl *c, json_t *request, json_t **ret);
 /* Adds whoever FILE ("-": standard input) names to the array OBJECTS; see wave_file.h. Else the
  * exit status; why was printed. */
 enum ctl_status ctl_read_list(const char *file, json_t *objects);
+
+/* The arguments of a verb about objects, [--link LINK] [--file FILE] [WHO...]: the link, or NULL,
+ * and who is named, added to the array OBJECTS. Else the exit status; why was printed: USAGE, if it
+ * was not understood. */
+enum ctl_status ctl_read_args(
+    int argc, char **argv, const char *usage, const char **ret_link, json_t *objects);
 
 /* Prints "galsyncctl: <text>" and returns CTL_FAILED. */
 enum ctl_status ctl_fail(const struct err *err);

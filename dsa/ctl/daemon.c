@@ -219,25 +219,34 @@ ctl_read_list(const char *file, json_t *objects)
 	return CTL_DONE;
 }
 
-/* argv[0] is the verb of the protocol too. */
-static enum ctl_status
-turn(struct ctl *c, int argc, char **argv, bool dry_run, const char *usage)
+enum ctl_status
+ctl_read_args(int argc, char **argv, const char *usage, const char **ret_link, json_t *objects)
 {
-	_cleanup_(json_release) json_t *objects = json_array();
 	enum ctl_status status = CTL_DONE;
-	const char *link = NULL;
-	json_t *o;
 
+	*ret_link = NULL;
 	for (int i = 1; status == CTL_DONE && i < argc; i++) {
 		if (strcmp(argv[i], "--file") == 0 && i + 1 < argc)
 			status = ctl_read_list(argv[++i], objects);
-		else if (strcmp(argv[i], "--link") == 0 && i + 1 < argc && !link)
-			link = argv[++i];
+		else if (strcmp(argv[i], "--link") == 0 && i + 1 < argc && !*ret_link)
+			*ret_link = argv[++i];
 		else if (argv[i][0] == '-')
 			return ctl_usage("%s", usage);
 		else
 			(void)json_array_append_new(objects, json_string(argv[i]));
 	}
+	return status;
+}
+
+/* argv[0] is the verb of the protocol too. */
+static enum ctl_status
+turn(struct ctl *c, int argc, char **argv, bool dry_run, const char *usage)
+{
+	_cleanup_(json_release) json_t *objects = json_array();
+	const char *link;
+	enum ctl_status status = ctl_read_args(argc, argv, usage, &link, objects);
+	json_t *o;
+
 	if (status != CTL_DONE)
 		return status;
 	if (json_array_size(objects) == 0)

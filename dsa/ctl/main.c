@@ -21,7 +21,8 @@ struct verb {
 
 static const struct verb verbs[] = {
     {"status", "[LINK]", "counts, and how the last cycle ended", ctl_verb_status, false},
-    {"list", "[LINK] [--state STATE]", "the correspondences, a line each", ctl_verb_list, false},
+    {"list", "[LINK] [--state STATE] [--held]", "the correspondences, a line each", ctl_verb_list,
+	false},
     {"show", "WHO", "everything the map knows of one correspondence", ctl_verb_show, false},
     {"map", "lookup WHO | export [LINK]", "the map for other programs", ctl_verb_map, false},
     {"conflicts", "[LINK]", "objects that wait for a decision of yours", ctl_verb_conflicts, false},
@@ -45,6 +46,9 @@ static const struct verb verbs[] = {
 	ctl_verb_verify, true},
     {"trace", "ADDRESS [--from FOREST]", "the way of a mail through both organizations",
 	ctl_verb_trace, true},
+    {"approve", "[--link LINK] [--kind KIND] [WHO...]", "do what a limit holds", ctl_verb_decide,
+	true},
+    {"reject", "[--link LINK] [--kind KIND] [WHO...]", "leave it as it is", ctl_verb_decide, true},
     {"pause", "[LINK]", "no more cycles after the one under way", ctl_verb_pause, true},
     {"resume", "[LINK]", "go on", ctl_verb_pause, true},
 };

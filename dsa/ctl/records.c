@@ -65,6 +65,7 @@ ctl_verb_list(struct ctl *c, int argc, char **argv)
 {
 	struct walk w = {.c = c};
 	const char *link = NULL;
+	bool held = false;
 	uint32_t id;
 	struct err err;
 	enum ctl_status status;
@@ -72,6 +73,8 @@ ctl_verb_list(struct ctl *c, int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--state") == 0 && i + 1 < argc)
 			w.state = argv[++i];
+		else if (strcmp(argv[i], "--held") == 0)
+			held = true;
 		else if (argv[i][0] == '-' || link)
 			return ctl_usage("list: '%s' is not understood", argv[i]);
 		else
@@ -79,9 +82,13 @@ ctl_verb_list(struct ctl *c, int argc, char **argv)
 	}
 	if (w.state && !is_state(w.state))
 		return unknown_state(w.state);
+	if (w.state && held)
+		return ctl_usage("list: either --state or --held");
 	status = ctl_link(c, link, &id);
 	if (status != CTL_DONE)
 		return status;
+	if (held)
+		return ctl_list_held(c, id);
 	w.array = c->json ? json_array() : NULL;
 	if (store_each(c->txn, id, list_one, &w, &err) < 0) {
 		json_decref(w.array);

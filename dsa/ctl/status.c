@@ -127,11 +127,14 @@ status_of(struct ctl *c, uint32_t id, const char *name, const json_t *daemon, js
 		return ctl_fail(&err);
 	if (array) {
 		json_t *o = status_json(name, &n, summary), *d = daemon_of(daemon, name);
+		json_t *held = NULL;
+		enum ctl_status status = ctl_held_json(c, id, &held);
 
+		(void)json_object_set_new(o, "held", held ? held : json_null());
 		(void)json_object_set_new(o, "hook", hook_json(&hook));
 		(void)json_object_set_new(o, "daemon", d ? json_incref(d) : json_null());
 		(void)json_array_append_new(array, o);
-		return CTL_DONE;
+		return status;
 	}
 	(void)printf("link %s\n  correspondences %llu (created %llu, matched %llu)\n", name,
 	    (unsigned long long)n.records, (unsigned long long)n.created,
@@ -145,7 +148,7 @@ status_of(struct ctl *c, uint32_t id, const char *name, const json_t *daemon, js
 	print_hook(&hook);
 	print_last(summary);
 	print_daemon(daemon_of(daemon, name));
-	return CTL_DONE;
+	return ctl_print_held(c, id);
 }
 
 enum ctl_status

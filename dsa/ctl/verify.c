@@ -55,20 +55,11 @@ enum ctl_status
 ctl_verb_verify(struct ctl *c, int argc, char **argv)
 {
 	_cleanup_(json_release) json_t *objects = json_array(), *answer = NULL;
-	enum ctl_status status = CTL_DONE;
-	const char *link = NULL;
+	const char *link;
+	enum ctl_status status = ctl_read_args(
+	    argc, argv, "verify [--link LINK] [--file FILE] [WHO...]", &link, objects);
 	json_t *o;
 
-	for (int i = 1; status == CTL_DONE && i < argc; i++) {
-		if (strcmp(argv[i], "--file") == 0 && i + 1 < argc)
-			status = ctl_read_list(argv[++i], objects);
-		else if (strcmp(argv[i], "--link") == 0 && i + 1 < argc && !link)
-			link = argv[++i];
-		else if (argv[i][0] == '-')
-			return ctl_usage("verify [--link LINK] [--file FILE] [WHO...]");
-		else
-			(void)json_array_append_new(objects, json_string(argv[i]));
-	}
 	if (status != CTL_DONE)
 		return status;
 	o = ctl_request("verify", link);

@@ -18,6 +18,7 @@ struct client {
 	int fd;
 	sd_event_source *source;
 	enum control_right right;
+	uid_t uid;
 	struct buf in, out;
 	size_t sent;  /* of out */
 	bool closing; /* after the last answer has gone */
@@ -40,6 +41,12 @@ enum control_right
 client_right(const struct client *c)
 {
 	return c->right;
+}
+
+uid_t
+client_uid(const struct client *c)
+{
+	return c->uid;
 }
 
 struct client_wait *
@@ -249,7 +256,7 @@ is_member(const char *name, const gid_t *gids, size_t n)
 }
 
 static enum control_right
-right_of(int fd)
+right_of(int fd, uid_t *ret_uid)
 {
 	struct ucred peer;
 	gid_t gids[GROUPS_MAX + 1];
@@ -258,6 +265,7 @@ right_of(int fd)
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
 		return CONTROL_NONE;
+	*ret_uid = peer.uid;
 	if (peer.uid == 0)
 		return CONTROL_CHANGE;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, gids, &gids_len) == 0)
@@ -277,8 +285,8 @@ add_client(struct control *control, int fd)
 		(void)close(fd);
 		return;
 	}
-	*c = (struct client){
-	    .control = control, .fd = fd, .right = right_of(fd), .wait = {.plan_fd = -1}};
+	*c = (struct client){.control = control, .fd = fd, .wait = {.plan_fd = -1}};
+	c->right = right_of(fd, &c->uid);
 	c->next = control->clients;
 	control->clients = c;
 	control->n++;

@@ -60,6 +60,8 @@ void control_free(struct control *c);
 DEFINE_CLEANUP(struct control *, control_free)
 
 enum control_right client_right(const struct client *c);
+/* Who it is, as the kernel says. */
+uid_t client_uid(const struct client *c);
 struct client_wait *client_wait(struct client *c);
 /* Sends O (taken over) as one line. The version is added. */
 void client_send(struct client *c, json_t *o);

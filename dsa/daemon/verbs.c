@@ -168,6 +168,8 @@ static const struct {
     {"switch", CONTROL_CHANGE, verb_switch},
     {"undo-switch", CONTROL_CHANGE, verb_undo_switch},
     {"proxy-toggle", CONTROL_CHANGE, verb_proxy_toggle},
+    {"approve", CONTROL_CHANGE, verb_approve},
+    {"reject", CONTROL_CHANGE, verb_reject},
     {"wave-add", CONTROL_CHANGE, verb_wave_add},
     {"wave-plan", CONTROL_CHANGE, verb_wave_plan},
     {"wave-cancel", CONTROL_CHANGE, verb_wave_cancel},

@@ -83,9 +83,25 @@ verb_resync(struct verbs *v, struct client *c, const json_t *request)
 	    c, w, worker_request(w, who ? REQUEST_OBJECT : REQUEST_FULL, g, who ? 1 : 0, -1), -1);
 }
 
-/* Identifies every one of OBJECTS of LINK into G. What is wrong is put into PROBLEMS, all of it. */
-static void
-identify_all(
+void
+verbs_problem(json_t *problems, const char *who, const char *why)
+{
+	(void)json_array_append_new(problems, json_pack("{s:s, s:s, s:b, s:s}", "guid", "", "dn",
+						  who ? who : "", "ok", 0, "text", why));
+}
+
+void
+verbs_refuse_list(struct client *c, json_t *problems, size_t of, const char *what)
+{
+	char text[96];
+
+	(void)snprintf(text, sizeof text, "%s: %zu of %zu cannot be taken", what,
+	    json_array_size(problems), of);
+	client_send(c, json_pack("{s:b, s:s, s:O}", "ok", 0, "error", text, "results", problems));
+}
+
+void
+verbs_identify(
     struct verbs *v, const char *link, const json_t *objects, struct guid *g, json_t *problems)
 {
 	for (size_t i = 0; i < json_array_size(objects); i++) {
@@ -99,9 +115,7 @@ identify_all(
 				ok = false;
 			}
 		if (!ok)
-			(void)json_array_append_new(
-			    problems, json_pack("{s:s, s:s, s:b, s:s}", "guid", "", "dn",
-					  who ? who : "", "ok", 0, "text", why));
+			verbs_problem(problems, who, why);
 	}
 }
 
@@ -125,16 +139,11 @@ turn(struct verbs *v, struct client *c, const json_t *request, enum worker_reque
 	g = calloc(n, sizeof *g);
 	problems = json_array();
 	if (g)
-		identify_all(v, worker_link(w)->name, objects, g, problems);
+		verbs_identify(v, worker_link(w)->name, objects, g, problems);
 	if (!g) {
 		client_refuse(c, "out of memory");
 	} else if (json_array_size(problems)) {
-		char text[96];
-
-		(void)snprintf(text, sizeof text, "nothing was begun: %zu of %zu cannot be taken",
-		    json_array_size(problems), n);
-		client_send(
-		    c, json_pack("{s:b, s:s, s:O}", "ok", 0, "error", text, "results", problems));
+		verbs_refuse_list(c, problems, n, "nothing was begun");
 		free(g);
 	} else {
 		verbs_wait_for(c, w, worker_request(w, what, g, n, -1), -1);

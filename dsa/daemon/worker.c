@@ -51,6 +51,7 @@ struct worker {
 	struct request request;
 	uint64_t requests;
 	bool pause;
+	bool hurry; /* there is work for a cycle: no rest before it */
 	json_t *results;
 };
 
@@ -403,6 +404,9 @@ take_request(struct worker *w, struct request *ret)
 {
 	(void)pthread_mutex_lock(&w->lock);
 	*ret = w->request;
+	/* What is asked for comes first, and is another thing. */
+	if (!ret->number && !w->pause)
+		w->hurry = false;
 	w->request = (struct request){.plan_fd = -1};
 	(void)pthread_mutex_unlock(&w->lock);
 }
@@ -431,7 +435,7 @@ commanded(struct worker *w)
 
 	(void)eventfd_read(w->wake_fd, &ignored);
 	(void)pthread_mutex_lock(&w->lock);
-	yes = w->request.number != 0;
+	yes = w->request.number != 0 || (w->hurry && !w->pause);
 	(void)pthread_mutex_unlock(&w->lock);
 	return yes || atomic_load(&w->stop);
 }
@@ -560,6 +564,15 @@ worker_pause(struct worker *w, bool pause)
 {
 	(void)pthread_mutex_lock(&w->lock);
 	w->pause = pause;
+	(void)pthread_mutex_unlock(&w->lock);
+	worker_wake(w);
+}
+
+void
+worker_hurry(struct worker *w)
+{
+	(void)pthread_mutex_lock(&w->lock);
+	w->hurry = true;
 	(void)pthread_mutex_unlock(&w->lock);
 	worker_wake(w);
 }

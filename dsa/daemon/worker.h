@@ -68,6 +68,8 @@ void worker_get_state(struct worker *w, struct worker_state *ret);
 void worker_pause(struct worker *w, bool pause);
 /* A wave was planned or has another time: looks at its clock again. */
 void worker_wake(struct worker *w);
+/* Begins the next cycle now, unless it is paused. */
+void worker_hurry(struct worker *w);
 enum worker_request {
 	REQUEST_FULL,
 	REQUEST_OBJECT,

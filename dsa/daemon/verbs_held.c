@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What an operator decides about that which a limit holds. It is in the map before he is answered;
+ * the worker's next cycle, which begins at once, finds it there and looks at everyone.
+ */
+#include "dsa/daemon/verbs_priv.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dsa/base/log.h"
+#include "mapping/held.h"
+
+struct decision_asked {
+	const char *link;
+	enum held_kind kind; /* HELD_NOTHING: every kind */
+	enum held_verdict verdict;
+	const struct guid *who;
+	size_t n_who;	       /* 0: everyone that waits */
+	const json_t *objects; /* what WHO was called */
+};
+
+/* False if the request's kind is none, and C is refused. */
+static bool
+take_kind(struct client *c, const json_t *request, enum held_kind *ret)
+{
+	const json_t *v = json_object_get(request, "kind");
+	const char *name = json_string_value(v);
+
+	*ret = name ? held_kind_of(name) : HELD_NOTHING;
+	if (v && *ret == HELD_NOTHING) {
+		client_refuse(c, "\"kind\" is deletes, redirections or switches");
+		return false;
+	}
+	return true;
+}
+
+/* All in one transaction, which is given up if one of them is not held: PROBLEMS then says whom. */
+static int
+decide(struct verbs *v, const struct decision_asked *a, size_t ret[HELD_KIND_MAX], json_t *problems,
+    struct err *err)
+{
+	_cleanup_(store_abort) struct store_txn *t = NULL;
+	uint32_t link;
+
+	memset(ret, 0, HELD_KIND_MAX * sizeof *ret);
+	if (store_begin(v->store, STORE_WRITE, &t, err) < 0 ||
+	    store_link_id(t, a->link, &link, err) < 0)
+		return -1;
+	for (size_t i = 0; i < (a->n_who ? a->n_who : 1); i++) {
+		size_t n[HELD_KIND_MAX], sum = 0;
+
+		if (store_decide_held(
+			t, link, a->kind, a->n_who ? &a->who[i] : NULL, a->verdict, n, err) < 0)
+			return -1;
+		for (size_t k = 0; k < HELD_KIND_MAX; k++) {
+			ret[k] += n[k];
+			sum += n[k];
+		}
+		if (a->n_who && sum == 0)
+			verbs_problem(problems, json_string_value(json_array_get(a->objects, i)),
+			    "no limit holds it");
+	}
+	return json_array_size(problems) ? 0 : store_commit(TAKE(t), err);
+}
+
+static void
+log_decided(struct client *c, const struct decision_asked *a, const size_t n[HELD_KIND_MAX])
+{
+	struct log_fields fields = {.link = a->link};
+	char what[160] = "";
+
+	for (size_t k = HELD_NOTHING + 1; k < HELD_KIND_MAX; k++)
+		if (n[k])
+			(void)snprintf(what + strlen(what), sizeof what - strlen(what), "%s%zu %s",
+			    *what ? ", " : "", n[k], held_kind_name((enum held_kind)k));
+	log_event(LOG_NOTICE, LOG_ID_DECIDED, &fields, "link %s: %s by user %u: %s", a->link,
+	    held_verdict_name(a->verdict), client_uid(c), what);
+}
+
+static void
+answer(struct client *c, const size_t n[HELD_KIND_MAX])
+{
+	json_t *decided = json_object();
+
+	for (size_t k = HELD_NOTHING + 1; k < HELD_KIND_MAX; k++)
+		(void)json_object_set_new(
+		    decided, held_kind_name((enum held_kind)k), verbs_number(n[k]));
+	client_send(c, json_pack("{s:b, s:o}", "ok", 1, "decided", decided));
+}
+
+static void
+run(struct verbs *v, struct client *c, struct worker *w, const struct decision_asked *a,
+    json_t *problems)
+{
+	size_t n[HELD_KIND_MAX] = {0}, sum = 0;
+	struct err err;
+
+	if (json_array_size(problems) == 0 && decide(v, a, n, problems, &err) < 0) {
+		client_refuse(c, "%s", err.text);
+		return;
+	}
+	if (json_array_size(problems)) {
+		verbs_refuse_list(c, problems, a->n_who, "nothing was decided");
+		return;
+	}
+	for (size_t k = 0; k < HELD_KIND_MAX; k++)
+		sum += n[k];
+	if (sum == 0) {
+		client_refuse(c, "nothing of link '%s' is held", a->link);
+		return;
+	}
+	log_decided(c, a, n);
+	worker_hurry(w);
+	answer(c, n);
+}
+
+static void
+approve_or_reject(
+    struct verbs *v, struct client *c, const json_t *request, enum held_verdict verdict)
+{
+	struct decision_asked a = {
+	    .verdict = verdict, .objects = json_object_get(request, "objects")};
+	_cleanup_(free) struct guid *who = NULL;
+	struct worker *w = verbs_worker(v, c, request);
+	json_t *problems;
+
+	if (!w || !take_kind(c, request, &a.kind))
+		return;
+	a.link = worker_link(w)->name;
+	a.n_who = json_array_size(a.objects);
+	if (a.objects && a.n_who == 0) {
+		client_refuse(c, "\"objects\" is a list of who is meant");
+		return;
+	}
+	who = calloc(a.n_who + 1, sizeof *who);
+	problems = json_array();
+	if (!who || !problems) {
+		client_refuse(c, "out of memory");
+	} else {
+		verbs_identify(v, a.link, a.objects, who, problems);
+		a.who = who;
+		run(v, c, w, &a, problems);
+	}
+	json_decref(problems);
+}
+
+void
+verb_approve(struct verbs *v, struct client *c, const json_t *request)
+{
+	approve_or_reject(v, c, request, HELD_APPROVED);
+}
+
+void
+verb_reject(struct verbs *v, struct client *c, const json_t *request)
+{
+	approve_or_reject(v, c, request, HELD_REJECTED);
+}
