@@ -158,8 +158,9 @@ connect_both(struct cycle *c, struct err *err)
 static void
 note_turn(const struct guid *source, const char *dn, bool ok, const char *text, void *arg)
 {
-	cycle_note(arg, ok ? 5 : 3, source, dn, "the turn that was interrupted is %s%s%s",
-	    ok ? "finished" : "ended", *text ? ": " : "", text);
+	const struct cycle *c = arg;
+
+	cycle_tell_resumed(c->opt, source, dn, ok, text);
 }
 
 /* A half-done turn must not be taken for somebody's mistake and repaired. */
@@ -172,9 +173,7 @@ resume_turns(struct cycle *c, struct err *err)
 	if (turn_resume(&env, err) < 0)
 		return -1;
 	/* The cycle of a toggle under way is no reason to end it. */
-	return c->opt->toggling
-		   ? 0
-		   : toggle_resume(c->link, c->dir[SOURCE], c->store, c->link_id, c->opt, err);
+	return c->opt->toggling ? 0 : toggle_resume(c->link, &env, err);
 }
 
 static void

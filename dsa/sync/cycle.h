@@ -92,6 +92,10 @@ int cycle_delta(const struct conf_link *link, struct dir *source, struct dir *ta
 void cycle_tell_change(const struct cycle_options *opt, const struct cycle_event *where,
     const struct change *change, const char *reason);
 
+/* The same of a turn that was interrupted and has been finished, or ended. */
+void cycle_tell_resumed(const struct cycle_options *opt, const struct guid *source, const char *dn,
+    bool ok, const char *text);
+
 /* Writes the summary as lines of text, or as one JSON object. */
 void cycle_print_summary(
     const struct conf_link *link, const struct cycle_result *r, bool plan_only, FILE *to);

@@ -251,5 +251,5 @@ toggle_sweep(const struct conf_link *link, struct dir *const dir[SIDES], struct 
 		if (sweep_side(&t, (enum side)side, dry_run) < 0)
 			return -1;
 	/* What was interrupted has nothing left to remove: it is forgotten. */
-	return dry_run ? 0 : toggle_resume(link, dir[SOURCE], store, t.link_id, opt, err);
+	return dry_run ? 0 : toggle_resume_all(&t);
 }

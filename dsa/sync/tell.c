@@ -2,6 +2,7 @@
 /* What a cycle tells of itself. */
 #include "dsa/sync/cycle_priv.h"
 
+#include <stdio.h>
 #include <syslog.h>
 
 static bool
@@ -77,6 +78,24 @@ cycle_tell_change(const struct cycle_options *opt, const struct cycle_event *whe
 	change_attrs(change, &attrs);
 	e.text = text.failed ? reason : (const char *)text.data;
 	e.attrs = attrs.len && !attrs.failed ? (const char *)attrs.data : NULL;
+	opt->tell(&e, opt->arg);
+}
+
+void
+cycle_tell_resumed(const struct cycle_options *opt, const struct guid *source, const char *dn,
+    bool ok, const char *text)
+{
+	char words[600];
+	const struct cycle_event e = {.kind = CYCLE_NOTE,
+	    .level = ok ? LOG_NOTICE : LOG_ERR,
+	    .source = source,
+	    .dn = dn,
+	    .text = words};
+
+	if (!opt->tell)
+		return;
+	(void)snprintf(words, sizeof words, "the turn that was interrupted is %s%s%s",
+	    ok ? "finished" : "ended", *text ? ": " : "", text);
 	opt->tell(&e, opt->arg);
 }
 

@@ -50,6 +50,8 @@ toggle_tell_changed(const struct toggle *t, enum side side, const struct guid *o
 
 	if (t->opt)
 		cycle_tell_change(t->opt, &where, change, reason);
+	else if (t->env && t->env->changed)
+		t->env->changed(0, side, object, change, reason, t->env->arg);
 }
 
 /* Adds or removes the dummy; what is so already is left so, and so is one that is primary. *E is
@@ -195,13 +197,11 @@ run_cycle(struct toggle *t, const struct guid *sources, size_t n, const struct c
 }
 
 static void
-ignore_turn(const struct guid *source, const char *dn, bool ok, const char *text, void *arg)
+note_turn(const struct guid *source, const char *dn, bool ok, const char *text, void *arg)
 {
-	(void)source;
-	(void)dn;
-	(void)ok;
-	(void)text;
-	(void)arg;
+	const struct toggle *t = arg;
+
+	cycle_tell_resumed(t->opt, source, dn, ok, text);
 }
 
 static void
@@ -212,17 +212,13 @@ turn_changed(uint64_t number, enum side side, const struct guid *source,
 	toggle_tell_changed(arg, side, source, change, reason);
 }
 
-/* A mailbox has one operation at a time: what was interrupted is ended before another one takes its
- * place in the map. */
-static int
-resume_all(struct toggle *t)
+int
+toggle_resume_all(struct toggle *t)
 {
-	struct turn_env env = {.result = ignore_turn, .changed = turn_changed, .arg = t};
+	struct turn_env env = {.result = note_turn, .changed = turn_changed, .arg = t};
 
 	turns_env(t->link, t->dir, t->store, t->link_id, &env);
-	if (turn_resume(&env, t->err) < 0)
-		return -1;
-	return toggle_resume(t->link, t->dir[SOURCE], t->store, t->link_id, t->opt, t->err);
+	return turns_resume(t->link, &env, t->err);
 }
 
 static void
@@ -250,7 +246,7 @@ toggle_run(const struct conf_link *link, struct dir *const dir[SIDES], struct st
 	int rc = dummies ? toggle_open(&t) : err_nomem(err);
 
 	if (rc == 0)
-		rc = resume_all(&t);
+		rc = toggle_resume_all(&t);
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		rc = begin_one(&t, &sources[i], &dummies[i]);
 		any |= dummies[i] != NULL;
@@ -353,25 +349,28 @@ collect(const struct store_operation *o, void *arg)
 }
 
 int
-toggle_resume(const struct conf_link *link, struct dir *source, struct store *store,
-    uint32_t link_id, const struct cycle_options *opt, struct err *err)
+toggle_resume(const struct conf_link *link, const struct turn_env *env, struct err *err)
 {
-	struct dir *const dir[SIDES] = {source, NULL};
-	struct toggle t = {
-	    .link = link, .dir = dir, .store = store, .link_id = link_id, .opt = opt, .err = err};
+	struct dir *const dir[SIDES] = {env->dir[SOURCE], NULL};
+	struct toggle t = {.link = link,
+	    .dir = dir,
+	    .store = env->store,
+	    .link_id = env->link,
+	    .env = env,
+	    .err = err};
 	struct store_txn *txn = NULL;
 	struct left l = {.failed = false};
-	int rc = store_begin(store, STORE_READ, &txn, err);
+	int rc = store_begin(env->store, STORE_READ, &txn, err);
 
 	if (rc == 0)
-		rc = store_each_operation(txn, link_id, collect, &l, err);
+		rc = store_each_operation(txn, env->link, collect, &l, err);
 	store_abort(txn);
 	if (rc == 0 && l.failed)
 		rc = err_nomem(err);
 	for (size_t i = 0; rc == 0 && i < l.n; i++) {
 		_cleanup_(entry_free) struct entry *e = NULL;
 
-		rc = dir_read_guid(source, &l.v[i], toggle_attrs, &e, err);
+		rc = dir_read_guid(dir[SOURCE], &l.v[i], toggle_attrs, &e, err);
 		if (rc == 0)
 			rc = set_dummy(&t, &e, l.dummies[i], false);
 		/* Refused: every cycle tries to remove leftovers. */

@@ -18,6 +18,7 @@
 
 #include "dsa/sync/conf.h"
 #include "dsa/sync/cycle.h"
+#include "redirect/turn_run.h"
 
 typedef void toggle_result_fn(
     const struct guid *source, const char *dn, bool ok, const char *text, void *arg);
@@ -32,9 +33,10 @@ int toggle_run(const struct conf_link *link, struct dir *const dir[SIDES], struc
 int toggle_plan(const struct conf_link *link, struct dir *const dir[SIDES], struct store *store,
     const struct guid *sources, size_t n, toggle_result_fn *result, void *arg,
     struct err *err) MUST_CHECK;
-/* Removes what an interrupted toggle left; must be done before a cycle. OPT, or NULL, is told. */
-int toggle_resume(const struct conf_link *link, struct dir *source, struct store *store,
-    uint32_t link_id, const struct cycle_options *opt, struct err *err) MUST_CHECK;
+/* Removes what an interrupted toggle left; must be done before a cycle. Of ENV the source's
+ * directory, the map, the link, and who is told of changes are used. */
+int toggle_resume(
+    const struct conf_link *link, const struct turn_env *env, struct err *err) MUST_CHECK;
 
 /* sweep.c: finds every address in toggle_domain on both sides and removes it where it is a leftover
  * (DRY_RUN: only tells): a secondary address of an object that is in the map, in a scope, or in a

@@ -13,7 +13,8 @@ struct toggle {
 	struct dir *const *dir;
 	struct store *store;
 	uint32_t link_id;
-	const struct cycle_options *opt; /* told of what is written, or NULL */
+	const struct cycle_options *opt; /* told of what is written, or NULL: */
+	const struct turn_env *env;	 /* this is, or NULL */
 	toggle_result_fn *result;
 	void *arg;
 	struct err *err;
@@ -51,5 +52,9 @@ void toggle_tell_changed(const struct toggle *t, enum side side, const struct gu
     const struct change *change, const char *reason);
 /* Opens both directories and finds the link's number. */
 int toggle_open(struct toggle *t) MUST_CHECK;
+
+/* A mailbox has one operation at a time: what was interrupted is ended before another one takes its
+ * place in the map. */
+int toggle_resume_all(struct toggle *t) MUST_CHECK;
 
 #endif

@@ -38,7 +38,7 @@ turns_resume(const struct conf_link *link, struct turn_env *env, struct err *err
 {
 	if (turn_resume(env, err) < 0)
 		return -1;
-	return toggle_resume(link, env->dir[SOURCE], env->store, env->link, NULL, err);
+	return toggle_resume(link, env, err);
 }
 
 int

@@ -290,6 +290,12 @@ lab_source_guid(struct lab *l, const char *dn)
 	return text;
 }
 
+const char *
+lab_notes(const struct lab *l)
+{
+	return l->notes.len ? (const char *)l->notes.data : "";
+}
+
 struct record *
 lab_record(struct lab *l, const char *source_dn)
 {

@@ -124,6 +124,8 @@ bool lab_has(struct lab *l, enum side side, const char *dn, const char *attr, co
 size_t lab_count(struct lab *l, enum side side, const char *dn, const char *attr);
 /* The source GUID of the object, as text, in a static buffer. */
 const char *lab_source_guid(struct lab *l, const char *dn);
+/* What the last cycle told, as text. */
+const char *lab_notes(const struct lab *l);
 /* The record of a source object, or NULL; the caller frees. */
 struct record *lab_record(struct lab *l, const char *source_dn) MUST_CHECK;
 

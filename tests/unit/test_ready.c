@@ -129,12 +129,6 @@ switched(struct lab *l, const char *dn)
 	return there;
 }
 
-static const char *
-notes(struct lab *l)
-{
-	return l->notes.len ? (const char *)l->notes.data : "";
-}
-
 static void
 must_end(const struct guid *source, const char *dn, bool ok, const char *text, void *arg)
 {
@@ -180,7 +174,8 @@ appears_and_is_undone(void **state)
 		assert_int_equal(l.res.switched, 1);
 		assert_true(switched(&l, "CN=Ann"));
 		assert_false(switched(&l, "CN=Bea"));
-		assert_non_null(strstr(notes(&l), "switched: '" READY "' says that it is ready"));
+		assert_non_null(
+		    strstr(lab_notes(&l), "switched: '" READY "' says that it is ready"));
 		/* Each change is told, those of the turn too. */
 		assert_int_equal(l.told[CYCLE_CHANGED], l.res.applied + 2);
 		run(&l);
@@ -217,9 +212,9 @@ ready_from_the_beginning(void **state)
 	(void)state;
 	lab_open(&l, &sc);
 	run(&l);
-	assert_non_null(strstr(notes(&l), "Exchange has not finished the mailbox"));
+	assert_non_null(strstr(lab_notes(&l), "Exchange has not finished the mailbox"));
 	run(&l);
-	assert_null(strstr(notes(&l), "Exchange has not finished"));
+	assert_null(strstr(lab_notes(&l), "Exchange has not finished"));
 	assert_false(switched(&l, "CN=Ann"));
 	is_finished(&l, "CN=Ann");
 	l.delta = true;
@@ -299,7 +294,7 @@ held_by_others(void **state)
 	assert_true(l.res.held);
 	assert_non_null(strstr(l.res.held_why, "limits.deletes"));
 	assert_false(switched(&l, "CN=Ann"));
-	assert_non_null(strstr(notes(&l), "not while the link is held"));
+	assert_non_null(strstr(lab_notes(&l), "not while the link is held"));
 	lab_close(&l);
 }
 
@@ -357,7 +352,8 @@ fails_and_is_tried_again(void **state)
 	assert_int_equal(l.res.ready, 2);
 	assert_int_equal(l.res.switched, 1);
 	assert_int_equal(l.res.problems, 1);
-	assert_non_null(strstr(notes(&l), "ready, but not switched: the source object redirects"));
+	assert_non_null(
+	    strstr(lab_notes(&l), "ready, but not switched: the source object redirects"));
 	get_retries(&l, &retries);
 	assert_int_equal(strncmp((char *)retries.data, "1 ready, but not switched", 25), 0);
 	(void)snprintf(why, sizeof why, "%s", (char *)retries.data + 2);
@@ -370,7 +366,7 @@ fails_and_is_tried_again(void **state)
 	time_passes(&l, why);
 	assert_int_equal(lab_cycle(&l, NULL), 0);
 	assert_int_equal(l.res.problems, 1);
-	assert_null(strstr(notes(&l), "not switched"));
+	assert_null(strstr(lab_notes(&l), "not switched"));
 	get_retries(&l, &retries);
 	assert_int_equal(strncmp((char *)retries.data, "4 ready, but not switched", 25), 0);
 	/* What changes is looked at at once. */

@@ -419,9 +419,37 @@ interrupted_switch_first(void **state)
 	toggle(&l, "CN=Ann", NULL);
 	assert_told("its mailbox is switched");
 	assert_int_equal(l.told[CYCLE_CHANGED], 1);
+	assert_non_null(strstr(lab_notes(&l), "the turn that was interrupted is finished"));
 	assert_true(
 	    lab_has(&l, SOURCE, "CN=Ann", "targetAddress", "SMTP:ann@redirect.globex.example"));
 	assert_int_equal(lab_count(&l, TARGET, "CN=Ann", "targetAddress"), 0);
+	lab_run_silent(&l);
+	lab_close(&l);
+}
+
+/* The dummy is removed before a switch looks, and that is told like any other change. */
+static void
+interrupted_toggle_first(void **state)
+{
+	struct tap tap = {.stop_at = 2, .how = TAP_STOP_BEFORE};
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &people);
+	lab_run(&l);
+	job.who[0] = "CN=Ann";
+	job.who[1] = NULL;
+	job.sweep = job.dry_run = false;
+	job.turn = TURN_SWITCH;
+	l.dies = true;
+	assert_true(lab_act(&l, &tap, toggle_them, NULL) <= 0);
+	tap_done(&tap);
+	l.dies = false;
+	assert_true(anywhere(&l));
+	act(&l, turn_them, NULL);
+	assert_false(anywhere(&l));
+	assert_int_equal(l.told[CYCLE_CHANGED], 3);
+	assert_non_null(strstr(lab_notes(&l), "proxy toggle\nswitch\nswitch\n"));
 	lab_run_silent(&l);
 	lab_close(&l);
 }
@@ -434,7 +462,8 @@ main(void)
 	    cmocka_unit_test(same_alias), cmocka_unit_test(no_map_yet),
 	    cmocka_unit_test(server_refuses), cmocka_unit_test(nothing_of_theirs_is_lost),
 	    cmocka_unit_test(made_primary), cmocka_unit_test(dies),
-	    cmocka_unit_test(server_goes_away), cmocka_unit_test(interrupted_switch_first)};
+	    cmocka_unit_test(server_goes_away), cmocka_unit_test(interrupted_switch_first),
+	    cmocka_unit_test(interrupted_toggle_first)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

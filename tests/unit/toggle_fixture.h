@@ -63,10 +63,21 @@ toggle_them(struct lab *l, struct dir *const dir[SIDES], const struct cycle_opti
 	return toggle_run(l->link, dir, l->store, g, n, opt, take_result, NULL, &l->err);
 }
 
+static inline void
+take_change(uint64_t number, enum side side, const struct guid *source, const struct change *change,
+    const char *reason, void *arg)
+{
+	struct lab *l = arg;
+
+	(void)number, (void)side, (void)source, (void)change;
+	l->told[CYCLE_CHANGED]++;
+	buf_printf(&l->notes, "%s\n", reason);
+}
+
 static inline int
 turn_them(struct lab *l, struct dir *const dir[SIDES], const struct cycle_options *opt, void *arg)
 {
-	struct turn_env env = {.result = take_result};
+	struct turn_env env = {.result = take_result, .changed = take_change, .arg = l};
 	struct guid g[ARRAY_SIZE(job.who)];
 	size_t n = whom(l, g);
 
