@@ -3,6 +3,7 @@
 
 import json
 
+import ldap
 import pytest
 from conftest import wait_for
 from kill_helpers import Killer, Observer, Pairs
@@ -128,6 +129,42 @@ def test_refusals(daemon, lab):
         lab.target.modify(f"<GUID={guid}>", targetAddress=f"SMTP:{alias}@redirect.acme.example",
                           homeMDB=None, msExchHomeServerName=None)
         refused(alias, "target object has no mailbox")
+    finally:
+        assert daemon.ask(verb="resume")["ok"]
+
+
+def test_addresses_that_are_missing_or_shared(daemon, lab):
+    """Mail would be lost, or go to somebody else: nothing is switched, and nothing is written."""
+    dn, key = lab.special["acme"]["long-name"], "long-name"
+    mailbox, other = (f"<GUID={both(lab, k)[2]}>" for k in (key, "polish"))
+    alias = lab.source.read(dn)["mailNickname"][0].decode()
+    mine = f"smtp:{alias}@redirect.globex.example".encode()
+    x500 = b"X500:" + lab.target.read(mailbox)["legacyExchangeDN"][0]
+    wait_for(lambda: "homeMDB" in lab.target.read(mailbox), "its mailbox is not back", 60)
+    daemon.wait_idle()
+    assert daemon.ask(verb="pause")["ok"]
+
+    def refused(words):
+        usn = lab.source.usn(), lab.target.usn()
+        answer = daemon.ask(verb="switch", objects=[alias])
+        assert not answer["ok"] and words in answer["results"][0]["text"], answer
+        assert (lab.source.usn(), lab.target.usn()) == usn
+    try:
+        for directory, name, op, value, words in (
+                (lab.target, other, ldap.MOD_ADD, mine,
+                 f"2 target objects hold the redirect address {alias}@redirect.globex.example"),
+                (lab.target, mailbox, ldap.MOD_DELETE, mine,
+                 "the target object has no address in redirect.globex.example"),
+                (lab.source, dn, ldap.MOD_DELETE, x500,
+                 "the source object lacks the X500 address of its counterpart")):
+            directory.change(name, (op, "proxyAddresses", [value]))
+            try:
+                refused(words)
+            finally:
+                back = ldap.MOD_DELETE if op == ldap.MOD_ADD else ldap.MOD_ADD
+                directory.change(name, (back, "proxyAddresses", [value]))
+        assert daemon.ask(verb="switch", objects=[alias])["ok"]
+        assert daemon.ask(verb="undo-switch", objects=[alias])["ok"]
     finally:
         assert daemon.ask(verb="resume")["ok"]
 

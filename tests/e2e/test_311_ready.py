@@ -3,6 +3,7 @@
 
 import pytest
 from conftest import wait_for
+from galsynclab.forests import LIMITS
 from test_120_daemon import running
 from test_310_wave import add_mailboxes, ctl, rows, switched
 
@@ -22,8 +23,8 @@ def fixture_daemon(lab):
     lab.aliases = add_mailboxes(lab, ou, "ready", 6)
     lab.ou = ou
     conf = lab.write_conf(lab.conf_text(**{
-        "match = [": f'readiness_attribute = "{READY}"; readiness_value = "ready"; '
-                     "limits = { switches = 3; }; match = ["}))
+        LIMITS: f'readiness_attribute = "{READY}"; readiness_value = "ready"; '
+                "limits = { switches = 3; redirection_percent = 100; };"}))
     lab.full(status=3, conf=conf)
     finish(lab, lab.aliases)
     with running(lab, conf) as d:

@@ -5,6 +5,7 @@ import json
 
 import pytest
 from conftest import wait_for
+from galsynclab.forests import LIMITS
 from test_120_daemon import running
 from test_310_wave import add_mailboxes, ctl, rows
 
@@ -16,8 +17,8 @@ def fixture_daemon(lab):
     lab.ou = lab.special["acme"]["mailbox"].split(",", 1)[1]
     lab.aliases = add_mailboxes(lab, lab.ou, "limit", 6)
     conf = lab.write_conf(lab.conf_text(**{
-        "match = [": "limits = { deletes = 1; delete_percent = 100; redirections = 2; "
-                     "redirection_percent = 100; }; match = ["}))
+        LIMITS: "limits = { deletes = 1; delete_percent = 100; redirections = 2; "
+                "redirection_percent = 100; };"}))
     lab.full(status=3, conf=conf)
     with running(lab, conf) as d:
         yield d

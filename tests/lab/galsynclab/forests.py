@@ -290,6 +290,10 @@ def delegate(lab, f):
     os.remove(cache)
 
 
+# In a small organization in which much is tried, the default of five percent is soon used up.
+LIMITS = "limits = { delete_percent = 40; redirection_percent = 100; };"
+
+
 def write_conf(lab):
     def forest(f):
         return f"""  {{ name = "{f.name}";
@@ -314,6 +318,7 @@ links = (
     mailbox = {{ databases = [ "{target.databases[0]}",
                               "{target.databases[1]}" ];
                 home_server = "{target.home_server}"; }};
+    {LIMITS}
     interval_s = 60; }} );
 """
     with open(lab.path("galsync.conf"), "w", encoding="utf-8") as out:
