@@ -175,9 +175,12 @@ turn_check(const struct turn_conf *conf, enum turn turn, const struct turn_facts
     char *why, size_t size)
 {
 	*done = false;
-	if (!f->record || f->record->kind != KIND_USER ||
-	    guid_is_zero(&f->record->side[TARGET].guid))
-		return refuse(why, size, "it has no counterpart with a mailbox");
+	if (!f->record)
+		return refuse(why, size, "it is not in the map");
+	if (f->record->kind != KIND_USER)
+		return refuse(why, size, "it is a %s, not a mailbox", kind_name(f->record->kind));
+	if (guid_is_zero(&f->record->side[TARGET].guid))
+		return refuse(why, size, "it has no counterpart yet");
 	if (f->record->state == RECORD_LEFT)
 		return refuse(why, size, "its source object has left the synchronization");
 	if (f->record->active == active_after(turn) && turn_verify(conf, turn, f, why, size)) {

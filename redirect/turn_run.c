@@ -155,8 +155,10 @@ before_image(const struct mailbox *m, size_t i)
 
 		for (size_t k = 0; a && k < a->n_values; k++)
 			if (!attr_has(entry_find(e, a->name), a->values[k], false) &&
-			    entry_add(e, a->name, a->values[k]) < 0)
-				return e;
+			    entry_add(e, a->name, a->values[k]) < 0) {
+				entry_free(e);
+				return NULL;
+			}
 	}
 	return e;
 }

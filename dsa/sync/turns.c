@@ -51,7 +51,8 @@ turns_run(const struct conf_link *link, struct dir *const dir[SIDES], struct sto
 	    find_link(store, link->name, &id, err) < 0)
 		return -1;
 	turns_env(link, dir, store, id, env);
-	if (turns_resume(link, env, err) < 0)
-		return -1;
-	return turn_run(env, turn, sources, n, err);
+	if (turns_resume(link, env, err) < 0 || turn_run(env, turn, sources, n, err) < 0)
+		return err_ctx(
+		    err, "a turn under way is finished, or turned back, before the next cycle");
+	return 0;
 }

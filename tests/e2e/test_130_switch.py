@@ -118,7 +118,7 @@ def test_refusals(daemon, lab):
         for word in words:
             assert word in text, text
     refused("nobody", "not in the map")
-    refused("connie.contact", "no counterpart with a mailbox")
+    refused("connie.contact", "it is a contact, not a mailbox")
     dn = lab.special["acme"]["long-name"]
     _, _, guid = both(lab, "long-name")
     alias = lab.source.read(dn)["mailNickname"][0].decode()

@@ -238,6 +238,7 @@ preconditions(void **state)
 {
 	struct pair *p = *state;
 	struct turn_facts f = facts(p);
+	struct guid counterpart;
 	bool done;
 	char why[400];
 
@@ -260,8 +261,18 @@ preconditions(void **state)
 	assert_refused(p, &f, "the target object is gone");
 	f = facts(p);
 	p->record->kind = KIND_CONTACT;
-	assert_refused(p, &f, "no counterpart with a mailbox");
+	assert_refused(p, &f, "it is a contact, not a mailbox");
 	p->record->kind = KIND_USER;
+	p->record->state = RECORD_LEFT;
+	assert_refused(p, &f, "has left the synchronization");
+	p->record->state = RECORD_SYNCED;
+	counterpart = p->record->side[TARGET].guid;
+	p->record->side[TARGET].guid = (struct guid){0};
+	assert_refused(p, &f, "no counterpart yet");
+	p->record->side[TARGET].guid = counterpart;
+	f.record = NULL;
+	assert_refused(p, &f, "not in the map");
+	f = facts(p);
 	assert_int_equal(entry_set_str(p->side[SOURCE], "targetAddress", "SMTP:x@example.org"), 0);
 	assert_refused(p, &f, "redirects to SMTP:x@example.org");
 	entry_remove(p->side[SOURCE], "targetAddress");
