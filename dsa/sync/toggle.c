@@ -7,8 +7,11 @@
 #include "dsa/base/clock.h"
 #include "dsa/base/str.h"
 #include "dsa/directory/dir.h"
+#include "dsa/directory/dn.h"
 #include "dsa/directory/kind.h"
 #include "dsa/sync/cycle_priv.h"
+#include "dsa/sync/project.h"
+#include "dsa/sync/scope.h"
 #include "dsa/sync/turns.h"
 
 static int
@@ -127,12 +130,27 @@ begin_one(struct toggle *t, const struct guid *g, char **ret_dummy)
 	return 0;
 }
 
+/* Is a mailbox what a cycle makes of the pair? */
+static int
+wants_mailbox(
+    const struct toggle *t, const struct candidate *c, const struct entry *target, bool *ret)
+{
+	_cleanup_(free) char *norm = c->e ? dn_normalize(c->e->dn, t->err) : NULL;
+	const struct conf_scope *scope = norm ? scope_find(t->link, norm) : NULL;
+
+	if (c->e && !norm)
+		return -1;
+	*ret = scope && c->record->kind == KIND_USER &&
+	       project_shape(scope, KIND_USER, c->e, target) == SHAPE_MAILBOX;
+	return 0;
+}
+
 static const char *
-verify_target(const struct record *r, const struct entry *target, struct bytes dummy)
+verify_target(bool mailbox, const struct entry *target, struct bytes dummy)
 {
 	if (!target)
 		return "it has no counterpart after the cycle";
-	if (r->kind == KIND_USER && !kind_has_mailbox(target) && r->created)
+	if (mailbox && !kind_has_mailbox(target))
 		return "its counterpart has no mailbox after the cycle";
 	if (toggle_dummy(target, dummy) != DUMMY_ABSENT)
 		return "the dummy address reached the target";
@@ -155,15 +173,17 @@ end_one(struct toggle *t, const struct guid *g, const char *dummy)
 	_cleanup_(entry_free) struct entry *target = NULL, *after = NULL;
 	_cleanup_(free) char *v = str_printf("smtp:%s", dummy);
 	const char *why;
+	bool mailbox = false;
 	int rc;
 
 	if (!v)
 		return err_nomem(t->err);
 	if (toggle_record(t, g, &c.record) < 0 ||
 	    dir_read_guid(t->dir[SOURCE], g, toggle_attrs, &c.e, t->err) < 0 ||
-	    read_target(t, c.record, &target) < 0)
+	    read_target(t, c.record, &target) < 0 ||
+	    (c.record && target && wants_mailbox(t, &c, target, &mailbox) < 0))
 		return -1;
-	why = c.record ? verify_target(c.record, target, bytes_of(v)) : "it left the map";
+	why = c.record ? verify_target(mailbox, target, bytes_of(v)) : "it left the map";
 	rc = set_dummy(t, &c.e, dummy, false);
 	if (rc < 0 || dir_read_guid(t->dir[SOURCE], g, toggle_attrs, &after, t->err) < 0)
 		return -1;
@@ -256,6 +276,8 @@ toggle_run(const struct conf_link *link, struct dir *const dir[SIDES], struct st
 	for (size_t i = 0; rc == 0 && i < n; i++)
 		if (dummies[i])
 			rc = end_one(&t, &sources[i], dummies[i]);
+	if (rc < 0 && any)
+		(void)err_ctx(err, "dummy addresses that are still there go before the next cycle");
 	free_all(dummies, n);
 	return rc;
 }

@@ -81,6 +81,25 @@ stamp_alone(void **state)
 	lab_close(&l);
 }
 
+/* A counterpart has a mailbox after the toggle only if a cycle makes one. */
+static void
+mail_user(void **state)
+{
+	static const struct scenario mail_users = {.name = "mail users",
+	    .source = {
+		ACCOUNT("Max", "max") RECIPIENT("max") "userAccountControl: 512\n"
+						       "targetAddress: SMTP:max@else.example\n\n"}};
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &mail_users);
+	lab_run(&l);
+	toggle(&l, "CN=Max", NULL);
+	assert_string_equal(job.told, "ok CN=Max: \n");
+	assert_false(anywhere(&l));
+	lab_close(&l);
+}
+
 /* ---- what it refuses: the plan and the run in the same words ---- */
 
 static void
@@ -458,8 +477,8 @@ int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {cmocka_unit_test(brings_back),
-	    cmocka_unit_test(stamp_alone), cmocka_unit_test(dry_run), cmocka_unit_test(refusals),
-	    cmocka_unit_test(same_alias), cmocka_unit_test(no_map_yet),
+	    cmocka_unit_test(stamp_alone), cmocka_unit_test(mail_user), cmocka_unit_test(dry_run),
+	    cmocka_unit_test(refusals), cmocka_unit_test(same_alias), cmocka_unit_test(no_map_yet),
 	    cmocka_unit_test(server_refuses), cmocka_unit_test(nothing_of_theirs_is_lost),
 	    cmocka_unit_test(made_primary), cmocka_unit_test(dies),
 	    cmocka_unit_test(server_goes_away), cmocka_unit_test(interrupted_switch_first),
