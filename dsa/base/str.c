@@ -96,6 +96,15 @@ utf8_next(const uint8_t *p, size_t left, uint32_t *ret_cp)
 }
 
 bool
+str_has_control(const char *s)
+{
+	for (; *s; s++)
+		if ((unsigned char)*s < ' ' || *s == 0x7f)
+			return true;
+	return false;
+}
+
+bool
 utf8_valid(struct bytes v)
 {
 	const uint8_t *p = v.data;

@@ -29,6 +29,8 @@ char *str_lower_dup(const char *s) MUST_CHECK;
 /* Parses a whole decimal number, sign allowed. False if S is empty, has anything else in it, or
  * does not fit. */
 bool str_to_i64(const char *s, int64_t *ret);
+/* True if S has an ASCII control character in it. */
+bool str_has_control(const char *s);
 /* True if the octets are well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool utf8_valid(struct bytes v);
 /* How many UTF-16 code units the UTF-8 text has: AD counts rangeUpper of Unicode strings in them.

@@ -50,6 +50,7 @@ struct planning {
 	int64_t at;
 	struct wave_file lines;
 	json_t *problems;
+	size_t unread; /* lines of the file that could not even be sent */
 };
 
 /* The next part, from line number *AT of the list on. */
@@ -116,7 +117,7 @@ static enum ctl_status
 report_problems(const struct ctl *ctl, const struct planning *p)
 {
 	_cleanup_(free) json_t **v = sorted(p->problems);
-	size_t n = json_array_size(p->problems), of = p->lines.n;
+	size_t n = json_array_size(p->problems), of = p->lines.n + p->unread;
 	json_t *all = json_array();
 
 	for (size_t i = 0; v && i < n; i++) {
@@ -168,7 +169,8 @@ plan(const struct ctl *ctl, struct planning *p)
 	if (wave_file_read(p->file, &p->lines, p->problems, &err) < 0)
 		return ctl_fail(&err);
 	wave_file_tell_header(&p->lines, p->file);
-	if (p->lines.n == 0 && json_array_size(p->problems) == 0) {
+	p->unread = json_array_size(p->problems);
+	if (p->lines.n == 0 && p->unread == 0) {
 		(void)fprintf(stderr, "galsyncctl: '%s' names nobody\n", p->file);
 		return CTL_FAILED;
 	}

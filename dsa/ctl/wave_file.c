@@ -70,10 +70,9 @@ read_first(const char *line, struct buf *ret)
 		return "its first column is too long";
 	if (!utf8_valid(buf_bytes(ret)))
 		return "it is not UTF-8";
-	for (size_t i = 0; i < ret->len; i++)
-		if (ret->data[i] < ' ' || ret->data[i] == 0x7f)
-			return "it has a control character in its first column";
-	return NULL;
+	return str_has_control((const char *)ret->data)
+		   ? "it has a control character in its first column"
+		   : NULL;
 }
 
 static int
@@ -98,19 +97,31 @@ add_line(struct wave_file *f, unsigned number, struct buf *who, struct err *err)
 	return 0;
 }
 
+static void
+cut_end(char *line)
+{
+	size_t n = strlen(line);
+
+	n -= n && line[n - 1] == '\n';
+	n -= n && line[n - 1] == '\r';
+	line[n] = '\0';
+}
+
 static int
 take_line(struct wave_file *f, unsigned number, char *line, json_t *problems, struct err *err)
 {
 	_cleanup_(buf_done) struct buf who = {0};
 	const char *wrong;
 
-	line[strcspn(line, "\r\n")] = '\0';
+	cut_end(line);
 	if (number == 1 && strncmp(line, BOM, 3) == 0)
 		line += 3;
-	line += strspn(line, " \t");
-	if (!*line || *line == '#')
+	line += strspn(line, " ");
+	if (!line[strspn(line, " \t")] || *line == '#')
 		return 0;
-	wrong = read_first(line, &who);
+	/* Lines that end with it alone would be one line, which names the first of them. */
+	wrong = strchr(line, '\r') ? "there is a carriage return in it: lines end with LF or CRLF"
+				   : read_first(line, &who);
 	if (who.failed)
 		return err_nomem(err);
 	if (wrong) {

@@ -19,12 +19,22 @@ sides_named(const struct conf_link *link, const char *name)
 	return sides;
 }
 
+/* What cannot be the domain of an address would be told to leave both organizations. */
+static bool
+is_domain(const char *s)
+{
+	return *s && !s[strcspn(s, " <>()[]\"',;:/\\")];
+}
+
 static bool
 is_address(const char *s)
 {
 	const char *at = strrchr(s, '@');
 
-	return s[0] == '/' || str_starts_nocase(s, "x500:/") || (at && at != s && at[1]);
+	if (str_has_control(s))
+		return false;
+	return s[0] == '/' || str_starts_nocase(s, "x500:/") ||
+	       (at && at != s && s[0] != ' ' && is_domain(at + 1));
 }
 
 void
@@ -45,9 +55,12 @@ verb_trace(struct verbs *v, struct client *c, const json_t *request)
 		return;
 	}
 	if (!address || !is_address(address)) {
+		char shown[600];
+
+		err_escape(shown, sizeof shown, bytes_of(address ? address : ""));
 		client_refuse(c,
 		    "'%.200s' is no address: allowed are LOCAL@DOMAIN, X500:/O=..., and /O=...",
-		    address ? address : "");
+		    shown);
 		return;
 	}
 	copy = strdup(address);

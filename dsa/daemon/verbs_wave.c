@@ -286,9 +286,10 @@ name_of(struct client *c, const json_t *request, const char **ret)
 	const json_t *name = json_object_get(request, "name");
 
 	*ret = name ? json_string_value(name) : "";
-	if (*ret && strlen(*ret) <= NAME_MAX_LEN)
+	if (*ret && strlen(*ret) <= NAME_MAX_LEN && !str_has_control(*ret))
 		return true;
-	client_refuse(c, "\"name\" is a string of at most %d octets", NAME_MAX_LEN);
+	client_refuse(c, "\"name\" is a string of at most %d octets, without control characters",
+	    NAME_MAX_LEN);
 	return false;
 }
 

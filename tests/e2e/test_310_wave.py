@@ -156,7 +156,8 @@ def test_a_wrong_file_plans_nothing(daemon, lab):
     lines = [
         lab.aliases[0], "nobody", lab.aliases[0].upper(), "connie.contact", lab.aliases[5],
         lab.aliases[6], ",without", '"open', '"a"b', "CN=Wave wave01,OU=Staff", "",
-        lab.aliases[7], "bad\x01octet", b"latin\xe9", lab.aliases[1]]
+        lab.aliases[7], "bad\x01octet", b"latin\xe9", lab.aliases[1],
+        f"{lab.aliases[8]}\r{lab.aliases[9]}", f"\t{lab.aliases[10]}", f"{lab.aliases[11]}\r", "\t "]
     text = b"\n".join(x if isinstance(x, bytes) else x.encode() for x in lines)
     p = ctl(daemon, "wave", write(lab, text), "--at", "+1h")
     assert p.returncode == 1 and p.stdout == ""
@@ -165,15 +166,17 @@ def test_a_wrong_file_plans_nothing(daemon, lab):
             4: "it is a contact, not a mailbox", 5: f"it is in wave {other}",
             6: "switched already", 7: "first column is empty", 8: "quote is not closed",
             9: "between the closing quote and the separator", 10: "must be quoted",
-            13: "control character", 14: "not UTF-8"}.items():
+            13: "control character", 14: "not UTF-8", 16: "carriage return",
+            17: "first column is empty"}.items():
         assert any(x.startswith(f"{lab.path('wave.csv')}:{line}: ") and words in x
                    for x in p.stderr.splitlines()), (line, p.stderr)
-    assert "nothing was planned: 11 lines" in p.stderr
+    assert "nothing was planned: 13 lines" in p.stderr
     p = ctl(daemon, "--json", "wave", lab.path("wave.csv"), "--at", "+1h")
     assert [x["line"] for x in json.loads(p.stdout)["problems"]] == \
-        [2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 14]
+        [2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 14, 16, 17]
     for text, words in {
             b"": "names nobody", b"# only\n\n": "names nobody", b"who\n": "names nobody",
+            f"{lab.aliases[0]}\r{lab.aliases[1]}\r": "lines end with LF or CRLF",
             "Alias\nann\n".encode("utf-16"): "save it as CSV in UTF-8"}.items():
         p = ctl(daemon, "wave", write(lab, text), "--at", "+1h")
         assert p.returncode == 1 and words in p.stderr, p.stderr
@@ -208,6 +211,9 @@ def test_bad_times_and_words(daemon, lab):
                  ["wave", "reschedule", "1"], ["wave", "show"], ["wave", "show", "0"],
                  ["wave", path, "--at", "+1h", "--never"], ["wave", "list", "a", "b"]):
         assert ctl(daemon, *argv).returncode == 2, argv
+    for name in ("a\x1b[31m", "two\nlines", "x" * 101):
+        p = ctl(daemon, "wave", path, "--at", "+1h", "--name", name)
+        assert p.returncode == 1 and "without control characters" in p.stderr, name
     p = ctl(daemon, "wave", "show", "4711")
     assert p.returncode == 1 and "there is no wave 4711" in p.stderr
     p = ctl(daemon, "wave", "cancel", "4711")

@@ -353,6 +353,10 @@ def test_trace_refuses(daemon, lab):
     assert refused()[0] == 2 and refused("a@b", "c@d")[0] == 2
     status, text = refused("comma.odd")
     assert status == 1 and "is no address" in text
+    # Taken as it stands its domain would be "acme.example>", and the mail would leave.
+    for odd in ("Jo <jo@acme.example>", "jo@acme.example ", "jo@", "@acme.example", "", "a\x1b@b.c"):
+        status, text = refused(odd)
+        assert status == 1 and "is no address" in text and "\x1b" not in text, odd
     status, text = refused("a@acme.example", "--from", "initech")
     assert status == 1 and "it is 'acme' or 'globex'" in text
     assert refused("a@acme.example", "--link", "nothing")[0] == 1
