@@ -31,7 +31,7 @@ client_connect(const char *path, struct client **ret, struct err *err)
 		closep(&fd);
 		return -1;
 	}
-	c->stream = fdopen(fd, "r+");
+	c->stream = fdopen(fd, "r");
 	if (!c->stream) {
 		closep(&fd);
 		return err_sys(err, errno, "control socket '%s'", path);
@@ -55,12 +55,20 @@ int
 client_ask(struct client *c, json_t *request, struct err *err)
 {
 	_cleanup_(json_release) json_t *own = request;
+	_cleanup_(free) char *text = own ? json_dumps(own, JSON_COMPACT) : NULL;
+	size_t len = text ? strlen(text) : 0;
 
-	if (!own)
+	if (!text)
 		return err_nomem(err);
-	if (json_dumpf(own, c->stream, JSON_COMPACT) < 0 || fputc('\n', c->stream) == EOF ||
-	    fflush(c->stream) != 0)
-		return err_sys(err, errno ? errno : EPIPE, "request to the daemon");
+	text[len++] = '\n'; /* in the place of the NUL */
+	/* Past the stream: what it could not write would be in the way of the answer. */
+	for (size_t sent = 0; sent < len;) {
+		ssize_t n = send(fileno(c->stream), text + sent, len - sent, MSG_NOSIGNAL);
+
+		if (n < 0 && errno != EINTR)
+			return err_sys(err, errno, "request to the daemon");
+		sent += n > 0 ? (size_t)n : 0;
+	}
 	return 0;
 }
 

@@ -194,7 +194,8 @@ handle_lines(struct client *c)
 		c->in.len -= start;
 	}
 	if (c->in.len >= CONTROL_LINE_MAX && !c->closing) {
-		client_refuse(c, "a line has at most %d octets", CONTROL_LINE_MAX);
+		client_refuse(
+		    c, "a request has at most %d octets: name fewer in one", CONTROL_LINE_MAX);
 		c->closing = true;
 	}
 }
@@ -203,7 +204,7 @@ handle_lines(struct client *c)
 static int
 read_in(struct client *c)
 {
-	char octets[4096];
+	char octets[65536];
 	ssize_t n = recv(c->fd, octets, sizeof octets, MSG_DONTWAIT);
 
 	if (n == 0)

@@ -27,9 +27,9 @@
 #include "dsa/base/err.h"
 
 #define CONTROL_VERSION 1
-#define CONTROL_LINE_MAX 65536
+#define CONTROL_LINE_MAX (2 << 20)
 #define CONTROL_CLIENTS_MAX 64
-#define CONTROL_PENDING_MAX (1 << 20)
+#define CONTROL_PENDING_MAX (16 << 20)
 
 enum control_right { CONTROL_NONE, CONTROL_READ, CONTROL_CHANGE };
 

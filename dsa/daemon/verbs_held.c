@@ -129,17 +129,15 @@ approve_or_reject(
 	if (!w || !take_kind(c, request, &a.kind))
 		return;
 	a.link = worker_link(w)->name;
-	a.n_who = json_array_size(a.objects);
-	if (a.objects && a.n_who == 0) {
-		client_refuse(c, "\"objects\" is a list of who is meant");
+	a.n_who = a.objects ? verbs_count(c, a.objects) : 0;
+	if (a.objects && a.n_who == 0)
 		return;
-	}
 	who = calloc(a.n_who + 1, sizeof *who);
 	problems = json_array();
 	if (!who || !problems) {
 		client_refuse(c, "out of memory");
 	} else {
-		verbs_identify(v, a.link, a.objects, who, problems);
+		verbs_identify(v, a.link, a.objects, false, who, problems);
 		a.who = who;
 		run(v, c, w, &a, problems);
 	}

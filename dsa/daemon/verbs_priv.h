@@ -18,10 +18,14 @@ struct worker *verbs_worker(struct verbs *v, struct client *c, const json_t *req
 /* C waits for request NUMBER of W (0: W has a request already, and C is refused). PLAN_FD, or -1,
  * is taken over: it is sent before the answer. */
 void verbs_wait_for(struct client *c, struct worker *w, uint64_t number, int plan_fd);
-/* Identifies every one of OBJECTS of LINK into G, which has room for them. What is wrong is put
- * into PROBLEMS, all of it. */
-void verbs_identify(
-    struct verbs *v, const char *link, const json_t *objects, struct guid *g, json_t *problems);
+/* What a request may name: the longest answer about so many fits into CONTROL_PENDING_MAX. */
+#define VERBS_OBJECTS_MAX 10000
+/* How many OBJECTS has; 0 if that is no list, or one of a wrong length: C is refused. */
+size_t verbs_count(struct client *c, const json_t *objects);
+/* Identifies every one of OBJECTS of LINK into G, which has room for them; with FRESH
+ * also by GUIDs that the map does not know. What is wrong is put into PROBLEMS, all of it. */
+void verbs_identify(struct verbs *v, const char *link, const json_t *objects, bool fresh,
+    struct guid *g, json_t *problems);
 /* Puts into PROBLEMS that WHO, as the client called him, cannot be taken, and WHY. */
 void verbs_problem(json_t *problems, const char *who, const char *why);
 /* Refuses a list of OF objects, "WHAT: ...", with its PROBLEMS. */

@@ -45,7 +45,7 @@ answer(struct client *c, struct worker *w, const struct worker_state *s)
 	char *summary = cycle_summary_json(worker_link(w), &s->result);
 	json_t *results = worker_take_results(w);
 	json_t *o = json_pack("{s:b, s:i, s:s, s:o}", "ok", s->request_status != 1, "status",
-	    s->request_status, "error", s->request_status == 1 ? s->error : "", "summary",
+	    s->request_status, "error", s->request_error, "summary",
 	    summary ? json_loads(summary, 0, NULL) : json_null());
 
 	/* What only looks gives members of its own. */

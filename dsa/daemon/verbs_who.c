@@ -24,11 +24,11 @@ take_who(const struct record *r, void *arg)
 	return 0;
 }
 
-/* The source object of LINK that WHO names: by the map, or a GUID that the map does not know yet.
- * False with the reason in WHY. */
+/* The source object of LINK that WHO names. With FRESH it may be a GUID that the map does not know
+ * yet. False with the reason in WHY. */
 static bool
-identify(
-    struct verbs *v, const char *link, const char *who, struct guid *ret, char *why, size_t size)
+identify(struct verbs *v, const char *link, const char *who, bool fresh, struct guid *ret,
+    char *why, size_t size)
 {
 	_cleanup_(store_abort) struct store_txn *t = NULL;
 	struct who w = {.n = 0};
@@ -45,13 +45,11 @@ identify(
 	else if (w.n > 1)
 		(void)snprintf(
 		    why, size, "'%.200s' is ambiguous: %u correspondences have it", who, w.n);
-	else if (!guid_parse(who, ret))
-		(void)snprintf(why, size,
-		    "'%.200s' is not in the map; a source object that is not there yet is named "
-		    "by its GUID",
-		    who);
-	else
+	else if (fresh && guid_parse(who, ret))
 		return true;
+	else
+		(void)snprintf(why, size, "'%.200s' is not in the map of link '%s'%s", who, link,
+		    fresh ? "; a source object that is not there yet is named by its GUID" : "");
 	return w.n == 1;
 }
 
@@ -59,7 +57,7 @@ static bool
 verbs_object(struct verbs *v, struct client *c, const char *link, const char *who, struct guid *ret)
 {
 	char why[512];
-	bool ok = identify(v, link, who, ret, why, sizeof why);
+	bool ok = identify(v, link, who, true, ret, why, sizeof why);
 
 	if (!ok)
 		client_refuse(c, "%s", why);
@@ -100,14 +98,26 @@ verbs_refuse_list(struct client *c, json_t *problems, size_t of, const char *wha
 	client_send(c, json_pack("{s:b, s:s, s:O}", "ok", 0, "error", text, "results", problems));
 }
 
+size_t
+verbs_count(struct client *c, const json_t *objects)
+{
+	size_t n = json_array_size(objects);
+
+	if (n > 0 && n <= VERBS_OBJECTS_MAX)
+		return n;
+	client_refuse(c, "\"objects\" is a list of who is meant: 1 to %d (a wave may have more)",
+	    VERBS_OBJECTS_MAX);
+	return 0;
+}
+
 void
-verbs_identify(
-    struct verbs *v, const char *link, const json_t *objects, struct guid *g, json_t *problems)
+verbs_identify(struct verbs *v, const char *link, const json_t *objects, bool fresh, struct guid *g,
+    json_t *problems)
 {
 	for (size_t i = 0; i < json_array_size(objects); i++) {
 		const char *who = json_string_value(json_array_get(objects, i));
 		char why[512] = "it is no string";
-		bool ok = who && identify(v, link, who, &g[i], why, sizeof why);
+		bool ok = who && identify(v, link, who, fresh, &g[i], why, sizeof why);
 
 		for (size_t j = 0; ok && j < i; j++)
 			if (guid_equal(&g[j], &g[i])) {
@@ -126,20 +136,18 @@ turn(struct verbs *v, struct client *c, const json_t *request, enum worker_reque
 {
 	const json_t *objects = json_object_get(request, "objects");
 	struct worker *w = verbs_worker(v, c, request);
-	size_t n = json_array_size(objects);
+	size_t n = w ? verbs_count(c, objects) : 0;
 	json_t *problems;
 	struct guid *g;
 
-	if (!w)
+	if (n == 0)
 		return;
-	if (n == 0) {
-		client_refuse(c, "\"objects\" is a list of who is meant");
-		return;
-	}
 	g = calloc(n, sizeof *g);
 	problems = json_array();
 	if (g)
-		verbs_identify(v, worker_link(w)->name, objects, g, problems);
+		/* Of whom the map does not know verify says just that. */
+		verbs_identify(
+		    v, worker_link(w)->name, objects, what == REQUEST_VERIFY, g, problems);
 	if (!g) {
 		client_refuse(c, "out of memory");
 	} else if (json_array_size(problems)) {

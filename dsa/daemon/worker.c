@@ -420,6 +420,8 @@ end_request(struct worker *w, const struct request *q, int rc, const struct cycl
 		w->state.request_status = rc < 0 || r->failed			   ? 1
 					  : r->held || r->conflicts || r->problems ? 3
 										   : 0;
+		(void)snprintf(w->state.request_error, sizeof w->state.request_error, "%s",
+		    rc < 0 ? w->state.error : "");
 	}
 	(void)pthread_mutex_unlock(&w->lock);
 }

@@ -52,6 +52,7 @@ struct worker_state {
 	int64_t beat_ms;	     /* when it last got on, of clock_monotonic_ms() */
 	uint64_t request_done;	     /* number of the last request that was carried out */
 	int request_status;	     /* how it ended: 0 done, 1 failed, 3 held or conflicts */
+	char request_error[512];     /* why it failed as a whole; "" if single objects did */
 };
 
 /* Starts the worker of LINK. CONF and STORE outlive it. NOTIFY_FD is an eventfd that becomes

@@ -213,6 +213,51 @@ def test_a_list_with_mistakes_is_refused_whole(daemon, lab):
     assert not_switched(lab, KEY)
 
 
+def test_a_guid_that_the_map_does_not_know(daemon, lab):
+    """It is no reason to begin with the others."""
+    guid = "11111111-2222-3333-4444-555555555555"
+    for verb in ("switch", "undo-switch", "proxy-toggle"):
+        p = lab.galsyncctl("--socket", daemon.socket, verb, guid, lab.alias)
+        assert p.returncode == 1 and "nothing was begun: 1 of 2" in p.stderr
+        assert f"'{guid}' is not in the map of link 'acme-globex'\n" in p.stdout
+    assert not_switched(lab, KEY)
+
+
+def test_long_lists(daemon, lab):
+    """Thousands with their whole DNs; what is too much is said."""
+    path = lab.path("wave.csv")
+
+    def said(n):
+        with open(path, "w", encoding="utf-8") as f:
+            f.writelines(f'"CN=Nobody {i},OU=A Department,OU=A Place,OU=Staff,{lab.source.base}"\n'
+                         for i in range(n))
+        p = lab.galsyncctl("--socket", daemon.socket, "switch", "--file", path)
+        assert p.returncode == 1
+        return p
+    p = said(10000)
+    assert "nothing was begun: 10000 of 10000" in p.stderr
+    assert p.stdout.count("is not in the map") == 10000
+    assert "1 to 10000 (a wave may have more)" in said(10001).stderr
+    assert "a request has at most 2097152 octets" in said(40000).stderr
+
+
+def test_an_outage_is_told_once(daemon, lab):
+    """What an earlier request failed of is not the reason of a later one."""
+    assert daemon.ask(verb="pause")["ok"]
+    lab.command("dc", "stop", "globex")
+    try:
+        answer = daemon.ask(verb="switch", objects=[lab.alias])
+        assert answer["status"] == 1 and "connect to" in answer["error"], answer
+    finally:
+        lab.command("dc", "start", "globex")
+    answer = daemon.ask(verb="switch", objects=["connie.contact"])
+    assert (answer["status"], answer["error"]) == (1, "")
+    assert answer["results"][0]["text"] == "it is a contact, not a mailbox"
+    assert daemon.ask(verb="resume")["ok"]
+    lab.target.conn = None
+    daemon.wait_idle()
+
+
 def test_killed_in_the_middle(daemon, lab):
     """SIGKILL at any moment of a switch or undo: the next start finishes it or turns it back, and
     never do both sides redirect. Hundreds of them: make check-kills."""
