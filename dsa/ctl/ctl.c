@@ -82,8 +82,8 @@ side_json(const struct record_side *s)
 	    strings(s->legacy_dns, s->n_legacy_dns));
 }
 
-static json_t *
-moment(int64_t at)
+json_t *
+ctl_moment(int64_t at)
 {
 	char text[CLOCK_TEXT_SIZE];
 
@@ -105,9 +105,9 @@ ctl_record_json(struct ctl *c, const struct record *r)
 	    "rule", r->created && !*r->evidence ? "created" : match_method_name(r->rule),
 	    "evidence", r->evidence, "source", side_json(&r->side[SOURCE]), "target",
 	    side_json(&r->side[TARGET]), "alias", r->alias, "addresses",
-	    strings(r->addresses, r->n_addresses), "created_at", moment(r->created_at), "synced_at",
-	    moment(r->synced_at), "switched_at", moment(r->switched_at), "readiness_used",
-	    r->ready_used, "last_error", r->last_error);
+	    strings(r->addresses, r->n_addresses), "created_at", ctl_moment(r->created_at),
+	    "synced_at", ctl_moment(r->synced_at), "switched_at", ctl_moment(r->switched_at),
+	    "readiness_used", r->ready_used, "last_error", r->last_error);
 }
 
 enum ctl_status

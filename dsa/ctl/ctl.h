@@ -72,6 +72,8 @@ enum ctl_status ctl_usage(const char *fmt, ...) PRINTF_LIKE(1, 2);
 enum ctl_status ctl_link(struct ctl *c, const char *name, uint32_t *ret);
 /* The link's name, "?" if unknown; caller frees, NULL without memory. */
 char *ctl_link_name(struct ctl *c, uint32_t link);
+/* AT in UTC as text; null for 0. */
+json_t *ctl_moment(int64_t at);
 /* A whole record as an object; NULL without memory. */
 json_t *ctl_record_json(struct ctl *c, const struct record *r);
 /* Prints O and a newline, and releases it. */

@@ -45,7 +45,7 @@ show_progress(const json_t *event, char *last, size_t size)
 
 /* Prints the pieces of a plan, shows progress, and returns the answer. */
 static int
-wait_for_answer(struct client *c, json_t **ret, struct err *err)
+wait_for_answer(struct client *c, bool json, json_t **ret, struct err *err)
 {
 	char last[32] = "";
 
@@ -61,7 +61,9 @@ wait_for_answer(struct client *c, json_t **ret, struct err *err)
 			*ret = TAKE(o);
 			return 0;
 		}
-		if (strcmp(event, "plan") == 0)
+		if (strcmp(event, "plan") == 0 && json)
+			(void)ctl_print_json(json_incref(o));
+		else if (strcmp(event, "plan") == 0)
 			(void)fputs(text_of(o, "ldif"), stdout);
 		else if (strcmp(event, "progress") == 0)
 			show_progress(o, last, sizeof last);
@@ -113,7 +115,7 @@ ctl_ask(struct ctl *ctl, json_t *request, json_t **ret)
 	}
 	/* A daemon that refuses at once says why before it hangs up: that is read in any case. */
 	if ((client_ask(c, request, &err) < 0 && err.code != EPIPE && err.code != ECONNRESET) ||
-	    wait_for_answer(c, &answer, &err) < 0)
+	    wait_for_answer(c, ctl->json, &answer, &err) < 0)
 		return ctl_fail(&err);
 	if (!json_is_true(json_object_get(answer, "ok")) && *text_of(answer, "error")) {
 		if (ctl->json)
@@ -127,7 +129,7 @@ ctl_ask(struct ctl *ctl, json_t *request, json_t **ret)
 	return CTL_DONE;
 }
 
-/* Asks, waits and prints; QUIET: where the output is the plan. */
+/* Asks, waits and prints; QUIET: not the answer, unless as JSON. */
 static enum ctl_status
 ask(struct ctl *ctl, json_t *request, bool quiet)
 {
@@ -137,7 +139,7 @@ ask(struct ctl *ctl, json_t *request, bool quiet)
 
 	if (status != CTL_DONE)
 		return status;
-	if (!quiet && ctl->json && ctl_print_json(json_incref(answer)) != CTL_DONE)
+	if (ctl->json && ctl_print_json(json_incref(answer)) != CTL_DONE)
 		return CTL_FAILED;
 	if (!quiet && !ctl->json && json_is_array(json_object_get(answer, "results")) &&
 	    json_array_size(json_object_get(answer, "results")) == 0)

@@ -212,9 +212,9 @@ one_conflict(uint32_t link, const struct conflict *x, void *arg)
 	for (size_t i = 0; i < x->n_candidates; i++)
 		(void)json_array_append_new(candidates, json_string(x->candidates[i]));
 	(void)json_array_append_new(w->array,
-	    json_pack("{s:s, s:s, s:s, s:s, s:o, s:I}", "link", name ? name : "?", "source_dn",
+	    json_pack("{s:s, s:s, s:s, s:s, s:o, s:o}", "link", name ? name : "?", "source_dn",
 		x->source_dn, "reason", conflict_reason_name(x->reason), "what", x->what,
-		"candidates", candidates, "since", (json_int_t)x->since));
+		"candidates", candidates, "since", ctl_moment(x->since)));
 	return 0;
 }
 

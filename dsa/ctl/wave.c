@@ -19,7 +19,7 @@
 
 /* One request and its answer, which the caller releases. A refusal is printed. */
 static enum ctl_status
-ask(struct client *c, json_t *request, json_t **ret)
+ask(const struct ctl *ctl, struct client *c, json_t *request, json_t **ret)
 {
 	_cleanup_(json_release) json_t *answer = NULL;
 	struct err err;
@@ -29,6 +29,8 @@ ask(struct client *c, json_t *request, json_t **ret)
 	    client_next(c, &answer, &err) < 0)
 		return ctl_fail(&err);
 	if (!json_is_true(json_object_get(answer, "ok"))) {
+		if (ctl->json)
+			(void)ctl_print_json(json_incref(answer));
 		(void)fprintf(stderr, "galsyncctl: %s\n", text_of(answer, "error"));
 		return CTL_FAILED;
 	}
@@ -77,11 +79,11 @@ next_part(const struct planning *p, size_t *at)
 }
 
 static enum ctl_status
-send_list(struct client *c, struct planning *p)
+send_list(const struct ctl *ctl, struct client *c, struct planning *p)
 {
 	for (size_t at = 0; at < p->lines.n;) {
 		_cleanup_(json_release) json_t *answer = NULL;
-		enum ctl_status status = ask(c, next_part(p, &at), &answer);
+		enum ctl_status status = ask(ctl, c, next_part(p, &at), &answer);
 
 		if (status != CTL_DONE)
 			return status;
@@ -147,7 +149,7 @@ send_plan(const struct ctl *ctl, struct client *c, const struct planning *p)
 		(void)json_object_set_new(o, "at", json_integer(p->at));
 	if (o && p->name)
 		(void)json_object_set_new(o, "name", json_string(p->name));
-	status = ask(c, o, &answer);
+	status = ask(ctl, c, o, &answer);
 	if (status != CTL_DONE)
 		return status;
 	if (ctl->json)
@@ -176,7 +178,7 @@ plan(const struct ctl *ctl, struct planning *p)
 	}
 	if (client_connect(ctl->socket, &c, &err) < 0)
 		return ctl_unreachable(&err);
-	status = send_list(c, p);
+	status = send_list(ctl, c, p);
 	if (status != CTL_DONE)
 		return status;
 	if (json_array_size(p->problems))
@@ -255,7 +257,7 @@ verb_change(const struct ctl *ctl, int argc, char **argv)
 	(void)json_object_set_new(o, "wave", json_integer(id));
 	if (!cancel)
 		(void)json_object_set_new(o, "at", json_integer(at));
-	status = ask(c, o, &answer);
+	status = ask(ctl, c, o, &answer);
 	if (status != CTL_DONE)
 		return status;
 	if (ctl->json)

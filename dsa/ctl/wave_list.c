@@ -67,25 +67,15 @@ waits_for(const struct listing *l, const struct wave *w, const char *link)
 }
 
 static json_t *
-moment(int64_t at)
-{
-	char text[CLOCK_TEXT_SIZE];
-
-	if (!at)
-		return json_null();
-	clock_format_utc(at, text);
-	return json_string(text);
-}
-
-static json_t *
 wave_json(const struct listing *l, const struct wave *w, const char *link)
 {
 	return json_pack("{s:I, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:I, s:I, s:I}", "id",
 	    (json_int_t)w->id, "name", w->name, "link", link, "turn", w->undo ? "undo" : "switch",
-	    "state", wave_state_name(w->state), "at", moment(w->at), "planned",
-	    moment(w->planned_at), "started", moment(w->started_at), "ended", moment(w->ended_at),
-	    "waits", waits_for(l, w, link), "mailboxes", (json_int_t)w->total, "done",
-	    (json_int_t)w->succeeded, "failed", (json_int_t)w->failed);
+	    "state", wave_state_name(w->state), "at", ctl_moment(w->at), "planned",
+	    ctl_moment(w->planned_at), "started", ctl_moment(w->started_at), "ended",
+	    ctl_moment(w->ended_at), "waits", waits_for(l, w, link), "mailboxes",
+	    (json_int_t)w->total, "done", (json_int_t)w->succeeded, "failed",
+	    (json_int_t)w->failed);
 }
 
 static void
@@ -203,7 +193,7 @@ members_json(const struct members *all)
 		(void)json_array_append_new(
 		    a, json_pack("{s:I, s:s, s:s, s:s, s:o, s:s}", "line", (json_int_t)m->line,
 			   "guid", guid, "dn", m->dn, "result", result_names[m->result], "at",
-			   moment(m->at), "text", m->text));
+			   ctl_moment(m->at), "text", m->text));
 	}
 	return a;
 }

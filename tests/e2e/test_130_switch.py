@@ -258,6 +258,33 @@ def test_an_outage_is_told_once(daemon, lab):
     daemon.wait_idle()
 
 
+def test_json_of_every_verb(daemon, lab):
+    """One object, or one list, or the events of a plan and its answer."""
+    def told(*argv, status=(0,)):
+        p = lab.galsyncctl("--socket", daemon.socket, "--json", *argv)
+        assert p.returncode in status, p.stdout + p.stderr
+        decoder, text, found = json.JSONDecoder(), p.stdout.strip(), []
+        while text:
+            value, end = decoder.raw_decode(text)
+            found.append(value)
+            text = text[end:].lstrip()
+        return found
+    for verb in ("pause", "resume"):
+        assert told(verb) == [{"version": 1, "ok": True, "links": 1}]
+    *events, answer = told("plan", status=(0, 3))
+    assert answer["ok"] and "".join(e["ldif"] for e in events).startswith("version: 1")
+    assert all(c["since"].endswith("Z") for c in told("conflicts", status=(3,))[0])
+    for argv in (["switch", lab.alias], ["undo-switch", lab.alias], ["verify", lab.alias],
+                 ["proxy-toggle", "--dry-run", lab.alias], ["proxy-toggle", "--sweep"],
+                 ["resync", "--object", lab.alias], ["trace", f"{lab.alias}@acme.example"]):
+        assert [a["ok"] for a in told(*argv, status=(0, 3))] == [True], argv
+    for argv in (["status"], ["list"], ["list", "--held"], ["show", lab.alias], ["wave", "list"],
+                 ["map", "lookup", lab.alias], ["map", "export"]):
+        assert [type(a) for a in told(*argv)] == [list], argv
+    for argv in (["approve", "nobody"], ["wave", "cancel", "99"], ["pause", "nolink"], ["trace", "x"]):
+        assert told(*argv, status=(1,))[0]["ok"] is False, argv
+
+
 def test_killed_in_the_middle(daemon, lab):
     """SIGKILL at any moment of a switch or undo: the next start finishes it or turns it back, and
     never do both sides redirect. Hundreds of them: make check-kills."""
