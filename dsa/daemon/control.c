@@ -84,6 +84,7 @@ client_free(struct client *c)
 	buf_done(&c->in);
 	buf_done(&c->out);
 	free(c->wait.link);
+	json_decref(c->wait.answer);
 	if (c->wait.plan_fd >= 0)
 		(void)close(c->wait.plan_fd);
 	if (c->wait.draft)

@@ -38,25 +38,25 @@ stop_waiting(struct client_wait *wait)
 	wait->plan_at = 0;
 }
 
-static void
-answer(struct client *c, struct worker *w, const struct worker_state *s)
+static json_t *
+answer_json(struct worker *w, uint64_t number)
 {
-	struct client_wait *wait = client_wait(c);
-	char *summary = cycle_summary_json(worker_link(w), &s->result);
-	json_t *results = worker_take_results(w);
-	json_t *o = json_pack("{s:b, s:i, s:s, s:o}", "ok", s->request_status != 1, "status",
-	    s->request_status, "error", s->request_error, "summary",
-	    summary ? json_loads(summary, 0, NULL) : json_null());
+	_cleanup_(worker_answer_free) struct worker_answer *a = worker_take_answer(w, number);
+	_cleanup_(free) char *summary = NULL;
+	json_t *o;
 
+	if (!a)
+		return json_pack("{s:b, s:i, s:s}", "ok", 0, "status", 1, "error",
+		    "out of memory for the answer");
+	summary = a->cycle ? cycle_summary_json(worker_link(w), &a->result) : NULL;
+	o = json_pack("{s:b, s:i, s:s, s:o}", "ok", a->status != 1, "status", a->status, "error",
+	    a->error, "summary", summary ? json_loads(summary, 0, NULL) : json_null());
 	/* What only looks gives members of its own. */
-	if (o && json_is_object(results))
-		(void)json_object_update(o, results);
-	else if (o && results)
-		(void)json_object_set(o, "results", results);
-	json_decref(results);
-	free(summary);
-	stop_waiting(wait);
-	client_send(c, o);
+	if (o && json_is_object(a->results))
+		(void)json_object_update(o, a->results);
+	else if (o && a->results)
+		(void)json_object_set(o, "results", a->results);
+	return o;
 }
 
 static struct worker *
@@ -106,7 +106,7 @@ look_at(struct client *c, void *arg)
 	/* A watcher who is slow misses states, not the connection. */
 	if (wait->watching && client_pending(c) < PLAN_CHUNK)
 		client_send(c, json_pack("{s:s, s:o}", "event", "state", "links", verbs_links(v)));
-	if (!wait->number)
+	if (!wait->number || wait->answer)
 		return;
 	if (!w) {
 		stop_waiting(wait);
@@ -121,29 +121,43 @@ look_at(struct client *c, void *arg)
 					   verbs_number(s.done), "total", verbs_number(s.total)));
 		return;
 	}
-	if (wait->plan_fd >= 0 && s.request_status != 1)
-		verbs_drained(c, v);
-	else
-		answer(c, w, &s);
+	wait->answer = answer_json(w, wait->number);
+	/* What there is of a plan that failed is no plan. */
+	if (!json_is_true(json_object_get(wait->answer, "ok"))) {
+		closep(&wait->plan_fd);
+		wait->plan_fd = -1;
+	}
+	verbs_drained(c, v);
 }
 
 void
 verbs_drained(struct client *c, void *arg)
 {
 	struct client_wait *wait = client_wait(c);
-	struct worker *w = worker_of(arg, wait->link);
-	struct worker_state s;
+	json_t *answer;
 
-	if (!wait->number || !w)
+	(void)arg;
+	if (!wait->answer || (wait->plan_fd >= 0 && !send_plan(c)))
 		return;
-	worker_get_state(w, &s);
-	if (s.request_done < wait->number || (wait->plan_fd >= 0 && !send_plan(c)))
-		return;
-	answer(c, w, &s);
+	answer = TAKE(wait->answer);
+	stop_waiting(wait);
+	client_send(c, answer);
 }
 
 void
 verbs_changed(struct verbs *v)
 {
+	uint64_t *done = calloc(v->n_workers + 1, sizeof *done);
+
+	for (size_t i = 0; done && i < v->n_workers; i++) {
+		struct worker_state s;
+
+		worker_get_state(v->workers[i], &s);
+		done[i] = s.request_done;
+	}
 	control_each(v->control, look_at, v);
+	/* Whoever waited for these has them now, or has gone. */
+	for (size_t i = 0; done && i < v->n_workers; i++)
+		worker_forget_answers(v->workers[i], done[i]);
+	free(done);
 }

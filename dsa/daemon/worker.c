@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include "dsa/daemon/worker.h"
-
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -12,48 +10,13 @@
 #include <syslog.h>
 
 #include "dsa/base/clock.h"
-#include "dsa/daemon/inspect.h"
-#include "dsa/daemon/lines.h"
-#include "dsa/daemon/waves.h"
+#include "dsa/daemon/worker_priv.h"
 #include "dsa/directory/ldap.h"
-#include "dsa/sync/toggle.h"
-#include "dsa/sync/turns.h"
 
 #define FIRST_PAUSE_MS 1000
 #define LAST_PAUSE_MS 60000
 /* The longest uninterrupted sleep, so that the worker shows that it lives. */
 #define SLICE_MS 10000
-
-struct request {
-	uint64_t number; /* 0: none */
-	enum worker_request what;
-	struct guid *objects;
-	size_t n;
-	int plan_fd;
-	char *address; /* TRACE */
-	unsigned from;
-};
-
-struct worker {
-	const struct conf *conf;
-	const struct conf_link *link;
-	struct store *store;
-	int notify_fd, wake_fd;
-	pthread_t thread;
-	struct dir *dir[SIDES];
-	struct lines *lines;
-	atomic_bool stop;
-	unsigned failures; /* in a row */
-	struct waves waves;
-
-	pthread_mutex_t lock; /* for what follows */
-	struct worker_state state;
-	struct request request;
-	uint64_t requests;
-	bool pause;
-	bool hurry; /* there is work for a cycle: no rest before it */
-	json_t *results;
-};
 
 static const char *const phase_names[] = {
     [WORKER_IDLE] = "idle",
@@ -98,8 +61,8 @@ worker_get_state(struct worker *w, struct worker_state *ret)
 
 /* ---- what the thread tells ---- */
 
-static void
-tell(struct worker *w)
+void
+worker_tell(struct worker *w)
 {
 	(void)eventfd_write(w->notify_fd, 1);
 }
@@ -111,7 +74,7 @@ set_phase(struct worker *w, enum worker_phase phase)
 	w->state.phase = phase;
 	w->state.beat_ms = clock_monotonic_ms();
 	(void)pthread_mutex_unlock(&w->lock);
-	tell(w);
+	worker_tell(w);
 }
 
 static void
@@ -120,33 +83,6 @@ beat(struct worker *w)
 	(void)pthread_mutex_lock(&w->lock);
 	w->state.beat_ms = clock_monotonic_ms();
 	(void)pthread_mutex_unlock(&w->lock);
-}
-
-static void
-on_progress(enum cycle_phase phase, uint64_t done, uint64_t total, void *arg)
-{
-	struct worker *w = arg;
-
-	(void)pthread_mutex_lock(&w->lock);
-	w->state.cycle = phase;
-	w->state.done = done;
-	w->state.total = total;
-	w->state.beat_ms = clock_monotonic_ms();
-	(void)pthread_mutex_unlock(&w->lock);
-	tell(w);
-}
-
-static void
-on_event(const struct cycle_event *e, void *arg)
-{
-	struct worker *w = arg;
-
-	if (e->kind == CYCLE_FEED) {
-		(void)pthread_mutex_lock(&w->lock);
-		w->state.feed[e->side] = e->by_usn ? WORKER_FEED_USN : WORKER_FEED_DIRSYNC;
-		(void)pthread_mutex_unlock(&w->lock);
-	}
-	lines_event(e, w->lines);
 }
 
 /* ---- a cycle ---- */
@@ -204,186 +140,23 @@ is_cancelled(const struct worker *w, const struct err *err)
 	return atomic_load(&w->stop) && err->src == ERR_SYS && err->code == ECANCELED;
 }
 
-static int
-run_cycle(struct worker *w, const struct request *q, struct cycle_result *r, struct err *err)
+struct worker_answer *
+worker_take_answer(struct worker *w, uint64_t number)
 {
-	FILE *plan = NULL;
-	struct cycle_options opt = {.work_dir = w->conf->state_directory,
-	    .map_size_mb = w->conf->map_size_mb,
-	    .progress = on_progress,
-	    .tell = on_event,
-	    .arg = w};
-	bool full = q->number && q->what != REQUEST_OBJECT;
-	int rc = 0;
-
-	opt.objects = q->objects;
-	opt.n_objects = q->n;
-	if (q->number && q->what == REQUEST_PLAN) {
-		plan = fdopen(q->plan_fd, "w");
-		if (!plan)
-			return err_sys(err, errno, "plan");
-		opt.plan_only = true;
-		opt.plan_to = plan;
-	}
-	lines_begin(w->lines, opt.plan_only);
-	if (q->number && q->what == REQUEST_FULL)
-		lines_full(w->lines, "asked for");
-	if (!full)
-		rc = cycle_delta(
-		    w->link, w->dir[SOURCE], w->dir[TARGET], w->store, &opt, r, &full, err);
-	if (rc == 0 && full)
-		rc = cycle_full(w->link, w->dir[SOURCE], w->dir[TARGET], w->store, &opt, r, err);
-	if (plan && fclose(plan) != 0 && rc == 0)
-		rc = err_sys(err, errno, "write of the plan");
-	return rc;
-}
-
-/* RESULTS are taken over. */
-static void
-put_results(struct worker *w, json_t *results)
-{
-	(void)pthread_mutex_lock(&w->lock);
-	json_decref(w->results);
-	w->results = results;
-	(void)pthread_mutex_unlock(&w->lock);
-}
-
-struct turning {
-	struct worker *w;
-	json_t *results;
-	struct cycle_result *result;
-	bool quiet; /* nothing is done, so there is nothing to log */
-};
-
-static void
-on_turned(const struct guid *source, const char *dn, bool ok, const char *text, void *arg)
-{
-	struct turning *t = arg;
-	char guid[GUID_TEXT_SIZE];
-
-	guid_format(source, guid);
-	(void)json_array_append_new(t->results,
-	    json_pack("{s:s, s:s, s:b, s:s}", "guid", guid, "dn", dn, "ok", ok, "text", text));
-	t->result->failed += !ok;
-	if (!t->quiet)
-		lines_turned(t->w->lines, false, source, dn, ok, text);
-}
-
-/* A line for a change of a turn, of a wave too: ARG is the worker. */
-static void
-on_changed(uint64_t number, enum side side, const struct guid *source, const struct change *change,
-    const char *reason, void *arg)
-{
-	struct worker *w = arg;
-	struct dir *d = w->dir[side];
-	const struct dir_info *info = d->ops->info(d);
-	const struct cycle_options opt = {.tell = on_event, .arg = w};
-	const struct cycle_event where = {
-	    .cycle = number, .source = source, .side = side, .peer = info ? info->server : NULL};
-
-	cycle_tell_change(&opt, &where, change, reason);
-}
-
-static void
-on_turn_changed(uint64_t number, enum side side, const struct guid *source,
-    const struct change *change, const char *reason, void *arg)
-{
-	const struct turning *t = arg;
-
-	on_changed(number, side, source, change, reason, t->w);
-}
-
-static void
-on_turn_progress(size_t done, size_t total, void *arg)
-{
-	struct turning *t = arg;
-
-	on_progress(CYCLE_APPLY, done, total, t->w);
-}
-
-static int
-run_turns(struct worker *w, const struct request *q, struct cycle_result *r, struct err *err)
-{
-	bool dry_run = q->what == REQUEST_TOGGLE_PLAN || q->what == REQUEST_SWEEP_PLAN;
-	struct cycle_options opt = {.work_dir = w->conf->state_directory,
-	    .map_size_mb = w->conf->map_size_mb,
-	    .progress = on_progress,
-	    .tell = on_event,
-	    .arg = w};
-	struct turning t = {w, json_array(), r, dry_run};
-	struct turn_env env = {.result = on_turned,
-	    .changed = on_turn_changed,
-	    .progress = on_turn_progress,
-	    .arg = &t};
-	int rc;
-
-	lines_begin(w->lines, false);
-	if (q->what == REQUEST_TOGGLE) {
-		rc = toggle_run(
-		    w->link, w->dir, w->store, q->objects, q->n, &opt, on_turned, &t, err);
-	} else if (q->what == REQUEST_TOGGLE_PLAN) {
-		rc = toggle_plan(w->link, w->dir, w->store, q->objects, q->n, on_turned, &t, err);
-	} else if (q->what == REQUEST_SWEEP || q->what == REQUEST_SWEEP_PLAN) {
-		rc = toggle_sweep(w->link, w->dir, w->store, dry_run, &opt, on_turned, &t, err);
-	} else {
-		rc = turns_run(w->link, w->dir, w->store,
-		    q->what == REQUEST_SWITCH ? TURN_SWITCH : TURN_UNDO, q->objects, q->n, &env,
-		    err);
-	}
-	put_results(w, t.results);
-	return rc;
-}
-
-/* What only looks. */
-static int
-run_inspection(struct worker *w, const struct request *q, struct cycle_result *r, struct err *err)
-{
-	const struct inspect in = {.conf = w->conf,
-	    .link = w->link,
-	    .dir = w->dir,
-	    .store = w->store,
-	    .progress = on_progress,
-	    .arg = w};
-	json_t *found = NULL;
-	bool bad = false;
-	int rc = q->what == REQUEST_TRACE
-		     ? inspect_trace(&in, q->address, q->from, &found, &bad, err)
-		     : inspect_verify(&in, q->objects, q->n, &found, &bad, err);
-
-	r->problems = bad;
-	put_results(w, found);
-	return rc;
-}
-
-json_t *
-worker_take_results(struct worker *w)
-{
-	json_t *results;
+	struct worker_answer *a;
 
 	(void)pthread_mutex_lock(&w->lock);
-	results = TAKE(w->results);
+	a = answers_take(&w->answers, number);
 	(void)pthread_mutex_unlock(&w->lock);
-	return results;
+	return a;
 }
 
-static bool
-is_turn(const struct request *q)
+void
+worker_forget_answers(struct worker *w, uint64_t number)
 {
-	return q->number && q->what >= REQUEST_SWITCH;
-}
-
-static bool
-is_inspection(const struct request *q)
-{
-	return q->number && (q->what == REQUEST_VERIFY || q->what == REQUEST_TRACE);
-}
-
-static int
-run(struct worker *w, const struct request *q, struct cycle_result *r, struct err *err)
-{
-	return is_inspection(q) ? run_inspection(w, q, r, err)
-	       : is_turn(q)	? run_turns(w, q, r, err)
-				: run_cycle(w, q, r, err);
+	(void)pthread_mutex_lock(&w->lock);
+	answers_forget(&w->answers, number);
+	(void)pthread_mutex_unlock(&w->lock);
 }
 
 static void
@@ -396,7 +169,7 @@ request_done(struct request *q)
 static void
 on_wave_progress(size_t done, size_t total, void *arg)
 {
-	on_progress(CYCLE_APPLY, done, total, arg);
+	worker_on_progress(CYCLE_APPLY, done, total, arg);
 }
 
 static void
@@ -414,15 +187,16 @@ take_request(struct worker *w, struct request *ret)
 static void
 end_request(struct worker *w, const struct request *q, int rc, const struct cycle_result *r)
 {
+	struct worker_answer *a;
+
+	if (!q->number)
+		return;
+	/* Without memory there is none, and whoever waits is told that. */
+	a = worker_answer_of(w, q, rc, r);
 	(void)pthread_mutex_lock(&w->lock);
-	if (q->number) {
-		w->state.request_done = q->number;
-		w->state.request_status = rc < 0 || r->failed			   ? 1
-					  : r->held || r->conflicts || r->problems ? 3
-										   : 0;
-		(void)snprintf(w->state.request_error, sizeof w->state.request_error, "%s",
-		    rc < 0 ? w->state.error : "");
-	}
+	w->state.request_done = q->number;
+	if (a)
+		answers_add(&w->answers, a);
 	(void)pthread_mutex_unlock(&w->lock);
 }
 
@@ -537,14 +311,14 @@ work(void *arg)
 		if (rc == 0 && wave)
 			continue; /* there may be more of it */
 		if (rc == 0)
-			rc = run(w, &q, &result, &err);
+			rc = worker_run(w, &q, &result, &err);
 		if (rc < 0 && is_cancelled(w, &err)) {
 			request_done(&q);
 			break;
 		}
 		if (rc < 0)
 			pause_ms = failed(w, &err);
-		else if (!(q.number && q.what == REQUEST_PLAN) && !is_turn(&q))
+		else if (!(q.number && q.what == REQUEST_PLAN) && !worker_is_turn(&q))
 			succeeded(w, &result);
 		end_request(w, &q, rc, &result);
 		request_done(&q);
@@ -625,6 +399,7 @@ worker_free(struct worker *w)
 	closep(&w->request.plan_fd);
 	request_done(&w->request);
 	json_decref(w->results);
+	answers_done(&w->answers);
 	lines_free(w->lines);
 	closep(&w->wake_fd);
 	(void)pthread_mutex_destroy(&w->lock);
@@ -674,7 +449,7 @@ worker_start(const struct conf *conf, const struct conf_link *link, struct store
 	    .request = {.plan_fd = -1}};
 	w->waves = (struct waves){.link = link,
 	    .store = store,
-	    .changed = on_changed,
+	    .changed = worker_on_changed,
 	    .progress = on_wave_progress,
 	    .work_arg = w};
 	waves_log(&w->waves);

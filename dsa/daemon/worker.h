@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "dsa/base/err.h"
+#include "dsa/daemon/answers.h"
 #include "dsa/sync/conf.h"
 #include "dsa/sync/cycle.h"
 #include "mapping/store.h"
@@ -51,8 +52,6 @@ struct worker_state {
 	int64_t failing_since, next; /* since when, and when it is tried again */
 	int64_t beat_ms;	     /* when it last got on, of clock_monotonic_ms() */
 	uint64_t request_done;	     /* number of the last request that was carried out */
-	int request_status;	     /* how it ended: 0 done, 1 failed, 3 held or conflicts */
-	char request_error[512];     /* why it failed as a whole; "" if single objects did */
 };
 
 /* Starts the worker of LINK. CONF and STORE outlive it. NOTIFY_FD is an eventfd that becomes
@@ -94,8 +93,9 @@ uint64_t worker_request(
 /* The same for a trace of ADDRESS (taken over) sent in the organizations FROM, a bit for each side.
  */
 uint64_t worker_request_trace(struct worker *w, char *address, unsigned from);
-/* What became of each object of the last switch, undo or toggle, an array; of a verify or trace, an
- * object whose members are the answer's; or NULL. The caller's. */
-json_t *worker_take_results(struct worker *w);
+/* How request NUMBER ended, the caller's from now on; NULL if it has not, or was forgotten. */
+struct worker_answer *worker_take_answer(struct worker *w, uint64_t number);
+/* Nobody will come for the answers up to NUMBER. */
+void worker_forget_answers(struct worker *w, uint64_t number);
 
 #endif

@@ -265,6 +265,25 @@ def test_a_watcher_who_never_reads(daemon, lab):
     assert lab
 
 
+def test_nobody_gets_the_answer_of_another(daemon):
+    """Whoever hangs up before his answer leaves nothing for the next one."""
+    for _ in range(5):
+        with daemon.connect() as gone:
+            gone.sendall(b'{"verb":"verify"}\n')
+        with daemon.connect() as s:
+            stream = s.makefile("rwb")
+            answer = {"ok": False, "error": "another request waiting"}
+            while "another request waiting" in answer.get("error", ""):
+                stream.write(b'{"verb":"resync"}\n')
+                stream.flush()
+                answer = {"event": "progress"}
+                while "event" in answer:
+                    answer = json.loads(stream.readline())
+            assert answer["status"] in (0, 3), answer
+            assert answer["summary"]["kind"] == "full"
+            assert "results" not in answer and "unlisted" not in answer
+
+
 def test_thousand_connections(daemon):
     with contextlib.ExitStack() as stack:
         for _ in range(1000):
