@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dsa/base/str.h"
+#include "dsa/base/terminal.h"
 #include "dsa/ctl/ctl.h"
 #include "dsa/sync/conf.h"
 
@@ -189,6 +190,9 @@ run(int argc, char **argv)
 	for (int i = 1; i < argc; i++)
 		if (!utf8_valid(bytes_of(argv[i])))
 			return (int)ctl_usage("'%s' is not UTF-8", argv[i]);
+	/* That verb draws. */
+	if (verb->run != ctl_verb_watch)
+		terminal_guard_stdout();
 	if (verb->daemon)
 		return (int)verb->run(&c, argc, argv);
 	if (!o.state && conf_load_public(o.file, &conf, &errors) < 0) {
