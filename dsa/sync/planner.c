@@ -405,6 +405,68 @@ fill_in(struct planning *p, const struct entry *source, const struct entry *targ
 	    .record = record};
 }
 
+/* The target as it is before the source is led to it: the step gave it its redirect address, beside
+ * an older one that the source still redirects to. *RET NULL if it has none. */
+static int
+with_redirect_address(struct planning *p, const struct entry *target, struct entry **ret)
+{
+	const char *domain = p->c->link->target->redirect_domain;
+	const struct attr *a = entry_find(target, "proxyAddresses");
+	_cleanup_(entry_free) struct entry *e = NULL;
+	_cleanup_(free) char *address = NULL, *value = NULL;
+
+	if (!domain || !project_has_redirect(&p->in))
+		return 0;
+	if (project_redirect_address(p->c->link, TARGET, p->in.source, &address, p->err) < 0)
+		return -1;
+	e = entry_dup(target);
+	value = str_printf("smtp:%s", address);
+	if (!e || !value)
+		return err_nomem(p->err);
+	for (size_t i = 0; a && i < a->n_values; i++)
+		if (address_in_domain(a->values[i], domain) &&
+		    planner_remove_value(e, "proxyAddresses", a->values[i], p->err) < 0)
+			return -1;
+	if (entry_add_str(e, "proxyAddresses", value) < 0)
+		return err_nomem(p->err);
+	*ret = TAKE(e);
+	return 0;
+}
+
+/* The changes from the turn's rules that lead mail to the ACTIVE side, in their order: those of the
+ * source alone if that is the active one, for what the target needs is projected. */
+static int
+add_turn(
+    struct planning *p, const struct turn_facts *f, const struct entry *target, enum side active)
+{
+	const struct conf_link *link = p->c->link;
+	enum turn turn = active == TARGET ? TURN_SWITCH : TURN_UNDO;
+	struct turn_conf conf = {
+	    .redirect_domain = {link->source->redirect_domain, link->target->redirect_domain},
+	    .marker_attribute = link->marker_attribute};
+	struct change *changes[TURN_CHANGES] = {NULL, NULL};
+	const char *to = entry_get_str(f->side[SOURCE], "targetAddress");
+	bool leads = active == TARGET && turn_leads_to(to, target, NULL);
+
+	if (turn_changes(&conf, turn, f, time(NULL), changes, p->err) < 0)
+		return -1;
+	for (size_t i = 0; i < TURN_CHANGES; i++) {
+		enum side side = turn_side(turn, i);
+		bool wanted = changes[i] && (active == TARGET || side == SOURCE);
+
+		if (!wanted) {
+			change_free(changes[i]);
+			continue;
+		}
+		p->turned = true;
+		p->broken[side] = side == TARGET || !leads;
+		if (plan_step_add(p->step, side, changes[i],
+			side == SOURCE ? f->side[SOURCE] : target, "redirection", p->err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 /* Puts right what somebody changed of a mailbox's redirection while ACTIVE is the active side. With
  * the source active, what it must not have goes before the target gets its own redirection; with
  * the target active both come from the turn's rules, which clear before they set. */
@@ -412,38 +474,20 @@ static int
 plan_redirection(struct planning *p, const struct entry *source, const struct entry *target,
     const struct record *record, enum side active)
 {
-	const struct conf_link *link = p->c->link;
-	struct turn_conf conf = {
-	    .redirect_domain = {link->source->redirect_domain, link->target->redirect_domain},
-	    .marker_attribute = link->marker_attribute};
+	_cleanup_(entry_free) struct entry *after = NULL;
 	struct turn_facts f = {.record = record, .side = {source, target}};
-	struct change *changes[TURN_CHANGES] = {NULL, NULL};
 	const char *to = entry_get_str(source, "targetAddress");
 
 	if (!p->in.redirects || !p->in.target || p->in.active != active || !record->id)
 		return 0;
-	if (active == SOURCE && !turn_leads_to(to, target, conf.redirect_domain[TARGET]))
-		return 0;
-	if (active == TARGET && (!kind_has_mailbox(target) ||
-				    !turn_redirect_address(target, conf.redirect_domain[TARGET])))
-		return 0;
-	if (turn_changes(&conf, active == TARGET ? TURN_SWITCH : TURN_UNDO, &f, time(NULL), changes,
-		p->err) < 0)
-		return -1;
-	for (size_t i = 0; i < TURN_CHANGES; i++) {
-		enum side side = turn_side(active == TARGET ? TURN_SWITCH : TURN_UNDO, i);
-		bool wanted = changes[i] && (active == TARGET || side == SOURCE);
-
-		if (!wanted) {
-			change_free(changes[i]);
-			continue;
-		}
-		p->broken[side] = true;
-		if (plan_step_add(p->step, side, changes[i], side == SOURCE ? source : target,
-			"redirection", p->err) < 0)
-			return -1;
-	}
-	return 0;
+	if (active == SOURCE)
+		return turn_leads_to(to, target, p->c->link->target->redirect_domain)
+			   ? add_turn(p, &f, target, active)
+			   : 0;
+	if (!kind_has_mailbox(target) || with_redirect_address(p, target, &after) < 0)
+		return kind_has_mailbox(target) ? -1 : 0;
+	f.side[TARGET] = after;
+	return after ? add_turn(p, &f, target, active) : 0;
 }
 
 /* Does CHANGE of the counterpart take away, or bring back, a targetAddress to the source's mailbox
@@ -477,7 +521,7 @@ static bool
 changes_redirection(struct planning *p, const struct record *old)
 {
 	const char *domain = p->c->link->source->redirect_domain;
-	bool yes = p->broken[SOURCE] || p->broken[TARGET];
+	bool yes = p->turned;
 
 	if (!domain || !p->in.target || !old ||
 	    (old->state != RECORD_SYNCED && old->state != RECORD_WAITING))

@@ -16,6 +16,7 @@ struct planning {
 	struct project_in in;
 	struct plan_step *step;
 	bool stored;	      /* STEP has something to do and is in the plan */
+	bool turned;	      /* STEP turns mail to the active side */
 	bool broken[SIDES];   /* somebody changed the redirection of that side's object */
 	struct change *links; /* references for a later phase */
 	struct buf problems;

@@ -227,6 +227,25 @@ add_remembered(
 	return 0;
 }
 
+/* The redirect address that the source still redirects to stays until it redirects to another one.
+ */
+static int
+add_in_use(const struct project_in *in, struct address_list *list, struct err *err)
+{
+	const struct attr *a = in->target ? entry_find(in->target, "proxyAddresses") : NULL;
+	const char *to = entry_get_str(in->source, "targetAddress");
+
+	for (size_t i = 0; in->redirects && in->record && to && a && i < a->n_values; i++) {
+		struct bytes v = a->values[i];
+
+		if (bytes_equal_nocase(v, bytes_of(to)) &&
+		    record_was_put(in->record, record_put_hash("proxyAddresses", v)) &&
+		    address_list_addf(list, "smtp:%s", (const char *)address_value(v).data) < 0)
+			return err_nomem(err);
+	}
+	return 0;
+}
+
 int
 compute_addresses(const struct project_in *in, struct entry *ret, struct err *err)
 {
@@ -246,7 +265,7 @@ compute_addresses(const struct project_in *in, struct entry *ret, struct err *er
 	    (legacy && !str_equal_nocase(legacy, target_legacy) &&
 		address_list_addf(&list, "X500:%s", legacy) < 0))
 		return err_nomem(err);
-	if (add_remembered(in, target_legacy, &list, err) < 0)
+	if (add_remembered(in, target_legacy, &list, err) < 0 || add_in_use(in, &list, err) < 0)
 		return -1;
 	if (project_has_redirect(in)) {
 		if (project_redirect_address(in->link, TARGET, in->source, &redirect, err) < 0)
