@@ -146,14 +146,22 @@ record_clear_addresses(struct record *r)
 	r->n_addresses = 0;
 }
 
+bool
+record_has_address(const struct record *r, const char *address)
+{
+	for (size_t i = 0; i < r->n_addresses; i++)
+		if (str_equal_nocase(r->addresses[i], address))
+			return true;
+	return false;
+}
+
 int
 record_add_address(struct record *r, const char *address)
 {
 	char **grown, *copy;
 
-	for (size_t i = 0; i < r->n_addresses; i++)
-		if (str_equal_nocase(r->addresses[i], address))
-			return 0;
+	if (record_has_address(r, address))
+		return 0;
 	grown = realloc(r->addresses, (r->n_addresses + 1) * sizeof *grown);
 	if (!grown)
 		return -1;

@@ -83,6 +83,8 @@ int record_set_sid(struct record_side *s, struct bytes v) MUST_CHECK;
 void record_clear_addresses(struct record *r);
 /* Adds a lower-cased copy unless it is there. ADDRESS without prefix. */
 int record_add_address(struct record *r, const char *address) MUST_CHECK;
+/* True if ADDRESS, in any case, is one of them. */
+bool record_has_address(const struct record *r, const char *address);
 /* Sorts all addresses but the first. A server gives values in any order; a record that holds the
  * same must be the same. */
 void record_sort_addresses(struct record *r);

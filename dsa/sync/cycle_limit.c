@@ -6,6 +6,7 @@
  *   judge    everyone a limit is about, as it is planned: what did an operator say?     nothing
  *   limit    whom nobody decided about are counted, with those of the last day           nothing
  *   hold     too many: none of them is done anything to                                  nothing
+ *   round    whom drift makes a change of a redirection, they too are counted            nothing
  *   spent    with the outcome of each that is done                                       as done
  *   store    at the end: who is held, for the operator                  found again, held again
  *
@@ -138,6 +139,30 @@ cycle_limit(struct cycle *c, enum held_kind kind, struct err *err)
 		return 0;
 	r->held = true;
 	(void)snprintf(r->held_why + len, sizeof r->held_why - len, "%s%s", len ? "; " : "", why);
+	return 0;
+}
+
+/* What the last round did is spent by now. */
+void
+cycle_begin_round(struct cycle *c)
+{
+	struct limited *l = &c->limited[HELD_REDIRECTIONS];
+
+	if (!l->held)
+		l->waits.n = 0;
+}
+
+int
+cycle_limit_round(struct cycle *c, struct err *err)
+{
+	struct limited *l = &c->limited[HELD_REDIRECTIONS];
+
+	if (l->held || l->waits.n == 0)
+		return 0;
+	if (cycle_limit(c, HELD_REDIRECTIONS, err) < 0)
+		return -1;
+	if (l->held)
+		cycle_tell_held(c);
 	return 0;
 }
 

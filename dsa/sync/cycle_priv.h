@@ -224,6 +224,10 @@ int cycle_judge(struct cycle *c, enum held_kind kind, const struct guid *source,
 int cycle_recall_held(struct cycle *c, const char **ret_why, struct err *err) MUST_CHECK;
 /* When all of KIND are judged: are those that nobody decided about too many? Then they are held. */
 int cycle_limit(struct cycle *c, enum held_kind kind, struct err *err) MUST_CHECK;
+/* Before and after everyone is planned again of whom a write met drift: the redirections that are to
+ * be changed only now are limited too. */
+void cycle_begin_round(struct cycle *c);
+int cycle_limit_round(struct cycle *c, struct err *err) MUST_CHECK;
 /* True if S is not to be carried out: it is held, and no longer counted as planned. */
 bool cycle_holds(struct cycle *c, const struct plan_step *s);
 /* Tells what is held. */

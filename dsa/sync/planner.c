@@ -490,47 +490,68 @@ plan_redirection(struct planning *p, const struct entry *source, const struct en
 	return after ? add_turn(p, &f, target, active) : 0;
 }
 
-/* Does CHANGE of the counterpart take away, or bring back, a targetAddress to the source's mailbox
- * that galsync put there as OLD says? *BROKEN: it brings it back. */
 static bool
-changes_target_address(
-    const struct change *change, const struct record *old, const char *domain, bool *broken)
+knows_domain(const struct record *r, const char *domain)
 {
-	bool yes = false;
+	for (size_t i = 0; i < r->n_addresses; i++) {
+		const char *at = strrchr(r->addresses[i], '@');
+
+		if (at && str_equal_nocase(at + 1, domain))
+			return true;
+	}
+	return false;
+}
+
+/* Does V, a targetAddress that the counterpart has, lead to the source's mailbox, and is it known
+ * from OLD? A map that was made anew does not know what galsync put, but which addresses both had.
+ */
+static bool
+is_redirection(const struct planning *p, const struct record *old, struct bytes v)
+{
+	return turn_leads_to(v.data, p->in.redirects ? p->in.source : NULL,
+		   p->c->link->source->redirect_domain) &&
+	       (record_was_put(old, record_put_hash("targetAddress", v)) ||
+		   record_has_address(old, address_value(v).data));
+}
+
+/* Does CHANGE of the counterpart take a redirection away, or bring one where there was one when OLD
+ * was recorded? If that is not there any more, somebody took it. */
+static bool
+changes_target_address(struct planning *p, const struct change *change, const struct record *old)
+{
+	const char *domain = p->c->link->source->redirect_domain;
+	bool takes = false, brings = false;
 
 	for (size_t i = 0; i < change->n_mods; i++) {
 		const struct mod *m = &change->mods[i];
 
 		if (strcasecmp(m->attr, "targetAddress") != 0)
 			continue;
-		for (size_t j = 0; j < m->n_values; j++) {
-			bool ours =
-			    address_in_domain(m->values[j], domain) &&
-			    record_was_put(old, record_put_hash("targetAddress", m->values[j]));
-
-			yes |= ours;
-			*broken |= ours && m->op == MOD_ADD;
-		}
+		for (size_t j = 0; j < m->n_values; j++)
+			if (m->op == MOD_DELETE)
+				takes |= is_redirection(p, old, m->values[j]);
+			else
+				brings |= address_in_domain(m->values[j], domain) &&
+					  knows_domain(old, domain);
 	}
-	return yes;
+	p->broken[TARGET] |= brings && !takes;
+	return takes || brings;
 }
 
-/* Does the step change a redirection that was in place (OLD is the record of it)? A first one is no
- * change, and neither is what an interrupted or refused cycle did not finish. */
+/* Does the step change a redirection that was in place (OLD is the stored record, RECORD the one to
+ * be)? A first one is no change, and neither is that of another counterpart than before. */
 static bool
-changes_redirection(struct planning *p, const struct record *old)
+changes_redirection(struct planning *p, const struct record *old, const struct record *record)
 {
-	const char *domain = p->c->link->source->redirect_domain;
 	bool yes = p->turned;
 
-	if (!domain || !p->in.target || !old ||
-	    (old->state != RECORD_SYNCED && old->state != RECORD_WAITING))
+	if (!p->c->link->source->redirect_domain || !p->in.target || !old ||
+	    old->state == RECORD_LEFT || !record->synced_at)
 		return false;
 	for (size_t i = 0; i < p->step->n_changes; i++)
 		if (p->step->changes[i].side == TARGET &&
 		    p->step->changes[i].change->op == CHANGE_MODIFY)
-			yes |= changes_target_address(
-			    p->step->changes[i].change, old, domain, &p->broken[TARGET]);
+			yes |= changes_target_address(p, p->step->changes[i].change, old);
 	return yes;
 }
 
@@ -549,11 +570,12 @@ loops(const struct planning *p, const struct entry *target)
 /* No limit and nobody's rejection lets a loop be. *RET_LEFT: an operator rejected it, so the object
  * is left as it is. Half of what is to be done to it would not be safe. */
 static int
-limit_redirection(struct planning *p, const struct record *old, bool *ret_left, struct err *err)
+limit_redirection(struct planning *p, const struct record *old, const struct record *record,
+    bool *ret_left, struct err *err)
 {
 	enum held_verdict said = HELD_APPROVED;
 
-	if (changes_redirection(p, old) && !loops(p, p->in.target) &&
+	if (changes_redirection(p, old, record) && !loops(p, p->in.target) &&
 	    !is_asked_for(p->c, &p->in.source->guid) &&
 	    cycle_judge(p->c, HELD_REDIRECTIONS, &p->in.source->guid, &said, err) < 0)
 		return -1;
@@ -592,7 +614,7 @@ plan_decided(struct planning *p, const struct entry *source)
 		return -1;
 	if (p->d->state == DECIDE_CONFLICT)
 		return 0;
-	if (limit_redirection(p, old, &left, p->err) < 0 || left)
+	if (limit_redirection(p, old, record, &left, p->err) < 0 || left)
 		return left ? 0 : -1;
 	if (planner_fill_record(
 		p->c, &p->in, p->d, p->step, (char *)p->problems.data, record, p->err) < 0)

@@ -272,9 +272,12 @@ replan(struct cycle *c, struct again *again, size_t n, struct err *err)
 
 	if (store_begin(c->store, STORE_READ, &c->read, err) < 0)
 		return -1;
+	cycle_begin_round(c);
 	rc = for_each(c, again, n, &failed, decide_one, err);
 	if (rc == 0)
 		rc = for_each(c, again, n, &failed, plan_one, err);
+	if (rc == 0)
+		rc = cycle_limit_round(c, err);
 	store_abort(TAKE(c->read));
 	return rc < 0 ? -1
 		      : cycle_give_up(c, again, failed,

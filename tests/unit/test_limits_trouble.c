@@ -128,11 +128,152 @@ switched_and_killed(void **state)
 	assert_true(writes > 1);
 }
 
+/* ---- what is a change of a redirection ---- */
+
+static const struct scenario matched = {.name = "a matched mailbox",
+    .link = "limits = { redirections = 0; };",
+    .source = {MAILBOX("Ann", "ann", "")},
+    .target = {THERE_OU, THERE("user", "Ann", "mail: ann@acme.example\nsAMAccountName: ann\n")}};
+
+/* The limit is asked again, whatever became of the map or of the mailbox since. */
+static void
+known_again(void **state)
+{
+	(void)state;
+	for (int lost = 0; lost < 2; lost++) {
+		static const char *const ann[] = {"CN=Ann", NULL};
+		struct lab l;
+
+		start(&l, &matched, false);
+		if (lost) {
+			lab_lose_map(&l);
+			lab_run(&l);
+		} else {
+			assert_int_equal(lab_turn(&l, NULL, LAB_SWITCH, ann), 0);
+			lab_run_silent(&l);
+			assert_int_equal(lab_turn(&l, NULL, LAB_UNDO, ann), 0);
+		}
+		lab_run_silent(&l);
+		lab_set(&l, TARGET, "CN=Ann", "targetAddress", NULL);
+		lab_run(&l);
+		assert_true(l.res.held);
+		assert_int_equal(l.told[CYCLE_BROKEN], 1);
+		assert_true(is(&l, TARGET, "CN=Ann", NULL));
+		lab_close(&l);
+	}
+}
+
+/* The counterpart is lost, and another one is made. */
+static void
+made_again(void **state)
+{
+	struct lab l;
+
+	(void)state;
+	start(&l, &matched, true);
+	lab_delete(&l, TARGET, "CN=Ann");
+	lab_add(&l, TARGET,
+	    THERE("user", "Ann",
+		"mail: ann@acme.example\nsAMAccountName: ann\ntargetAddress: " THEIRS "\n"));
+	lab_run(&l);
+	assert_false(l.res.held);
+	assert_true(is(&l, TARGET, "CN=Ann", RS("ann")));
+	end(&l);
+}
+
+static void
+source_domain(void **state)
+{
+	struct lab l;
+
+	(void)state;
+	start(&l, &three, false);
+	set_domain(&l, SOURCE, "new.example");
+	lab_run(&l);
+	assert_true(l.res.held);
+	assert_int_equal(l.told[CYCLE_BROKEN], 0);
+	assert_true(is(&l, TARGET, "CN=Ann", RS("ann")));
+	assert_int_equal(decide(&l, HELD_NOTHING, NULL, HELD_APPROVED), 3);
+	run_on(&l);
+	assert_true(is(&l, TARGET, "CN=Ann", "SMTP:ann@new.example"));
+	end(&l);
+}
+
+/* Where there was none before, redirections come without a limit. */
+static void
+new_mailboxes(void **state)
+{
+	static const struct scenario sc = {.name = "new mailboxes",
+	    .link = "limits = { redirections = 0; };",
+	    .source = {
+		ACCOUNT("Ann", "ann") RECIPIENT("ann") "targetAddress: SMTP:ann@else.example\n\n"}};
+	struct lab l;
+
+	(void)state;
+	for (int delta = 0; delta < 2; delta++) {
+		start(&l, &sc, delta);
+		assert_true(is(&l, TARGET, "CN=Ann", "SMTP:ann@else.example"));
+		lab_set(&l, SOURCE, "CN=Ann", "targetAddress", NULL);
+		lab_set(&l, SOURCE, "CN=Ann", "msExchHomeServerName", "/o=Acme/cn=EX1");
+		lab_run(&l);
+		assert_false(l.res.held);
+		assert_true(is(&l, TARGET, "CN=Ann", RS("ann")));
+		end(&l);
+	}
+}
+
+/* ---- drift ---- */
+
+static void
+meddle(void *arg, unsigned write, const struct change *c)
+{
+	struct lab *l = arg;
+
+	(void)write, (void)c;
+	lab_set(l, TARGET, "CN=Ann", "title", "Chief");
+	lab_set(l, TARGET, "CN=Ann", "targetAddress", NULL);
+}
+
+/* What is found to be changed only when it is planned again. */
+static void
+found_late(void **state)
+{
+	static const struct scenario sc = {.name = "found late",
+	    .link = "limits = { redirections = 0; };",
+	    .source = {MAILBOX("Ann", "ann", ""), MAILBOX("Bea", "bea", "")}};
+
+	(void)state;
+	for (int delta = 0; delta < 2; delta++) {
+		struct lab l;
+		struct tap tap = {.hook = meddle, .hook_at = 1, .hook_arg = &l};
+
+		start(&l, &sc, delta);
+		lab_set(&l, SOURCE, "CN=Ann", "title", "Boss");
+		assert_int_equal(lab_cycle(&l, &tap), 0);
+		tap_done(&tap);
+		assert_int_equal(l.res.drift, 1);
+		assert_true(l.res.held);
+		assert_int_equal(l.told[CYCLE_HELD], 1);
+		assert_int_equal(held(&l, HELD_WAITS), 1);
+		assert_true(is(&l, TARGET, "CN=Ann", NULL));
+		lab_run_silent(&l);
+		assert_true(is(&l, TARGET, "CN=Ann", NULL));
+		assert_int_equal(decide(&l, HELD_NOTHING, NULL, HELD_APPROVED), 1);
+		run_on(&l);
+		assert_true(is(&l, TARGET, "CN=Ann", RS("ann")));
+		assert_true(lab_has(&l, TARGET, "CN=Ann", "title", "Boss"));
+		end(&l);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(switched_and_renamed),
-	    cmocka_unit_test(switched_to_new_domain), cmocka_unit_test(switched_and_killed)};
+	    cmocka_unit_test(switched_to_new_domain), cmocka_unit_test(switched_and_killed),
+	    cmocka_unit_test(known_again), cmocka_unit_test(made_again),
+	    cmocka_unit_test(source_domain), cmocka_unit_test(new_mailboxes),
+	    cmocka_unit_test(found_late)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
