@@ -27,6 +27,7 @@
 
 #include "dsa/base/clock.h"
 #include "dsa/base/str.h"
+#include "dsa/directory/guid_set.h"
 #include "dsa/sync/delta_priv.h"
 #include "dsa/sync/sides.h"
 #include "dsa/sync/toggle.h"
@@ -286,8 +287,8 @@ finish_phases(struct cycle *c, struct err *err)
 	int rc = phase(c, CYCLE_PLAN, plan_all, err);
 
 	store_abort(TAKE(c->read));
-	if (rc < 0)
-		return -1;
+	if (rc < 0 || c->why_full)
+		return rc;
 	if (c->opt->plan_only)
 		return cycle_print_plan(c, err);
 	if (phase(c, CYCLE_APPLY, apply_all, err) < 0)
@@ -496,9 +497,9 @@ run_delta(struct cycle *c, struct delta *x, bool *ret_full, struct err *err)
 	if (x->concerned.n == 0)
 		return pending ? begin(c, err) : 0;
 	if (open_worksets(c, err) < 0 || begin(c, err) < 0 || load_csv(c, err) < 0 ||
-	    open_map(c, err) < 0 || decide_concerned(c, x, err) < 0)
+	    open_map(c, err) < 0 || decide_concerned(c, x, err) < 0 || finish_phases(c, err) < 0)
 		return -1;
-	return finish_phases(c, err);
+	return c->why_full ? need_full(c, ret_full, c->why_full) : 0;
 }
 
 static void
@@ -545,23 +546,26 @@ take_settled(const struct store_retry *r, void *arg)
 }
 
 /* Whoever was due when the cycle began was looked at, and would be due later if he had failed
- * again: nothing had to be written any more, or he has left. */
+ * again: nothing had to be written any more, or he has left. Or a limit holds what is to be. */
 static int
 forget_settled(struct cycle *c, struct store_txn *t, struct err *err)
 {
+	_cleanup_(guid_set_done) struct guid_set held = {0};
 	struct settled w = {.err = err};
 	int rc = store_each_retry(t, c->link_id, c->start_s, take_settled, &w, err);
 
 	if (w.failed)
 		rc = -1;
+	if (rc == 0)
+		rc = cycle_held_objects(c, &held, err);
 	for (size_t i = 0; rc == 0 && i < w.guids.n; i++)
-		rc = outcome_accept(c, t, &w.guids.v[i], err);
+		if (!guid_set_has(&held, &w.guids.v[i]))
+			rc = outcome_accept(c, t, &w.guids.v[i], err);
 	free(w.guids.v);
 	return rc;
 }
 
-/* The last transaction of a cycle: its summary, and where the next delta starts. Held changes are
- * heard of again until somebody decides. */
+/* The last transaction of a cycle: its summary, who is held, and where the next delta starts. */
 static int
 store_end(struct cycle *c, struct err *err)
 {
@@ -573,13 +577,11 @@ store_end(struct cycle *c, struct err *err)
 	if (store_begin(c->store, STORE_WRITE, &t, err) < 0 ||
 	    store_put_summary(t, c->link_id, json, err) < 0)
 		return -1;
-	for (int side = SOURCE; side < SIDES && !c->res->held; side++)
+	for (int side = SOURCE; side < SIDES; side++)
 		if (c->cursor[side].len && store_put_cursor(t, c->link_id, (enum side)side,
 					       buf_bytes(&c->cursor[side]), err) < 0)
 			return -1;
-	if (!c->res->held && forget_settled(c, t, err) < 0)
-		return -1;
-	if (cycle_store_held(c, t, err) < 0)
+	if (forget_settled(c, t, err) < 0 || cycle_store_held(c, t, err) < 0)
 		return -1;
 	if (!guid_is_zero(&c->conflict_place) &&
 	    store_put_conflict_place(t, c->link_id, &c->conflict_place, err) < 0)

@@ -8,10 +8,12 @@
  *   hold     too many: none of them is done anything to                                  nothing
  *   round    whom drift makes a change of a redirection, they too are counted            nothing
  *   spent    with the outcome of each that is done                                       as done
- *   store    at the end: who is held, for the operator                  found again, held again
+ *   store    at the end: who is held, with the cursors                   found again, held again
  *
- * What an operator approved is done and does not count; what he rejected is left as it is. Held
- * changes keep the cursors where they are (cycle.c), so the next cycle finds them again.
+ * What an operator approved is done and does not count; what he rejected is left as it is. The
+ * cursors advance all the same: a delta that had to hear of everything again since a limit began to
+ * hold something would become slower each time, and a full cycle in the end. The map knows who is
+ * held, and a full cycle finds what is to be done to them.
  */
 #include "dsa/sync/cycle_priv.h"
 
@@ -41,6 +43,8 @@ cycle_judge(struct cycle *c, enum held_kind kind, const struct guid *source, enu
 }
 
 /* ---- how many ---- */
+
+static const char within_limits[] = "what was held is within the limits now";
 
 struct waiting {
 	const struct guid_set *but; /* not these */
@@ -93,7 +97,7 @@ cycle_recall_held(struct cycle *c, const char **ret_why, struct err *err)
 		if (is_too_many(c, (enum held_kind)i, w.n[i], why, sizeof why, &too_many, err) < 0)
 			return -1;
 		if (w.n[i] && !too_many)
-			*ret_why = "what was held is within the limits now";
+			*ret_why = within_limits;
 	}
 	return 0;
 }
@@ -107,17 +111,19 @@ add_all(struct guid_set *s, const struct guid_list *l, struct err *err)
 	return 0;
 }
 
-/* Those of KIND that wait since an earlier cycle and are no part of this delta. */
+/* Those of KIND that wait since an earlier cycle and that this delta did not look at. */
 static int
 count_others(struct cycle *c, enum held_kind kind, size_t *ret, struct err *err)
 {
-	_cleanup_(guid_set_done) struct guid_set concerned = {0};
-	struct waiting w = {.but = &concerned};
+	_cleanup_(guid_set_done) struct guid_set seen = {0};
+	const struct limited *l = &c->limited[kind];
+	struct waiting w = {.but = &seen};
 
-	*ret = 0;
-	if (!c->lazy || !c->limited[kind].stored || !c->read)
+	*ret = c->lazy && c->read ? l->stored : 0;
+	if (*ret == 0 || c->concerned->n == 0)
 		return 0;
-	if (add_all(&concerned, c->concerned, err) < 0 ||
+	/* Whom somebody refers to is looked at too. */
+	if (add_all(&seen, c->concerned, err) < 0 || add_all(&seen, &l->waits, err) < 0 ||
 	    store_each_held(c->read, c->link_id, count_waiting, &w, err) < 0)
 		return -1;
 	*ret = w.n[kind];
@@ -135,10 +141,21 @@ cycle_limit(struct cycle *c, enum held_kind kind, struct err *err)
 	if (count_others(c, kind, &others, err) < 0 ||
 	    is_too_many(c, kind, l->waits.n + others, why, sizeof why, &l->held, err) < 0)
 		return -1;
+	if (!l->held && others)
+		c->why_full = within_limits;
 	if (!l->held)
 		return 0;
 	r->held = true;
 	(void)snprintf(r->held_why + len, sizeof r->held_why - len, "%s%s", len ? "; " : "", why);
+	return 0;
+}
+
+int
+cycle_held_objects(struct cycle *c, struct guid_set *ret, struct err *err)
+{
+	for (size_t i = 0; i < HELD_KIND_MAX; i++)
+		if (c->limited[i].held && add_all(ret, &c->limited[i].waits, err) < 0)
+			return -1;
 	return 0;
 }
 
@@ -185,7 +202,7 @@ cycle_holds(struct cycle *c, const struct plan_step *s)
 		return false;
 	c->res->changes -= s->n_changes;
 	for (size_t i = 0; i < s->n_changes; i++)
-		touched[s->changes[i].side] = true;
+		touched[s->changes[i].side] = s->phase != PLAN_LINKS;
 	c->res->updated[SOURCE] -= touched[SOURCE];
 	c->res->updated[TARGET] -= touched[TARGET];
 	return true;
@@ -214,30 +231,51 @@ keep_or_take(const struct store_held *h, void *arg)
 	return p->failed;
 }
 
-/* What was decided about an object stays while it is in conflict, for it was not planned; while it
- * is tried again; and if it was decided after the cycle had judged. */
 static int
-forget(struct prune *p, struct store_txn *t, const struct store_held *h, struct err *err)
+is_tried_again(
+    struct cycle *c, struct store_txn *t, const struct guid *source, bool *ret, struct err *err)
+{
+	struct store_retry retry = {.attempts = 0};
+
+	if (store_find_retry(t, c->link_id, source, &retry, ret, err) < 0)
+		return -1;
+	store_retry_done(&retry);
+	return 0;
+}
+
+/* Was H's object not looked at (it is in conflict, or its counterpart may be on another server, or
+ * it was missing from an answer), or is what was approved not done yet? */
+static int
+is_open(
+    struct prune *p, struct store_txn *t, const struct store_held *h, bool *ret, struct err *err)
 {
 	_cleanup_(decision_done) struct decision d = {0};
-	struct store_retry retry = {.attempts = 0};
+	_cleanup_(record_free) struct record *r = NULL;
 	struct cycle *c = p->c;
 	bool found;
 
-	if (h->verdict != HELD_WAITS) {
-		if (cycle_find_decision(c, &h->source, &d, &found, err) < 0)
-			return -1;
-		if (found && d.state == DECIDE_CONFLICT)
-			return 0;
-	}
-	if (h->verdict == HELD_APPROVED && guid_set_has(&p->approved[h->kind], &h->source)) {
-		if (store_find_retry(t, c->link_id, &h->source, &retry, &found, err) < 0)
-			return -1;
-		store_retry_done(&retry);
-		if (found)
-			return 0;
-	}
-	return store_clear_held(t, c->link_id, h->kind, &h->source, err);
+	*ret = false;
+	if (store_find_guid(t, c->link_id, SOURCE, &h->source, &r, err) < 0 ||
+	    cycle_find_decision(c, &h->source, &d, &found, err) < 0)
+		return -1;
+	if (!r || r->state == RECORD_LEFT)
+		return 0;
+	*ret = !found || !decision_has_target(&d);
+	if (*ret || !guid_set_has(&p->approved[h->kind], &h->source))
+		return 0;
+	*ret = h->kind == HELD_SWITCHES && r->active == SOURCE;
+	return h->kind == HELD_REDIRECTIONS ? is_tried_again(c, t, &h->source, ret, err) : 0;
+}
+
+/* What a full cycle holds, it has found itself. */
+static int
+forget(struct prune *p, struct store_txn *t, const struct store_held *h, struct err *err)
+{
+	bool open = false;
+
+	if ((h->verdict != HELD_WAITS || p->c->lazy) && is_open(p, t, h, &open, err) < 0)
+		return -1;
+	return open ? 0 : store_clear_held(t, p->c->link_id, h->kind, &h->source, err);
 }
 
 static int

@@ -64,7 +64,8 @@ struct cycle {
 	struct guid_list elsewhere; /* source GUIDs whose counterparts may not be here yet */
 	bool wrote;		    /* something was created, so there are GUIDs to learn */
 	struct limited limited[HELD_KIND_MAX];
-	uint64_t decided; /* the operators' decisions that this cycle knows of */
+	const char *why_full; /* lazy: why everyone has to be looked at, found while planning */
+	uint64_t decided;     /* the operators' decisions that this cycle knows of */
 	/* Source GUIDs by what their readiness means (ready.h), and who is to be switched, as
 	 * comments for the plan. */
 	struct guid_list ready[READY_MAX];
@@ -215,6 +216,7 @@ int cycle_recover(struct cycle *c, struct err *err) MUST_CHECK;
 int cycle_find_ready(struct cycle *c, struct err *err) MUST_CHECK;
 int cycle_switch_ready(struct cycle *c, struct err *err) MUST_CHECK;
 struct plan_step;
+struct guid_set;
 /* cycle_limit.c: an operator's verdict on doing KIND to SOURCE, HELD_WAITS if there is none. Notes
  * that this cycle would do it. */
 int cycle_judge(struct cycle *c, enum held_kind kind, const struct guid *source,
@@ -222,14 +224,17 @@ int cycle_judge(struct cycle *c, enum held_kind kind, const struct guid *source,
 /* Before a delta looks for what changed: *RET_WHY says why everyone has to be looked at because of
  * what is held, or is NULL. */
 int cycle_recall_held(struct cycle *c, const char **ret_why, struct err *err) MUST_CHECK;
-/* When all of KIND are judged: are those that nobody decided about too many? Then they are held. */
+/* When all of KIND are judged: are those that nobody decided about too many? Then they are held.
+ * If not, and others of KIND wait that this delta did not look at, c->why_full says so. */
 int cycle_limit(struct cycle *c, enum held_kind kind, struct err *err) MUST_CHECK;
-/* Before and after everyone is planned again of whom a write met drift: the redirections that are to
- * be changed only now are limited too. */
+/* Before and after everyone is planned again of whom a write met drift: the redirections that are
+ * to be changed only now are limited too. */
 void cycle_begin_round(struct cycle *c);
 int cycle_limit_round(struct cycle *c, struct err *err) MUST_CHECK;
 /* True if S is not to be carried out: it is held, and no longer counted as planned. */
 bool cycle_holds(struct cycle *c, const struct plan_step *s);
+/* Adds to RET whom this cycle holds. */
+int cycle_held_objects(struct cycle *c, struct guid_set *ret, struct err *err) MUST_CHECK;
 /* Tells what is held. */
 void cycle_tell_held(struct cycle *c);
 /* Writes down whom the cycle holds, and forgets to whom nothing is to be done any more. */

@@ -58,12 +58,11 @@ look_at(struct cycle *c, uint32_t index, struct err *err)
 }
 
 /* Keeps of the list whom an operator approved, and if they are not too many those nobody decided
- * about. While anything else is held, nobody is switched. */
+ * about. */
 static int
 limit(struct cycle *c, struct err *err)
 {
 	struct guid_list *l = &c->ready[READY_SWITCH], *waits = &c->limited[HELD_SWITCHES].waits;
-	bool held = c->res->held;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < l->n; i++) {
@@ -80,11 +79,6 @@ limit(struct cycle *c, struct err *err)
 		for (size_t i = 0; i < waits->n; i++)
 			l->v[kept++] = waits->v[i];
 	l->n = kept;
-	if (kept && held) {
-		cycle_note(c, LOG_WARNING, NULL, c->link->name,
-		    "%zu mailboxes are ready to be switched: not while the link is held", kept);
-		l->n = 0;
-	}
 	return 0;
 }
 
@@ -159,9 +153,8 @@ put_retry(struct cycle *c, const struct guid *source, const char *dn, const char
 
 /* Not yet: told once, and looked at again after a while, or when the counterpart changes. */
 static int
-let_wait(struct cycle *c, const struct record *r, struct err *err)
+let_wait(struct cycle *c, const struct record *r, const char *why, struct err *err)
 {
-	static const char why[] = WHY "Exchange has not finished the mailbox in the target yet";
 	bool news;
 
 	if (put_retry(c, &r->side[SOURCE].guid, r->side[SOURCE].dn, why, &news, err) < 0)
@@ -182,20 +175,23 @@ get_record(struct cycle *c, const struct guid *g, struct record **ret, struct er
 	return store_find_guid(t, c->link_id, SOURCE, g, ret, err);
 }
 
-/* Keeps of the list who is synchronized completely. What failed comes again when it is tried again.
- */
+/* Keeps of the list who is synchronized completely, and nobody while anything else is held. What
+ * failed comes again when it is tried again. */
 static int
 keep_synced(struct cycle *c, struct guid_list *l, struct err *err)
 {
+	bool held = c->limited[HELD_DELETES].held || c->limited[HELD_REDIRECTIONS].held;
+	const char *why = held ? WHY "not while the link is held"
+			       : WHY "Exchange has not finished the mailbox in the target yet";
 	size_t kept = 0;
 
 	for (size_t i = 0; i < l->n; i++) {
 		_cleanup_(record_free) struct record *r = NULL;
 
 		if (get_record(c, &l->v[i], &r, err) < 0 ||
-		    (r && r->state == RECORD_WAITING && let_wait(c, r, err) < 0))
+		    (r && (held || r->state == RECORD_WAITING) && let_wait(c, r, why, err) < 0))
 			return -1;
-		if (r && r->state == RECORD_SYNCED && r->active == SOURCE)
+		if (r && !held && r->state == RECORD_SYNCED && r->active == SOURCE)
 			l->v[kept++] = l->v[i];
 	}
 	l->n = kept;

@@ -201,7 +201,7 @@ store_done(struct store_txn *t, struct running *r, struct err *err)
 
 	if (s->creates)
 		c->wrote = true;
-	if (s->counts != HELD_NOTHING &&
+	if (s->counts != HELD_NOTHING && s->phase != PLAN_LINKS &&
 	    store_add_spent(t, c->link_id, s->counts, clock_realtime_s(), 1, err) < 0)
 		return -1;
 	if (note_renamed(c, s, err) < 0)

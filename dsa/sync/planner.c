@@ -347,6 +347,7 @@ put_links(struct planning *p, const struct entry *target)
 			if (!s || !c)
 				return err_nomem(p->err);
 			s->phase = PLAN_LINKS;
+			s->counts = p->step->counts;
 			for (size_t k = j; k < l->mods[i].n_values && k < j + LINK_CHUNK; k++)
 				if (change_mod(c, l->mods[i].op, l->mods[i].attr,
 					l->mods[i].values[k]) < 0)

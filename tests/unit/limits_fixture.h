@@ -116,4 +116,14 @@ do_nothing(void *arg, unsigned write, const struct change *c)
 	(void)arg, (void)write, (void)c;
 }
 
+/* The redirection of two mailboxes, and a title of one of them and of another one. */
+static inline void
+break_two(struct lab *l)
+{
+	lab_set(l, TARGET, "CN=Ann", "targetAddress", NULL);
+	lab_set(l, TARGET, "CN=Bea", "targetAddress", THEIRS);
+	lab_set(l, SOURCE, "CN=Ann", "title", "Boss");
+	lab_set(l, SOURCE, "CN=Cleo", "title", "Boss");
+}
+
 #endif

@@ -108,11 +108,19 @@ limit_holds(void **state)
 	lab_run(&l);
 	assert_true(l.res.held);
 	assert_true(lab_has(&l, TARGET, "CN=C", "title", "Boss"));
-	/* It is heard of again and again. */
+	/* When its own work has come back nothing is heard any more, but that it is held is known.
+	 */
+	lab_run_idle(&l);
 	lab_run_idle(&l);
 	assert_true(l.res.held);
+	assert_int_equal(l.res.read[SOURCE], 0);
+	/* B is no part of the delta, and allowed now. */
 	lab_set(&l, SOURCE, "CN=A", HIDES, NULL);
+	assert_int_equal(lab_cycle(&l, NULL), 0);
+	assert_true(l.needs_full);
+	l.delta = false;
 	lab_run(&l);
+	l.delta = true;
 	assert_false(l.res.held);
 	assert_int_equal(l.res.left[LEAVE_DELETE], 1);
 	assert_true(lab_exists(&l, TARGET, "CN=A") && !lab_exists(&l, TARGET, "CN=B"));

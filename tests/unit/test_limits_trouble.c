@@ -266,6 +266,256 @@ found_late(void **state)
 	}
 }
 
+/* ---- while something is held ---- */
+
+/* Only what is new is heard, and what is held is known nevertheless. */
+static void
+goes_on(void **state)
+{
+	struct lab l;
+
+	(void)state;
+	start(&l, &three, true);
+	break_two(&l);
+	lab_run(&l);
+	assert_true(l.res.held);
+	lab_set(&l, SOURCE, "CN=Cleo", "department", "Sales");
+	lab_run(&l);
+	assert_true(l.res.held);
+	assert_true(lab_has(&l, TARGET, "CN=Cleo", "department", "Sales"));
+	assert_int_equal(l.res.read[SOURCE], 1);
+	lab_run_idle(&l);
+	assert_true(l.res.held);
+	/* Who is looked at because somebody refers to him is not counted twice. */
+	lab_rename(&l, SOURCE, "CN=Ann", "CN=Anna");
+	lab_run(&l);
+	lab_set(&l, SOURCE, "CN=Cleo", "manager", lab_dn(SOURCE, "CN=Anna"));
+	lab_run(&l);
+	assert_string_equal(l.res.held_why,
+	    "2 redirections would be changed at once, the limit is 1 (limits.redirections)");
+	assert_int_equal(decide(&l, HELD_NOTHING, NULL, HELD_APPROVED), 2);
+	run_on(&l);
+	assert_true(is(&l, TARGET, "CN=Bea", RS("bea")));
+	l.delta = true;
+	end(&l);
+}
+
+/* A full cycle that holds something ends the need for one. */
+static void
+history_lost(void **state)
+{
+	(void)state;
+	for (int side = SOURCE; side < SIDES; side++) {
+		struct lab l;
+
+		start(&l, &three, true);
+		break_two(&l);
+		lab_run(&l);
+		fakedir_set_usn(l.fd[side], 1);
+		run_on(&l);
+		assert_true(l.res.held);
+		assert_int_equal(held(&l, HELD_WAITS), 2);
+		l.delta = true;
+		lab_run_idle(&l);
+		assert_true(l.res.held);
+		lab_close(&l);
+	}
+}
+
+/* Not even the part of it that is too big for one request. */
+static void
+held_as_a_whole(void **state)
+{
+	struct lab l;
+	char number[16];
+
+	(void)state;
+	start(&l, &three, false);
+	break_two(&l);
+	for (unsigned i = 0; i < 1001; i++) {
+		(void)snprintf(number, sizeof number, "%u", i);
+		lab_add_value(&l, SOURCE, "CN=Ann", "otherTelephone", number);
+	}
+	assert_int_equal(lab_cycle(&l, NULL), 0);
+	assert_true(l.res.held);
+	assert_int_equal(lab_count(&l, TARGET, "CN=Ann", "otherTelephone"), 0);
+	assert_int_equal(decide(&l, HELD_NOTHING, "CN=Bea", HELD_REJECTED), 1);
+	run_on(&l);
+	assert_int_equal(lab_count(&l, TARGET, "CN=Ann", "otherTelephone"), 1001);
+	/* And it counts once. */
+	lab_set(&l, TARGET, "CN=Cleo", "targetAddress", NULL);
+	lab_run(&l);
+	assert_string_equal(l.res.held_why,
+	    "1 redirections would be changed at once and 1 were in the last 24 hours, the limit is "
+	    "1 (limits.redirections)");
+	lab_close(&l);
+}
+
+/* What failed before stays to be tried again, though a limit holds it now. */
+static void
+refused_before(void **state)
+{
+	struct store_retry r;
+	struct store_txn *t;
+	struct lab l;
+	struct err err;
+	bool found;
+
+	(void)state;
+	start(&l, &three, true);
+	assert_int_equal(fakedir_refuse(l.fd[TARGET], lab_dn(TARGET, "CN=Ann"), 65), 0);
+	lab_set(&l, SOURCE, "CN=Ann", "title", "Chief");
+	assert_int_equal(lab_cycle(&l, NULL), 0);
+	assert_int_equal(l.res.failed, 1);
+	assert_int_equal(fakedir_refuse(l.fd[TARGET], NULL, 0), 0);
+	break_two(&l);
+	assert_int_equal(lab_cycle(&l, NULL), 0);
+	assert_true(l.res.held);
+	l.delta = false;
+	assert_int_equal(lab_cycle(&l, NULL), 0);
+	assert_int_equal(l.told[CYCLE_ACCEPTED], 0);
+	assert_int_equal(store_begin(l.store, STORE_READ, &t, &err), 0);
+	assert_int_equal(
+	    store_find_retry(t, 1, &fakedir_find(l.fd[SOURCE], lab_dn(SOURCE, "CN=Ann"))->guid, &r,
+		&found, &err),
+	    0);
+	assert_true(found);
+	store_retry_done(&r);
+	store_abort(t);
+	lab_close(&l);
+}
+
+/* Killed before each write of a cycle that holds some and does something for another one. */
+static void
+held_and_killed(void **state)
+{
+	(void)state;
+	for (int delta = 0; delta < 2; delta++) {
+		unsigned writes = 0;
+
+		for (unsigned at = 0; at <= writes; at++) {
+			struct tap tap = {.stop_at = at};
+			struct lab l;
+
+			start(&l, &three, delta);
+			break_two(&l);
+			lab_set(&l, SOURCE, "CN=Cleo", "mailNickname", "cleopatra");
+			assert_int_equal(lab_cycle(&l, NULL), 0);
+			assert_int_equal(decide(&l, HELD_NOTHING, "CN=Bea", HELD_REJECTED), 1);
+			assert_int_equal(decide(&l, HELD_NOTHING, "CN=Cleo", HELD_APPROVED), 1);
+			lab_set(&l, SOURCE, "CN=Bea", "mailNickname", "beata");
+			l.delta = false;
+			l.dies = true;
+			assert_int_equal(lab_cycle(&l, &tap), at ? -1 : 0);
+			if (!at)
+				writes = tap.writes;
+			tap_done(&tap);
+			l.dies = false;
+			if (at)
+				assert_int_equal(lab_cycle(&l, NULL), 0);
+			assert_true(is(&l, TARGET, "CN=Ann", RS("ann")));
+			assert_true(is(&l, TARGET, "CN=Bea", THEIRS));
+			assert_true(is(&l, TARGET, "CN=Cleo", RS("cleopatra")));
+			assert_int_equal(held(&l, HELD_REJECTED), 1);
+			assert_int_equal(held(&l, HELD_APPROVED) + held(&l, HELD_WAITS), 0);
+			lab_run_silent(&l);
+			lab_close(&l);
+		}
+		assert_true(writes > 1);
+	}
+}
+
+/* ---- what was decided is not lost ---- */
+
+/* Another domain controller lacks Ann's counterpart. */
+static void
+decided_elsewhere(void **state)
+{
+	(void)state;
+	for (int v = HELD_APPROVED; v <= HELD_REJECTED; v++) {
+		struct lab l;
+
+		start(&l, &three, false);
+		break_two(&l);
+		lab_run(&l);
+		assert_int_equal(decide(&l, HELD_NOTHING, "CN=Ann", (enum held_verdict)v), 1);
+		assert_int_equal(fakedir_set_server(l.fd[TARGET], "dc2.globex.example"), 0);
+		assert_int_equal(fakedir_hide(l.fd[TARGET], lab_dn(TARGET, "CN=Ann"), true), 0);
+		assert_int_equal(lab_cycle(&l, NULL), 0);
+		assert_int_equal(held(&l, (enum held_verdict)v), 1);
+		assert_int_equal(fakedir_hide(l.fd[TARGET], lab_dn(TARGET, "CN=Ann"), false), 0);
+		assert_int_equal(lab_cycle(&l, NULL), 0);
+		assert_int_equal(held(&l, (enum held_verdict)v), v == HELD_REJECTED);
+		assert_true(is(&l, TARGET, "CN=Ann", v == HELD_APPROVED ? RS("ann") : NULL));
+		lab_close(&l);
+	}
+}
+
+/* The source object is missing from an answer. */
+static void
+decided_and_cut(void **state)
+{
+	(void)state;
+	for (int delta = 0; delta < 2; delta++) {
+		struct lab l;
+
+		start(&l, &three, delta);
+		break_two(&l);
+		lab_run(&l);
+		if (!delta) {
+			assert_int_equal(decide(&l, HELD_NOTHING, NULL, HELD_REJECTED), 2);
+			lab_run(&l);
+		}
+		lab_set(&l, SOURCE, "CN=Ann", "department", "Sales");
+		l.cut = "CN=Ann";
+		assert_int_equal(lab_cycle(&l, NULL), 0);
+		l.cut = NULL;
+		assert_int_equal(held(&l, delta ? HELD_WAITS : HELD_REJECTED), 2);
+		assert_true(is(&l, TARGET, "CN=Ann", NULL));
+		lab_close(&l);
+	}
+}
+
+/* A switch that was approved is not made while another limit holds something, but then. */
+static void
+approved_meanwhile(void **state)
+{
+	static const struct scenario sc = {.name = "approved switch",
+	    .link = "readiness_attribute = \"extensionAttribute10\"; readiness_value = "
+		    "\"Ready\"; limits = { redirections = 0; switches = 0; };",
+	    .source = {MAILBOX("Ann", "ann", ""), MAILBOX("Bea", "bea", "")}};
+
+	(void)state;
+	for (int delta = 0; delta < 2; delta++) {
+		struct lab l;
+
+		lab_open(&l, &sc);
+		lab_run(&l);
+		lab_set(&l, TARGET, "CN=Ann", "showInAddressBook", "CN=Users,DC=globex,DC=example");
+		lab_run_silent(&l);
+		l.delta = delta;
+		lab_set(&l, SOURCE, "CN=Ann", "extensionAttribute10", "ready");
+		lab_set(&l, TARGET, "CN=Bea", "targetAddress", NULL);
+		assert_int_equal(lab_cycle(&l, NULL), 0);
+		assert_int_equal(decide(&l, HELD_SWITCHES, NULL, HELD_APPROVED), 1);
+		run_on(&l);
+		assert_true(l.res.held);
+		assert_int_equal(l.res.switched, 0);
+		assert_int_equal(held(&l, HELD_APPROVED), 1);
+		l.delta = delta;
+		assert_int_equal(decide(&l, HELD_REDIRECTIONS, NULL, HELD_APPROVED), 1);
+		if (delta)
+			assert_int_equal(lab_cycle(&l, NULL), 0);
+		l.delta = false;
+		assert_int_equal(lab_cycle(&l, NULL), 0);
+		assert_false(l.res.held);
+		assert_int_equal(l.res.switched, 1);
+		assert_true(is(&l, SOURCE, "CN=Ann", RT("ann")));
+		assert_int_equal(held(&l, HELD_APPROVED), 0);
+		lab_close(&l);
+	}
+}
+
 int
 main(void)
 {
@@ -273,7 +523,10 @@ main(void)
 	    cmocka_unit_test(switched_to_new_domain), cmocka_unit_test(switched_and_killed),
 	    cmocka_unit_test(known_again), cmocka_unit_test(made_again),
 	    cmocka_unit_test(source_domain), cmocka_unit_test(new_mailboxes),
-	    cmocka_unit_test(found_late)};
+	    cmocka_unit_test(found_late), cmocka_unit_test(goes_on), cmocka_unit_test(history_lost),
+	    cmocka_unit_test(held_as_a_whole), cmocka_unit_test(refused_before),
+	    cmocka_unit_test(held_and_killed), cmocka_unit_test(decided_elsewhere),
+	    cmocka_unit_test(decided_and_cut), cmocka_unit_test(approved_meanwhile)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
