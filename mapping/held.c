@@ -173,7 +173,6 @@ store_each_held(struct store_txn *t, uint32_t link, store_held_fn *fn, void *arg
 
 struct chosen {
 	enum held_kind kind;
-	const struct guid *source;
 	struct held_list list;
 	bool failed;
 };
@@ -183,19 +182,37 @@ choose(const struct store_held *h, void *arg)
 {
 	struct chosen *c = arg;
 
-	if ((c->kind != HELD_NOTHING && h->kind != c->kind) ||
-	    (c->source ? !guid_equal(c->source, &h->source) : h->verdict != HELD_WAITS))
+	if ((c->kind != HELD_NOTHING && h->kind != c->kind) || h->verdict != HELD_WAITS)
 		return 0;
 	c->failed = held_list_add(&c->list, h) < 0;
 	return c->failed;
+}
+
+/* The entries of one object, without a look at all the others. */
+static int
+choose_object(struct store_txn *t, uint32_t link, const struct guid *source, struct chosen *c,
+    struct err *err)
+{
+	for (int k = HELD_NOTHING + 1; k < HELD_KIND_MAX; k++) {
+		struct store_held h;
+		bool found = false;
+
+		if ((c->kind == HELD_NOTHING || (int)c->kind == k) &&
+		    store_find_held(t, link, (enum held_kind)k, source, &h, &found, err) < 0)
+			return -1;
+		if (found && held_list_add(&c->list, &h) < 0)
+			c->failed = true;
+	}
+	return 0;
 }
 
 int
 store_decide_held(struct store_txn *t, uint32_t link, enum held_kind kind,
     const struct guid *source, enum held_verdict v, size_t ret[HELD_KIND_MAX], struct err *err)
 {
-	struct chosen c = {.kind = kind, .source = source};
-	int rc = store_each_held(t, link, choose, &c, err);
+	struct chosen c = {.kind = kind};
+	int rc = source ? choose_object(t, link, source, &c, err)
+			: store_each_held(t, link, choose, &c, err);
 
 	memset(ret, 0, HELD_KIND_MAX * sizeof *ret);
 	if (c.failed)
