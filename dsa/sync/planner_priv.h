@@ -2,7 +2,7 @@
 #ifndef GALSYNC_SYNC_PLANNER_PRIV_H
 #define GALSYNC_SYNC_PLANNER_PRIV_H
 
-/* Shared by planner.c and its parts (planner_addresses.c). */
+/* Shared by planner.c and its parts (planner_addresses.c, planner_redirect.c). */
 
 #include "dsa/sync/planner.h"
 
@@ -37,5 +37,21 @@ int planning_check_addresses(struct planning *p, enum side side, struct entry *w
  */
 int planning_keep_mail(struct planning *p, const struct entry *want, const struct entry *target,
     const struct record *record, struct change *change) MUST_CHECK;
+
+/* planner.c: did somebody ask for this cycle to be about G? */
+bool planning_is_asked_for(const struct cycle *c, const struct guid *g);
+
+/* planner_redirect.c */
+
+/* Puts right what somebody changed of a mailbox's redirection while ACTIVE is the active side. With
+ * the source active, what it must not have goes before the target gets its own redirection; with
+ * the target active both come from the turn's rules, which clear before they set. */
+int planning_redirect(struct planning *p, const struct entry *source, const struct entry *target,
+    const struct record *record, enum side active) MUST_CHECK;
+/* No limit and nobody's rejection lets a loop be. OLD is the stored record, RECORD the one to be.
+ * *RET_LEFT: an operator rejected it, so the object is left as it is. Half of what is to be done to
+ * it would not be safe. */
+int planning_limit_redirection(struct planning *p, const struct record *old,
+    const struct record *record, bool *ret_left, struct err *err) MUST_CHECK;
 
 #endif
