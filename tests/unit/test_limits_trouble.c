@@ -516,6 +516,191 @@ approved_meanwhile(void **state)
 	}
 }
 
+/* An operator decides while the cycle runs. */
+struct deciding {
+	struct lab *l;
+	enum held_verdict v;
+};
+
+static void
+decide_now(void *arg, unsigned write, const struct change *c)
+{
+	const struct deciding *d = arg;
+
+	(void)write, (void)c;
+	assert_int_equal(decide(d->l, HELD_NOTHING, NULL, d->v), 2);
+}
+
+static void
+decided_meanwhile(void **state)
+{
+	(void)state;
+	for (int v = HELD_APPROVED; v <= HELD_REJECTED; v++)
+		for (int delta = 0; delta < 2; delta++) {
+			struct lab l;
+			struct deciding d = {&l, (enum held_verdict)v};
+			struct tap tap = {.hook = decide_now, .hook_at = 1, .hook_arg = &d};
+
+			start(&l, &three, false);
+			break_two(&l);
+			lab_run(&l);
+			l.delta = delta;
+			lab_set(&l, SOURCE, "CN=Cleo", "department", "Sales");
+			assert_int_equal(lab_cycle(&l, &tap), 0);
+			tap_done(&tap);
+			assert_int_equal(held(&l, (enum held_verdict)v), 2);
+			assert_true(is(&l, TARGET, "CN=Bea", THEIRS));
+			l.delta = true;
+			run_on(&l);
+			assert_false(l.res.held);
+			assert_true(
+			    is(&l, TARGET, "CN=Bea", v == HELD_APPROVED ? RS("bea") : THEIRS));
+			l.delta = true;
+			lab_run_silent(&l);
+			lab_close(&l);
+		}
+}
+
+/* ---- anything ---- */
+
+#define PEOPLE 5
+static const char *const people[] = {"Ann", "Bea", "Cleo", "Dora", "Eve"};
+
+struct dice {
+	struct lab l;
+	uint64_t state;
+	unsigned renamed;
+};
+
+static unsigned
+roll(struct dice *d, unsigned n)
+{
+	d->state = d->state * 6364136223846793005U + 1442695040888963407U;
+	return (unsigned)(d->state >> 33) % n;
+}
+
+/* Somebody does something to one of them. */
+static void
+do_something(struct dice *d)
+{
+	static const char *const targets[] = {NULL, THEIRS, NULL, RS("ann")};
+	char cn[16], alias[16];
+	struct lab *l = &d->l;
+
+	(void)snprintf(cn, sizeof cn, "CN=%s", people[roll(d, PEOPLE)]);
+	(void)snprintf(alias, sizeof alias, "a%u", ++d->renamed);
+	if (!lab_exists(l, TARGET, cn))
+		return;
+	switch (roll(d, 7)) {
+	case 0: lab_set(l, TARGET, cn, "targetAddress", targets[roll(d, 3)]); break;
+	case 1: lab_set(l, SOURCE, cn, "targetAddress", targets[roll(d, 2)]); break;
+	case 2: lab_set(l, SOURCE, cn, "mailNickname", alias); break;
+	case 3: lab_set(l, SOURCE, cn, "title", alias); break;
+	case 4:
+		lab_set(l, SOURCE, cn, "msExchHideFromAddressLists", roll(d, 2) ? "TRUE" : NULL);
+		break;
+	case 5: lab_set(l, SOURCE, cn, "extensionAttribute10", roll(d, 2) ? "ready" : NULL); break;
+	default: lab_set(l, TARGET, cn, "showInAddressBook", "CN=Users,DC=globex,DC=example");
+	}
+}
+
+static void
+decide_something(struct dice *d)
+{
+	enum held_verdict v = roll(d, 2) ? HELD_APPROVED : HELD_REJECTED;
+	char cn[16];
+
+	(void)snprintf(cn, sizeof cn, "CN=%s", people[roll(d, PEOPLE)]);
+	(void)decide(&d->l, (enum held_kind)roll(d, HELD_KIND_MAX), roll(d, 2) ? cn : NULL, v);
+}
+
+/* As the daemon does: a delta, and if that asks for it a full cycle. DIES: at some step. */
+static void
+run_as_daemon(struct dice *d, bool dies)
+{
+	struct tap tap = {.hook = do_nothing, .stop_at = dies ? 1 + roll(d, 4) : 0};
+	struct lab *l = &d->l;
+	bool full = false;
+	int rc;
+
+	l->dies = dies;
+	l->delta = true;
+	rc = lab_cycle(l, &tap);
+	if (rc == 0 && l->needs_full) {
+		full = true;
+		l->delta = false;
+		rc = lab_cycle(l, &tap);
+	}
+	if (rc < 0 && !tap.stopped)
+		fail_msg("%s", l->err.text);
+	tap_done(&tap);
+	l->dies = false;
+	if (rc < 0 || !full)
+		return;
+	/* One is enough. */
+	l->delta = true;
+	assert_int_equal(lab_cycle(l, NULL), 0);
+	assert_false(l->needs_full);
+}
+
+/* Everything is approved until nothing is held. */
+static void
+settle(struct dice *d)
+{
+	struct lab *l = &d->l;
+
+	for (int i = 0; i < 8; i++) {
+		(void)decide(l, HELD_NOTHING, NULL, HELD_APPROVED);
+		for (size_t j = 0; j < PEOPLE; j++) {
+			char cn[16];
+
+			(void)snprintf(cn, sizeof cn, "CN=%s", people[j]);
+			(void)decide(l, HELD_NOTHING, cn, HELD_APPROVED);
+		}
+		l->delta = false;
+		assert_int_equal(lab_cycle(l, NULL), 0);
+	}
+	assert_false(l->res.held);
+	assert_int_equal(held(l, HELD_WAITS) + held(l, HELD_REJECTED), 0);
+	l->why[0] = '\0';
+	if (!lab_check_mail(l))
+		fail_msg("%s", l->why);
+	l->delta = true;
+	lab_run_silent(l);
+}
+
+static void
+anything(void **state)
+{
+	static const struct scenario sc = {.name = "anything",
+	    .link = "readiness_attribute = \"extensionAttribute10\"; readiness_value = "
+		    "\"Ready\"; limits = { redirections = 1; deletes = 1; switches = 1; };",
+	    .source = {MAILBOX("Ann", "ann", ""), MAILBOX("Bea", "bea", ""),
+		MAILBOX("Cleo", "cleo", ""), MAILBOX("Dora", "dora", ""),
+		MAILBOX("Eve", "eve", "")}};
+	const char *given = getenv("GALSYNC_SEED");
+	uint64_t first = given ? strtoull(given, NULL, 10) : 1, n = given	    ? 1
+								    : lab_try_all() ? 500
+										    : 25;
+
+	(void)state;
+	for (uint64_t seed = first; seed < first + n; seed++) {
+		struct dice d = {.state = seed * 77};
+
+		print_message("GALSYNC_SEED=%llu\n", (unsigned long long)seed);
+		start(&d.l, &sc, true);
+		for (int i = 0; i < 12; i++) {
+			for (unsigned j = roll(&d, 4); j > 0; j--)
+				do_something(&d);
+			if (roll(&d, 3) == 0)
+				decide_something(&d);
+			run_as_daemon(&d, roll(&d, 4) == 0);
+		}
+		settle(&d);
+		lab_close(&d.l);
+	}
+}
+
 int
 main(void)
 {
@@ -526,7 +711,8 @@ main(void)
 	    cmocka_unit_test(found_late), cmocka_unit_test(goes_on), cmocka_unit_test(history_lost),
 	    cmocka_unit_test(held_as_a_whole), cmocka_unit_test(refused_before),
 	    cmocka_unit_test(held_and_killed), cmocka_unit_test(decided_elsewhere),
-	    cmocka_unit_test(decided_and_cut), cmocka_unit_test(approved_meanwhile)};
+	    cmocka_unit_test(decided_and_cut), cmocka_unit_test(approved_meanwhile),
+	    cmocka_unit_test(decided_meanwhile), cmocka_unit_test(anything)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
