@@ -300,7 +300,8 @@ held_by_others(void **state)
 	assert_true(l.res.held);
 	assert_non_null(strstr(l.res.held_why, "limits.deletes"));
 	assert_false(switched(&l, "CN=Ann"));
-	assert_non_null(strstr(lab_notes(&l), "ready, but not switched: not while the link is held"));
+	assert_non_null(
+	    strstr(lab_notes(&l), "ready, but not switched: not while the link is held"));
 	lab_close(&l);
 }
 
