@@ -209,13 +209,15 @@ struct worker_answer *
 worker_answer_of(struct worker *w, const struct request *q, int rc, const struct cycle_result *r)
 {
 	struct worker_answer *a = calloc(1, sizeof *a);
+	/* Whoever asks for one object is not told of the others. */
+	bool held = q->what == REQUEST_OBJECT ? r->held_asked > 0 : r->held;
 
 	if (!a)
 		return NULL;
 	*a = (struct worker_answer){.number = q->number,
-	    .status = rc < 0 || r->failed		       ? 1
-		      : r->held || r->conflicts || r->problems ? 3
-							       : 0,
+	    .status = rc < 0 || r->failed		    ? 1
+		      : held || r->conflicts || r->problems ? 3
+							    : 0,
 	    .cycle = !worker_is_turn(q),
 	    .result = *r,
 	    .results = TAKE(w->results)};

@@ -116,3 +116,12 @@ guid_list_add(struct guid_list *l, const struct guid *g, struct err *err)
 	l->v[l->n++] = *g;
 	return 0;
 }
+
+bool
+guid_list_has(const struct guid_list *l, const struct guid *g)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (guid_equal(&l->v[i], g))
+			return true;
+	return false;
+}

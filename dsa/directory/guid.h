@@ -46,5 +46,7 @@ struct guid_list {
 	size_t n, cap;
 };
 int guid_list_add(struct guid_list *l, const struct guid *g, struct err *err) MUST_CHECK;
+/* Looks at each: for short lists. */
+bool guid_list_has(const struct guid_list *l, const struct guid *g);
 
 #endif

@@ -515,6 +515,7 @@ cycle_done(struct cycle *c)
 	free(c->again);
 	free(c->created.v);
 	free(c->elsewhere.v);
+	free(c->missed.v);
 	for (size_t i = 0; i < READY_MAX; i++)
 		free(c->ready[i].v);
 	for (size_t i = 0; i < HELD_KIND_MAX; i++) {

@@ -50,6 +50,7 @@ struct cycle_result {
 	bool delta; /* only what changed was looked at */
 	bool held;  /* a limit holds something until an operator decides: */
 	char held_why[400];
+	uint64_t held_asked; /* of the objects that the cycle was asked for */
 };
 
 struct cycle_options {

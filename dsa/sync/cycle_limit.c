@@ -145,6 +145,8 @@ cycle_limit(struct cycle *c, enum held_kind kind, struct err *err)
 		c->why_full = within_limits;
 	if (!l->held)
 		return 0;
+	for (size_t i = 0; i < c->opt->n_objects; i++)
+		r->held_asked += guid_list_has(&l->waits, &c->opt->objects[i]);
 	r->held = true;
 	(void)snprintf(r->held_why + len, sizeof r->held_why - len, "%s%s", len ? "; " : "", why);
 	return 0;

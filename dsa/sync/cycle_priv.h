@@ -62,6 +62,7 @@ struct cycle {
 	struct guid conflict_place; /* lazy: where the next delta goes on looking at conflicts */
 	struct guid_list created;   /* lazy: source GUIDs of those */
 	struct guid_list elsewhere; /* source GUIDs whose counterparts may not be here yet */
+	struct guid_list missed;    /* those that the server left out of an answer */
 	bool wrote;		    /* something was created, so there are GUIDs to learn */
 	struct limited limited[HELD_KIND_MAX];
 	const char *why_full; /* lazy: why everyone has to be looked at, found while planning */
@@ -166,6 +167,8 @@ int cycle_elsewhere(struct cycle *c, const struct guid *source, const struct rec
 /* SOURCE is left alone in this cycle; cycle_store_elsewhere() tells so and puts it down to be tried
  * again. */
 int cycle_wait_for(struct cycle *c, const struct guid *source, struct err *err) MUST_CHECK;
+/* The same of one that is there, but was missing from an answer of the source. */
+int cycle_note_missed(struct cycle *c, const struct guid *source, struct err *err) MUST_CHECK;
 int cycle_store_elsewhere(struct cycle *c, struct err *err) MUST_CHECK;
 
 /* planner.c: pass 2, from decisions to steps. */

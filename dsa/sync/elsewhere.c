@@ -12,6 +12,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <syslog.h>
 
 #include "dsa/base/clock.h"
 #include "dsa/base/str.h"
@@ -146,10 +147,28 @@ cycle_elsewhere(
 int
 cycle_wait_for(struct cycle *c, const struct guid *source, struct err *err)
 {
-	for (size_t i = 0; i < c->elsewhere.n; i++)
-		if (guid_equal(&c->elsewhere.v[i], source))
-			return 0;
-	return guid_list_add(&c->elsewhere, source, err);
+	return guid_list_has(&c->elsewhere, source) ? 0 : guid_list_add(&c->elsewhere, source, err);
+}
+
+int
+cycle_note_missed(struct cycle *c, const struct guid *source, struct err *err)
+{
+	return guid_list_has(&c->missed, source) ? 0 : guid_list_add(&c->missed, source, err);
+}
+
+/* T is NULL in plan mode. */
+static int
+put_down(struct cycle *c, struct store_txn *t, const struct guid *g, const char *why,
+    const char *then, struct err *err)
+{
+	_cleanup_(record_free) struct record *r = NULL;
+	const char *dn;
+
+	if (store_find_guid(t ? t : c->read, c->link_id, SOURCE, g, &r, err) < 0)
+		return -1;
+	dn = r ? r->side[SOURCE].dn : "";
+	cycle_note(c, LOG_WARNING, g, dn, "%s: %s; tried again in the next cycle", why, then);
+	return t ? store_put_retry(t, c->link_id, g, dn, why, c->start_s, err) : 0;
 }
 
 int
@@ -158,24 +177,19 @@ cycle_store_elsewhere(struct cycle *c, struct err *err)
 	_cleanup_(store_abort) struct store_txn *t = NULL;
 	char why[256];
 
-	if (c->elsewhere.n == 0)
+	if (c->elsewhere.n + c->missed.n == 0)
 		return 0;
 	reason(c, why, sizeof why);
 	if (!c->opt->plan_only && store_begin(c->store, STORE_WRITE, &t, err) < 0)
 		return -1;
-	for (size_t i = 0; i < c->elsewhere.n; i++) {
-		const struct guid *g = &c->elsewhere.v[i];
-		_cleanup_(record_free) struct record *r = NULL;
-		const char *dn;
-
-		if (store_find_guid(t ? t : c->read, c->link_id, SOURCE, g, &r, err) < 0)
+	c->res->failed += c->elsewhere.n;
+	for (size_t i = 0; i < c->elsewhere.n; i++)
+		if (put_down(c, t, &c->elsewhere.v[i], why, "nothing is created", err) < 0)
 			return -1;
-		dn = r ? r->side[SOURCE].dn : "";
-		c->res->failed++;
-		cycle_note(
-		    c, 4, g, dn, "%s: nothing is created; tried again in the next cycle", why);
-		if (t && store_put_retry(t, c->link_id, g, dn, why, c->start_s, err) < 0)
+	for (size_t i = 0; i < c->missed.n; i++)
+		if (put_down(c, t, &c->missed.v[i],
+			"it is there, but was missing from the answer of the server", "left alone",
+			err) < 0)
 			return -1;
-	}
 	return t ? store_commit(TAKE(t), err) : 0;
 }

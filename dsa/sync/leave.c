@@ -185,11 +185,8 @@ plan_leaver(struct cycle *c, const struct leaver *l, bool again, struct err *err
 	if (cycle_prove_gone(c, &l->source, &gone, &missed, err) < 0 ||
 	    planner_find_target(c, r, &index, &target, err) < 0)
 		return -1;
-	if (missed) {
-		cycle_note(c, 4, &l->source, r->side[SOURCE].dn,
-		    "is there, but was missing from the answer of the server: left alone");
-		return 0;
-	}
+	if (missed)
+		return cycle_note_missed(c, &l->source, err);
 	if (!target && cycle_elsewhere(c, &l->source, r, &elsewhere, err) < 0)
 		return -1;
 	if (elsewhere)

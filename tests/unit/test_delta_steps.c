@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -284,6 +285,29 @@ failed_and_retried(void **state)
 	end(&l);
 }
 
+/* A server that leaves an object out of its answer tells of the change only once: the delta asks
+ * again. */
+static void
+missed_and_made_up_for(void **state)
+{
+	struct lab l;
+
+	(void)state;
+	start(&l, &ann_alone);
+	lab_set(&l, SOURCE, "CN=Ann", "title", "Boss");
+	l.cut = "CN=Ann";
+	assert_int_equal(lab_cycle(&l, NULL), 0);
+	assert_non_null(strstr(lab_notes(&l), "missing from the answer of the server: left alone"));
+	assert_int_equal(lab_count(&l, TARGET, "CN=Ann", "title"), 0);
+	assert_int_equal(retries(&l), 1);
+	l.cut = NULL;
+	time_passes(&l, "CN=Ann");
+	lab_run(&l);
+	assert_true(lab_has(&l, TARGET, "CN=Ann", "title", "Boss"));
+	assert_int_equal(retries(&l), 0);
+	end(&l);
+}
+
 /* Somebody took back what could not be written. */
 static void
 failed_and_taken_back(void **state)
@@ -473,8 +497,9 @@ main(void)
 	    cmocka_unit_test(big_group), cmocka_unit_test(limit_holds),
 	    cmocka_unit_test(no_cycle_yet), cmocka_unit_test(cursor_is_lost),
 	    cmocka_unit_test(too_many), cmocka_unit_test(failed_and_retried),
-	    cmocka_unit_test(failed_and_taken_back), cmocka_unit_test(failed_and_left),
-	    cmocka_unit_test(switched), cmocka_unit_test(requests), cmocka_unit_test(memory)};
+	    cmocka_unit_test(failed_and_taken_back), cmocka_unit_test(missed_and_made_up_for),
+	    cmocka_unit_test(failed_and_left), cmocka_unit_test(switched),
+	    cmocka_unit_test(requests), cmocka_unit_test(memory)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
