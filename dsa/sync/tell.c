@@ -146,8 +146,11 @@ cycle_note_taken(const struct cycle *c, const struct entry *source, const char *
 void
 cycle_broken(const struct cycle *c, const struct entry *source, enum side side, bool left)
 {
-	const struct cycle_event e = {
-	    .kind = CYCLE_BROKEN, .level = LOG_WARNING, .source = &source->guid, .dn = source->dn};
+	const struct cycle_event e = {.kind = CYCLE_BROKEN,
+	    /* Who wants it so need not be told in every cycle. */
+	    .level = left ? LOG_DEBUG : LOG_WARNING,
+	    .source = &source->guid,
+	    .dn = source->dn};
 
 	cycle_tell(c, &e, "somebody changed the redirection of the %s object: %s", side_name(side),
 	    left ? "an operator rejected that it is put right"
