@@ -128,7 +128,7 @@ check_redirection(struct audit *a)
 		    "nothing in targetAddress: the %s is the active side", side_name(a->active));
 	if (!domain || leads_to(to, active, domain))
 		return;
-	own = turn_redirect_address(active, domain);
+	own = turn_redirect_address(a->p->side[SOURCE], a->p->side[TARGET], a->active, domain);
 	tell(a, AUDIT_REDIRECTION, a->passive, to, "targetAddress SMTP:%s%s",
 	    own ? own : "the redirect address at ", own ? "" : domain);
 }
@@ -144,7 +144,8 @@ check_redirect_addresses(struct audit *a)
 		const struct attr *v = entry_find(e, "proxyAddresses");
 		bool needed = a->redirects && domain && kind_of(e) == KIND_USER;
 
-		if (needed && !turn_redirect_address(e, domain))
+		if (needed &&
+		    !turn_redirect_address(a->p->side[SOURCE], a->p->side[TARGET], side, domain))
 			tell(a, AUDIT_REDIRECT_ADDRESS, side, NULL, "an address in %s", domain);
 		for (size_t i = 0; foreign && v && i < v->n_values; i++)
 			if (address_in_domain(v->values[i], foreign))

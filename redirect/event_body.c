@@ -72,8 +72,9 @@ side_object(const struct event_facts *f, enum side side)
 	    "guid", guid, "displayName", text(value(e, "displayName")), "alias", text(alias),
 	    "mail", text(e ? address_primary(e) : NULL), "legacyExchangeDN",
 	    text(first(legacy, r->n_legacy_dns ? r->legacy_dns[0] : NULL)), "redirectAddress",
-	    text(turn_redirect_address(e, f->redirect_domain[side])), "targetAddress",
-	    text(value(e, "targetAddress")));
+	    text(turn_redirect_address(
+		f->side[SOURCE], f->side[TARGET], side, f->redirect_domain[side])),
+	    "targetAddress", text(value(e, "targetAddress")));
 }
 
 char *

@@ -46,20 +46,48 @@ other(enum side side)
 	return side == SOURCE ? TARGET : SOURCE;
 }
 
-const char *
-turn_redirect_address(const struct entry *e, const char *domain)
+/* How well ADDRESS serves: it is in use, or of ALIAS, or any. */
+static int
+rank(const char *address, const char *in_use, const char *alias)
 {
-	const struct attr *a = e && domain ? entry_find(e, "proxyAddresses") : NULL;
-	const char *found = NULL;
+	size_t n = alias ? strlen(alias) : 0;
 
-	/* With several, the first by the alphabet: the same whatever order the server gives. */
+	if (in_use && str_starts_nocase(in_use, "smtp:") && str_equal_nocase(in_use + 5, address))
+		return 2;
+	return n && str_starts_nocase(address, alias) && address[n] == '@';
+}
+
+const char *
+turn_redirect_address(
+    const struct entry *source, const struct entry *target, enum side of, const char *domain)
+{
+	const struct entry *e = of == SOURCE ? source : target;
+	const struct entry *from = of == SOURCE ? target : source;
+	const struct attr *a = e && domain ? entry_find(e, "proxyAddresses") : NULL;
+	const char *in_use = from ? entry_get_str(from, "targetAddress") : NULL;
+	const char *alias = source ? entry_get_str(source, "mailNickname") : NULL;
+	const char *found = NULL;
+	int best = -1;
+
 	for (size_t i = 0; a && i < a->n_values; i++) {
 		const char *v = address_value(a->values[i]).data;
+		int r = rank(v, in_use, alias);
 
-		if (address_in_domain(a->values[i], domain) && (!found || strcmp(v, found) < 0))
+		if (!address_in_domain(a->values[i], domain) || r < best)
+			continue;
+		/* Of two that serve alike: the same whatever order the server gives. */
+		if (r > best || strcmp(v, found) < 0)
 			found = v;
+		best = r;
 	}
 	return found;
+}
+
+static const char *
+address_of(const struct turn_conf *conf, const struct turn_facts *f, enum side side)
+{
+	return turn_redirect_address(
+	    f->side[SOURCE], f->side[TARGET], side, conf->redirect_domain[side]);
 }
 
 static bool
@@ -107,12 +135,12 @@ check_side(const struct turn_conf *conf, const struct turn_facts *f, enum side s
 		    name);
 	if (!conf->redirect_domain[side])
 		return refuse(why, size, "the %s forest has no redirect_domain", name);
-	if (!turn_redirect_address(e, conf->redirect_domain[side]))
+	if (!address_of(conf, f, side))
 		return refuse(why, size, "the %s object has no address in %s: wait for a cycle",
 		    name, conf->redirect_domain[side]);
 	if (f->holders[side] > 1)
 		return refuse(why, size, "%zu %s objects hold the redirect address %s",
-		    f->holders[side], name, turn_redirect_address(e, conf->redirect_domain[side]));
+		    f->holders[side], name, address_of(conf, f, side));
 	legacy = peer ? entry_get_str(peer, "legacyExchangeDN") : NULL;
 	own = entry_get_str(e, "legacyExchangeDN");
 	if (legacy && !(own && str_equal_nocase(own, legacy)) && !has_x500(e, legacy))
@@ -130,8 +158,7 @@ check_redirections(const struct turn_conf *conf, const struct turn_facts *f, cha
 	for (int side = SOURCE; side < SIDES; side++) {
 		const struct entry *e = f->side[side];
 		const char *to = entry_get_str(e, "targetAddress");
-		const char *want = turn_redirect_address(
-		    f->side[other((enum side)side)], conf->redirect_domain[other((enum side)side)]);
+		const char *want = address_of(conf, f, other((enum side)side));
 
 		if (to && !redirects_to(e, want))
 			return refuse(why, size,
@@ -147,7 +174,7 @@ turn_verify(const struct turn_conf *conf, enum turn turn, const struct turn_fact
     size_t size)
 {
 	enum side active = active_after(turn), passive = other(active);
-	const char *want = turn_redirect_address(f->side[active], conf->redirect_domain[active]);
+	const char *want = address_of(conf, f, active);
 
 	if (!f->side[SOURCE] || !f->side[TARGET])
 		return refuse(why, size, "one of the objects is gone");
@@ -302,8 +329,7 @@ change_side(const struct turn_conf *conf, enum turn turn, const struct turn_fact
 {
 	const struct entry *e = f->side[side];
 	bool active = side == active_after(turn);
-	const char *to =
-	    turn_redirect_address(f->side[other(side)], conf->redirect_domain[other(side)]);
+	const char *to = address_of(conf, f, other(side));
 	_cleanup_(free) char *address = active ? NULL : str_printf("SMTP:%s", to ? to : "");
 
 	if (!active && (!address || !to))

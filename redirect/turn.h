@@ -49,8 +49,12 @@ struct turn_facts {
 	bool begun; /* the turn is under way already: what is pending does not stop it */
 };
 
-/* The redirect address that E carries in DOMAIN, without type; NULL if it has none. Borrowed. */
-const char *turn_redirect_address(const struct entry *e, const char *domain);
+/* The redirect address that the mailbox of side OF carries in DOMAIN, without type; NULL if it has
+ * none. Of several, which another alias leaves behind, it is the one that the other side redirects
+ * to, else that of the source's alias, else the first by the alphabet. SOURCE and TARGET may be
+ * NULL. Borrowed. */
+const char *turn_redirect_address(
+    const struct entry *source, const struct entry *target, enum side of, const char *domain);
 /* True if the targetAddress TO (NULL: none) leads to the mailbox E of a forest with redirect domain
  * DOMAIN: while E redirects back, that is a loop. Without E only DOMAIN is looked at: what galsync
  * sets is in it. */

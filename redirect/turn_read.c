@@ -57,8 +57,8 @@ take_holder(struct entry *e, void *arg, struct err *err)
 	(void)err;
 	for (size_t i = 0; a && i < r->c->n; i++) {
 		struct mailbox *m = &r->c->m[i];
-		const char *v = turn_redirect_address(
-		    m->side[r->side], r->c->env->conf.redirect_domain[r->side]);
+		const char *v = turn_redirect_address(m->side[SOURCE], m->side[TARGET], r->side,
+		    r->c->env->conf.redirect_domain[r->side]);
 		_cleanup_(free) char *smtp = v ? str_printf("smtp:%s", v) : NULL;
 
 		if (smtp && attr_has(a, bytes_of(smtp), true))
@@ -112,7 +112,8 @@ add_guid(struct buf *filter, const struct mailbox *m, enum side side)
 static void
 add_address(struct buf *filter, const struct mailbox *m, enum side side)
 {
-	const char *v = turn_redirect_address(m->side[side], m->env->conf.redirect_domain[side]);
+	const char *v = turn_redirect_address(
+	    m->side[SOURCE], m->side[TARGET], side, m->env->conf.redirect_domain[side]);
 	_cleanup_(free) char *text = v ? filter_escape(bytes_of(v)) : NULL;
 
 	filter->failed |= v && !text;

@@ -11,7 +11,7 @@ struct limit {
 	const char *then; /* how it is said of those of the last day */
 	const char *key, *percent_key;
 	int64_t max;
-	int percent; /* below 0: none */
+	int percent; /* 100: none, for what came and went in a day may be more than there is */
 };
 
 static struct limit
@@ -27,11 +27,11 @@ limit_of(const struct conf_link *link, enum held_kind kind)
 		    link->max_redirection_percent};
 	case HELD_SWITCHES:
 		return (struct limit){"mailboxes are ready to be switched at once", "", "switches",
-		    NULL, link->max_switches, -1};
+		    NULL, link->max_switches, 100};
 	case HELD_NOTHING:
 	case HELD_KIND_MAX: break;
 	}
-	return (struct limit){.max = INT64_MAX, .percent = -1};
+	return (struct limit){.max = INT64_MAX, .percent = 100};
 }
 
 bool
@@ -45,7 +45,7 @@ limit_allows(const struct conf_link *link, enum held_kind kind, const struct lim
 
 	if (use->n == 0)
 		return true;
-	percent = l.percent >= 0 && use->records >= PERCENT_FROM &&
+	percent = l.percent < 100 && use->records >= PERCENT_FROM &&
 		  n * 100 > use->records * (uint64_t)l.percent;
 	if (n <= (uint64_t)l.max && !percent)
 		return true;

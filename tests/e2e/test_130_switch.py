@@ -89,6 +89,30 @@ def test_cycles_leave_a_switched_mailbox_alone(daemon, lab):
     assert not_switched(lab, KEY)
 
 
+def test_another_alias_of_a_switched_mailbox(daemon, lab):
+    """The redirect address follows the alias; at no moment does mail go to one that is gone."""
+    dn, before = lab.special["acme"][KEY], lab.alias
+    assert daemon.ask(verb="switch", objects=[before])["ok"]
+    _, _, guid = both(lab, KEY)
+    for alias in (f"{before}-new", before):
+        want = f"SMTP:{alias}@redirect.globex.example".encode()
+
+        def arrived():
+            to = lab.source.read(dn)["targetAddress"]
+            held = lab.target.read(f"<GUID={guid}>")["proxyAddresses"]
+            assert to[0].lower() in [v.lower() for v in held], (to, held)
+            return to == [want]
+        lab.source.modify(dn, mailNickname=alias)
+        wait_for(arrived, "it is not led to the new address", 60)
+        # The old one goes when nobody is led to it any more.
+        assert daemon.ask(verb="resync", object=alias)["status"] == 0
+        held = lab.target.read(f"<GUID={guid}>")["proxyAddresses"]
+        assert [v.lower() for v in held if v.endswith(b"@redirect.globex.example")] == [want.lower()]
+        assert lab.galsyncctl("--socket", daemon.socket, "verify", alias).returncode == 0
+    assert daemon.ask(verb="undo-switch", objects=[before])["ok"]
+    assert not_switched(lab, KEY)
+
+
 def test_verify(daemon, lab):
     def verify():
         return lab.galsyncctl("--socket", daemon.socket, "verify")

@@ -19,6 +19,7 @@ allowed(void **state)
 	    .max_redirections = 3,
 	    .max_redirection_percent = 100,
 	    .max_switches = 0};
+	static const struct conf_link all = {.max_deletes = 1000000, .max_delete_percent = 100};
 	static const struct {
 		enum held_kind kind;
 		struct limit_use use;
@@ -43,6 +44,8 @@ allowed(void **state)
 		"2 of 20 objects would leave at once, the limit is 5 % (limits.delete_percent)"},
 	    {HELD_DELETES, {19, 0, 19}, NULL},
 	    {HELD_REDIRECTIONS, {3, 0, 20}, NULL},
+	    /* All of them within a day, and once more. */
+	    {HELD_REDIRECTIONS, {1, 2, 2}, NULL},
 	    {HELD_REDIRECTIONS, {2, 2, 20},
 		"2 redirections would be changed at once and 2 were in the last 24 hours, the "
 		"limit "
@@ -53,6 +56,8 @@ allowed(void **state)
 	};
 
 	(void)state;
+	/* A hundred percent are no limit, however often it was done. */
+	assert_true(limit_allows(&all, HELD_DELETES, &(struct limit_use){30, 5000, 30}, NULL, 0));
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		char why[200] = "";
 		bool ok = limit_allows(&link, rows[i].kind, &rows[i].use, why, sizeof why);

@@ -303,6 +303,54 @@ already_switched(void **state)
 	assert_false(done);
 }
 
+/* Another alias leaves the old redirect address behind: mail may be led to either, but is led to
+ * the alias's where nothing leads there yet. */
+static void
+several_redirect_addresses(void **state)
+{
+	struct pair *p = *state;
+	struct turn_facts f = {
+	    .record = p->record, .side = {p->side[SOURCE], p->side[TARGET]}, .holders = {1, 1}};
+	char why[200];
+	bool done;
+	static const char *const aliases[] = {"jo", "joe", "JOE", "other", NULL};
+	static const char *const expected[] = {"jo", "joe", "joe", "aaron", "aaron"};
+	static const char *const in_use[] = {RS, "SMTP:joe@redirect.acme.example",
+	    "smtp:Aaron@redirect.acme.example", "SMTP:jo@elsewhere.example"};
+	static const char *const led_to[] = {"jo", "joe", "aaron", "jo"};
+
+	entry_remove(p->side[TARGET], "targetAddress");
+	assert_int_equal(
+	    entry_add_str(p->side[SOURCE], "proxyAddresses", "smtp:joe@redirect.acme.example"), 0);
+	assert_int_equal(
+	    entry_add_str(p->side[SOURCE], "proxyAddresses", "smtp:aaron@redirect.acme.example"),
+	    0);
+	for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++) {
+		const char *found;
+
+		entry_remove(p->side[SOURCE], "mailNickname");
+		if (aliases[i])
+			assert_int_equal(
+			    entry_add_str(p->side[SOURCE], "mailNickname", aliases[i]), 0);
+		found = turn_redirect_address(
+		    p->side[SOURCE], p->side[TARGET], SOURCE, conf.redirect_domain[SOURCE]);
+		assert_non_null(found);
+		assert_int_equal(strncmp(found, expected[i], strlen(expected[i])), 0);
+		assert_int_equal(found[strlen(expected[i])], '@');
+	}
+	assert_int_equal(entry_add_str(p->side[SOURCE], "mailNickname", "jo"), 0);
+	for (size_t i = 0; i < sizeof in_use / sizeof *in_use; i++) {
+		const char *found;
+
+		assert_int_equal(entry_set_str(p->side[TARGET], "targetAddress", in_use[i]), 0);
+		found = turn_redirect_address(
+		    p->side[SOURCE], p->side[TARGET], SOURCE, conf.redirect_domain[SOURCE]);
+		assert_int_equal(strncmp(found, led_to[i], strlen(led_to[i])), 0);
+		/* Whichever of its own it is led to, the mailbox can be switched. */
+		assert_int_equal(turn_check(&conf, TURN_SWITCH, &f, &done, why, sizeof why), i < 3);
+	}
+}
+
 int
 main(void)
 {
@@ -313,6 +361,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(guard_without_marker, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(preconditions, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(already_switched, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(several_redirect_addresses, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
