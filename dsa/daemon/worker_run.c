@@ -212,8 +212,10 @@ worker_answer_of(struct worker *w, const struct request *q, int rc, const struct
 	/* Whoever asks for one object is not told of the others. */
 	bool held = q->what == REQUEST_OBJECT ? r->held_asked > 0 : r->held;
 
-	if (!a)
+	if (!a) {
+		json_decref(TAKE(w->results));
 		return NULL;
+	}
 	*a = (struct worker_answer){.number = q->number,
 	    .status = rc < 0 || r->failed		    ? 1
 		      : held || r->conflicts || r->problems ? 3

@@ -53,6 +53,15 @@ cycle_phase_name(enum cycle_phase p)
 	return phase_names[p];
 }
 
+bool
+cycle_is_asked_for(const struct cycle *c, const struct guid *g)
+{
+	for (size_t i = 0; i < c->opt->n_objects; i++)
+		if (guid_equal(&c->opt->objects[i], g))
+			return true;
+	return false;
+}
+
 void
 cycle_progress(const struct cycle *c, enum cycle_phase phase, uint64_t done, uint64_t total)
 {

@@ -78,6 +78,8 @@ struct cycle {
 	"(|(objectClass=user)(objectClass=contact)(objectClass=group)"                             \
 	"(objectClass=msExchDynamicDistributionList)(objectClass=publicFolder))"
 
+/* Did somebody ask for this cycle to be about G? */
+bool cycle_is_asked_for(const struct cycle *c, const struct guid *g);
 void cycle_progress(const struct cycle *c, enum cycle_phase phase, uint64_t done, uint64_t total);
 /* tell.c: cycle, delta, text and peer of WHAT are filled in here; so is dn, with the link's name,
  * if it is NULL. */
@@ -221,7 +223,7 @@ int cycle_switch_ready(struct cycle *c, struct err *err) MUST_CHECK;
 struct plan_step;
 struct guid_set;
 /* cycle_limit.c: an operator's verdict on doing KIND to SOURCE, HELD_WAITS if there is none. Notes
- * that this cycle would do it. */
+ * that this cycle would do it. To whom the cycle was asked for it is done, but for switches. */
 int cycle_judge(struct cycle *c, enum held_kind kind, const struct guid *source,
     enum held_verdict *ret, struct err *err) MUST_CHECK;
 /* Before a delta looks for what changed: *RET_WHY says why everyone has to be looked at because of

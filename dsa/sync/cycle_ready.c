@@ -25,16 +25,6 @@
 
 /* ---- who ---- */
 
-/* A toggle under way changes its objects once more at its end: they are looked at then. */
-static bool
-is_toggled(const struct cycle *c, const struct guid *g)
-{
-	for (size_t i = 0; c->opt->toggling && i < c->opt->n_objects; i++)
-		if (guid_equal(&c->opt->objects[i], g))
-			return true;
-	return false;
-}
-
 static int
 look_at(struct cycle *c, uint32_t index, struct err *err)
 {
@@ -46,7 +36,10 @@ look_at(struct cycle *c, uint32_t index, struct err *err)
 
 	if (cycle_get_decision(c, index, &d, &found, err) < 0)
 		return -1;
-	if (!found || d.kind != KIND_USER || !decision_has_target(&d) || is_toggled(c, &d.source))
+	if (!found || d.kind != KIND_USER || !decision_has_target(&d))
+		return 0;
+	/* A toggle under way changes its objects once more at its end: they are looked at then. */
+	if (c->opt->toggling && cycle_is_asked_for(c, &d.source))
 		return 0;
 	if (workset_get(c->ws[SOURCE], index, &source, err) < 0 ||
 	    (c->read && store_find_guid(c->read, c->link_id, SOURCE, &d.source, &r, err) < 0))

@@ -44,15 +44,6 @@ note_birth(const struct journal_entry *e, void *arg)
 	return b->failed;
 }
 
-static bool
-is_named(const struct cycle *c, const struct guid *source)
-{
-	for (size_t i = 0; i < c->opt->n_objects; i++)
-		if (!c->opt->toggling && guid_equal(&c->opt->objects[i], source))
-			return true;
-	return false;
-}
-
 static int
 take_tombstone(struct entry *e, void *arg, struct err *err)
 {
@@ -133,7 +124,8 @@ cycle_elsewhere(
 	int rc;
 
 	*ret = false;
-	if (!c->read || c->dir[TARGET]->ops->info(c->dir[TARGET])->sole || is_named(c, source))
+	if (!c->read || c->dir[TARGET]->ops->info(c->dir[TARGET])->sole ||
+	    (!c->opt->toggling && cycle_is_asked_for(c, source)))
 		return 0;
 	rc = journal_each_of(c->read, source, note_birth, &birth, err);
 	if (rc == 0 && birth.failed)

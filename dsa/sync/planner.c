@@ -122,15 +122,6 @@ is_ours(const char *dn, void *arg)
 	return planner_is_ours(p->c, dn);
 }
 
-bool
-planning_is_asked_for(const struct cycle *c, const struct guid *g)
-{
-	for (size_t i = 0; i < c->opt->n_objects; i++)
-		if (guid_equal(&c->opt->objects[i], g))
-			return true;
-	return false;
-}
-
 /* A dummy address that no toggle under way needs is a leftover, of a crash or of another tool. */
 static int
 drop_dummies(struct planning *p, const struct entry *e, struct change *change)
@@ -138,7 +129,7 @@ drop_dummies(struct planning *p, const struct entry *e, struct change *change)
 	const struct attr *a = entry_find(e, "proxyAddresses");
 	const char *domain = p->c->link->toggle_domain;
 
-	if (p->c->opt->toggling && planning_is_asked_for(p->c, &p->in.source->guid))
+	if (p->c->opt->toggling && cycle_is_asked_for(p->c, &p->in.source->guid))
 		return 0;
 	for (size_t i = 0; a && domain && i < a->n_values; i++) {
 		/* A primary address is nobody's leftover. */

@@ -38,9 +38,6 @@ int planning_check_addresses(struct planning *p, enum side side, struct entry *w
 int planning_keep_mail(struct planning *p, const struct entry *want, const struct entry *target,
     const struct record *record, struct change *change) MUST_CHECK;
 
-/* planner.c: did somebody ask for this cycle to be about G? */
-bool planning_is_asked_for(const struct cycle *c, const struct guid *g);
-
 /* planner_redirect.c */
 
 /* Puts right what somebody changed of a mailbox's redirection while ACTIVE is the active side. With

@@ -175,7 +175,6 @@ planning_limit_redirection(struct planning *p, const struct record *old,
 	enum held_verdict said = HELD_APPROVED;
 
 	if (changes_redirection(p, old, record) && !loops(p, p->in.target) &&
-	    !planning_is_asked_for(p->c, &p->in.source->guid) &&
 	    cycle_judge(p->c, HELD_REDIRECTIONS, &p->in.source->guid, &said, err) < 0)
 		return -1;
 	*ret_left = said == HELD_REJECTED;

@@ -541,6 +541,29 @@ leavers_rejected(void **state)
 	}
 }
 
+/* The same holds of those who leave. */
+static void
+leavers_asked_for(void **state)
+{
+	struct guid who[2];
+	struct lab l;
+
+	(void)state;
+	start(&l, &leavers, true);
+	who[0] = fakedir_find(l.fd[SOURCE], lab_dn(SOURCE, "CN=A"))->guid;
+	who[1] = fakedir_find(l.fd[SOURCE], lab_dn(SOURCE, "CN=B"))->guid;
+	lab_delete(&l, SOURCE, "CN=A");
+	lab_delete(&l, SOURCE, "CN=B");
+	lab_run(&l);
+	assert_true(l.res.held && lab_exists(&l, TARGET, "CN=A"));
+	assert_int_equal(held(&l, HELD_WAITS), 2);
+	assert_int_equal(lab_act(&l, NULL, run_about, who), 0);
+	assert_false(l.res.held || l.needs_full);
+	assert_false(lab_exists(&l, TARGET, "CN=A") || lab_exists(&l, TARGET, "CN=B"));
+	assert_int_equal(held(&l, HELD_WAITS), 0);
+	end(&l);
+}
+
 /* Two kinds at once; each is decided by itself. */
 static void
 two_kinds(void **state)
@@ -583,7 +606,7 @@ main(void)
 	    cmocka_unit_test(turns_are_free), cmocka_unit_test(our_own_changes),
 	    cmocka_unit_test(first_ones), cmocka_unit_test(contacts), cmocka_unit_test(killed),
 	    cmocka_unit_test(leavers_approved), cmocka_unit_test(leavers_rejected),
-	    cmocka_unit_test(two_kinds)};
+	    cmocka_unit_test(leavers_asked_for), cmocka_unit_test(two_kinds)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
