@@ -46,8 +46,8 @@ Q := $(if $(filter 0,$(V)),@,)
 say = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' '$(1)' '$(2)',@:)
 
 # All of a folder; main.c apart, so that unit tests link whatever they need.
-SRCS := $(sort $(wildcard dsa/base/*.c dsa/directory/*.c mapping/*.c redirect/*.c dsa/sync/*.c) \
-	$(filter-out dsa/daemon/main.c,$(wildcard dsa/daemon/*.c)))
+ROOMS := dsa/base dsa/directory dsa/ldap mapping redirect dsa/config dsa/rules dsa/sync
+SRCS := $(sort $(wildcard $(ROOMS:%=%/*.c)) $(filter-out dsa/daemon/main.c,$(wildcard dsa/daemon/*.c)))
 DAEMON_SRCS := dsa/daemon/main.c
 CTL_SRCS := $(sort $(wildcard dsa/ctl/*.c))
 SUPPORT_SRCS := $(sort $(wildcard tests/support/*.c))
@@ -138,7 +138,7 @@ check-kills: deps-check
 	@GALSYNC_BUILD=$(BUILD) $(PYTEST) -q -s tests/e2e/long/test_231_kills.py
 
 check-layers:
-	@sh .ci/layers
+	@bash .ci/layers
 
 check-headers:
 	@for h in dsa/*/*.h mapping/*.h redirect/*.h; do \

@@ -7,8 +7,8 @@
 
 #include "dsa/base/str.h"
 #include "dsa/base/terminal.h"
+#include "dsa/config/conf.h"
 #include "dsa/ctl/ctl.h"
-#include "dsa/sync/conf.h"
 
 #define DEFAULT_CONF GALSYNC_SYSCONFDIR "/galsync/galsync.conf"
 

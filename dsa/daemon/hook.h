@@ -15,8 +15,8 @@
  * delivered again. What a hook does cannot harm the switch that it is told of.
  */
 
+#include "dsa/config/conf.h"
 #include "dsa/daemon/hook_rule.h"
-#include "dsa/sync/conf.h"
 
 #define HOOKS_AT_ONCE 4
 

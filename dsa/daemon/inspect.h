@@ -7,7 +7,7 @@
 
 #include <jansson.h>
 
-#include "dsa/sync/conf.h"
+#include "dsa/config/conf.h"
 #include "dsa/sync/cycle.h"
 #include "mapping/store.h"
 

@@ -7,9 +7,9 @@
 #include <syslog.h>
 
 #include "dsa/base/log.h"
+#include "dsa/config/conf.h"
 #include "dsa/daemon/once.h"
 #include "dsa/daemon/service.h"
-#include "dsa/sync/conf.h"
 
 #define DEFAULT_SOCKET "/run/galsync/control.sock"
 #define DEFAULT_CONF GALSYNC_SYSCONFDIR "/galsync/galsync.conf"

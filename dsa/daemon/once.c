@@ -11,7 +11,7 @@
 #include "dsa/base/log.h"
 #include "dsa/daemon/lines.h"
 #include "dsa/daemon/progress.h"
-#include "dsa/directory/ldap.h"
+#include "dsa/ldap/ldap.h"
 #include "dsa/sync/cycle.h"
 
 struct once {

@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#include "dsa/sync/conf.h"
+#include "dsa/config/conf.h"
 
 /* Exit statuses of both programs (galsyncd(8), galsyncctl(8)). */
 enum exit_status { STATUS_DONE = 0, STATUS_FAILED = 1, STATUS_USAGE = 2, STATUS_HELD = 3 };

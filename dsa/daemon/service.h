@@ -13,7 +13,7 @@
  * next start settles what was under way.
  */
 
-#include "dsa/sync/conf.h"
+#include "dsa/config/conf.h"
 
 /* Runs until SIGTERM or SIGINT. SIGHUP reads FILE again; a configuration with mistakes is reported
  * and the old one stays. CONF is taken over. SOCKET: where to listen unless systemd passes a

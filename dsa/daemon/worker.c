@@ -11,7 +11,7 @@
 
 #include "dsa/base/clock.h"
 #include "dsa/daemon/worker_priv.h"
-#include "dsa/directory/ldap.h"
+#include "dsa/ldap/ldap.h"
 
 #define FIRST_PAUSE_MS 1000
 #define LAST_PAUSE_MS 60000

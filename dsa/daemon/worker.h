@@ -23,8 +23,8 @@
 #include <stdint.h>
 
 #include "dsa/base/err.h"
+#include "dsa/config/conf.h"
 #include "dsa/daemon/answers.h"
-#include "dsa/sync/conf.h"
 #include "dsa/sync/cycle.h"
 #include "mapping/store.h"
 

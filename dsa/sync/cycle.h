@@ -10,8 +10,8 @@
 #include <stdio.h>
 
 #include "dsa/base/err.h"
+#include "dsa/config/conf.h"
 #include "dsa/directory/dir.h"
-#include "dsa/sync/conf.h"
 #include "dsa/sync/cycle_event.h"
 #include "dsa/sync/decision.h"
 #include "mapping/store.h"

@@ -22,7 +22,7 @@
 #include <syslog.h>
 
 #include "dsa/directory/guid_set.h"
-#include "dsa/sync/limit.h"
+#include "dsa/rules/limit.h"
 #include "dsa/sync/plan.h"
 
 int

@@ -7,10 +7,10 @@
  * apply.c, ...) and by nobody else.
  */
 
+#include "dsa/rules/ready.h"
+#include "dsa/rules/table.h"
 #include "dsa/sync/cycle.h"
 #include "dsa/sync/match_csv.h"
-#include "dsa/sync/ready.h"
-#include "dsa/sync/table.h"
 #include "dsa/sync/workset.h"
 #include "mapping/held.h"
 

@@ -19,7 +19,7 @@
 #include "dsa/directory/dn.h"
 #include "dsa/directory/schema.h"
 #include "dsa/directory/sid.h"
-#include "dsa/sync/project.h"
+#include "dsa/rules/project.h"
 #include "mapping/match.h"
 
 #define MAX_CANDIDATES 4

@@ -6,7 +6,7 @@
 
 #include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
-#include "dsa/sync/names.h"
+#include "dsa/rules/names.h"
 #include "mapping/match.h"
 
 #define MAX_HITS 16

@@ -8,8 +8,8 @@
  */
 
 #include "dsa/base/err.h"
-#include "dsa/sync/scope.h"
-#include "dsa/sync/table.h"
+#include "dsa/rules/scope.h"
+#include "dsa/rules/table.h"
 #include "mapping/store.h"
 
 enum decision_state {

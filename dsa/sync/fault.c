@@ -14,7 +14,7 @@
 #include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
 #include "dsa/directory/filter.h"
-#include "dsa/sync/scope.h"
+#include "dsa/rules/scope.h"
 #include "mapping/match.h"
 #include "redirect/address.h"
 

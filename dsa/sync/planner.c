@@ -17,8 +17,8 @@
 
 #include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
-#include "dsa/sync/diff.h"
-#include "dsa/sync/names.h"
+#include "dsa/rules/diff.h"
+#include "dsa/rules/names.h"
 #include "dsa/sync/planner_priv.h"
 #include "redirect/address.h"
 

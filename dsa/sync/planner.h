@@ -7,10 +7,10 @@
  * that are to exist, and the list of steps.
  */
 
+#include "dsa/rules/names.h"
+#include "dsa/rules/project.h"
 #include "dsa/sync/cycle_priv.h"
-#include "dsa/sync/names.h"
 #include "dsa/sync/plan.h"
-#include "dsa/sync/project.h"
 
 /* Stores S behind the other steps of its phase and gives it its number. */
 int planner_put_step(struct cycle *c, struct plan_step *s, struct err *err) MUST_CHECK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "dsa/directory/dn.h"
+#include "dsa/rules/names.h"
 #include "dsa/sync/cycle_priv.h"
-#include "dsa/sync/names.h"
 #include "dsa/sync/sides.h"
 #include "mapping/match.h"
 

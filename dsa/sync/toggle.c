@@ -9,9 +9,9 @@
 #include "dsa/directory/dir.h"
 #include "dsa/directory/dn.h"
 #include "dsa/directory/kind.h"
+#include "dsa/rules/project.h"
+#include "dsa/rules/scope.h"
 #include "dsa/sync/cycle_priv.h"
-#include "dsa/sync/project.h"
-#include "dsa/sync/scope.h"
 #include "dsa/sync/turns.h"
 
 static int

@@ -16,7 +16,7 @@
  * dummy the primary address it is left to him: an object without a primary address is worse.
  */
 
-#include "dsa/sync/conf.h"
+#include "dsa/config/conf.h"
 #include "dsa/sync/cycle.h"
 #include "redirect/turn_run.h"
 

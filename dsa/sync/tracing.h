@@ -4,8 +4,8 @@
 
 /* redirect/trace.h over the two live directories of a link and its map. Nothing is written. */
 
+#include "dsa/config/conf.h"
 #include "dsa/directory/dir.h"
-#include "dsa/sync/conf.h"
 #include "mapping/store.h"
 #include "redirect/trace.h"
 

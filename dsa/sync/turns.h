@@ -5,7 +5,7 @@
 /* Switches and undoes of a link's mailboxes (redirect/turn_run.h), set up from its configuration.
  */
 
-#include "dsa/sync/conf.h"
+#include "dsa/config/conf.h"
 #include "redirect/turn_run.h"
 
 /* ENV for LINK, whose directories are open; the callbacks are left to the caller. */

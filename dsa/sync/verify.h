@@ -16,8 +16,8 @@
  * the map or not. One that a toggle in the map's list of operations needs is left alone.
  */
 
+#include "dsa/config/conf.h"
 #include "dsa/directory/dir.h"
-#include "dsa/sync/conf.h"
 #include "mapping/store.h"
 #include "redirect/audit.h"
 

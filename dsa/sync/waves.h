@@ -23,8 +23,8 @@
 #include <stdint.h>
 
 #include "dsa/base/err.h"
+#include "dsa/config/conf.h"
 #include "dsa/directory/guid.h"
-#include "dsa/sync/conf.h"
 #include "mapping/record.h"
 #include "mapping/wave.h"
 

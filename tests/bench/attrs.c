@@ -7,9 +7,9 @@
  */
 #include <stdio.h>
 
-#include "dsa/directory/ldap.h"
-#include "dsa/sync/conf.h"
-#include "dsa/sync/table.h"
+#include "dsa/config/conf.h"
+#include "dsa/ldap/ldap.h"
+#include "dsa/rules/table.h"
 #include "mapping/record.h"
 
 static void

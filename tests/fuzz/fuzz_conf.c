@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "dsa/sync/conf.h"
+#include "dsa/config/conf.h"
 
 #define FILE_FD 100
 #define FILE_NAME "/proc/self/fd/100"

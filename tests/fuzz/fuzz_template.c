@@ -2,7 +2,7 @@
 /* Any text as a template. What is well-formed expands or says which value is missing. */
 #include "fuzz.h"
 
-#include "dsa/sync/template.h"
+#include "dsa/config/template.h"
 
 static void
 count(const char *attr, void *arg)

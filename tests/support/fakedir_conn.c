@@ -19,7 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "dsa/directory/ldap_err.h"
+#include "dsa/ldap/ldap_err.h"
 #include "tests/support/fakedir_priv.h"
 
 struct pending {

@@ -11,7 +11,7 @@
 #include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
 #include "dsa/directory/filter.h"
-#include "dsa/directory/ldap_err.h"
+#include "dsa/ldap/ldap_err.h"
 #include "tests/support/fakedir_priv.h"
 
 struct object *

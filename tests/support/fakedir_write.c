@@ -13,8 +13,8 @@
 
 #include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
-#include "dsa/directory/ldap_err.h"
 #include "dsa/directory/sid.h"
+#include "dsa/ldap/ldap_err.h"
 #include "tests/support/fakedir_write_priv.h"
 
 #define FIRST_RID 1000

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "dsa/base/str.h"
-#include "dsa/sync/conf.h"
+#include "dsa/config/conf.h"
 
 #define FILES_MAX 32
 

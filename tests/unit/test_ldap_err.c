@@ -8,7 +8,7 @@
 #include <ldap.h>
 #include <string.h>
 
-#include "dsa/directory/ldap_err.h"
+#include "dsa/ldap/ldap_err.h"
 
 /* The judgement of each result code, row by row. */
 static const struct {

@@ -7,7 +7,7 @@
 
 #include "limits_fixture.h"
 
-#include "dsa/sync/limit.h"
+#include "dsa/rules/limit.h"
 
 /* ---- the rule ---- */
 

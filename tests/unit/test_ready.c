@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "dsa/base/clock.h"
-#include "dsa/sync/ready.h"
+#include "dsa/rules/ready.h"
 #include "dsa/sync/turns.h"
 #include "tests/support/scenario_priv.h"
 

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "dsa/sync/template.h"
+#include "dsa/config/template.h"
 
 static struct entry *
 jose(void)

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_CONFIG_CONF_H
+#define GALSYNC_CONFIG_CONF_H
+
+/*
+ * The configuration file as values. One table in conf_keys.c names every key with its type,
+ * default, range and place in these structures; it parses, sets defaults, refuses unknown keys and
+ * prints the effective configuration. conf_load() builds a complete, validated `struct conf` or
+ * reports every mistake it found, each with file, line, key, reason and what is allowed.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "dsa/base/err.h"
+#include "dsa/directory/dir_conf.h"
+#include "dsa/directory/filter.h"
+#include "dsa/directory/kind.h"
+#include "mapping/match.h"
+
+enum create_as { CREATE_MAILBOX, CREATE_MAIL_USER, CREATE_CONTACT, CREATE_NOTHING };
+enum leave_action { LEAVE_KEEP, LEAVE_HIDE, LEAVE_DISABLE, LEAVE_DELETE };
+enum ou_layout { LAYOUT_FLAT, LAYOUT_MIRROR };
+enum row_how { ROW_COPY, ROW_CONSTANT, ROW_TEMPLATE, ROW_DN, ROW_MERGE, ROW_REMOVE };
+
+struct conf_forest {
+	char *name;
+	struct dir_conf dir; /* its strings are owned by this structure */
+	char **servers;	     /* what dir.servers points to */
+	size_t n_servers;
+	char **mail_domains;
+	size_t n_mail_domains;
+	char *redirect_domain; /* or NULL */
+	char *stamp_attribute; /* default extensionAttribute15; where objects of this forest that
+				* are targets carry their stamp */
+};
+
+struct conf_scope {
+	char *base;	       /* source OU */
+	char *base_norm;       /* dn_normalize() of it */
+	unsigned kinds;	       /* KIND_BIT()s */
+	char *filter_text;     /* or NULL */
+	struct filter *filter; /* parsed filter_text, or NULL */
+	char *target_ou;
+	enum create_as create; /* what a source mailbox becomes */
+	enum ou_layout layout;
+	bool linked;	      /* created accounts are linked to the source's (resource forest) */
+	bool hidden_leaves;   /* hidden from address lists counts as leaving (default true) */
+	bool disabled_leaves; /* a disabled plain user counts as leaving (default false) */
+	enum leave_action on_leave; /* default hide */
+	int line;		    /* of the scope in its file, for messages */
+};
+
+/* A site's row for the projection table (see project.h). */
+struct conf_row {
+	char *attr;	    /* target attribute */
+	char *from;	    /* source attribute (default: ATTR), or NULL */
+	char *value;	    /* constant or template text, or NULL */
+	const char *source; /* whichever of the two HOW asks for; NULL for ROW_REMOVE */
+	enum row_how how;
+	unsigned kinds;	 /* KIND_BIT()s of source objects; 0: all */
+	bool on_matched; /* written on matched objects too (default true) */
+	char *file;
+	int line;
+};
+
+struct conf_link {
+	char *name;
+	const struct conf_forest *source, *target;
+	struct conf_scope *scopes;
+	size_t n_scopes;
+	struct match_rule *match;
+	size_t n_match;
+	bool promote_contacts;	  /* a contact in the way of a user is replaced by the user */
+	char *return_contacts_ou; /* or NULL */
+	char *upn_suffix;	  /* of created accounts; default the target's domain */
+	char **databases; /* homeMDB of created mailboxes; one is chosen by the object's GUID */
+	size_t n_databases;
+	char *home_server;	/* msExchHomeServerName of created mailboxes, or NULL */
+	char *admin_group;	/* "/o=Globex/ou=Exchange Administrative Group (...)": prefix of the
+				 * legacyExchangeDN of what is created; default: home_server up to
+				 * "/cn=Configuration", else "/o=<target>/ou=Exchange Administrative
+				 * Group (FYDIBOHF23SPDLT)" */
+	char *primary_template; /* primary address of created objects, or NULL: the source's */
+	char *redirect_template;   /* local part of redirect addresses, default "%{mailNickname}" */
+	char *marker_attribute;	   /* says on the source object that its mailbox is switched */
+	char *marker_group;	   /* DN of a source group whose members are switched, or NULL */
+	char *readiness_attribute; /* of the source object, or NULL: it appears, and the mailbox
+				    * is switched; */
+	char *readiness_value;	   /* if it has this value, or NULL: any */
+	char *toggle_domain;	   /* of the dummy address of a proxy toggle */
+	char *hook;		   /* program that is told of switches, or NULL */
+	int hook_timeout_s;
+	struct conf_row *rows;
+	size_t n_rows;
+	/* In a cycle and in 24 hours; more are held. The percentages are of the correspondences. */
+	int64_t max_deletes;	     /* of whom the source left (default 50) */
+	int max_delete_percent;	     /* (default 5) */
+	int64_t max_redirections;    /* changed by a cycle (default 50) */
+	int max_redirection_percent; /* (default 5) */
+	int64_t max_switches;	     /* by readiness, in a cycle (default 50) */
+	int interval_s;
+	char *file;
+	int line;
+};
+
+struct conf {
+	char *state_directory;
+	int64_t map_size_mb; /* upper bound of the map's file (default 65536: sparse) */
+	struct conf_forest *forests;
+	size_t n_forests;
+	struct conf_link *links;
+	size_t n_links;
+};
+
+/* Every mistake found, one a line: "FILE:LINE: KEY: what is wrong; allowed: ...". */
+struct conf_errors {
+	char **lines;
+	size_t n, cap;
+};
+void conf_errors_done(struct conf_errors *e);
+static inline void
+conf_errors_donep(struct conf_errors *e)
+{
+	conf_errors_done(e);
+}
+
+/* Reads and validates FILE. On failure returns -1, RET is untouched and ERRORS has at least one
+ * line. Secrets' files are checked (kind and mode) but not read. */
+int conf_load(const char *file, struct conf **ret, struct conf_errors *errors) MUST_CHECK;
+/* The same for who may read the configuration but not the files that it names: keytabs, passwords,
+ * certificates and lists of pairs are not looked at. */
+int conf_load_public(const char *file, struct conf **ret, struct conf_errors *errors) MUST_CHECK;
+void conf_free(struct conf *c);
+DEFINE_CLEANUP(struct conf *, conf_free)
+/* The link named NAME, or NULL. */
+const struct conf_link *conf_find_link(const struct conf *c, const char *name);
+/* Prints the effective configuration, defaults included, as a file that conf_load() would read
+ * back to the same values. There are no secrets in it: only the names of their files. */
+void conf_print(const struct conf *c, FILE *to);
+
+#endif

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the values of the configuration must be together. Every check gets the structure and the
+ * setting it came from, so that a message names the line. A value that is wrong by itself, or
+ * absent though it is required, was noted while it was loaded: the checks here pass it over.
+ */
+#include "dsa/config/conf_priv.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "dsa/base/str.h"
+#include "dsa/directory/dn.h"
+
+/* Element I of list KEY of GROUP if it is a group, else NULL. */
+static const config_setting_t *
+element(const config_setting_t *group, const char *key, size_t i)
+{
+	const config_setting_t *list = conf_member(group, key);
+	const config_setting_t *e = list ? config_setting_get_elem(list, (unsigned)i) : NULL;
+
+	return e && config_setting_is_group(e) ? e : NULL;
+}
+
+static bool
+given(const config_setting_t *group, const char *key)
+{
+	return group && conf_member(group, key) != NULL;
+}
+
+/* The value of an enum is only worth a further check if it was not refused itself. */
+static bool
+enum_ok(enum conf_section section, const config_setting_t *group, const char *key, int value)
+{
+	const config_setting_t *s = conf_member(group, key);
+	const char *text = s ? config_setting_get_string(s) : NULL;
+
+	return !s || (text && strcmp(conf_find_key(section, key)->names[value], text) == 0);
+}
+
+static bool
+is_among(const char *name, char *const *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (str_equal_nocase(name, names[i]))
+			return true;
+	return false;
+}
+
+static void
+check_auth(struct conf_ctx *c, const config_setting_t *s, const struct conf_forest *f)
+{
+	const config_setting_t *auth = conf_member(s, "auth"), *tls = conf_member(s, "tls");
+	bool simple = f->dir.mechanism == AUTH_SIMPLE;
+	const char *const needed[2] = {
+	    simple ? "bind_dn" : "principal", simple ? "password_file" : "keytab"};
+
+	if (!auth || !config_setting_is_group(auth) ||
+	    !enum_ok(CONF_AUTH, auth, "mechanism", (int)f->dir.mechanism))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
+		if (!given(auth, needed[i]))
+			conf_note(c, auth, needed[i], "is missing; allowed: %s",
+			    conf_find_key(CONF_AUTH, needed[i])->allowed);
+	if (simple && f->dir.tls == TLS_NONE &&
+	    (!tls || (config_setting_is_group(tls) && enum_ok(CONF_TLS, tls, "mode", TLS_NONE))))
+		conf_note(c, auth, "mechanism",
+		    "'SIMPLE' would send the password in clear; allowed: tls.mode \"starttls\" or "
+		    "\"ldaps\" with it");
+}
+
+static void
+check_servers(struct conf_ctx *c, const config_setting_t *s, const struct conf_forest *f)
+{
+	const config_setting_t *list = conf_member(s, "servers");
+
+	if (!given(s, "domain") && (!list || config_setting_length(list) == 0))
+		conf_note(
+		    c, s, "domain", "is missing, and servers too; allowed: one of them or both");
+	for (size_t i = 0; i < f->n_servers; i++) {
+		bool ldaps = str_starts_nocase(f->servers[i], "ldaps://");
+
+		if (ldaps != (f->dir.tls == TLS_LDAPS) && (ldaps || strstr(f->servers[i], "://")))
+			conf_note(c, config_setting_get_elem(list, (unsigned)i), NULL,
+			    "'%s' does not go with tls.mode; allowed: ldaps:// with \"ldaps\", "
+			    "ldap:// with the others",
+			    f->servers[i]);
+	}
+}
+
+static void
+check_forest(struct conf_ctx *c, const config_setting_t *s, size_t i)
+{
+	const struct conf_forest *f = &c->conf->forests[i];
+
+	for (size_t j = 0; f->name && j < i; j++)
+		if (c->conf->forests[j].name && strcmp(f->name, c->conf->forests[j].name) == 0) {
+			conf_note(c, s, "name", "'%s' names two forests; allowed: each name once",
+			    f->name);
+			break;
+		}
+	check_servers(c, s, f);
+	check_auth(c, s, f);
+	if (f->redirect_domain && is_among(f->redirect_domain, f->mail_domains, f->n_mail_domains))
+		conf_note(c, s, "redirect_domain",
+		    "'%s' is one of the mail_domains; allowed: a domain that carries redirected "
+		    "mail only",
+		    f->redirect_domain);
+}
+
+/* DN must lie in F's domain. */
+static void
+check_domain(struct conf_ctx *c, const config_setting_t *s, const char *key, const char *dn,
+    const struct conf_forest *f)
+{
+	struct err err = {0};
+	_cleanup_(free) char *norm = dn ? dn_normalize(dn, &err) : NULL;
+	_cleanup_(free) char *domain = norm ? dn_to_dns_domain(dn) : NULL;
+	char why[512];
+
+	if (dn && !norm && c->n_notes == 0)
+		c->nomem = true;
+	if (!norm || !f)
+		return;
+	if (!domain)
+		c->nomem = true;
+	else if (!*domain)
+		conf_note(c, s, key, "'%s' names no domain; allowed: a DN that ends in DC=...", dn);
+	else if (f->dir.domain && !str_equal_nocase(domain, f->dir.domain) &&
+		 conf_check_dns(f->dir.domain, why, sizeof why))
+		conf_note(c, s, key,
+		    "'%s' is outside the domain of forest '%s'; allowed: an OU in %s", dn, f->name,
+		    f->dir.domain);
+}
+
+static void
+check_scope(struct conf_ctx *c, const config_setting_t *s, const struct conf_link *l,
+    const struct conf_scope *scope)
+{
+	check_domain(c, s, "base", scope->base, l->source);
+	check_domain(c, s, "target_ou", scope->target_ou, l->target);
+	if (scope->linked && given(s, "create") &&
+	    (scope->create == CREATE_CONTACT || scope->create == CREATE_NOTHING) &&
+	    enum_ok(CONF_SCOPE, s, "create", (int)scope->create))
+		conf_note(c, s, "linked",
+		    "true needs accounts to link; allowed: create \"mailbox\" or \"mail-user\" "
+		    "with it");
+}
+
+static bool
+overlap(const struct conf_scope *x, const struct conf_scope *y)
+{
+	return x->base_norm && y->base_norm && (x->kinds & y->kinds) &&
+	       (dn_norm_is_under(x->base_norm, y->base_norm) ||
+		   dn_norm_is_under(y->base_norm, x->base_norm));
+}
+
+/* Scope I of link L against all earlier ones between the same forests: an object that lies in two
+ * scopes would have two counterparts, or one that two rules fight for. */
+static void
+check_overlap(struct conf_ctx *c, const config_setting_t *s, const struct conf_link *l, size_t i)
+{
+	for (const struct conf_link *m = c->conf->links; m <= l; m++) {
+		if (m->source != l->source || m->target != l->target)
+			continue;
+		for (size_t j = 0; j < (m == l ? i : m->n_scopes); j++)
+			if (overlap(&l->scopes[i], &m->scopes[j])) {
+				conf_note(c, s, "base",
+				    "'%s' overlaps the scope of line %d ('%s') and takes the same "
+				    "kinds; allowed: separate bases or separate kinds",
+				    l->scopes[i].base, m->scopes[j].line, m->scopes[j].base);
+				return;
+			}
+	}
+}
+
+/* Created mailboxes need a place, and redirection needs a domain on either side. */
+static void
+check_mailbox(struct conf_ctx *c, const config_setting_t *s, const struct conf_link *l)
+{
+	const config_setting_t *m = conf_member(s, "mailbox");
+	const struct conf_forest *ends[] = {l->source, l->target};
+	const config_setting_t *db = m ? conf_member(m, "databases") : NULL;
+	bool wanted = false;
+
+	for (size_t i = 0; i < l->n_scopes; i++)
+		if (l->scopes[i].create == CREATE_MAILBOX &&
+		    (l->scopes[i].kinds & KIND_BIT(KIND_USER)))
+			wanted = true;
+	if (!wanted || (m && !config_setting_is_group(m)))
+		return;
+	if (!db || config_setting_length(db) == 0)
+		conf_note(c, m ? m : s, m ? "databases" : "mailbox.databases",
+		    "is missing, a scope creates mailboxes; allowed: one or more DNs of databases");
+	if (!given(m, "home_server"))
+		conf_note(c, m ? m : s, m ? "home_server" : "mailbox.home_server",
+		    "is missing, a scope creates mailboxes; allowed: the legacyExchangeDN of a "
+		    "server");
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+		const config_setting_t *f = ends[i]
+						? element(config_root_setting(&c->cfg), "forests",
+						      (size_t)(ends[i] - c->conf->forests))
+						: NULL;
+
+		if (f && !given(f, "redirect_domain"))
+			conf_note(c, f, "redirect_domain",
+			    "is missing, link '%s' creates mailboxes; allowed: a DNS name",
+			    l->name ? l->name : "");
+	}
+}
+
+/* A redirect domain is accepted by one organization and by nobody else, or mail loops. */
+static void
+check_redirect(struct conf_ctx *c, const struct conf_link *l)
+{
+	const config_setting_t *root = config_root_setting(&c->cfg);
+	const struct conf_forest *ends[] = {l->source, l->target};
+
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+		const struct conf_forest *own = ends[i], *other = ends[1 - i];
+		const config_setting_t *f =
+		    element(root, "forests", (size_t)(own - c->conf->forests));
+
+		if (!f || !own->redirect_domain)
+			continue;
+		if (is_among(own->redirect_domain, other->mail_domains, other->n_mail_domains))
+			conf_note(c, f, "redirect_domain",
+			    "'%s' is one of the mail_domains of forest '%s', the other end of link "
+			    "'%s'; allowed: a domain of this forest only",
+			    own->redirect_domain, other->name, l->name);
+		if (i == 1 && other->redirect_domain &&
+		    str_equal_nocase(own->redirect_domain, other->redirect_domain))
+			conf_note(c, f, "redirect_domain",
+			    "'%s' is that of forest '%s' too, the other end of link '%s'; allowed: "
+			    "a domain of this forest only",
+			    own->redirect_domain, other->name, l->name);
+	}
+}
+
+/* Every address in toggle_domain is taken for a leftover and removed: it must be nobody's. */
+static void
+check_toggle(struct conf_ctx *c, const config_setting_t *s, const struct conf_link *l)
+{
+	for (size_t i = 0; l->toggle_domain && i < c->conf->n_forests; i++) {
+		const struct conf_forest *f = &c->conf->forests[i];
+
+		if (is_among(l->toggle_domain, f->mail_domains, f->n_mail_domains) ||
+		    (f->redirect_domain && str_equal_nocase(l->toggle_domain, f->redirect_domain)))
+			conf_note(c, s, "toggle_domain",
+			    "'%s' is a mail domain of forest '%s': addresses in it would be "
+			    "removed; "
+			    "allowed: a domain that nobody has an address in",
+			    l->toggle_domain, f->name ? f->name : "");
+	}
+}
+
+/* What galsync never writes by a site's row: identity, secrets and rights, and the attributes that
+ * hold the redirection together (a row that removed targetAddress could make mail loop). */
+static const char *const reserved[] = {"objectClass", "objectGUID", "objectSid", "sIDHistory",
+    "nTSecurityDescriptor", "unicodePwd", "userPassword", "dBCSPwd", "lmPwdHistory", "ntPwdHistory",
+    "supplementalCredentials", "distinguishedName", "name", "proxyAddresses", "targetAddress",
+    "mail", "legacyExchangeDN", "showInAddressBook", "member", "msExchMailboxSecurityDescriptor"};
+
+static void
+check_row_value(struct conf_ctx *c, const config_setting_t *s, const struct conf_row *r)
+{
+	bool wants_value = r->how == ROW_CONSTANT || r->how == ROW_TEMPLATE;
+	char why[512] = "";
+
+	if (!enum_ok(CONF_ROW, s, "how", (int)r->how))
+		return;
+	if (wants_value && !given(s, "value"))
+		conf_note(c, s, "value", "is missing; allowed: text");
+	if (!wants_value && given(s, "value"))
+		conf_note(c, s, "value",
+		    "has no meaning here; allowed: only with how \"constant\" or \"template\"");
+	if ((wants_value || r->how == ROW_REMOVE) && given(s, "source"))
+		conf_note(c, s, "source",
+		    "has no meaning here; allowed: only with how \"copy\", \"dn\" or \"merge\"");
+	if (r->how == ROW_TEMPLATE && r->value && !conf_check_template(r->value, why, sizeof why))
+		conf_note(c, s, "value", "'%s' %s; allowed: %s", r->value, why, CONF_TEMPLATE_HELP);
+}
+
+static void
+check_row(struct conf_ctx *c, const config_setting_t *s, const struct conf_link *l, size_t i)
+{
+	const struct conf_row *r = &l->rows[i];
+
+	check_row_value(c, s, r);
+	if (!r->attr)
+		return;
+	for (size_t j = 0; j < ARRAY_SIZE(reserved); j++)
+		if (str_equal_nocase(r->attr, reserved[j]))
+			conf_note(c, s, "attribute",
+			    "'%s' is governed by galsync itself or never written; allowed: other "
+			    "attributes",
+			    r->attr);
+	if (l->target && l->target->stamp_attribute &&
+	    str_equal_nocase(r->attr, l->target->stamp_attribute))
+		conf_note(c, s, "attribute",
+		    "'%s' carries the stamp in forest '%s'; allowed: other attributes", r->attr,
+		    l->target->name);
+	for (size_t j = 0; j < i; j++)
+		if (l->rows[j].attr && str_equal_nocase(r->attr, l->rows[j].attr) &&
+		    (!r->kinds || !l->rows[j].kinds || (r->kinds & l->rows[j].kinds))) {
+			conf_note(c, s, "attribute",
+			    "'%s' has a row for the same kinds in line %d; allowed: one row for "
+			    "each attribute and kind",
+			    r->attr, l->rows[j].line);
+			break;
+		}
+}
+
+/* What galsync writes itself would switch, or keep from it, whom nobody called ready. */
+static void
+check_readiness(struct conf_ctx *c, const config_setting_t *s, const struct conf_link *l)
+{
+	const char *attr = l->readiness_attribute;
+
+	if (!attr && given(s, "readiness_value"))
+		conf_note(c, s, "readiness_value",
+		    "has no meaning here; allowed: only with readiness_attribute");
+	if (attr && l->marker_attribute && str_equal_nocase(attr, l->marker_attribute))
+		conf_note(c, s, "readiness_attribute",
+		    "'%s' is the marker_attribute, which a switch writes; allowed: another "
+		    "attribute",
+		    attr);
+	if (attr && l->source && l->source->stamp_attribute &&
+	    str_equal_nocase(attr, l->source->stamp_attribute))
+		conf_note(c, s, "readiness_attribute",
+		    "'%s' carries the stamp in forest '%s'; allowed: another attribute", attr,
+		    l->source->name);
+}
+
+static void
+check_link(struct conf_ctx *c, const config_setting_t *s, size_t i)
+{
+	const struct conf_link *l = &c->conf->links[i];
+
+	for (size_t j = 0; l->name && j < i; j++)
+		if (c->conf->links[j].name && strcmp(l->name, c->conf->links[j].name) == 0) {
+			conf_note(
+			    c, s, "name", "'%s' names two links; allowed: each name once", l->name);
+			break;
+		}
+	if (l->source && l->source == l->target)
+		conf_note(c, s, "target", "'%s' is the source too; allowed: another forest",
+		    l->target->name);
+	else if (l->source && l->target && l->name)
+		check_redirect(c, l);
+	check_toggle(c, s, l);
+	check_domain(c, s, "return_contacts_ou", l->return_contacts_ou, l->source);
+	check_mailbox(c, s, l);
+	check_readiness(c, s, l);
+	for (size_t j = 0; j < l->n_scopes; j++) {
+		const config_setting_t *scope = element(s, "scopes", j);
+
+		if (scope) {
+			check_scope(c, scope, l, &l->scopes[j]);
+			check_overlap(c, scope, l, j);
+		}
+	}
+	for (size_t j = 0; j < l->n_rows; j++) {
+		const config_setting_t *row = element(s, "attributes", j);
+
+		if (row)
+			check_row(c, row, l, j);
+	}
+}
+
+void
+conf_check(struct conf_ctx *c)
+{
+	const config_setting_t *root = config_root_setting(&c->cfg), *s;
+
+	if (c->conf->n_forests == 1)
+		conf_note(c, root, "forests", "has one forest; allowed: two or more");
+	for (size_t i = 0; i < c->conf->n_forests; i++)
+		if ((s = element(root, "forests", i)))
+			check_forest(c, s, i);
+	for (size_t i = 0; i < c->conf->n_links; i++)
+		if ((s = element(root, "links", i)))
+			check_link(c, s, i);
+}

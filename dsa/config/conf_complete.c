@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* Fills in what follows from other values: names shared between structures, parsed forms, and
+ * defaults that a table cannot know. Values that are wrong were noted before and are passed over.
+ */
+#include "dsa/config/conf_priv.h"
+
+#include <string.h>
+
+#include "dsa/base/str.h"
+#include "dsa/directory/dn.h"
+
+/* Exchange's own name for the administrative group since 2007: the same everywhere. */
+#define USUAL_ADMIN_GROUP "Exchange Administrative Group (FYDIBOHF23SPDLT)"
+
+/* Takes the fresh string S over into *FIELD; NULL is no memory. */
+static void
+take_str(struct conf_ctx *c, char **field, char *s)
+{
+	if (!s)
+		c->nomem = true;
+	else
+		*field = s;
+}
+
+/* A forest reached by its servers alone gets its domain from the names of a link's OUs. */
+static void
+default_domain(struct conf_ctx *c, const struct conf_forest *forest, const char *dn)
+{
+	struct conf_forest *f = &c->conf->forests[forest - c->conf->forests];
+	char *domain;
+
+	if (f->dir.domain)
+		return;
+	if (!(domain = dn_to_dns_domain(dn)))
+		c->nomem = true;
+	else if (*domain)
+		f->dir.domain = domain;
+	else
+		free(domain);
+}
+
+static void
+complete_scope(struct conf_ctx *c, const struct conf_link *l, struct conf_scope *s)
+{
+	struct err err = {0};
+
+	if (s->base) {
+		s->base_norm = dn_normalize(s->base, &err);
+		if (l->source)
+			default_domain(c, l->source, s->base);
+	}
+	if (s->target_ou && l->target)
+		default_domain(c, l->target, s->target_ou);
+	if (s->filter_text && filter_parse(s->filter_text, &s->filter, &err) < 0)
+		s->filter = NULL;
+	/* Both were tried when they were loaded: what fails now, unnoted, failed for memory. A
+	 * scope must never lose its filter that way. */
+	if (c->n_notes == 0 && ((s->base && !s->base_norm) || (s->filter_text && !s->filter)))
+		c->nomem = true;
+}
+
+static void
+complete_row(struct conf_ctx *c, struct conf_row *r)
+{
+	bool from_attr = r->how == ROW_COPY || r->how == ROW_DN || r->how == ROW_MERGE;
+
+	if (from_attr && !r->from && r->attr)
+		take_str(c, &r->from, strdup(r->attr));
+	if (r->how != ROW_REMOVE)
+		r->source = from_attr ? r->from : r->value;
+}
+
+static char *
+usual_admin_group(const struct conf_link *l)
+{
+	static const char config[] = "/cn=Configuration";
+
+	for (const char *p = l->home_server; p && *p; p++)
+		if (p != l->home_server && str_starts_nocase(p, config))
+			return strndup(l->home_server, (size_t)(p - l->home_server));
+	return str_printf("/o=%s/ou=%s", l->target->name, USUAL_ADMIN_GROUP);
+}
+
+static void
+complete_link(struct conf_ctx *c, struct conf_link *l)
+{
+	for (size_t i = 0; i < l->n_scopes; i++)
+		complete_scope(c, l, &l->scopes[i]);
+	for (size_t i = 0; i < l->n_rows; i++)
+		complete_row(c, &l->rows[i]);
+	if (!l->target)
+		return;
+	if (!l->upn_suffix && l->target->dir.domain)
+		take_str(c, &l->upn_suffix, strdup(l->target->dir.domain));
+	if (!l->admin_group && l->target->name)
+		take_str(c, &l->admin_group, usual_admin_group(l));
+}
+
+void
+conf_complete(struct conf_ctx *c)
+{
+	for (size_t i = 0; i < c->conf->n_forests; i++) {
+		struct conf_forest *f = &c->conf->forests[i];
+
+		f->dir.name = f->name;
+		f->dir.servers = (const char *const *)f->servers;
+		f->dir.n_servers = f->n_servers;
+	}
+	for (size_t i = 0; i < c->conf->n_links; i++)
+		complete_link(c, &c->conf->links[i]);
+}

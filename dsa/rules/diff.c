@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+#include "dsa/rules/diff.h"
+
+#include <string.h>
+
+#include "dsa/directory/dn.h"
+#include "redirect/address.h"
+
+struct diff {
+	const struct record *record; /* or NULL */
+	diff_is_ours_fn *is_ours;
+	void *arg;
+	struct change *change;
+	const char *attr;
+};
+
+static bool
+was_put(const struct diff *d, struct bytes v)
+{
+	return d->record && record_was_put(d->record, record_put_hash(d->attr, v));
+}
+
+static bool
+may_remove_address(struct bytes v, void *arg)
+{
+	return was_put(arg, v);
+}
+
+static int
+meet_set(struct diff *d, const struct attr *want, const struct attr *present)
+{
+	bool has = present && present->n_values;
+
+	if (!want->n_values) {
+		for (size_t i = 0; has && i < present->n_values; i++)
+			if (was_put(d, present->values[i]) &&
+			    change_mod(d->change, MOD_DELETE, d->attr, present->values[i]) < 0)
+				return -1;
+		return 0;
+	}
+	if (has && present->n_values == 1 && bytes_equal(present->values[0], want->values[0]))
+		return 0;
+	for (size_t i = 0; has && i < present->n_values; i++)
+		if (change_mod(d->change, MOD_DELETE, d->attr, present->values[i]) < 0)
+			return -1;
+	return change_mod(d->change, MOD_ADD, d->attr, want->values[0]);
+}
+
+static int
+meet_merge(struct diff *d, const struct attr *want, const struct attr *present)
+{
+	for (size_t i = 0; present && i < present->n_values; i++)
+		if (!attr_has(want, present->values[i], true) && was_put(d, present->values[i]) &&
+		    change_mod(d->change, MOD_DELETE, d->attr, present->values[i]) < 0)
+			return -1;
+	for (size_t i = 0; i < want->n_values; i++)
+		if (!(present && attr_has(present, want->values[i], true)) &&
+		    change_mod(d->change, MOD_ADD, d->attr, want->values[i]) < 0)
+			return -1;
+	return 0;
+}
+
+/* Sorted hashes of normalized DNs, so that a group of thousands is compared in n log n. */
+struct dn_set {
+	uint64_t *hashes;
+	size_t n;
+};
+
+static void
+dn_set_done(struct dn_set *s)
+{
+	free(s->hashes);
+}
+
+static inline void
+dn_set_donep(struct dn_set *s)
+{
+	dn_set_done(s);
+}
+
+static int
+compare_u64(const void *x, const void *y)
+{
+	uint64_t p = *(const uint64_t *)x, q = *(const uint64_t *)y;
+
+	return p < q ? -1 : p > q;
+}
+
+static int
+hash_dn(struct bytes v, uint64_t *ret)
+{
+	struct err ignored;
+	_cleanup_(free) char *norm = dn_normalize(dn_strip_extended(v.data), &ignored);
+
+	*ret = norm ? bytes_hash(bytes_of(norm), 0) : bytes_hash(v, 1);
+	return 0;
+}
+
+static int
+dn_set_of(const struct attr *a, struct dn_set *ret)
+{
+	ret->n = a ? a->n_values : 0;
+	ret->hashes = malloc((ret->n + 1) * sizeof *ret->hashes);
+	if (!ret->hashes)
+		return -1;
+	for (size_t i = 0; i < ret->n; i++)
+		(void)hash_dn(a->values[i], &ret->hashes[i]);
+	qsort(ret->hashes, ret->n, sizeof *ret->hashes, compare_u64);
+	return 0;
+}
+
+static bool
+dn_set_has(const struct dn_set *s, struct bytes v)
+{
+	uint64_t h;
+
+	(void)hash_dn(v, &h);
+	return bsearch(&h, s->hashes, s->n, sizeof h, compare_u64) != NULL;
+}
+
+static int
+meet_link(struct diff *d, const struct attr *want, const struct attr *present, bool single)
+{
+	_cleanup_(dn_set_done) struct dn_set wanted = {0}, there = {0};
+
+	if (dn_set_of(want, &wanted) < 0 || dn_set_of(present, &there) < 0)
+		return -1;
+	for (size_t i = 0; present && i < present->n_values; i++) {
+		struct bytes v = present->values[i];
+		bool replaced = single && want->n_values;
+
+		if (dn_set_has(&wanted, v) ||
+		    !(replaced || d->is_ours(dn_strip_extended(v.data), d->arg)))
+			continue;
+		if (change_mod(d->change, MOD_DELETE, d->attr, v) < 0)
+			return -1;
+	}
+	for (size_t i = 0; i < want->n_values; i++)
+		if (!dn_set_has(&there, want->values[i]) &&
+		    change_mod(d->change, MOD_ADD, d->attr, want->values[i]) < 0)
+			return -1;
+	return 0;
+}
+
+static int
+meet_addresses(struct diff *d, const struct attr *want, const struct attr *present)
+{
+	_cleanup_(address_list_done) struct address_list list = {0};
+
+	for (size_t i = 0; i < want->n_values; i++)
+		if (address_list_add(&list, want->values[i]) < 0)
+			return -1;
+	return address_merge(&list, present, may_remove_address, d, d->change);
+}
+
+static int
+meet(struct diff *d, const struct row *r, const struct schema_attr *sa, const struct attr *want,
+    const struct attr *present)
+{
+	switch (r->meet) {
+	case MEET_SET: return meet_set(d, want, present);
+	case MEET_IF_ABSENT: return present && present->n_values ? 0 : meet_set(d, want, NULL);
+	case MEET_MERGE: return meet_merge(d, want, present);
+	case MEET_LINK: return meet_link(d, want, present, sa && sa->single);
+	case MEET_ADDRESSES: return meet_addresses(d, want, present);
+	}
+	return 0;
+}
+
+static bool
+row_applies(const struct row *r, const struct project_in *in, unsigned when)
+{
+	return (r->when & when) && (r->kinds & KIND_BIT(in->kind)) &&
+	       (r->shapes & SHAPE_BIT(in->shape));
+}
+
+int
+diff_target(const struct table *table, const struct project_in *in, unsigned when,
+    const struct entry *want, const struct entry *present, const struct record *record,
+    diff_is_ours_fn *is_ours, void *arg, struct change *change, struct err *err)
+{
+	struct diff d = {.record = record, .is_ours = is_ours, .arg = arg, .change = change};
+
+	for (size_t i = 0; i < table->n; i++) {
+		const struct row *r = &table->rows[i];
+		const struct attr *w = entry_find(want, r->attr);
+
+		if (!w || !row_applies(r, in, when))
+			continue;
+		d.attr = r->attr;
+		if (meet(&d, r, schema_find(table->target_schema, r->attr), w,
+			entry_find(present, r->attr)) < 0)
+			return err_nomem(err);
+	}
+	return 0;
+}
+
+static bool
+change_adds(const struct change *c, const char *attr, struct bytes v)
+{
+	for (size_t i = 0; i < c->n_mods; i++) {
+		const struct mod *m = &c->mods[i];
+
+		if (m->op != MOD_ADD || strcmp(m->attr, attr) != 0)
+			continue;
+		for (size_t j = 0; j < m->n_values; j++)
+			if (bytes_equal(m->values[j], v))
+				return true;
+	}
+	return false;
+}
+
+/* Links need no memory: their rule is diff_is_ours_fn. Nor do the rows of a create alone: what they
+ * gave is never touched again. */
+int
+diff_note_put(const struct table *table, const struct project_in *in, unsigned when,
+    const struct entry *want, const struct change *change, struct record *record, struct err *err)
+{
+	_cleanup_(free) uint64_t *put = NULL;
+	size_t n = 0, total = 0;
+
+	if (when == WHEN_CREATE)
+		when = WHEN_CREATED;
+	for (size_t i = 0; i < want->n_attrs; i++)
+		total += want->attrs[i].n_values;
+	for (size_t i = 0; in->target && i < in->target->n_attrs; i++)
+		total += in->target->attrs[i].n_values;
+	put = malloc((total + 1) * sizeof *put);
+	if (!put)
+		return err_nomem(err);
+	for (size_t i = 0; i < table->n; i++) {
+		const struct row *r = &table->rows[i];
+		const struct attr *w = entry_find(want, r->attr);
+		/* A value that cannot be written leaves what is there, and that stays ours. */
+		bool left = !w && in->target;
+
+		if (left)
+			w = entry_find(in->target, r->attr);
+		if (!w || r->meet == MEET_LINK || !row_applies(r, in, when))
+			continue;
+		for (size_t j = 0; j < w->n_values && n < total; j++) {
+			uint64_t h = record_put_hash(r->attr, w->values[j]);
+
+			if ((in->created && !left) || record_was_put(record, h) ||
+			    change_adds(change, r->attr, w->values[j]))
+				put[n++] = h;
+		}
+	}
+	return record_set_put(record, put, n) < 0 ? err_nomem(err) : 0;
+}
+
+int
+diff_source(
+    const struct entry *want, const struct entry *present, struct change *change, struct err *err)
+{
+	const struct attr *w = entry_find(want, "proxyAddresses");
+	const struct attr *p = entry_find(present, "proxyAddresses");
+
+	for (size_t i = 0; w && i < w->n_values; i++)
+		if (!(p && attr_has(p, w->values[i], true)) &&
+		    change_mod(change, MOD_ADD, "proxyAddresses", w->values[i]) < 0)
+			return err_nomem(err);
+	return 0;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_RULES_DIFF_H
+#define GALSYNC_RULES_DIFF_H
+
+/*
+ * The difference between what is wanted and what is there, as one compare-and-set modify. Pure.
+ *
+ * A value is taken away only if galsync put it there (the record's `put` set), or if it is a link
+ * to an object that is itself a counterpart, whose membership the source decides. Everything else
+ * on the target belongs to others and stays.
+ */
+
+#include "dsa/directory/change.h"
+#include "dsa/directory/entry.h"
+#include "dsa/rules/project.h"
+#include "dsa/rules/table.h"
+
+/* True if the target object named DN is the counterpart of some source object of this link. */
+typedef bool diff_is_ours_fn(const char *dn, void *arg);
+
+/* Adds to CHANGE what turns PRESENT into WANT under the table's rows for IN at WHEN. RECORD is the
+ * correspondence so far, or NULL. */
+int diff_target(const struct table *table, const struct project_in *in, unsigned when,
+    const struct entry *want, const struct entry *present, const struct record *record,
+    diff_is_ours_fn *is_ours, void *arg, struct change *change, struct err *err) MUST_CHECK;
+/* The record's new `put` set after CHANGE was made: what was put and is still wanted, and what the
+ * change adds. On a created object everything wanted counts as put. Fills RECORD. */
+int diff_note_put(const struct table *table, const struct project_in *in, unsigned when,
+    const struct entry *want, const struct change *change, struct record *record,
+    struct err *err) MUST_CHECK;
+/* Adds the values of WANT's proxyAddresses that PRESENT (the source object) lacks. */
+int diff_source(const struct entry *want, const struct entry *present, struct change *change,
+    struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+#include "dsa/rules/limit.h"
+
+#include <stdio.h>
+
+/* Below so many correspondences a percentage says nothing. */
+#define PERCENT_FROM 20
+
+struct limit {
+	const char *what; /* N of them WHAT */
+	const char *then; /* how it is said of those of the last day */
+	const char *key, *percent_key;
+	int64_t max;
+	int percent; /* 100: none, for what came and went in a day may be more than there is */
+};
+
+static struct limit
+limit_of(const struct conf_link *link, enum held_kind kind)
+{
+	switch (kind) {
+	case HELD_DELETES:
+		return (struct limit){"objects would leave at once", "left", "deletes",
+		    "delete_percent", link->max_deletes, link->max_delete_percent};
+	case HELD_REDIRECTIONS:
+		return (struct limit){"redirections would be changed at once", "were",
+		    "redirections", "redirection_percent", link->max_redirections,
+		    link->max_redirection_percent};
+	case HELD_SWITCHES:
+		return (struct limit){"mailboxes are ready to be switched at once", "", "switches",
+		    NULL, link->max_switches, 100};
+	case HELD_NOTHING:
+	case HELD_KIND_MAX: break;
+	}
+	return (struct limit){.max = INT64_MAX, .percent = 100};
+}
+
+bool
+limit_allows(const struct conf_link *link, enum held_kind kind, const struct limit_use *use,
+    char *why, size_t size)
+{
+	const struct limit l = limit_of(link, kind);
+	uint64_t n = use->n + use->spent;
+	char before[80] = "";
+	bool percent;
+
+	if (use->n == 0)
+		return true;
+	percent = l.percent < 100 && use->records >= PERCENT_FROM &&
+		  n * 100 > use->records * (uint64_t)l.percent;
+	if (n <= (uint64_t)l.max && !percent)
+		return true;
+	if (use->spent)
+		(void)snprintf(before, sizeof before, " and %llu %s in the last 24 hours",
+		    (unsigned long long)use->spent, l.then);
+	if (n > (uint64_t)l.max) {
+		(void)snprintf(why, size, "%llu %s%s, the limit is %lld (limits.%s)",
+		    (unsigned long long)use->n, l.what, before, (long long)l.max, l.key);
+		return false;
+	}
+	(void)snprintf(why, size, "%llu of %llu %s%s, the limit is %d %% (limits.%s)",
+	    (unsigned long long)use->n, (unsigned long long)use->records, l.what, before, l.percent,
+	    l.percent_key);
+	return false;
+}

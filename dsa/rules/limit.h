@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_RULES_LIMIT_H
+#define GALSYNC_RULES_LIMIT_H
+
+/* How much a link does by itself before it asks: values in, a verdict out. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dsa/config/conf.h"
+#include "mapping/held.h"
+
+struct limit_use {
+	uint64_t n;	  /* objects that a cycle is about to do this to */
+	uint64_t spent;	  /* and those it was done to in the last 24 hours (not kept of switches) */
+	uint64_t records; /* correspondences of the link */
+};
+
+/* May a cycle of LINK do KIND to so many? If not, the reason goes to WHY (SIZE octets), with the
+ * key of the limit; N 0 is always allowed. A percentage counts from 20 records on. */
+bool limit_allows(const struct conf_link *link, enum held_kind kind, const struct limit_use *use,
+    char *why, size_t size);
+
+#endif

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+#include "dsa/rules/names.h"
+
+#include <string.h>
+
+#include "dsa/base/str.h"
+#include "dsa/directory/dn.h"
+
+#define RDN_MAX 64
+#define SAM_USER_MAX 20
+#define SAM_GROUP_MAX 256
+#define UPN_LOCAL_MAX 64
+#define ATTEMPTS 10000
+
+void
+names_done(struct names *n)
+{
+	free(n->rdn_value);
+	free(n->sam);
+	free(n->upn);
+	free(n->dn);
+	*n = (struct names){0};
+}
+
+static inline void
+names_donep(struct names *n)
+{
+	names_done(n);
+}
+
+/* BASE cut so that SUFFIX still fits in MAX UTF-16 units. */
+static char *
+with_suffix(const char *base, const char *suffix, size_t max)
+{
+	size_t tail = utf8_len_utf16(bytes_of(suffix));
+	size_t keep = utf8_prefix_utf16(bytes_of(base), max > tail ? max - tail : 0);
+
+	while (keep && base[keep - 1] == ' ' && *suffix == ' ')
+		keep--;
+	return str_printf("%.*s%s", (int)keep, base, suffix);
+}
+
+char *
+names_key(const char *parent, const char *rdn_value)
+{
+	struct err ignored;
+	_cleanup_(free) char *norm = dn_normalize(parent, &ignored);
+	_cleanup_(free) char *fold = dn_fold_key(rdn_value);
+
+	return norm && fold ? str_printf("%s\n%s", fold, norm) : NULL;
+}
+
+/* The I-th name of the rule: plain, with the department, then numbered. */
+static char *
+rdn_candidate(const char *own, const char *department, int i)
+{
+	_cleanup_(free) char *suffix = NULL;
+
+	if (i == 0)
+		return strdup(own);
+	suffix = i == 1 ? str_printf(" (%s)", department) : str_printf(" (%d)", i);
+	return suffix ? with_suffix(own, suffix, RDN_MAX) : NULL;
+}
+
+static int
+choose_rdn(const struct entry *source, const char *parent, names_taken_fn *taken, void *arg,
+    char **ret, struct err *err)
+{
+	_cleanup_(free) char *own = dn_rdn_value(source->dn, err);
+	const char *department = entry_get_str(source, "department");
+
+	if (!own)
+		return -1;
+	for (int i = 0; i < ATTEMPTS; i += i == 0 && !department ? 2 : 1) {
+		_cleanup_(free) char *name = rdn_candidate(own, department, i);
+		_cleanup_(free) char *key = name ? names_key(parent, name) : NULL;
+
+		if (!key)
+			return err_nomem(err);
+		if (!taken(MATCH_KEY_NAME, key, arg)) {
+			*ret = TAKE(name);
+			return 0;
+		}
+	}
+	return err_data(err, "no free name like '%s' in '%s'", own, parent);
+}
+
+/* "base", "base-2", ...; TAIL (NULL: none) is appended before asking: "@globex.example". */
+static int
+choose_numbered(const char *base, const char *tail, size_t max, enum match_key key,
+    names_taken_fn *taken, void *arg, char **ret, struct err *err)
+{
+	for (int i = 1; i < ATTEMPTS; i++) {
+		_cleanup_(free) char *suffix = i == 1 ? strdup("") : str_printf("-%d", i);
+		_cleanup_(free) char *name = suffix ? with_suffix(base, suffix, max) : NULL;
+		_cleanup_(free) char *full =
+		    name ? str_printf("%s%s", name, tail ? tail : "") : NULL;
+
+		if (!full)
+			return err_nomem(err);
+		if (!taken(key, full, arg)) {
+			*ret = TAKE(full);
+			return 0;
+		}
+	}
+	return err_data(err, "no free name like '%s'", base);
+}
+
+static int
+choose_account(const struct conf_link *link, enum shape shape, const struct entry *source,
+    names_taken_fn *taken, void *arg, struct names *n, struct err *err)
+{
+	const char *sam = entry_get_str(source, "sAMAccountName");
+	const char *upn = entry_get_str(source, "userPrincipalName");
+	_cleanup_(free) char *local = NULL, *tail = NULL;
+
+	if (shape == SHAPE_CONTACT)
+		return 0;
+	if (!sam && !(sam = entry_get_str(source, "mailNickname")))
+		return err_data(err, "the source has neither sAMAccountName nor mailNickname");
+	if (choose_numbered(sam, NULL, shape == SHAPE_GROUP ? SAM_GROUP_MAX : SAM_USER_MAX,
+		MATCH_KEY_SAM, taken, arg, &n->sam, err) < 0)
+		return -1;
+	if (shape == SHAPE_GROUP)
+		return 0;
+	local = strdup(upn ? upn : sam);
+	tail = str_printf("@%s", link->upn_suffix);
+	if (!local || !tail)
+		return err_nomem(err);
+	if (strrchr(local, '@'))
+		*strrchr(local, '@') = '\0';
+	return choose_numbered(local, tail, UPN_LOCAL_MAX, MATCH_KEY_UPN, taken, arg, &n->upn, err);
+}
+
+int
+names_choose(const struct conf_link *link, enum shape shape, const struct entry *source,
+    const char *parent, names_taken_fn *taken, void *arg, struct names *ret, struct err *err)
+{
+	_cleanup_(names_done) struct names n = {0};
+
+	if (choose_rdn(source, parent, taken, arg, &n.rdn_value, err) < 0 ||
+	    choose_account(link, shape, source, taken, arg, &n, err) < 0)
+		return -1;
+	n.dn = dn_build("CN", n.rdn_value, parent);
+	if (!n.dn)
+		return err_nomem(err);
+	*ret = n;
+	n = (struct names){0};
+	return 0;
+}
+
+bool
+names_acceptable(const struct entry *source, const char *value)
+{
+	struct err ignored;
+	_cleanup_(free) char *own = dn_rdn_value(source->dn, &ignored);
+	const char *department = entry_get_str(source, "department"), *open;
+	_cleanup_(free) char *suffix = department ? str_printf(" (%s)", department) : NULL;
+	_cleanup_(free) char *named = own && suffix ? with_suffix(own, suffix, RDN_MAX) : NULL;
+	_cleanup_(free) char *numbered = NULL;
+
+	if (!own || strcmp(own, value) == 0 || (named && strcmp(named, value) == 0))
+		return true;
+	/* "Name (2)": digits in the last parentheses. */
+	open = strrchr(value, '(');
+	if (!open || open == value || open[-1] != ' ' || strspn(open + 1, "0123456789") == 0 ||
+	    strcmp(open + 1 + strspn(open + 1, "0123456789"), ")") != 0)
+		return false;
+	numbered = with_suffix(own, open - 1, RDN_MAX);
+	return numbered && strcmp(numbered, value) == 0;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_RULES_PROJECT_H
+#define GALSYNC_RULES_PROJECT_H
+
+/*
+ * Projection: from a source entry to what the target entry should hold. Pure.
+ */
+
+#include "dsa/directory/entry.h"
+#include "dsa/directory/guid.h"
+#include "dsa/rules/table.h"
+#include "mapping/record.h"
+
+/* The names of an object to be created; chosen by names.h. */
+struct project_names {
+	const char *rdn_value, *sam, *upn;
+};
+
+struct project_in {
+	const struct conf_link *link;
+	const struct conf_scope *scope;
+	const struct entry *source;
+	const struct entry *target;	   /* as it is now, or NULL for one to be created */
+	enum kind kind;			   /* of the source */
+	enum shape shape;		   /* of the target */
+	bool created;			   /* by galsync (or to be) */
+	enum side active;		   /* whose mailbox the owner uses */
+	bool redirects;			   /* both sides get redirect addresses */
+	const struct project_names *names; /* NULL unless to be created */
+	const struct record *record;	   /* what the map remembers of it, or NULL */
+};
+
+/* What a DN-valued row gets for the source value SOURCE_DN. Returns 1 and the target's DN in
+ * *RET_DN (owned by the caller of the callback: freed by project()), 0 if the object referred to
+ * has no counterpart (the callback notes it as waiting), -1 on error. */
+typedef int project_ref_fn(
+    const char *attr, const char *source_dn, void *arg, char **ret_dn, struct err *err);
+
+/* A value that may not be written, and why; the attribute is left as it is. */
+typedef int project_problem_fn(const char *attr, const char *why, void *arg);
+
+/* Fills *RET with the wanted values of every row that applies at WHEN (one WHEN_ bit): attributes
+ * that should be absent are present without values. Values that the target's schema does not admit
+ * are reported to PROBLEM and their attribute is left out altogether. */
+int project(const struct table *table, const struct project_in *in, unsigned when,
+    project_ref_fn *ref, project_problem_fn *problem, void *arg, struct entry **ret,
+    struct err *err) MUST_CHECK;
+
+/* The shape of the target for a source of KIND: of an existing TARGET, or of one to be created. */
+enum shape project_shape(const struct conf_scope *scope, enum kind kind, const struct entry *source,
+    const struct entry *target);
+/* True if the target is to carry its own redirect address. */
+static inline bool
+project_has_redirect(const struct project_in *in)
+{
+	return in->redirects && (in->shape == SHAPE_MAILBOX || in->shape == SHAPE_MAIL_USER);
+}
+/* "<alias>@<redirect domain>" by the link's template, for the mailbox of SIDE; *ret NULL if that
+ * side has no redirect domain. Caller frees. ERR_DATA if the template gives no usable address. */
+int project_redirect_address(const struct conf_link *link, enum side side,
+    const struct entry *source, char **ret, struct err *err) MUST_CHECK;
+/* The values that the source object needs: X500 of every name that the target has or had, and the
+ * redirect address. As "X500:..." and "smtp:...": added to RET's proxyAddresses. */
+int project_source(const struct project_in *in, const char *target_legacy_dn, struct entry **ret,
+    struct err *err) MUST_CHECK;
+/* The legacyExchangeDN of what galsync creates: the same for the same source, always. */
+char *project_legacy_dn(const struct conf_link *link, const struct entry *source) MUST_CHECK;
+
+/* The computed rows, referred to by the table. */
+row_compute compute_object_class, compute_sam, compute_upn, compute_uac, compute_mail,
+    compute_addresses, compute_target_address, compute_guard, compute_legacy_dn,
+    compute_mailbox_guid, compute_home_mdb, compute_home_server, compute_display_type,
+    compute_type_details, compute_originating_forest, compute_stamp, compute_master_sid, compute_cn;
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+#include "dsa/rules/scope.h"
+
+#include "dsa/directory/dn.h"
+#include "mapping/match.h"
+#include "redirect/address.h"
+
+/* msExchRecipientTypeDetails of what Exchange keeps for itself: arbitration (0x800000), and the
+ * two other bits that must never be synchronized. */
+#define SYSTEM_TYPES (0x1000000LL | 0x800000LL | 0x20000000LL)
+
+static const char *const names[] = {
+    [SCOPE_IN] = "in scope",
+    [SCOPE_KIND] = "kind not synchronized",
+    [SCOPE_BASE] = "outside the bases",
+    [SCOPE_FILTER] = "excluded by filter",
+    [SCOPE_NO_MAIL] = "not mail-enabled",
+    [SCOPE_HIDDEN] = "hidden",
+    [SCOPE_DISABLED] = "disabled",
+    [SCOPE_SYSTEM] = "system mailbox",
+    [SCOPE_OURS] = "created by galsync",
+};
+_Static_assert(ARRAY_SIZE(names) == SCOPE_MAX, "a name for each verdict");
+
+const char *
+scope_verdict_name(enum scope_verdict v)
+{
+	return names[v];
+}
+
+const struct conf_scope *
+scope_find(const struct conf_link *link, const char *dn_norm)
+{
+	for (size_t i = 0; i < link->n_scopes; i++)
+		if (dn_norm_is_under(dn_norm, link->scopes[i].base_norm))
+			return &link->scopes[i];
+	return NULL;
+}
+
+/* Two scopes may share a base when they name different kinds. */
+static const struct conf_scope *
+find_for_kind(const struct conf_link *link, const char *dn_norm, enum kind kind)
+{
+	for (size_t i = 0; i < link->n_scopes; i++)
+		if ((link->scopes[i].kinds & KIND_BIT(kind)) &&
+		    dn_norm_is_under(dn_norm, link->scopes[i].base_norm))
+			return &link->scopes[i];
+	return NULL;
+}
+
+static bool
+is_mail_enabled(const struct entry *e, enum kind kind)
+{
+	if (!entry_get(e, "mailNickname").data || !entry_get(e, "legacyExchangeDN").data ||
+	    !entry_get(e, "proxyAddresses").data || !address_primary(e))
+		return false;
+	if (kind == KIND_USER)
+		return kind_has_mailbox(e) || entry_get(e, "targetAddress").data;
+	return true;
+}
+
+/* A disabled account is normal for shared, room, equipment and linked mailboxes: only a plain
+ * user's (type 1, or no type) says that somebody left. */
+static bool
+is_disabled_person(const struct entry *e, enum kind kind)
+{
+	return kind == KIND_USER && kind_is_disabled(e) &&
+	       entry_get_i64(e, "msExchRecipientTypeDetails", 1) == 1 &&
+	       !entry_get(e, "msExchMasterAccountSid").data;
+}
+
+enum scope_verdict
+scope_judge(const struct conf_link *link, const struct entry *e, const char *dn_norm,
+    const struct conf_scope **ret)
+{
+	enum kind kind = kind_of(e);
+	const struct conf_scope *s = find_for_kind(link, dn_norm, kind);
+	struct stamp stamp;
+
+	*ret = s;
+	if (!s)
+		return kind == KIND_OTHER || scope_find(link, dn_norm) ? SCOPE_KIND : SCOPE_BASE;
+	if (entry_get_i64(e, "msExchRecipientTypeDetails", 0) & SYSTEM_TYPES)
+		return SCOPE_SYSTEM;
+	if (stamp_parse(entry_get_str(e, link->source->stamp_attribute), &stamp) && stamp.created)
+		return SCOPE_OURS;
+	if (s->filter && !filter_match(s->filter, e))
+		return SCOPE_FILTER;
+	if (!is_mail_enabled(e, kind))
+		return SCOPE_NO_MAIL;
+	if (s->hidden_leaves && entry_get_bool(e, "msExchHideFromAddressLists"))
+		return SCOPE_HIDDEN;
+	if (s->disabled_leaves && is_disabled_person(e, kind))
+		return SCOPE_DISABLED;
+	return SCOPE_IN;
+}

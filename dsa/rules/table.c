@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: MIT */
+#include "dsa/rules/table.h"
+
+#include <string.h>
+
+#include "dsa/base/str.h"
+#include "dsa/config/template.h"
+#include "dsa/rules/project.h"
+
+#define ALL_KINDS (~0U)
+#define USERS KIND_BIT(KIND_USER)
+#define GROUPS KIND_BIT(KIND_GROUP)
+#define MBX SHAPE_BIT(SHAPE_MAILBOX)
+#define MUSER SHAPE_BIT(SHAPE_MAIL_USER)
+#define CONTACT SHAPE_BIT(SHAPE_CONTACT)
+#define GROUP SHAPE_BIT(SHAPE_GROUP)
+#define ACCOUNTS (MBX | MUSER)
+#define PEOPLE (MBX | MUSER | CONTACT)
+#define ALL_SHAPES (PEOPLE | GROUP)
+#define OWNED (WHEN_CREATE | WHEN_CREATED)
+
+/* Rows of the usual sorts. A GAL attribute follows the source on every object, matched ones
+ * included: both address lists must look the same. */
+#define GAL(a)                                                                                     \
+	{                                                                                          \
+		.attr = (a), .source = (a), .how = ROW_COPY, .meet = MEET_SET, .kinds = ALL_KINDS, \
+		.shapes = ALL_SHAPES, .when = WHEN_ALWAYS, .follows = true                         \
+	}
+#define GAL_MULTI(a)                                                                               \
+	{                                                                                          \
+		.attr = (a), .source = (a), .how = ROW_MERGE, .meet = MEET_MERGE,                  \
+		.kinds = ALL_KINDS, .shapes = ALL_SHAPES, .when = WHEN_ALWAYS, .follows = true     \
+	}
+#define COPY(a, k, s, w)                                                                           \
+	{                                                                                          \
+		.attr = (a), .source = (a), .how = ROW_COPY, .meet = MEET_SET, .kinds = (k),       \
+		.shapes = (s), .when = (w)                                                         \
+	}
+#define MULTI(a, k, s, w)                                                                          \
+	{                                                                                          \
+		.attr = (a), .source = (a), .how = ROW_MERGE, .meet = MEET_MERGE, .kinds = (k),    \
+		.shapes = (s), .when = (w)                                                         \
+	}
+#define LINK(a, k, s)                                                                              \
+	{                                                                                          \
+		.attr = (a), .source = (a), .how = ROW_DN, .meet = MEET_LINK, .kinds = (k),        \
+		.shapes = (s), .when = WHEN_ALWAYS, .follows = true                                \
+	}
+#define CONSTANT(a, v, m, s, w)                                                                    \
+	{                                                                                          \
+		.attr = (a), .source = (v), .how = ROW_CONSTANT, .meet = (m), .kinds = ALL_KINDS,  \
+		.shapes = (s), .when = (w)                                                         \
+	}
+#define COMPUTED(a, f, m, s, w)                                                                    \
+	{                                                                                          \
+		.attr = (a), .compute = (f), .how = ROW_COPY, .meet = (m), .kinds = ALL_KINDS,     \
+		.shapes = (s), .when = (w), .required = true                                       \
+	}
+
+static const struct row defaults[] = {
+    /* What the object is. The account side of a matched object is left alone. */
+    COMPUTED("objectClass", compute_object_class, MEET_SET, ALL_SHAPES, WHEN_CREATE),
+    COMPUTED("cn", compute_cn, MEET_SET, ALL_SHAPES, WHEN_CREATE),
+    COMPUTED("sAMAccountName", compute_sam, MEET_SET, ACCOUNTS | GROUP, WHEN_CREATE),
+    COMPUTED("userPrincipalName", compute_upn, MEET_SET, ACCOUNTS, WHEN_CREATE),
+    COMPUTED("userAccountControl", compute_uac, MEET_SET, ACCOUNTS, WHEN_CREATE),
+    COPY("groupType", GROUPS, GROUP, OWNED),
+    COMPUTED("msExchMasterAccountSid", compute_master_sid, MEET_SET, ACCOUNTS, WHEN_ALWAYS),
+
+    /* How mail reaches it. */
+    COMPUTED("mail", compute_mail, MEET_SET, ALL_SHAPES, WHEN_ALWAYS),
+    COMPUTED("proxyAddresses", compute_addresses, MEET_ADDRESSES, ALL_SHAPES, WHEN_ALWAYS),
+    {.attr = "targetAddress",
+	.compute = compute_target_address,
+	.how = ROW_COPY,
+	.meet = MEET_SET,
+	.kinds = ALL_KINDS,
+	.shapes = PEOPLE,
+	.when = WHEN_ALWAYS,
+	.follows = true,
+	.required = true},
+    {.attr = "msExchCalendarRepairDisabled",
+	.compute = compute_guard,
+	.how = ROW_COPY,
+	.meet = MEET_SET,
+	.kinds = USERS,
+	.shapes = MBX,
+	.when = WHEN_ALWAYS,
+	.follows = true},
+    COMPUTED("legacyExchangeDN", compute_legacy_dn, MEET_IF_ABSENT, ALL_SHAPES, WHEN_ALWAYS),
+    {.attr = "mailNickname",
+	.source = "mailNickname",
+	.how = ROW_COPY,
+	.meet = MEET_SET,
+	.kinds = ALL_KINDS,
+	.shapes = ALL_SHAPES,
+	.when = OWNED,
+	.required = true},
+    {.attr = "mailNickname",
+	.source = "mailNickname",
+	.how = ROW_COPY,
+	.meet = MEET_IF_ABSENT,
+	.kinds = ALL_KINDS,
+	.shapes = ALL_SHAPES,
+	.when = WHEN_MATCHED,
+	.required = true},
+    COMPUTED("msExchMailboxGuid", compute_mailbox_guid, MEET_IF_ABSENT, ACCOUNTS, WHEN_ALWAYS),
+    COMPUTED("homeMDB", compute_home_mdb, MEET_IF_ABSENT, MBX, WHEN_ALWAYS),
+    COMPUTED("msExchHomeServerName", compute_home_server, MEET_IF_ABSENT, MBX, WHEN_ALWAYS),
+    CONSTANT("mDBUseDefaults", "TRUE", MEET_IF_ABSENT, MBX, WHEN_ALWAYS),
+    COMPUTED("msExchRecipientDisplayType", compute_display_type, MEET_SET, ALL_SHAPES, OWNED),
+    COMPUTED("msExchRecipientDisplayType", compute_display_type, MEET_IF_ABSENT, ALL_SHAPES,
+	WHEN_MATCHED),
+    COMPUTED("msExchRecipientTypeDetails", compute_type_details, MEET_SET, ALL_SHAPES, OWNED),
+    COMPUTED("msExchRecipientTypeDetails", compute_type_details, MEET_IF_ABSENT, ALL_SHAPES,
+	WHEN_MATCHED),
+    CONSTANT("msExchVersion", "44220983382016", MEET_IF_ABSENT, ALL_SHAPES, WHEN_ALWAYS),
+    /* Keeps the address policy from rewriting the primary address. */
+    CONSTANT("msExchPoliciesExcluded", "{26491cfc-9e50-4857-861b-0cb8df22b5d7}", MEET_MERGE,
+	ALL_SHAPES, WHEN_ALWAYS),
+    COMPUTED("msExchOriginatingForest", compute_originating_forest, MEET_MERGE,
+	MUSER | CONTACT | GROUP, OWNED),
+    MULTI("msExchUserCulture", USERS, ACCOUNTS, WHEN_ALWAYS),
+    COPY("msExchArchiveGUID", USERS, MUSER, OWNED),
+    MULTI("msExchArchiveName", USERS, MUSER, OWNED),
+    COPY("msExchHideFromAddressLists", ALL_KINDS, ALL_SHAPES, WHEN_ALWAYS),
+    COPY("internetEncoding", ALL_KINDS, PEOPLE, OWNED),
+    COPY("mAPIRecipient", ALL_KINDS, CONTACT, OWNED),
+    COPY("delivContLength", ALL_KINDS, ALL_SHAPES, OWNED),
+    COPY("msExchSafeSendersHash", USERS, ACCOUNTS, WHEN_ALWAYS),
+    COPY("msExchSafeRecipientsHash", USERS, ACCOUNTS, WHEN_ALWAYS),
+    COPY("msExchBlockedSendersHash", USERS, ACCOUNTS, WHEN_ALWAYS),
+    COPY("msExchRequireAuthToSendTo", ALL_KINDS, ALL_SHAPES, OWNED),
+    COPY("deliverAndRedirect", USERS, MBX, WHEN_ALWAYS),
+
+    /* Rooms and equipment. */
+    COPY("msExchResourceCapacity", USERS, ACCOUNTS, WHEN_ALWAYS),
+    COPY("msExchResourceDisplay", USERS, ACCOUNTS, WHEN_ALWAYS),
+    MULTI("msExchResourceMetaData", USERS, ACCOUNTS, WHEN_ALWAYS),
+    MULTI("msExchResourceSearchProperties", USERS, ACCOUNTS, WHEN_ALWAYS),
+
+    /* Groups. */
+    COPY("hideDLMembership", GROUPS, GROUP, OWNED),
+    COPY("oOFReplyToOriginator", GROUPS, GROUP, OWNED),
+    COPY("reportToOriginator", GROUPS, GROUP, OWNED),
+    COPY("reportToOwner", GROUPS, GROUP, OWNED),
+
+    /* References. */
+    LINK("member", GROUPS, GROUP),
+    LINK("manager", ALL_KINDS, PEOPLE),
+    LINK("assistant", ALL_KINDS, PEOPLE),
+    LINK("managedBy", GROUPS, GROUP),
+    LINK("msExchCoManagedByLink", GROUPS, GROUP),
+    LINK("altRecipient", USERS, MBX),
+    LINK("publicDelegates", USERS, MBX),
+    LINK("authOrig", ALL_KINDS, ALL_SHAPES),
+    LINK("unauthOrig", ALL_KINDS, ALL_SHAPES),
+    LINK("dLMemSubmitPerms", ALL_KINDS, ALL_SHAPES),
+    LINK("dLMemRejectPerms", ALL_KINDS, ALL_SHAPES),
+
+    /* What the address list shows. */
+    GAL("displayName"),
+    GAL("displayNamePrintable"),
+    GAL("givenName"),
+    GAL("initials"),
+    GAL("sn"),
+    GAL("personalTitle"),
+    GAL("generationQualifier"),
+    GAL("title"),
+    GAL("department"),
+    GAL("company"),
+    GAL("physicalDeliveryOfficeName"),
+    GAL("telephoneNumber"),
+    GAL_MULTI("otherTelephone"),
+    GAL("homePhone"),
+    GAL_MULTI("otherHomePhone"),
+    GAL("mobile"),
+    GAL_MULTI("otherMobile"),
+    GAL("pager"),
+    GAL_MULTI("otherPager"),
+    GAL("facsimileTelephoneNumber"),
+    GAL_MULTI("otherFacsimileTelephoneNumber"),
+    GAL("ipPhone"),
+    GAL("streetAddress"),
+    GAL_MULTI("postOfficeBox"),
+    GAL("l"),
+    GAL("st"),
+    GAL("postalCode"),
+    GAL("c"),
+    GAL("co"),
+    GAL("countryCode"),
+    GAL("info"),
+    GAL("wWWHomePage"),
+    GAL_MULTI("url"),
+    GAL("telephoneAssistant"),
+    GAL("msExchAssistantName"),
+    GAL("thumbnailPhoto"),
+    GAL_MULTI("userCertificate"),
+    GAL_MULTI("userSMIMECertificate"),
+    GAL("extensionAttribute1"),
+    GAL("extensionAttribute2"),
+    GAL("extensionAttribute3"),
+    GAL("extensionAttribute4"),
+    GAL("extensionAttribute5"),
+    GAL("extensionAttribute6"),
+    GAL("extensionAttribute7"),
+    GAL("extensionAttribute8"),
+    GAL("extensionAttribute9"),
+    GAL("extensionAttribute10"),
+    GAL("extensionAttribute11"),
+    GAL("extensionAttribute12"),
+    GAL("extensionAttribute13"),
+    GAL("extensionAttribute14"),
+    GAL("extensionAttribute15"),
+    GAL_MULTI("msExchExtensionCustomAttribute1"),
+    GAL_MULTI("msExchExtensionCustomAttribute2"),
+    GAL_MULTI("msExchExtensionCustomAttribute3"),
+    GAL_MULTI("msExchExtensionCustomAttribute4"),
+    GAL_MULTI("msExchExtensionCustomAttribute5"),
+};
+
+/* Read on both sides beside what the rows name: identity, scope, matching. */
+static const char *const always_read[] = {"objectGUID", "objectClass", "objectSid", "sIDHistory",
+    "sAMAccountName", "userPrincipalName", "userAccountControl", "proxyAddresses", "mail",
+    "mailNickname", "legacyExchangeDN", "targetAddress", "homeMDB", "msExchHomeServerName",
+    "msExchMailboxGuid", "msExchMasterAccountSid", "msExchRecipientDisplayType",
+    "msExchRecipientTypeDetails", "msExchHideFromAddressLists", "department",
+    "isCriticalSystemObject", "showInAddressBook", "cn", "msExchCalendarRepairDisabled"};
+
+const char *
+shape_name(enum shape s)
+{
+	static const char *const shape_names[] = {[SHAPE_MAILBOX] = "mailbox",
+	    [SHAPE_MAIL_USER] = "mail-user",
+	    [SHAPE_CONTACT] = "contact",
+	    [SHAPE_GROUP] = "group"};
+
+	_Static_assert(ARRAY_SIZE(shape_names) == SHAPE_MAX, "a name for each shape");
+	return shape_names[s];
+}
+
+/* A name list under construction: NULL-terminated, each name once, borrowed. */
+struct names {
+	const char **v;
+	size_t n, cap;
+	bool failed;
+};
+
+static void
+names_add(struct names *l, const char *name)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (str_equal_nocase(l->v[i], name))
+			return;
+	if (l->n + 2 > l->cap) {
+		size_t cap = l->cap ? l->cap * 2 : 64;
+		const char **v = realloc(l->v, cap * sizeof *v);
+
+		if (!v) {
+			l->failed = true;
+			return;
+		}
+		l->v = v;
+		l->cap = cap;
+	}
+	l->v[l->n++] = name;
+	l->v[l->n] = NULL;
+}
+
+static void
+names_add_cb(const char *name, void *arg)
+{
+	names_add(arg, name);
+}
+
+/* Templates name attributes in braces: they are read too. The template's own module walks them. */
+static void
+add_row_sources(const struct row *r, struct names *l)
+{
+	if (r->compute || r->how == ROW_CONSTANT)
+		return;
+	if (r->how == ROW_TEMPLATE)
+		template_each_attr(r->source, names_add_cb, l);
+	else
+		names_add(l, r->source);
+}
+
+static int
+collect_attrs(struct table *t, const struct conf_link *link, struct err *err)
+{
+	struct names source = {0}, target = {0};
+
+	for (size_t i = 0; i < ARRAY_SIZE(always_read); i++) {
+		names_add(&source, always_read[i]);
+		names_add(&target, always_read[i]);
+	}
+	names_add(&source, link->source->stamp_attribute);
+	names_add(&target, link->target->stamp_attribute);
+	for (size_t i = 0; i < t->n; i++) {
+		add_row_sources(&t->rows[i], &source);
+		names_add(&target, t->rows[i].attr);
+	}
+	for (size_t i = 0; i < link->n_scopes; i++)
+		if (link->scopes[i].filter)
+			filter_each_attr(link->scopes[i].filter, names_add_cb, &source);
+	for (size_t i = 0; i < link->n_match; i++)
+		if (link->match[i].method == MATCH_ATTRIBUTE) {
+			names_add(&source, link->match[i].source_attr);
+			names_add(&target, link->match[i].target_attr);
+		}
+	if (link->primary_template)
+		template_each_attr(link->primary_template, names_add_cb, &source);
+	names_add(&source, link->marker_attribute);
+	if (link->readiness_attribute)
+		names_add(&source, link->readiness_attribute);
+	if (link->redirect_template)
+		template_each_attr(link->redirect_template, names_add_cb, &source);
+	t->source_attrs = source.v;
+	t->target_attrs = target.v;
+	return source.failed || target.failed ? err_nomem(err) : 0;
+}
+
+/* The site's rows for ATTR replace the defaults for the kinds they name. */
+static unsigned
+kinds_left(const struct conf_link *link, const char *attr, unsigned kinds)
+{
+	for (size_t i = 0; i < link->n_rows; i++)
+		if (str_equal_nocase(link->rows[i].attr, attr))
+			kinds &= link->rows[i].kinds ? ~link->rows[i].kinds : 0;
+	return kinds;
+}
+
+static struct row
+site_row(const struct conf_row *c, const struct schema_attr *a)
+{
+	struct row r = {.attr = c->attr,
+	    .source = c->source,
+	    .how = c->how,
+	    .kinds = c->kinds ? c->kinds : ALL_KINDS,
+	    .shapes = ALL_SHAPES,
+	    .when = OWNED | (c->on_matched ? WHEN_MATCHED : 0)};
+
+	if (c->how == ROW_DN)
+		r.meet = MEET_LINK;
+	else
+		r.meet = c->how == ROW_MERGE || !a->single ? MEET_MERGE : MEET_SET;
+	return r;
+}
+
+static int
+add_default_rows(struct table *t, const struct conf_link *link, const struct schema *source,
+    struct buf *missing, struct err *err)
+{
+	_cleanup_(buf_done) struct buf lacking = {0};
+	const char *stamp = link->target->stamp_attribute;
+
+	for (size_t i = 0; i < ARRAY_SIZE(defaults); i++) {
+		struct row r = defaults[i];
+
+		r.kinds = kinds_left(link, r.attr, r.kinds);
+		/* The stamp's attribute is ours on either side: it never carries a copy. */
+		if (!r.kinds || str_equal_nocase(r.attr, stamp) ||
+		    (r.source && str_equal_nocase(r.source, link->source->stamp_attribute)))
+			continue;
+		if (schema_find(t->target_schema, r.attr) &&
+		    (r.compute || r.how == ROW_CONSTANT || schema_find(source, r.source))) {
+			t->rows[t->n++] = r;
+			continue;
+		}
+		if (r.required) {
+			buf_printf(missing, "%s%s", missing->len ? ", " : "", r.attr);
+			continue;
+		}
+		buf_printf(&lacking, "%s%s", lacking.len ? ", " : "", r.attr);
+		t->n_lacking++;
+	}
+	t->rows[t->n++] = (struct row){.attr = stamp,
+	    .compute = compute_stamp,
+	    .meet = MEET_SET,
+	    .kinds = ALL_KINDS,
+	    .shapes = ALL_SHAPES,
+	    .when = WHEN_ALWAYS,
+	    .required = true};
+	if (!schema_find(t->target_schema, stamp))
+		buf_printf(missing, "%s%s", missing->len ? ", " : "", stamp);
+	t->lacking = buf_take_str(&lacking);
+	return t->lacking ? 0 : err_nomem(err);
+}
+
+static int
+add_site_rows(
+    struct table *t, const struct conf_link *link, const struct schema *source, struct err *err)
+{
+	for (size_t i = 0; i < link->n_rows; i++) {
+		const struct conf_row *c = &link->rows[i];
+		const struct schema_attr *a = schema_find(t->target_schema, c->attr);
+
+		if (c->how == ROW_REMOVE)
+			continue;
+		if (!a)
+			return err_conf(err,
+			    "%s:%d: attribute '%s': the schema of forest '%s' has no such "
+			    "attribute",
+			    c->file, c->line, c->attr, link->target->name);
+		if (a->system_only || a->constructed_or_backlink)
+			return err_conf(err,
+			    "%s:%d: attribute '%s': forest '%s' does not let it be written",
+			    c->file, c->line, c->attr, link->target->name);
+		if ((c->how == ROW_COPY || c->how == ROW_DN || c->how == ROW_MERGE) &&
+		    !schema_find(source, c->source))
+			return err_conf(err,
+			    "%s:%d: source '%s': the schema of forest '%s' has no such attribute",
+			    c->file, c->line, c->source, link->source->name);
+		t->rows[t->n++] = site_row(c, a);
+	}
+	return 0;
+}
+
+int
+table_new(const struct conf_link *link, const struct schema *source, const struct schema *target,
+    struct table **ret, struct err *err)
+{
+	_cleanup_(table_free) struct table *t = calloc(1, sizeof *t);
+	_cleanup_(buf_done) struct buf missing = {0};
+
+	if (!t || !(t->rows = calloc(ARRAY_SIZE(defaults) + link->n_rows + 1, sizeof *t->rows)))
+		return err_nomem(err);
+	t->target_schema = target;
+	if (add_default_rows(t, link, source, &missing, err) < 0)
+		return -1;
+	if (missing.len)
+		return err_conf(err,
+		    "forest '%s' lacks attributes that galsync needs: %s; extend the schema "
+		    "(Exchange's setup /PrepareSchema does) or choose another stamp_attribute",
+		    link->target->name, (const char *)missing.data);
+	if (link->readiness_attribute && !schema_find(source, link->readiness_attribute))
+		return err_conf(err,
+		    "%s:%d: readiness_attribute '%s': the schema of forest '%s' has no such "
+		    "attribute",
+		    link->file, link->line, link->readiness_attribute, link->source->name);
+	if (add_site_rows(t, link, source, err) < 0 || collect_attrs(t, link, err) < 0)
+		return -1;
+	*ret = TAKE(t);
+	return 0;
+}
+
+void
+table_free(struct table *t)
+{
+	if (!t)
+		return;
+	free(t->rows);
+	free(t->source_attrs);
+	free(t->target_attrs);
+	free(t->lacking);
+	free(t);
+}

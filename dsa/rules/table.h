@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_RULES_TABLE_H
+#define GALSYNC_RULES_TABLE_H
+
+/*
+ * The projection table: which attribute of the target gets what, from where, how, for which kind
+ * of object, and when. The defaults in table.c are complete; a site's rows override or remove
+ * them. The table is pure data; project.c interprets it.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "dsa/base/err.h"
+#include "dsa/config/conf.h"
+#include "dsa/directory/entry.h"
+#include "dsa/directory/schema.h"
+
+/* What the target object is to be. */
+enum shape { SHAPE_MAILBOX, SHAPE_MAIL_USER, SHAPE_CONTACT, SHAPE_GROUP, SHAPE_MAX };
+#define SHAPE_BIT(s) (1U << (s))
+/* "mailbox", "mail-user", "contact", "group". */
+const char *shape_name(enum shape s);
+
+/* When a row applies: at creation, to an object galsync created, to one it matched. */
+#define WHEN_CREATE 1U
+#define WHEN_CREATED 2U
+#define WHEN_MATCHED 4U
+#define WHEN_ALWAYS (WHEN_CREATE | WHEN_CREATED | WHEN_MATCHED)
+
+/* How a wanted attribute meets what is there. */
+enum meet {
+	MEET_SET, /* one value: differ, then compare-and-set; unwanted: removed if we put it */
+	MEET_IF_ABSENT, /* written only where the target has none */
+	MEET_MERGE,	/* every wanted value is there; others are removed if we put them */
+	MEET_LINK,     /* as MERGE for DNs: others are removed if they are ours to judge (diff.h) */
+	MEET_ADDRESSES /* proxyAddresses: see address.h */
+};
+
+struct project_in;
+/* Computes the values of a row and adds them to RET under the row's attribute. -1 without memory,
+ * or with ERR_DATA if the object cannot be projected. */
+typedef int row_compute(const struct project_in *in, struct entry *ret, struct err *err);
+
+struct row {
+	const char *attr;
+	const char *source;   /* attribute, constant or template; NULL with COMPUTE */
+	row_compute *compute; /* or NULL */
+	enum row_how how;
+	enum meet meet;
+	unsigned kinds;	 /* KIND_BIT()s of the source */
+	unsigned shapes; /* SHAPE_BIT()s of the target */
+	unsigned when;
+	bool follows;  /* flows from the active side: not to a target that is active itself */
+	bool required; /* galsync does not work in a forest whose schema lacks it */
+};
+
+struct table {
+	struct row *rows;
+	size_t n;
+	const char **source_attrs; /* to read from the source, NULL-terminated */
+	const char **target_attrs; /* to read from the target, NULL-terminated */
+	const struct schema *target_schema;
+	size_t n_lacking; /* optional attributes the target's schema lacks */
+	char *lacking;	  /* their names, for one message */
+};
+
+/* Builds the table of LINK for forests with these schemas. Rows whose attribute the target lacks
+ * are left out if they are optional defaults; a required one, or one that the configuration names,
+ * is an error (ERR_CONF) that names every such attribute. The table borrows from LINK and SCHEMAs.
+ */
+int table_new(const struct conf_link *link, const struct schema *source,
+    const struct schema *target, struct table **ret, struct err *err) MUST_CHECK;
+void table_free(struct table *t);
+DEFINE_CLEANUP(struct table *, table_free)
+
+#endif
