@@ -5,7 +5,7 @@
 /* What turn_run.c, which turns mailboxes, turn_read.c, which reads them, and turn_group.c, which
  * keeps the marker group, share. */
 
-#include "redirect/turn_run.h"
+#include "dsa/jobs/turn_run.h"
 
 #define CHUNK 256
 #define TRIES 3 /* when somebody changes the same objects meanwhile */

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "dsa/sync/cycle.h"
+#include "dsa/cycle/cycle.h"
 
 struct worker_answer {
 	uint64_t number;

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "dsa/sync/tracing.h"
-#include "dsa/sync/verify.h"
+#include "dsa/jobs/tracing.h"
+#include "dsa/jobs/verify.h"
 
 #define LISTED_MAX 1000		  /* findings */
 #define LISTED_OCTETS (600 << 10) /* of their text: a client may let a MiB wait */

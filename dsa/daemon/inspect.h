@@ -8,7 +8,7 @@
 #include <jansson.h>
 
 #include "dsa/config/conf.h"
-#include "dsa/sync/cycle.h"
+#include "dsa/cycle/cycle.h"
 #include "mapping/store.h"
 
 struct inspect {

@@ -16,7 +16,7 @@
 
 #include "dsa/base/err.h"
 #include "dsa/base/log.h"
-#include "dsa/sync/cycle.h"
+#include "dsa/cycle/cycle.h"
 
 struct lines;
 

@@ -9,10 +9,10 @@
 #include <sys/stat.h>
 
 #include "dsa/base/log.h"
+#include "dsa/cycle/cycle.h"
 #include "dsa/daemon/lines.h"
 #include "dsa/daemon/progress.h"
 #include "dsa/ldap/ldap.h"
-#include "dsa/sync/cycle.h"
 
 struct once {
 	const struct conf *conf;

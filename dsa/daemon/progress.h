@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "dsa/sync/cycle.h"
+#include "dsa/cycle/cycle.h"
 
 struct progress {
 	bool terminal, drawn;

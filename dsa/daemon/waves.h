@@ -2,9 +2,9 @@
 #ifndef GALSYNC_DAEMON_WAVES_H
 #define GALSYNC_DAEMON_WAVES_H
 
-/* The waves of a link (dsa/sync/waves.h) as a worker runs them: by the clock, and logged. */
+/* The waves of a link (dsa/jobs/waves.h) as a worker runs them: by the clock, and logged. */
 
-#include "dsa/sync/waves.h"
+#include "dsa/jobs/waves.h"
 
 /* Sets what W tells to log lines about its link. */
 void waves_log(struct waves *w);

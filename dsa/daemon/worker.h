@@ -24,8 +24,8 @@
 
 #include "dsa/base/err.h"
 #include "dsa/config/conf.h"
+#include "dsa/cycle/cycle.h"
 #include "dsa/daemon/answers.h"
-#include "dsa/sync/cycle.h"
 #include "mapping/store.h"
 
 struct worker;

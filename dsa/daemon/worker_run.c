@@ -7,8 +7,8 @@
 #include "dsa/base/clock.h"
 #include "dsa/daemon/inspect.h"
 #include "dsa/daemon/worker_priv.h"
-#include "dsa/sync/toggle.h"
-#include "dsa/sync/turns.h"
+#include "dsa/jobs/toggle.h"
+#include "dsa/jobs/turns.h"
 
 void
 worker_on_progress(enum cycle_phase phase, uint64_t done, uint64_t total, void *arg)

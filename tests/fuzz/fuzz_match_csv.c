@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "dsa/sync/match_csv.h"
+#include "dsa/rules/pairs_csv.h"
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -3,8 +3,8 @@
  * second time round. */
 #include "fuzz.h"
 
-#include "dsa/sync/decision.h"
-#include "dsa/sync/plan.h"
+#include "dsa/cycle/decision.h"
+#include "dsa/exec/plan.h"
 
 static void
 check_step(struct bytes raw)

@@ -17,7 +17,7 @@
  * Every function that meets something that must not be fails the running cmocka test.
  */
 
-#include "dsa/sync/cycle.h"
+#include "dsa/cycle/cycle.h"
 #include "tests/support/fakedir.h"
 #include "tests/support/tapdir.h"
 

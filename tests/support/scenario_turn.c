@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "dsa/base/str.h"
-#include "dsa/sync/toggle.h"
-#include "dsa/sync/turns.h"
+#include "dsa/jobs/toggle.h"
+#include "dsa/jobs/turns.h"
 #include "mapping/journal.h"
 
 #define GUARD "msExchCalendarRepairDisabled"

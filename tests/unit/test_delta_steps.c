@@ -16,7 +16,7 @@
 #include <malloc.h>
 
 #include "dsa/base/clock.h"
-#include "dsa/sync/turns.h"
+#include "dsa/jobs/turns.h"
 #include "tests/support/scenario.h"
 
 #define HIDES "msExchHideFromAddressLists"

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "dsa/sync/turns.h"
+#include "dsa/jobs/turns.h"
 #include "redirect/event_body.h"
 #include "tests/support/scenario.h"
 

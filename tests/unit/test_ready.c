@@ -16,8 +16,8 @@
 #include <cmocka.h>
 
 #include "dsa/base/clock.h"
+#include "dsa/jobs/turns.h"
 #include "dsa/rules/ready.h"
-#include "dsa/sync/turns.h"
 #include "tests/support/scenario_priv.h"
 
 #define READY "extensionAttribute10"

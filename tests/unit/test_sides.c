@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "dsa/sync/sides.h"
+#include "dsa/run/sides.h"
 #include "tests/support/fakedir.h"
 
 #define PEOPLE 300

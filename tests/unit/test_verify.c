@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "dsa/sync/verify.h"
+#include "dsa/jobs/verify.h"
 #include "tests/support/scenario.h"
 
 #define MANY 300 /* more than are read at once, and than a second time */

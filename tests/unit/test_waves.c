@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "dsa/sync/waves.h"
+#include "dsa/jobs/waves.h"
 #include "tests/support/scenario_priv.h"
 
 #define DUE 1000

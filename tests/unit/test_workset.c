@@ -15,7 +15,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
-#include "dsa/sync/workset.h"
+#include "dsa/world/workset.h"
 
 #define THREADS 4
 #define TURNS 50

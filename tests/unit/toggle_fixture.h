@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "dsa/sync/toggle.h"
-#include "dsa/sync/turns.h"
+#include "dsa/jobs/toggle.h"
+#include "dsa/jobs/turns.h"
 #include "tests/support/scenario.h"
 
 #define DUMMY "smtp:ann@delete.me"

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_CYCLE_CYCLE_PRIV_H
+#define GALSYNC_CYCLE_CYCLE_PRIV_H
+
+/*
+ * The state of a running cycle, shared by its passes (read.c, decide.c, planner.c, leave.c,
+ * apply.c, ...) and by nobody else.
+ */
+
+#include "dsa/cycle/cycle.h"
+#include "dsa/rules/pairs_csv.h"
+#include "dsa/rules/ready.h"
+#include "dsa/rules/table.h"
+#include "dsa/world/workset.h"
+#include "mapping/held.h"
+
+/* In a key index a number with this bit is no entry but a claim: the name or address has been given
+ * away in this cycle, on the source to the source entry whose number the other bits are, on the
+ * target to its counterpart. */
+#define CLAIM_BIT 0x80000000U
+
+/* A source entry to be read, decided and planned again, and what the server said. */
+struct again {
+	uint32_t source;  /* DECISION_NO_TARGET: one that left */
+	struct guid left; /* and its GUID */
+	char why[200];
+};
+
+/* Those that a limit is about, by source GUID. */
+struct limited {
+	struct guid_list waits; /* nobody decided: these count */
+	struct guid_list approved, rejected;
+	size_t stored; /* in a delta: those that wait since an earlier cycle */
+	bool held;     /* all these are too many: nothing is done to them */
+};
+
+struct cycle {
+	/* A delta: the working sets hold what changed and what was asked for; see fault.c. */
+	bool lazy;
+	const struct guid_list *concerned; /* lazy: whom the cycle is about */
+	struct buf cursor[SIDES];	   /* where the next delta starts; empty: unknown */
+	const struct conf_link *link;
+	struct dir *dir[SIDES];
+	struct workset *ws[SIDES];
+	struct table *table;
+	struct store *store;	/* NULL in plan mode without a map */
+	struct store_txn *read; /* of the deciding and planning passes, or NULL */
+	uint32_t link_id;
+	struct match_csv **csv; /* by match rule; NULL where the rule is no CSV */
+	const struct cycle_options *opt;
+	struct cycle_result *res;
+	int64_t start_s;	/* when it began, realtime */
+	uint64_t start_usn;	/* the target's highestCommittedUSN before the first write */
+	char start_server[256]; /* and the server that said so: USNs are a DC's own */
+	unsigned round;	    /* of planning and applying: 0, then one for each that drift makes */
+	uint64_t plan_next; /* number of the next plan step */
+	char **ous;	    /* target OUs known to exist or to be planned, normalized */
+	size_t n_ous, cap_ous;
+	struct again *again; /* source entries to be planned again */
+	size_t n_again, cap_again;
+	bool lost; /* in this round a connection broke: a server may have forgotten what it did */
+	struct guid conflict_place; /* lazy: where the next delta goes on looking at conflicts */
+	struct guid_list created;   /* lazy: source GUIDs of those */
+	struct guid_list elsewhere; /* source GUIDs whose counterparts may not be here yet */
+	struct guid_list missed;    /* those that the server left out of an answer */
+	bool wrote;		    /* something was created, so there are GUIDs to learn */
+	struct limited limited[HELD_KIND_MAX];
+	const char *why_full; /* lazy: why everyone has to be looked at, found while planning */
+	uint64_t decided;     /* the operators' decisions that this cycle knows of */
+	/* Source GUIDs by what their readiness means (ready.h), and who is to be switched, as
+	 * comments for the plan. */
+	struct guid_list ready[READY_MAX];
+	struct buf ready_text;
+};
+
+/* The filter of both bulk reads: every recipient, and whatever else holds a name or an address. */
+#define CYCLE_FILTER                                                                               \
+	"(|(objectClass=user)(objectClass=contact)(objectClass=group)"                             \
+	"(objectClass=msExchDynamicDistributionList)(objectClass=publicFolder))"
+
+/* Did somebody ask for this cycle to be about G? */
+bool cycle_is_asked_for(const struct cycle *c, const struct guid *g);
+void cycle_progress(const struct cycle *c, enum cycle_phase phase, uint64_t done, uint64_t total);
+/* tell.c: cycle, delta, text and peer of WHAT are filled in here; so is dn, with the link's name,
+ * if it is NULL. */
+void cycle_tell(const struct cycle *c, const struct cycle_event *what, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
+/* A change that the server acknowledged. */
+void cycle_changed(const struct cycle *c, enum side side, const struct guid *source,
+    const struct change *change, const char *reason);
+/* The same of a turn, as turn_env has it: NUMBER is that of its run, ARG the struct cycle. */
+void cycle_turn_changed(uint64_t number, enum side side, const struct guid *source,
+    const struct change *change, const char *reason, void *arg);
+/* The same, where ADDRESS is held by HOLDER. WHOLE: that keeps the object from being written. */
+void cycle_tell_taken(const struct cycle *c, const struct cycle_event *e, const char *address,
+    const char *holder, bool whole);
+void cycle_note_taken(const struct cycle *c, const struct entry *source, const char *address,
+    const char *holder, bool whole);
+/* The redirection of SIDE's object is not as it must be. LEFT: an operator wants it so, else it is
+ * put right. */
+void cycle_broken(const struct cycle *c, const struct entry *source, enum side side, bool left);
+/* An event without a kind of its own. */
+void cycle_note(const struct cycle *c, int level, const struct guid *source, const char *dn,
+    const char *fmt, ...) PRINTF_LIKE(5, 6);
+
+/* read.c: fills both working sets, side by side in two threads. */
+int cycle_read(struct cycle *c, struct err *err) MUST_CHECK;
+/* Adds E to a side's working set and its indexes; INDEX is given, or DECISION_NO_TARGET for new. */
+int cycle_index(struct cycle *c, enum side side, const struct entry *e, uint32_t *index,
+    struct err *err) MUST_CHECK;
+
+/* fault.c: what a delta reads when a decision asks for it. Without effect in a full cycle. */
+int cycle_fault(
+    struct cycle *c, enum side side, unsigned key, struct bytes value, struct err *err) MUST_CHECK;
+/* Adds E to a side's working set unless it is there already. */
+int cycle_take_entry(
+    struct cycle *c, enum side side, const struct entry *e, struct err *err) MUST_CHECK;
+int cycle_fetch_guids(struct cycle *c, enum side side, const struct guid *guids, size_t n,
+    struct err *err) MUST_CHECK;
+/* Whom the source entries from number FROM on refer to, as far as no record has that name. */
+int cycle_fetch_references(struct cycle *c, uint32_t from, struct err *err) MUST_CHECK;
+/* Whom the match rules may find for SOURCE. */
+int cycle_fetch_candidates(struct cycle *c, const struct entry *source, struct err *err) MUST_CHECK;
+/* The same at once for those source entries from number FROM on that are in scope and have no
+ * recorded counterpart. */
+int cycle_fetch_strangers(struct cycle *c, uint32_t from, struct err *err) MUST_CHECK;
+/* Who holds one of the addresses A. */
+int cycle_fetch_addresses(
+    struct cycle *c, enum side side, const struct attr *a, struct err *err) MUST_CHECK;
+int cycle_fetch_names(
+    struct cycle *c, const char *parent, const char *rdn, struct err *err) MUST_CHECK;
+/* The record that has DN on SIDE now, *ret NULL if there is none. */
+int cycle_record_by_dn(struct cycle *c, enum side side, const char *dn, struct record **ret,
+    struct err *err) MUST_CHECK;
+
+/* decide.c: pass 1, a decision for every source entry; decide_names.c: then names for what is to be
+ * created. */
+int cycle_decide(struct cycle *c, struct err *err) MUST_CHECK;
+/* The same for the entries from number FROM on. */
+int cycle_decide_from(struct cycle *c, uint32_t from, struct err *err) MUST_CHECK;
+int cycle_decide_one(struct cycle *c, uint32_t index, const struct entry *source,
+    struct decision *ret, struct err *err) MUST_CHECK;
+int cycle_get_decision(
+    struct cycle *c, uint32_t index, struct decision *ret, bool *found, struct err *err) MUST_CHECK;
+/* The decision about the source object with GUID G; *FOUND false if it was not read. */
+int cycle_find_decision(struct cycle *c, const struct guid *g, struct decision *ret, bool *found,
+    struct err *err) MUST_CHECK;
+int cycle_put_decision(
+    struct cycle *c, uint32_t index, const struct decision *d, struct err *err) MUST_CHECK;
+/* The source entry that claims target entry INDEX, or DECISION_NO_TARGET. */
+int cycle_get_claim(struct cycle *c, uint32_t index, uint32_t *ret, struct err *err) MUST_CHECK;
+int cycle_choose_names(struct cycle *c, uint32_t index, const struct entry *source,
+    struct decision *d, struct err *err) MUST_CHECK;
+/* The number of the entry of SIDE named DN (any spelling), or DECISION_NO_TARGET. */
+int cycle_find_dn(
+    struct cycle *c, enum side side, const char *dn, uint32_t *ret, struct err *err) MUST_CHECK;
+/* An object of SIDE other than number SELF that holds ADDRESS ("smtp:..." or "X500:..."), NULL if
+ * there is none. Claims count (*RET is then the source entry), but for the claim of source entry
+ * CLAIMANT. */
+int cycle_address_holder(struct cycle *c, enum side side, struct bytes address, uint32_t self,
+    uint32_t claimant, struct entry **ret, struct err *err) MUST_CHECK;
+
+/* What one domain controller knows the others know after this time, in seconds. */
+#define CYCLE_LAG_S ((int64_t)24 * 3600)
+/* elsewhere.c: *RET true if the counterpart of SOURCE (R is its record, or NULL), which was not
+ * found, may be on another domain controller and only not have reached this one. */
+int cycle_elsewhere(struct cycle *c, const struct guid *source, const struct record *r, bool *ret,
+    struct err *err) MUST_CHECK;
+/* SOURCE is left alone in this cycle; cycle_store_elsewhere() tells so and puts it down to be tried
+ * again. */
+int cycle_wait_for(struct cycle *c, const struct guid *source, struct err *err) MUST_CHECK;
+/* The same of one that is there, but was missing from an answer of the source. */
+int cycle_note_missed(struct cycle *c, const struct guid *source, struct err *err) MUST_CHECK;
+int cycle_store_elsewhere(struct cycle *c, struct err *err) MUST_CHECK;
+
+/* planner.c: pass 2, from decisions to steps. */
+int cycle_plan(struct cycle *c, struct err *err) MUST_CHECK;
+int cycle_plan_object(struct cycle *c, uint32_t index, unsigned depth, struct err *err) MUST_CHECK;
+/* leave.c: pass 3, correspondences whose source left. */
+int cycle_plan_leavers(struct cycle *c, struct err *err) MUST_CHECK;
+/* Whom the source lacks, it must lack by GUID too: *RET_MISSED says that it does not. */
+int cycle_prove_gone(struct cycle *c, const struct guid *g, bool *ret_gone, bool *ret_missed,
+    struct err *err) MUST_CHECK;
+/* The same for one of them, which was planned before. */
+int cycle_plan_leaver(struct cycle *c, const struct guid *source, struct err *err) MUST_CHECK;
+/* apply.c: executes the plan. */
+/* Steps that met drift are left in c->again. */
+int cycle_apply(struct cycle *c, struct err *err) MUST_CHECK;
+/* After a connection broke: opens both directories again, with a growing pause between attempts. */
+int cycle_reconnect(struct cycle *c, struct err *err) MUST_CHECK;
+/* Tells of the lost connection if that is what ERR is. */
+void cycle_lost(const struct cycle *c, enum side side, const struct err *err);
+/* Stores the conflicts of this cycle's decisions and forgets those that are resolved. */
+int cycle_store_conflicts(struct cycle *c, struct err *err) MUST_CHECK;
+/* Writes the plan as LDIF to opt->plan_to. */
+int cycle_print_plan(struct cycle *c, struct err *err) MUST_CHECK;
+/* Reads, decides and plans again what is in c->again, and what the server has forgotten of what
+ * that refers to, as the steps of a new round. */
+int cycle_replan(struct cycle *c, struct err *err) MUST_CHECK;
+/* Counts and notes N objects that were not written, WHAT saying why, and puts them down to be tried
+ * again. */
+int cycle_give_up(struct cycle *c, const struct again *failed, size_t n, const char *what,
+    struct err *err) MUST_CHECK;
+/* outcome.c: source entry SOURCE is to be planned again because of WHY; DECISION_NO_TARGET: one
+ * that left, by its GUID LEFT. */
+int outcome_plan_again(struct cycle *c, uint32_t source, const struct guid *left, const char *why,
+    struct err *err) MUST_CHECK;
+/* The object of E (its source and DN are given) was not written because of WHAT. Put
+ * down to be tried again; E is completed, to be told. */
+int outcome_refuse(struct cycle *c, struct store_txn *t, struct cycle_event *e, const char *what,
+    struct err *err) MUST_CHECK;
+/* Nothing has to be written to the object of SOURCE any more; told if that was not so before. */
+int outcome_accept(
+    struct cycle *c, struct store_txn *t, const struct guid *source, struct err *err) MUST_CHECK;
+/* After the writes: learns the GUIDs and SIDs of what was created. */
+int cycle_confirm(struct cycle *c, struct err *err) MUST_CHECK;
+/* recover.c: settles journal entries that a crash left open. */
+int cycle_recover(struct cycle *c, struct err *err) MUST_CHECK;
+/* cycle_ready.c: who is ready, from what was read and what the map says before anything is written;
+ * then, when all is written, their switches. */
+int cycle_find_ready(struct cycle *c, struct err *err) MUST_CHECK;
+int cycle_switch_ready(struct cycle *c, struct err *err) MUST_CHECK;
+struct plan_step;
+struct guid_set;
+/* cycle_limit.c: an operator's verdict on doing KIND to SOURCE, HELD_WAITS if there is none. Notes
+ * that this cycle would do it. To whom the cycle was asked for it is done, but for switches. */
+int cycle_judge(struct cycle *c, enum held_kind kind, const struct guid *source,
+    enum held_verdict *ret, struct err *err) MUST_CHECK;
+/* Before a delta looks for what changed: *RET_WHY says why everyone has to be looked at because of
+ * what is held, or is NULL. */
+int cycle_recall_held(struct cycle *c, const char **ret_why, struct err *err) MUST_CHECK;
+/* When all of KIND are judged: are those that nobody decided about too many? Then they are held.
+ * If not, and others of KIND wait that this delta did not look at, c->why_full says so. */
+int cycle_limit(struct cycle *c, enum held_kind kind, struct err *err) MUST_CHECK;
+/* Before and after everyone is planned again of whom a write met drift: the redirections that are
+ * to be changed only now are limited too. */
+void cycle_begin_round(struct cycle *c);
+int cycle_limit_round(struct cycle *c, struct err *err) MUST_CHECK;
+/* True if S is not to be carried out: it is held, and no longer counted as planned. */
+bool cycle_holds(struct cycle *c, const struct plan_step *s);
+/* Adds to RET whom this cycle holds. */
+int cycle_held_objects(struct cycle *c, struct guid_set *ret, struct err *err) MUST_CHECK;
+/* Tells what is held. */
+void cycle_tell_held(struct cycle *c);
+/* Writes down whom the cycle holds, and forgets to whom nothing is to be done any more. */
+int cycle_store_held(struct cycle *c, struct store_txn *t, struct err *err) MUST_CHECK;
+
+/* check.c: schema and rights, before anything is read in bulk. */
+int cycle_check(struct cycle *c, struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* Names for what is to be created: what is taken on the target, and who claimed what this cycle. */
+#include "dsa/cycle/cycle_priv.h"
+
+#include <string.h>
+
+#include "dsa/base/str.h"
+#include "dsa/directory/dn.h"
+#include "dsa/rules/names.h"
+#include "mapping/match.h"
+
+#define MAX_HITS 16
+
+struct taking {
+	struct cycle *c;
+	uint32_t self, replaced; /* the source entry, and the target entry that makes way or none */
+	int rc;
+	struct err *err;
+};
+
+/* Under what a name is looked up and claimed: as AD compares it, without accents. */
+static int
+folded_hash(enum match_key key, const char *value, uint64_t *ret, struct err *err)
+{
+	_cleanup_(free) char *fold = key == MATCH_KEY_NAME ? strdup(value) : dn_fold_key(value);
+	enum match_key as = key == MATCH_KEY_SAM   ? MATCH_KEY_SAM_FOLDED
+			    : key == MATCH_KEY_UPN ? MATCH_KEY_UPN_FOLDED
+						   : key;
+
+	if (!fold)
+		return err_nomem(err);
+	*ret = match_key_hash(as, bytes_of(fold));
+	return 0;
+}
+
+static bool
+key_taken(struct taking *t, enum match_key key, const char *value)
+{
+	uint32_t hits[MAX_HITS];
+	uint64_t hash = 0;
+	size_t n = 0;
+
+	if (cycle_fault(t->c, TARGET, key, bytes_of(value), t->err) < 0 ||
+	    folded_hash(key, value, &hash, t->err) < 0 ||
+	    workset_find(t->c->ws[TARGET], hash, hits, MAX_HITS, &n, t->err) < 0) {
+		t->rc = -1;
+		return false;
+	}
+	/* A hash that collides costs a needless suffix and nothing else. */
+	for (size_t i = 0; i < n; i++) {
+		_cleanup_(entry_free) struct entry *e = NULL;
+
+		if (hits[i] == (CLAIM_BIT | t->self) || hits[i] == t->replaced)
+			continue;
+		if (hits[i] & CLAIM_BIT)
+			return true;
+		/* Who was deleted while this cycle ran has no name any more. */
+		t->rc = workset_get(t->c->ws[TARGET], hits[i], &e, t->err);
+		if (t->rc < 0 || *e->dn)
+			return t->rc == 0;
+	}
+	return false;
+}
+
+/* Whoever has no userPrincipalName of his own logs on as sAMAccountName@domain (MS-ADTS 5.1.1.1.1),
+ * so the two names exclude each other in the domain's own suffix. */
+static bool
+name_taken(enum match_key key, const char *value, void *arg)
+{
+	struct taking *t = arg;
+	const char *domain = t->c->dir[TARGET]->ops->info(t->c->dir[TARGET])->domain_dns;
+	const char *at = strrchr(value, '@');
+	_cleanup_(free) char *other = NULL;
+
+	if (key_taken(t, key, value))
+		return true;
+	if (key == MATCH_KEY_UPN && at && str_equal_nocase(at + 1, domain))
+		other = strndup(value, (size_t)(at - value));
+	else if (key == MATCH_KEY_SAM)
+		other = str_printf("%s@%s", value, domain);
+	else
+		return false;
+	if (!other)
+		t->rc = err_nomem(t->err);
+	return other && key_taken(t, key == MATCH_KEY_UPN ? MATCH_KEY_SAM : MATCH_KEY_UPN, other);
+}
+
+static int
+claim_names(
+    struct cycle *c, uint32_t index, const struct names *n, const char *parent, struct err *err)
+{
+	_cleanup_(free) char *name = names_key(parent, n->rdn_value);
+	struct {
+		enum match_key key;
+		const char *value;
+	} claims[] = {{MATCH_KEY_NAME, name}, {MATCH_KEY_SAM, n->sam}, {MATCH_KEY_UPN, n->upn}};
+
+	if (!name)
+		return err_nomem(err);
+	for (size_t i = 0; i < ARRAY_SIZE(claims); i++) {
+		uint64_t hash = 0;
+
+		if (claims[i].value &&
+		    (folded_hash(claims[i].key, claims[i].value, &hash, err) < 0 ||
+			workset_add_key(c->ws[TARGET], hash, CLAIM_BIT | index, err) < 0))
+			return -1;
+	}
+	return 0;
+}
+
+/* The target OU, or with the mirror layout the OU below it that mirrors the source's. */
+static int
+parent_of(const struct cycle *c, const struct decision *d, const struct entry *source, char **ret,
+    struct err *err)
+{
+	const struct conf_scope *s = &c->link->scopes[d->scope];
+	const char *parent = dn_parent(source->dn);
+	_cleanup_(buf_done) struct buf b = {0};
+
+	if (s->layout == LAYOUT_MIRROR)
+		for (; *parent && !dn_equal(parent, s->base); parent = dn_parent(parent)) {
+			_cleanup_(free) char *value = dn_rdn_value(parent, err);
+			_cleanup_(free) char *escaped = value ? dn_escape_value(value) : NULL;
+
+			if (!escaped)
+				return value ? err_nomem(err) : -1;
+			buf_printf(&b, "OU=%s,", escaped);
+		}
+	buf_add_str(&b, s->target_ou);
+	*ret = buf_take_str(&b);
+	return *ret ? 0 : err_nomem(err);
+}
+
+static int
+fetch_names(struct cycle *c, const struct entry *source, const char *parent, struct err *err)
+{
+	_cleanup_(free) char *rdn = dn_rdn_value(source->dn, err);
+
+	return rdn ? cycle_fetch_names(c, parent, rdn, err) : -1;
+}
+
+int
+cycle_choose_names(struct cycle *c, uint32_t index, const struct entry *source, struct decision *d,
+    struct err *err)
+{
+	struct taking t = {.c = c, .self = index, .replaced = d->target, .err = err};
+	_cleanup_(free) char *parent = NULL;
+	struct names n = {0};
+	int rc;
+
+	if (parent_of(c, d, source, &parent, err) < 0)
+		return -1;
+	if (fetch_names(c, source, parent, err) < 0)
+		return -1;
+	rc = names_choose(c->link, d->shape, source, parent, name_taken, &t, &n, err);
+	if (rc == 0 && t.rc == 0)
+		rc = claim_names(c, index, &n, parent, err);
+	if (rc == 0 && t.rc == 0) {
+		free(d->target_dn);
+		d->target_dn = TAKE(n.dn);
+		d->rdn_value = TAKE(n.rdn_value);
+		d->sam = TAKE(n.sam);
+		d->upn = TAKE(n.upn);
+	}
+	names_done(&n);
+	return t.rc < 0 ? -1 : rc;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_CYCLE_DECISION_H
+#define GALSYNC_CYCLE_DECISION_H
+
+/*
+ * What a cycle decided about one source object: whether it is synchronized, who its counterpart is
+ * or will be, and why. Kept in the source's working set by the entry's number.
+ */
+
+#include "dsa/base/err.h"
+#include "dsa/rules/scope.h"
+#include "dsa/rules/table.h"
+#include "mapping/store.h"
+
+enum decision_state {
+	DECIDE_OUT, /* not in scope: SCOPE says why */
+	DECIDE_MATCHED,
+	DECIDE_CREATE,
+	DECIDE_PROMOTE,	 /* the contact TARGET is replaced by a new user */
+	DECIDE_CONFLICT, /* reported, nothing is written */
+	DECIDE_NOTHING,	 /* no counterpart, and the scope creates none */
+	DECIDE_STATE_MAX
+};
+
+#define DECISION_NO_TARGET UINT32_MAX
+#define DECISION_CANDIDATES 4
+/* Values of `step` that are no number of a step. */
+#define DECISION_UNPLANNED UINT64_MAX
+#define DECISION_NO_STEP (UINT64_MAX - 1)
+
+struct decision {
+	enum decision_state state;
+	enum scope_verdict verdict;
+	uint32_t scope;	  /* index into the link's scopes */
+	enum kind kind;	  /* of the source */
+	enum shape shape; /* of the target */
+	struct guid source;
+	uint32_t target; /* number in the target's working set, or DECISION_NO_TARGET */
+	bool created;	 /* the counterpart was, or will be, created by galsync */
+	enum match_method rule;
+	uint64_t step;		     /* number of its step in the plan */
+	char *source_dn;	     /* as read */
+	char *target_dn;	     /* of the counterpart, existing or to be; "" for none */
+	char *rdn_value, *sam, *upn; /* names chosen for CREATE and PROMOTE, "" if none */
+	char *evidence;		     /* "mail=jose@acme.example" */
+	/* A conflict ends the matter in state CONFLICT; beside MATCHED or CREATE it says that one
+	 * value (an address) was left out. */
+	bool in_conflict;
+	enum conflict_reason reason;
+	char *what;			       /* "mail jose@acme.example" */
+	char *candidates[DECISION_CANDIDATES]; /* DNs of who is involved, NULL beyond the last */
+	struct guid candidate_guids[DECISION_CANDIDATES];
+};
+
+void decision_done(struct decision *d);
+static inline void
+decision_donep(struct decision *d)
+{
+	decision_done(d);
+}
+/* True if the object has, or will have, a counterpart. */
+static inline bool
+decision_has_target(const struct decision *d)
+{
+	return d->state == DECIDE_MATCHED || d->state == DECIDE_CREATE ||
+	       d->state == DECIDE_PROMOTE;
+}
+/* -1 without memory. No effect if it is one already, or if there is no room. */
+int decision_add_candidate(struct decision *d, const char *dn, const struct guid *g) MUST_CHECK;
+void decision_clear_candidates(struct decision *d);
+void decision_encode(const struct decision *d, struct buf *ret);
+/* RET must be zeroed or done; its strings are copies. */
+int decision_decode(struct bytes raw, struct decision *ret, struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A delta cycle: what changed on either side since the cursors, and nothing else.
+ *
+ *   cursors  ->  changes of both sides  ->  whom that concerns  ->  read, decide, plan, apply
+ *                                                                     |
+ *              new cursors, in one transaction with the summary  <----+
+ *
+ * The feeds only say who changed. Concerned are: who changed in the source; whose counterpart
+ * changed in the target (our own writes too: they are read once more and found right); whatever
+ * lies below a container that was renamed or moved; the members' groups of who left; who waits for
+ * a reference to somebody who now has a counterpart; who failed before; who is in conflict, as far
+ * as a change may end that, and some of the others (delta_conflicts.c). They are read again, so
+ * what a feed said of attributes does not matter.
+ *
+ * The cursors advance only when all of that was done or put down to be tried again. A crash before
+ * that brings the same changes again, and they are found done.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "dsa/base/clock.h"
+#include "dsa/cycle/delta_priv.h"
+#include "dsa/cycle/planner.h"
+#include "dsa/directory/dn.h"
+#include "dsa/directory/kind.h"
+#include "dsa/rules/names.h"
+#include "dsa/run/sides.h"
+#include "mapping/journal.h"
+
+static int
+compare_guids(const void *x, const void *y)
+{
+	return memcmp(x, y, GUID_LEN);
+}
+
+void
+delta_unique(struct guid_list *l)
+{
+	size_t kept = 0;
+
+	if (l->n)
+		qsort(l->v, l->n, sizeof *l->v, compare_guids);
+	for (size_t i = 0; i < l->n; i++)
+		if (!kept || !guid_equal(&l->v[kept - 1], &l->v[i]))
+			l->v[kept++] = l->v[i];
+	l->n = kept;
+}
+
+bool
+delta_has(const struct guid_list *l, size_t n, const struct guid *g)
+{
+	return n && bsearch(g, l->v, n, sizeof *l->v, compare_guids);
+}
+
+/* ---- what changed ---- */
+
+struct listening {
+	struct delta *x;
+	enum side side;
+};
+
+static int
+hear(const struct dir_change *ch, void *arg, struct err *err)
+{
+	struct listening *l = arg;
+	struct delta *x = l->x;
+
+	if (guid_list_add(&x->changed[l->side], &ch->guid, err) < 0)
+		return -1;
+	/* What it is, is only known when it is read: it may be a container. */
+	if (ch->named && !ch->deleted)
+		return guid_list_add(&x->named[l->side], &ch->guid, err);
+	return 0;
+}
+
+/* The attributes whose changes matter, and what tells of names, moves and deletions. */
+static const char **
+feed_attrs(const struct cycle *c, enum side side)
+{
+	static const char *const extra[] = {"isDeleted", "name", "parentGUID", "objectGUID"};
+	const char *const *attrs = side == SOURCE ? c->table->source_attrs : c->table->target_attrs;
+	size_t n = 0;
+	const char **all;
+
+	while (attrs[n])
+		n++;
+	all = calloc(n + ARRAY_SIZE(extra) + 1, sizeof *all);
+	if (!all)
+		return NULL;
+	memcpy(all, attrs, n * sizeof *all);
+	memcpy(all + n, extra, sizeof extra);
+	return all;
+}
+
+static void
+tell_feed(const struct cycle *c, enum side side)
+{
+	struct dir *d = c->dir[side];
+	struct cycle_event e = {.kind = CYCLE_FEED, .level = LOG_DEBUG, .side = side};
+
+	e.by_usn = d->ops->info(d) && d->ops->info(d)->by_usn;
+	if (!e.by_usn) {
+		cycle_tell(c, &e, "changes of forest '%s' are found by DirSync", d->name);
+		return;
+	}
+	e.level = LOG_NOTICE;
+	cycle_tell(c, &e,
+	    "changes of forest '%s' are found by uSNChanged, on one server: the account lacks the "
+	    "right DS-Replication-Get-Changes (delegate.sh gives it)",
+	    d->name);
+}
+
+/* A poll costs a server more than us, and each side has its own. */
+struct polls {
+	struct delta *x;
+	const struct bytes *cursor;
+	const char **attrs[SIDES];
+	enum dir_feed feed[SIDES];
+	bool failed[SIDES];
+};
+
+static int
+poll_side(enum side side, void *arg, struct err *err)
+{
+	struct polls *p = arg;
+	struct delta *x = p->x;
+	struct dir *d = x->c->dir[side];
+	struct listening l = {x, side};
+
+	if (d->ops->changes(d, p->cursor[side], p->attrs[side], hear, &l, &x->cursor[side],
+		&p->feed[side], err) == 0)
+		return 0;
+	p->failed[side] = true;
+	return -1;
+}
+
+static int
+poll_both(struct polls *p, struct err *err)
+{
+	struct cycle *c = p->x->c;
+
+	if (!p->attrs[SOURCE] || !p->attrs[TARGET])
+		return err_nomem(err);
+	if (sides_run(poll_side, p, err) == 0)
+		return 0;
+	if (p->failed[SOURCE] || p->failed[TARGET])
+		cycle_lost(c, p->failed[SOURCE] ? SOURCE : TARGET, err);
+	return -1;
+}
+
+int
+delta_listen(
+    struct delta *x, const struct bytes cursor[SIDES], enum side *ret_lost, struct err *err)
+{
+	struct polls p = {.x = x, .cursor = cursor};
+	int rc;
+
+	for (int side = SOURCE; side < SIDES; side++)
+		p.attrs[side] = feed_attrs(x->c, (enum side)side);
+	rc = poll_both(&p, err);
+	free(p.attrs[SOURCE]);
+	free(p.attrs[TARGET]);
+	if (rc < 0)
+		return -1;
+	*ret_lost = SIDES;
+	for (int side = SOURCE; side < SIDES; side++) {
+		tell_feed(x->c, (enum side)side);
+		if (p.feed[side] == DIR_FEED_LOST && *ret_lost == SIDES)
+			*ret_lost = (enum side)side;
+	}
+	return 0;
+}
+
+/* ---- whom that concerns ---- */
+
+static int
+concern(struct delta *x, const struct record *r, struct err *err)
+{
+	return guid_list_add(&x->concerned, &r->side[SOURCE].guid, err);
+}
+
+/* Whose counterpart changed. */
+static int
+add_counterparts(struct delta *x, struct err *err)
+{
+	struct guid_list *l = &x->changed[TARGET];
+
+	for (size_t i = 0; i < l->n; i++) {
+		_cleanup_(record_free) struct record *r = NULL;
+
+		if (store_find_guid(x->c->read, x->c->link_id, TARGET, &l->v[i], &r, err) < 0)
+			return -1;
+		if (r && concern(x, r, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+struct below {
+	struct delta *x;
+	enum side side;
+};
+
+static int
+take_below(struct entry *e, void *arg, struct err *err)
+{
+	_cleanup_(entry_free) struct entry *own = e;
+	struct below *b = arg;
+
+	return guid_list_add(&b->x->changed[b->side], &own->guid, err);
+}
+
+/* Those of the named objects that are containers: all recipients below have a new DN. */
+static int
+expand_containers(struct delta *x, enum side side, struct err *err)
+{
+	static const char *const class_attrs[] = {"objectClass", "objectGUID", NULL};
+	static const char *const guid_attrs[] = {"objectGUID", NULL};
+	struct dir *d = x->c->dir[side];
+	struct below b = {x, side};
+
+	for (size_t i = 0; i < x->named[side].n; i++) {
+		_cleanup_(entry_free) struct entry *e = NULL;
+		char guid[GUID_TEXT_SIZE], base[GUID_TEXT_SIZE + 8];
+		struct dir_query q = {.base = base,
+		    .scope = DIR_SUBTREE,
+		    .filter = CYCLE_FILTER,
+		    .attrs = guid_attrs};
+
+		if (dir_read_guid(d, &x->named[side].v[i], class_attrs, &e, err) < 0)
+			return -1;
+		if (!e || kind_of(e) != KIND_OTHER ||
+		    !(entry_has_class(e, "organizationalUnit") || entry_has_class(e, "container")))
+			continue;
+		guid_format(&x->named[side].v[i], guid);
+		(void)snprintf(base, sizeof base, "<GUID=%s>", guid);
+		if (d->ops->search(d, &q, take_below, &b, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+struct walk {
+	struct delta *x;
+	struct err *err;
+	bool failed;
+};
+
+static int
+take_retry(const struct store_retry *r, void *arg)
+{
+	struct walk *w = arg;
+
+	w->failed = guid_list_add(&w->x->concerned, &r->source, w->err) < 0;
+	return w->failed;
+}
+
+/* Who failed before and is due again. */
+static int
+add_unfinished(struct delta *x, struct err *err)
+{
+	struct walk w = {x, err, false};
+	struct cycle *c = x->c;
+
+	if (store_each_retry(c->read, c->link_id, clock_realtime_s(), take_retry, &w, err) < 0)
+		return -1;
+	return w.failed ? -1 : 0;
+}
+
+int
+delta_concerned(struct delta *x, struct err *err)
+{
+	bool anything = x->changed[SOURCE].n || x->changed[TARGET].n;
+
+	if (expand_containers(x, SOURCE, err) < 0 || expand_containers(x, TARGET, err) < 0 ||
+	    add_counterparts(x, err) < 0)
+		return -1;
+	for (size_t i = 0; i < x->changed[SOURCE].n; i++)
+		if (guid_list_add(&x->concerned, &x->changed[SOURCE].v[i], err) < 0)
+			return -1;
+	for (size_t i = 0; i < x->c->opt->n_objects; i++)
+		if (guid_list_add(&x->concerned, &x->c->opt->objects[i], err) < 0)
+			return -1;
+	if (add_unfinished(x, err) < 0)
+		return -1;
+	delta_unique(&x->concerned);
+	x->too_many = x->concerned.n > DELTA_MANY;
+	return x->too_many ? 0 : delta_add_conflicts(x, anything, err);
+}
+
+/* ---- reading them ---- */
+
+struct fetch {
+	const struct delta *x;
+	size_t from;
+	uint32_t first;		   /* source entry of this round */
+	struct guid_list recorded; /* counterparts */
+};
+
+static int
+find_recorded(struct fetch *f, struct err *err)
+{
+	struct cycle *c = f->x->c;
+	const struct guid_list *concerned = &f->x->concerned;
+
+	for (size_t i = f->from; i < concerned->n; i++) {
+		_cleanup_(record_free) struct record *r = NULL;
+
+		if (store_find_guid(c->read, c->link_id, SOURCE, &concerned->v[i], &r, err) < 0)
+			return -1;
+		if (r && !guid_is_zero(&r->side[TARGET].guid) &&
+		    guid_list_add(&f->recorded, &r->side[TARGET].guid, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Each side has its directory and its working set for itself; the map is the source's. */
+static int
+fetch_side(enum side side, void *arg, struct err *err)
+{
+	const struct fetch *f = arg;
+	struct cycle *c = f->x->c;
+	const struct guid_list *concerned = &f->x->concerned;
+
+	if (side == TARGET)
+		return cycle_fetch_guids(c, TARGET, f->recorded.v, f->recorded.n, err);
+	if (cycle_fetch_guids(c, SOURCE, concerned->v + f->from, concerned->n - f->from, err) < 0)
+		return -1;
+	return cycle_fetch_references(c, f->first, err);
+}
+
+int
+delta_fetch(struct delta *x, size_t from, struct err *err)
+{
+	struct fetch f = {.x = x, .from = from, .first = workset_count(x->c->ws[SOURCE])};
+	int rc = find_recorded(&f, err);
+
+	if (rc == 0)
+		rc = sides_run(fetch_side, &f, err);
+	if (rc == 0)
+		rc = cycle_fetch_strangers(x->c, f.first, err);
+	free(f.recorded.v);
+	return rc;
+}
+
+/* ---- who follows from the decisions ---- */
+
+struct waiting {
+	struct delta *x;
+	struct err *err;
+	bool failed;
+};
+
+static int
+take_waiting(const struct waiting_ref *ref, void *arg)
+{
+	struct waiting *w = arg;
+
+	w->failed = guid_list_add(&w->x->concerned, &ref->referrer, w->err) < 0;
+	return w->failed;
+}
+
+/* Objects that wait for a reference to somebody who gets a counterpart in this cycle. */
+static int
+add_waiting(struct delta *x, const struct decision *d, struct err *err)
+{
+	_cleanup_(free) char *norm = NULL;
+	struct waiting w = {x, err, false};
+
+	if (!decision_has_target(d) || (d->state == DECIDE_MATCHED && d->rule == MATCH_RECORD))
+		return 0;
+	norm = dn_normalize(d->source_dn, err);
+	if (!norm)
+		return -1;
+	if (store_each_waiting(x->c->read, x->c->link_id, norm, take_waiting, &w, err) < 0)
+		return -1;
+	return w.failed ? -1 : 0;
+}
+
+/* Who is beside the counterpart that is to be renamed. */
+static int
+fetch_names(struct delta *x, uint32_t index, const struct decision *d, struct err *err)
+{
+	_cleanup_(entry_free) struct entry *source = NULL;
+	_cleanup_(free) char *now = NULL, *own = NULL;
+
+	if (d->state != DECIDE_MATCHED || !d->created)
+		return 0;
+	if (workset_get(x->c->ws[SOURCE], index, &source, err) < 0 ||
+	    !(now = dn_rdn_value(d->target_dn, err)))
+		return -1;
+	if (names_acceptable(source, now))
+		return 0;
+	own = dn_rdn_value(source->dn, err);
+	return own ? cycle_fetch_names(x->c, dn_parent(d->target_dn), own, err) : -1;
+}
+
+/* Who refers to the target object E, by way of the back link ATTR, is concerned. */
+static int
+add_referrers(struct delta *x, const struct entry *e, const char *attr, struct err *err)
+{
+	const struct attr *a = entry_find(e, attr);
+
+	for (size_t i = 0; a && i < a->n_values; i++) {
+		_cleanup_(record_free) struct record *r = NULL;
+
+		if (cycle_record_by_dn(x->c, TARGET, a->values[i].data, &r, err) < 0 ||
+		    (r && concern(x, r, err) < 0))
+			return -1;
+	}
+	return 0;
+}
+
+/* A deletion takes an object out of its groups, and ends every other reference to it, without
+ * telling so of those who referred to it: the counterpart still knows them. */
+static int
+add_groups(struct delta *x, const struct guid *source, struct err *err)
+{
+	static const char *const attrs[] = {"memberOf", "directReports", "managedObjects",
+	    "msExchCoManagedObjectsBL", "altRecipientBL", "publicDelegatesBL", "authOrigBL",
+	    "unauthOrigBL", "dLMemSubmitPermsBL", "dLMemRejectPermsBL", NULL};
+	struct cycle *c = x->c;
+	_cleanup_(record_free) struct record *r = NULL;
+	_cleanup_(entry_free) struct entry *target = NULL;
+
+	if (store_find_guid(c->read, c->link_id, SOURCE, source, &r, err) < 0)
+		return -1;
+	if (!r || guid_is_zero(&r->side[TARGET].guid))
+		return 0;
+	if (dir_read_guid(c->dir[TARGET], &r->side[TARGET].guid, attrs, &target, err) < 0)
+		return -1;
+	for (size_t i = 0; target && attrs[i]; i++)
+		if (add_referrers(x, target, attrs[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+int
+delta_followers(struct delta *x, uint32_t from_index, size_t from, struct err *err)
+{
+	uint32_t n = workset_count(x->c->ws[SOURCE]);
+	size_t n_concerned = x->concerned.n;
+
+	for (uint32_t i = from_index; i < n; i++) {
+		_cleanup_(decision_done) struct decision d = {0};
+		bool found;
+
+		if (cycle_get_decision(x->c, i, &d, &found, err) < 0)
+			return -1;
+		if (found && (add_waiting(x, &d, err) < 0 || fetch_names(x, i, &d, err) < 0 ||
+				 delta_add_rivals(x, &d, err) < 0))
+			return -1;
+	}
+	for (size_t i = from; i < n_concerned; i++) {
+		_cleanup_(decision_done) struct decision d = {0};
+		bool found;
+
+		if (cycle_find_decision(x->c, &x->concerned.v[i], &d, &found, err) < 0 ||
+		    (!found && add_groups(x, &x->concerned.v[i], err) < 0))
+			return -1;
+	}
+	return 0;
+}
+
+void
+delta_done(struct delta *x)
+{
+	for (size_t i = 0; i < SIDES; i++) {
+		free(x->changed[i].v);
+		free(x->named[i].v);
+		buf_done(&x->cursor[i]);
+	}
+	free(x->concerned.v);
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which conflicts a delta looks at again.
+ *
+ * A conflict is about a source object and its candidates: whom the match rules found, or who holds
+ * an address. It ends, or becomes another one, when one of these changes, or when another source
+ * object that wants the same candidate changes. The map knows for every object whose candidate it
+ * is, so these are found without a look at the other conflicts:
+ *
+ *   a source object changed        it is concerned anyway; who shares a candidate with it; whose
+ *                                  candidate it is, because it carries an address
+ *   a target object changed        whose candidate it is
+ *   somebody found a counterpart   whose candidate that is: two who find the same one by soft
+ *                                  evidence are both in conflict, so nobody who did may be decided
+ *                                  without his rivals
+ *
+ * What the map cannot know (a new object that a rule would find too, a name that has become free, a
+ * CSV file) is found by going round: each delta with changes looks at a few of the other conflicts,
+ * from where the last one ended.
+ */
+#include <string.h>
+
+#include "dsa/cycle/delta_priv.h"
+
+/* Of the other conflicts, how many a delta looks at. */
+#define AT_ONCE 100
+
+struct taking {
+	struct delta *x;
+	size_t max; /* as many concerned are enough */
+	struct err *err;
+	bool failed;
+};
+
+static int
+take_involved(const struct guid *source, void *arg)
+{
+	struct taking *w = arg;
+
+	if (w->x->concerned.n >= w->max)
+		return 1;
+	w->failed = guid_list_add(&w->x->concerned, source, w->err) < 0;
+	return w->failed;
+}
+
+/* Whose candidate the object G is. */
+static int
+add_involved(struct delta *x, const struct guid *g, size_t max, struct err *err)
+{
+	struct taking w = {.x = x, .max = max, .err = err};
+
+	if (store_each_involved(x->c->read, x->c->link_id, g, take_involved, &w, err) < 0)
+		return -1;
+	return w.failed ? -1 : 0;
+}
+
+/* Who shares a candidate with SOURCE. */
+static int
+add_sharers(struct delta *x, const struct guid *source, struct err *err)
+{
+	_cleanup_(conflict_done) struct conflict known = {.reason = CONFLICT_AMBIGUOUS};
+	bool found;
+
+	if (store_find_conflict(x->c->read, x->c->link_id, source, &known, &found, err) < 0)
+		return -1;
+	for (size_t i = 0; i < known.n_candidates; i++)
+		if (add_involved(x, &known.candidate_guids[i], DELTA_MANY, err) < 0)
+			return -1;
+	return 0;
+}
+
+struct round {
+	struct delta *x;
+	size_t n_known; /* of the concerned, in order */
+	size_t left;	/* to be taken */
+	bool more;	/* there are others behind the last one that was taken */
+	struct err *err;
+	bool failed;
+};
+
+static int
+take_other(const struct guid *source, void *arg)
+{
+	struct round *w = arg;
+	struct delta *x = w->x;
+
+	w->more = w->left == 0;
+	if (w->more)
+		return 1;
+	x->c->conflict_place = *source;
+	if (delta_has(&x->concerned, w->n_known, source))
+		return 0;
+	w->left--;
+	w->failed = guid_list_add(&x->concerned, source, w->err) < 0;
+	return w->failed;
+}
+
+/* The next ones of those that no change leads to. */
+static int
+add_others(struct delta *x, struct err *err)
+{
+	struct round w = {.x = x, .n_known = x->concerned.n, .left = AT_ONCE, .err = err};
+	struct cycle *c = x->c;
+	struct guid place;
+
+	if (store_get_conflict_place(c->read, c->link_id, &place, err) < 0 ||
+	    store_each_conflict_after(c->read, c->link_id, &place, take_other, &w, err) < 0 ||
+	    w.failed)
+		return -1;
+	/* Where all are taken it does not matter where the next one begins. */
+	if (!w.more)
+		c->conflict_place = place;
+	return 0;
+}
+
+int
+delta_add_conflicts(struct delta *x, bool anything, struct err *err)
+{
+	size_t n = x->concerned.n;
+
+	for (size_t i = 0; i < x->changed[TARGET].n; i++)
+		if (add_involved(x, &x->changed[TARGET].v[i], DELTA_MANY, err) < 0)
+			return -1;
+	for (size_t i = 0; i < n; i++) {
+		struct guid g = x->concerned.v[i];
+
+		if (add_involved(x, &g, DELTA_MANY, err) < 0 || add_sharers(x, &g, err) < 0)
+			return -1;
+	}
+	delta_unique(&x->concerned);
+	return anything ? add_others(x, err) : 0;
+}
+
+int
+delta_add_rivals(struct delta *x, const struct decision *d, struct err *err)
+{
+	_cleanup_(entry_free) struct entry *target = NULL;
+
+	if (d->target == DECISION_NO_TARGET || d->rule == MATCH_RECORD || d->rule == MATCH_STAMP)
+		return 0;
+	if (workset_get(x->c->ws[TARGET], d->target, &target, err) < 0)
+		return -1;
+	return add_involved(x, &target->guid, SIZE_MAX, err);
+}

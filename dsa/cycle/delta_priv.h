@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_CYCLE_DELTA_PRIV_H
+#define GALSYNC_CYCLE_DELTA_PRIV_H
+
+/* The parts of a delta cycle (delta.c) for cycle.c, which runs them in order. */
+
+#include "dsa/cycle/cycle_priv.h"
+
+/* From so many changed objects on, reading everything is cheaper than asking for each. */
+#define DELTA_MANY 2000
+
+struct delta {
+	struct cycle *c;
+	struct guid_list changed[SIDES]; /* as the feeds said */
+	struct guid_list named[SIDES];	 /* of these, what is new, renamed or moved */
+	struct guid_list concerned;	 /* source GUIDs */
+	struct buf cursor[SIDES];	 /* to be stored at the end */
+	bool too_many;			 /* a full cycle is cheaper */
+};
+
+/* Hears what changed on each side since its CURSOR (empty: only gets a cursor for now), both at
+ * once. *RET_LOST is a side whose server cannot tell that, or SIDES. */
+int delta_listen(struct delta *x, const struct bytes cursor[SIDES], enum side *ret_lost,
+    struct err *err) MUST_CHECK;
+/* Fills x->concerned. */
+int delta_concerned(struct delta *x, struct err *err) MUST_CHECK;
+/* Reads the concerned from number FROM on into the working sets, and at the same time their
+ * recorded counterparts; then the candidates of those who have none. */
+int delta_fetch(struct delta *x, size_t from, struct err *err) MUST_CHECK;
+/* Adds to x->concerned who is concerned because of what was decided about the source entries from
+ * FROM_INDEX and the concerned from FROM on. */
+int delta_followers(struct delta *x, uint32_t from_index, size_t from, struct err *err) MUST_CHECK;
+void delta_done(struct delta *x);
+
+/* delta_conflicts.c: adds to x->concerned, which is in order, whose conflicts must be looked at
+ * because of those and of what changed in the target; and if ANYTHING changed, some of the others:
+ * c->conflict_place is where the next delta goes on. */
+int delta_add_conflicts(struct delta *x, bool anything, struct err *err) MUST_CHECK;
+/* Adds those in conflict about the counterpart that D has found by soft evidence. */
+int delta_add_rivals(struct delta *x, const struct decision *d, struct err *err) MUST_CHECK;
+
+/* Puts L in order, each once. */
+void delta_unique(struct guid_list *l);
+/* Is G among the first N of L, which are in order? */
+bool delta_has(const struct guid_list *l, size_t n, const struct guid *g);
+
+#endif

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Limits (limit.h) as part of a cycle:
+ *
+ *   recall   at a delta's beginning: is what is held allowed now?                      nothing
+ *   judge    everyone a limit is about, as it is planned: what did an operator say?     nothing
+ *   limit    whom nobody decided about are counted, with those of the last day           nothing
+ *   hold     too many: none of them is done anything to                                  nothing
+ *   round    whom drift makes a change of a redirection, they too are counted            nothing
+ *   spent    with the outcome of each that is done                                       as done
+ *   store    at the end: who is held, with the cursors                   found again, held again
+ *
+ * What an operator approved is done and does not count; what he rejected is left as it is. The
+ * cursors advance all the same: a delta that had to hear of everything again since a limit began to
+ * hold something would become slower each time, and a full cycle in the end. The map knows who is
+ * held, and a full cycle finds what is to be done to them.
+ */
+#include "dsa/cycle/cycle_priv.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "dsa/directory/guid_set.h"
+#include "dsa/exec/plan.h"
+#include "dsa/rules/limit.h"
+
+int
+cycle_judge(struct cycle *c, enum held_kind kind, const struct guid *source, enum held_verdict *ret,
+    struct err *err)
+{
+	struct limited *l = &c->limited[kind];
+	struct store_held h;
+	bool found = false;
+
+	*ret = HELD_APPROVED;
+	if (kind != HELD_SWITCHES && cycle_is_asked_for(c, source))
+		return 0;
+	if (c->read && store_find_held(c->read, c->link_id, kind, source, &h, &found, err) < 0)
+		return -1;
+	*ret = found ? h.verdict : HELD_WAITS;
+	return guid_list_add(*ret == HELD_WAITS	     ? &l->waits
+			     : *ret == HELD_APPROVED ? &l->approved
+						     : &l->rejected,
+	    source, err);
+}
+
+/* ---- how many ---- */
+
+static const char within_limits[] = "what was held is within the limits now";
+
+struct waiting {
+	const struct guid_set *but; /* not these */
+	size_t n[HELD_KIND_MAX];
+};
+
+static int
+count_waiting(const struct store_held *h, void *arg)
+{
+	struct waiting *w = arg;
+
+	w->n[h->kind] += h->verdict == HELD_WAITS && !guid_set_has(w->but, &h->source);
+	return 0;
+}
+
+/* Is N of KIND too many? */
+static int
+is_too_many(struct cycle *c, enum held_kind kind, size_t n, char *why, size_t size, bool *ret,
+    struct err *err)
+{
+	struct limit_use use = {.n = n};
+	struct store_counts counts = {0};
+
+	if (c->read && n &&
+	    (store_count(c->read, c->link_id, &counts, err) < 0 ||
+		store_get_spent(c->read, c->link_id, kind, c->start_s, &use.spent, err) < 0))
+		return -1;
+	use.records = counts.records;
+	*ret = !limit_allows(c->link, kind, &use, why, size);
+	return 0;
+}
+
+int
+cycle_recall_held(struct cycle *c, const char **ret_why, struct err *err)
+{
+	const struct guid_set none = {0};
+	struct waiting w = {.but = &none};
+	uint64_t carried_out;
+	char why[200];
+	bool too_many;
+
+	*ret_why = NULL;
+	if (store_get_decided(c->read, c->link_id, &c->decided, &carried_out, err) < 0 ||
+	    store_each_held(c->read, c->link_id, count_waiting, &w, err) < 0)
+		return -1;
+	if (c->decided != carried_out)
+		*ret_why = "an operator decided about what was held";
+	for (size_t i = 0; i < HELD_KIND_MAX; i++) {
+		c->limited[i].stored = w.n[i];
+		if (is_too_many(c, (enum held_kind)i, w.n[i], why, sizeof why, &too_many, err) < 0)
+			return -1;
+		if (w.n[i] && !too_many)
+			*ret_why = within_limits;
+	}
+	return 0;
+}
+
+static int
+add_all(struct guid_set *s, const struct guid_list *l, struct err *err)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (guid_set_add(s, &l->v[i]) < 0)
+			return err_nomem(err);
+	return 0;
+}
+
+/* Those of KIND that wait since an earlier cycle and that this delta did not look at. */
+static int
+count_others(struct cycle *c, enum held_kind kind, size_t *ret, struct err *err)
+{
+	_cleanup_(guid_set_done) struct guid_set seen = {0};
+	const struct limited *l = &c->limited[kind];
+	struct waiting w = {.but = &seen};
+
+	*ret = c->lazy && c->read ? l->stored : 0;
+	if (*ret == 0 || c->concerned->n == 0)
+		return 0;
+	/* Whom somebody refers to is looked at too. */
+	if (add_all(&seen, c->concerned, err) < 0 || add_all(&seen, &l->waits, err) < 0 ||
+	    store_each_held(c->read, c->link_id, count_waiting, &w, err) < 0)
+		return -1;
+	*ret = w.n[kind];
+	return 0;
+}
+
+int
+cycle_limit(struct cycle *c, enum held_kind kind, struct err *err)
+{
+	struct limited *l = &c->limited[kind];
+	struct cycle_result *r = c->res;
+	size_t len = strlen(r->held_why), others;
+	char why[200];
+
+	if (count_others(c, kind, &others, err) < 0 ||
+	    is_too_many(c, kind, l->waits.n + others, why, sizeof why, &l->held, err) < 0)
+		return -1;
+	if (!l->held && others)
+		c->why_full = within_limits;
+	if (!l->held)
+		return 0;
+	for (size_t i = 0; i < c->opt->n_objects; i++)
+		r->held_asked += guid_list_has(&l->waits, &c->opt->objects[i]);
+	r->held = true;
+	(void)snprintf(r->held_why + len, sizeof r->held_why - len, "%s%s", len ? "; " : "", why);
+	return 0;
+}
+
+int
+cycle_held_objects(struct cycle *c, struct guid_set *ret, struct err *err)
+{
+	for (size_t i = 0; i < HELD_KIND_MAX; i++)
+		if (c->limited[i].held && add_all(ret, &c->limited[i].waits, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* What the last round did is spent by now. */
+void
+cycle_begin_round(struct cycle *c)
+{
+	struct limited *l = &c->limited[HELD_REDIRECTIONS];
+
+	if (!l->held)
+		l->waits.n = 0;
+}
+
+int
+cycle_limit_round(struct cycle *c, struct err *err)
+{
+	struct limited *l = &c->limited[HELD_REDIRECTIONS];
+
+	if (l->held || l->waits.n == 0)
+		return 0;
+	if (cycle_limit(c, HELD_REDIRECTIONS, err) < 0)
+		return -1;
+	if (l->held)
+		cycle_tell_held(c);
+	return 0;
+}
+
+void
+cycle_tell_held(struct cycle *c)
+{
+	const struct cycle_event held = {.kind = CYCLE_HELD, .level = LOG_ERR};
+
+	if (c->res->held)
+		cycle_tell(c, &held, "%s: held until an operator approves or rejects it",
+		    c->res->held_why);
+}
+
+bool
+cycle_holds(struct cycle *c, const struct plan_step *s)
+{
+	bool touched[SIDES] = {false, false};
+
+	if (!c->limited[s->counts].held)
+		return false;
+	c->res->changes -= s->n_changes;
+	for (size_t i = 0; i < s->n_changes; i++)
+		touched[s->changes[i].side] = s->phase != PLAN_LINKS;
+	c->res->updated[SOURCE] -= touched[SOURCE];
+	c->res->updated[TARGET] -= touched[TARGET];
+	return true;
+}
+
+/* ---- what the map keeps ---- */
+
+struct prune {
+	struct cycle *c;
+	struct guid_set wanted[HELD_KIND_MAX];	 /* to whom it would be done: held, rejected */
+	struct guid_set approved[HELD_KIND_MAX]; /* to whom it was done, if it worked */
+	struct guid_set concerned;		 /* lazy: whom this cycle looked at */
+	struct held_list old;
+	bool failed;
+};
+
+static int
+keep_or_take(const struct store_held *h, void *arg)
+{
+	struct prune *p = arg;
+
+	if (guid_set_has(&p->wanted[h->kind], &h->source) ||
+	    (p->c->lazy && !guid_set_has(&p->concerned, &h->source)))
+		return 0;
+	p->failed = held_list_add(&p->old, h) < 0;
+	return p->failed;
+}
+
+static int
+is_tried_again(
+    struct cycle *c, struct store_txn *t, const struct guid *source, bool *ret, struct err *err)
+{
+	struct store_retry retry = {.attempts = 0};
+
+	if (store_find_retry(t, c->link_id, source, &retry, ret, err) < 0)
+		return -1;
+	store_retry_done(&retry);
+	return 0;
+}
+
+/* Was H's object not looked at (it is in conflict, or its counterpart may be on another server, or
+ * it was missing from an answer), or is what was approved not done yet? */
+static int
+is_open(
+    struct prune *p, struct store_txn *t, const struct store_held *h, bool *ret, struct err *err)
+{
+	_cleanup_(decision_done) struct decision d = {0};
+	_cleanup_(record_free) struct record *r = NULL;
+	struct cycle *c = p->c;
+	bool found;
+
+	*ret = false;
+	if (store_find_guid(t, c->link_id, SOURCE, &h->source, &r, err) < 0 ||
+	    cycle_find_decision(c, &h->source, &d, &found, err) < 0)
+		return -1;
+	if (!r || r->state == RECORD_LEFT)
+		return 0;
+	*ret = !found || !decision_has_target(&d);
+	if (*ret || !guid_set_has(&p->approved[h->kind], &h->source))
+		return 0;
+	*ret = h->kind == HELD_SWITCHES && r->active == SOURCE;
+	return h->kind == HELD_REDIRECTIONS ? is_tried_again(c, t, &h->source, ret, err) : 0;
+}
+
+/* What a full cycle holds, it has found itself. */
+static int
+forget(struct prune *p, struct store_txn *t, const struct store_held *h, struct err *err)
+{
+	bool open = false;
+
+	if ((h->verdict != HELD_WAITS || p->c->lazy) && is_open(p, t, h, &open, err) < 0)
+		return -1;
+	return open ? 0 : store_clear_held(t, p->c->link_id, h->kind, &h->source, err);
+}
+
+static int
+forget_done(struct cycle *c, struct store_txn *t, struct err *err)
+{
+	struct prune p = {.c = c};
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < HELD_KIND_MAX; i++) {
+		rc = add_all(&p.wanted[i], &c->limited[i].rejected, err);
+		if (rc == 0)
+			rc = add_all(&p.approved[i], &c->limited[i].approved, err);
+		if (rc == 0 && c->limited[i].held)
+			rc = add_all(&p.wanted[i], &c->limited[i].waits, err);
+	}
+	if (rc == 0 && c->lazy)
+		rc = add_all(&p.concerned, c->concerned, err);
+	if (rc == 0)
+		rc = store_each_held(t, c->link_id, keep_or_take, &p, err);
+	if (p.failed)
+		rc = err_nomem(err);
+	for (size_t i = 0; rc == 0 && i < p.old.n; i++)
+		rc = forget(&p, t, &p.old.v[i], err);
+	for (size_t i = 0; i < HELD_KIND_MAX; i++) {
+		guid_set_done(&p.wanted[i]);
+		guid_set_done(&p.approved[i]);
+	}
+	guid_set_done(&p.concerned);
+	free(p.old.v);
+	return rc;
+}
+
+/* What an operator said while the cycle ran is kept. */
+static int
+put_held(struct cycle *c, struct store_txn *t, enum held_kind kind, const struct guid *source,
+    struct err *err)
+{
+	struct store_held h;
+	bool found;
+
+	if (store_find_held(t, c->link_id, kind, source, &h, &found, err) < 0)
+		return -1;
+	if (found)
+		return 0;
+	h.verdict = HELD_WAITS;
+	h.since = c->start_s;
+	return store_put_held(t, c->link_id, &h, err);
+}
+
+static int
+found_one(const struct store_held *h, void *arg)
+{
+	(void)h;
+	*(bool *)arg = true;
+	return 1;
+}
+
+int
+cycle_store_held(struct cycle *c, struct store_txn *t, struct err *err)
+{
+	bool any = false;
+
+	if (!c->lazy && store_put_carried_out(t, c->link_id, c->decided, err) < 0)
+		return -1;
+	if (store_each_held(t, c->link_id, found_one, &any, err) < 0 ||
+	    (any && forget_done(c, t, err) < 0))
+		return -1;
+	for (size_t i = 0; i < HELD_KIND_MAX; i++)
+		for (size_t j = 0; c->limited[i].held && j < c->limited[i].waits.n; j++)
+			if (put_held(c, t, (enum held_kind)i, &c->limited[i].waits.v[j], err) < 0)
+				return -1;
+	return 0;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* Addresses of an object being planned: no two objects may have the same one. */
+#include "dsa/cycle/planner_priv.h"
+
+#include <string.h>
+
+#include "dsa/base/str.h"
+#include "redirect/address.h"
+
+/* One conflict of an object is kept and told with all others; what it leaves no room for, and what
+ * comes too late, is told here. All holders are candidates: their changes concern the object. */
+static int
+set_conflict(struct planning *p, struct bytes what, const struct entry *holder, bool whole)
+{
+	struct decision *d = p->d;
+	bool kept = d->in_conflict && !whole;
+	char text[256];
+
+	err_escape(text, sizeof text, what);
+	if (p->c->round || kept)
+		cycle_note_taken(p->c, p->in.source, text, holder->dn, whole);
+	else if (d->in_conflict)
+		cycle_note_taken(p->c, p->in.source, d->what, d->candidates[0], false);
+	if (whole)
+		d->state = DECIDE_CONFLICT;
+	if (!kept) {
+		d->in_conflict = true;
+		d->reason = CONFLICT_ADDRESS;
+		decision_clear_candidates(d);
+		free(d->what);
+		d->what = strdup(text);
+	}
+	if (!d->what || decision_add_candidate(d, holder->dn, &holder->guid) < 0)
+		return err_nomem(p->err);
+	return 0;
+}
+
+static int
+claim_address(struct planning *p, enum side side, struct bytes v)
+{
+	struct bytes value = address_value(v);
+	unsigned key = address_is_x500(v) ? MATCH_KEY_X500 : MATCH_KEY_SMTP;
+
+	return workset_add_key(
+	    p->c->ws[side], match_key_hash(key, value), CLAIM_BIT | p->index, p->err);
+}
+
+/* In a delta: asks at once for whoever holds one of the addresses that are to be added. */
+static int
+fetch_holders(struct planning *p, enum side side, const struct attr *want, const struct attr *there)
+{
+	_cleanup_(entry_free) struct entry *fresh = entry_new("");
+
+	if (!p->c->lazy)
+		return 0;
+	if (!fresh)
+		return err_nomem(p->err);
+	for (size_t i = 0; want && i < want->n_values; i++)
+		if (!(there && attr_has(there, want->values[i], true)) &&
+		    entry_add(fresh, "proxyAddresses", want->values[i]) < 0)
+			return err_nomem(p->err);
+	want = entry_find(fresh, "proxyAddresses");
+	if (cycle_fetch_addresses(p->c, side, want, p->err) < 0)
+		return -1;
+	return side == TARGET ? cycle_fetch_addresses(p->c, SOURCE, want, p->err) : 0;
+}
+
+int
+planning_check_addresses(struct planning *p, enum side side, struct entry *want,
+    const struct entry *present, uint32_t self, const char *essential, bool *ret_blocked)
+{
+	_cleanup_(entry_free) struct entry *copy = entry_dup(want);
+	const struct attr *a = copy ? entry_find(copy, "proxyAddresses") : NULL;
+	const struct attr *there = present ? entry_find(present, "proxyAddresses") : NULL;
+
+	if (!copy)
+		return err_nomem(p->err);
+	if (fetch_holders(p, side, a, there) < 0)
+		return -1;
+	for (size_t i = 0; a && i < a->n_values && !*ret_blocked; i++) {
+		struct bytes v = a->values[i];
+		_cleanup_(entry_free) struct entry *holder = NULL;
+
+		if ((!address_is_smtp(v) && !address_is_x500(v)) ||
+		    (there && attr_has(there, v, true)))
+			continue;
+		if (cycle_address_holder(p->c, side, v, self, p->index, &holder, p->err) < 0)
+			return -1;
+		if (!holder && side == TARGET &&
+		    cycle_address_holder(p->c, SOURCE, v, p->index, p->index, &holder, p->err) < 0)
+			return -1;
+		if (!holder) {
+			if (claim_address(p, side, v) < 0)
+				return -1;
+			continue;
+		}
+		*ret_blocked =
+		    address_is_primary(v) ||
+		    (essential && bytes_equal_nocase(address_value(v), bytes_of(essential)));
+		if (set_conflict(p, v, holder, *ret_blocked) < 0 ||
+		    planner_remove_value(want, "proxyAddresses", v, p->err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+planning_keep_mail(struct planning *p, const struct entry *want, const struct entry *target,
+    const struct record *record, struct change *change)
+{
+	const char *mail = planner_lost_mail(&p->in, record, change);
+	const char *foreign = p->c->link->source->redirect_domain;
+	const struct attr *w = entry_find(want, "proxyAddresses");
+	const struct attr *there = entry_find(target, "proxyAddresses");
+	_cleanup_(free) char *value = mail ? str_printf("smtp:%s", mail) : NULL;
+	_cleanup_(entry_free) struct entry *holder = NULL;
+	struct bytes v;
+
+	if (!mail || !w)
+		return 0;
+	if (!value)
+		return err_nomem(p->err);
+	v = bytes_of(value);
+	if (attr_has(w, v, true) || (there && attr_has(there, v, true)) ||
+	    (foreign && address_in_domain(v, foreign)))
+		return 0;
+	if (cycle_address_holder(p->c, TARGET, v, p->d->target, p->index, &holder, p->err) < 0)
+		return -1;
+	if (holder)
+		return set_conflict(p, v, holder, false);
+	if (claim_address(p, TARGET, v) < 0)
+		return -1;
+	return change_mod(change, MOD_ADD, "proxyAddresses", v) < 0 ? err_nomem(p->err) : 0;
+}

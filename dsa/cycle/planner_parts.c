@@ -1,0 +1,662 @@
+/* SPDX-License-Identifier: MIT */
+#include "dsa/cycle/planner.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "dsa/base/clock.h"
+#include "dsa/base/str.h"
+#include "dsa/directory/dn.h"
+#include "redirect/address.h"
+
+/* Steps sort by round, phase, and order of planning. */
+uint64_t
+planner_step_key(unsigned round, enum plan_phase phase, uint64_t number)
+{
+	return (uint64_t)round << 56 | (uint64_t)phase << 48 | number;
+}
+
+int
+planner_put_step(struct cycle *c, struct plan_step *s, struct err *err)
+{
+	_cleanup_(buf_done) struct buf b = {0};
+
+	s->number = c->plan_next++;
+	/* One at a time: an OU before the OU below it. */
+	if (s->phase == PLAN_OUS)
+		s->after = s->number;
+	plan_step_encode(s, &b);
+	if (b.failed)
+		return err_nomem(err);
+	c->res->changes += s->n_changes;
+	return workset_put_blob(c->ws[SOURCE], WORKSET_PLAN,
+	    planner_step_key(c->round, s->phase, s->number), buf_bytes(&b), err);
+}
+
+static int
+remember_ou(struct cycle *c, char *norm, struct err *err)
+{
+	if (c->n_ous == c->cap_ous) {
+		size_t cap = c->cap_ous ? c->cap_ous * 2 : 16;
+		char **ous = realloc(c->ous, cap * sizeof *ous);
+
+		if (!ous) {
+			free(norm);
+			return err_nomem(err);
+		}
+		c->ous = ous;
+		c->cap_ous = cap;
+	}
+	c->ous[c->n_ous++] = norm;
+	return 0;
+}
+
+static int
+plan_ou(struct cycle *c, const char *ou, struct err *err)
+{
+	static const struct guid none;
+	_cleanup_(plan_step_free) struct plan_step *s = plan_step_new(DECISION_NO_TARGET, &none);
+	_cleanup_(change_free) struct change *add = change_new(CHANGE_ADD, ou, NULL);
+
+	if (!s || !add || !(add->entry = entry_new(ou)) ||
+	    entry_add_str(add->entry, "objectClass", "organizationalUnit") < 0)
+		return err_nomem(err);
+	s->phase = PLAN_OUS;
+	if (plan_step_add(s, TARGET, TAKE(add), NULL, "organizational unit", err) < 0)
+		return -1;
+	return planner_put_step(c, s, err);
+}
+
+int
+planner_ensure_ou(struct cycle *c, const char *ou, struct err *err)
+{
+	static const char *const attrs[] = {"objectClass", NULL};
+	_cleanup_(free) char *norm = dn_normalize(ou, err);
+	_cleanup_(entry_free) struct entry *e = NULL;
+	struct dir *d = c->dir[TARGET];
+
+	if (!norm)
+		return -1;
+	for (size_t i = 0; i < c->n_ous; i++)
+		if (strcmp(c->ous[i], norm) == 0)
+			return 0;
+	if (!dn_is_under(norm, d->ops->info(d)->domain_dn))
+		return err_data(
+		    err, "'%s' lies outside the domain '%s'", ou, d->ops->info(d)->domain_dn);
+	if (d->ops->read(d, ou, attrs, &e, err) < 0)
+		return -1;
+	if (!e) {
+		if (!str_starts_nocase(norm, "ou="))
+			return err_data(
+			    err, "'%s' does not exist, and only an OU can be created", ou);
+		if (planner_ensure_ou(c, dn_parent(ou), err) < 0 || plan_ou(c, ou, err) < 0)
+			return -1;
+	}
+	return remember_ou(c, TAKE(norm), err);
+}
+
+struct rdn_taking {
+	struct cycle *c;
+	uint32_t self;
+	struct err *err;
+	bool failed;
+};
+
+static bool
+rdn_taken(enum match_key key, const char *value, void *arg)
+{
+	struct rdn_taking *t = arg;
+	uint32_t hits[2];
+	size_t n = 0;
+
+	if (workset_find(
+		t->c->ws[TARGET], match_key_hash(key, bytes_of(value)), hits, 2, &n, t->err) < 0)
+		t->failed = true;
+	return n > 1 || (n == 1 && hits[0] != (CLAIM_BIT | t->self));
+}
+
+int
+planner_choose_rdn(struct cycle *c, uint32_t index, const struct entry *source, const char *parent,
+    struct names *ret, struct err *err)
+{
+	struct rdn_taking t = {.c = c, .self = index, .err = err};
+	_cleanup_(free) char *key = NULL;
+
+	if (names_choose(c->link, SHAPE_CONTACT, source, parent, rdn_taken, &t, ret, err) < 0)
+		return -1;
+	if (t.failed)
+		return -1;
+	key = names_key(parent, ret->rdn_value);
+	if (!key)
+		return err_nomem(err);
+	return workset_add_key(
+	    c->ws[TARGET], match_key_hash(MATCH_KEY_NAME, bytes_of(key)), CLAIM_BIT | index, err);
+}
+
+int
+planner_get_record(struct cycle *c, const struct entry *source, struct record **ret_old,
+    struct record **ret, struct err *err)
+{
+	_cleanup_(record_free) struct record *old = NULL;
+
+	if (c->read && store_find_guid(c->read, c->link_id, SOURCE, &source->guid, &old, err) < 0)
+		return -1;
+	if (old) {
+		if (record_dup(old, ret, err) < 0)
+			return -1;
+	} else if (!(*ret = record_new())) {
+		return err_nomem(err);
+	}
+	*ret_old = TAKE(old);
+	return 0;
+}
+
+int
+planner_forget_other(const struct project_in *in, struct record *r)
+{
+	const struct guid *was = &r->side[TARGET].guid;
+
+	if (!r->id || !in->target || guid_equal(was, &in->target->guid) ||
+	    (guid_is_zero(was) && in->created))
+		return 0;
+	r->synced_at = 0;
+	return record_set_put(r, NULL, 0);
+}
+
+static int
+fill_side(struct record_side *s, const struct entry *e)
+{
+	struct bytes sid = entry_get(e, "objectSid");
+	const char *legacy = entry_get_str(e, "legacyExchangeDN");
+
+	s->guid = e->guid;
+	if (record_set_str(&s->dn, e->dn) < 0 || (sid.data && record_set_sid(s, sid) < 0))
+		return -1;
+	return legacy ? record_add_legacy_dn(s, legacy) : 0;
+}
+
+static int
+add_smtp_values(struct record *r, const struct bytes *values, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (address_is_smtp(values[i]) &&
+		    record_add_address(r, address_value(values[i]).data) < 0)
+			return -1;
+	return 0;
+}
+
+static int
+add_smtp(struct record *r, const struct entry *e)
+{
+	const struct attr *a = e ? entry_find(e, "proxyAddresses") : NULL;
+
+	return a ? add_smtp_values(r, a->values, a->n_values) : 0;
+}
+
+/* The same but for the dummy of a toggle, which is there for a moment and nobody's address. */
+static int
+add_smtp_of_source(const struct project_in *in, struct record *r)
+{
+	const struct attr *a = entry_find(in->source, "proxyAddresses");
+	const char *toggle = in->link->toggle_domain;
+
+	for (size_t i = 0; a && i < a->n_values; i++)
+		if (!(toggle && address_in_domain(a->values[i], toggle)) &&
+		    add_smtp_values(r, &a->values[i], 1) < 0)
+			return -1;
+	return 0;
+}
+
+static bool
+mod_has(const struct mod *m, struct bytes v)
+{
+	for (size_t i = 0; i < m->n_values; i++)
+		if (bytes_equal(m->values[i], v))
+			return true;
+	return false;
+}
+
+static bool
+takes_away(const struct plan_step *s, struct bytes address)
+{
+	for (size_t i = 0; i < s->n_changes; i++) {
+		const struct change *c = s->changes[i].change;
+
+		for (size_t j = 0; s->changes[i].side == TARGET && j < c->n_mods; j++)
+			if (c->mods[j].op == MOD_DELETE &&
+			    strcmp(c->mods[j].attr, "proxyAddresses") == 0 &&
+			    mod_has(&c->mods[j], address))
+				return true;
+	}
+	return false;
+}
+
+/* The addresses that the counterpart, now PRESENT or not there, has when S is done. */
+static int
+add_smtp_after(struct record *r, const struct plan_step *s, const struct entry *present)
+{
+	const struct attr *a = present ? entry_find(present, "proxyAddresses") : NULL;
+
+	for (size_t i = 0; a && i < a->n_values; i++)
+		if (address_is_smtp(a->values[i]) && !takes_away(s, a->values[i]) &&
+		    record_add_address(r, address_value(a->values[i]).data) < 0)
+			return -1;
+	for (size_t i = 0; i < s->n_changes; i++) {
+		const struct change *c = s->changes[i].change;
+
+		if (s->changes[i].side != TARGET)
+			continue;
+		if (add_smtp(r, c->entry) < 0)
+			return -1;
+		for (size_t j = 0; j < c->n_mods; j++)
+			if (c->mods[j].op == MOD_ADD &&
+			    strcmp(c->mods[j].attr, "proxyAddresses") == 0 &&
+			    add_smtp_values(r, c->mods[j].values, c->mods[j].n_values) < 0)
+				return -1;
+	}
+	return 0;
+}
+
+/* Both redirect addresses belong to the correspondence from the start. */
+static int
+add_redirects(const struct project_in *in, struct record *r, struct err *err)
+{
+	for (int side = SOURCE; in->redirects && side < SIDES; side++) {
+		_cleanup_(free) char *address = NULL;
+
+		if (side == TARGET && !project_has_redirect(in))
+			continue;
+		if (project_redirect_address(in->link, (enum side)side, in->source, &address, err) <
+		    0)
+			return -1;
+		if (address && record_add_address(r, address) < 0)
+			return err_nomem(err);
+	}
+	return 0;
+}
+
+static int
+fill_addresses(
+    const struct project_in *in, const struct plan_step *step, struct record *r, struct err *err)
+{
+	const char *primary = address_primary(in->source);
+
+	record_clear_addresses(r);
+	if ((primary && record_add_address(r, primary) < 0) || add_smtp_of_source(in, r) < 0 ||
+	    add_smtp_after(r, step, in->target) < 0)
+		return err_nomem(err);
+	if (add_redirects(in, r, err) < 0)
+		return -1;
+	record_sort_addresses(r);
+	return 0;
+}
+
+/* Exchange has finished a mailbox once Update-Recipient put it into the address lists. */
+static enum record_state
+state_of(const struct project_in *in, const struct entry *target)
+{
+	bool finished = target && entry_get(target, "showInAddressBook").data;
+
+	if (in->shape != SHAPE_MAILBOX || !in->created ||
+	    entry_get_bool(in->source, "msExchHideFromAddressLists"))
+		return RECORD_SYNCED;
+	return finished ? RECORD_SYNCED : RECORD_WAITING;
+}
+
+static int
+fill_target(const struct project_in *in, const struct decision *d, const struct plan_step *step,
+    struct record_side *s)
+{
+	const struct entry *target = in->target;
+	_cleanup_(free) char *legacy = NULL;
+
+	if (target) {
+		if (fill_side(s, target) < 0)
+			return -1;
+	} else {
+		s->guid = (struct guid){{0}};
+		if (record_set_str(&s->dn, d->target_dn) < 0)
+			return -1;
+	}
+	for (size_t i = 0; i < step->n_changes; i++) {
+		const struct change *c = step->changes[i].change;
+
+		if (c->op == CHANGE_RENAME) {
+			free(s->dn);
+			s->dn = str_printf("%s,%s", c->new_rdn, dn_parent(target->dn));
+			if (!s->dn)
+				return -1;
+		}
+	}
+	if (target && entry_get(target, "legacyExchangeDN").data)
+		return 0;
+	legacy = project_legacy_dn(in->link, in->source);
+	return legacy ? record_add_legacy_dn(s, legacy) : -1;
+}
+
+/* What was created is found by its stamp if the process died before it learned the GUID: that is no
+ * other evidence. */
+static bool
+found_again(const struct record *r, const struct project_in *in)
+{
+	return r->id && r->created && in->created && guid_is_zero(&r->side[TARGET].guid);
+}
+
+int
+planner_fill_record(struct cycle *c, const struct project_in *in, const struct decision *d,
+    const struct plan_step *step, const char *problems, struct record *r, struct err *err)
+{
+	const char *alias = entry_get_str(in->source, "mailNickname");
+	bool new_evidence = d->rule != MATCH_RECORD && !found_again(r, in);
+
+	r->link = c->link_id;
+	r->kind = in->kind;
+	r->created = in->created;
+	r->active = in->active;
+	r->state = state_of(in, in->target);
+	if (new_evidence || !r->id)
+		r->rule = d->rule;
+	if (!r->id)
+		r->created_at = clock_realtime_s();
+	if ((new_evidence && record_set_str(&r->evidence, d->evidence) < 0) ||
+	    record_set_str(&r->alias, alias ? alias : "") < 0 ||
+	    record_set_str(&r->last_error, problems ? problems : "") < 0 ||
+	    fill_side(&r->side[SOURCE], in->source) < 0 ||
+	    fill_target(in, d, step, &r->side[TARGET]) < 0)
+		return err_nomem(err);
+	return fill_addresses(in, step, r, err);
+}
+
+bool
+planner_same_record(const struct record *x, const struct record *y)
+{
+	_cleanup_(buf_done) struct buf p = {0}, q = {0};
+
+	record_encode(x, &p);
+	record_encode(y, &q);
+	return !p.failed && !q.failed && bytes_equal(buf_bytes(&p), buf_bytes(&q));
+}
+
+/* ---- who is recorded ---- */
+
+static bool
+is_target_of(const struct cycle *c, const struct record *r, const struct entry *e)
+{
+	struct stamp stamp;
+	bool stamped = stamp_parse(entry_get_str(e, c->link->target->stamp_attribute), &stamp);
+	bool ours = stamped && guid_equal(&stamp.source, &r->side[SOURCE].guid);
+
+	/* The GUID of what was created is not known if the process died right then. */
+	if (guid_is_zero(&r->side[TARGET].guid))
+		return ours && stamp.created;
+	if (!guid_equal(&e->guid, &r->side[TARGET].guid))
+		return false;
+	/* Intended, and perhaps never begun: then it is nobody's counterpart. */
+	if (r->state == RECORD_PENDING && !r->synced_at)
+		return ours;
+	return ours || !stamped;
+}
+
+int
+planner_find_target(struct cycle *c, const struct record *r, uint32_t *ret_index,
+    struct entry **ret, struct err *err)
+{
+	const struct record_side *side = &r->side[TARGET];
+	bool known = !guid_is_zero(&side->guid);
+	unsigned key = known ? MATCH_KEY_GUID : MATCH_KEY_STAMP;
+	struct bytes value = guid_bytes(known ? &side->guid : &r->side[SOURCE].guid);
+	uint32_t hits[8], index;
+	size_t n = 0;
+
+	*ret = NULL;
+	if (known ? cycle_fault(c, TARGET, key, value, err) < 0
+		  : cycle_find_dn(c, TARGET, side->dn, &index, err) < 0)
+		return -1;
+	if (workset_find(c->ws[TARGET], match_key_hash(key, value), hits, 8, &n, err) < 0)
+		return -1;
+	for (size_t i = 0; i < n && !*ret; i++) {
+		_cleanup_(entry_free) struct entry *e = NULL;
+
+		if (hits[i] & CLAIM_BIT)
+			continue;
+		if (workset_get(c->ws[TARGET], hits[i], &e, err) < 0)
+			return -1;
+		if (is_target_of(c, r, e)) {
+			*ret_index = hits[i];
+			*ret = TAKE(e);
+		}
+	}
+	return 0;
+}
+
+/* The source entry that has target entry INDEX as its counterpart in this cycle, or
+ * DECISION_NO_TARGET. */
+static int
+owner_of(struct cycle *c, uint32_t index, uint32_t *ret, struct err *err)
+{
+	_cleanup_(decision_done) struct decision d = {0};
+	uint32_t claim = DECISION_NO_TARGET;
+	bool found = false;
+
+	*ret = DECISION_NO_TARGET;
+	if (cycle_get_claim(c, index, &claim, err) < 0)
+		return -1;
+	if (claim != DECISION_NO_TARGET && cycle_get_decision(c, claim, &d, &found, err) < 0)
+		return -1;
+	if (found && decision_has_target(&d) && d.target == index)
+		*ret = claim;
+	return 0;
+}
+
+struct left_named {
+	enum side side;
+	uint32_t link;
+	const char *dn;
+	bool found;
+};
+
+static int
+is_left_named(const struct record *r, void *arg)
+{
+	struct left_named *w = arg;
+
+	w->found =
+	    r->link == w->link && r->state == RECORD_LEFT && dn_equal(r->side[w->side].dn, w->dn);
+	return w->found;
+}
+
+/* Was DN on SIDE the name of somebody who left? Another may have it now. */
+static int
+left_with_name(struct cycle *c, enum side side, const char *dn, bool *ret, struct err *err)
+{
+	struct left_named w = {side, c->link_id, dn_strip_extended(dn), false};
+
+	if (store_lookup(c->read, KEY_DN, w.dn, is_left_named, &w, err) < 0)
+		return -1;
+	*ret = w.found;
+	return 0;
+}
+
+/* The record of a source object that is in the working set, and what was decided about it. */
+static int
+record_by_index(
+    struct cycle *c, uint32_t index, struct record **ret, struct decision *ret_d, struct err *err)
+{
+	_cleanup_(entry_free) struct entry *e = NULL;
+	bool decided;
+
+	if (cycle_get_decision(c, index, ret_d, &decided, err) < 0 ||
+	    (!decided && workset_get(c->ws[SOURCE], index, &e, err) < 0))
+		return -1;
+	return store_find_guid(
+	    c->read, c->link_id, SOURCE, e ? &e->guid : &ret_d->source, ret, err);
+}
+
+/* The record of one that is not: of those who left, many may have had the name. */
+static int
+record_by_name(struct cycle *c, const char *dn, struct record **ret, struct err *err)
+{
+	static const char *const attrs[] = {"objectGUID", NULL};
+	struct dir *d = c->dir[SOURCE];
+	_cleanup_(entry_free) struct entry *e = NULL;
+	bool left = false;
+
+	if (cycle_record_by_dn(c, SOURCE, dn, ret, err) < 0)
+		return -1;
+	if (*ret)
+		return 0;
+	if (left_with_name(c, SOURCE, dn, &left, err) < 0 ||
+	    (left && d->ops->read(d, dn_strip_extended(dn), attrs, &e, err) < 0))
+		return -1;
+	return e ? store_find_guid(c->read, c->link_id, SOURCE, &e->guid, ret, err) : 0;
+}
+
+int
+planner_recorded_target(
+    struct cycle *c, const char *dn, uint32_t index, char **ret_dn, struct err *err)
+{
+	_cleanup_(record_free) struct record *r = NULL;
+	_cleanup_(entry_free) struct entry *target = NULL;
+	uint32_t at = DECISION_NO_TARGET, owner = DECISION_NO_TARGET;
+	_cleanup_(decision_done) struct decision d = {0};
+	bool decided, leaves;
+
+	if (!c->read)
+		return 0;
+	if (index != DECISION_NO_TARGET ? record_by_index(c, index, &r, &d, err) < 0
+					: record_by_name(c, dn, &r, err) < 0)
+		return -1;
+	if (!r)
+		return 0;
+	decided = d.source_dn != NULL;
+	/* Most references of a delta are of this sort, and not worth a request each. */
+	if (c->lazy && !decided && r->state != RECORD_LEFT &&
+	    !guid_is_zero(&r->side[TARGET].guid)) {
+		*ret_dn = strdup(r->side[TARGET].dn);
+		return *ret_dn ? 1 : err_nomem(err);
+	}
+	if (planner_find_target(c, r, &at, &target, err) < 0)
+		return -1;
+	if (!target)
+		return 0;
+	if (owner_of(c, at, &owner, err) < 0)
+		return -1;
+	if (owner != DECISION_NO_TARGET && owner != index)
+		return 0;
+	leaves = decided && d.verdict != SCOPE_IN && r->created &&
+		 planner_leave_action(c, r) == LEAVE_DELETE;
+	*ret_dn = strdup(target->dn);
+	return !*ret_dn ? err_nomem(err) : leaves ? 2 : 1;
+}
+
+static int
+judge_ours(struct cycle *c, const char *dn, bool *ret, struct err *err)
+{
+	_cleanup_(record_free) struct record *r = NULL;
+	_cleanup_(entry_free) struct entry *e = NULL;
+	uint32_t index = DECISION_NO_TARGET, owner = DECISION_NO_TARGET;
+
+	*ret = false;
+	if (c->lazy) {
+		if (cycle_record_by_dn(c, TARGET, dn, &r, err) < 0)
+			return -1;
+		*ret = r != NULL;
+		if (r)
+			return 0;
+		if (!c->read || left_with_name(c, TARGET, dn, ret, err) < 0 || !*ret)
+			return -1;
+		*ret = false;
+	}
+	if (cycle_find_dn(c, TARGET, dn, &index, err) < 0 || index == DECISION_NO_TARGET ||
+	    owner_of(c, index, &owner, err) < 0)
+		return -1;
+	*ret = owner != DECISION_NO_TARGET;
+	if (*ret || !c->read)
+		return 0;
+	if (workset_get(c->ws[TARGET], index, &e, err) < 0 ||
+	    store_find_guid(c->read, c->link_id, TARGET, &e->guid, &r, err) < 0)
+		return -1;
+	*ret = r && is_target_of(c, r, e);
+	return 0;
+}
+
+bool
+planner_is_ours(struct cycle *c, const char *dn)
+{
+	struct err ignored;
+	bool ours;
+
+	return judge_ours(c, dn, &ours, &ignored) == 0 && ours;
+}
+
+/* ---- entries ---- */
+
+int
+planner_remove_value(struct entry *e, const char *attr, struct bytes v, struct err *err)
+{
+	_cleanup_(entry_free) struct entry *old = entry_dup(e);
+	const struct attr *a = old ? entry_find(old, attr) : NULL;
+
+	entry_remove(e, attr);
+	if (!old || entry_touch(e, attr) < 0)
+		return err_nomem(err);
+	for (size_t i = 0; a && i < a->n_values; i++)
+		if (!bytes_equal(a->values[i], v) && entry_add(e, attr, a->values[i]) < 0)
+			return err_nomem(err);
+	return 0;
+}
+
+int
+planner_inherit_x500(
+    struct entry *want, const struct entry *contact, const char *own, struct err *err)
+{
+	_cleanup_(address_list_done) struct address_list list = {0};
+	const char *legacy = entry_get_str(contact, "legacyExchangeDN");
+	const struct attr *a = entry_find(contact, "proxyAddresses");
+	bool bad = legacy && address_list_addf(&list, "X500:%s", legacy) < 0;
+
+	for (size_t i = 0; a && i < a->n_values; i++)
+		bad |= address_is_x500(a->values[i]) && address_list_add(&list, a->values[i]) < 0;
+	for (size_t i = 0; !bad && i < list.n; i++) {
+		const struct attr *w = entry_find(want, "proxyAddresses");
+		struct bytes v = list.values[i];
+
+		if (!(w && attr_has(w, v, true)) &&
+		    !(own && bytes_equal_nocase(address_value(v), bytes_of(own))))
+			bad = entry_add(want, "proxyAddresses", v) < 0;
+	}
+	return bad ? err_nomem(err) : 0;
+}
+
+int
+planner_entry_of_want(const struct entry *want, const char *dn, struct entry **ret, struct err *err)
+{
+	_cleanup_(entry_free) struct entry *e = entry_new(dn);
+
+	if (!e)
+		return err_nomem(err);
+	for (size_t i = 0; i < want->n_attrs; i++)
+		for (size_t j = 0; j < want->attrs[i].n_values; j++)
+			if (entry_add(e, want->attrs[i].name, want->attrs[i].values[j]) < 0)
+				return err_nomem(err);
+	*ret = TAKE(e);
+	return 0;
+}
+
+const char *
+planner_lost_mail(
+    const struct project_in *in, const struct record *record, const struct change *change)
+{
+	const char *mail = entry_get_str(in->target, "mail");
+	const char *at = mail ? strrchr(mail, '@') : NULL;
+	_cleanup_(free) char *local = at ? strndup(mail, (size_t)(at - mail)) : NULL;
+	bool overwritten = false;
+
+	for (size_t i = 0; i < change->n_mods; i++)
+		overwritten |=
+		    change->mods[i].op == MOD_DELETE && strcmp(change->mods[i].attr, "mail") == 0;
+	if (!overwritten || in->created || !local || !at[1] || !address_local_ok(local) ||
+	    record_was_put(record, record_put_hash("mail", bytes_of(mail))))
+		return NULL;
+	return mail;
+}

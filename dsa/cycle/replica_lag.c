@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A domain controller that lacks an object may only not have received it yet. After a failover that
+ * must not be taken for a loss: the object would be created a second time.
+ *
+ * A counterpart that is known is really gone if its tombstone is there, and one that was created is
+ * if the very server lacks it that it was created on. A domain with one controller has no secrets.
+ * In all other cases the object waits: until it turns up, or for a day, which is more than
+ * replication needs; or until somebody who knows better says `resync --object`.
+ */
+#include "dsa/cycle/cycle_priv.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "dsa/base/clock.h"
+#include "dsa/base/str.h"
+#include "dsa/directory/filter.h"
+#include "mapping/journal.h"
+
+/* The creation of the counterpart, as far as the journal remembers it. */
+struct birth {
+	uint32_t link;
+	char *server; /* NULL: none that was, or may have been, made */
+	int64_t at;
+	bool failed;
+};
+
+static int
+note_birth(const struct journal_entry *e, void *arg)
+{
+	struct birth *b = arg;
+
+	if (e->link != b->link || e->side != TARGET ||
+	    (e->outcome != JOURNAL_DONE && e->outcome != JOURNAL_OPEN))
+		return 0;
+	if (e->change->op == CHANGE_ADD || e->change->op == CHANGE_DELETE) {
+		free(TAKE(b->server));
+		b->at = e->at;
+	}
+	if (e->change->op == CHANGE_ADD)
+		b->failed = !(b->server = strdup(e->server));
+	return b->failed;
+}
+
+static int
+take_tombstone(struct entry *e, void *arg, struct err *err)
+{
+	(void)err;
+	*(bool *)arg = true;
+	entry_free(e);
+	return 0;
+}
+
+static int
+has_tombstone(struct cycle *c, const struct guid *g, bool *ret, struct err *err)
+{
+	static const char *const attrs[] = {"objectGUID", NULL};
+	struct dir *d = c->dir[TARGET];
+	_cleanup_(free) char *value = filter_escape(guid_bytes(g));
+	_cleanup_(free) char *filter =
+	    value ? str_printf("(&(isDeleted=TRUE)(objectGUID=%s))", value) : NULL;
+	const struct dir_query q = {.base = d->ops->info(d)->domain_dn,
+	    .scope = DIR_SUBTREE,
+	    .filter = filter,
+	    .attrs = attrs,
+	    .deleted = true};
+
+	*ret = false;
+	return filter ? d->ops->search(d, &q, take_tombstone, ret, err) : err_nomem(err);
+}
+
+static void
+reason(struct cycle *c, char *to, size_t size)
+{
+	(void)snprintf(to, size,
+	    "its counterpart is not on '%s', which may not have received it yet",
+	    c->dir[TARGET]->ops->info(c->dir[TARGET])->server);
+}
+
+/* Has the object waited for as long as anything may take? */
+static int
+waited_enough(struct cycle *c, const struct guid *source, bool *ret, struct err *err)
+{
+	struct store_retry r = {0};
+	char why[256];
+	bool found;
+
+	*ret = false;
+	reason(c, why, sizeof why);
+	if (store_find_retry(c->read, c->link_id, source, &r, &found, err) < 0)
+		return -1;
+	*ret = found && strcmp(r.why, why) == 0 && c->start_s - r.since > CYCLE_LAG_S;
+	store_retry_done(&r);
+	return 0;
+}
+
+static int
+judge(struct cycle *c, const struct guid *source, const struct guid *target,
+    const struct birth *birth, bool *ret, struct err *err)
+{
+	const char *server = c->dir[TARGET]->ops->info(c->dir[TARGET])->server;
+	bool deleted = false, enough = false;
+
+	*ret = false;
+	if (birth->server ? str_equal_nocase(birth->server, server) : !target)
+		return 0;
+	if (!target)
+		enough = c->start_s - birth->at > CYCLE_LAG_S;
+	else if (has_tombstone(c, target, &deleted, err) < 0 ||
+		 waited_enough(c, source, &enough, err) < 0)
+		return -1;
+	*ret = !deleted && !enough;
+	return 0;
+}
+
+int
+cycle_elsewhere(
+    struct cycle *c, const struct guid *source, const struct record *r, bool *ret, struct err *err)
+{
+	bool known = r && !guid_is_zero(&r->side[TARGET].guid);
+	struct birth birth = {.link = c->link_id};
+	int rc;
+
+	*ret = false;
+	if (!c->read || c->dir[TARGET]->ops->info(c->dir[TARGET])->sole ||
+	    (!c->opt->toggling && cycle_is_asked_for(c, source)))
+		return 0;
+	rc = journal_each_of(c->read, source, note_birth, &birth, err);
+	if (rc == 0 && birth.failed)
+		rc = err_nomem(err);
+	if (rc == 0)
+		rc = judge(c, source, known ? &r->side[TARGET].guid : NULL, &birth, ret, err);
+	free(birth.server);
+	return rc;
+}
+
+int
+cycle_wait_for(struct cycle *c, const struct guid *source, struct err *err)
+{
+	return guid_list_has(&c->elsewhere, source) ? 0 : guid_list_add(&c->elsewhere, source, err);
+}
+
+int
+cycle_note_missed(struct cycle *c, const struct guid *source, struct err *err)
+{
+	return guid_list_has(&c->missed, source) ? 0 : guid_list_add(&c->missed, source, err);
+}
+
+/* T is NULL in plan mode. */
+static int
+put_down(struct cycle *c, struct store_txn *t, const struct guid *g, const char *why,
+    const char *then, struct err *err)
+{
+	_cleanup_(record_free) struct record *r = NULL;
+	const char *dn;
+
+	if (store_find_guid(t ? t : c->read, c->link_id, SOURCE, g, &r, err) < 0)
+		return -1;
+	dn = r ? r->side[SOURCE].dn : "";
+	cycle_note(c, LOG_WARNING, g, dn, "%s: %s; tried again in the next cycle", why, then);
+	return t ? store_put_retry(t, c->link_id, g, dn, why, c->start_s, err) : 0;
+}
+
+int
+cycle_store_elsewhere(struct cycle *c, struct err *err)
+{
+	_cleanup_(store_abort) struct store_txn *t = NULL;
+	char why[256];
+
+	if (c->elsewhere.n + c->missed.n == 0)
+		return 0;
+	reason(c, why, sizeof why);
+	if (!c->opt->plan_only && store_begin(c->store, STORE_WRITE, &t, err) < 0)
+		return -1;
+	c->res->failed += c->elsewhere.n;
+	for (size_t i = 0; i < c->elsewhere.n; i++)
+		if (put_down(c, t, &c->elsewhere.v[i], why, "nothing is created", err) < 0)
+			return -1;
+	for (size_t i = 0; i < c->missed.n; i++)
+		if (put_down(c, t, &c->missed.v[i],
+			"it is there, but was missing from the answer of the server", "left alone",
+			err) < 0)
+			return -1;
+	return t ? store_commit(TAKE(t), err) : 0;
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+/* How a step ended, in the journal, the map and the cycle's counts. */
+#include "dsa/exec/exec_priv.h"
+
+#include <string.h>
+#include <syslog.h>
+
+#include "dsa/base/clock.h"
+#include "dsa/base/str.h"
+#include "mapping/journal.h"
+
+/* Results of RFC 4511 appendix A. */
+#define CONSTRAINT_VIOLATION 19
+#define UNWILLING_TO_PERFORM 53
+
+static bool
+writes_target(const struct plan_step *s)
+{
+	for (size_t i = 0; i < s->n_changes; i++)
+		if (s->changes[i].side == TARGET)
+			return true;
+	return false;
+}
+
+/* What galsync put on an object is known by its record alone, so that is stored before the write:
+ * with what was put before and what is put now, for nobody knows how far a dead process came. The
+ * counterpart keeps its old name until it is renamed. */
+static int
+intend_record(struct store_txn *t, struct plan_step *s, struct err *err)
+{
+	_cleanup_(record_free) struct record *old = NULL, *pending = NULL;
+	struct record_side *side;
+	bool same;
+
+	if (!s->record || s->forgets || !writes_target(s))
+		return 0;
+	if (s->record->id && store_get(t, s->record->id, &old, err) < 0)
+		return -1;
+	if (record_dup(s->record, &pending, err) < 0)
+		return -1;
+	pending->state = RECORD_PENDING;
+	side = &pending->side[TARGET];
+	/* Whose GUID was never learned, the stamp has found again. */
+	same = old && (guid_equal(&old->side[TARGET].guid, &side->guid) ||
+			  (guid_is_zero(&old->side[TARGET].guid) && pending->created));
+	/* Why it was refused before is true until it was taken. */
+	if (old && record_set_str(&pending->last_error, old->last_error) < 0)
+		return err_nomem(err);
+	if (same && (record_add_put(pending, old->put, old->n_put) < 0 ||
+			record_set_str(&side->dn, old->side[TARGET].dn) < 0))
+		return err_nomem(err);
+	if (store_put(t, pending, err) < 0)
+		return -1;
+	s->record->id = pending->id;
+	return 0;
+}
+
+int
+outcome_intend(struct store_txn *t, struct running *r, struct err *err)
+{
+	for (size_t j = 0; j < r->step->n_changes; j++) {
+		const struct plan_change *pc = &r->step->changes[j];
+		struct dir *d = r->c->dir[pc->side];
+		/* Borrows everything: the entry is only written out. */
+		struct journal_entry e = {.cycle = r->c->res->number,
+		    .link = r->c->link_id,
+		    .side = pc->side,
+		    .source = r->step->guid,
+		    .at = clock_realtime_s(),
+		    .outcome = JOURNAL_OPEN,
+		    .change = pc->change,
+		    .before = pc->before,
+		    .reason = pc->reason,
+		    .server = (char *)(uintptr_t)d->ops->info(d)->server};
+
+		if (journal_intend(t, &e, err) < 0)
+			return -1;
+		r->journal[j] = e.number;
+	}
+	return intend_record(t, r->step, err);
+}
+
+int
+outcome_plan_again(
+    struct cycle *c, uint32_t source, const struct guid *left, const char *why, struct err *err)
+{
+	/* An OU is looked for again by the objects that are to be in it. */
+	if (source == DECISION_NO_TARGET && guid_is_zero(left))
+		return 0;
+	for (size_t i = 0; i < c->n_again; i++)
+		if (c->again[i].source == source &&
+		    (source != DECISION_NO_TARGET || guid_equal(&c->again[i].left, left)))
+			return 0;
+	if (c->n_again == c->cap_again) {
+		size_t cap = c->cap_again ? c->cap_again * 2 : 64;
+		struct again *again = realloc(c->again, cap * sizeof *again);
+
+		if (!again)
+			return err_nomem(err);
+		c->again = again;
+		c->cap_again = cap;
+	}
+	c->again[c->n_again].source = source;
+	c->again[c->n_again].left = *left;
+	err_escape(c->again[c->n_again].why, sizeof c->again->why, bytes_of(why));
+	c->n_again++;
+	return 0;
+}
+
+static int
+finish_journal(struct store_txn *t, const struct running *r, struct err *err)
+{
+	for (size_t j = 0; j < r->step->n_changes; j++) {
+		enum journal_outcome outcome = JOURNAL_DONE;
+		const char *text = NULL;
+
+		if (j > r->next) {
+			outcome = JOURNAL_STALE;
+			text = "not attempted";
+		} else if (j == r->next) {
+			outcome = r->err.retry == ERR_REREAD ? JOURNAL_STALE : JOURNAL_FAILED;
+			text = r->err.text;
+			/* Nobody knows whether it was done: stays open until it is looked at. */
+			if (r->err.scope == ERR_PEER)
+				continue;
+		}
+		if (journal_finish(t, r->journal[j], outcome, text, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+outcome_accept(struct cycle *c, struct store_txn *t, const struct guid *source, struct err *err)
+{
+	struct cycle_event e = {.kind = CYCLE_ACCEPTED, .level = LOG_NOTICE, .source = source};
+	struct store_retry old = {.attempts = 0};
+	bool found;
+
+	if (store_find_retry(t, c->link_id, source, &old, &found, err) < 0)
+		return -1;
+	if (!found)
+		return 0;
+	e.dn = old.dn;
+	cycle_tell(c, &e, "what was refused before is done, or not wanted any more: %s", old.why);
+	store_retry_done(&old);
+	return store_clear_retry(t, c->link_id, source, err);
+}
+
+int
+outcome_refuse(
+    struct cycle *c, struct store_txn *t, struct cycle_event *e, const char *what, struct err *err)
+{
+	struct store_retry old = {.attempts = 0};
+	bool found;
+
+	if (store_find_retry(t, c->link_id, e->source, &old, &found, err) < 0)
+		return -1;
+	e->kind = CYCLE_REFUSED;
+	e->level = LOG_ERR;
+	e->again = found && strcmp(old.why, what) == 0;
+	store_retry_done(&old);
+	return store_put_retry(t, c->link_id, e->source, e->dn, what, clock_realtime_s(), err);
+}
+
+/* The counterpart has another name now: whoever is planned again refers to it by that. */
+static int
+note_renamed(struct cycle *c, const struct plan_step *s, struct err *err)
+{
+	const char *dn = s->record ? s->record->side[TARGET].dn : NULL;
+	_cleanup_(decision_done) struct decision d = {0};
+	_cleanup_(entry_free) struct entry *e = NULL;
+	bool renamed = false, found;
+
+	for (size_t i = 0; i < s->n_changes; i++)
+		renamed |= s->changes[i].change->op == CHANGE_RENAME;
+	if (!renamed || !dn || s->source == DECISION_NO_TARGET)
+		return 0;
+	if (cycle_get_decision(c, s->source, &d, &found, err) < 0)
+		return -1;
+	if (!found || d.target == DECISION_NO_TARGET)
+		return 0;
+	if (workset_get(c->ws[TARGET], d.target, &e, err) < 0)
+		return -1;
+	free(d.target_dn);
+	free(e->dn);
+	d.target_dn = strdup(dn);
+	e->dn = strdup(dn);
+	if (!d.target_dn || !e->dn)
+		return err_nomem(err);
+	return cycle_put_decision(c, s->source, &d, err) < 0
+		   ? -1
+		   : cycle_index(c, TARGET, e, &d.target, err);
+}
+
+static int
+store_done(struct store_txn *t, struct running *r, struct err *err)
+{
+	struct cycle *c = r->c;
+	struct plan_step *s = r->step;
+
+	if (s->creates)
+		c->wrote = true;
+	if (s->counts != HELD_NOTHING && s->phase != PLAN_LINKS &&
+	    store_add_spent(t, c->link_id, s->counts, clock_realtime_s(), 1, err) < 0)
+		return -1;
+	if (note_renamed(c, s, err) < 0)
+		return -1;
+	if (s->creates && c->lazy && guid_list_add(&c->created, &s->guid, err) < 0)
+		return -1;
+	if (s->forgets)
+		return s->record ? store_delete(t, s->record->id, err) : 0;
+	if (s->record) {
+		s->record->synced_at = clock_realtime_s();
+		if (store_put(t, s->record, err) < 0)
+			return -1;
+	}
+	if (s->source == DECISION_NO_TARGET || s->phase == PLAN_LINKS)
+		return 0;
+	if (outcome_accept(c, t, &s->guid, err) < 0)
+		return -1;
+	return store_put_waiting(t, c->link_id, &s->guid, s->waiting, s->n_waiting, err);
+}
+
+/* The record as it was intended: some of that may have been done. What was never created has none.
+ */
+static int
+record_failed(struct store_txn *t, const struct running *r, struct err *err)
+{
+	_cleanup_(record_free) struct record *intended = NULL;
+	const struct plan_step *s = r->step;
+	struct record *now;
+
+	if (!s->record)
+		return 0;
+	if (s->record->id && store_get(t, s->record->id, &intended, err) < 0)
+		return -1;
+	now = intended ? intended : s->record;
+	if (s->creates && !now->synced_at)
+		return store_delete(t, now->id, err);
+	now->state = RECORD_ERROR;
+	if (record_set_str(&now->last_error, r->err.text) < 0)
+		return err_nomem(err);
+	return store_put(t, now, err);
+}
+
+/* A failure that no retry mends: remembered on the record, and nothing may refer to an object that
+ * was not created. */
+static int
+store_failed(struct store_txn *t, struct running *r, struct err *err)
+{
+	struct cycle *c = r->c;
+	_cleanup_(decision_done) struct decision d = {0};
+	struct plan_step *s = r->step;
+	const struct plan_change *pc = &s->changes[r->next];
+	struct cycle_event e = {.kind = CYCLE_REFUSED,
+	    .level = LOG_ERR,
+	    .source = &s->guid,
+	    .dn = pc->change->dn,
+	    .side = pc->side,
+	    .op = change_op_name(pc->change->op),
+	    .err = &r->err};
+	bool found = false;
+
+	c->res->failed++;
+	if (!guid_is_zero(&s->guid) && outcome_refuse(c, t, &e, r->err.text, err) < 0)
+		return -1;
+	cycle_tell(c, &e, "%s of '%s' failed: %s; tried again in the next cycle", pc->reason, e.dn,
+	    r->err.text);
+	if (s->source != DECISION_NO_TARGET && s->creates &&
+	    cycle_get_decision(c, s->source, &d, &found, err) < 0)
+		return -1;
+	if (found) {
+		d.state = DECIDE_NOTHING;
+		if (cycle_put_decision(c, s->source, &d, err) < 0)
+			return -1;
+	}
+	return record_failed(t, r, err);
+}
+
+/* Has the directory moved on since it was read? Some servers say so with results that mean "never"
+ * elsewhere: the removal of a member who is no longer one (53), a second value for an attribute
+ * that was empty (19), a reference to what is gone (19). One more look decides; and one more after
+ * a round in which a connection broke, for a server that died forgets what it acknowledged last. */
+static bool
+met_drift(const struct running *r)
+{
+	const struct change *change = r->step->changes[r->next].change;
+
+	if (r->err.retry == ERR_REREAD || r->err.scope == ERR_PEER)
+		return true;
+	return (r->c->round == 0 || r->c->lost) && r->err.src == ERR_LDAP &&
+	       change->op != CHANGE_DELETE &&
+	       (r->err.code == CONSTRAINT_VIOLATION || r->err.code == UNWILLING_TO_PERFORM);
+}
+
+int
+outcome_record(struct store_txn *t, struct running *r, struct err *err)
+{
+	if (finish_journal(t, r, err) < 0)
+		return -1;
+	if (r->state == STEP_FAILED && met_drift(r))
+		return outcome_plan_again(r->c, r->step->source, &r->step->guid, r->err.text, err);
+	return r->state == STEP_FAILED ? store_failed(t, r, err) : store_done(t, r, err);
+}

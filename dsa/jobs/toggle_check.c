@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* Who may be toggled, and what that means for the object: reads and decides, writes nothing. */
+#include "dsa/jobs/toggle_priv.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "dsa/base/str.h"
+#include "dsa/directory/filter.h"
+#include "redirect/address.h"
+
+const char *const toggle_attrs[] = {"objectGUID", "objectClass", "mailNickname", "proxyAddresses",
+    "homeMDB", "msExchHomeServerName", NULL};
+
+int
+toggle_open(struct toggle *t)
+{
+	_cleanup_(store_abort) struct store_txn *txn = NULL;
+
+	if (dir_open(t->dir[SOURCE], t->err) < 0 || dir_open(t->dir[TARGET], t->err) < 0 ||
+	    store_begin(t->store, STORE_READ, &txn, t->err) < 0 ||
+	    store_link_id(txn, t->link->name, &t->link_id, t->err) < 0)
+		return -1;
+	return t->link_id ? 0
+			  : err_set(t->err, ERR_DATA, ERR_LINK, ERR_LATER, 0,
+				"link '%s': no synchronization was completed yet", t->link->name);
+}
+
+int
+toggle_record(struct toggle *t, const struct guid *g, struct record **ret)
+{
+	_cleanup_(store_abort) struct store_txn *txn = NULL;
+
+	if (store_begin(t->store, STORE_READ, &txn, t->err) < 0)
+		return -1;
+	return store_find_guid(txn, t->link_id, SOURCE, g, ret, t->err);
+}
+
+enum dummy
+toggle_dummy(const struct entry *e, struct bytes v)
+{
+	const struct attr *a = e ? entry_find(e, "proxyAddresses") : NULL;
+
+	for (size_t i = 0; a && i < a->n_values; i++)
+		if (bytes_equal_nocase(a->values[i], v))
+			return address_is_primary(a->values[i]) ? DUMMY_PRIMARY : DUMMY_THERE;
+	return DUMMY_ABSENT;
+}
+
+int
+toggle_change(const struct entry *e, struct bytes v, bool there, struct change **ret)
+{
+	_cleanup_(change_free) struct change *c = change_new(CHANGE_MODIFY, e->dn, &e->guid);
+	const struct attr *a = entry_find(e, "proxyAddresses");
+
+	*ret = NULL;
+	if (!c)
+		return -1;
+	if ((toggle_dummy(e, v) != DUMMY_ABSENT) == there || toggle_dummy(e, v) == DUMMY_PRIMARY)
+		return 0;
+	if (there && change_mod(c, MOD_ADD, "proxyAddresses", v) < 0)
+		return -1;
+	/* The value as it is spelled there. */
+	for (size_t i = 0; !there && i < a->n_values; i++)
+		if (bytes_equal_nocase(a->values[i], v) &&
+		    change_mod(c, MOD_DELETE, "proxyAddresses", a->values[i]) < 0)
+			return -1;
+	*ret = TAKE(c);
+	return 0;
+}
+
+static int
+take_holder(struct entry *e, void *arg, struct err *err)
+{
+	_cleanup_(entry_free) struct entry *own = e;
+	struct entry **holder = arg;
+
+	(void)err;
+	entry_free(*holder);
+	*holder = TAKE(own);
+	return 0;
+}
+
+/* Who but SELF holds the address in the source forest, or NULL. */
+static int
+find_holder(struct toggle *t, const struct guid *self, const char *address, struct entry **ret)
+{
+	static const char *const guid_attrs[] = {"objectGUID", NULL};
+	_cleanup_(free) char *v = filter_escape(bytes_of(address)), *filter = NULL;
+	_cleanup_(entry_free) struct entry *holder = NULL;
+	char guid[GUID_FILTER_SIZE];
+	struct dir *d = t->dir[SOURCE];
+	struct dir_query q = {
+	    .base = d->ops->info(d)->domain_dn, .scope = DIR_SUBTREE, .attrs = guid_attrs};
+
+	guid_filter(self, guid);
+	filter =
+	    v ? str_printf("(&(|(proxyAddresses=smtp:%s)(mail=%s))(!(objectGUID=%s)))", v, v, guid)
+	      : NULL;
+	if (!filter)
+		return err_nomem(t->err);
+	q.filter = filter;
+	if (d->ops->search(d, &q, take_holder, &holder, t->err) < 0)
+		return -1;
+	*ret = TAKE(holder);
+	return 0;
+}
+
+/* Pure: why the object must not be toggled, NULL if it may. DUMMY is NULL if it has no usable
+ * alias. */
+static const char *
+refusal(const struct record *r, const struct entry *e, const char *dummy,
+    const struct entry *holder, char *why, size_t size)
+{
+	_cleanup_(free) char *v = dummy ? str_printf("smtp:%s", dummy) : NULL;
+
+	if (!r)
+		return "it is not in the map";
+	if (!e)
+		return "its source object is gone";
+	if (r->state == RECORD_LEFT)
+		return "its source object has left the synchronization";
+	if (r->active == TARGET)
+		return "its mailbox is switched: what the target lacks is not the source's to give";
+	if (!dummy)
+		return "it has no alias that can be the local part of an address";
+	if (v && toggle_dummy(e, bytes_of(v)) == DUMMY_PRIMARY)
+		return "its primary address is the dummy address: give it another one first";
+	if (!holder)
+		return NULL;
+	(void)snprintf(
+	    why, size, "the dummy address %s is an address of %.200s", dummy, holder->dn);
+	return why;
+}
+
+void
+candidate_done(struct candidate *c)
+{
+	record_free(c->record);
+	entry_free(c->e);
+	free(c->dummy);
+}
+
+int
+toggle_check(struct toggle *t, const struct guid *g, struct candidate *c)
+{
+	_cleanup_(entry_free) struct entry *holder = NULL;
+	const char *alias, *why;
+
+	if (toggle_record(t, g, &c->record) < 0 ||
+	    dir_read_guid(t->dir[SOURCE], g, toggle_attrs, &c->e, t->err) < 0)
+		return -1;
+	alias = c->e ? entry_get_str(c->e, "mailNickname") : NULL;
+	if (alias && address_local_ok(alias)) {
+		c->dummy = str_printf("%s@%s", alias, t->link->toggle_domain);
+		if (!c->dummy)
+			return err_nomem(t->err);
+		if (find_holder(t, g, c->dummy, &holder) < 0)
+			return -1;
+	}
+	why = refusal(c->record, c->e, c->dummy, holder, c->why, sizeof c->why);
+	if (!why)
+		return 0;
+	if (why != c->why)
+		(void)snprintf(c->why, sizeof c->why, "%s", why);
+	free(TAKE(c->dummy));
+	return 0;
+}

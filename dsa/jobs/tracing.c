@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+#include "dsa/jobs/tracing.h"
+
+#include <string.h>
+
+#include "dsa/base/str.h"
+#include "dsa/directory/dn.h"
+#include "dsa/directory/filter.h"
+
+struct tracing {
+	struct dir *const *dir;
+	struct store *store;
+};
+
+/* Entries that a search finds. */
+struct finding {
+	struct entry **e;
+	size_t n, max;
+	char **norms; /* or NULL; else the place of an entry is that of its name */
+};
+
+static int
+take_any(struct entry *e, void *arg, struct err *err)
+{
+	struct finding *f = arg;
+
+	(void)err;
+	if (f->n < f->max)
+		f->e[f->n++] = e;
+	else
+		entry_free(e);
+	return 0;
+}
+
+static int
+take_named(struct entry *e, void *arg, struct err *err)
+{
+	_cleanup_(entry_free) struct entry *own = e;
+	_cleanup_(free) char *norm = dn_normalize(dn_strip_extended(own->dn), err);
+	struct finding *f = arg;
+
+	if (!norm)
+		return -1;
+	for (size_t i = 0; i < f->max && own; i++)
+		if (!f->e[i] && strcmp(f->norms[i], norm) == 0)
+			f->e[i] = TAKE(own);
+	return 0;
+}
+
+static int
+search(const struct tracing *t, enum side side, const char *filter, unsigned limit,
+    dir_entry_fn *fn, struct finding *f, struct err *err)
+{
+	struct dir *d = t->dir[side];
+	struct dir_query q = {.base = d->ops->info(d)->domain_dn,
+	    .scope = DIR_SUBTREE,
+	    .filter = filter,
+	    .attrs = trace_attrs,
+	    .limit = limit};
+
+	return d->ops->search(d, &q, fn, f, err);
+}
+
+/* Who has the address in proxyAddresses; only if nobody has, who has it elsewhere. */
+static int
+holders(enum side side, const char *address, struct entry **ret, size_t *ret_n, void *arg,
+    struct err *err)
+{
+	const struct tracing *t = arg;
+	bool x500 = str_starts_nocase(address, "x500:");
+	_cleanup_(free) char *value = filter_escape(bytes_of(strchr(address, ':') + 1));
+	_cleanup_(free) char *first = NULL, *second = NULL;
+	struct finding f = {.e = ret, .max = TRACE_HOLDERS};
+	int rc;
+
+	if (!value)
+		return err_nomem(err);
+	if (x500)
+		first =
+		    str_printf("(|(proxyAddresses=x500:%s)(legacyExchangeDN=%s))", value, value);
+	else
+		first = str_printf("(proxyAddresses=smtp:%s)", value);
+	second = str_printf("(mail=%s)", value);
+	if (!first || !second)
+		return err_nomem(err);
+	rc = search(t, side, first, TRACE_HOLDERS, take_any, &f, err);
+	if (rc == 0 && f.n == 0 && !x500)
+		rc = search(t, side, second, TRACE_HOLDERS, take_any, &f, err);
+	*ret_n = f.n;
+	return rc;
+}
+
+static int
+normalize_all(const struct bytes *dns, size_t n, char **norms, struct buf *filter, struct err *err)
+{
+	buf_add_str(filter, "(|");
+	for (size_t i = 0; i < n; i++) {
+		const char *dn = dn_strip_extended(dns[i].data);
+		_cleanup_(free) char *escaped = filter_escape(bytes_of(dn));
+
+		norms[i] = dn_normalize(dn, err);
+		if (!norms[i])
+			return -1;
+		if (!escaped)
+			return err_nomem(err);
+		buf_printf(filter, "(distinguishedName=%s)", escaped);
+	}
+	buf_add_char(filter, ')');
+	return filter->failed ? err_nomem(err) : 0;
+}
+
+static int
+objects(enum side side, const struct bytes *dns, size_t n, struct entry **ret, void *arg,
+    struct err *err)
+{
+	_cleanup_(buf_done) struct buf filter = {0};
+	char **norms = calloc(n, sizeof *norms);
+	struct finding f = {.e = ret, .max = n, .norms = norms};
+	int rc = norms ? normalize_all(dns, n, norms, &filter, err) : err_nomem(err);
+
+	if (rc == 0)
+		rc = search(arg, side, (const char *)filter.data, 0, take_named, &f, err);
+	for (size_t i = 0; norms && i < n; i++)
+		free(norms[i]);
+	free(norms);
+	return rc;
+}
+
+struct activity {
+	enum side side;
+	enum trace_active active;
+};
+
+static int
+take_record(const struct record *r, void *arg)
+{
+	struct activity *a = arg;
+
+	if (r->state == RECORD_LEFT)
+		return 0;
+	a->active = r->active == a->side ? TRACE_ACTIVE : TRACE_PASSIVE;
+	return 1;
+}
+
+static int
+active(enum side side, const struct guid *g, enum trace_active *ret, void *arg, struct err *err)
+{
+	const struct tracing *t = arg;
+	_cleanup_(store_abort) struct store_txn *txn = NULL;
+	struct activity a = {.side = side, .active = TRACE_NOT_IN_MAP};
+
+	if (store_begin(t->store, STORE_READ, &txn, err) < 0 ||
+	    store_lookup_guid(txn, side, g, take_record, &a, err) < 0)
+		return -1;
+	*ret = a.active;
+	return 0;
+}
+
+static struct trace_forest
+forest_of(const struct conf_forest *f)
+{
+	return (struct trace_forest){.name = f->name,
+	    .mail_domains = f->mail_domains,
+	    .n_mail_domains = f->n_mail_domains,
+	    .redirect_domain = f->redirect_domain};
+}
+
+void
+tracing_init(struct trace_env *env, const struct conf_link *link, size_t max_hops)
+{
+	*env = (struct trace_env){.forest = {forest_of(link->source), forest_of(link->target)},
+	    .max_hops = max_hops,
+	    .holders = holders,
+	    .objects = objects,
+	    .active = active};
+}
+
+int
+tracing_run(const struct trace_env *env, struct dir *const dir[SIDES], struct store *store,
+    enum side from, const char *address, struct trace *ret, struct err *err)
+{
+	struct tracing t = {dir, store};
+	struct trace_env own = *env;
+
+	if (dir_open(dir[SOURCE], err) < 0 || dir_open(dir[TARGET], err) < 0)
+		return -1;
+	own.arg = &t;
+	return trace_run(&own, from, address, ret, err);
+}

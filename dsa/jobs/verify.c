@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: MIT */
+#include "dsa/jobs/verify.h"
+
+#include <string.h>
+
+#include "dsa/base/clock.h"
+#include "dsa/jobs/verify_priv.h"
+
+#define CHUNK 256 /* correspondences that are read at once, where not all are */
+
+/* What all readings of one run share. */
+struct run {
+	const struct conf_link *link;
+	struct dir *const *dir;
+	struct store *store;
+	uint32_t link_id;
+	const struct verify_env *env;
+	struct verify_result *res;
+	struct guid_set conflicts, toggled;
+	const char **attrs;
+	struct guid_list suspects; /* to be read once more */
+	struct err *err;
+	bool failed;
+};
+
+static int
+add_guid(struct run *r, struct guid_set *set, const struct guid *g)
+{
+	r->failed = guid_set_add(set, g) < 0;
+	return r->failed ? err_nomem(r->err) : 0;
+}
+
+static int
+take_conflict(uint32_t link, const struct conflict *c, void *arg)
+{
+	struct run *r = arg;
+
+	(void)link;
+	return add_guid(r, &r->conflicts, &c->source) < 0;
+}
+
+static int
+take_operation(const struct store_operation *o, void *arg)
+{
+	struct run *r = arg;
+
+	return o->kind == OPERATION_TOGGLE && add_guid(r, &r->toggled, &o->source) < 0;
+}
+
+static int
+prepare(struct run *r, struct err *err)
+{
+	_cleanup_(store_abort) struct store_txn *t = NULL;
+	size_t n = 0;
+
+	while (audit_attrs[n])
+		n++;
+	r->attrs = calloc(n + 2, sizeof *r->attrs);
+	if (!r->attrs)
+		return err_nomem(err);
+	memcpy(r->attrs, audit_attrs, n * sizeof *r->attrs);
+	r->attrs[n] = r->link->target->stamp_attribute;
+	if (dir_open(r->dir[SOURCE], err) < 0 || dir_open(r->dir[TARGET], err) < 0 ||
+	    store_begin(r->store, STORE_READ, &t, err) < 0 ||
+	    store_link_id(t, r->link->name, &r->link_id, err) < 0)
+		return -1;
+	if (!r->link_id)
+		return err_set(err, ERR_DATA, ERR_LINK, ERR_LATER, 0,
+		    "link '%s': no synchronization was completed yet", r->link->name);
+	if (store_each_conflict(t, r->link_id, take_conflict, r, err) < 0 ||
+	    store_each_operation(t, r->link_id, take_operation, r, err) < 0)
+		return -1;
+	return r->failed ? -1 : 0;
+}
+
+static struct verify
+reading_of(struct run *r)
+{
+	return (struct verify){.link = r->link,
+	    .link_id = r->link_id,
+	    .dir = r->dir,
+	    .store = r->store,
+	    .env = r->env,
+	    .res = r->res,
+	    .conflicts = &r->conflicts,
+	    .toggled = &r->toggled,
+	    .attrs = r->attrs};
+}
+
+/* ---- judging ---- */
+
+/* How a finding gets out. */
+struct telling {
+	struct verify *v;
+	size_t n;
+	bool silent; /* only counted here: it is read once more before it is told */
+};
+
+static void
+tell(const struct audit_finding *f, void *arg)
+{
+	struct telling *t = arg;
+
+	t->n++;
+	if (t->silent)
+		return;
+	t->v->res->by[f->what]++;
+	t->v->env->found(f, t->v->env->arg);
+}
+
+static int
+holder(enum side side, struct bytes address, const struct entry *self, bool fresh, char **ret_dn,
+    void *arg, struct err *err)
+{
+	return verify_holder(side, address, self, fresh, ret_dn, ((struct telling *)arg)->v, err);
+}
+
+static struct audit_env
+audit_of(struct telling *t)
+{
+	const struct conf_link *link = t->v->link;
+
+	return (struct audit_env){
+	    .redirect_domain = {link->source->redirect_domain, link->target->redirect_domain},
+	    .toggle_domain = link->toggle_domain,
+	    .stamp_attribute = link->target->stamp_attribute,
+	    .holder = holder,
+	    .found = tell,
+	    .arg = t};
+}
+
+/* Judges one record from what was read. */
+static int
+judge(struct telling *t, const struct record *r, struct audit_replies *replies, struct err *err)
+{
+	_cleanup_(entry_free) struct entry *source = NULL, *target = NULL;
+	struct verify *v = t->v;
+	struct audit_env env = audit_of(t);
+	struct audit_pair pair = {
+	    .record = r, .conflict = guid_set_has(v->conflicts, &r->side[SOURCE].guid)};
+
+	if (verify_find(v, SOURCE, &r->side[SOURCE].guid, &source, &v->at[SOURCE], err) < 0 ||
+	    verify_find(v, TARGET, &r->side[TARGET].guid, &target, &v->at[TARGET], err) < 0)
+		return -1;
+	pair.side[SOURCE] = source;
+	pair.side[TARGET] = target;
+	return audit_pair(&env, &pair, replies, err);
+}
+
+static void
+add_replies(struct verify_result *res, const struct audit_replies *r)
+{
+	res->replies.known += r->known;
+	res->replies.missing += r->missing;
+}
+
+/* ---- dummies ---- */
+
+struct naming {
+	struct guid source;
+	bool found;
+};
+
+static int
+take_source(const struct record *r, void *arg)
+{
+	struct naming *n = arg;
+
+	n->source = r->side[SOURCE].guid;
+	n->found = true;
+	return 1;
+}
+
+static int
+tell_dummies(struct verify *v, struct err *err)
+{
+	_cleanup_(store_abort) struct store_txn *txn = NULL;
+	struct telling t = {.v = v};
+	struct audit_env env = audit_of(&t);
+
+	if (store_begin(v->store, STORE_READ, &txn, err) < 0)
+		return -1;
+	for (int s = SOURCE; s < SIDES; s++)
+		for (size_t i = 0; i < v->side[s].n_dummies; i++) {
+			_cleanup_(entry_free) struct entry *e = NULL;
+			struct naming n = {.found = false};
+
+			if (workset_get(v->side[s].ws, v->side[s].dummies[i], &e, err) < 0 ||
+			    store_lookup_guid(txn, (enum side)s, &e->guid, take_source, &n, err) <
+				0)
+				return -1;
+			if (s == TARGET || !guid_set_has(v->toggled, &e->guid))
+				(void)audit_dummies(
+				    &env, (enum side)s, e, n.found ? &n.source : NULL);
+		}
+	return 0;
+}
+
+/* ---- all ---- */
+
+struct sweep {
+	struct run *run;
+	struct verify v;
+	struct store_counts counts;
+	uint64_t done;
+	bool failed;
+};
+
+static size_t
+sure_max(const struct run *r)
+{
+	return r->env->sure_max ? r->env->sure_max : VERIFY_SURE_MAX;
+}
+
+/* What looks broken is put down to be read again, as long as there is room for it. */
+static int
+sweep_one(struct sweep *s, const struct record *r, struct err *err)
+{
+	struct run *run = s->run;
+	struct telling t = {.v = &s->v, .silent = run->suspects.n < sure_max(run)};
+	struct audit_replies replies = {0};
+
+	if (judge(&t, r, &replies, err) < 0)
+		return -1;
+	if (t.n && t.silent)
+		return guid_list_add(&run->suspects, &r->side[SOURCE].guid, err);
+	run->res->broken += t.n > 0;
+	add_replies(run->res, &replies);
+	return 0;
+}
+
+static int
+sweep_record(const struct record *r, void *arg)
+{
+	struct sweep *s = arg;
+	struct verify_result *res = s->run->res;
+
+	if (guid_is_zero(&r->side[TARGET].guid))
+		res->unwritten++;
+	else
+		res->checked++;
+	s->failed = sweep_one(s, r, s->run->err) < 0;
+	if (++s->done % 256 == 0)
+		s->run->env->progress(s->done, s->counts.records, s->run->env->arg);
+	return s->failed;
+}
+
+static int
+sweep_map(struct sweep *s, struct err *err)
+{
+	_cleanup_(store_abort) struct store_txn *t = NULL;
+
+	if (store_begin(s->run->store, STORE_READ, &t, err) < 0 ||
+	    store_count(t, s->run->link_id, &s->counts, err) < 0 ||
+	    store_each(t, s->run->link_id, sweep_record, s, err) < 0)
+		return -1;
+	return s->failed ? -1 : 0;
+}
+
+static int
+sweep_all(struct sweep *s, struct err *err)
+{
+	if (verify_open(&s->v, err) < 0 || verify_read_all(&s->v, err) < 0 || sweep_map(s, err) < 0)
+		return -1;
+	return tell_dummies(&s->v, err);
+}
+
+/* ---- some ---- */
+
+struct some {
+	struct run *run;
+	struct record *records[CHUNK];
+	size_t n;
+	bool again; /* they were counted before */
+};
+
+/* A source that is not in the map was named by its GUID. */
+static void
+tell_unknown(struct run *r, const struct guid *g)
+{
+	char guid[GUID_TEXT_SIZE];
+	struct audit_finding f = {.what = AUDIT_OBJECTS,
+	    .side = SOURCE,
+	    .source = g,
+	    .dn = guid,
+	    .there = "nothing",
+	    .want = "a correspondence in the map"};
+
+	guid_format(g, guid);
+	r->res->by[f.what]++;
+	r->res->broken++;
+	r->env->found(&f, r->env->arg);
+}
+
+static int
+load(struct some *s, const struct guid *sources, size_t n, struct err *err)
+{
+	_cleanup_(store_abort) struct store_txn *t = NULL;
+
+	if (store_begin(s->run->store, STORE_READ, &t, err) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		struct record *r = NULL;
+
+		if (store_find_guid(t, s->run->link_id, SOURCE, &sources[i], &r, err) < 0)
+			return -1;
+		if (r)
+			s->records[s->n++] = r;
+		else if (!s->again)
+			tell_unknown(s->run, &sources[i]);
+	}
+	return 0;
+}
+
+static int
+judge_chunk(struct some *s, struct verify *v, struct err *err)
+{
+	struct verify_result *res = s->run->res;
+
+	for (size_t i = 0; i < s->n; i++) {
+		struct telling t = {.v = v};
+		struct audit_replies replies = {0};
+
+		if (judge(&t, s->records[i], &replies, err) < 0)
+			return -1;
+		add_replies(res, &replies);
+		res->broken += t.n > 0;
+		if (s->again)
+			continue;
+		if (guid_is_zero(&s->records[i]->side[TARGET].guid))
+			res->unwritten++;
+		else
+			res->checked++;
+	}
+	return s->again ? 0 : tell_dummies(v, err);
+}
+
+static int
+verify_chunk(struct some *s, const struct guid *sources, size_t n, struct err *err)
+{
+	struct verify v = reading_of(s->run);
+	int rc = load(s, sources, n, err);
+
+	if (rc == 0)
+		rc = verify_open(&v, err);
+	if (rc == 0)
+		rc = verify_read_some(&v, s->records, s->n, err);
+	if (rc == 0)
+		rc = judge_chunk(s, &v, err);
+	verify_close(&v);
+	while (s->n)
+		record_free(s->records[--s->n]);
+	return rc;
+}
+
+static int
+verify_some(struct run *r, const struct guid *sources, size_t n, bool again, struct err *err)
+{
+	struct some *s = calloc(1, sizeof *s);
+	int rc = s ? 0 : err_nomem(err);
+
+	if (s)
+		*s = (struct some){.run = r, .again = again};
+	for (size_t i = 0; rc == 0 && i < n; i += CHUNK) {
+		rc = verify_chunk(s, &sources[i], n - i < CHUNK ? n - i : CHUNK, err);
+		r->env->progress(i, n, r->env->arg);
+	}
+	free(s);
+	return rc;
+}
+
+static int
+verify_all(struct run *r, struct err *err)
+{
+	struct sweep s = {.run = r, .v = reading_of(r)};
+	int rc = sweep_all(&s, err);
+
+	verify_close(&s.v);
+	return rc == 0 ? verify_some(r, r->suspects.v, r->suspects.n, true, err) : -1;
+}
+
+int
+verify_run(const struct conf_link *link, struct dir *const dir[SIDES], struct store *store,
+    const struct guid *sources, size_t n, const struct verify_env *env, struct verify_result *ret,
+    struct err *err)
+{
+	int64_t since = clock_monotonic_ms();
+	struct run r = {
+	    .link = link, .dir = dir, .store = store, .env = env, .res = ret, .err = err};
+	int rc;
+
+	*ret = (struct verify_result){0};
+	rc = prepare(&r, err);
+	if (rc == 0)
+		rc = n ? verify_some(&r, sources, n, false, err) : verify_all(&r, err);
+	ret->ms = (uint64_t)(clock_monotonic_ms() - since);
+	guid_set_done(&r.conflicts);
+	guid_set_done(&r.toggled);
+	free(r.suspects.v);
+	free(r.attrs);
+	return rc;
+}

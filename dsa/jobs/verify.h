@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_JOBS_VERIFY_H
+#define GALSYNC_JOBS_VERIFY_H
+
+/*
+ * Looks at every correspondence of a link as it is now on both sides and tells what is broken of
+ * redirect/audit.h. Nothing is written.
+ *
+ * All of them: both forests are read in bulk into working sets on disk, and each record is judged
+ * from there. Reading takes a while, in which others go on changing things; so whatever looks
+ * broken is read once more, by itself, before it is told (the first VERIFY_SURE_MAX
+ * correspondences; when more are broken the rest is told as it was found). Some of them: they, and
+ * whoever holds their addresses, are read, many in one request.
+ *
+ * Dummy addresses are looked for on every recipient of both forests that is read, whether it is in
+ * the map or not. One that a toggle in the map's list of operations needs is left alone.
+ */
+
+#include "dsa/config/conf.h"
+#include "dsa/directory/dir.h"
+#include "mapping/store.h"
+#include "redirect/audit.h"
+
+#define VERIFY_SURE_MAX 1000
+
+struct verify_env {
+	const char *work_dir; /* for the working sets */
+	int64_t map_size_mb;
+	size_t sure_max; /* correspondences that are read a second time; 0: VERIFY_SURE_MAX */
+	void (*found)(const struct audit_finding *f, void *arg);
+	/* Of TOTAL records, or with TOTAL 0 objects read so far. */
+	void (*progress)(uint64_t done, uint64_t total, void *arg);
+	void *arg;
+};
+
+struct verify_result {
+	uint64_t read[SIDES];	/* objects */
+	uint64_t checked;	/* correspondences */
+	uint64_t unwritten;	/* records whose target is not written yet: not judged */
+	uint64_t broken;	/* correspondences that something is wrong with */
+	uint64_t by[AUDIT_MAX]; /* findings */
+	struct audit_replies replies;
+	uint64_t ms;
+};
+
+/* Verifies the N correspondences of LINK with these source GUIDs, or all if N is 0. The directories
+ * are opened if they are closed. */
+int verify_run(const struct conf_link *link, struct dir *const dir[SIDES], struct store *store,
+    const struct guid *sources, size_t n, const struct verify_env *env, struct verify_result *ret,
+    struct err *err) MUST_CHECK;
+
+#endif
