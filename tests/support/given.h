@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_TESTS_GIVEN_H
+#define GALSYNC_TESTS_GIVEN_H
+
+/*
+ * What the table tests of the rules are made of: objects from text, a link between two forests, and
+ * results as text, so that a case is one row of a table.
+ *
+ * A function that meets something malformed fails the running cmocka test.
+ */
+
+#include "dsa/config/conf.h"
+#include "dsa/directory/change.h"
+#include "dsa/directory/entry.h"
+#include "dsa/directory/schema.h"
+#include "dsa/rules/table.h"
+#include "mapping/record.h"
+#include "tests/support/recipients.h"
+
+/* The link from acme to globex with its one scope (OU=Staff, every kind, create = mailbox), as a
+ * configuration without optional settings gives it. A test changes the copy that it has. */
+struct given {
+	struct conf_forest forest[SIDES];
+	struct conf_scope scope;
+	struct conf_link link;
+};
+/* G must stay where it is: its parts point to each other. */
+void given_init(struct given *g);
+/* TEXT, which must outlive the result, as the configuration's structures hold it. */
+char *given_str(const char *text);
+
+/* The one object of the LDIF text, or NULL for NULL. One without objectGUID has this GUID: */
+#define GIVEN_GUID "11111111-1111-1111-1111-111111111111"
+struct entry *given_entry(const char *ldif) MUST_CHECK;
+/* A record of GIVEN_GUID that is stored and synchronized. PUT: "attr: value" lines of what galsync
+ * wrote on the target, or NULL. */
+struct record *given_record(const char *put) MUST_CHECK;
+/* The projection table of LINK for two forests that have every attribute. *RET_SCHEMA must outlive
+ * it. */
+struct table *given_table(const struct conf_link *link, struct schema **ret_schema) MUST_CHECK;
+
+/* The values of A joined by '|', other octets than printable text as \xHH; "" if it is present
+ * without values. NULL for NULL. The caller frees. */
+char *given_values(const struct attr *a) MUST_CHECK;
+/* The modifications of C in their order, a line each: "-title: Boss\n+title: Chief\n". The caller
+ * frees. */
+char *given_mods(const struct change *c) MUST_CHECK;
+/* Fails, with the row's NUMBER and NAME, unless both texts are equal; both may be NULL. */
+void given_same(size_t number, const char *name, const char *got, const char *want);
+/* Fails unless a rule returned RC with, if WHY is not NULL, -1 and a reason that begins so. */
+void given_ended(size_t number, const char *name, int rc, const struct err *err, const char *why);
+
+#endif

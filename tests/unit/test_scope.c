@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Which source objects a link takes. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "dsa/directory/dn.h"
+#include "dsa/rules/scope.h"
+#include "tests/support/given.h"
+
+#define DETAILS(n) "msExchRecipientTypeDetails: " n "\n"
+#define HIDDEN(v) "msExchHideFromAddressLists: " v "\n"
+#define STAMP(text) "extensionAttribute15: " text "\n"
+/* S-1-5-10. */
+#define SELF "msExchMasterAccountSid:: AQEAAAAAAAUKAAAA\n"
+#define DISABLED(extra)                                                                            \
+	ACCOUNT("Ann", "ann") RECIPIENT("ann") "userAccountControl: 514\nhomeMDB: CN=DB1\n" extra
+#define CLASS(class_name)                                                                          \
+	"dn: CN=Ann" ACME "\nobjectClass: " class_name "\n" RECIPIENT("ann") HIDDEN("FALSE")
+#define AT(dn) "dn: " dn "\nobjectClass: contact\n" RECIPIENT("ann")
+/* A user of four lines, to leave one of them out. */
+#define USER "dn: CN=Ann" ACME "\nobjectClass: user\n"
+#define ALIAS "mailNickname: ann\n"
+#define LEGACY "legacyExchangeDN: /o=A/cn=ann\n"
+#define PROXY "proxyAddresses: SMTP:ann@acme.example\n"
+#define DB "homeMDB: CN=DB1\n"
+
+#define USERS KIND_BIT(KIND_USER)
+#define CONTACTS KIND_BIT(KIND_CONTACT)
+#define GROUPS KIND_BIT(KIND_GROUP)
+
+static const struct scope_case {
+	const char *name, *object;
+	enum scope_verdict want;
+	const char *filter;
+	unsigned kinds; /* of the scope; 0: all */
+	bool hidden_stays, disabled_leaves;
+} rows[] = {
+    {"mailbox", MAILBOX("Ann", "ann", ""), .want = SCOPE_IN},
+    {"contact", CONTACT("Ann", "ann", ""), .want = SCOPE_IN},
+    {"group", GROUP("Ann", "ann", ""), .want = SCOPE_IN},
+    {"dynamic group", CLASS("msExchDynamicDistributionList"), .want = SCOPE_IN},
+    {"public folder", CLASS("publicFolder"), .want = SCOPE_IN},
+    {"class in another case", CLASS("USER") "targetAddress: SMTP:a@x.example\n", .want = SCOPE_IN},
+
+    {"computer", CLASS("user\nobjectClass: computer"), .want = SCOPE_KIND},
+    {"OU", CLASS("organizationalUnit"), .want = SCOPE_KIND},
+    {"no class", "dn: CN=Ann" ACME "\n" RECIPIENT("ann"), .want = SCOPE_KIND},
+    {"no class, out of every base", "dn: CN=Ann,DC=other\n", .want = SCOPE_KIND},
+    {"kind not named", CONTACT("Ann", "ann", ""), .want = SCOPE_KIND, .kinds = USERS},
+    {"kind named", MAILBOX("Ann", "ann", ""), .want = SCOPE_IN, .kinds = USERS | GROUPS},
+
+    {"the base itself", AT("OU=Staff,DC=acme,DC=example"), .want = SCOPE_IN},
+    {"deep below", AT("CN=A,OU=B,OU=C,OU=Staff,DC=acme,DC=example"), .want = SCOPE_IN},
+    {"another spelling", AT("cn=ANN, ou=STAFF , dc=Acme,DC=example"), .want = SCOPE_IN},
+    {"beside", AT("CN=Ann,OU=Other,DC=acme,DC=example"), .want = SCOPE_BASE},
+    {"above", AT("DC=acme,DC=example"), .want = SCOPE_BASE},
+    {"a longer name", AT("CN=Ann,OU=XStaff,DC=acme,DC=example"), .want = SCOPE_BASE},
+    {"an escaped comma", AT("CN=Ann\\,OU=Staff,DC=acme,DC=example"), .want = SCOPE_BASE},
+    {"the same OU elsewhere", AT("CN=Ann,OU=Staff,DC=else,DC=example"), .want = SCOPE_BASE},
+
+    {"arbitration mailbox", MAILBOX("Ann", "ann", DETAILS("8388608")), .want = SCOPE_SYSTEM},
+    {"discovery mailbox", MAILBOX("Ann", "ann", DETAILS("536870912")), .want = SCOPE_SYSTEM},
+    {"monitoring mailbox", MAILBOX("Ann", "ann", DETAILS("16777216")), .want = SCOPE_SYSTEM},
+    {"remote mailbox", MAILBOX("Ann", "ann", DETAILS("2147483648")), .want = SCOPE_IN},
+    {"type that is no number", MAILBOX("Ann", "ann", DETAILS("many")), .want = SCOPE_IN},
+
+    {"created by galsync", MAILBOX("Ann", "ann", STAMP("galsync:created:" GIVEN_GUID)),
+	.want = SCOPE_OURS},
+    {"matched by galsync", MAILBOX("Ann", "ann", STAMP("galsync:matched:" GIVEN_GUID)),
+	.want = SCOPE_IN},
+    {"stamp without a GUID", MAILBOX("Ann", "ann", STAMP("galsync:created:")), .want = SCOPE_IN},
+    {"somebody's text", MAILBOX("Ann", "ann", STAMP("x galsync:created:" GIVEN_GUID)),
+	.want = SCOPE_IN},
+
+    {"filter matches", MAILBOX("Ann", "ann", "title: Boss\n"), .want = SCOPE_IN,
+	.filter = "(title=BOSS)"},
+    {"filter does not", MAILBOX("Ann", "ann", "title: Temp\n"), .want = SCOPE_FILTER,
+	.filter = "(!(title=Temp))"},
+    {"filter, attribute missing", MAILBOX("Ann", "ann", ""), .want = SCOPE_FILTER,
+	.filter = "(title=*)"},
+    {"filter before mail", USER, .want = SCOPE_FILTER, .filter = "(title=*)"},
+
+    {"no alias", USER LEGACY PROXY DB, .want = SCOPE_NO_MAIL},
+    {"no legacyExchangeDN", USER ALIAS PROXY DB, .want = SCOPE_NO_MAIL},
+    {"no proxyAddresses", USER ALIAS LEGACY DB "mail: ann@acme.example\n", .want = SCOPE_NO_MAIL},
+    {"no primary address", USER ALIAS LEGACY DB "proxyAddresses: smtp:a@acme.example\n",
+	.want = SCOPE_NO_MAIL},
+    {"primary address in mail",
+	USER ALIAS LEGACY DB "proxyAddresses: smtp:a@acme.example\nmail: a@acme.example\n",
+	.want = SCOPE_IN},
+    {"neither mailbox nor targetAddress", USER ALIAS LEGACY PROXY, .want = SCOPE_NO_MAIL},
+    {"mail user", USER ALIAS LEGACY PROXY "targetAddress: SMTP:a@x.example\n", .want = SCOPE_IN},
+    {"server, no database", USER ALIAS LEGACY PROXY "msExchHomeServerName: /o=A\n",
+	.want = SCOPE_IN},
+    {"contact without targetAddress", CLASS("contact"), .want = SCOPE_IN},
+    {"plain account", ACCOUNT("Ann", "ann"), .want = SCOPE_NO_MAIL},
+
+    {"hidden", MAILBOX("Ann", "ann", HIDDEN("TRUE")), .want = SCOPE_HIDDEN},
+    {"hidden, in another case", MAILBOX("Ann", "ann", HIDDEN("true")), .want = SCOPE_HIDDEN},
+    {"not hidden", MAILBOX("Ann", "ann", HIDDEN("FALSE")), .want = SCOPE_IN},
+    {"hidden by no boolean", MAILBOX("Ann", "ann", HIDDEN("1")), .want = SCOPE_IN},
+    {"hidden ones stay", MAILBOX("Ann", "ann", HIDDEN("TRUE")), .want = SCOPE_IN,
+	.hidden_stays = true},
+    {"hidden and no mail", USER HIDDEN("TRUE"), .want = SCOPE_NO_MAIL},
+
+    {"disabled", DISABLED(""), .want = SCOPE_IN},
+    {"disabled leaves", DISABLED(""), .want = SCOPE_DISABLED, .disabled_leaves = true},
+    {"disabled, type 1", DISABLED(DETAILS("1")), .want = SCOPE_DISABLED, .disabled_leaves = true},
+    {"enabled", MAILBOX("Ann", "ann", ""), .want = SCOPE_IN, .disabled_leaves = true},
+    {"linked", DISABLED(DETAILS("2")), .want = SCOPE_IN, .disabled_leaves = true},
+    {"shared", DISABLED(DETAILS("4")), .want = SCOPE_IN, .disabled_leaves = true},
+    {"room", DISABLED(DETAILS("16")), .want = SCOPE_IN, .disabled_leaves = true},
+    {"equipment", DISABLED(DETAILS("32")), .want = SCOPE_IN, .disabled_leaves = true},
+    {"linked by its master", DISABLED(SELF), .want = SCOPE_IN, .disabled_leaves = true},
+    {"no account", CONTACT("Ann", "ann", "userAccountControl: 2\n"), .want = SCOPE_IN,
+	.disabled_leaves = true},
+    {"hidden before disabled", DISABLED(HIDDEN("TRUE")), .want = SCOPE_HIDDEN,
+	.disabled_leaves = true},
+};
+
+static void
+judged(void **state)
+{
+	struct given g;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct scope_case *r = &rows[i];
+		_cleanup_(filter_free) struct filter *filter = NULL;
+		_cleanup_(entry_free) struct entry *e = given_entry(r->object);
+		struct err err = {0};
+		_cleanup_(free) char *norm = dn_normalize(e->dn, &err);
+		const struct conf_scope *scope;
+		bool placed = r->want != SCOPE_KIND && r->want != SCOPE_BASE;
+
+		given_init(&g);
+		assert_true(!r->filter || filter_parse(r->filter, &filter, &err) == 0);
+		g.scope.filter = filter;
+		g.scope.kinds = r->kinds ? r->kinds : g.scope.kinds;
+		g.scope.hidden_leaves = !r->hidden_stays;
+		g.scope.disabled_leaves = r->disabled_leaves;
+		given_same(i, r->name, scope_verdict_name(scope_judge(&g.link, e, norm, &scope)),
+		    scope_verdict_name(r->want));
+		assert_ptr_equal(scope, placed ? &g.scope : NULL);
+	}
+}
+
+/* Of several scopes the one whose base holds the object, and who names its kind. */
+static void
+several(void **state)
+{
+	static char sub[] = "ou=b,ou=staff,dc=acme,dc=example",
+		    staff[] = "ou=staff,dc=acme,dc=example",
+		    other[] = "ou=other,dc=acme,dc=example";
+	struct conf_scope scopes[] = {{.base_norm = sub, .kinds = USERS},
+	    {.base_norm = staff, .kinds = CONTACTS},
+	    {.base_norm = other, .kinds = USERS | CONTACTS, .hidden_leaves = true},
+	    {.base_norm = staff, .kinds = GROUPS}};
+	static const struct {
+		const char *object;
+		int judged, found; /* number of the scope, -1: none */
+		enum scope_verdict want;
+	} cases[] = {
+	    {CONTACT("Ann", "ann", ""), 1, 1, SCOPE_IN},
+	    {CONTACT("Ann,OU=B", "ann", HIDDEN("TRUE")), 1, 0, SCOPE_IN},
+	    {MAILBOX("Ann,OU=B", "ann", ""), 0, 0, SCOPE_IN},
+	    {MAILBOX("Ann", "ann", ""), -1, 1, SCOPE_KIND},
+	    {GROUP("Ann,OU=B", "ann", ""), 3, 0, SCOPE_IN},
+	    {AT("CN=Ann,OU=Other,DC=acme,DC=example"), 2, 2, SCOPE_IN},
+	    {AT("CN=Ann,OU=Else,DC=acme,DC=example"), -1, -1, SCOPE_BASE},
+	};
+	struct given g;
+
+	(void)state;
+	given_init(&g);
+	g.link.scopes = scopes;
+	g.link.n_scopes = ARRAY_SIZE(scopes);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(entry_free) struct entry *e = given_entry(cases[i].object);
+		struct err err = {0};
+		_cleanup_(free) char *norm = dn_normalize(e->dn, &err);
+		const struct conf_scope *s;
+
+		assert_int_equal(scope_judge(&g.link, e, norm, &s), cases[i].want);
+		assert_ptr_equal(s, cases[i].judged < 0 ? NULL : &scopes[cases[i].judged]);
+		assert_ptr_equal(
+		    scope_find(&g.link, norm), cases[i].found < 0 ? NULL : &scopes[cases[i].found]);
+	}
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(judged),
+	    cmocka_unit_test(several),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
