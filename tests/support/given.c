@@ -155,22 +155,36 @@ given_mods(const struct change *c)
 	return buf_take_str(&b);
 }
 
+static unsigned bad;
+
 void
 given_same(size_t number, const char *row, const char *got, const char *want)
 {
-	if (got && want ? strcmp(got, want) != 0 : got != want)
-		fail_msg("row %zu, %s: is %s%s%s, not %s%s%s", number, row, got ? "'" : "",
-		    got ? got : "absent", got ? "'" : "", want ? "'" : "", want ? want : "absent",
-		    want ? "'" : "");
+	const char *no = "absent";
+
+	if (got && want ? strcmp(got, want) == 0 : got == want)
+		return;
+	print_error("row %zu, %s: '%s', not '%s'\n", number, row, got ? got : no, want ? want : no);
+	bad++;
 }
 
 void
 given_ended(size_t number, const char *row, int rc, const struct err *err, const char *why)
 {
-	if (!why && rc < 0)
-		fail_msg("row %zu, %s: %s", number, row, err->text);
-	if (why && rc == 0)
-		fail_msg("row %zu, %s: no error", number, row);
-	if (why && strncmp(err->text, why, strlen(why)) != 0)
-		fail_msg("row %zu, %s: '%s', not '%s'", number, row, err->text, why);
+	bool as_wanted = why ? rc < 0 && strncmp(err->text, why, strlen(why)) == 0 : rc == 0;
+
+	if (as_wanted)
+		return;
+	print_error("row %zu, %s: %s, not '%s'\n", number, row, rc < 0 ? err->text : "no error",
+	    why ? why : "no error");
+	bad++;
+}
+
+void
+given_all_same(void)
+{
+	unsigned n = bad;
+
+	bad = 0;
+	assert_int_equal(n, 0);
 }

@@ -45,9 +45,12 @@ char *given_values(const struct attr *a) MUST_CHECK;
 /* The modifications of C in their order, a line each: "-title: Boss\n+title: Chief\n". The caller
  * frees. */
 char *given_mods(const struct change *c) MUST_CHECK;
-/* Fails, with the row's NUMBER and NAME, unless both texts are equal; both may be NULL. */
+/* Notes row NUMBER, NAME, unless both texts are equal; both may be NULL. */
 void given_same(size_t number, const char *name, const char *got, const char *want);
-/* Fails unless a rule returned RC with, if WHY is not NULL, -1 and a reason that begins so. */
+/* Notes the row unless a rule succeeded (RC 0), or if WHY is not NULL failed with a reason that
+ * begins so. */
 void given_ended(size_t number, const char *name, int rc, const struct err *err, const char *why);
+/* Fails if one of the rows since the last call was noted. */
+void given_all_same(void);
 
 #endif

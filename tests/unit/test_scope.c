@@ -150,6 +150,7 @@ judged(void **state)
 		    scope_verdict_name(r->want));
 		assert_ptr_equal(scope, placed ? &g.scope : NULL);
 	}
+	given_all_same();
 }
 
 /* Of several scopes the one whose base holds the object, and who names its kind. */

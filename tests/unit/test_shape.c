@@ -85,6 +85,7 @@ shaped(void **state)
 		    shape_name(project_shape(&g.scope, kind_of(source), source, target)),
 		    shape_name(shapes[i].want));
 	}
+	given_all_same();
 }
 
 /* ---- redirect addresses ---- */
@@ -144,6 +145,7 @@ addressed(void **state)
 		given_ended(i, "address", rc, &err, c->why);
 		given_same(i, "address", address, c->want);
 	}
+	given_all_same();
 }
 
 static void
@@ -191,6 +193,7 @@ legacy_dn(void **state)
 
 		given_same(i, "legacyExchangeDN", dn, legacy[i].want);
 	}
+	given_all_same();
 }
 
 int

@@ -1,0 +1,595 @@
+/* SPDX-License-Identifier: MIT */
+
+/* What the target is to hold, attribute by attribute, and what the source needs for it. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "dsa/base/str.h"
+#include "dsa/rules/project.h"
+#include "tests/support/given.h"
+
+/* Objects of the source: of each kind and of each sort of user. */
+#define ANN(extra) MAILBOX("Ann", "ann", extra)
+#define CARL(extra) CONTACT("Carl", "carl", extra)
+#define SALES(extra) GROUP("Sales", "sales", extra)
+#define MAIL_USER(extra)                                                                           \
+	ACCOUNT("Ann", "ann")                                                                      \
+	RECIPIENT("ann") "targetAddress: SMTP:ann@else.example\nuserAccountControl: 512\n" extra
+#define DISABLED(extra)                                                                            \
+	ACCOUNT("Ann", "ann")                                                                      \
+	RECIPIENT("ann") "userAccountControl: 514\nmsExchHomeServerName: /o=A\n" extra
+#define DYNAMIC "dn: CN=Dyn" ACME "\nobjectClass: msExchDynamicDistributionList\n" RECIPIENT("dyn")
+#define FOLDER "dn: CN=Pub" ACME "\nobjectClass: publicFolder\n" RECIPIENT("pub")
+/* No address but what EXTRA says. */
+#define BARE(extra)                                                                                \
+	ACCOUNT("Ann", "ann")                                                                      \
+	"mailNickname: ann\nlegacyExchangeDN: " ACME_LEGACY "ann\nhomeMDB: CN=DB1\n" extra
+#define DETAILS(n) "msExchRecipientTypeDetails: " n "\n"
+#define DISPLAY(n) "msExchRecipientDisplayType: " n "\n"
+#define TYPE(n) "groupType: " n "\n"
+#define PROXY(v) "proxyAddresses: " v "\n"
+#define SELF "msExchMasterAccountSid:: AQEAAAAAAAUKAAAA\n" /* S-1-5-10 */
+/* Octets 1 to 16. */
+#define BYTES_16(attr) attr ":: AQIDBAUGBwgJCgsMDQ4PEA==\n"
+#define SHOWN_16 "\\x01\\x02\\x03\\x04\\x05\\x06\\x07\\x08\\x09\\x0A\\x0B\\x0C\\x0D\\x0E\\x0F\\x10"
+
+/* Objects of the target. */
+#define BEA(extra) THERE("user", "Bea", "sAMAccountName: bea\n" extra)
+#define BEA_MAILBOX(extra) BEA("homeMDB: CN=DB1\n" extra)
+
+#define RS "ann@redirect.acme.example"
+#define RT "ann@redirect.globex.example"
+#define ANN_X500 "X500:" ACME_LEGACY "ann"
+#define OWN_LEGACY(alias)                                                                          \
+	"/o=Globex/ou=First/cn=Recipients/cn=" alias "-11111111111111111111111111111111"
+#define ANN_HAS "SMTP:ann@acme.example"
+#define TO_RT ANN_HAS "|" ANN_X500 "|smtp:" RT
+#define MEMBERS(cn) "member: CN=" cn ACME "\n"
+
+struct project_case {
+	const char *attr;
+	const char *source, *target; /* TARGET NULL: to be created */
+	const char *want;	     /* values; NULL: no row applies */
+	const char *why, *problem;
+	/* What differs from a mailbox that is created and not switched. */
+	enum create_as create;
+	bool linked, matched, plain; /* PLAIN: the link has no redirect domains */
+	enum side active;
+	const char *primary, *home_server;
+	const char *put;	   /* of the record */
+	const char *legacy[SIDES]; /* that the record remembers */
+	/* If FROM is not NULL: a row of the site for the attribute. */
+	const char *from;
+	enum row_how how;
+	unsigned kinds;
+	bool on_created; /* and not on what was matched */
+};
+
+static const struct project_case cases[] = {
+    /* What it is. Only of what is created. */
+    {"objectClass", ANN(""), .want = "user"},
+    {"objectClass", ANN(""), .create = CREATE_MAIL_USER, .want = "user"},
+    {"objectClass", ANN(""), .create = CREATE_CONTACT, .want = "contact"},
+    {"objectClass", CARL(""), .want = "contact"},
+    {"objectClass", SALES(""), .want = "group"},
+    {"objectClass", DYNAMIC, .want = "contact"},
+    {"objectClass", FOLDER, .want = "contact"},
+    {"objectClass", ANN(""), BEA(""), .want = NULL},
+    {"objectClass", ANN(""), BEA(""), .matched = true, .want = NULL},
+    {"cn", ANN(""), .want = "Rdn"},
+    {"cn", ANN(""), BEA(""), .want = NULL},
+    {"sAMAccountName", ANN(""), .want = "sam"},
+    {"sAMAccountName", SALES(""), .want = "sam"},
+    {"sAMAccountName", CARL(""), .want = NULL},
+    {"sAMAccountName", ANN(""), BEA(""), .matched = true, .want = NULL},
+    {"userPrincipalName", ANN(""), .want = "upn@globex.example"},
+    {"userPrincipalName", SALES(""), .want = NULL},
+    {"userPrincipalName", ANN(""), .create = CREATE_CONTACT, .want = NULL},
+    {"userAccountControl", ANN(""), .want = "514"},
+    {"userAccountControl", ANN(""), BEA(""), .want = NULL},
+    {"userAccountControl", CARL(""), .want = NULL},
+    {"groupType", SALES(""), .want = "8"},
+    {"groupType", SALES(""), THERE("group", "S", ""), .want = "8"},
+    {"groupType", SALES(""), THERE("group", "S", ""), .matched = true, .want = NULL},
+    {"groupType", SALES(""), .create = CREATE_CONTACT, .want = NULL},
+    {"groupType", ANN(TYPE("8")), .want = NULL},
+
+    /* Whose account opens the mailbox. */
+    {"msExchMasterAccountSid", ANN(BYTES_16("objectSid")), .want = ""},
+    {"msExchMasterAccountSid", ANN(BYTES_16("objectSid")), .linked = true, .want = SHOWN_16},
+    {"msExchMasterAccountSid", ANN(BYTES_16("objectSid")), BEA(""), .linked = true, .matched = true,
+	.want = SHOWN_16},
+    {"msExchMasterAccountSid", ANN(""), .linked = true, .want = ""},
+    {"msExchMasterAccountSid", DISABLED(BYTES_16("msExchMasterAccountSid")), .linked = true,
+	.want = SHOWN_16},
+    {"msExchMasterAccountSid", DISABLED(SELF), .linked = true, .want = ""},
+    {"msExchMasterAccountSid", ANN(SELF), .linked = true,
+	.why = "the enabled account has msExchMasterAccountSid"},
+    {"msExchMasterAccountSid", DISABLED(""), .linked = true,
+	.why = "the disabled account has no msExchMasterAccountSid"},
+    {"msExchMasterAccountSid", DISABLED(""), .want = ""},
+    {"msExchMasterAccountSid", CARL(""), .linked = true, .want = NULL},
+    {"msExchMasterAccountSid", SALES(""), .linked = true, .want = NULL},
+
+    /* The primary address. */
+    {"mail", ANN(""), .want = "ann@acme.example"},
+    {"mail", ANN(""), BEA("mail: bea@globex.example\n"), .matched = true,
+	.want = "ann@acme.example"},
+    {"mail", ANN(""), BEA_MAILBOX(""), .active = TARGET, .want = "ann@acme.example"},
+    {"mail", BARE(PROXY("smtp:a@acme.example") "mail: b@acme.example\n"), .want = "b@acme.example"},
+    {"mail", BARE(PROXY("SMTP:A@Acme.example") "mail: b@acme.example\n"), .want = "A@Acme.example"},
+    {"mail", ANN(""), .primary = "%{mailNickname}@globex.example", .want = "ann@globex.example"},
+    {"mail", SALES(""), .primary = "%{mailNickname}@globex.example",
+	.want = "sales@globex.example"},
+    {"mail", CARL(""), .primary = "%{mailNickname}@globex.example", .want = "carl@acme.example"},
+    {"mail", ANN(""), .primary = "%{department}@globex.example",
+	.why = "attribute 'department' is not set"},
+    {"mail", BARE(PROXY("smtp:a@acme.example")), .why = "the source has no primary SMTP address"},
+    {"mail", BARE(""), .why = "the source has no primary SMTP address"},
+    {"mail",
+	BARE(PROXY("SMTP:a@"
+		   "0123456789012345678901234567890123456789012345678901234567890123456789"
+		   "0123456789012345678901234567890123456789012345678901234567890123456789"
+		   "0123456789012345678901234567890123456789012345678901234567890123456789"
+		   "0123456789012345678901234567890123456.example")),
+	.problem = "mail: 257 characters, at most 256 are allowed", .want = NULL},
+
+    /* The addresses. */
+    {"proxyAddresses", ANN(""), .want = TO_RT},
+    {"proxyAddresses", ANN(""), BEA_MAILBOX(""), .active = TARGET, .matched = true, .want = TO_RT},
+    {"proxyAddresses", ANN(""), .create = CREATE_MAIL_USER, .want = TO_RT},
+    {"proxyAddresses", ANN(""), .create = CREATE_CONTACT, .want = ANN_HAS "|" ANN_X500},
+    {"proxyAddresses", ANN(""), .plain = true, .want = ANN_HAS "|" ANN_X500},
+    {"proxyAddresses", MAIL_USER(""), .want = ANN_HAS "|" ANN_X500},
+    {"proxyAddresses", SALES(""), .want = "SMTP:sales@acme.example|X500:" ACME_LEGACY "sales"},
+    {"proxyAddresses", ANN(PROXY("smtp:A.Ash@acme.example") PROXY("sip:ann@acme.example")),
+	.want = ANN_HAS "|smtp:A.Ash@acme.example|sip:ann@acme.example|" ANN_X500 "|smtp:" RT},
+    {"proxyAddresses",
+	ANN(PROXY("smtp:" RS) PROXY("smtp:" RT) PROXY("SmTp:x@Redirect.ACME.example")
+		PROXY("smtp:ann@delete.me")),
+	.want = TO_RT},
+    {"proxyAddresses", ANN(PROXY("X500:/o=Old/cn=ann") PROXY("x500:/O=OLD/cn=ANN")),
+	.want = ANN_HAS "|X500:/o=Old/cn=ann|" ANN_X500 "|smtp:" RT},
+    {"proxyAddresses", ANN(PROXY("smtp:ANN@acme.example")), .want = TO_RT},
+    {"proxyAddresses", ANN(PROXY("SMTP:two@acme.example")), /* which AD never has */
+	.want = ANN_HAS "|smtp:two@acme.example|" ANN_X500 "|smtp:" RT},
+    {"proxyAddresses", BARE(PROXY("smtp:a@acme.example") "mail: b@acme.example\n"),
+	.want = "smtp:a@acme.example|SMTP:b@acme.example|" ANN_X500 "|smtp:" RT},
+    {"proxyAddresses", ANN(""), .primary = "%{mailNickname}@globex.example",
+	.want = "smtp:ann@acme.example|SMTP:ann@globex.example|" ANN_X500 "|smtp:" RT},
+    {"proxyAddresses", ANN(PROXY("smtp:ann@globex.example")),
+	.primary = "%{mailNickname}@globex.example",
+	.want = "smtp:ann@acme.example|SMTP:ann@globex.example|" ANN_X500 "|smtp:" RT},
+    /* The target's own legacyExchangeDN is no address of it. */
+    {"proxyAddresses", ANN(PROXY("X500:/o=G/cn=bea")), BEA("legacyExchangeDN: /o=G/cn=BEA\n"),
+	.want = TO_RT},
+    {"proxyAddresses", ANN(""), BEA("legacyExchangeDN: " ACME_LEGACY "ANN\n"),
+	.want = ANN_HAS "|smtp:" RT},
+    {"proxyAddresses", ANN(PROXY("X500:" OWN_LEGACY("ann"))), .want = TO_RT},
+    /* Whatever name a side had. */
+    {"proxyAddresses", ANN(""), BEA("legacyExchangeDN: /o=G/cn=bea\n"),
+	.legacy = {"/o=A/cn=older", "/o=G/cn=BEA"},
+	.want = ANN_HAS "|" ANN_X500 "|X500:/o=A/cn=older|smtp:" RT},
+    {"proxyAddresses", ANN(""), BEA(""), .legacy = {ACME_LEGACY "ann", "/o=G/cn=old"},
+	.want = ANN_HAS "|" ANN_X500 "|X500:/o=G/cn=old|smtp:" RT},
+    /* The redirect address that the source still redirects to. */
+    {"proxyAddresses", ANN("targetAddress: SMTP:Old@redirect.globex.example\n"),
+	BEA_MAILBOX(PROXY("smtp:old@redirect.globex.example")), .active = TARGET,
+	.put = PROXY("smtp:old@redirect.globex.example"),
+	.want = ANN_HAS "|" ANN_X500 "|smtp:old@redirect.globex.example|smtp:" RT},
+    {"proxyAddresses", ANN("targetAddress: SMTP:old@redirect.globex.example\n"),
+	BEA_MAILBOX(PROXY("smtp:old@redirect.globex.example")), .active = TARGET, .want = TO_RT},
+    {"proxyAddresses", ANN("targetAddress: SMTP:else@redirect.globex.example\n"),
+	BEA_MAILBOX(PROXY("smtp:old@redirect.globex.example")), .active = TARGET,
+	.put = PROXY("smtp:old@redirect.globex.example"), .want = TO_RT},
+    {"proxyAddresses", ANN("mailNickname: other\n"),
+	.why = "attribute 'mailNickname' has 2 values"},
+
+    /* Where it sends mail on. */
+    {"targetAddress", ANN(""), .want = "SMTP:" RS},
+    {"targetAddress", ANN(""), .create = CREATE_MAIL_USER, .want = "SMTP:" RS},
+    {"targetAddress", ANN(""), .create = CREATE_CONTACT, .want = "SMTP:" RS},
+    {"targetAddress", ANN(""), BEA_MAILBOX(""), .matched = true, .want = "SMTP:" RS},
+    {"targetAddress", ANN(""), BEA_MAILBOX(""), .active = TARGET, .want = NULL},
+    {"targetAddress", ANN("targetAddress: SMTP:x@else.example\n"), .want = "SMTP:" RS},
+    {"targetAddress", ANN(""), .plain = true, .want = ANN_HAS},
+    {"targetAddress", ANN(""), .plain = true, .active = TARGET, .want = ""},
+    {"targetAddress", CARL(""), .want = "SMTP:carl@else.example"},
+    {"targetAddress", MAIL_USER(""), .want = "SMTP:ann@else.example"},
+    {"targetAddress", MAIL_USER(""), .create = CREATE_CONTACT, .want = "SMTP:ann@else.example"},
+    {"targetAddress", MAIL_USER(""), BEA_MAILBOX(""), .active = TARGET, .want = ""},
+    {"targetAddress", SALES(""), .want = NULL},
+    {"targetAddress", SALES(""), .create = CREATE_CONTACT, .want = "SMTP:sales@acme.example"},
+    {"targetAddress", DYNAMIC, .want = "SMTP:dyn@acme.example"},
+    {"targetAddress", FOLDER, .want = "SMTP:pub@acme.example"},
+    {"targetAddress", "dn: CN=C\nobjectClass: contact\nmail: c@x.example\n",
+	.want = "SMTP:c@x.example"},
+
+    /* The calendar of the mailbox that is passive. */
+    {"msExchCalendarRepairDisabled", ANN(""), .want = "TRUE"},
+    {"msExchCalendarRepairDisabled", ANN(""), BEA_MAILBOX(""), .active = TARGET, .want = NULL},
+    {"msExchCalendarRepairDisabled", ANN(""), .plain = true, .want = ""},
+    {"msExchCalendarRepairDisabled", ANN(""), .create = CREATE_MAIL_USER, .want = NULL},
+    {"msExchCalendarRepairDisabled", MAIL_USER(""), BEA_MAILBOX(""), .want = ""},
+
+    /* The mailbox. */
+    {"legacyExchangeDN", ANN(""), .want = OWN_LEGACY("ann")},
+    {"legacyExchangeDN", SALES(""), .want = OWN_LEGACY("sales")},
+    {"mailNickname", ANN(""), .want = "ann"},
+    {"mailNickname", ANN(""), BEA(""), .matched = true, .want = "ann"},
+    {"msExchMailboxGuid", ANN(BYTES_16("msExchMailboxGuid")), .create = CREATE_MAIL_USER,
+	.want = SHOWN_16},
+    {"msExchMailboxGuid", ANN(""), .create = CREATE_MAIL_USER, .want = ""},
+    {"msExchMailboxGuid", ANN(""), .create = CREATE_CONTACT, .want = NULL},
+    {"homeMDB", ANN(""), .want = "CN=DB1"},
+    {"homeMDB", ANN(""), .create = CREATE_MAIL_USER, .want = NULL},
+    {"msExchHomeServerName", ANN(""), .want = ""},
+    {"msExchHomeServerName", ANN(""), .home_server = "/o=G/cn=EX1", .want = "/o=G/cn=EX1"},
+    {"msExchHomeServerName", ANN(""), .create = CREATE_MAIL_USER, .home_server = "/o=G",
+	.want = NULL},
+    {"mDBUseDefaults", ANN(""), .want = "TRUE"},
+    {"mDBUseDefaults", CARL(""), .want = NULL},
+
+    /* What Exchange takes it for. */
+    {"msExchRecipientTypeDetails", ANN(DETAILS("1")), .want = "1"},
+    {"msExchRecipientTypeDetails", ANN(""), .want = "1"},
+    {"msExchRecipientTypeDetails", ANN(DETAILS("4")), .want = "4"},
+    {"msExchRecipientTypeDetails", ANN(DETAILS("16")), .want = "16"},
+    {"msExchRecipientTypeDetails", ANN(DETAILS("32")), .want = "32"},
+    {"msExchRecipientTypeDetails", ANN(DETAILS("2")), .want = "1"},
+    {"msExchRecipientTypeDetails", ANN(DETAILS("what")), .want = "1"},
+    {"msExchRecipientTypeDetails", ANN(DETAILS("1")), .linked = true, .want = "2"},
+    {"msExchRecipientTypeDetails", DISABLED(DETAILS("4") SELF), .linked = true, .want = "4"},
+    {"msExchRecipientTypeDetails", ANN(DETAILS("1")), .create = CREATE_MAIL_USER, .want = "128"},
+    {"msExchRecipientTypeDetails", ANN(DETAILS("1")), .create = CREATE_CONTACT, .want = "32768"},
+    {"msExchRecipientTypeDetails", CARL(""), .want = "64"},
+    {"msExchRecipientTypeDetails", SALES(""), .want = "256"},
+    {"msExchRecipientTypeDetails", DYNAMIC, .want = "32768"},
+    {"msExchRecipientTypeDetails", GROUP("S", "s", ""), .create = CREATE_CONTACT, .want = "32768"},
+    {"msExchRecipientTypeDetails",
+	"dn: CN=S\nobjectClass: group\n" RECIPIENT("s") TYPE("-2147483640"), .want = "1024"},
+    {"msExchRecipientTypeDetails", "dn: CN=S\nobjectClass: group\n" RECIPIENT("s") TYPE("2"),
+	.want = "512"},
+    {"msExchRecipientDisplayType", ANN(DISPLAY("1073741824")), .want = "1073741824"},
+    {"msExchRecipientDisplayType", ANN(""), .want = "1073741824"},
+    {"msExchRecipientDisplayType", ANN(DISPLAY("0")), .want = "0"},
+    {"msExchRecipientDisplayType", ANN(DISPLAY("7")), .want = "7"},
+    {"msExchRecipientDisplayType", ANN(DISPLAY("-2147483642")), .want = "1073741824"},
+    {"msExchRecipientDisplayType", ANN(""), .create = CREATE_MAIL_USER, .want = "-2147483642"},
+    {"msExchRecipientDisplayType", ANN(DISPLAY("7")), .create = CREATE_MAIL_USER,
+	.want = "-2147481850"},
+    {"msExchRecipientDisplayType", ANN(DISPLAY("8")), .create = CREATE_MAIL_USER,
+	.want = "-2147481594"},
+    {"msExchRecipientDisplayType", ANN(""), .create = CREATE_MAIL_USER, .linked = true,
+	.want = "-1073741818"},
+    {"msExchRecipientDisplayType", DISABLED(DISPLAY("7") SELF), .create = CREATE_MAIL_USER,
+	.linked = true, .want = "-2147481850"},
+    {"msExchRecipientDisplayType", CARL(DISPLAY("6")), .want = "-2147482106"},
+    {"msExchRecipientDisplayType", SALES(""), .want = "1"},
+    {"msExchRecipientDisplayType", SALES(DISPLAY("1073741833")), .want = "1073741833"},
+    {"msExchRecipientDisplayType",
+	"dn: CN=S\nobjectClass: group\n" RECIPIENT("s") TYPE("-2147483640"), .want = "1073741833"},
+    {"msExchOriginatingForest", ANN(""), .want = NULL},
+    {"msExchOriginatingForest", ANN(""), .create = CREATE_MAIL_USER, .want = "acme.example"},
+    {"msExchOriginatingForest", CARL(""), .want = "acme.example"},
+    {"msExchOriginatingForest", CARL(""), THERE("contact", "C", ""), .matched = true, .want = NULL},
+    {"msExchVersion", CARL(""), .want = "44220983382016"},
+    {"msExchPoliciesExcluded", ANN(""), .want = "{26491cfc-9e50-4857-861b-0cb8df22b5d7}"},
+
+    /* Whose it is. */
+    {"extensionAttribute15", ANN(""), .want = "galsync:created:" GIVEN_GUID},
+    {"extensionAttribute15", CARL(""), .want = "galsync:created:" GIVEN_GUID},
+    {"extensionAttribute15", ANN(""), BEA(""), .matched = true,
+	.want = "galsync:matched:" GIVEN_GUID},
+    {"extensionAttribute15", ANN("extensionAttribute15: own\n"), BEA_MAILBOX(""), .active = TARGET,
+	.want = "galsync:created:" GIVEN_GUID},
+
+    /* What is copied. */
+    {"displayName", ANN("displayName: Ann \xc3\x84sh\n"), .want = "Ann \xc3\x84sh"},
+    {"displayName", ANN(""), .want = ""},
+    {"displayName", ANN("DISPLAYNAME: Ann\n"), BEA(""), .matched = true, .want = "Ann"},
+    {"displayName", ANN("displayName: Ann\n"), BEA_MAILBOX(""), .active = TARGET, .want = NULL},
+    {"displayName", MAIL_USER("displayName: Ann\n"), BEA_MAILBOX(""), .active = TARGET,
+	.want = "Ann"},
+    {"otherTelephone", ANN("otherTelephone: 1\notherTelephone: 2\n"), .want = "1|2"},
+    {"thumbnailPhoto", ANN("thumbnailPhoto:: AAH/\n"), .want = "\\x00\\x01\\xFF"},
+    {"msExchHideFromAddressLists", ANN(""), .want = ""},
+    {"msExchHideFromAddressLists", ANN("msExchHideFromAddressLists: TRUE\n"), .want = "TRUE"},
+    {"msExchArchiveGUID", ANN(BYTES_16("msExchArchiveGUID")), .want = NULL},
+    {"msExchArchiveGUID", ANN(BYTES_16("msExchArchiveGUID")), .create = CREATE_MAIL_USER,
+	.want = SHOWN_16},
+    {"msExchResourceCapacity", CARL("msExchResourceCapacity: 3\n"), .want = NULL},
+    {"hideDLMembership", SALES("hideDLMembership: TRUE\n"), .want = "TRUE"},
+    {"hideDLMembership", ANN("hideDLMembership: TRUE\n"), .want = NULL},
+
+    /* What the target's schema does not take is left out, and only that. */
+    {"department",
+	ANN("department: 0123456789012345678901234567890123456789012345678901234567890123\n"),
+	.want = "0123456789012345678901234567890123456789012345678901234567890123"},
+    {"department",
+	ANN("department: 01234567890123456789012345678901234567890123456789012345678901234\n"),
+	.problem = "department: 65 characters, at most 64 are allowed", .want = NULL},
+    {"title", ANN("title: Boss\ninitials: ABCDEFG\n"),
+	.problem = "initials: 7 characters, at most 6 are allowed", .want = "Boss"},
+    {"title", ANN("title:: /w==\n"), .problem = "title: not well-formed UTF-8", .want = NULL},
+    {"title", ANN("title:: QQBC\n"), .want = "A\\x00B"},
+    {"msExchHideFromAddressLists", ANN("msExchHideFromAddressLists: yes\n"),
+	.problem = "msExchHideFromAddressLists: neither TRUE nor FALSE", .want = NULL},
+    {"countryCode", ANN("countryCode: 65536\n"),
+	.problem = "countryCode: 65536, at most 65535 is allowed", .want = NULL},
+
+    /* References. */
+    {"manager", ANN("manager: CN=Bea" ACME "\n"), .want = "CN=Bea" GLOBEX},
+    {"manager", ANN("manager: CN=Nobody" ACME "\n"), .want = ""},
+    {"manager", ANN("manager: CN=Broken" ACME "\n"), .why = "broken: attribute 'manager'"},
+    {"manager", ANN("manager: CN=Bea" ACME "\n"), BEA_MAILBOX(""), .active = TARGET, .want = NULL},
+    {"manager", CARL(""), .want = ""},
+    {"member", SALES(MEMBERS("Bea") MEMBERS("Nobody") MEMBERS("Cid")),
+	.want = "CN=Bea" GLOBEX "|CN=Cid" GLOBEX},
+    {"member", SALES(MEMBERS("Bea")), .create = CREATE_CONTACT, .want = NULL},
+    {"altRecipient", ANN("altRecipient: CN=Bea" ACME "\n"), .create = CREATE_MAIL_USER,
+	.want = NULL},
+
+    /* Rows of the site. */
+    {"company", ANN("company: Acme\n"), .from = "Globex", .how = ROW_CONSTANT, .want = "Globex"},
+    {"company", ANN("department: D\n"), .from = "department", .how = ROW_COPY, .want = "D"},
+    {"company", ANN("company: Acme\n"), .from = "department", .how = ROW_COPY, .want = ""},
+    {"company", ANN("department: D\n"), .from = "Acme %{department}", .how = ROW_TEMPLATE,
+	.want = "Acme D"},
+    {"company", ANN(""), .from = "Acme %{department}", .how = ROW_TEMPLATE,
+	.why = "attribute 'department' is not set: template 'Acme %{department}': attribute "
+	       "'company'"},
+    {"company", ANN("department: 1\ncompany: Acme\n"), .kinds = KIND_BIT(KIND_GROUP),
+	.from = "department", .how = ROW_COPY, .want = "Acme"},
+    {"company", ANN("company: Acme\n"), BEA(""), .matched = true, .from = "Globex",
+	.how = ROW_CONSTANT, .want = "Globex"},
+    {"company", ANN("company: Acme\n"), BEA(""), .matched = true, .from = "Globex",
+	.how = ROW_CONSTANT, .on_created = true, .want = NULL},
+    {"company", ANN("company: Acme\n"), BEA(""), .from = "Globex", .how = ROW_CONSTANT,
+	.on_created = true, .want = "Globex"},
+    {"description", ANN("url: 1\nurl: 2\n"), .from = "url", .how = ROW_MERGE, .want = "1|2"},
+    {"secretary", ANN("manager: CN=Bea" ACME "\n"), .from = "manager", .how = ROW_DN,
+	.want = "CN=Bea" GLOBEX},
+};
+
+/* "CN=Bea,OU=Staff,..." has a counterpart of the same name, Nobody has none. */
+static int
+find_counterpart(const char *attr, const char *source_dn, void *arg, char **ret_dn, struct err *err)
+{
+	(void)attr, (void)arg;
+	if (str_starts_nocase(source_dn, "CN=Broken"))
+		return err_data(err, "broken");
+	if (str_starts_nocase(source_dn, "CN=Nobody"))
+		return 0;
+	*ret_dn = str_printf("%.*s" GLOBEX, (int)strcspn(source_dn, ","), source_dn);
+	return *ret_dn ? 1 : err_nomem(err);
+}
+
+static int
+note_problem(const char *attr, const char *why, void *arg)
+{
+	buf_printf(arg, "%s: %s", attr, why);
+	return 0;
+}
+
+static char db1[] = "CN=DB1", db2[] = "CN=DB2", db3[] = "CN=DB3", db4[] = "CN=DB4";
+static char *databases[] = {db1, db2, db3, db4};
+
+static void
+arrange(struct given *g, const struct project_case *c, struct conf_row *row)
+{
+	given_init(g);
+	g->scope.create = c->create;
+	g->scope.linked = c->linked;
+	g->link.primary_template = given_str(c->primary);
+	g->link.home_server = given_str(c->home_server);
+	g->link.databases = databases;
+	g->link.n_databases = 1;
+	if (c->plain)
+		g->forest[SOURCE].redirect_domain = g->forest[TARGET].redirect_domain = NULL;
+	*row = (struct conf_row){.attr = given_str(c->attr),
+	    .source = c->from,
+	    .how = c->how,
+	    .kinds = c->kinds,
+	    .on_matched = !c->on_created};
+	g->link.rows = row;
+	g->link.n_rows = c->from != NULL;
+}
+
+static struct record *
+remembered(const struct project_case *c)
+{
+	struct record *r = c->put || c->legacy[SOURCE] ? given_record(c->put) : NULL;
+
+	for (int side = SOURCE; r && side < SIDES; side++)
+		if (c->legacy[side])
+			assert_int_equal(record_add_legacy_dn(&r->side[side], c->legacy[side]), 0);
+	return r;
+}
+
+static struct project_in
+facts(const struct given *g, const struct project_case *c, const struct entry *source,
+    const struct entry *target, const struct record *record)
+{
+	static const struct project_names names = {"Rdn", "sam", "upn@globex.example"};
+	enum kind kind = kind_of(source);
+
+	return (struct project_in){.link = &g->link,
+	    .scope = &g->scope,
+	    .source = source,
+	    .target = target,
+	    .kind = kind,
+	    .shape = project_shape(&g->scope, kind, source, target),
+	    .created = !c->matched,
+	    .active = c->active,
+	    .redirects = kind == KIND_USER && kind_has_mailbox(source) && !c->plain,
+	    .names = &names,
+	    .record = record};
+}
+
+static void
+check(
+    size_t i, const struct project_case *c, const struct table *table, const struct project_in *in)
+{
+	unsigned when = !in->target ? WHEN_CREATE : c->matched ? WHEN_MATCHED : WHEN_CREATED;
+	_cleanup_(buf_done) struct buf problems = {0};
+	_cleanup_(entry_free) struct entry *want = NULL;
+	_cleanup_(free) char *values = NULL;
+	struct err err = {0};
+	int rc = project(table, in, when, find_counterpart, note_problem, &problems, &want, &err);
+
+	given_ended(i, c->attr, rc, &err, c->why);
+	values = want ? given_values(entry_find(want, c->attr)) : NULL;
+	given_same(i, c->attr, values, c->want);
+	given_same(i, "problem", (const char *)problems.data, c->problem);
+}
+
+static void
+projected(void **state)
+{
+	struct given g;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct project_case *c = &cases[i];
+		_cleanup_(entry_free) struct entry *source = given_entry(c->source);
+		_cleanup_(entry_free) struct entry *target = given_entry(c->target);
+		_cleanup_(record_free) struct record *record = remembered(c);
+		_cleanup_(schema_free) struct schema *schema = NULL;
+		_cleanup_(table_free) struct table *table = NULL;
+		struct project_in in;
+		struct conf_row row;
+
+		arrange(&g, c, &row);
+		table = given_table(&g.link, &schema);
+		in = facts(&g, c, source, target, record);
+		check(i, c, table, &in);
+	}
+	given_all_same();
+}
+
+/* ---- what the source needs ---- */
+
+#define SOURCE_RS "|smtp:" RS
+
+static const struct source_case {
+	const char *source, *target, *legacy_dn, *want, *why;
+	const char *remembered[SIDES];
+	bool plain;
+} source_cases[] = {
+    {ANN(""), NULL, OWN_LEGACY("ann"), .want = "X500:" OWN_LEGACY("ann") SOURCE_RS},
+    {ANN(""), NULL, OWN_LEGACY("ann"), .plain = true, .want = "X500:" OWN_LEGACY("ann")},
+    {ANN(""), NULL, NULL, .want = "smtp:" RS},
+    {ANN(""), NULL, NULL, .plain = true, .want = ""},
+    {MAIL_USER(""), NULL, "/o=G/cn=a", .plain = true, .want = "X500:/o=G/cn=a"},
+    {ANN(""), BEA(PROXY("x500:/o=Old/cn=b") PROXY("smtp:b@globex.example")), "/o=G/cn=b",
+	.want = "X500:/o=G/cn=b|x500:/o=Old/cn=b" SOURCE_RS},
+    {ANN(""), BEA(PROXY("x500:/o=G/cn=B")), "/o=G/cn=b", .want = "X500:/o=G/cn=b" SOURCE_RS},
+    /* Its own name is no address of the source. */
+    {ANN(""), BEA(PROXY(ANN_X500)), ACME_LEGACY "ANN", .want = "smtp:" RS},
+    {ANN(""), BEA(""), "/o=G/cn=b", .remembered = {ACME_LEGACY "Ann", "/o=G/cn=older"},
+	.want = "X500:/o=G/cn=b|X500:/o=G/cn=older" SOURCE_RS},
+    {ANN(""), BEA(""), "/o=G/cn=b", .remembered = {"/o=A/cn=older", "/o=G/cn=B"},
+	.want = "X500:/o=G/cn=b|X500:/o=A/cn=older" SOURCE_RS},
+    {ACCOUNT("Ann", "ann") "homeMDB: CN=DB1\n", NULL, NULL,
+	.why = "attribute 'mailNickname' is not set"},
+};
+
+static void
+source_needs(void **state)
+{
+	struct given g;
+
+	(void)state;
+	given_init(&g);
+	for (size_t i = 0; i < ARRAY_SIZE(source_cases); i++) {
+		const struct source_case *c = &source_cases[i];
+		const struct project_case facts_of = {
+		    .plain = c->plain, .legacy = {c->remembered[SOURCE], c->remembered[TARGET]}};
+		_cleanup_(entry_free) struct entry *source = given_entry(c->source);
+		_cleanup_(entry_free) struct entry *target = given_entry(c->target);
+		_cleanup_(record_free) struct record *record = remembered(&facts_of);
+		_cleanup_(entry_free) struct entry *want = NULL;
+		_cleanup_(free) char *values = NULL;
+		struct project_in in = facts(&g, &facts_of, source, target, record);
+		struct err err = {0};
+		int rc = project_source(&in, c->legacy_dn, &want, &err);
+
+		given_ended(i, "source", rc, &err, c->why);
+		values = want ? given_values(entry_find(want, "proxyAddresses")) : NULL;
+		given_same(i, "source", values, c->want);
+	}
+	given_all_same();
+}
+
+/* ---- what follows from the source's GUID ---- */
+
+static struct entry *
+computed(row_compute *compute, struct given *g, const char *guid)
+{
+	_cleanup_(entry_free) struct entry *source = given_entry(ANN(""));
+	struct entry *ret = entry_new("");
+	struct project_in in = {.link = &g->link, .source = source, .shape = SHAPE_MAILBOX};
+	struct err err;
+
+	assert_true(guid_parse(guid, &source->guid));
+	assert_int_equal(compute(&in, ret, &err), 0);
+	return ret;
+}
+
+/* The same at every attempt, and another for another object. */
+static void
+by_guid(void **state)
+{
+	unsigned used[ARRAY_SIZE(databases)] = {0};
+	struct given g;
+
+	(void)state;
+	given_init(&g);
+	g.link.databases = databases;
+	g.link.n_databases = ARRAY_SIZE(databases);
+	for (unsigned i = 0; i < 64; i++) {
+		_cleanup_(free) char *guid = str_printf("%08x-0000-0000-0000-000000000001", i);
+		_cleanup_(entry_free) struct entry *db = computed(compute_home_mdb, &g, guid);
+		_cleanup_(entry_free) struct entry *one = computed(compute_mailbox_guid, &g, guid);
+		_cleanup_(entry_free) struct entry *again =
+		    computed(compute_mailbox_guid, &g, guid);
+		_cleanup_(entry_free) struct entry *other =
+		    computed(compute_mailbox_guid, &g, GIVEN_GUID);
+		struct bytes v = entry_get(one, "msExchMailboxGuid");
+
+		assert_int_equal(v.len, GUID_LEN);
+		assert_true(bytes_equal(v, entry_get(again, "msExchMailboxGuid")));
+		assert_false(bytes_equal(v, entry_get(other, "msExchMailboxGuid")));
+		for (size_t j = 0; j < ARRAY_SIZE(databases); j++)
+			used[j] += strcmp(entry_get_str(db, "homeMDB"), databases[j]) == 0;
+	}
+	for (size_t j = 0; j < ARRAY_SIZE(databases); j++)
+		assert_in_range(used[j], 4, 40);
+	g.link.n_databases = 0;
+	{
+		_cleanup_(entry_free) struct entry *none =
+		    computed(compute_home_mdb, &g, GIVEN_GUID);
+
+		assert_null(entry_find(none, "homeMDB"));
+	}
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(projected),
+	    cmocka_unit_test(source_needs),
+	    cmocka_unit_test(by_guid),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
