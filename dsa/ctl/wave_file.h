@@ -3,11 +3,9 @@
 #define GALSYNC_CTL_WAVE_FILE_H
 
 /*
- * A CSV file, of a wave or of --file, that names mailboxes in its first column; what is behind that
- * is the site's own. Columns are separated by a comma, a semicolon or a tab, and quoted as RFC 4180
- * has it (a DN must be, for the commas in it). The first line may be a header, which is known by
- * its name: "who", "alias", "mail" and the like. Blank lines and lines that begin with # are passed
- * over.
+ * A file, of a wave or of --file, that names mailboxes: CSV as base/csv.h has it. The first column
+ * of a line is a mailbox; what is behind it is the site's own. The first line may be a header,
+ * which is known by its name: "who", "alias", "mail" and the like.
  */
 
 #include <jansson.h>
