@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "dsa/rules/project.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "dsa/base/str.h"
@@ -540,7 +541,23 @@ project_row(const struct row *r, const struct project_in *in, project_ref_fn *re
 	return 0;
 }
 
-/* Reports and drops an attribute with a value that the target would refuse. */
+/* May A be written to the target, whose schema says SA of it? If not, WHY says what it does not
+ * take.
+ */
+static bool
+is_admitted(const struct schema_attr *sa, const struct attr *a, char *why, size_t size)
+{
+	if (sa->single && a->n_values > 1) {
+		(void)snprintf(why, size, "%zu values, one is allowed", a->n_values);
+		return false;
+	}
+	for (size_t i = 0; i < a->n_values; i++)
+		if (!schema_check_value(sa, a->values[i], why, size))
+			return false;
+	return true;
+}
+
+/* Reports and drops an attribute that the target would refuse. */
 static void
 drop_invalid(const struct table *t, const struct row *r, struct entry *e,
     project_problem_fn *problem, void *arg)
@@ -549,13 +566,10 @@ drop_invalid(const struct table *t, const struct row *r, struct entry *e,
 	const struct attr *a = entry_find(e, r->attr);
 	char why[160];
 
-	for (size_t i = 0; sa && a && i < a->n_values; i++) {
-		if (schema_check_value(sa, a->values[i], why, sizeof why))
-			continue;
-		(void)problem(r->attr, why, arg);
-		entry_remove(e, r->attr);
+	if (!sa || !a || is_admitted(sa, a, why, sizeof why))
 		return;
-	}
+	(void)problem(r->attr, why, arg);
+	entry_remove(e, r->attr);
 }
 
 int

@@ -40,8 +40,9 @@ typedef int project_ref_fn(
 typedef int project_problem_fn(const char *attr, const char *why, void *arg);
 
 /* Fills *RET with the wanted values of every row that applies at WHEN (one WHEN_ bit): attributes
- * that should be absent are present without values. Values that the target's schema does not admit
- * are reported to PROBLEM and their attribute is left out altogether. */
+ * that should be absent are present without values. Values that the target's schema does not admit,
+ * and several where it takes one, are reported to PROBLEM; their attribute is left out altogether.
+ */
 int project(const struct table *table, const struct project_in *in, unsigned when,
     project_ref_fn *ref, project_problem_fn *problem, void *arg, struct entry **ret,
     struct err *err) MUST_CHECK;
