@@ -8,6 +8,7 @@
 #include "dsa/config/template.h"
 #include "dsa/directory/sid.h"
 #include "redirect/address.h"
+#include "redirect/turn.h"
 
 /* msExchRecipientTypeDetails. */
 enum {
@@ -289,6 +290,17 @@ compute_guard(const struct project_in *in, struct entry *ret, struct err *err)
 	return set_str(ret, "msExchCalendarRepairDisabled", "TRUE", err);
 }
 
+/* Would a targetAddress TO of the target lead back to its own mailbox? Exchange gives a mail user's
+ * or a contact's destination to the object as an address too: without a mailbox that is no loop. */
+static bool
+leads_to_itself(const struct project_in *in, const char *to)
+{
+	const struct entry *mailbox =
+	    in->target && kind_has_mailbox(in->target) ? in->target : NULL;
+
+	return turn_leads_to(to, mailbox, in->link->target->redirect_domain);
+}
+
 /* Where the target sends mail on: to the source's mailbox while that is the active one. */
 int
 compute_target_address(const struct project_in *in, struct entry *ret, struct err *err)
@@ -301,7 +313,8 @@ compute_target_address(const struct project_in *in, struct entry *ret, struct er
 	if (in->kind == KIND_CONTACT || !in->redirects) {
 		/* What is itself no mailbox passes its own destination on, a group its address. */
 		if (own)
-			return set_str(ret, "targetAddress", own, err);
+			return leads_to_itself(in, own) ? 0
+							: set_str(ret, "targetAddress", own, err);
 		if (in->kind == KIND_USER && !kind_has_mailbox(in->source))
 			return 0;
 	} else if (project_redirect_address(in->link, SOURCE, in->source, &redirect, err) < 0) {

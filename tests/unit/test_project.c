@@ -22,6 +22,8 @@
 #define MAIL_USER(extra)                                                                           \
 	ACCOUNT("Ann", "ann")                                                                      \
 	RECIPIENT("ann") "targetAddress: SMTP:ann@else.example\nuserAccountControl: 512\n" extra
+#define MOVED(to) /* its mailbox is gone */                                                        \
+	ACCOUNT("Ann", "ann") RECIPIENT("ann") "targetAddress: SMTP:" to "\n"
 #define DISABLED(extra)                                                                            \
 	ACCOUNT("Ann", "ann")                                                                      \
 	RECIPIENT("ann") "userAccountControl: 514\nmsExchHomeServerName: /o=A\n" extra
@@ -205,6 +207,17 @@ static const struct project_case cases[] = {
     {"targetAddress", MAIL_USER(""), .want = "SMTP:ann@else.example"},
     {"targetAddress", MAIL_USER(""), .create = CREATE_CONTACT, .want = "SMTP:ann@else.example"},
     {"targetAddress", MAIL_USER(""), BEA_MAILBOX(""), .active = TARGET, .want = ""},
+    /* Never to itself. */
+    {"targetAddress", MOVED(RT), BEA_MAILBOX(""), .want = ""},
+    {"targetAddress", MOVED("x@redirect.globex.example"), .want = ""},
+    {"targetAddress", MOVED("bea@globex.example"), BEA_MAILBOX(PROXY("smtp:Bea@globex.example")),
+	.matched = true, .want = ""},
+    {"targetAddress", MOVED("bea@globex.example"), BEA(PROXY("smtp:bea@globex.example")),
+	.want = "SMTP:bea@globex.example"},
+    {"targetAddress",
+	"dn: CN=C\nobjectClass: contact\nmail: c@x.example\n"
+	"targetAddress: SMTP:" RT "\n",
+	.want = ""},
     {"targetAddress", SALES(""), .want = NULL},
     {"targetAddress", SALES(""), .create = CREATE_CONTACT, .want = "SMTP:sales@acme.example"},
     {"targetAddress", DYNAMIC, .want = "SMTP:dyn@acme.example"},
