@@ -131,18 +131,54 @@ project_legacy_dn(const struct conf_link *link, const struct entry *source)
 	return buf_take_str(&b);
 }
 
+/* Is V an address that each organization makes for itself: in a redirect domain, or a dummy? */
+static bool
+is_internal(const struct conf_link *link, struct bytes v)
+{
+	const char *const domains[] = {
+	    link->source->redirect_domain, link->target->redirect_domain, link->toggle_domain};
+
+	for (size_t i = 0; i < ARRAY_SIZE(domains); i++)
+		if (domains[i] && address_in_domain(v, domains[i]))
+			return true;
+	return false;
+}
+
+/* As the primary address of both sides it would make the target redirect to itself. */
+static int
+check_primary(const struct conf_link *link, const char *primary, struct err *err)
+{
+	_cleanup_(free) char *typed = str_printf("smtp:%s", primary);
+
+	if (!typed)
+		return err_nomem(err);
+	if (is_internal(link, bytes_of(typed)))
+		return err_data(err,
+		    "the primary address '%s' is in a redirect domain or in the toggle_domain: "
+		    "give the object one of its organization",
+		    primary);
+	return 0;
+}
+
 /* The primary address the target is to have, without type. Caller frees. */
 static int
 target_primary(const struct project_in *in, char **ret, struct err *err)
 {
-	const char *primary = address_primary(in->source);
+	const char *own = address_primary(in->source);
+	_cleanup_(free) char *primary = NULL;
 
-	if (in->link->primary_template && in->kind != KIND_CONTACT)
-		return template_expand(in->link->primary_template, in->source, ret, err);
-	if (!primary)
+	if (in->link->primary_template && in->kind != KIND_CONTACT) {
+		if (template_expand(in->link->primary_template, in->source, &primary, err) < 0)
+			return -1;
+	} else if (!own) {
 		return err_data(err, "the source has no primary SMTP address");
-	*ret = strdup(primary);
-	return nomem_if(!*ret, err);
+	} else if (!(primary = strdup(own))) {
+		return err_nomem(err);
+	}
+	if (check_primary(in->link, primary, err) < 0)
+		return -1;
+	*ret = TAKE(primary);
+	return 0;
 }
 
 int
@@ -197,17 +233,13 @@ copy_addresses(const struct project_in *in, const char *target_legacy, struct ad
     struct err *err)
 {
 	const struct attr *a = entry_find(in->source, "proxyAddresses");
-	const char *const domains[] = {in->link->source->redirect_domain,
-	    in->link->target->redirect_domain, in->link->toggle_domain};
 
 	for (size_t i = 0; a && i < a->n_values; i++) {
 		struct bytes v = a->values[i];
-		bool skip = address_is_x500(v) && target_legacy &&
-			    bytes_equal_nocase(address_value(v), bytes_of(target_legacy));
+		bool own = address_is_x500(v) && target_legacy &&
+			   bytes_equal_nocase(address_value(v), bytes_of(target_legacy));
 
-		for (size_t d = 0; d < ARRAY_SIZE(domains); d++)
-			skip |= domains[d] && address_in_domain(v, domains[d]);
-		if (!skip && address_list_add(list, v) < 0)
+		if (!own && !is_internal(in->link, v) && address_list_add(list, v) < 0)
 			return err_nomem(err);
 	}
 	return 0;
