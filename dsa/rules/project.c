@@ -79,6 +79,18 @@ project_shape(const struct conf_scope *scope, enum kind kind, const struct entry
 									   : SHAPE_MAIL_USER;
 }
 
+/* LOCAL is what a template gave for WHAT. */
+static int
+check_local(const char *what, const char *local, struct err *err)
+{
+	if (address_local_ok(local))
+		return 0;
+	return err_data(err,
+	    "%s: '%s' cannot be the local part of an address; allowed: ASCII letters, digits and "
+	    "!#$%%&'*+-/=?^_`{|}~ and inner dots",
+	    what, local);
+}
+
 int
 project_redirect_address(const struct conf_link *link, enum side side, const struct entry *source,
     char **ret, struct err *err)
@@ -93,11 +105,8 @@ project_redirect_address(const struct conf_link *link, enum side side, const str
 	}
 	if (template_expand(link->redirect_template, source, &local, err) < 0)
 		return err_ctx(err, "redirect address");
-	if (!address_local_ok(local))
-		return err_data(err,
-		    "redirect address: '%s' cannot be the local part of an address; "
-		    "allowed: ASCII letters, digits and !#$%%&'*+-/=?^_`{|}~ and inner dots",
-		    local);
+	if (check_local("redirect address", local, err) < 0)
+		return -1;
 	*ret = str_printf("%s@%s", local, domain);
 	return nomem_if(!*ret, err);
 }
@@ -160,6 +169,23 @@ check_primary(const struct conf_link *link, const char *primary, struct err *err
 	return 0;
 }
 
+static int
+expand_primary(const struct project_in *in, char **ret, struct err *err)
+{
+	_cleanup_(free) char *primary = NULL, *local = NULL;
+
+	if (template_expand(in->link->primary_template, in->source, &primary, err) < 0)
+		return -1;
+	if (!(local = strdup(primary)))
+		return err_nomem(err);
+	if (strrchr(local, '@'))
+		*strrchr(local, '@') = '\0';
+	if (check_local("primary address", local, err) < 0)
+		return -1;
+	*ret = TAKE(primary);
+	return 0;
+}
+
 /* The primary address the target is to have, without type. Caller frees. */
 static int
 target_primary(const struct project_in *in, char **ret, struct err *err)
@@ -168,7 +194,7 @@ target_primary(const struct project_in *in, char **ret, struct err *err)
 	_cleanup_(free) char *primary = NULL;
 
 	if (in->link->primary_template && in->kind != KIND_CONTACT) {
-		if (template_expand(in->link->primary_template, in->source, &primary, err) < 0)
+		if (expand_primary(in, &primary, err) < 0)
 			return -1;
 	} else if (!own) {
 		return err_data(err, "the source has no primary SMTP address");
