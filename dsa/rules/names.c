@@ -7,6 +7,7 @@
 #include "dsa/directory/dn.h"
 
 #define RDN_MAX 64
+#define NAME_MIN 2 /* of what is left of a name before a department */
 #define SAM_USER_MAX 20
 #define SAM_GROUP_MAX 256
 #define UPN_LOCAL_MAX 64
@@ -40,14 +41,32 @@ with_suffix(const char *base, const char *suffix, size_t max)
 	return str_printf("%.*s%s", (int)keep, base, suffix);
 }
 
+static char *
+key_below(const char *parent_norm, const char *rdn_value)
+{
+	_cleanup_(free) char *fold = dn_fold_key(rdn_value);
+
+	return fold ? str_printf("%s\n%s", fold, parent_norm) : NULL;
+}
+
 char *
 names_key(const char *parent, const char *rdn_value)
 {
 	struct err ignored;
 	_cleanup_(free) char *norm = dn_normalize(parent, &ignored);
-	_cleanup_(free) char *fold = dn_fold_key(rdn_value);
 
-	return norm && fold ? str_printf("%s\n%s", fold, norm) : NULL;
+	return norm ? key_below(norm, rdn_value) : NULL;
+}
+
+/* What tells SOURCE apart from its namesakes, or NULL: one that leaves no room for a name does not.
+ */
+static const char *
+department_of(const struct entry *source)
+{
+	const char *department = entry_get_str(source, "department");
+	size_t tail = department ? utf8_len_utf16(bytes_of(department)) + strlen(" ()") : 0;
+
+	return department && *department && tail + NAME_MIN <= RDN_MAX ? department : NULL;
 }
 
 /* The I-th name of the rule: plain, with the department, then numbered. */
@@ -67,13 +86,14 @@ choose_rdn(const struct entry *source, const char *parent, names_taken_fn *taken
     char **ret, struct err *err)
 {
 	_cleanup_(free) char *own = dn_rdn_value(source->dn, err);
-	const char *department = entry_get_str(source, "department");
+	_cleanup_(free) char *parent_norm = own ? dn_normalize(parent, err) : NULL;
+	const char *department = department_of(source);
 
-	if (!own)
+	if (!parent_norm)
 		return -1;
 	for (int i = 0; i < ATTEMPTS; i += i == 0 && !department ? 2 : 1) {
 		_cleanup_(free) char *name = rdn_candidate(own, department, i);
-		_cleanup_(free) char *key = name ? names_key(parent, name) : NULL;
+		_cleanup_(free) char *key = name ? key_below(parent_norm, name) : NULL;
 
 		if (!key)
 			return err_nomem(err);
@@ -154,7 +174,7 @@ names_acceptable(const struct entry *source, const char *value)
 {
 	struct err ignored;
 	_cleanup_(free) char *own = dn_rdn_value(source->dn, &ignored);
-	const char *department = entry_get_str(source, "department"), *open;
+	const char *department = department_of(source), *open;
 	_cleanup_(free) char *suffix = department ? str_printf(" (%s)", department) : NULL;
 	_cleanup_(free) char *named = own && suffix ? with_suffix(own, suffix, RDN_MAX) : NULL;
 	_cleanup_(free) char *numbered = NULL;

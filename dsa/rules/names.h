@@ -8,7 +8,8 @@
  * Rule: the source's own name. If it is taken, the RDN becomes "Name (department)" where there is a
  * department, then "Name (2)", "Name (3)", ...; sAMAccountName and the local part of
  * userPrincipalName become "name-2", "name-3", ... What no longer fits is cut from the name's end,
- * never from the suffix: 64 characters for an RDN and 20 for a user's sAMAccountName.
+ * never from the suffix: 64 characters for an RDN and 20 for a user's sAMAccountName. A department
+ * that leaves no two characters of the name is passed over.
  */
 
 #include <stdbool.h>

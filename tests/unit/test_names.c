@@ -26,7 +26,8 @@
 
 #define TEN "0123456789"
 #define TWENTY TEN TEN
-#define SIXTY TWENTY TWENTY TWENTY
+#define FIFTY TWENTY TWENTY TEN
+#define SIXTY FIFTY TEN
 /* An emoji: four octets, two UTF-16 units; e with acute: two octets, one unit. */
 #define SMILE "\xf0\x9f\x98\x80"
 #define E_ACUTE "\xc3\xa9"
@@ -67,17 +68,19 @@ static const struct names_case {
     {NAMED(SIXTY "1234", ""), .shape = SHAPE_CONTACT, .rdn = SIXTY "1234"},
     {NAMED(SIXTY "1234", ""), "|" SIXTY "1234|", .shape = SHAPE_CONTACT, .rdn = SIXTY " (2)"},
     {NAMED(SIXTY, IN("Sales")), "|" SIXTY "|", .shape = SHAPE_CONTACT,
-	.rdn = TWENTY TWENTY TEN "012345 (Sales)"},
-    {NAMED(TWENTY TWENTY TEN TEN " 123", ""), "|" SIXTY " 123|", .shape = SHAPE_CONTACT,
-	.rdn = SIXTY " (2)"},
-    {NAMED(TWENTY TWENTY TEN "012345678 1234", ""), "|" TWENTY TWENTY TEN "012345678 1234|",
-	.shape = SHAPE_CONTACT, .rdn = TWENTY TWENTY TEN "012345678 (2)"},
-    {NAMED(TWENTY TWENTY TEN "012345678" SMILE "123", ""),
-	"|" TWENTY TWENTY TEN "012345678" SMILE "123|", .shape = SHAPE_CONTACT,
-	.rdn = TWENTY TWENTY TEN "012345678 (2)"},
-    {NAMED(TWENTY TWENTY TEN "012345678" E_ACUTE "1234", ""),
-	"|" TWENTY TWENTY TEN "012345678" E_ACUTE "1234|", .shape = SHAPE_CONTACT,
-	.rdn = TWENTY TWENTY TEN "012345678" E_ACUTE " (2)"},
+	.rdn = FIFTY "012345 (Sales)"},
+    {NAMED(FIFTY TEN " 123", ""), "|" SIXTY " 123|", .shape = SHAPE_CONTACT, .rdn = SIXTY " (2)"},
+    {NAMED(FIFTY "012345678 1234", ""), "|" FIFTY "012345678 1234|", .shape = SHAPE_CONTACT,
+	.rdn = FIFTY "012345678 (2)"},
+    {NAMED(FIFTY "012345678" SMILE "123", ""), "|" FIFTY "012345678" SMILE "123|",
+	.shape = SHAPE_CONTACT, .rdn = FIFTY "012345678 (2)"},
+    {NAMED(FIFTY "012345678" E_ACUTE "1234", ""), "|" FIFTY "012345678" E_ACUTE "1234|",
+	.shape = SHAPE_CONTACT, .rdn = FIFTY "012345678" E_ACUTE " (2)"},
+    /* A department that leaves no room for the name tells nobody apart. */
+    {ANN(IN(FIFTY "123456789")), "|Ann|", .shape = SHAPE_CONTACT, .rdn = "An (" FIFTY "123456789)"},
+    {ANN(IN(SIXTY)), "|Ann|", .shape = SHAPE_CONTACT, .rdn = "Ann (2)"},
+    {ANN(IN(SIXTY "1234")), "|Ann|", .shape = SHAPE_CONTACT, .rdn = "Ann (2)"},
+    {ANN(IN("")), "|Ann|", .shape = SHAPE_CONTACT, .rdn = "Ann (2)"},
 
     /* The account's names. */
     {ANN(""), "|sam:ann|", .rdn = "Ann", .sam = "ann-2", .upn = "ann@globex.example"},
@@ -105,6 +108,8 @@ static const struct names_case {
     {UPN(SIXTY "12345@acme.example"), "|upn:" SIXTY "1234@globex.example|", .rdn = "Ann",
 	.sam = "ann", .upn = SIXTY "12-2@globex.example"},
 
+    {ANN(""), .shape = SHAPE_CONTACT, .parent = "nonsense",
+	.why = "'nonsense' is not a distinguished name"},
     {"dn: nonsense\n", .why = "'nonsense' is not a distinguished name"},
     {ANN(""), "*", .shape = SHAPE_CONTACT, .why = "no free name like 'Ann' in '" PARENT "'"},
     {ANN(""), "|*sam|", .why = "no free name like 'ann'"},
@@ -205,6 +210,9 @@ static const struct {
     {ANN(IN("Sales")), "Ann (Sales)", .want = true},
     {ANN(IN("Sales")), "Ann (2)", .want = true},
     {ANN(IN("Sales")), "Ann (Office)", .want = false},
+    {ANN(IN(FIFTY "123456789")), "An (" FIFTY "123456789)", .want = true},
+    {ANN(IN(SIXTY)), " (" SIXTY ")", .want = false},
+    {ANN(IN("")), "Ann ()", .want = false},
     {NAMED("Ann (2)", ""), "Ann (2)", .want = true},
     {NAMED("Ann (2)", ""), "Ann", .want = false},
     {NAMED("Ann (2)", ""), "Ann (2) (3)", .want = true},
@@ -212,8 +220,8 @@ static const struct {
     {NAMED(SIXTY "1234", ""), SIXTY " (2)", .want = true},
     {NAMED(SIXTY "1234", ""), SIXTY "1234", .want = true},
     {NAMED(SIXTY "1234", ""), SIXTY "1234 (2)", .want = false},
-    {NAMED(SIXTY "1234", ""), TWENTY TWENTY TEN "012345678 (12)", .want = true},
-    {NAMED(SIXTY "1234", IN("Sales")), TWENTY TWENTY TEN "012345 (Sales)", .want = true},
+    {NAMED(SIXTY "1234", ""), FIFTY "012345678 (12)", .want = true},
+    {NAMED(SIXTY "1234", IN("Sales")), FIFTY "012345 (Sales)", .want = true},
     /* Nobody knows a better one. */
     {"dn: nonsense\n", "Ann", .want = true},
 };
