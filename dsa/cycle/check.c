@@ -28,7 +28,7 @@ missing_right(
 	return err_set(err, ERR_LDAP, ERR_LINK, ERR_NEVER, 50,
 	    "forest '%s': the account lacks the right to %s '%s'; grant it (delegate.sh does) and "
 	    "run again",
-	    c->dir[side]->name, right, where);
+	    c->run->dir[side]->name, right, where);
 }
 
 /* The rights in the target OU, or to create it where it does not exist yet. */
@@ -44,13 +44,13 @@ check_target_ou(struct cycle *c, const struct conf_scope *s, struct err *err)
 	    {KIND_BIT(KIND_CONTACT) | KIND_BIT(KIND_DYNAMIC_GROUP) | KIND_BIT(KIND_PUBLIC_FOLDER),
 		"contact", "create objects of class contact in"},
 	};
-	struct dir *d = c->dir[TARGET];
+	struct dir *d = c->run->dir[TARGET];
 	_cleanup_(entry_free) struct entry *e = NULL;
 
 	if (!dn_is_under(s->target_ou, d->ops->info(d)->domain_dn))
 		return err_conf(err,
 		    "%s:%d: target_ou '%s' lies outside the domain '%s' of forest '%s'",
-		    c->link->file, s->line, s->target_ou, d->ops->info(d)->domain_dn, d->name);
+		    c->run->link->file, s->line, s->target_ou, d->ops->info(d)->domain_dn, d->name);
 	for (const char *ou = s->target_ou; *ou; ou = dn_parent(ou)) {
 		if (d->ops->read(d, ou, check_attrs, &e, err) < 0)
 			return -1;
@@ -94,14 +94,14 @@ keep_first(struct entry *e, void *arg, struct err *err)
 static int
 check_source_base(struct cycle *c, const struct conf_scope *s, struct err *err)
 {
-	struct dir *d = c->dir[SOURCE];
+	struct dir *d = c->run->dir[SOURCE];
 	_cleanup_(entry_free) struct entry *e = NULL;
 
 	if (d->ops->read(d, s->base, check_attrs, &e, err) < 0)
 		return -1;
 	if (!e)
 		return err_conf(err, "%s:%d: base '%s' does not exist in forest '%s'",
-		    c->link->file, s->line, s->base, d->name);
+		    c->run->link->file, s->line, s->base, d->name);
 	return 0;
 }
 
@@ -109,7 +109,7 @@ check_source_base(struct cycle *c, const struct conf_scope *s, struct err *err)
 static int
 check_source_rights(struct cycle *c, const struct conf_scope *s, struct err *err)
 {
-	struct dir *d = c->dir[SOURCE];
+	struct dir *d = c->run->dir[SOURCE];
 	struct dir_query q = {.base = s->base,
 	    .scope = DIR_SUBTREE,
 	    .filter = "(&(objectClass=user)(homeMDB=*)(mailNickname=*))",
@@ -130,17 +130,17 @@ check_source_rights(struct cycle *c, const struct conf_scope *s, struct err *err
 static int
 check_databases(struct cycle *c, struct err *err)
 {
-	struct dir *d = c->dir[TARGET];
+	struct dir *d = c->run->dir[TARGET];
 
-	for (size_t i = 0; i < c->link->n_databases; i++) {
+	for (size_t i = 0; i < c->run->link->n_databases; i++) {
 		_cleanup_(entry_free) struct entry *e = NULL;
 
-		if (d->ops->read(d, c->link->databases[i], check_attrs, &e, err) < 0)
+		if (d->ops->read(d, c->run->link->databases[i], check_attrs, &e, err) < 0)
 			return -1;
 		if (!e)
 			return err_conf(err,
 			    "link '%s': mailbox.databases: '%s' does not exist in forest '%s'",
-			    c->link->name, c->link->databases[i], d->name);
+			    c->run->link->name, c->run->link->databases[i], d->name);
 	}
 	return 0;
 }
@@ -148,7 +148,7 @@ check_databases(struct cycle *c, struct err *err)
 int
 cycle_check(struct cycle *c, struct err *err)
 {
-	const struct conf_link *l = c->link;
+	const struct conf_link *l = c->run->link;
 
 	for (size_t i = 0; i < l->n_scopes; i++)
 		if (check_source_base(c, &l->scopes[i], err) < 0 ||

@@ -33,7 +33,7 @@ store_one(struct cycle *c, struct store_txn *t, const struct learned *l, struct 
 {
 	_cleanup_(record_free) struct record *r = NULL;
 
-	if (store_find_guid(t, c->link_id, SOURCE, &l->stamp.source, &r, err) < 0)
+	if (store_find_guid(t, c->run->link_id, SOURCE, &l->stamp.source, &r, err) < 0)
 		return -1;
 	if (!r ||
 	    (guid_equal(&r->side[TARGET].guid, &l->guid) && strcmp(r->side[TARGET].dn, l->dn) == 0))
@@ -50,7 +50,7 @@ static int
 flush(struct confirm *f, struct err *err)
 {
 	_cleanup_(store_abort) struct store_txn *t = NULL;
-	int rc = store_begin(f->c->store, STORE_WRITE, &t, err);
+	int rc = store_begin(f->c->run->store, STORE_WRITE, &t, err);
 
 	for (size_t i = 0; i < f->n; i++) {
 		if (rc == 0)
@@ -69,7 +69,7 @@ learn(struct entry *e, void *arg, struct err *err)
 	struct learned *l = &f->v[f->n];
 	struct bytes sid = entry_get(own, "objectSid");
 
-	if (!stamp_parse(entry_get_str(own, f->c->link->target->stamp_attribute), &l->stamp))
+	if (!stamp_parse(entry_get_str(own, f->c->run->link->target->stamp_attribute), &l->stamp))
 		return 0;
 	l->guid = own->guid;
 	l->sid_len = sid.len <= sizeof l->sid ? sid.len : 0;
@@ -85,15 +85,15 @@ learn(struct entry *e, void *arg, struct err *err)
 static int
 confirm_few(struct cycle *c, struct confirm *f, const char *const *attrs, struct err *err)
 {
-	struct dir *d = c->dir[TARGET];
+	struct dir *d = c->run->dir[TARGET];
 
 	for (size_t i = 0; i < c->created.n; i++) {
 		_cleanup_(store_abort) struct store_txn *t = NULL;
 		_cleanup_(record_free) struct record *r = NULL;
 		_cleanup_(entry_free) struct entry *e = NULL;
 
-		if (store_begin(c->store, STORE_READ, &t, err) < 0 ||
-		    store_find_guid(t, c->link_id, SOURCE, &c->created.v[i], &r, err) < 0)
+		if (store_begin(c->run->store, STORE_READ, &t, err) < 0 ||
+		    store_find_guid(t, c->run->link_id, SOURCE, &c->created.v[i], &r, err) < 0)
 			return -1;
 		store_abort(TAKE(t));
 		if (r && d->ops->read(d, r->side[TARGET].dn, attrs, &e, err) < 0)
@@ -107,8 +107,8 @@ confirm_few(struct cycle *c, struct confirm *f, const char *const *attrs, struct
 int
 cycle_confirm(struct cycle *c, struct err *err)
 {
-	struct dir *d = c->dir[TARGET];
-	const char *stamp = c->link->target->stamp_attribute;
+	struct dir *d = c->run->dir[TARGET];
+	const char *stamp = c->run->link->target->stamp_attribute;
 	const char *const attrs[] = {"objectGUID", "objectSid", stamp, NULL};
 	/* USNs are a DC's own: after a failover every stamp is looked at. */
 	bool same = strcmp(c->start_server, d->ops->info(d)->server) == 0;
@@ -126,8 +126,8 @@ cycle_confirm(struct cycle *c, struct err *err)
 	if (!f || !filter)
 		return err_nomem(err);
 	f->c = c;
-	rc = c->lazy && c->created.n <= FEW ? confirm_few(c, f, attrs, err)
-					    : d->ops->search(d, &q, learn, f, err);
+	rc = c->is_delta && c->created.n <= FEW ? confirm_few(c, f, attrs, err)
+						: d->ops->search(d, &q, learn, f, err);
 	if (rc == 0)
 		return flush(f, err);
 	for (size_t i = 0; i < f->n; i++)

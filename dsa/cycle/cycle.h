@@ -10,24 +10,10 @@
 #include <stdio.h>
 
 #include "dsa/base/err.h"
-#include "dsa/config/conf.h"
 #include "dsa/cycle/decision.h"
-#include "dsa/directory/dir.h"
-#include "dsa/run/event.h"
-#include "mapping/store.h"
-
-struct change;
-
-enum cycle_phase {
-	CYCLE_CONNECT,
-	CYCLE_READ, /* both sides; TOTAL unknown (0) */
-	CYCLE_DECIDE,
-	CYCLE_PLAN,
-	CYCLE_APPLY,
-	CYCLE_CONFIRM,
-	CYCLE_PHASE_MAX
-};
-const char *cycle_phase_name(enum cycle_phase p);
+#include "dsa/directory/guid.h"
+#include "dsa/rules/ready.h"
+#include "dsa/run/run.h"
 
 /* What happened, for the summary. Objects are counted once each. */
 struct cycle_result {
@@ -46,7 +32,7 @@ struct cycle_result {
 	uint64_t drift;		   /* objects planned again because the directory had moved on */
 	uint64_t changes, applied; /* directory changes planned, and done */
 	uint64_t ready, switched;  /* mailboxes whose readiness was seen, and of them switched */
-	uint64_t phase_ms[CYCLE_PHASE_MAX];
+	uint64_t phase_ms[RUN_PHASE_MAX];
 	bool delta; /* only what changed was looked at */
 	bool held;  /* a limit holds something until an operator decides: */
 	char held_why[400];
@@ -54,48 +40,46 @@ struct cycle_result {
 };
 
 struct cycle_options {
-	bool plan_only;	      /* write to no directory and not to the map */
-	FILE *plan_to;	      /* LDIF of the plan goes here, or NULL */
-	const char *work_dir; /* for the working sets */
+	bool plan_only; /* write to no directory and not to the map */
+	FILE *plan_to;	/* LDIF of the plan goes here, or NULL */
 	/* A delta looks at these source objects too, whether they changed or not. */
 	const struct guid *objects;
 	size_t n_objects;
 	/* The dummy addresses on the sources of OBJECTS are wanted (a toggle is under way); all
 	 * others are left over from something that was interrupted, and removed. */
 	bool toggling;
-	int64_t map_size_mb;
-	/* Called now and then from the cycle's thread; may be NULL. */
-	void (*progress)(enum cycle_phase phase, uint64_t done, uint64_t total, void *arg);
-	/* Called for each thing that happens, from the cycle's thread; may be NULL. What E points
-	 * to is lent. */
-	cycle_event_fn *tell;
-	void *arg;
 };
 
-/* Runs one full cycle. The directories are opened if they are closed. STORE may be NULL in plan
- * mode (no map yet). On -1 *RET holds what was done until then; everything written is recorded in
- * the map, and a repeated run goes on from there. An entry's failure is not the cycle's: see
- * ret->failed. */
-int cycle_full(const struct conf_link *link, struct dir *source, struct dir *target,
-    struct store *store, const struct cycle_options *opt, struct cycle_result *ret,
-    struct err *err) MUST_CHECK;
+/* What became ready in a cycle (ready.h), and was not switched by it. */
+struct cycle_ready {
+	struct guid_list of[READY_MAX]; /* source GUIDs by verdict */
+	bool link_is_held;		/* by another limit: nothing is switched meanwhile */
+};
 
-/* Runs one delta cycle: what changed on either side since the last cycle. *RET_FULL true: nothing
- * was done, because a full cycle is needed (there was none yet, a cursor is lost, or so much
- * changed that it is cheaper); the reason is noted. With nothing to do the number of requests is
+struct cycle;
+
+/* A full or (IS_DELTA) a delta cycle over RUN, which must not have another one at the time. RET
+ * holds, also after a failure, what was done until then; everything written is recorded in the map,
+ * and a repeated run goes on from there. An entry's failure is not the cycle's: see RET->failed.
+ * RUN, OPT and RET are borrowed. */
+int cycle_new(struct run *run, bool is_delta, const struct cycle_options *opt,
+    struct cycle_result *res, struct cycle **ret, struct err *err) MUST_CHECK;
+void cycle_free(struct cycle *c);
+DEFINE_CLEANUP(struct cycle *, cycle_free)
+/* Opens what is closed and knows schema and rights. To be called first. What an interrupted run
+ * left must be settled between this and cycle_run(): the cycle would take it for a mistake of
+ * others. */
+int cycle_connect(struct cycle *c, struct err *err) MUST_CHECK;
+/* Reads, decides, plans, applies and confirms. *RET_FULL true: this was a delta and nothing was
+ * done, because a full cycle is needed (there was none yet, a cursor is lost, or so much changed
+ * that it is cheaper); the reason is reported. With nothing to do the number of requests is
  * constant. */
-int cycle_delta(const struct conf_link *link, struct dir *source, struct dir *target,
-    struct store *store, const struct cycle_options *opt, struct cycle_result *ret, bool *ret_full,
-    struct err *err) MUST_CHECK;
-
-/* Tells of CHANGE, which the server acknowledged: for what writes to a directory beside a cycle.
- * WHERE has the side and what else is known. */
-void cycle_tell_change(const struct cycle_options *opt, const struct cycle_event *where,
-    const struct change *change, const char *reason);
-
-/* The same of a turn that was interrupted and has been finished, or ended. */
-void cycle_tell_resumed(const struct cycle_options *opt, const struct guid *source, const char *dn,
-    bool ok, const char *text);
+int cycle_run(struct cycle *c, bool *ret_full, struct err *err) MUST_CHECK;
+/* Whose readiness the cycle has seen. Valid until cycle_free(). */
+struct cycle_ready *cycle_ready(struct cycle *c);
+/* The last transaction: the summary, what is held, and the cursors, which advance with it. Without
+ * effect after a plan, and after a delta that heard of nothing. */
+int cycle_finish(struct cycle *c, struct err *err) MUST_CHECK;
 
 /* Writes the summary as lines of text, or as one JSON object. */
 void cycle_print_summary(

@@ -34,18 +34,17 @@ struct limited {
 	bool held;     /* all these are too many: nothing is done to them */
 };
 
+struct delta;
+
 struct cycle {
+	struct run *run;
 	/* A delta: the working sets hold what changed and what was asked for; see fault.c. */
-	bool lazy;
-	const struct guid_list *concerned; /* lazy: whom the cycle is about */
+	bool is_delta;
+	const struct guid_list *concerned; /* delta: whom the cycle is about */
 	struct buf cursor[SIDES];	   /* where the next delta starts; empty: unknown */
-	const struct conf_link *link;
-	struct dir *dir[SIDES];
 	struct workset *ws[SIDES];
 	struct table *table;
-	struct store *store;	/* NULL in plan mode without a map */
 	struct store_txn *read; /* of the deciding and planning passes, or NULL */
-	uint32_t link_id;
 	struct match_csv **csv; /* by match rule; NULL where the rule is no CSV */
 	const struct cycle_options *opt;
 	struct cycle_result *res;
@@ -59,18 +58,17 @@ struct cycle {
 	struct again *again; /* source entries to be planned again */
 	size_t n_again, cap_again;
 	bool lost; /* in this round a connection broke: a server may have forgotten what it did */
-	struct guid conflict_place; /* lazy: where the next delta goes on looking at conflicts */
-	struct guid_list created;   /* lazy: source GUIDs of those */
+	struct guid conflict_place; /* delta: where the next delta goes on looking at conflicts */
+	struct guid_list created;   /* delta: source GUIDs of those */
 	struct guid_list elsewhere; /* source GUIDs whose counterparts may not be here yet */
 	struct guid_list missed;    /* those that the server left out of an answer */
 	bool wrote;		    /* something was created, so there are GUIDs to learn */
 	struct limited limited[HELD_KIND_MAX];
-	const char *why_full; /* lazy: why everyone has to be looked at, found while planning */
+	const char *why_full; /* delta: why everyone has to be looked at, found while planning */
 	uint64_t decided;     /* the operators' decisions that this cycle knows of */
-	/* Source GUIDs by what their readiness means (ready.h), and who is to be switched, as
-	 * comments for the plan. */
-	struct guid_list ready[READY_MAX];
-	struct buf ready_text;
+	struct delta *delta;  /* delta.c */
+	struct cycle_ready ready;
+	struct buf ready_text; /* who is to be switched, as comments for the plan */
 };
 
 /* The filter of both bulk reads: every recipient, and whatever else holds a name or an address. */
@@ -80,29 +78,9 @@ struct cycle {
 
 /* Did somebody ask for this cycle to be about G? */
 bool cycle_is_asked_for(const struct cycle *c, const struct guid *g);
-void cycle_progress(const struct cycle *c, enum cycle_phase phase, uint64_t done, uint64_t total);
-/* tell.c: cycle, delta, text and peer of WHAT are filled in here; so is dn, with the link's name,
- * if it is NULL. */
-void cycle_tell(const struct cycle *c, const struct cycle_event *what, const char *fmt, ...)
-    PRINTF_LIKE(3, 4);
-/* A change that the server acknowledged. */
-void cycle_changed(const struct cycle *c, enum side side, const struct guid *source,
-    const struct change *change, const char *reason);
-/* The same of a turn, as turn_env has it: NUMBER is that of its run, ARG the struct cycle. */
-void cycle_turn_changed(uint64_t number, enum side side, const struct guid *source,
-    const struct change *change, const char *reason, void *arg);
-/* The same, where ADDRESS is held by HOLDER. WHOLE: that keeps the object from being written. */
-void cycle_tell_taken(const struct cycle *c, const struct cycle_event *e, const char *address,
+/* Reports E: ADDRESS is held by HOLDER. WHOLE: that keeps the object from being written. */
+void cycle_tell_taken(const struct cycle *c, const struct run_event *e, const char *address,
     const char *holder, bool whole);
-void cycle_note_taken(const struct cycle *c, const struct entry *source, const char *address,
-    const char *holder, bool whole);
-/* The redirection of SIDE's object is not as it must be. LEFT: an operator wants it so, else it is
- * put right. */
-void cycle_broken(const struct cycle *c, const struct entry *source, enum side side, bool left);
-/* An event without a kind of its own. */
-void cycle_note(const struct cycle *c, int level, const struct guid *source, const char *dn,
-    const char *fmt, ...) PRINTF_LIKE(5, 6);
-
 /* read.c: fills both working sets, side by side in two threads. */
 int cycle_read(struct cycle *c, struct err *err) MUST_CHECK;
 /* Adds E to a side's working set and its indexes; INDEX is given, or DECISION_NO_TARGET for new. */
@@ -160,8 +138,6 @@ int cycle_find_dn(
 int cycle_address_holder(struct cycle *c, enum side side, struct bytes address, uint32_t self,
     uint32_t claimant, struct entry **ret, struct err *err) MUST_CHECK;
 
-/* What one domain controller knows the others know after this time, in seconds. */
-#define CYCLE_LAG_S ((int64_t)24 * 3600)
 /* elsewhere.c: *RET true if the counterpart of SOURCE (R is its record, or NULL), which was not
  * found, may be on another domain controller and only not have reached this one. */
 int cycle_elsewhere(struct cycle *c, const struct guid *source, const struct record *r, bool *ret,
@@ -186,10 +162,6 @@ int cycle_plan_leaver(struct cycle *c, const struct guid *source, struct err *er
 /* apply.c: executes the plan. */
 /* Steps that met drift are left in c->again. */
 int cycle_apply(struct cycle *c, struct err *err) MUST_CHECK;
-/* After a connection broke: opens both directories again, with a growing pause between attempts. */
-int cycle_reconnect(struct cycle *c, struct err *err) MUST_CHECK;
-/* Tells of the lost connection if that is what ERR is. */
-void cycle_lost(const struct cycle *c, enum side side, const struct err *err);
 /* Stores the conflicts of this cycle's decisions and forgets those that are resolved. */
 int cycle_store_conflicts(struct cycle *c, struct err *err) MUST_CHECK;
 /* Writes the plan as LDIF to opt->plan_to. */
@@ -207,19 +179,16 @@ int outcome_plan_again(struct cycle *c, uint32_t source, const struct guid *left
     struct err *err) MUST_CHECK;
 /* The object of E (its source and DN are given) was not written because of WHAT. Put
  * down to be tried again; E is completed, to be told. */
-int outcome_refuse(struct cycle *c, struct store_txn *t, struct cycle_event *e, const char *what,
+int outcome_refuse(struct cycle *c, struct store_txn *t, struct run_event *e, const char *what,
     struct err *err) MUST_CHECK;
 /* Nothing has to be written to the object of SOURCE any more; told if that was not so before. */
 int outcome_accept(
     struct cycle *c, struct store_txn *t, const struct guid *source, struct err *err) MUST_CHECK;
 /* After the writes: learns the GUIDs and SIDs of what was created. */
 int cycle_confirm(struct cycle *c, struct err *err) MUST_CHECK;
-/* recover.c: settles journal entries that a crash left open. */
-int cycle_recover(struct cycle *c, struct err *err) MUST_CHECK;
-/* cycle_ready.c: who is ready, from what was read and what the map says before anything is written;
- * then, when all is written, their switches. */
+/* find_ready.c: who is ready, from what was read and what the map says before anything is written.
+ */
 int cycle_find_ready(struct cycle *c, struct err *err) MUST_CHECK;
-int cycle_switch_ready(struct cycle *c, struct err *err) MUST_CHECK;
 struct plan_step;
 struct guid_set;
 /* cycle_limit.c: an operator's verdict on doing KIND to SOURCE, HELD_WAITS if there is none. Notes

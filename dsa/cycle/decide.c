@@ -46,7 +46,7 @@ is_octets(const struct cycle *c, unsigned key)
 		return true;
 	if (key >= MATCH_KEY_ATTR)
 		a = schema_find(
-		    c->table->target_schema, c->link->match[key - MATCH_KEY_ATTR].target_attr);
+		    c->table->target_schema, c->run->link->match[key - MATCH_KEY_ATTR].target_attr);
 	return a && a->syntax == SCHEMA_OCTETS;
 }
 
@@ -59,13 +59,13 @@ verify(const struct cycle *c, const struct entry *target, unsigned key, struct b
 	switch (key) {
 	case MATCH_KEY_STAMP:
 		return stamp_parse(
-			   entry_get_str(target, c->link->target->stamp_attribute), &stamp) &&
+			   entry_get_str(target, c->run->link->target->stamp_attribute), &stamp) &&
 		       bytes_equal(guid_bytes(&stamp.source), value);
 	case MATCH_KEY_GUID: return bytes_equal(guid_bytes(&target->guid), value);
 	case MATCH_KEY_DN: return dn_equal(target->dn, value.data);
 	default:
-		return match_verify(
-		    target, c->link->match, c->link->n_match, key, value, is_octets(c, key));
+		return match_verify(target, c->run->link->match, c->run->link->n_match, key, value,
+		    is_octets(c, key));
 	}
 }
 
@@ -341,7 +341,7 @@ static int
 take_candidate(struct cycle *c, uint32_t self, struct decision *d, const struct entry *source,
     uint32_t index, struct err *err)
 {
-	const struct conf_scope *scope = &c->link->scopes[d->scope];
+	const struct conf_scope *scope = &c->run->link->scopes[d->scope];
 	_cleanup_(entry_free) struct entry *target = NULL;
 	struct stamp stamp;
 	bool stamped, ours;
@@ -349,12 +349,12 @@ take_candidate(struct cycle *c, uint32_t self, struct decision *d, const struct 
 
 	if (workset_get(c->ws[TARGET], index, &target, err) < 0)
 		return -1;
-	stamped = stamp_parse(entry_get_str(target, c->link->target->stamp_attribute), &stamp);
+	stamped = stamp_parse(entry_get_str(target, c->run->link->target->stamp_attribute), &stamp);
 	ours = stamped && guid_equal(&stamp.source, &source->guid);
 	v = match_judge(d->kind, kind_of(target), scope->create == CREATE_CONTACT);
 	/* A contact that galsync made for this very user (the scope created contacts once) gives
 	 * way to the user without asking. */
-	if (v == MATCH_PROMOTE && !c->link->promote_contacts && !(ours && stamp.created))
+	if (v == MATCH_PROMOTE && !c->run->link->promote_contacts && !(ours && stamp.created))
 		v = scope->create == CREATE_NOTHING ? MATCH_FOUND : MATCH_KIND;
 	if (stamped && !ours)
 		return decide_conflict(c, d, CONFLICT_TAKEN, NULL, &index, 1, err);
@@ -395,7 +395,8 @@ hunt_record(struct hunt *h, struct decision *d, bool *elsewhere)
 
 	if (!h->c->read)
 		return 0;
-	if (store_find_guid(h->c->read, h->c->link_id, SOURCE, &h->source->guid, &r, h->err) < 0)
+	if (store_find_guid(h->c->read, h->c->run->link_id, SOURCE, &h->source->guid, &r, h->err) <
+	    0)
 		return -1;
 	h->what = "record";
 	if (r && !guid_is_zero(&r->side[TARGET].guid) &&
@@ -405,7 +406,8 @@ hunt_record(struct hunt *h, struct decision *d, bool *elsewhere)
 		return cycle_elsewhere(h->c, &h->source->guid, r, elsewhere, h->err);
 	if (workset_get(h->c->ws[TARGET], h->candidates[0], &target, h->err) < 0)
 		return -1;
-	stamped = stamp_parse(entry_get_str(target, h->c->link->target->stamp_attribute), &stamp);
+	stamped =
+	    stamp_parse(entry_get_str(target, h->c->run->link->target->stamp_attribute), &stamp);
 	if (stamped ? !guid_equal(&stamp.source, &h->source->guid)
 		    : r->state == RECORD_PENDING && !r->synced_at) {
 		h->n = 0;
@@ -419,7 +421,7 @@ hunt_record(struct hunt *h, struct decision *d, bool *elsewhere)
 static int
 hunt_rules(struct hunt *h, struct decision *d)
 {
-	const struct conf_link *link = h->c->link;
+	const struct conf_link *link = h->c->run->link;
 
 	for (size_t i = 0; i < link->n_match && h->n == 0; i++) {
 		const struct match_rule *r = &link->match[i];
@@ -451,12 +453,12 @@ find_counterpart(struct cycle *c, uint32_t index, const struct entry *source, st
     struct err *err)
 {
 	struct hunt h = {.c = c, .source = source, .err = err};
-	const struct conf_scope *scope = &c->link->scopes[d->scope];
+	const struct conf_scope *scope = &c->run->link->scopes[d->scope];
 	bool elsewhere = false;
 
 	if (hunt_record(&h, d, &elsewhere) < 0)
 		return -1;
-	if (h.n == 0 && c->lazy && cycle_fetch_candidates(c, source, err) < 0)
+	if (h.n == 0 && c->is_delta && cycle_fetch_candidates(c, source, err) < 0)
 		return -1;
 	if (h.n == 0 && (elsewhere ? hunt_stamp(&h, d) : hunt_rules(&h, d)) < 0)
 		return -1;
@@ -492,9 +494,9 @@ cycle_decide_one(struct cycle *c, uint32_t index, const struct entry *source, st
 	if (set_text(&d.source_dn, source->dn, err) < 0 || set_text(&d.target_dn, "", err) < 0 ||
 	    set_text(&d.evidence, "", err) < 0)
 		return -1;
-	d.verdict = scope_judge(c->link, source, norm, &scope);
+	d.verdict = scope_judge(c->run->link, source, norm, &scope);
 	if (scope)
-		d.scope = (uint32_t)(scope - c->link->scopes);
+		d.scope = (uint32_t)(scope - c->run->link->scopes);
 	if (d.verdict == SCOPE_IN && find_counterpart(c, index, source, &d, err) < 0)
 		return -1;
 	decision_done(ret);
@@ -543,7 +545,7 @@ decide_failed(struct cycle *c, const struct entry *source, const struct err *err
 	if (err->scope != ERR_ENTRY)
 		return -1;
 	c->res->problems++;
-	cycle_note(c, 4, &source->guid, source->dn, "%s: skipped", err->text);
+	run_message(c->run, 4, &source->guid, source->dn, "%s: skipped", err->text);
 	return 0;
 }
 
@@ -589,7 +591,7 @@ cycle_decide_from(struct cycle *c, uint32_t from, struct err *err)
 		if (cycle_put_decision(c, i, &d, err) < 0)
 			return -1;
 		if (i % 256 == 0)
-			cycle_progress(c, CYCLE_DECIDE, i, n);
+			run_progress(c->run, RUN_PHASE_DECIDE, i, n);
 	}
 	/* Names only when every match is known: a counterpart's own name is never given away. */
 	for (uint32_t i = from; i < n; i++)

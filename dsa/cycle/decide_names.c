@@ -68,7 +68,7 @@ static bool
 name_taken(enum match_key key, const char *value, void *arg)
 {
 	struct taking *t = arg;
-	const char *domain = t->c->dir[TARGET]->ops->info(t->c->dir[TARGET])->domain_dns;
+	const char *domain = t->c->run->dir[TARGET]->ops->info(t->c->run->dir[TARGET])->domain_dns;
 	const char *at = strrchr(value, '@');
 	_cleanup_(free) char *other = NULL;
 
@@ -113,7 +113,7 @@ static int
 parent_of(const struct cycle *c, const struct decision *d, const struct entry *source, char **ret,
     struct err *err)
 {
-	const struct conf_scope *s = &c->link->scopes[d->scope];
+	const struct conf_scope *s = &c->run->link->scopes[d->scope];
 	const char *parent = dn_parent(source->dn);
 	_cleanup_(buf_done) struct buf b = {0};
 
@@ -152,7 +152,7 @@ cycle_choose_names(struct cycle *c, uint32_t index, const struct entry *source, 
 		return -1;
 	if (fetch_names(c, source, parent, err) < 0)
 		return -1;
-	rc = names_choose(c->link, d->shape, source, parent, name_taken, &t, &n, err);
+	rc = names_choose(c->run->link, d->shape, source, parent, name_taken, &t, &n, err);
 	if (rc == 0 && t.rc == 0)
 		rc = claim_names(c, index, &n, parent, err);
 	if (rc == 0 && t.rc == 0) {

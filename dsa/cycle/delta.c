@@ -97,16 +97,16 @@ feed_attrs(const struct cycle *c, enum side side)
 static void
 tell_feed(const struct cycle *c, enum side side)
 {
-	struct dir *d = c->dir[side];
-	struct cycle_event e = {.kind = CYCLE_FEED, .level = LOG_DEBUG, .side = side};
+	struct dir *d = c->run->dir[side];
+	struct run_event e = {.kind = RUN_FEED, .level = LOG_DEBUG, .side = side};
 
 	e.by_usn = d->ops->info(d) && d->ops->info(d)->by_usn;
 	if (!e.by_usn) {
-		cycle_tell(c, &e, "changes of forest '%s' are found by DirSync", d->name);
+		run_event(c->run, &e, "changes of forest '%s' are found by DirSync", d->name);
 		return;
 	}
 	e.level = LOG_NOTICE;
-	cycle_tell(c, &e,
+	run_event(c->run, &e,
 	    "changes of forest '%s' are found by uSNChanged, on one server: the account lacks the "
 	    "right DS-Replication-Get-Changes (delegate.sh gives it)",
 	    d->name);
@@ -126,7 +126,7 @@ poll_side(enum side side, void *arg, struct err *err)
 {
 	struct polls *p = arg;
 	struct delta *x = p->x;
-	struct dir *d = x->c->dir[side];
+	struct dir *d = x->c->run->dir[side];
 	struct listening l = {x, side};
 
 	if (d->ops->changes(d, p->cursor[side], p->attrs[side], hear, &l, &x->cursor[side],
@@ -146,7 +146,7 @@ poll_both(struct polls *p, struct err *err)
 	if (sides_run(poll_side, p, err) == 0)
 		return 0;
 	if (p->failed[SOURCE] || p->failed[TARGET])
-		cycle_lost(c, p->failed[SOURCE] ? SOURCE : TARGET, err);
+		run_lost(c->run, p->failed[SOURCE] ? SOURCE : TARGET, err);
 	return -1;
 }
 
@@ -190,7 +190,7 @@ add_counterparts(struct delta *x, struct err *err)
 	for (size_t i = 0; i < l->n; i++) {
 		_cleanup_(record_free) struct record *r = NULL;
 
-		if (store_find_guid(x->c->read, x->c->link_id, TARGET, &l->v[i], &r, err) < 0)
+		if (store_find_guid(x->c->read, x->c->run->link_id, TARGET, &l->v[i], &r, err) < 0)
 			return -1;
 		if (r && concern(x, r, err) < 0)
 			return -1;
@@ -218,7 +218,7 @@ expand_containers(struct delta *x, enum side side, struct err *err)
 {
 	static const char *const class_attrs[] = {"objectClass", "objectGUID", NULL};
 	static const char *const guid_attrs[] = {"objectGUID", NULL};
-	struct dir *d = x->c->dir[side];
+	struct dir *d = x->c->run->dir[side];
 	struct below b = {x, side};
 
 	for (size_t i = 0; i < x->named[side].n; i++) {
@@ -264,7 +264,7 @@ add_unfinished(struct delta *x, struct err *err)
 	struct walk w = {x, err, false};
 	struct cycle *c = x->c;
 
-	if (store_each_retry(c->read, c->link_id, clock_realtime_s(), take_retry, &w, err) < 0)
+	if (store_each_retry(c->read, c->run->link_id, clock_realtime_s(), take_retry, &w, err) < 0)
 		return -1;
 	return w.failed ? -1 : 0;
 }
@@ -308,7 +308,8 @@ find_recorded(struct fetch *f, struct err *err)
 	for (size_t i = f->from; i < concerned->n; i++) {
 		_cleanup_(record_free) struct record *r = NULL;
 
-		if (store_find_guid(c->read, c->link_id, SOURCE, &concerned->v[i], &r, err) < 0)
+		if (store_find_guid(c->read, c->run->link_id, SOURCE, &concerned->v[i], &r, err) <
+		    0)
 			return -1;
 		if (r && !guid_is_zero(&r->side[TARGET].guid) &&
 		    guid_list_add(&f->recorded, &r->side[TARGET].guid, err) < 0)
@@ -375,7 +376,7 @@ add_waiting(struct delta *x, const struct decision *d, struct err *err)
 	norm = dn_normalize(d->source_dn, err);
 	if (!norm)
 		return -1;
-	if (store_each_waiting(x->c->read, x->c->link_id, norm, take_waiting, &w, err) < 0)
+	if (store_each_waiting(x->c->read, x->c->run->link_id, norm, take_waiting, &w, err) < 0)
 		return -1;
 	return w.failed ? -1 : 0;
 }
@@ -426,11 +427,11 @@ add_groups(struct delta *x, const struct guid *source, struct err *err)
 	_cleanup_(record_free) struct record *r = NULL;
 	_cleanup_(entry_free) struct entry *target = NULL;
 
-	if (store_find_guid(c->read, c->link_id, SOURCE, source, &r, err) < 0)
+	if (store_find_guid(c->read, c->run->link_id, SOURCE, source, &r, err) < 0)
 		return -1;
 	if (!r || guid_is_zero(&r->side[TARGET].guid))
 		return 0;
-	if (dir_read_guid(c->dir[TARGET], &r->side[TARGET].guid, attrs, &target, err) < 0)
+	if (dir_read_guid(c->run->dir[TARGET], &r->side[TARGET].guid, attrs, &target, err) < 0)
 		return -1;
 	for (size_t i = 0; target && attrs[i]; i++)
 		if (add_referrers(x, target, attrs[i], err) < 0)

@@ -49,7 +49,7 @@ add_involved(struct delta *x, const struct guid *g, size_t max, struct err *err)
 {
 	struct taking w = {.x = x, .max = max, .err = err};
 
-	if (store_each_involved(x->c->read, x->c->link_id, g, take_involved, &w, err) < 0)
+	if (store_each_involved(x->c->read, x->c->run->link_id, g, take_involved, &w, err) < 0)
 		return -1;
 	return w.failed ? -1 : 0;
 }
@@ -61,7 +61,7 @@ add_sharers(struct delta *x, const struct guid *source, struct err *err)
 	_cleanup_(conflict_done) struct conflict known = {.reason = CONFLICT_AMBIGUOUS};
 	bool found;
 
-	if (store_find_conflict(x->c->read, x->c->link_id, source, &known, &found, err) < 0)
+	if (store_find_conflict(x->c->read, x->c->run->link_id, source, &known, &found, err) < 0)
 		return -1;
 	for (size_t i = 0; i < known.n_candidates; i++)
 		if (add_involved(x, &known.candidate_guids[i], DELTA_MANY, err) < 0)
@@ -103,8 +103,8 @@ add_others(struct delta *x, struct err *err)
 	struct cycle *c = x->c;
 	struct guid place;
 
-	if (store_get_conflict_place(c->read, c->link_id, &place, err) < 0 ||
-	    store_each_conflict_after(c->read, c->link_id, &place, take_other, &w, err) < 0 ||
+	if (store_get_conflict_place(c->read, c->run->link_id, &place, err) < 0 ||
+	    store_each_conflict_after(c->read, c->run->link_id, &place, take_other, &w, err) < 0 ||
 	    w.failed)
 		return -1;
 	/* Where all are taken it does not matter where the next one begins. */

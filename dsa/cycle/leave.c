@@ -35,7 +35,7 @@ add_leaver(struct leavers *l, const struct record *r, enum scope_verdict why)
 {
 	enum held_verdict said;
 
-	for (size_t i = 0; l->c->lazy && i < l->n; i++)
+	for (size_t i = 0; l->c->is_delta && i < l->n; i++)
 		if (guid_equal(&l->v[i].source, &r->side[SOURCE].guid))
 			return 0;
 	if (cycle_judge(l->c, HELD_DELETES, &r->side[SOURCE].guid, &said, l->err) < 0)
@@ -83,7 +83,7 @@ cycle_prove_gone(
 
 	if (cycle_find_decision(c, g, &d, &found, err) < 0)
 		return -1;
-	if (!found && dir_read_guid(c->dir[SOURCE], g, attrs, &e, err) < 0)
+	if (!found && dir_read_guid(c->run->dir[SOURCE], g, attrs, &e, err) < 0)
 		return -1;
 	*ret_gone = !found && !e;
 	*ret_missed = !found && e;
@@ -159,9 +159,9 @@ planner_leave_action(const struct cycle *c, const struct record *r)
 {
 	struct err ignored;
 	_cleanup_(free) char *norm = dn_normalize(r->side[SOURCE].dn, &ignored);
-	const struct conf_scope *s = norm ? scope_find(c->link, norm) : NULL;
+	const struct conf_scope *s = norm ? scope_find(c->run->link, norm) : NULL;
 
-	return s ? s->on_leave : c->link->scopes[0].on_leave;
+	return s ? s->on_leave : c->run->link->scopes[0].on_leave;
 }
 
 /* AGAIN: it is counted and told already. */
@@ -178,7 +178,7 @@ plan_leaver(struct cycle *c, const struct leaver *l, bool again, struct err *err
 
 	if (!s)
 		return err_nomem(err);
-	if (store_find_guid(c->read, c->link_id, SOURCE, &l->source, &r, err) < 0)
+	if (store_find_guid(c->read, c->run->link_id, SOURCE, &l->source, &r, err) < 0)
 		return -1;
 	if (!r)
 		return 0;
@@ -203,7 +203,7 @@ plan_leaver(struct cycle *c, const struct leaver *l, bool again, struct err *err
 		r->side[TARGET].guid = target->guid;
 	}
 	r->state = RECORD_LEFT;
-	cycle_note(c, again ? LOG_DEBUG : LOG_INFO, &l->source, r->side[SOURCE].dn,
+	run_message(c->run, again ? LOG_DEBUG : LOG_INFO, &l->source, r->side[SOURCE].dn,
 	    "left: %s; its counterpart '%s' %s", gone ? "deleted" : scope_verdict_name(l->why),
 	    r->side[TARGET].dn,
 	    !target		? "is gone or not its own"
@@ -238,7 +238,8 @@ look_at_concerned(struct cycle *c, struct leavers *l, struct err *err)
 	for (size_t i = 0; i < c->concerned->n; i++) {
 		_cleanup_(record_free) struct record *r = NULL;
 
-		if (store_find_guid(c->read, c->link_id, SOURCE, &c->concerned->v[i], &r, err) < 0)
+		if (store_find_guid(
+			c->read, c->run->link_id, SOURCE, &c->concerned->v[i], &r, err) < 0)
 			return -1;
 		if (r && look_at(r, l))
 			return -1;
@@ -254,8 +255,8 @@ cycle_plan_leavers(struct cycle *c, struct err *err)
 
 	if (!c->read)
 		return 0;
-	rc = c->lazy ? look_at_concerned(c, &l, err)
-		     : store_each(c->read, c->link_id, look_at, &l, err);
+	rc = c->is_delta ? look_at_concerned(c, &l, err)
+			 : store_each(c->read, c->run->link_id, look_at, &l, err);
 	if (l.failed)
 		rc = -1;
 	if (rc == 0)

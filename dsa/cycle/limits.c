@@ -36,7 +36,7 @@ cycle_judge(struct cycle *c, enum held_kind kind, const struct guid *source, enu
 	*ret = HELD_APPROVED;
 	if (kind != HELD_SWITCHES && cycle_is_asked_for(c, source))
 		return 0;
-	if (c->read && store_find_held(c->read, c->link_id, kind, source, &h, &found, err) < 0)
+	if (c->read && store_find_held(c->read, c->run->link_id, kind, source, &h, &found, err) < 0)
 		return -1;
 	*ret = found ? h.verdict : HELD_WAITS;
 	return guid_list_add(*ret == HELD_WAITS	     ? &l->waits
@@ -72,11 +72,11 @@ is_too_many(struct cycle *c, enum held_kind kind, size_t n, char *why, size_t si
 	struct store_counts counts = {0};
 
 	if (c->read && n &&
-	    (store_count(c->read, c->link_id, &counts, err) < 0 ||
-		store_get_spent(c->read, c->link_id, kind, c->start_s, &use.spent, err) < 0))
+	    (store_count(c->read, c->run->link_id, &counts, err) < 0 ||
+		store_get_spent(c->read, c->run->link_id, kind, c->start_s, &use.spent, err) < 0))
 		return -1;
 	use.records = counts.records;
-	*ret = !limit_allows(c->link, kind, &use, why, size);
+	*ret = !limit_allows(c->run->link, kind, &use, why, size);
 	return 0;
 }
 
@@ -90,8 +90,8 @@ cycle_recall_held(struct cycle *c, const char **ret_why, struct err *err)
 	bool too_many;
 
 	*ret_why = NULL;
-	if (store_get_decided(c->read, c->link_id, &c->decided, &carried_out, err) < 0 ||
-	    store_each_held(c->read, c->link_id, count_waiting, &w, err) < 0)
+	if (store_get_decided(c->read, c->run->link_id, &c->decided, &carried_out, err) < 0 ||
+	    store_each_held(c->read, c->run->link_id, count_waiting, &w, err) < 0)
 		return -1;
 	if (c->decided != carried_out)
 		*ret_why = "an operator decided about what was held";
@@ -122,12 +122,12 @@ count_others(struct cycle *c, enum held_kind kind, size_t *ret, struct err *err)
 	const struct limited *l = &c->limited[kind];
 	struct waiting w = {.but = &seen};
 
-	*ret = c->lazy && c->read ? l->stored : 0;
+	*ret = c->is_delta && c->read ? l->stored : 0;
 	if (*ret == 0 || c->concerned->n == 0)
 		return 0;
 	/* Whom somebody refers to is looked at too. */
 	if (add_all(&seen, c->concerned, err) < 0 || add_all(&seen, &l->waits, err) < 0 ||
-	    store_each_held(c->read, c->link_id, count_waiting, &w, err) < 0)
+	    store_each_held(c->read, c->run->link_id, count_waiting, &w, err) < 0)
 		return -1;
 	*ret = w.n[kind];
 	return 0;
@@ -191,10 +191,10 @@ cycle_limit_round(struct cycle *c, struct err *err)
 void
 cycle_tell_held(struct cycle *c)
 {
-	const struct cycle_event held = {.kind = CYCLE_HELD, .level = LOG_ERR};
+	const struct run_event held = {.kind = RUN_HELD, .level = LOG_ERR};
 
 	if (c->res->held)
-		cycle_tell(c, &held, "%s: held until an operator approves or rejects it",
+		run_event(c->run, &held, "%s: held until an operator approves or rejects it",
 		    c->res->held_why);
 }
 
@@ -219,7 +219,7 @@ struct prune {
 	struct cycle *c;
 	struct guid_set wanted[HELD_KIND_MAX];	 /* to whom it would be done: held, rejected */
 	struct guid_set approved[HELD_KIND_MAX]; /* to whom it was done, if it worked */
-	struct guid_set concerned;		 /* lazy: whom this cycle looked at */
+	struct guid_set concerned;		 /* delta: whom this cycle looked at */
 	struct held_list old;
 	bool failed;
 };
@@ -230,7 +230,7 @@ keep_or_take(const struct store_held *h, void *arg)
 	struct prune *p = arg;
 
 	if (guid_set_has(&p->wanted[h->kind], &h->source) ||
-	    (p->c->lazy && !guid_set_has(&p->concerned, &h->source)))
+	    (p->c->is_delta && !guid_set_has(&p->concerned, &h->source)))
 		return 0;
 	p->failed = held_list_add(&p->old, h) < 0;
 	return p->failed;
@@ -242,7 +242,7 @@ is_tried_again(
 {
 	struct store_retry retry = {.attempts = 0};
 
-	if (store_find_retry(t, c->link_id, source, &retry, ret, err) < 0)
+	if (store_find_retry(t, c->run->link_id, source, &retry, ret, err) < 0)
 		return -1;
 	store_retry_done(&retry);
 	return 0;
@@ -260,7 +260,7 @@ is_open(
 	bool found;
 
 	*ret = false;
-	if (store_find_guid(t, c->link_id, SOURCE, &h->source, &r, err) < 0 ||
+	if (store_find_guid(t, c->run->link_id, SOURCE, &h->source, &r, err) < 0 ||
 	    cycle_find_decision(c, &h->source, &d, &found, err) < 0)
 		return -1;
 	if (!r || r->state == RECORD_LEFT)
@@ -278,9 +278,9 @@ forget(struct prune *p, struct store_txn *t, const struct store_held *h, struct 
 {
 	bool open = false;
 
-	if ((h->verdict != HELD_WAITS || p->c->lazy) && is_open(p, t, h, &open, err) < 0)
+	if ((h->verdict != HELD_WAITS || p->c->is_delta) && is_open(p, t, h, &open, err) < 0)
 		return -1;
-	return open ? 0 : store_clear_held(t, p->c->link_id, h->kind, &h->source, err);
+	return open ? 0 : store_clear_held(t, p->c->run->link_id, h->kind, &h->source, err);
 }
 
 static int
@@ -296,10 +296,10 @@ forget_done(struct cycle *c, struct store_txn *t, struct err *err)
 		if (rc == 0 && c->limited[i].held)
 			rc = add_all(&p.wanted[i], &c->limited[i].waits, err);
 	}
-	if (rc == 0 && c->lazy)
+	if (rc == 0 && c->is_delta)
 		rc = add_all(&p.concerned, c->concerned, err);
 	if (rc == 0)
-		rc = store_each_held(t, c->link_id, keep_or_take, &p, err);
+		rc = store_each_held(t, c->run->link_id, keep_or_take, &p, err);
 	if (p.failed)
 		rc = err_nomem(err);
 	for (size_t i = 0; rc == 0 && i < p.old.n; i++)
@@ -321,13 +321,13 @@ put_held(struct cycle *c, struct store_txn *t, enum held_kind kind, const struct
 	struct store_held h;
 	bool found;
 
-	if (store_find_held(t, c->link_id, kind, source, &h, &found, err) < 0)
+	if (store_find_held(t, c->run->link_id, kind, source, &h, &found, err) < 0)
 		return -1;
 	if (found)
 		return 0;
 	h.verdict = HELD_WAITS;
 	h.since = c->start_s;
-	return store_put_held(t, c->link_id, &h, err);
+	return store_put_held(t, c->run->link_id, &h, err);
 }
 
 static int
@@ -343,9 +343,9 @@ cycle_store_held(struct cycle *c, struct store_txn *t, struct err *err)
 {
 	bool any = false;
 
-	if (!c->lazy && store_put_carried_out(t, c->link_id, c->decided, err) < 0)
+	if (!c->is_delta && store_put_carried_out(t, c->run->link_id, c->decided, err) < 0)
 		return -1;
-	if (store_each_held(t, c->link_id, found_one, &any, err) < 0 ||
+	if (store_each_held(t, c->run->link_id, found_one, &any, err) < 0 ||
 	    (any && forget_done(c, t, err) < 0))
 		return -1;
 	for (size_t i = 0; i < HELD_KIND_MAX; i++)

@@ -3,9 +3,21 @@
 #include "dsa/cycle/planner_priv.h"
 
 #include <string.h>
+#include <syslog.h>
 
 #include "dsa/base/str.h"
 #include "redirect/address.h"
+
+static void
+report_taken(const struct planning *p, const char *address, const char *holder, bool whole)
+{
+	const struct run_event e = {.kind = RUN_MESSAGE,
+	    .level = LOG_WARNING,
+	    .source = &p->in.source->guid,
+	    .dn = p->in.source->dn};
+
+	cycle_tell_taken(p->c, &e, address, holder, whole);
+}
 
 /* One conflict of an object is kept and told with all others; what it leaves no room for, and what
  * comes too late, is told here. All holders are candidates: their changes concern the object. */
@@ -18,9 +30,9 @@ set_conflict(struct planning *p, struct bytes what, const struct entry *holder, 
 
 	err_escape(text, sizeof text, what);
 	if (p->c->round || kept)
-		cycle_note_taken(p->c, p->in.source, text, holder->dn, whole);
+		report_taken(p, text, holder->dn, whole);
 	else if (d->in_conflict)
-		cycle_note_taken(p->c, p->in.source, d->what, d->candidates[0], false);
+		report_taken(p, d->what, d->candidates[0], false);
 	if (whole)
 		d->state = DECIDE_CONFLICT;
 	if (!kept) {
@@ -51,7 +63,7 @@ fetch_holders(struct planning *p, enum side side, const struct attr *want, const
 {
 	_cleanup_(entry_free) struct entry *fresh = entry_new("");
 
-	if (!p->c->lazy)
+	if (!p->c->is_delta)
 		return 0;
 	if (!fresh)
 		return err_nomem(p->err);
@@ -109,7 +121,7 @@ planning_keep_mail(struct planning *p, const struct entry *want, const struct en
     const struct record *record, struct change *change)
 {
 	const char *mail = planner_lost_mail(&p->in, record, change);
-	const char *foreign = p->c->link->source->redirect_domain;
+	const char *foreign = p->c->run->link->source->redirect_domain;
 	const struct attr *w = entry_find(want, "proxyAddresses");
 	const struct attr *there = entry_find(target, "proxyAddresses");
 	_cleanup_(free) char *value = mail ? str_printf("smtp:%s", mail) : NULL;

@@ -37,7 +37,7 @@ note_problem(const char *attr, const char *why, void *arg)
 
 	buf_printf(&p->problems, "%s%s: %s", p->problems.len ? "; " : "", attr, why);
 	p->c->res->problems++;
-	cycle_note(p->c, 4, &p->in.source->guid, p->in.source->dn,
+	run_message(p->c->run, 4, &p->in.source->guid, p->in.source->dn,
 	    "attribute '%s' cannot be written to the target: %s; it is left as it is there", attr,
 	    why);
 	return 0;
@@ -127,7 +127,7 @@ static int
 drop_dummies(struct planning *p, const struct entry *e, struct change *change)
 {
 	const struct attr *a = entry_find(e, "proxyAddresses");
-	const char *domain = p->c->link->toggle_domain;
+	const char *domain = p->c->run->link->toggle_domain;
 
 	if (p->c->opt->toggling && cycle_is_asked_for(p->c, &p->in.source->guid))
 		return 0;
@@ -135,7 +135,7 @@ drop_dummies(struct planning *p, const struct entry *e, struct change *change)
 		/* A primary address is nobody's leftover. */
 		if (!address_in_domain(a->values[i], domain) || address_is_primary(a->values[i]))
 			continue;
-		cycle_note(p->c, 5, &p->in.source->guid, e->dn,
+		run_message(p->c->run, 5, &p->in.source->guid, e->dn,
 		    "%s is left over from a proxy toggle: it is removed",
 		    (const char *)a->values[i].data);
 		if (change_mod(change, MOD_DELETE, "proxyAddresses", a->values[i]) < 0)
@@ -155,7 +155,7 @@ plan_source(struct planning *p, const struct entry *target, bool *ret_blocked)
 	bool promote = target && !p->in.target;
 	const char *have = target && !promote ? entry_get_str(target, "legacyExchangeDN") : NULL;
 
-	legacy = have ? strdup(have) : project_legacy_dn(p->c->link, source);
+	legacy = have ? strdup(have) : project_legacy_dn(p->c->run->link, source);
 	change = change_new(CHANGE_MODIFY, source->dn, &source->guid);
 	if (!legacy || !change)
 		return err_nomem(p->err);
@@ -166,7 +166,7 @@ plan_source(struct planning *p, const struct entry *target, bool *ret_blocked)
 			   want, target, entry_get_str(source, "legacyExchangeDN"), p->err) < 0)
 		return -1;
 	if (p->in.redirects &&
-	    project_redirect_address(p->c->link, SOURCE, source, &redirect, p->err) < 0)
+	    project_redirect_address(p->c->run->link, SOURCE, source, &redirect, p->err) < 0)
 		return -1;
 	if (planning_check_addresses(p, SOURCE, want, source, p->index, redirect, ret_blocked) < 0)
 		return -1;
@@ -290,7 +290,7 @@ plan_target(struct planning *p, const struct entry *target, struct record *recor
 		return -1;
 	/* Without it mail could not be redirected to the target after a switch. */
 	if (project_has_redirect(&p->in) &&
-	    project_redirect_address(p->c->link, TARGET, p->in.source, &redirect, p->err) < 0)
+	    project_redirect_address(p->c->run->link, TARGET, p->in.source, &redirect, p->err) < 0)
 		return -1;
 	if (planning_check_addresses(p, TARGET, want, target, self, redirect, &blocked) < 0)
 		return -1;
@@ -375,7 +375,7 @@ static void
 fill_in(struct planning *p, const struct entry *source, const struct entry *target,
     const struct record *record, const struct project_names *names)
 {
-	const struct conf_link *link = p->c->link;
+	const struct conf_link *link = p->c->run->link;
 	bool mailbox = p->d->kind == KIND_USER && kind_has_mailbox(source);
 	bool migrated = p->d->kind == KIND_USER && !mailbox && target && kind_has_mailbox(target);
 
@@ -459,8 +459,8 @@ plan_object(
 	rc = p.step && p.links ? plan_decided(&p, source) : err_nomem(err);
 	if (rc < 0 && err->scope == ERR_ENTRY) {
 		c->res->problems++;
-		cycle_note(c, 4, &source->guid, source->dn, "%s: skipped until that is corrected",
-		    err->text);
+		run_message(c->run, 4, &source->guid, source->dn,
+		    "%s: skipped until that is corrected", err->text);
 		d.state = DECIDE_NOTHING;
 		rc = 0;
 	}
@@ -497,7 +497,7 @@ cycle_plan(struct cycle *c, struct err *err)
 			    plan_object(c, i, NULL, 0, err) < 0)
 				return -1;
 			if (i % 256 == 0)
-				cycle_progress(c, CYCLE_PLAN, groups ? n : i, n);
+				run_progress(c->run, RUN_PHASE_PLAN, groups ? n : i, n);
 		}
 	return 0;
 }

@@ -3,6 +3,7 @@
 #include "dsa/cycle/planner_priv.h"
 
 #include <string.h>
+#include <syslog.h>
 #include <time.h>
 
 #include "dsa/base/str.h"
@@ -14,14 +15,14 @@
 static int
 with_redirect_address(struct planning *p, const struct entry *target, struct entry **ret)
 {
-	const char *domain = p->c->link->target->redirect_domain;
+	const char *domain = p->c->run->link->target->redirect_domain;
 	const struct attr *a = entry_find(target, "proxyAddresses");
 	_cleanup_(entry_free) struct entry *e = NULL;
 	_cleanup_(free) char *address = NULL, *value = NULL;
 
 	if (!domain || !project_has_redirect(&p->in))
 		return 0;
-	if (project_redirect_address(p->c->link, TARGET, p->in.source, &address, p->err) < 0)
+	if (project_redirect_address(p->c->run->link, TARGET, p->in.source, &address, p->err) < 0)
 		return -1;
 	e = entry_dup(target);
 	value = str_printf("smtp:%s", address);
@@ -43,7 +44,7 @@ static int
 add_turn(
     struct planning *p, const struct turn_facts *f, const struct entry *target, enum side active)
 {
-	const struct conf_link *link = p->c->link;
+	const struct conf_link *link = p->c->run->link;
 	enum turn turn = active == TARGET ? TURN_SWITCH : TURN_UNDO;
 	struct turn_conf conf = {
 	    .redirect_domain = {link->source->redirect_domain, link->target->redirect_domain},
@@ -82,7 +83,7 @@ planning_redirect(struct planning *p, const struct entry *source, const struct e
 	if (!p->in.redirects || !p->in.target || p->in.active != active || !record->id)
 		return 0;
 	if (active == SOURCE)
-		return turn_leads_to(to, target, p->c->link->target->redirect_domain)
+		return turn_leads_to(to, target, p->c->run->link->target->redirect_domain)
 			   ? add_turn(p, &f, target, active)
 			   : 0;
 	if (!kind_has_mailbox(target) || with_redirect_address(p, target, &after) < 0)
@@ -110,7 +111,7 @@ static bool
 is_redirection(const struct planning *p, const struct record *old, struct bytes v)
 {
 	return turn_leads_to(v.data, p->in.redirects ? p->in.source : NULL,
-		   p->c->link->source->redirect_domain) &&
+		   p->c->run->link->source->redirect_domain) &&
 	       (record_was_put(old, record_put_hash("targetAddress", v)) ||
 		   record_has_address(old, address_value(v).data));
 }
@@ -120,7 +121,7 @@ is_redirection(const struct planning *p, const struct record *old, struct bytes 
 static bool
 changes_target_address(struct planning *p, const struct change *change, const struct record *old)
 {
-	const char *domain = p->c->link->source->redirect_domain;
+	const char *domain = p->c->run->link->source->redirect_domain;
 	bool takes = false, brings = false;
 
 	for (size_t i = 0; i < change->n_mods; i++) {
@@ -146,7 +147,7 @@ changes_redirection(struct planning *p, const struct record *old, const struct r
 {
 	bool yes = p->turned;
 
-	if (!p->c->link->source->redirect_domain || !p->in.target || !old ||
+	if (!p->c->run->link->source->redirect_domain || !p->in.target || !old ||
 	    old->state == RECORD_LEFT || !record->synced_at)
 		return false;
 	for (size_t i = 0; i < p->step->n_changes; i++)
@@ -159,13 +160,29 @@ changes_redirection(struct planning *p, const struct record *old, const struct r
 static bool
 loops(const struct planning *p, const struct entry *target)
 {
-	const struct conf_link *link = p->c->link;
+	const struct conf_link *link = p->c->run->link;
 
 	return target &&
 	       turn_leads_to(entry_get_str(p->in.source, "targetAddress"), target,
 		   link->target->redirect_domain) &&
 	       turn_leads_to(entry_get_str(target, "targetAddress"), p->in.source,
 		   link->source->redirect_domain);
+}
+
+/* The redirection of SIDE's object is not as it must be. */
+static void
+report_broken(const struct planning *p, enum side side, bool left)
+{
+	const struct run_event e = {.kind = RUN_BROKEN,
+	    /* An operator who wants it so need not hear of it in every cycle. */
+	    .level = left ? LOG_DEBUG : LOG_WARNING,
+	    .source = &p->in.source->guid,
+	    .dn = p->in.source->dn};
+
+	run_event(p->c->run, &e, "the redirection of the %s object was changed by others: %s",
+	    side_name(side),
+	    left ? "an operator rejected that it is put right"
+		 : "it is put right, as far as the limits allow");
 }
 
 int
@@ -180,7 +197,7 @@ planning_limit_redirection(struct planning *p, const struct record *old,
 	*ret_left = said == HELD_REJECTED;
 	for (int side = SOURCE; side < SIDES; side++)
 		if (p->broken[side])
-			cycle_broken(p->c, p->in.source, (enum side)side, *ret_left);
+			report_broken(p, (enum side)side, *ret_left);
 	if (said == HELD_WAITS)
 		p->step->counts = HELD_REDIRECTIONS;
 	return 0;

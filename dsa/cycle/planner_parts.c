@@ -73,7 +73,7 @@ planner_ensure_ou(struct cycle *c, const char *ou, struct err *err)
 	static const char *const attrs[] = {"objectClass", NULL};
 	_cleanup_(free) char *norm = dn_normalize(ou, err);
 	_cleanup_(entry_free) struct entry *e = NULL;
-	struct dir *d = c->dir[TARGET];
+	struct dir *d = c->run->dir[TARGET];
 
 	if (!norm)
 		return -1;
@@ -122,7 +122,7 @@ planner_choose_rdn(struct cycle *c, uint32_t index, const struct entry *source, 
 	struct rdn_taking t = {.c = c, .self = index, .err = err};
 	_cleanup_(free) char *key = NULL;
 
-	if (names_choose(c->link, SHAPE_CONTACT, source, parent, rdn_taken, &t, ret, err) < 0)
+	if (names_choose(c->run->link, SHAPE_CONTACT, source, parent, rdn_taken, &t, ret, err) < 0)
 		return -1;
 	if (t.failed)
 		return -1;
@@ -139,7 +139,8 @@ planner_get_record(struct cycle *c, const struct entry *source, struct record **
 {
 	_cleanup_(record_free) struct record *old = NULL;
 
-	if (c->read && store_find_guid(c->read, c->link_id, SOURCE, &source->guid, &old, err) < 0)
+	if (c->read &&
+	    store_find_guid(c->read, c->run->link_id, SOURCE, &source->guid, &old, err) < 0)
 		return -1;
 	if (old) {
 		if (record_dup(old, ret, err) < 0)
@@ -349,7 +350,7 @@ planner_fill_record(struct cycle *c, const struct project_in *in, const struct d
 	const char *alias = entry_get_str(in->source, "mailNickname");
 	bool new_evidence = d->rule != MATCH_RECORD && !found_again(r, in);
 
-	r->link = c->link_id;
+	r->link = c->run->link_id;
 	r->kind = in->kind;
 	r->created = in->created;
 	r->active = in->active;
@@ -383,7 +384,7 @@ static bool
 is_target_of(const struct cycle *c, const struct record *r, const struct entry *e)
 {
 	struct stamp stamp;
-	bool stamped = stamp_parse(entry_get_str(e, c->link->target->stamp_attribute), &stamp);
+	bool stamped = stamp_parse(entry_get_str(e, c->run->link->target->stamp_attribute), &stamp);
 	bool ours = stamped && guid_equal(&stamp.source, &r->side[SOURCE].guid);
 
 	/* The GUID of what was created is not known if the process died right then. */
@@ -469,7 +470,7 @@ is_left_named(const struct record *r, void *arg)
 static int
 left_with_name(struct cycle *c, enum side side, const char *dn, bool *ret, struct err *err)
 {
-	struct left_named w = {side, c->link_id, dn_strip_extended(dn), false};
+	struct left_named w = {side, c->run->link_id, dn_strip_extended(dn), false};
 
 	if (store_lookup(c->read, KEY_DN, w.dn, is_left_named, &w, err) < 0)
 		return -1;
@@ -489,7 +490,7 @@ record_by_index(
 	    (!decided && workset_get(c->ws[SOURCE], index, &e, err) < 0))
 		return -1;
 	return store_find_guid(
-	    c->read, c->link_id, SOURCE, e ? &e->guid : &ret_d->source, ret, err);
+	    c->read, c->run->link_id, SOURCE, e ? &e->guid : &ret_d->source, ret, err);
 }
 
 /* The record of one that is not: of those who left, many may have had the name. */
@@ -497,7 +498,7 @@ static int
 record_by_name(struct cycle *c, const char *dn, struct record **ret, struct err *err)
 {
 	static const char *const attrs[] = {"objectGUID", NULL};
-	struct dir *d = c->dir[SOURCE];
+	struct dir *d = c->run->dir[SOURCE];
 	_cleanup_(entry_free) struct entry *e = NULL;
 	bool left = false;
 
@@ -508,7 +509,7 @@ record_by_name(struct cycle *c, const char *dn, struct record **ret, struct err 
 	if (left_with_name(c, SOURCE, dn, &left, err) < 0 ||
 	    (left && d->ops->read(d, dn_strip_extended(dn), attrs, &e, err) < 0))
 		return -1;
-	return e ? store_find_guid(c->read, c->link_id, SOURCE, &e->guid, ret, err) : 0;
+	return e ? store_find_guid(c->read, c->run->link_id, SOURCE, &e->guid, ret, err) : 0;
 }
 
 int
@@ -530,7 +531,7 @@ planner_recorded_target(
 		return 0;
 	decided = d.source_dn != NULL;
 	/* Most references of a delta are of this sort, and not worth a request each. */
-	if (c->lazy && !decided && r->state != RECORD_LEFT &&
+	if (c->is_delta && !decided && r->state != RECORD_LEFT &&
 	    !guid_is_zero(&r->side[TARGET].guid)) {
 		*ret_dn = strdup(r->side[TARGET].dn);
 		return *ret_dn ? 1 : err_nomem(err);
@@ -557,7 +558,7 @@ judge_ours(struct cycle *c, const char *dn, bool *ret, struct err *err)
 	uint32_t index = DECISION_NO_TARGET, owner = DECISION_NO_TARGET;
 
 	*ret = false;
-	if (c->lazy) {
+	if (c->is_delta) {
 		if (cycle_record_by_dn(c, TARGET, dn, &r, err) < 0)
 			return -1;
 		*ret = r != NULL;
@@ -574,7 +575,7 @@ judge_ours(struct cycle *c, const char *dn, bool *ret, struct err *err)
 	if (*ret || !c->read)
 		return 0;
 	if (workset_get(c->ws[TARGET], index, &e, err) < 0 ||
-	    store_find_guid(c->read, c->link_id, TARGET, &e->guid, &r, err) < 0)
+	    store_find_guid(c->read, c->run->link_id, TARGET, &e->guid, &r, err) < 0)
 		return -1;
 	*ret = r && is_target_of(c, r, e);
 	return 0;

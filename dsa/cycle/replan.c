@@ -23,7 +23,7 @@ static int
 refresh(struct cycle *c, enum side side, const struct guid *g, const char *dn, uint32_t *index,
     struct err *err)
 {
-	struct dir *d = c->dir[side];
+	struct dir *d = c->run->dir[side];
 	const char *const *attrs = side == SOURCE ? c->table->source_attrs : c->table->target_attrs;
 	_cleanup_(entry_free) struct entry *e = NULL;
 	int rc = guid_is_zero(g) ? d->ops->read(d, dn, attrs, &e, err)
@@ -87,7 +87,7 @@ replan_leaver(struct cycle *c, const struct guid *source, struct err *err)
 	_cleanup_(entry_free) struct entry *target = NULL;
 	uint32_t index = DECISION_NO_TARGET;
 
-	if (store_find_guid(c->read, c->link_id, SOURCE, source, &r, err) < 0)
+	if (store_find_guid(c->read, c->run->link_id, SOURCE, source, &r, err) < 0)
 		return -1;
 	if (!r)
 		return 0;
@@ -153,7 +153,7 @@ static int
 look_at_reference(struct cycle *c, const char *dn, struct guid_set *seen, struct err *err)
 {
 	static const char *const attrs[] = {"objectGUID", NULL};
-	struct dir *d = c->dir[TARGET];
+	struct dir *d = c->run->dir[TARGET];
 	_cleanup_(decision_done) struct decision ref = {0};
 	_cleanup_(entry_free) struct entry *e = NULL;
 	uint32_t index;
@@ -182,7 +182,7 @@ look_at_reference(struct cycle *c, const char *dn, struct guid_set *seen, struct
 static int
 find_forgotten(struct cycle *c, struct guid_set *seen, struct err *err)
 {
-	const struct schema *schema = c->dir[SOURCE]->ops->schema(c->dir[SOURCE]);
+	const struct schema *schema = c->run->dir[SOURCE]->ops->schema(c->run->dir[SOURCE]);
 
 	for (size_t i = 0; i < c->n_again; i++) {
 		_cleanup_(entry_free) struct entry *e = NULL;
@@ -208,15 +208,15 @@ static int
 give_up_leaver(
     struct cycle *c, struct store_txn *t, const struct again *a, const char *what, struct err *err)
 {
-	struct cycle_event event = {.kind = CYCLE_REFUSED, .source = &a->left, .side = TARGET};
+	struct run_event event = {.kind = RUN_REFUSED, .source = &a->left, .side = TARGET};
 	_cleanup_(record_free) struct record *r = NULL;
 
-	if (store_find_guid(t, c->link_id, SOURCE, &a->left, &r, err) < 0)
+	if (store_find_guid(t, c->run->link_id, SOURCE, &a->left, &r, err) < 0)
 		return -1;
 	event.dn = r ? r->side[SOURCE].dn : "";
 	if (outcome_refuse(c, t, &event, a->why, err) < 0)
 		return -1;
-	cycle_tell(c, &event, "%s: %s; tried again in the next cycle", what, a->why);
+	run_event(c->run, &event, "%s: %s; tried again in the next cycle", what, a->why);
 	return 0;
 }
 
@@ -229,11 +229,11 @@ cycle_give_up(
 
 	if (n == 0)
 		return 0;
-	if (store_begin(c->store, STORE_WRITE, &t, err) < 0)
+	if (store_begin(c->run->store, STORE_WRITE, &t, err) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
 		_cleanup_(entry_free) struct entry *e = NULL;
-		struct cycle_event event = {.kind = CYCLE_REFUSED};
+		struct run_event event = {.kind = RUN_REFUSED};
 
 		c->res->failed++;
 		if (failed[i].source == DECISION_NO_TARGET) {
@@ -247,7 +247,8 @@ cycle_give_up(
 		event.dn = e->dn;
 		if (outcome_refuse(c, t, &event, failed[i].why, err) < 0)
 			return -1;
-		cycle_tell(c, &event, "%s: %s; tried again in the next cycle", what, failed[i].why);
+		run_event(
+		    c->run, &event, "%s: %s; tried again in the next cycle", what, failed[i].why);
 	}
 	return store_commit(TAKE(t), err);
 }
@@ -256,7 +257,7 @@ cycle_give_up(
 static void
 forget_ous(struct cycle *c)
 {
-	struct dir *d = c->dir[TARGET];
+	struct dir *d = c->run->dir[TARGET];
 
 	if (!c->lost || strcmp(c->start_server, d->ops->info(d)->server) != 0)
 		return;
@@ -270,7 +271,7 @@ replan(struct cycle *c, struct again *again, size_t n, struct err *err)
 	size_t failed = 0;
 	int rc;
 
-	if (store_begin(c->store, STORE_READ, &c->read, err) < 0)
+	if (store_begin(c->run->store, STORE_READ, &c->read, err) < 0)
 		return -1;
 	cycle_begin_round(c);
 	rc = for_each(c, again, n, &failed, decide_one, err);

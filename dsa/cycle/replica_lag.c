@@ -57,7 +57,7 @@ static int
 has_tombstone(struct cycle *c, const struct guid *g, bool *ret, struct err *err)
 {
 	static const char *const attrs[] = {"objectGUID", NULL};
-	struct dir *d = c->dir[TARGET];
+	struct dir *d = c->run->dir[TARGET];
 	_cleanup_(free) char *value = filter_escape(guid_bytes(g));
 	_cleanup_(free) char *filter =
 	    value ? str_printf("(&(isDeleted=TRUE)(objectGUID=%s))", value) : NULL;
@@ -76,7 +76,7 @@ reason(struct cycle *c, char *to, size_t size)
 {
 	(void)snprintf(to, size,
 	    "its counterpart is not on '%s', which may not have received it yet",
-	    c->dir[TARGET]->ops->info(c->dir[TARGET])->server);
+	    c->run->dir[TARGET]->ops->info(c->run->dir[TARGET])->server);
 }
 
 /* Has the object waited for as long as anything may take? */
@@ -89,9 +89,9 @@ waited_enough(struct cycle *c, const struct guid *source, bool *ret, struct err 
 
 	*ret = false;
 	reason(c, why, sizeof why);
-	if (store_find_retry(c->read, c->link_id, source, &r, &found, err) < 0)
+	if (store_find_retry(c->read, c->run->link_id, source, &r, &found, err) < 0)
 		return -1;
-	*ret = found && strcmp(r.why, why) == 0 && c->start_s - r.since > CYCLE_LAG_S;
+	*ret = found && strcmp(r.why, why) == 0 && c->start_s - r.since > RUN_REPLICATION_S;
 	store_retry_done(&r);
 	return 0;
 }
@@ -100,14 +100,14 @@ static int
 judge(struct cycle *c, const struct guid *source, const struct guid *target,
     const struct birth *birth, bool *ret, struct err *err)
 {
-	const char *server = c->dir[TARGET]->ops->info(c->dir[TARGET])->server;
+	const char *server = c->run->dir[TARGET]->ops->info(c->run->dir[TARGET])->server;
 	bool deleted = false, enough = false;
 
 	*ret = false;
 	if (birth->server ? str_equal_nocase(birth->server, server) : !target)
 		return 0;
 	if (!target)
-		enough = c->start_s - birth->at > CYCLE_LAG_S;
+		enough = c->start_s - birth->at > RUN_REPLICATION_S;
 	else if (has_tombstone(c, target, &deleted, err) < 0 ||
 		 waited_enough(c, source, &enough, err) < 0)
 		return -1;
@@ -120,11 +120,11 @@ cycle_elsewhere(
     struct cycle *c, const struct guid *source, const struct record *r, bool *ret, struct err *err)
 {
 	bool known = r && !guid_is_zero(&r->side[TARGET].guid);
-	struct birth birth = {.link = c->link_id};
+	struct birth birth = {.link = c->run->link_id};
 	int rc;
 
 	*ret = false;
-	if (!c->read || c->dir[TARGET]->ops->info(c->dir[TARGET])->sole ||
+	if (!c->read || c->run->dir[TARGET]->ops->info(c->run->dir[TARGET])->sole ||
 	    (!c->opt->toggling && cycle_is_asked_for(c, source)))
 		return 0;
 	rc = journal_each_of(c->read, source, note_birth, &birth, err);
@@ -156,11 +156,11 @@ put_down(struct cycle *c, struct store_txn *t, const struct guid *g, const char 
 	_cleanup_(record_free) struct record *r = NULL;
 	const char *dn;
 
-	if (store_find_guid(t ? t : c->read, c->link_id, SOURCE, g, &r, err) < 0)
+	if (store_find_guid(t ? t : c->read, c->run->link_id, SOURCE, g, &r, err) < 0)
 		return -1;
 	dn = r ? r->side[SOURCE].dn : "";
-	cycle_note(c, LOG_WARNING, g, dn, "%s: %s; tried again in the next cycle", why, then);
-	return t ? store_put_retry(t, c->link_id, g, dn, why, c->start_s, err) : 0;
+	run_message(c->run, LOG_WARNING, g, dn, "%s: %s; tried again in the next cycle", why, then);
+	return t ? store_put_retry(t, c->run->link_id, g, dn, why, c->start_s, err) : 0;
 }
 
 int
@@ -172,7 +172,7 @@ cycle_store_elsewhere(struct cycle *c, struct err *err)
 	if (c->elsewhere.n + c->missed.n == 0)
 		return 0;
 	reason(c, why, sizeof why);
-	if (!c->opt->plan_only && store_begin(c->store, STORE_WRITE, &t, err) < 0)
+	if (!c->opt->plan_only && store_begin(c->run->store, STORE_WRITE, &t, err) < 0)
 		return -1;
 	c->res->failed += c->elsewhere.n;
 	for (size_t i = 0; i < c->elsewhere.n; i++)

@@ -22,10 +22,10 @@ print_step(struct cycle *c, const struct plan_step *s, struct err *err)
 		if (held) {
 			buf_printf(&b, "# held (limits.%s): %s of '%s' in forest %s\n",
 			    held_kind_name(s->counts), pc->reason, pc->change->dn,
-			    c->dir[pc->side]->name);
+			    c->run->dir[pc->side]->name);
 			continue;
 		}
-		buf_printf(&b, "# forest: %s (%s), %s\n", c->dir[pc->side]->name,
+		buf_printf(&b, "# forest: %s (%s), %s\n", c->run->dir[pc->side]->name,
 		    side_name(pc->side), pc->reason);
 		change_to_ldif(pc->change, &b);
 	}
@@ -65,6 +65,15 @@ cycle_print_plan(struct cycle *c, struct err *err)
 	return fflush(c->opt->plan_to) ? err_sys(err, errno, "write of the plan") : 0;
 }
 
+void
+cycle_tell_taken(const struct cycle *c, const struct run_event *e, const char *address,
+    const char *holder, bool whole)
+{
+	run_event(c->run, e, "%s is held by '%s': %s", address, holder,
+	    whole ? "the object is not synchronized until that is resolved"
+		  : "the address is left out");
+}
+
 static int
 put_conflict(
     struct cycle *c, struct store_txn *t, const struct decision *d, bool *again, struct err *err)
@@ -85,10 +94,10 @@ put_conflict(
 		guids[i] = d->candidate_guids[i];
 		candidates[x.n_candidates++] = d->candidates[i];
 	}
-	if (store_find_conflict(t, c->link_id, &d->source, &old, &found, err) < 0)
+	if (store_find_conflict(t, c->run->link_id, &d->source, &old, &found, err) < 0)
 		return -1;
 	*again = found && old.reason == x.reason && strcmp(old.what, x.what) == 0;
-	return store_put_conflict(t, c->link_id, &x, err);
+	return store_put_conflict(t, c->run->link_id, &x, err);
 }
 
 struct resolved {
@@ -111,15 +120,15 @@ static int
 clear_conflict(struct cycle *c, struct store_txn *t, const struct guid *source, struct err *err)
 {
 	_cleanup_(conflict_done) struct conflict old = {.reason = CONFLICT_AMBIGUOUS};
-	struct cycle_event e = {.kind = CYCLE_RESOLVED, .level = LOG_INFO, .source = source};
+	struct run_event e = {.kind = RUN_RESOLVED, .level = LOG_INFO, .source = source};
 	bool found;
 
-	if (store_find_conflict(t, c->link_id, source, &old, &found, err) < 0 ||
-	    store_clear_conflict(t, c->link_id, source, err) < 0)
+	if (store_find_conflict(t, c->run->link_id, source, &old, &found, err) < 0 ||
+	    store_clear_conflict(t, c->run->link_id, source, err) < 0)
 		return -1;
 	e.dn = old.source_dn;
 	if (found)
-		cycle_tell(c, &e, "the conflict is resolved (%s: %s)",
+		run_event(c->run, &e, "the conflict is resolved (%s: %s)",
 		    conflict_reason_name(old.reason), old.what);
 	return 0;
 }
@@ -129,7 +138,7 @@ static int
 clear_resolved(struct cycle *c, struct store_txn *t, struct err *err)
 {
 	struct resolved r = {.err = err};
-	int rc = store_each_conflict(t, c->link_id, collect_conflict, &r, err);
+	int rc = store_each_conflict(t, c->run->link_id, collect_conflict, &r, err);
 
 	if (r.failed)
 		rc = -1;
@@ -148,7 +157,7 @@ clear_resolved(struct cycle *c, struct store_txn *t, struct err *err)
 static void
 tell_conflict(const struct cycle *c, const struct decision *d, bool again)
 {
-	const struct cycle_event e = {.kind = CYCLE_CONFLICT,
+	const struct run_event e = {.kind = RUN_CONFLICT,
 	    .level = LOG_WARNING,
 	    .source = &d->source,
 	    .dn = d->source_dn,
@@ -161,7 +170,7 @@ tell_conflict(const struct cycle *c, const struct decision *d, bool again)
 	}
 	for (size_t i = 0; i < DECISION_CANDIDATES && d->candidates[i]; i++)
 		buf_printf(&b, "%s'%s'", i ? " and " : "", d->candidates[i]);
-	cycle_tell(c, &e, "conflict (%s): %s%s%s; nothing is written until it is resolved",
+	run_event(c->run, &e, "conflict (%s): %s%s%s; nothing is written until it is resolved",
 	    conflict_reason_name(d->reason), d->what ? d->what : "", b.len ? ": " : "",
 	    b.len ? (char *)b.data : "");
 }
@@ -173,14 +182,14 @@ find_gone(struct cycle *c, struct guid_list *ret, struct err *err)
 {
 	_cleanup_(store_abort) struct store_txn *t = NULL;
 
-	if (store_begin(c->store, STORE_READ, &t, err) < 0)
+	if (store_begin(c->run->store, STORE_READ, &t, err) < 0)
 		return -1;
 	for (size_t i = 0; i < c->concerned->n; i++) {
 		_cleanup_(conflict_done) struct conflict known = {.reason = CONFLICT_AMBIGUOUS};
 		const struct guid *g = &c->concerned->v[i];
 		bool found, gone, missed;
 
-		if (store_find_conflict(t, c->link_id, g, &known, &found, err) < 0)
+		if (store_find_conflict(t, c->run->link_id, g, &known, &found, err) < 0)
 			return -1;
 		if (!found)
 			continue;
@@ -205,7 +214,7 @@ walk_conflicts(struct cycle *c, struct store_txn *t, struct err *err)
 
 		if (cycle_get_decision(c, i, &d, &found, err) < 0)
 			return -1;
-		if (found && !d.in_conflict && t && c->lazy &&
+		if (found && !d.in_conflict && t && c->is_delta &&
 		    clear_conflict(c, t, &d.source, err) < 0)
 			return -1;
 		if (!found || !d.in_conflict)
@@ -225,15 +234,15 @@ count_conflicts(struct cycle *c, struct store_txn *t, struct err *err)
 {
 	struct store_counts counts;
 
-	if (store_count(t, c->link_id, &counts, err) < 0)
+	if (store_count(t, c->run->link_id, &counts, err) < 0)
 		return -1;
 	c->res->conflicts = c->opt->n_objects ? 0 : counts.conflicts;
 	for (size_t i = 0; i < c->opt->n_objects; i++) {
 		_cleanup_(conflict_done) struct conflict known = {.reason = CONFLICT_AMBIGUOUS};
 		bool found;
 
-		if (store_find_conflict(t, c->link_id, &c->opt->objects[i], &known, &found, err) <
-		    0)
+		if (store_find_conflict(
+			t, c->run->link_id, &c->opt->objects[i], &known, &found, err) < 0)
 			return -1;
 		c->res->conflicts += found;
 	}
@@ -245,12 +254,12 @@ store_conflicts(struct cycle *c, const struct guid_list *gone, struct err *err)
 {
 	_cleanup_(store_abort) struct store_txn *t = NULL;
 
-	if (store_begin(c->store, STORE_WRITE, &t, err) < 0)
+	if (store_begin(c->run->store, STORE_WRITE, &t, err) < 0)
 		return -1;
 	for (size_t i = 0; i < gone->n; i++)
 		if (clear_conflict(c, t, &gone->v[i], err) < 0)
 			return -1;
-	if ((!c->lazy && clear_resolved(c, t, err) < 0) || walk_conflicts(c, t, err) < 0 ||
+	if ((!c->is_delta && clear_resolved(c, t, err) < 0) || walk_conflicts(c, t, err) < 0 ||
 	    count_conflicts(c, t, err) < 0)
 		return -1;
 	return store_commit(TAKE(t), err);
@@ -264,7 +273,7 @@ cycle_store_conflicts(struct cycle *c, struct err *err)
 
 	if (c->opt->plan_only)
 		return walk_conflicts(c, NULL, err);
-	if (c->lazy)
+	if (c->is_delta)
 		rc = find_gone(c, &gone, err);
 	if (rc == 0)
 		rc = store_conflicts(c, &gone, err);
@@ -336,9 +345,9 @@ cycle_print_summary(
 	(void)fprintf(to, "  changes %-26s %8llu\n", plan_only ? "planned" : "written",
 	    (unsigned long long)(plan_only ? r->changes : r->applied));
 	(void)fprintf(to, "  time");
-	for (size_t i = 0; i < CYCLE_PHASE_MAX; i++) {
+	for (size_t i = 0; i < RUN_PHASE_MAX; i++) {
 		if (r->phase_ms[i])
-			(void)fprintf(to, " %s %.2f s,", cycle_phase_name((enum cycle_phase)i),
+			(void)fprintf(to, " %s %.2f s,", run_phase_name((enum run_phase)i),
 			    (double)r->phase_ms[i] / 1000);
 		ms += r->phase_ms[i];
 	}
@@ -365,9 +374,9 @@ cycle_summary_json(const struct conf_link *link, const struct cycle_result *r)
 		if (r->out[i])
 			(void)json_object_set_new(
 			    out, scope_verdict_name((enum scope_verdict)i), count(r->out[i]));
-	for (size_t i = 0; i < CYCLE_PHASE_MAX; i++)
+	for (size_t i = 0; i < RUN_PHASE_MAX; i++)
 		(void)json_object_set_new(
-		    ms, cycle_phase_name((enum cycle_phase)i), count(r->phase_ms[i]));
+		    ms, run_phase_name((enum run_phase)i), count(r->phase_ms[i]));
 	o = json_pack(
 	    "{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
 	    "s:o, s:o, s:o, s:o, s:b, s:s, s:o, s:o}",

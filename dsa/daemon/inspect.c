@@ -13,7 +13,7 @@
 /* ---- verify ---- */
 
 struct verifying {
-	const struct inspect *in;
+	const struct conf_link *link;
 	json_t *results;
 	size_t octets;
 	uint64_t unlisted;
@@ -23,7 +23,7 @@ static void
 on_found(const struct audit_finding *f, void *arg)
 {
 	struct verifying *v = arg;
-	const struct conf_link *link = v->in->link;
+	const struct conf_link *link = v->link;
 	char guid[GUID_TEXT_SIZE] = "";
 	size_t octets = strlen(f->dn) + strlen(f->there) + strlen(f->want);
 
@@ -40,14 +40,6 @@ on_found(const struct audit_finding *f, void *arg)
 			    f->side == SOURCE ? link->source->name : link->target->name, "dn",
 			    f->dn, "invariant", audit_invariant_name(f->what), "ok", 0, "there",
 			    f->there, "should_be", f->want));
-}
-
-static void
-on_verified(uint64_t done, uint64_t total, void *arg)
-{
-	const struct verifying *v = arg;
-
-	v->in->progress(total ? CYCLE_DECIDE : CYCLE_READ, done, total, v->in->arg);
 }
 
 static json_t *
@@ -72,19 +64,16 @@ summary_of(const struct verify_result *r)
 }
 
 int
-inspect_verify(const struct inspect *in, const struct guid *sources, size_t n, json_t **ret,
-    bool *ret_bad, struct err *err)
+inspect_verify(struct run *run, const struct guid *sources, size_t n, json_t **ret, bool *ret_bad,
+    struct err *err)
 {
-	struct verifying v = {.in = in, .results = json_array()};
-	const struct verify_env env = {.work_dir = in->conf->state_directory,
-	    .map_size_mb = in->conf->map_size_mb,
-	    .found = on_found,
-	    .progress = on_verified,
-	    .arg = &v};
+	struct verifying v = {.link = run->link, .results = json_array()};
+	const struct verify_options opt = {
+	    .sources = sources, .n_sources = n, .found = on_found, .arg = &v};
 	struct verify_result r;
 
-	in->progress(CYCLE_CONNECT, 0, 0, in->arg);
-	if (verify_run(in->link, in->dir, in->store, sources, n, &env, &r, err) < 0) {
+	run_progress(run, RUN_PHASE_CONNECT, 0, 0);
+	if (verify_run(run, &opt, &r, err) < 0) {
 		json_decref(v.results);
 		return -1;
 	}
@@ -136,22 +125,22 @@ trace_json(const struct trace_env *env, enum side from, const struct trace *t)
 }
 
 int
-inspect_trace(const struct inspect *in, const char *address, unsigned from, json_t **ret,
+inspect_trace(const struct run *run, const char *address, unsigned from, json_t **ret,
     bool *ret_bad, struct err *err)
 {
 	json_t *ways = json_array();
 	struct trace_env env;
 	int rc = 0;
 
-	tracing_init(&env, in->link, HOPS_MAX);
+	tracing_init(&env, run->link, HOPS_MAX);
 	*ret_bad = false;
-	in->progress(CYCLE_CONNECT, 0, 0, in->arg);
+	run_progress(run, RUN_PHASE_CONNECT, 0, 0);
 	for (int side = SOURCE; rc == 0 && side < SIDES; side++) {
 		_cleanup_(trace_done) struct trace t = {0};
 
 		if (!(from & 1U << side))
 			continue;
-		rc = tracing_run(&env, in->dir, in->store, (enum side)side, address, &t, err);
+		rc = tracing_run(run, &env, (enum side)side, address, &t, err);
 		if (rc == 0 &&
 		    json_array_append_new(ways, trace_json(&env, (enum side)side, &t)) < 0)
 			rc = err_nomem(err);

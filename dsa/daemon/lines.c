@@ -81,7 +81,7 @@ fields_of(const struct lines *l, uint64_t cycle, struct texts *t)
 }
 
 static void
-write_event(const struct lines *l, int level, enum log_id id, const struct cycle_event *e)
+write_event(const struct lines *l, int level, enum log_id id, const struct run_event *e)
 {
 	struct texts t;
 	struct log_fields f = fields_of(l, e->cycle ? e->cycle : l->cycle, &t);
@@ -92,14 +92,14 @@ write_event(const struct lines *l, int level, enum log_id id, const struct cycle
 	}
 	if (e->source || e->op)
 		f.dn = e->dn;
-	if (e->op || e->kind == CYCLE_FEED) {
+	if (e->op || e->kind == RUN_FEED) {
 		f.side = side_name(e->side);
 		f.peer = e->peer;
 	}
 	f.op = e->op;
 	f.attrs = e->attrs;
 	f.err = e->err;
-	if (e->kind == CYCLE_CHANGED)
+	if (e->kind == RUN_CHANGED)
 		log_event(level, id, &f, "%s of '%s' (%s): %s", e->op, e->dn, f.side, e->text);
 	else
 		log_event(level, id, &f, "%s: %s", e->dn, e->text);
@@ -108,7 +108,7 @@ write_event(const struct lines *l, int level, enum log_id id, const struct cycle
 /* ---- connections ---- */
 
 static void
-connected(struct lines *l, const struct cycle_event *e)
+connected(struct lines *l, const struct run_event *e)
 {
 	const char *peer = e->peer ? e->peer : "";
 	bool other = strcmp(l->peer[e->side], peer) != 0;
@@ -142,7 +142,7 @@ begin_failing(struct lines *l, int level, struct log_fields *f, const struct err
 }
 
 static void
-lost(struct lines *l, const struct cycle_event *e)
+lost(struct lines *l, const struct run_event *e)
 {
 	struct texts t;
 	struct log_fields f = fields_of(l, l->cycle, &t);
@@ -157,7 +157,7 @@ lost(struct lines *l, const struct cycle_event *e)
 /* ---- what is told once ---- */
 
 static bool
-was_told(struct lines *l, const struct cycle_event *e)
+was_told(struct lines *l, const struct run_event *e)
 {
 	struct bytes id = e->source ? guid_bytes(e->source) : bytes_of(e->dn);
 
@@ -165,7 +165,7 @@ was_told(struct lines *l, const struct cycle_event *e)
 }
 
 static void
-note(struct lines *l, const struct cycle_event *e)
+note(struct lines *l, const struct run_event *e)
 {
 	bool quiet = l->plan || was_told(l, e);
 
@@ -174,7 +174,7 @@ note(struct lines *l, const struct cycle_event *e)
 }
 
 static void
-refused(const struct lines *l, const struct cycle_event *e)
+refused(const struct lines *l, const struct run_event *e)
 {
 	enum log_id id = LOG_ID_ENTRY_SKIPPED;
 
@@ -186,7 +186,7 @@ refused(const struct lines *l, const struct cycle_event *e)
 }
 
 static void
-held(struct lines *l, const struct cycle_event *e)
+held(struct lines *l, const struct run_event *e)
 {
 	bool again = strncmp(l->held, e->text, sizeof l->held - 1) == 0;
 
@@ -196,7 +196,7 @@ held(struct lines *l, const struct cycle_event *e)
 }
 
 static void
-feed(struct lines *l, const struct cycle_event *e)
+feed(struct lines *l, const struct run_event *e)
 {
 	bool news = l->by_usn[e->side] != e->by_usn;
 
@@ -205,7 +205,7 @@ feed(struct lines *l, const struct cycle_event *e)
 }
 
 static void
-begun(struct lines *l, const struct cycle_event *e)
+begun(struct lines *l, const struct run_event *e)
 {
 	struct texts t;
 	struct log_fields f = fields_of(l, e->cycle, &t);
@@ -216,47 +216,51 @@ begun(struct lines *l, const struct cycle_event *e)
 	log_event(e->level, LOG_ID_CYCLE_BEGIN, &f, "link %s: %s begins", l->link, e->text);
 }
 
+static void
+wave(const struct lines *l, const struct run_event *e)
+{
+	struct texts t;
+	struct log_fields f = fields_of(l, 0, &t);
+
+	log_event(e->level, LOG_ID_WAVE, &f, "link %s: %s", l->link, e->text);
+}
+
 void
-lines_event(const struct cycle_event *e, void *arg)
+lines_event(const struct run_event *e, void *arg)
 {
 	struct lines *l = arg;
 	int level = l->plan ? LOG_DEBUG : e->level;
 
 	switch (e->kind) {
-	case CYCLE_NOTE: note(l, e); break;
-	case CYCLE_CONNECTED: connected(l, e); break;
-	case CYCLE_LOST: lost(l, e); break;
-	case CYCLE_FEED: feed(l, e); break;
-	case CYCLE_BEGUN: begun(l, e); break;
-	case CYCLE_NEEDS_FULL: write_event(l, level, LOG_ID_FULL_RESYNC, e); break;
-	case CYCLE_CHANGED: write_event(l, level, LOG_ID_CHANGE, e); break;
-	case CYCLE_REFUSED: refused(l, e); break;
-	case CYCLE_ACCEPTED: write_event(l, level, LOG_ID_ENTRY_CLEARED, e); break;
-	case CYCLE_CONFLICT:
-		write_event(l, e->again ? LOG_DEBUG : level, LOG_ID_CONFLICT, e);
-		break;
-	case CYCLE_RESOLVED: write_event(l, LOG_NOTICE, LOG_ID_CONFLICT_RESOLVED, e); break;
-	case CYCLE_HELD: held(l, e); break;
-	case CYCLE_BROKEN: write_event(l, level, LOG_ID_INVARIANT, e); break;
-	case CYCLE_EVENT_MAX: break;
+	case RUN_MESSAGE: note(l, e); break;
+	case RUN_CONNECTED: connected(l, e); break;
+	case RUN_LOST: lost(l, e); break;
+	case RUN_FEED: feed(l, e); break;
+	case RUN_BEGUN: begun(l, e); break;
+	case RUN_NEEDS_FULL: write_event(l, level, LOG_ID_FULL_RESYNC, e); break;
+	case RUN_CHANGED: write_event(l, level, LOG_ID_CHANGE, e); break;
+	case RUN_REFUSED: refused(l, e); break;
+	case RUN_ACCEPTED: write_event(l, level, LOG_ID_ENTRY_CLEARED, e); break;
+	case RUN_CONFLICT: write_event(l, e->again ? LOG_DEBUG : level, LOG_ID_CONFLICT, e); break;
+	case RUN_RESOLVED: write_event(l, LOG_NOTICE, LOG_ID_CONFLICT_RESOLVED, e); break;
+	case RUN_HELD: held(l, e); break;
+	case RUN_BROKEN: write_event(l, level, LOG_ID_INVARIANT, e); break;
+	case RUN_WAVE: wave(l, e); break;
+	case RUN_EVENT_MAX: break;
 	}
 }
 
 void
-lines_turned(struct lines *l, bool verify, const struct guid *source, const char *dn, bool ok,
-    const char *text)
+lines_result(struct lines *l, const struct run_result *r)
 {
 	struct texts t;
 	struct log_fields f = fields_of(l, l->cycle, &t);
 
-	guid_format(source, t.guid);
+	guid_format(r->source, t.guid);
 	f.guid = t.guid;
-	f.dn = dn;
-	if (verify && !ok)
-		log_event(LOG_ERR, LOG_ID_INVARIANT, &f, "%s: %s", dn, text);
-	else if (!verify)
-		log_event(ok ? LOG_NOTICE : LOG_ERR, LOG_ID_SWITCH, &f, "%s: %s%s%s", dn,
-		    ok ? "done" : "not done", *text ? ": " : "", text);
+	f.dn = r->dn;
+	log_event(r->ok ? LOG_NOTICE : LOG_ERR, LOG_ID_SWITCH, &f, "%s: %s%s%s", r->dn,
+	    r->ok ? "done" : "not done", *r->text ? ": " : "", r->text);
 }
 
 /* ---- a run ---- */
@@ -287,7 +291,7 @@ write_end(const struct lines *l, const struct cycle_result *r)
 
 	for (size_t i = 0; i < SHAPE_MAX; i++)
 		created += r->created[i];
-	for (size_t i = 0; i < CYCLE_PHASE_MAX; i++)
+	for (size_t i = 0; i < RUN_PHASE_MAX; i++)
 		ms += r->phase_ms[i];
 	/* A delta that found nothing says nothing. */
 	log_event(r->delta && r->changes == 0 && !r->failed ? LOG_DEBUG : LOG_INFO,

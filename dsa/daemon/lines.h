@@ -31,11 +31,10 @@ DEFINE_CLEANUP(struct lines *, lines_free)
 void lines_begin(struct lines *l, bool plan);
 /* Everything is read now, because of WHY; for what the cycle does not know itself. */
 void lines_full(struct lines *l, const char *why);
-/* A cycle_event_fn; ARG is the struct lines. */
-void lines_event(const struct cycle_event *e, void *arg);
-/* The switch, undo, toggle or (VERIFY) look at one mailbox has ended so. */
-void lines_turned(struct lines *l, bool verify, const struct guid *source, const char *dn, bool ok,
-    const char *text);
+/* run_observer.event; ARG is the struct lines. */
+void lines_event(const struct run_event *e, void *arg);
+/* The switch, undo or toggle of one mailbox has ended so. */
+void lines_result(struct lines *l, const struct run_result *r);
 /* The cycle is complete, or was given up. */
 void lines_succeeded(struct lines *l, const struct cycle_result *r);
 void lines_failed(struct lines *l, const struct err *err);

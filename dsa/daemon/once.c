@@ -9,9 +9,9 @@
 #include <sys/stat.h>
 
 #include "dsa/base/log.h"
-#include "dsa/cycle/cycle.h"
 #include "dsa/daemon/lines.h"
 #include "dsa/daemon/progress.h"
+#include "dsa/jobs/sync.h"
 #include "dsa/ldap/ldap.h"
 
 struct once {
@@ -20,13 +20,13 @@ struct once {
 	bool full, plan;
 	struct progress progress;
 	struct lines *lines;
-	struct dir *dir[SIDES];
+	struct run run;
 	pthread_t signals;
 	bool watching;
 };
 
 static void
-show_progress(enum cycle_phase phase, uint64_t done, uint64_t total, void *arg)
+show_progress(enum run_phase phase, uint64_t done, uint64_t total, void *arg)
 {
 	struct once *o = arg;
 
@@ -35,19 +35,18 @@ show_progress(enum cycle_phase phase, uint64_t done, uint64_t total, void *arg)
 
 /* What the map knows already, and a delta happened to look at. */
 static bool
-is_known(const struct cycle_event *e)
+is_known(const struct run_event *e)
 {
-	return e->kind == CYCLE_CONFLICT && e->again && e->delta;
+	return e->kind == RUN_CONFLICT && e->again && e->delta;
 }
 
 /* People at a terminal read what the run finds; the journal gets the daemon's lines. */
 static void
-show_event(const struct cycle_event *e, void *arg)
+show_event(const struct run_event *e, void *arg)
 {
 	struct once *o = arg;
-	bool quiet = e->kind == CYCLE_CONNECTED || e->kind == CYCLE_BEGUN ||
-		     e->kind == CYCLE_CHANGED || e->kind == CYCLE_ACCEPTED ||
-		     e->kind == CYCLE_RESOLVED || is_known(e);
+	bool quiet = e->kind == RUN_CONNECTED || e->kind == RUN_BEGUN || e->kind == RUN_CHANGED ||
+		     e->kind == RUN_ACCEPTED || e->kind == RUN_RESOLVED || is_known(e);
 
 	progress_clear(&o->progress);
 	if (log_to_journal())
@@ -72,7 +71,7 @@ wait_for_signal(void *arg)
 	(void)sigaddset(&set, SIGUSR2); /* our own: the run has ended */
 	while (sigwait(&set, &sig) == 0 && sig != SIGUSR2)
 		for (int side = SOURCE; side < SIDES; side++)
-			o->dir[side]->ops->cancel(o->dir[side]);
+			o->run.dir[side]->ops->cancel(o->run.dir[side]);
 	return NULL;
 }
 
@@ -129,26 +128,17 @@ status_of(const struct cycle_result *r)
 }
 
 static enum exit_status
-run_cycle(struct once *o, struct store *store, const char *work_dir, struct err *err)
+run_cycle(struct once *o, struct err *err)
 {
-	struct cycle_options opt = {.plan_only = o->plan,
-	    .plan_to = o->plan ? stdout : NULL,
-	    .work_dir = work_dir,
-	    .map_size_mb = o->conf->map_size_mb,
-	    .progress = show_progress,
-	    .tell = show_event,
-	    .arg = o};
+	const struct run_observer observer = {
+	    .event = show_event, .progress = show_progress, .arg = o};
+	const struct cycle_options opt = {.plan_only = o->plan, .plan_to = o->plan ? stdout : NULL};
 	struct cycle_result result;
-	bool full;
 	int rc;
 
+	o->run.observer = &observer;
 	watch_signals(o);
-	full = o->full || !store;
-	rc = full ? 0
-		  : cycle_delta(
-			o->link, o->dir[SOURCE], o->dir[TARGET], store, &opt, &result, &full, err);
-	if (rc == 0 && full)
-		rc = cycle_full(o->link, o->dir[SOURCE], o->dir[TARGET], store, &opt, &result, err);
+	rc = sync_run(&o->run, o->full || !o->run.store, &opt, &result, err);
 	unwatch_signals(o);
 	progress_clear(&o->progress);
 	if (rc < 0)
@@ -179,21 +169,21 @@ run_link(struct once *o, struct err *err)
 	_cleanup_(store_close) struct store *store = NULL;
 	_cleanup_(dir_free) struct dir *source = NULL, *target = NULL;
 	_cleanup_(lines_free) struct lines *lines = NULL;
-	const char *work_dir = o->conf->state_directory;
-	enum exit_status status;
 
 	if (lines_new(o->link->name, 0, &lines, err) < 0 || open_map(o, &store, err) < 0 ||
 	    ldap_dir_new(&o->link->source->dir, o->plan, &source, err) < 0 ||
 	    ldap_dir_new(&o->link->target->dir, o->plan, &target, err) < 0)
 		return STATUS_FAILED;
-	if (!store)
-		work_dir = getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
 	o->lines = lines;
 	lines_begin(lines, o->plan);
-	o->dir[SOURCE] = source;
-	o->dir[TARGET] = target;
-	status = run_cycle(o, store, work_dir, err);
-	return status;
+	o->run = (struct run){.link = o->link,
+	    .dir = {source, target},
+	    .store = store,
+	    .work_dir = o->conf->state_directory,
+	    .map_size_mb = o->conf->map_size_mb};
+	if (!store)
+		o->run.work_dir = getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
+	return run_cycle(o, err);
 }
 
 enum exit_status

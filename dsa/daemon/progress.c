@@ -40,10 +40,10 @@ draw(struct progress *p, uint64_t done, uint64_t total, int64_t now)
 	memset(bar, '#', filled);
 	bar[BAR] = '\0';
 	if (total)
-		(void)fprintf(stderr, "\r\033[K%-8s [%s] %llu/%llu", cycle_phase_name(p->phase),
-		    bar, (unsigned long long)done, (unsigned long long)total);
+		(void)fprintf(stderr, "\r\033[K%-8s [%s] %llu/%llu", run_phase_name(p->phase), bar,
+		    (unsigned long long)done, (unsigned long long)total);
 	else
-		(void)fprintf(stderr, "\r\033[K%-8s %llu", cycle_phase_name(p->phase),
+		(void)fprintf(stderr, "\r\033[K%-8s %llu", run_phase_name(p->phase),
 		    (unsigned long long)done);
 	if (seconds > 0.5)
 		(void)fprintf(stderr, "  %.0f/s", (double)done / seconds);
@@ -53,7 +53,7 @@ draw(struct progress *p, uint64_t done, uint64_t total, int64_t now)
 }
 
 void
-progress_update(struct progress *p, enum cycle_phase phase, uint64_t done, uint64_t total)
+progress_update(struct progress *p, enum run_phase phase, uint64_t done, uint64_t total)
 {
 	int64_t now = clock_monotonic_ms();
 	uint64_t tenth = total ? done * 10 / total : 0;
@@ -66,14 +66,14 @@ progress_update(struct progress *p, enum cycle_phase phase, uint64_t done, uint6
 		p->last_tenth = 0;
 		p->drawn_ms = 0;
 		if (!p->terminal)
-			(void)fprintf(stderr, "%s\n", cycle_phase_name(phase));
+			(void)fprintf(stderr, "%s\n", run_phase_name(phase));
 	}
 	if (p->terminal) {
 		if (now - p->drawn_ms >= REDRAW_MS)
 			draw(p, done, total, now);
 	} else if (tenth > p->last_tenth) {
 		p->last_tenth = tenth;
-		(void)fprintf(stderr, "%s %llu/%llu\n", cycle_phase_name(phase),
+		(void)fprintf(stderr, "%s %llu/%llu\n", run_phase_name(phase),
 		    (unsigned long long)done, (unsigned long long)total);
 	}
 }

@@ -14,14 +14,14 @@
 
 struct progress {
 	bool terminal, drawn;
-	enum cycle_phase phase;
+	enum run_phase phase;
 	bool started;
 	uint64_t last_tenth;
 	int64_t phase_start_ms, drawn_ms;
 };
 
 void progress_init(struct progress *p);
-void progress_update(struct progress *p, enum cycle_phase phase, uint64_t done, uint64_t total);
+void progress_update(struct progress *p, enum run_phase phase, uint64_t done, uint64_t total);
 /* Takes the bar away, so that something else can be written. It comes back with the next update. */
 void progress_clear(struct progress *p);
 

@@ -51,7 +51,7 @@ worker_json(struct worker *w)
 		    json_pack("{s:s?, s:s?}", "source", worker_feed_name(s.feed[SOURCE]), "target",
 			worker_feed_name(s.feed[TARGET])));
 	if (o && s.phase == WORKER_RUNNING) {
-		(void)json_object_set_new(o, "phase", json_string(cycle_phase_name(s.cycle)));
+		(void)json_object_set_new(o, "phase", json_string(run_phase_name(s.cycle)));
 		(void)json_object_set_new(o, "done", verbs_number(s.done));
 		(void)json_object_set_new(o, "total", verbs_number(s.total));
 	}

@@ -117,7 +117,7 @@ look_at(struct client *c, void *arg)
 	if (s.request_done < wait->number) {
 		if (s.phase == WORKER_RUNNING && !wait->watching && client_pending(c) == 0)
 			client_send(c, json_pack("{s:s, s:s, s:o, s:o}", "event", "progress",
-					   "phase", cycle_phase_name(s.cycle), "done",
+					   "phase", run_phase_name(s.cycle), "done",
 					   verbs_number(s.done), "total", verbs_number(s.total)));
 		return;
 	}

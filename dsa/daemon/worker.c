@@ -48,7 +48,7 @@ worker_feed_name(enum worker_feed f)
 const struct conf_link *
 worker_link(const struct worker *w)
 {
-	return w->link;
+	return w->run.link;
 }
 
 void
@@ -167,12 +167,6 @@ request_done(struct request *q)
 }
 
 static void
-on_wave_progress(size_t done, size_t total, void *arg)
-{
-	worker_on_progress(CYCLE_APPLY, done, total, arg);
-}
-
-static void
 take_request(struct worker *w, struct request *ret)
 {
 	(void)pthread_mutex_lock(&w->lock);
@@ -234,7 +228,7 @@ heard(struct worker *w)
 	bool yes = false;
 
 	for (int side = SOURCE; side < SIDES; side++) {
-		struct dir *d = w->dir[side];
+		struct dir *d = w->run.dir[side];
 		struct err ignored;
 
 		yes |= d->ops->process(d, &ignored) < 0;
@@ -252,14 +246,14 @@ wait_for_work(struct worker *w, int64_t ms, bool listen)
 	struct err ignored;
 
 	for (int side = SOURCE; side < SIDES; side++) {
-		bool ok = listen && w->dir[side]->ops->watch(w->dir[side], &ignored) == 0;
+		bool ok = listen && w->run.dir[side]->ops->watch(w->run.dir[side], &ignored) == 0;
 
 		p[1 + side] = (struct pollfd){
-		    .fd = ok ? w->dir[side]->ops->fd(w->dir[side]) : -1, .events = POLLIN};
+		    .fd = ok ? w->run.dir[side]->ops->fd(w->run.dir[side]) : -1, .events = POLLIN};
 	}
 	while (!commanded(w)) {
 		int64_t left = until - clock_monotonic_ms();
-		int64_t wave = listen ? waves_wait_ms(&w->waves) : SLICE_MS;
+		int64_t wave = listen ? waves_wait_ms(&w->run) : SLICE_MS;
 		int64_t slice = wave < SLICE_MS ? wave : SLICE_MS;
 
 		if (is_paused(w) != (w->state.phase == WORKER_PAUSED) || (left <= 0 && ms >= 0))
@@ -281,8 +275,8 @@ rest(struct worker *w, bool ok, int64_t pause_ms)
 			return;
 	}
 	set_phase(w, ok ? WORKER_IDLE : WORKER_WAITING);
-	wait_for_work(
-	    w, ok ? (int64_t)w->link->interval_s * 1000 : waves_pause_ms(&w->waves, pause_ms), ok);
+	wait_for_work(w,
+	    ok ? (int64_t)w->run.link->interval_s * 1000 : waves_pause_ms(&w->run, pause_ms), ok);
 }
 
 static void *
@@ -306,7 +300,7 @@ work(void *arg)
 		set_phase(w, WORKER_RUNNING);
 		if (!q.number) {
 			lines_begin(w->lines, false);
-			rc = waves_run(&w->waves, clock_realtime_s(), &wave, &err);
+			rc = waves_run(&w->run, &w->wave, clock_realtime_s(), &wave, &err);
 		}
 		if (rc == 0 && wave)
 			continue; /* there may be more of it */
@@ -394,8 +388,8 @@ static void
 worker_free(struct worker *w)
 {
 	for (int side = SOURCE; side < SIDES; side++)
-		if (w->dir[side])
-			dir_free(w->dir[side]);
+		if (w->run.dir[side])
+			dir_free(w->run.dir[side]);
 	closep(&w->request.plan_fd);
 	request_done(&w->request);
 	json_decref(w->results);
@@ -413,7 +407,7 @@ worker_stop(struct worker *w)
 		return;
 	atomic_store(&w->stop, true);
 	for (int side = SOURCE; side < SIDES; side++)
-		w->dir[side]->ops->cancel(w->dir[side]);
+		w->run.dir[side]->ops->cancel(w->run.dir[side]);
 	worker_wake(w);
 	(void)pthread_join(w->thread, NULL);
 	worker_free(w);
@@ -430,7 +424,7 @@ start_thread(struct worker *w, struct err *err)
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
 	rc = pthread_create(&w->thread, NULL, work, w);
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return rc ? err_sys(err, rc, "thread of link '%s'", w->link->name) : 0;
+	return rc ? err_sys(err, rc, "thread of link '%s'", w->run.link->name) : 0;
 }
 
 int
@@ -441,30 +435,24 @@ worker_start(const struct conf *conf, const struct conf_link *link, struct store
 
 	if (!w)
 		return err_nomem(err);
-	*w = (struct worker){.conf = conf,
-	    .link = link,
-	    .store = store,
+	*w = (struct worker){.run = {.link = link,
+				 .store = store,
+				 .work_dir = conf->state_directory,
+				 .map_size_mb = conf->map_size_mb},
 	    .notify_fd = notify_fd,
 	    .wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
 	    .request = {.plan_fd = -1}};
-	w->waves = (struct waves){.link = link,
-	    .store = store,
-	    .changed = worker_on_changed,
-	    .progress = on_wave_progress,
-	    .work_arg = w};
-	waves_log(&w->waves);
+	worker_observe(w);
 	w->state.beat_ms = clock_monotonic_ms();
 	(void)pthread_mutex_init(&w->lock, NULL);
 	if (w->wake_fd < 0)
 		(void)err_sys(err, errno, "eventfd");
 	if (w->wake_fd < 0 || lines_new(link->name, LAST_PAUSE_MS / 1000, &w->lines, err) < 0 ||
-	    ldap_dir_new(&link->source->dir, false, &w->dir[SOURCE], err) < 0 ||
-	    ldap_dir_new(&link->target->dir, false, &w->dir[TARGET], err) < 0) {
+	    ldap_dir_new(&link->source->dir, false, &w->run.dir[SOURCE], err) < 0 ||
+	    ldap_dir_new(&link->target->dir, false, &w->run.dir[TARGET], err) < 0) {
 		worker_free(w);
 		return -1;
 	}
-	w->waves.dir[SOURCE] = w->dir[SOURCE];
-	w->waves.dir[TARGET] = w->dir[TARGET];
 	if (start_thread(w, err) < 0) {
 		worker_free(w);
 		return -1;

@@ -41,7 +41,7 @@ const char *worker_feed_name(enum worker_feed f);
 /* A copy of what the worker is doing. */
 struct worker_state {
 	enum worker_phase phase;
-	enum cycle_phase cycle; /* RUNNING: where it is, how far, and of how many (0: unknown) */
+	enum run_phase cycle; /* RUNNING: where it is, how far, and of how many (0: unknown) */
 	uint64_t done, total;
 	uint64_t cycles;	    /* finished since the start */
 	struct cycle_result result; /* of the last one */

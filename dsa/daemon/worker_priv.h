@@ -23,17 +23,17 @@ struct request {
 };
 
 struct worker {
-	const struct conf *conf;
-	const struct conf_link *link;
-	struct store *store;
+	struct run run;
+	struct run_observer observer; /* of RUN */
 	int notify_fd, wake_fd;
 	pthread_t thread;
-	struct dir *dir[SIDES];
 	struct lines *lines;
 	atomic_bool stop;
 	unsigned failures; /* in a row */
-	struct waves waves;
-	json_t *results; /* of the request under way, for its answer */
+	uint32_t wave;	   /* under way, or the last one */
+	json_t *results; /* of the request under way, for its answer; NULL: nobody waits for them */
+	uint64_t refused; /* how many of them are failures */
+	bool quiet;	  /* what runs does nothing, so there is nothing to log */
 
 	pthread_mutex_t lock; /* for what follows */
 	struct worker_state state;
@@ -47,11 +47,10 @@ struct worker {
 /* Something has changed that the main thread shows. */
 void worker_tell(struct worker *w);
 
-/* worker_run.c. In the worker's thread; ARG is the worker: */
-void worker_on_progress(enum cycle_phase phase, uint64_t done, uint64_t total, void *arg);
-/* A line for a change of a turn, of a wave too. */
-void worker_on_changed(uint64_t number, enum side side, const struct guid *source,
-    const struct change *change, const char *reason, void *arg);
+/* worker_run.c. In the worker's thread: */
+
+/* Sets RUN's observer: state, journal lines and the answer to whoever asked. */
+void worker_observe(struct worker *w);
 /* Does what Q asks for, a delta if it is no request. */
 int worker_run(
     struct worker *w, const struct request *q, struct cycle_result *r, struct err *err) MUST_CHECK;

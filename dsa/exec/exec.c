@@ -62,8 +62,8 @@ change_done(void *arg, const struct err *err)
 		return;
 	}
 	done = &r->step->changes[r->next];
-	cycle_changed(r->c, done->side, guid_is_zero(&r->step->guid) ? NULL : &r->step->guid,
-	    done->change, done->reason);
+	run_changed(r->c->run, r->c->run->cycle, done->side,
+	    guid_is_zero(&r->step->guid) ? NULL : &r->step->guid, done->change, done->reason);
 	r->c->res->applied++;
 	r->next++;
 	r->state = r->next < r->step->n_changes ? STEP_READY : STEP_DONE;
@@ -94,7 +94,7 @@ note_lost(struct ring *r, const struct running *s)
 	if (s->err.scope != ERR_PEER && s->err.code != ECANCELED)
 		return;
 	if (!r->lost)
-		cycle_lost(r->c, s->step->changes[s->next].side, &s->err);
+		run_lost(r->c->run, s->step->changes[s->next].side, &s->err);
 	r->lost = true;
 	r->lost_err = s->err;
 }
@@ -106,7 +106,7 @@ submit_ready(struct ring *r)
 {
 	struct cycle *c = r->c;
 	const size_t window[SIDES] = {
-	    (size_t)c->link->source->dir.window, (size_t)c->link->target->dir.window};
+	    (size_t)c->run->link->source->dir.window, (size_t)c->run->link->target->dir.window};
 
 	for (size_t i = 0; i < r->n && !r->lost; i++) {
 		struct running *s = at(r, i);
@@ -117,7 +117,7 @@ submit_ready(struct ring *r)
 		if (s->state != STEP_READY)
 			continue;
 		pc = &s->step->changes[s->next];
-		d = c->dir[pc->side];
+		d = c->run->dir[pc->side];
 		if (d->ops->pending(d) >= window[pc->side])
 			continue;
 		s->state = STEP_RUNNING;
@@ -132,8 +132,8 @@ submit_ready(struct ring *r)
 static size_t
 pending(const struct cycle *c)
 {
-	return c->dir[SOURCE]->ops->pending(c->dir[SOURCE]) +
-	       c->dir[TARGET]->ops->pending(c->dir[TARGET]);
+	return c->run->dir[SOURCE]->ops->pending(c->run->dir[SOURCE]) +
+	       c->run->dir[TARGET]->ops->pending(c->run->dir[TARGET]);
 }
 
 static size_t
@@ -225,14 +225,14 @@ turn(struct ring *r, bool load_more, struct err *err)
 {
 	_cleanup_(store_abort) struct store_txn *t = NULL;
 
-	if (store_begin(r->c->store, STORE_WRITE, &t, err) < 0 || record_ended(r, t, err) < 0)
+	if (store_begin(r->c->run->store, STORE_WRITE, &t, err) < 0 || record_ended(r, t, err) < 0)
 		return -1;
 	if (load_more && load(r, t, err) < 0)
 		return -1;
 	if (store_commit(TAKE(t), err) < 0)
 		return -1;
 	forget_recorded(r);
-	cycle_progress(r->c, CYCLE_APPLY, r->c->res->applied, r->c->res->changes);
+	run_progress(r->c->run, RUN_PHASE_APPLY, r->c->res->applied, r->c->res->changes);
 	return 0;
 }
 
@@ -246,7 +246,7 @@ recover_peer(struct ring *r, struct err *err)
 	}
 	r->lost = false;
 	r->c->lost = true;
-	return cycle_reconnect(r->c, err);
+	return run_reopen(r->c->run, err);
 }
 
 static int
@@ -266,7 +266,7 @@ run(struct ring *r, struct err *err)
 			if (turn(r, !r->lost && has_room(r), err) < 0)
 				return -1;
 		} else if (busy) {
-			if (dir_drain(r->c->dir, SIDES, busy - 1, &known) < 0)
+			if (dir_drain(r->c->run->dir, SIDES, busy - 1, &known) < 0)
 				continue;
 		} else if (r->lost) {
 			if (recover_peer(r, err) < 0)
@@ -290,7 +290,7 @@ cycle_apply(struct cycle *c, struct err *err)
 	r->key = planner_step_key(c->round, 0, 0);
 	rc = run(r, err);
 	/* What is under way refers to the ring: it is waited for, whatever happened. */
-	while (pending(c) && dir_drain(c->dir, SIDES, 0, &ignored) == 0)
+	while (pending(c) && dir_drain(c->run->dir, SIDES, 0, &ignored) == 0)
 		;
 	for (size_t i = 0; i < r->n; i++)
 		plan_step_free(at(r, i)->step);

@@ -60,10 +60,10 @@ outcome_intend(struct store_txn *t, struct running *r, struct err *err)
 {
 	for (size_t j = 0; j < r->step->n_changes; j++) {
 		const struct plan_change *pc = &r->step->changes[j];
-		struct dir *d = r->c->dir[pc->side];
+		struct dir *d = r->c->run->dir[pc->side];
 		/* Borrows everything: the entry is only written out. */
 		struct journal_entry e = {.cycle = r->c->res->number,
-		    .link = r->c->link_id,
+		    .link = r->c->run->link_id,
 		    .side = pc->side,
 		    .source = r->step->guid,
 		    .at = clock_realtime_s(),
@@ -133,34 +133,35 @@ finish_journal(struct store_txn *t, const struct running *r, struct err *err)
 int
 outcome_accept(struct cycle *c, struct store_txn *t, const struct guid *source, struct err *err)
 {
-	struct cycle_event e = {.kind = CYCLE_ACCEPTED, .level = LOG_NOTICE, .source = source};
+	struct run_event e = {.kind = RUN_ACCEPTED, .level = LOG_NOTICE, .source = source};
 	struct store_retry old = {.attempts = 0};
 	bool found;
 
-	if (store_find_retry(t, c->link_id, source, &old, &found, err) < 0)
+	if (store_find_retry(t, c->run->link_id, source, &old, &found, err) < 0)
 		return -1;
 	if (!found)
 		return 0;
 	e.dn = old.dn;
-	cycle_tell(c, &e, "what was refused before is done, or not wanted any more: %s", old.why);
+	run_event(
+	    c->run, &e, "what was refused before is done, or not wanted any more: %s", old.why);
 	store_retry_done(&old);
-	return store_clear_retry(t, c->link_id, source, err);
+	return store_clear_retry(t, c->run->link_id, source, err);
 }
 
 int
 outcome_refuse(
-    struct cycle *c, struct store_txn *t, struct cycle_event *e, const char *what, struct err *err)
+    struct cycle *c, struct store_txn *t, struct run_event *e, const char *what, struct err *err)
 {
 	struct store_retry old = {.attempts = 0};
 	bool found;
 
-	if (store_find_retry(t, c->link_id, e->source, &old, &found, err) < 0)
+	if (store_find_retry(t, c->run->link_id, e->source, &old, &found, err) < 0)
 		return -1;
-	e->kind = CYCLE_REFUSED;
+	e->kind = RUN_REFUSED;
 	e->level = LOG_ERR;
 	e->again = found && strcmp(old.why, what) == 0;
 	store_retry_done(&old);
-	return store_put_retry(t, c->link_id, e->source, e->dn, what, clock_realtime_s(), err);
+	return store_put_retry(t, c->run->link_id, e->source, e->dn, what, clock_realtime_s(), err);
 }
 
 /* The counterpart has another name now: whoever is planned again refers to it by that. */
@@ -202,11 +203,11 @@ store_done(struct store_txn *t, struct running *r, struct err *err)
 	if (s->creates)
 		c->wrote = true;
 	if (s->counts != HELD_NOTHING && s->phase != PLAN_LINKS &&
-	    store_add_spent(t, c->link_id, s->counts, clock_realtime_s(), 1, err) < 0)
+	    store_add_spent(t, c->run->link_id, s->counts, clock_realtime_s(), 1, err) < 0)
 		return -1;
 	if (note_renamed(c, s, err) < 0)
 		return -1;
-	if (s->creates && c->lazy && guid_list_add(&c->created, &s->guid, err) < 0)
+	if (s->creates && c->is_delta && guid_list_add(&c->created, &s->guid, err) < 0)
 		return -1;
 	if (s->forgets)
 		return s->record ? store_delete(t, s->record->id, err) : 0;
@@ -219,7 +220,7 @@ store_done(struct store_txn *t, struct running *r, struct err *err)
 		return 0;
 	if (outcome_accept(c, t, &s->guid, err) < 0)
 		return -1;
-	return store_put_waiting(t, c->link_id, &s->guid, s->waiting, s->n_waiting, err);
+	return store_put_waiting(t, c->run->link_id, &s->guid, s->waiting, s->n_waiting, err);
 }
 
 /* The record as it was intended: some of that may have been done. What was never created has none.
@@ -253,7 +254,7 @@ store_failed(struct store_txn *t, struct running *r, struct err *err)
 	_cleanup_(decision_done) struct decision d = {0};
 	struct plan_step *s = r->step;
 	const struct plan_change *pc = &s->changes[r->next];
-	struct cycle_event e = {.kind = CYCLE_REFUSED,
+	struct run_event e = {.kind = RUN_REFUSED,
 	    .level = LOG_ERR,
 	    .source = &s->guid,
 	    .dn = pc->change->dn,
@@ -265,8 +266,8 @@ store_failed(struct store_txn *t, struct running *r, struct err *err)
 	c->res->failed++;
 	if (!guid_is_zero(&s->guid) && outcome_refuse(c, t, &e, r->err.text, err) < 0)
 		return -1;
-	cycle_tell(c, &e, "%s of '%s' failed: %s; tried again in the next cycle", pc->reason, e.dn,
-	    r->err.text);
+	run_event(c->run, &e, "%s of '%s' failed: %s; tried again in the next cycle", pc->reason,
+	    e.dn, r->err.text);
 	if (s->source != DECISION_NO_TARGET && s->creates &&
 	    cycle_get_decision(c, s->source, &d, &found, err) < 0)
 		return -1;

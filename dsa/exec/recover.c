@@ -4,10 +4,12 @@
  * The directory knows. Nothing is written to it here; what is missing is planned like any other
  * difference.
  */
-#include "dsa/cycle/cycle_priv.h"
+#include "dsa/exec/recover.h"
 
 #include <string.h>
+#include <syslog.h>
 
+#include "dsa/base/clock.h"
 #include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
 #include "mapping/journal.h"
@@ -19,6 +21,7 @@ struct open_entry {
 	struct change *change;
 	char *server;
 	int64_t at;
+	enum journal_outcome outcome;
 };
 
 struct open_list {
@@ -60,7 +63,7 @@ collect(const struct journal_entry *e, void *arg)
 		l->cap = cap;
 	}
 	l->v[l->n] = (struct open_entry){e->number, e->cycle, e->side, e->source,
-	    change_dup(e->change), strdup(e->server), e->at};
+	    change_dup(e->change), strdup(e->server), e->at, JOURNAL_OPEN};
 	l->failed |= !l->v[l->n].change || !l->v[l->n].server;
 	l->n++;
 	return l->failed;
@@ -86,9 +89,9 @@ mods_done(const struct change *c, const struct entry *now)
 }
 
 static int
-was_done(struct cycle *c, const struct open_entry *o, bool *ret, struct err *err)
+was_done(const struct run *run, const struct open_entry *o, bool *ret, struct err *err)
 {
-	struct dir *d = c->dir[o->side];
+	struct dir *d = run->dir[o->side];
 	_cleanup_(entry_free) struct entry *now = NULL;
 	bool by_guid = o->change->op != CHANGE_ADD && !guid_is_zero(&o->change->guid);
 	int rc = by_guid ? dir_read_guid(d, &o->change->guid, NULL, &now, err)
@@ -110,56 +113,86 @@ was_done(struct cycle *c, const struct open_entry *o, bool *ret, struct err *err
 	return 0;
 }
 
-/* What was created on another server may not have come here yet: see elsewhere.c. */
+/* What was created on another server may not have come here yet: see replica_lag.c. */
 static bool
-may_come(const struct cycle *c, const struct open_entry *o)
+may_come(const struct run *run, const struct open_entry *o)
 {
-	const struct dir_info *info = c->dir[o->side]->ops->info(c->dir[o->side]);
+	const struct dir_info *info = run->dir[o->side]->ops->info(run->dir[o->side]);
 
 	return o->change->op == CHANGE_ADD && !info->sole &&
-	       !str_equal_nocase(o->server, info->server) && c->start_s - o->at < CYCLE_LAG_S;
+	       !str_equal_nocase(o->server, info->server) &&
+	       clock_realtime_s() - o->at < RUN_REPLICATION_S;
 }
 
-/* Its lines carry the number of the cycle in whose journal it is. */
-static void
-tell_done(const struct cycle *c, const struct open_entry *o)
+static int
+read_open(const struct run *run, struct open_list *ret, struct err *err)
 {
-	const struct dir_info *info = c->dir[o->side]->ops->info(c->dir[o->side]);
-	const struct cycle_event where = {.cycle = o->cycle,
-	    .source = guid_is_zero(&o->source) ? NULL : &o->source,
-	    .side = o->side,
-	    .peer = info ? info->server : NULL};
+	_cleanup_(store_abort) struct store_txn *t = NULL;
 
-	cycle_tell_change(c->opt, &where, o->change, "made before an interruption");
+	if (store_begin(run->store, STORE_READ, &t, err) < 0 ||
+	    journal_each_open(t, run->link_id, collect, ret, err) < 0)
+		return -1;
+	return ret->failed ? err_nomem(err) : 0;
+}
+
+/* No transaction of the map is open meanwhile: a slow server of one link would stop the commits of
+ * all others. */
+static int
+look_up(const struct run *run, struct open_list *l, struct err *err)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		struct open_entry *o = &l->v[i];
+		bool done = false;
+
+		if (was_done(run, o, &done, err) < 0)
+			return -1;
+		if (done)
+			o->outcome = JOURNAL_DONE;
+		else if (!may_come(run, o))
+			o->outcome = JOURNAL_STALE;
+	}
+	return 0;
+}
+
+static int
+finish(const struct run *run, const struct open_list *l, struct err *err)
+{
+	_cleanup_(store_abort) struct store_txn *t = NULL;
+
+	if (store_begin(run->store, STORE_WRITE, &t, err) < 0)
+		return -1;
+	for (size_t i = 0; i < l->n; i++) {
+		const struct open_entry *o = &l->v[i];
+		bool done = o->outcome == JOURNAL_DONE;
+
+		if (o->outcome != JOURNAL_OPEN &&
+		    journal_finish(t, o->number, o->outcome,
+			done ? NULL : "interrupted before it was made", err) < 0)
+			return -1;
+	}
+	return store_commit(TAKE(t), err);
 }
 
 int
-cycle_recover(struct cycle *c, struct err *err)
+exec_recover(const struct run *run, struct err *err)
 {
 	_cleanup_(open_list_done) struct open_list open = {0};
-	_cleanup_(store_abort) struct store_txn *t = NULL;
 
-	if (store_begin(c->store, STORE_WRITE, &t, err) < 0 ||
-	    journal_each_open(t, c->link_id, collect, &open, err) < 0)
+	if (read_open(run, &open, err) < 0)
 		return -1;
-	if (open.failed)
-		return err_nomem(err);
+	if (open.n == 0)
+		return 0;
+	if (look_up(run, &open, err) < 0 || finish(run, &open, err) < 0)
+		return -1;
 	for (size_t i = 0; i < open.n; i++) {
-		bool done = false;
+		const struct open_entry *o = &open.v[i];
 
-		if (was_done(c, &open.v[i], &done, err) < 0)
-			return -1;
-		if (!done && may_come(c, &open.v[i]))
-			continue;
-		if (journal_finish(t, open.v[i].number, done ? JOURNAL_DONE : JOURNAL_STALE,
-			done ? NULL : "interrupted before it was made", err) < 0)
-			return -1;
-		if (done)
-			tell_done(c, &open.v[i]);
+		if (o->outcome == JOURNAL_DONE)
+			run_changed(run, o->cycle, o->side,
+			    guid_is_zero(&o->source) ? NULL : &o->source, o->change,
+			    "made before an interruption");
 	}
-	if (open.n)
-		cycle_note(c, 5, NULL, c->link->name,
-		    "the last run was interrupted: %zu changes were looked up in the directory",
-		    open.n);
-	return store_commit(TAKE(t), err);
+	run_message(run, LOG_NOTICE, NULL, run->link->name,
+	    "the last run was interrupted: %zu changes were looked up in the directory", open.n);
+	return 0;
 }

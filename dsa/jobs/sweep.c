@@ -16,6 +16,7 @@
 #include "dsa/directory/dir.h"
 #include "dsa/directory/dn.h"
 #include "dsa/directory/filter.h"
+#include "dsa/jobs/turns.h"
 #include "redirect/address.h"
 
 /* Why a value is left, NULL: it is removed. Pure. */
@@ -85,7 +86,7 @@ is_owned(struct toggle *t, struct store_txn *txn, const struct guid *g, bool *re
 			return -1;
 		if (!name)
 			break;
-		if (id != t->link_id &&
+		if (id != t->run->link_id &&
 		    store_each_operation(txn, id, take_operation, &w, t->err) < 0)
 			return -1;
 	}
@@ -99,11 +100,11 @@ know_ground(struct toggle *t, enum side side, const struct entry *e, struct grou
 	_cleanup_(store_abort) struct store_txn *txn = NULL;
 	_cleanup_(record_free) struct record *r = NULL;
 
-	if (store_begin(t->store, STORE_READ, &txn, t->err) < 0 ||
-	    store_find_guid(txn, t->link_id, side, &e->guid, &r, t->err) < 0 ||
+	if (store_begin(t->run->store, STORE_READ, &txn, t->err) < 0 ||
+	    store_find_guid(txn, t->run->link_id, side, &e->guid, &r, t->err) < 0 ||
 	    is_owned(t, txn, &e->guid, &ret->owned) < 0)
 		return -1;
-	ret->ours = r || in_our_ous(t->link, side, e->dn, t->err);
+	ret->ours = r || in_our_ous(t->run->link, side, e->dn, t->err);
 	return 0;
 }
 
@@ -118,7 +119,7 @@ leftovers(struct toggle *t, const struct entry *e, const struct ground *g, struc
 	if (!c)
 		return err_nomem(t->err);
 	for (size_t i = 0; a && i < a->n_values; i++)
-		if (address_in_domain(a->values[i], t->link->toggle_domain) &&
+		if (address_in_domain(a->values[i], t->run->link->toggle_domain) &&
 		    !spared(g, a->values[i]) &&
 		    change_mod(c, MOD_DELETE, "proxyAddresses", a->values[i]) < 0)
 			return err_nomem(t->err);
@@ -137,7 +138,7 @@ tell_all(struct toggle *t, const struct entry *e, const struct ground *g, bool d
 	for (size_t i = 0; a && i < a->n_values; i++) {
 		const char *why, *v = a->values[i].data;
 
-		if (!address_in_domain(a->values[i], t->link->toggle_domain))
+		if (!address_in_domain(a->values[i], t->run->link->toggle_domain))
 			continue;
 		why = spared(g, a->values[i]);
 		(void)snprintf(text, sizeof text, "%.200s %s%s", v,
@@ -146,7 +147,7 @@ tell_all(struct toggle *t, const struct entry *e, const struct ground *g, bool d
 		    : dry_run ? "would be removed"
 			      : "is removed",
 		    !why && failed ? failed : "");
-		t->result(&e->guid, e->dn, !failed && (!why || g->owned), text, t->arg);
+		run_result(t->run, &e->guid, e->dn, !failed && (!why || g->owned), text);
 	}
 }
 
@@ -160,9 +161,9 @@ sweep_one(struct toggle *t, enum side side, struct entry **e, bool dry_run)
 
 		if (know_ground(t, side, *e, &g) < 0 || leftovers(t, *e, &g, &c) < 0)
 			return -1;
-		if (dry_run || change_is_empty(c) || dir_apply(t->dir[side], c, t->err) == 0) {
+		if (dry_run || change_is_empty(c) || dir_apply(t->run->dir[side], c, t->err) == 0) {
 			if (!dry_run && !change_is_empty(c))
-				toggle_tell_changed(t, side, &guid, c, "sweep");
+				run_changed(t->run, 0, side, &guid, c, "sweep");
 			tell_all(t, *e, &g, dry_run, NULL);
 			return 0;
 		}
@@ -173,7 +174,7 @@ sweep_one(struct toggle *t, enum side side, struct entry **e, bool dry_run)
 			return 0;
 		}
 		entry_free(TAKE(*e));
-		if (dir_read_guid(t->dir[side], &guid, toggle_attrs, e, t->err) < 0)
+		if (dir_read_guid(t->run->dir[side], &guid, toggle_attrs, e, t->err) < 0)
 			return -1;
 	}
 	return 0;
@@ -211,11 +212,11 @@ take_found(struct entry *e, void *arg, struct err *err)
 static int
 sweep_side(struct toggle *t, enum side side, bool dry_run)
 {
-	_cleanup_(free) char *domain = filter_escape(bytes_of(t->link->toggle_domain));
+	_cleanup_(free) char *domain = filter_escape(bytes_of(t->run->link->toggle_domain));
 	_cleanup_(free) char *filter =
 	    domain ? str_printf("(proxyAddresses=smtp:*@%s)", domain) : NULL;
 	_cleanup_(found_done) struct found f = {0};
-	struct dir *d = t->dir[side];
+	struct dir *d = t->run->dir[side];
 	struct dir_query q = {.base = d->ops->info(d)->domain_dn,
 	    .scope = DIR_SUBTREE,
 	    .filter = filter,
@@ -233,23 +234,15 @@ sweep_side(struct toggle *t, enum side side, bool dry_run)
 }
 
 int
-toggle_sweep(const struct conf_link *link, struct dir *const dir[SIDES], struct store *store,
-    bool dry_run, const struct cycle_options *opt, toggle_result_fn *result, void *arg,
-    struct err *err)
+toggle_sweep(struct run *run, bool dry_run, struct err *err)
 {
-	struct toggle t = {.link = link,
-	    .dir = dir,
-	    .store = store,
-	    .opt = opt,
-	    .result = result,
-	    .arg = arg,
-	    .err = err};
+	struct toggle t = {.run = run, .err = err};
 
-	if (toggle_open(&t) < 0)
+	if (run_open_known(run, err) < 0)
 		return -1;
 	for (int side = SOURCE; side < SIDES; side++)
 		if (sweep_side(&t, (enum side)side, dry_run) < 0)
 			return -1;
 	/* What was interrupted has nothing left to remove: it is forgotten. */
-	return dry_run ? 0 : toggle_resume_all(&t);
+	return dry_run ? 0 : turns_resume(run, err);
 }

@@ -6,10 +6,10 @@
 
 #include "dsa/base/clock.h"
 #include "dsa/base/str.h"
-#include "dsa/cycle/cycle_priv.h"
 #include "dsa/directory/dir.h"
 #include "dsa/directory/dn.h"
 #include "dsa/directory/kind.h"
+#include "dsa/jobs/sync.h"
 #include "dsa/jobs/turns.h"
 #include "dsa/rules/project.h"
 #include "dsa/rules/scope.h"
@@ -24,8 +24,8 @@ put_operation(struct toggle *t, const struct guid *g, const char *dummy)
 
 	if (!detail)
 		return err_nomem(t->err);
-	if (store_begin(t->store, STORE_WRITE, &txn, t->err) < 0 ||
-	    store_put_operation(txn, t->link_id, &o, t->err) < 0)
+	if (store_begin(t->run->store, STORE_WRITE, &txn, t->err) < 0 ||
+	    store_put_operation(txn, t->run->link_id, &o, t->err) < 0)
 		return -1;
 	return store_commit(TAKE(txn), t->err);
 }
@@ -35,27 +35,13 @@ clear_operation(struct toggle *t, const struct guid *g)
 {
 	_cleanup_(store_abort) struct store_txn *txn = NULL;
 
-	if (store_begin(t->store, STORE_WRITE, &txn, t->err) < 0 ||
-	    store_clear_operation(txn, t->link_id, g, t->err) < 0)
+	if (store_begin(t->run->store, STORE_WRITE, &txn, t->err) < 0 ||
+	    store_clear_operation(txn, t->run->link_id, g, t->err) < 0)
 		return -1;
 	return store_commit(TAKE(txn), t->err);
 }
 
 /* ---- adding and removing ---- */
-
-void
-toggle_tell_changed(const struct toggle *t, enum side side, const struct guid *object,
-    const struct change *change, const char *reason)
-{
-	const struct dir_info *info = t->dir[side]->ops->info(t->dir[side]);
-	const struct cycle_event where = {
-	    .source = object, .side = side, .peer = info ? info->server : NULL};
-
-	if (t->opt)
-		cycle_tell_change(t->opt, &where, change, reason);
-	else if (t->env && t->env->changed)
-		t->env->changed(0, side, object, change, reason, t->env->arg);
-}
 
 /* Adds or removes the dummy; what is so already is left so, and so is one that is primary. *E is
  * the object as it was read (NULL: it is gone), read again if somebody did the same meanwhile. An
@@ -75,8 +61,8 @@ set_dummy(struct toggle *t, struct entry **e, const char *dummy, bool there)
 			return err_nomem(t->err);
 		if (!c)
 			return 0;
-		if (dir_apply(t->dir[SOURCE], c, t->err) == 0) {
-			toggle_tell_changed(t, SOURCE, &g, c, "proxy toggle");
+		if (dir_apply(t->run->dir[SOURCE], c, t->err) == 0) {
+			run_changed(t->run, 0, SOURCE, &g, c, "proxy toggle");
 			return 0;
 		}
 		if (t->err->scope == ERR_PEER || t->err->code == ECANCELED)
@@ -84,7 +70,7 @@ set_dummy(struct toggle *t, struct entry **e, const char *dummy, bool there)
 		if (t->err->retry != ERR_REREAD || i == TOGGLE_TRIES)
 			return 1;
 		entry_free(TAKE(*e));
-		if (dir_read_guid(t->dir[SOURCE], &g, toggle_attrs, e, t->err) < 0)
+		if (dir_read_guid(t->run->dir[SOURCE], &g, toggle_attrs, e, t->err) < 0)
 			return -1;
 	}
 	return 0;
@@ -94,11 +80,11 @@ static void
 tell(const struct toggle *t, const struct guid *g, const struct candidate *c, bool ok,
     const char *text)
 {
-	t->result(g,
+	run_result(t->run, g,
 	    c->e	? c->e->dn
 	    : c->record ? c->record->side[SOURCE].dn
 			: "",
-	    ok, text, t->arg);
+	    ok, text);
 }
 
 /* ---- the steps of one object ---- */
@@ -136,7 +122,7 @@ wants_mailbox(
     const struct toggle *t, const struct candidate *c, const struct entry *target, bool *ret)
 {
 	_cleanup_(free) char *norm = c->e ? dn_normalize(c->e->dn, t->err) : NULL;
-	const struct conf_scope *scope = norm ? scope_find(t->link, norm) : NULL;
+	const struct conf_scope *scope = norm ? scope_find(t->run->link, norm) : NULL;
 
 	if (c->e && !norm)
 		return -1;
@@ -162,7 +148,7 @@ read_target(struct toggle *t, const struct record *r, struct entry **ret)
 {
 	if (!r || guid_is_zero(&r->side[TARGET].guid))
 		return 0;
-	return dir_read_guid(t->dir[TARGET], &r->side[TARGET].guid, toggle_attrs, ret, t->err);
+	return dir_read_guid(t->run->dir[TARGET], &r->side[TARGET].guid, toggle_attrs, ret, t->err);
 }
 
 /* Looks at the counterpart, removes the dummy, looks once more. */
@@ -179,13 +165,13 @@ end_one(struct toggle *t, const struct guid *g, const char *dummy)
 	if (!v)
 		return err_nomem(t->err);
 	if (toggle_record(t, g, &c.record) < 0 ||
-	    dir_read_guid(t->dir[SOURCE], g, toggle_attrs, &c.e, t->err) < 0 ||
+	    dir_read_guid(t->run->dir[SOURCE], g, toggle_attrs, &c.e, t->err) < 0 ||
 	    read_target(t, c.record, &target) < 0 ||
 	    (c.record && target && wants_mailbox(t, &c, target, &mailbox) < 0))
 		return -1;
 	why = c.record ? verify_target(mailbox, target, bytes_of(v)) : "it left the map";
 	rc = set_dummy(t, &c.e, dummy, false);
-	if (rc < 0 || dir_read_guid(t->dir[SOURCE], g, toggle_attrs, &after, t->err) < 0)
+	if (rc < 0 || dir_read_guid(t->run->dir[SOURCE], g, toggle_attrs, &after, t->err) < 0)
 		return -1;
 	if (toggle_dummy(after, bytes_of(v)) == DUMMY_THERE) {
 		tell(t, g, &c, false,
@@ -199,46 +185,13 @@ end_one(struct toggle *t, const struct guid *g, const char *dummy)
 }
 
 static int
-run_cycle(struct toggle *t, const struct guid *sources, size_t n, const struct cycle_options *opt)
+run_cycle(const struct run *run, const struct guid *sources, size_t n, struct err *err)
 {
-	struct cycle_options o = *opt;
-	struct cycle_result result;
-	bool full = false;
+	struct run own = *run;
+	const struct cycle_options o = {.objects = sources, .n_objects = n, .toggling = true};
+	struct cycle_result ignored;
 
-	o.objects = sources;
-	o.n_objects = n;
-	o.toggling = true;
-	if (cycle_delta(
-		t->link, t->dir[SOURCE], t->dir[TARGET], t->store, &o, &result, &full, t->err) < 0)
-		return -1;
-	return full ? cycle_full(
-			  t->link, t->dir[SOURCE], t->dir[TARGET], t->store, &o, &result, t->err)
-		    : 0;
-}
-
-static void
-note_turn(const struct guid *source, const char *dn, bool ok, const char *text, void *arg)
-{
-	const struct toggle *t = arg;
-
-	cycle_tell_resumed(t->opt, source, dn, ok, text);
-}
-
-static void
-turn_changed(uint64_t number, enum side side, const struct guid *source,
-    const struct change *change, const char *reason, void *arg)
-{
-	(void)number;
-	toggle_tell_changed(arg, side, source, change, reason);
-}
-
-int
-toggle_resume_all(struct toggle *t)
-{
-	struct turn_env env = {.result = note_turn, .changed = turn_changed, .arg = t};
-
-	turns_env(t->link, t->dir, t->store, t->link_id, &env);
-	return turns_resume(t->link, &env, t->err);
+	return sync_run(&own, false, &o, &ignored, err);
 }
 
 static void
@@ -250,29 +203,21 @@ free_all(char **texts, size_t n)
 }
 
 int
-toggle_run(const struct conf_link *link, struct dir *const dir[SIDES], struct store *store,
-    const struct guid *sources, size_t n, const struct cycle_options *opt, toggle_result_fn *result,
-    void *arg, struct err *err)
+toggle_run(struct run *run, const struct guid *sources, size_t n, struct err *err)
 {
-	struct toggle t = {.link = link,
-	    .dir = dir,
-	    .store = store,
-	    .opt = opt,
-	    .result = result,
-	    .arg = arg,
-	    .err = err};
+	struct toggle t = {.run = run, .err = err};
 	char **dummies = calloc(n + 1, sizeof *dummies);
 	bool any = false;
-	int rc = dummies ? toggle_open(&t) : err_nomem(err);
+	int rc = dummies ? run_open_known(run, err) : err_nomem(err);
 
 	if (rc == 0)
-		rc = toggle_resume_all(&t);
+		rc = turns_resume(run, err);
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		rc = begin_one(&t, &sources[i], &dummies[i]);
 		any |= dummies[i] != NULL;
 	}
 	if (rc == 0 && any)
-		rc = run_cycle(&t, sources, n, opt);
+		rc = run_cycle(run, sources, n, err);
 	for (size_t i = 0; rc == 0 && i < n; i++)
 		if (dummies[i])
 			rc = end_one(&t, &sources[i], dummies[i]);
@@ -326,13 +271,11 @@ plan_one(struct toggle *t, const struct guid *g, char **dummies, size_t i)
 }
 
 int
-toggle_plan(const struct conf_link *link, struct dir *const dir[SIDES], struct store *store,
-    const struct guid *sources, size_t n, toggle_result_fn *result, void *arg, struct err *err)
+toggle_plan(struct run *run, const struct guid *sources, size_t n, struct err *err)
 {
-	struct toggle t = {
-	    .link = link, .dir = dir, .store = store, .result = result, .arg = arg, .err = err};
+	struct toggle t = {.run = run, .err = err};
 	char **dummies = calloc(n + 1, sizeof *dummies);
-	int rc = dummies ? toggle_open(&t) : err_nomem(err);
+	int rc = dummies ? run_open_known(run, err) : err_nomem(err);
 
 	for (size_t i = 0; rc == 0 && i < n; i++)
 		rc = plan_one(&t, &sources[i], dummies, i);
@@ -370,29 +313,28 @@ collect(const struct store_operation *o, void *arg)
 	return 0;
 }
 
-int
-toggle_resume(const struct conf_link *link, const struct turn_env *env, struct err *err)
+static int
+find_left(const struct run *run, struct left *l, struct err *err)
 {
-	struct dir *const dir[SIDES] = {env->dir[SOURCE], NULL};
-	struct toggle t = {.link = link,
-	    .dir = dir,
-	    .store = env->store,
-	    .link_id = env->link,
-	    .env = env,
-	    .err = err};
-	struct store_txn *txn = NULL;
-	struct left l = {.failed = false};
-	int rc = store_begin(env->store, STORE_READ, &txn, err);
+	_cleanup_(store_abort) struct store_txn *txn = NULL;
 
-	if (rc == 0)
-		rc = store_each_operation(txn, env->link, collect, &l, err);
-	store_abort(txn);
-	if (rc == 0 && l.failed)
-		rc = err_nomem(err);
+	if (store_begin(run->store, STORE_READ, &txn, err) < 0 ||
+	    store_each_operation(txn, run->link_id, collect, l, err) < 0)
+		return -1;
+	return l->failed ? err_nomem(err) : 0;
+}
+
+int
+toggle_resume(const struct run *run, struct err *err)
+{
+	struct toggle t = {.run = run, .err = err};
+	struct left l = {.failed = false};
+	int rc = find_left(run, &l, err);
+
 	for (size_t i = 0; rc == 0 && i < l.n; i++) {
 		_cleanup_(entry_free) struct entry *e = NULL;
 
-		rc = dir_read_guid(dir[SOURCE], &l.v[i], toggle_attrs, &e, err);
+		rc = dir_read_guid(run->dir[SOURCE], &l.v[i], toggle_attrs, &e, err);
 		if (rc == 0)
 			rc = set_dummy(&t, &e, l.dummies[i], false);
 		/* Refused: every cycle tries to remove leftovers. */

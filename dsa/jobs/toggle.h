@@ -16,34 +16,22 @@
  * dummy the primary address it is left to him: an object without a primary address is worse.
  */
 
-#include "dsa/config/conf.h"
-#include "dsa/cycle/cycle.h"
-#include "dsa/jobs/turn_run.h"
+#include "dsa/run/run.h"
 
-typedef void toggle_result_fn(
-    const struct guid *source, const char *dn, bool ok, const char *text, void *arg);
-
-/* Toggles the N sources. OPT is for the delta cycle; its `objects` and `toggling` are set here. A
- * mailbox that is switched is refused. -1 only if nothing more can be done. */
-int toggle_run(const struct conf_link *link, struct dir *const dir[SIDES], struct store *store,
-    const struct guid *sources, size_t n, const struct cycle_options *opt, toggle_result_fn *result,
-    void *arg, struct err *err) MUST_CHECK;
-/* Tells for each of the N sources what toggle_run() would do, or why it would refuse. Writes
+/* Toggles the N sources; the observer gets a result for each. A mailbox that is switched is
+ * refused. -1 only if nothing more can be done. */
+int toggle_run(struct run *run, const struct guid *sources, size_t n, struct err *err) MUST_CHECK;
+/* Reports for each of the N sources what toggle_run() would do, or why it would refuse. Writes
  * nothing. */
-int toggle_plan(const struct conf_link *link, struct dir *const dir[SIDES], struct store *store,
-    const struct guid *sources, size_t n, toggle_result_fn *result, void *arg,
-    struct err *err) MUST_CHECK;
-/* Removes what an interrupted toggle left; must be done before a cycle. Of ENV the source's
- * directory, the map, the link, and who is told of changes are used. */
-int toggle_resume(
-    const struct conf_link *link, const struct turn_env *env, struct err *err) MUST_CHECK;
+int toggle_plan(struct run *run, const struct guid *sources, size_t n, struct err *err) MUST_CHECK;
+/* Removes what an interrupted toggle left; must be done before a cycle. The directories are open.
+ */
+int toggle_resume(const struct run *run, struct err *err) MUST_CHECK;
 
 /* sweep.c: finds every address in toggle_domain on both sides and removes it where it is a leftover
- * (DRY_RUN: only tells): a secondary address of an object that is in the map, in a scope, or in a
- * target_ou, and that no toggle of another link owns just now. RESULT gets each value,
- * OPT is told of what is written. */
-int toggle_sweep(const struct conf_link *link, struct dir *const dir[SIDES], struct store *store,
-    bool dry_run, const struct cycle_options *opt, toggle_result_fn *result, void *arg,
-    struct err *err) MUST_CHECK;
+ * (DRY_RUN: only reports): a secondary address of an object that is in the map, in a scope, or in a
+ * target_ou, and that no toggle of another link owns just now. The observer gets a result for each
+ * value. */
+int toggle_sweep(struct run *run, bool dry_run, struct err *err) MUST_CHECK;
 
 #endif

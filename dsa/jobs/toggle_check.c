@@ -13,27 +13,13 @@ const char *const toggle_attrs[] = {"objectGUID", "objectClass", "mailNickname",
     "homeMDB", "msExchHomeServerName", NULL};
 
 int
-toggle_open(struct toggle *t)
-{
-	_cleanup_(store_abort) struct store_txn *txn = NULL;
-
-	if (dir_open(t->dir[SOURCE], t->err) < 0 || dir_open(t->dir[TARGET], t->err) < 0 ||
-	    store_begin(t->store, STORE_READ, &txn, t->err) < 0 ||
-	    store_link_id(txn, t->link->name, &t->link_id, t->err) < 0)
-		return -1;
-	return t->link_id ? 0
-			  : err_set(t->err, ERR_DATA, ERR_LINK, ERR_LATER, 0,
-				"link '%s': no synchronization was completed yet", t->link->name);
-}
-
-int
 toggle_record(struct toggle *t, const struct guid *g, struct record **ret)
 {
 	_cleanup_(store_abort) struct store_txn *txn = NULL;
 
-	if (store_begin(t->store, STORE_READ, &txn, t->err) < 0)
+	if (store_begin(t->run->store, STORE_READ, &txn, t->err) < 0)
 		return -1;
-	return store_find_guid(txn, t->link_id, SOURCE, g, ret, t->err);
+	return store_find_guid(txn, t->run->link_id, SOURCE, g, ret, t->err);
 }
 
 enum dummy
@@ -89,7 +75,7 @@ find_holder(struct toggle *t, const struct guid *self, const char *address, stru
 	_cleanup_(free) char *v = filter_escape(bytes_of(address)), *filter = NULL;
 	_cleanup_(entry_free) struct entry *holder = NULL;
 	char guid[GUID_FILTER_SIZE];
-	struct dir *d = t->dir[SOURCE];
+	struct dir *d = t->run->dir[SOURCE];
 	struct dir_query q = {
 	    .base = d->ops->info(d)->domain_dn, .scope = DIR_SUBTREE, .attrs = guid_attrs};
 
@@ -148,11 +134,11 @@ toggle_check(struct toggle *t, const struct guid *g, struct candidate *c)
 	const char *alias, *why;
 
 	if (toggle_record(t, g, &c->record) < 0 ||
-	    dir_read_guid(t->dir[SOURCE], g, toggle_attrs, &c->e, t->err) < 0)
+	    dir_read_guid(t->run->dir[SOURCE], g, toggle_attrs, &c->e, t->err) < 0)
 		return -1;
 	alias = c->e ? entry_get_str(c->e, "mailNickname") : NULL;
 	if (alias && address_local_ok(alias)) {
-		c->dummy = str_printf("%s@%s", alias, t->link->toggle_domain);
+		c->dummy = str_printf("%s@%s", alias, t->run->link->toggle_domain);
 		if (!c->dummy)
 			return err_nomem(t->err);
 		if (find_holder(t, g, c->dummy, &holder) < 0)

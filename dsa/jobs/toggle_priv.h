@@ -9,14 +9,7 @@
 #define TOGGLE_TRIES 3 /* when somebody changes the same value meanwhile */
 
 struct toggle {
-	const struct conf_link *link;
-	struct dir *const *dir;
-	struct store *store;
-	uint32_t link_id;
-	const struct cycle_options *opt; /* told of what is written, or NULL: */
-	const struct turn_env *env;	 /* this is, or NULL */
-	toggle_result_fn *result;
-	void *arg;
+	const struct run *run;
 	struct err *err;
 };
 
@@ -47,14 +40,5 @@ candidate_donep(struct candidate *c)
 int toggle_check(struct toggle *t, const struct guid *g, struct candidate *c) MUST_CHECK;
 /* The record of the source object G, *RET NULL if there is none. */
 int toggle_record(struct toggle *t, const struct guid *g, struct record **ret) MUST_CHECK;
-/* Tells of a change that SIDE acknowledged. */
-void toggle_tell_changed(const struct toggle *t, enum side side, const struct guid *object,
-    const struct change *change, const char *reason);
-/* Opens both directories and finds the link's number. */
-int toggle_open(struct toggle *t) MUST_CHECK;
-
-/* A mailbox has one operation at a time: what was interrupted is ended before another one takes its
- * place in the map. */
-int toggle_resume_all(struct toggle *t) MUST_CHECK;
 
 #endif

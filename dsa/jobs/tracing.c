@@ -7,11 +7,6 @@
 #include "dsa/directory/dn.h"
 #include "dsa/directory/filter.h"
 
-struct tracing {
-	struct dir *const *dir;
-	struct store *store;
-};
-
 /* Entries that a search finds. */
 struct finding {
 	struct entry **e;
@@ -48,10 +43,10 @@ take_named(struct entry *e, void *arg, struct err *err)
 }
 
 static int
-search(const struct tracing *t, enum side side, const char *filter, unsigned limit,
-    dir_entry_fn *fn, struct finding *f, struct err *err)
+search(const struct run *run, enum side side, const char *filter, unsigned limit, dir_entry_fn *fn,
+    struct finding *f, struct err *err)
 {
-	struct dir *d = t->dir[side];
+	struct dir *d = run->dir[side];
 	struct dir_query q = {.base = d->ops->info(d)->domain_dn,
 	    .scope = DIR_SUBTREE,
 	    .filter = filter,
@@ -66,7 +61,7 @@ static int
 holders(enum side side, const char *address, struct entry **ret, size_t *ret_n, void *arg,
     struct err *err)
 {
-	const struct tracing *t = arg;
+	const struct run *run = arg;
 	bool x500 = str_starts_nocase(address, "x500:");
 	_cleanup_(free) char *value = filter_escape(bytes_of(strchr(address, ':') + 1));
 	_cleanup_(free) char *first = NULL, *second = NULL;
@@ -83,9 +78,9 @@ holders(enum side side, const char *address, struct entry **ret, size_t *ret_n, 
 	second = str_printf("(mail=%s)", value);
 	if (!first || !second)
 		return err_nomem(err);
-	rc = search(t, side, first, TRACE_HOLDERS, take_any, &f, err);
+	rc = search(run, side, first, TRACE_HOLDERS, take_any, &f, err);
 	if (rc == 0 && f.n == 0 && !x500)
-		rc = search(t, side, second, TRACE_HOLDERS, take_any, &f, err);
+		rc = search(run, side, second, TRACE_HOLDERS, take_any, &f, err);
 	*ret_n = f.n;
 	return rc;
 }
@@ -145,11 +140,11 @@ take_record(const struct record *r, void *arg)
 static int
 active(enum side side, const struct guid *g, enum trace_active *ret, void *arg, struct err *err)
 {
-	const struct tracing *t = arg;
+	const struct run *run = arg;
 	_cleanup_(store_abort) struct store_txn *txn = NULL;
 	struct activity a = {.side = side, .active = TRACE_NOT_IN_MAP};
 
-	if (store_begin(t->store, STORE_READ, &txn, err) < 0 ||
+	if (store_begin(run->store, STORE_READ, &txn, err) < 0 ||
 	    store_lookup_guid(txn, side, g, take_record, &a, err) < 0)
 		return -1;
 	*ret = a.active;
@@ -176,14 +171,14 @@ tracing_init(struct trace_env *env, const struct conf_link *link, size_t max_hop
 }
 
 int
-tracing_run(const struct trace_env *env, struct dir *const dir[SIDES], struct store *store,
-    enum side from, const char *address, struct trace *ret, struct err *err)
+tracing_run(const struct run *run, const struct trace_env *env, enum side from, const char *address,
+    struct trace *ret, struct err *err)
 {
-	struct tracing t = {dir, store};
+	struct run lent = *run;
 	struct trace_env own = *env;
 
-	if (dir_open(dir[SOURCE], err) < 0 || dir_open(dir[TARGET], err) < 0)
+	if (run_open(run, err) < 0)
 		return -1;
-	own.arg = &t;
+	own.arg = &lent;
 	return trace_run(&own, from, address, ret, err);
 }

@@ -6,7 +6,7 @@
  * A change of the members is a difference from what is there, made between the two changes of a
  * turn and its record. A crash leaves the operation, and with it the same change is made again.
  */
-#include "redirect/turn_priv.h"
+#include "dsa/jobs/turn_priv.h"
 
 #include <stdio.h>
 
@@ -43,8 +43,8 @@ static int
 change_members(struct chunk *c, struct err *err)
 {
 	static const char *const attrs[] = {"member", "objectGUID", NULL};
-	const char *dn = c->env->conf.marker_group;
-	struct dir *d = c->env->dir[SOURCE];
+	const char *dn = c->conf.marker_group;
+	struct dir *d = c->run->dir[SOURCE];
 	_cleanup_(entry_free) struct entry *group = NULL;
 	_cleanup_(change_free) struct change *change = NULL;
 
@@ -59,15 +59,14 @@ change_members(struct chunk *c, struct err *err)
 		return 0;
 	if (dir_apply(d, change, err) < 0)
 		return -1;
-	if (c->env->changed)
-		c->env->changed(0, SOURCE, NULL, change, "marker group", c->env->arg);
+	run_changed(c->run, 0, SOURCE, NULL, change, "marker group");
 	return 0;
 }
 
 int
 turn_change_group(struct chunk *c, struct err *err)
 {
-	int rc = c->env->conf.marker_group && any_wanted(c) ? change_members(c, err) : 0;
+	int rc = c->conf.marker_group && any_wanted(c) ? change_members(c, err) : 0;
 
 	/* Somebody may have renamed a mailbox, or changed the same members. */
 	for (int i = 1; i < TRIES && rc < 0 && !turn_is_fatal(err); i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Reads the mailboxes of a chunk, many in one request. */
-#include "redirect/turn_priv.h"
+#include "dsa/jobs/turn_priv.h"
 
 #include <string.h>
 
@@ -57,8 +57,8 @@ take_holder(struct entry *e, void *arg, struct err *err)
 	(void)err;
 	for (size_t i = 0; a && i < r->c->n; i++) {
 		struct mailbox *m = &r->c->m[i];
-		const char *v = turn_redirect_address(m->side[SOURCE], m->side[TARGET], r->side,
-		    r->c->env->conf.redirect_domain[r->side]);
+		const char *v = turn_redirect_address(
+		    m->side[SOURCE], m->side[TARGET], r->side, r->c->conf.redirect_domain[r->side]);
 		_cleanup_(free) char *smtp = v ? str_printf("smtp:%s", v) : NULL;
 
 		if (smtp && attr_has(a, bytes_of(smtp), true))
@@ -68,7 +68,7 @@ take_holder(struct entry *e, void *arg, struct err *err)
 }
 
 static const char **
-read_attrs(const struct turn_env *env)
+read_attrs(const struct turn_conf *conf)
 {
 	size_t n = 0;
 	const char **attrs;
@@ -78,7 +78,7 @@ read_attrs(const struct turn_env *env)
 	attrs = calloc(n + 2, sizeof *attrs);
 	if (attrs) {
 		memcpy(attrs, turn_attrs, n * sizeof *attrs);
-		attrs[n] = env->conf.marker_attribute;
+		attrs[n] = conf->marker_attribute;
 	}
 	return attrs;
 }
@@ -87,7 +87,7 @@ static int
 search(struct chunk *c, enum side side, struct buf *filter, dir_entry_fn *fn,
     const char *const *attrs, struct err *err)
 {
-	struct dir *d = c->env->dir[side];
+	struct dir *d = c->run->dir[side];
 	struct reading r = {c, side};
 	_cleanup_(free) char *text =
 	    filter->failed ? NULL : str_printf("(|%s)", (const char *)filter->data);
@@ -113,7 +113,7 @@ static void
 add_address(struct buf *filter, const struct mailbox *m, enum side side)
 {
 	const char *v = turn_redirect_address(
-	    m->side[SOURCE], m->side[TARGET], side, m->env->conf.redirect_domain[side]);
+	    m->side[SOURCE], m->side[TARGET], side, m->chunk->conf.redirect_domain[side]);
 	_cleanup_(free) char *text = v ? filter_escape(bytes_of(v)) : NULL;
 
 	filter->failed |= v && !text;
@@ -150,7 +150,7 @@ int
 turn_read(struct chunk *c, bool holders, struct err *err)
 {
 	static const char *const address_attrs[] = {"proxyAddresses", NULL};
-	_cleanup_(free) const char **attrs = read_attrs(c->env);
+	_cleanup_(free) const char **attrs = read_attrs(&c->conf);
 
 	if (!attrs)
 		return err_nomem(err);

@@ -20,7 +20,7 @@
  * The members of the marker group are changed while the operation is still written down: after a
  * crash nothing else would know of them (turn_group.c).
  */
-#include "redirect/turn_priv.h"
+#include "dsa/jobs/turn_priv.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -55,11 +55,11 @@ static void
 end(struct mailbox *m, bool ok, const char *text)
 {
 	m->state = STATE_ENDED;
-	m->env->result(&m->source,
+	run_result(m->chunk->run, &m->source,
 	    m->side[SOURCE] ? m->side[SOURCE]->dn
 	    : m->record	    ? m->record->side[SOURCE].dn
 			    : "",
-	    ok, text, m->env->arg);
+	    ok, text);
 }
 
 bool
@@ -73,8 +73,8 @@ forget_operation(struct mailbox *m, struct err *err)
 {
 	_cleanup_(store_abort) struct store_txn *t = NULL;
 
-	if (store_begin(m->env->store, STORE_WRITE, &t, err) < 0 ||
-	    store_clear_operation(t, m->env->link, &m->source, err) < 0)
+	if (store_begin(m->chunk->run->store, STORE_WRITE, &t, err) < 0 ||
+	    store_clear_operation(t, m->chunk->run->link_id, &m->source, err) < 0)
 		return -1;
 	return store_commit(TAKE(t), err);
 }
@@ -84,12 +84,12 @@ find_records(struct chunk *c, struct err *err)
 {
 	_cleanup_(store_abort) struct store_txn *t = NULL;
 
-	if (store_begin(c->env->store, STORE_READ, &t, err) < 0)
+	if (store_begin(c->run->store, STORE_READ, &t, err) < 0)
 		return -1;
 	for (size_t i = 0; i < c->n; i++) {
 		struct mailbox *m = &c->m[i];
 
-		if (store_find_guid(t, c->env->link, SOURCE, &m->source, &m->record, err) < 0)
+		if (store_find_guid(t, c->run->link_id, SOURCE, &m->source, &m->record, err) < 0)
 			return -1;
 		if (m->record)
 			m->was = m->record->active;
@@ -121,9 +121,9 @@ decide(struct mailbox *m, struct err *err)
 	bool done = false;
 
 	m->next = 0;
-	if (!turn_check(&m->env->conf, m->turn, &f, &done, m->why, sizeof m->why)) {
+	if (!turn_check(&m->chunk->conf, m->turn, &f, &done, m->why, sizeof m->why)) {
 		if (m->turned_back &&
-		    turn_take_away(&m->env->conf, m->turn, &f, &m->change[0], err) < 0)
+		    turn_take_away(&m->chunk->conf, m->turn, &f, &m->change[0], err) < 0)
 			return -1;
 		m->taken_away = m->change[0] != NULL;
 		m->state = m->taken_away ? STATE_READY : STATE_FAILED;
@@ -135,7 +135,7 @@ decide(struct mailbox *m, struct err *err)
 		m->state = STATE_CHANGED;
 		return 0;
 	}
-	if (turn_changes(&m->env->conf, m->turn, &f, clock_realtime_s(), m->change, err) < 0)
+	if (turn_changes(&m->chunk->conf, m->turn, &f, clock_realtime_s(), m->change, err) < 0)
 		return -1;
 	m->state = STATE_READY;
 	return 0;
@@ -195,20 +195,20 @@ intend(struct store_txn *t, struct mailbox *m, uint64_t cycle, struct err *err)
 	    .kind = m->turn == TURN_SWITCH ? OPERATION_SWITCH : OPERATION_UNDO,
 	    .since = clock_realtime_s()};
 
-	if (store_put_operation(t, m->env->link, &o, err) < 0)
+	if (store_put_operation(t, m->chunk->run->link_id, &o, err) < 0)
 		return -1;
 	for (size_t i = 0; i < TURN_CHANGES; i++) {
 		_cleanup_(entry_free) struct entry *before = NULL;
 		char reason[16];
 		struct journal_entry e = {.cycle = cycle,
-		    .link = m->env->link,
+		    .link = m->chunk->run->link_id,
 		    .side = turn_side(m->turn, i),
 		    .source = m->source,
 		    .at = clock_realtime_s(),
 		    .outcome = JOURNAL_OPEN,
 		    .change = m->change[i],
 		    .reason = reason};
-		struct dir *d = m->env->dir[e.side];
+		struct dir *d = m->chunk->run->dir[e.side];
 
 		if (!m->change[i])
 			continue;
@@ -234,8 +234,8 @@ write_down(struct chunk *c, struct err *err)
 	_cleanup_(store_abort) struct store_txn *t = NULL;
 	uint64_t cycle;
 
-	if (store_begin(c->env->store, STORE_WRITE, &t, err) < 0 ||
-	    journal_begin_cycle(t, c->env->link, &cycle, err) < 0)
+	if (store_begin(c->run->store, STORE_WRITE, &t, err) < 0 ||
+	    journal_begin_cycle(t, c->run->link_id, &cycle, err) < 0)
 		return -1;
 	for (size_t i = 0; i < c->n; i++)
 		if (c->m[i].state == STATE_READY && intend(t, &c->m[i], cycle, err) < 0)
@@ -256,12 +256,19 @@ change_done(void *arg, const struct err *err)
 		err_escape(m->why, sizeof m->why, bytes_of(err->text));
 		return;
 	}
-	if (m->env->changed)
-		m->env->changed(m->cycle, turn_side(m->turn, m->next), &m->source,
-		    m->change[m->next], reason_of(m->turn), m->env->arg);
+	run_changed(m->chunk->run, m->cycle, turn_side(m->turn, m->next), &m->source,
+	    m->change[m->next], reason_of(m->turn));
 	m->made++;
 	m->next++;
 	m->state = STATE_READY;
+}
+
+static size_t
+window_of(const struct run *run, enum side side)
+{
+	const struct conf_forest *f = side == SOURCE ? run->link->source : run->link->target;
+
+	return (size_t)f->dir.window;
 }
 
 static void
@@ -276,8 +283,8 @@ submit_next(struct mailbox *m)
 		m->state = STATE_CHANGED;
 		return;
 	}
-	d = m->env->dir[turn_side(m->turn, m->next)];
-	if (d->ops->pending(d) >= m->env->window[turn_side(m->turn, m->next)])
+	d = m->chunk->run->dir[turn_side(m->turn, m->next)];
+	if (d->ops->pending(d) >= window_of(m->chunk->run, turn_side(m->turn, m->next)))
 		return;
 	m->state = STATE_RUNNING;
 	if (d->ops->submit(d, m->change[m->next], change_done, m, &err) < 0)
@@ -289,7 +296,7 @@ static void
 make_changes(struct chunk *c)
 {
 	for (;;) {
-		struct dir *const *dirs = c->env->dir;
+		struct dir *const *dirs = c->run->dir;
 		struct err known; /* every change under way has been told of a lost connection */
 		size_t busy, ready = 0;
 
@@ -338,21 +345,22 @@ static int
 tell(struct store_txn *t, struct mailbox *m, struct err *err)
 {
 	struct event_facts f = {.kind = m->turn == TURN_SWITCH ? EVENT_SWITCHED : EVENT_UNDONE,
-	    .link = m->env->tell_as,
+	    .link = m->chunk->run->link->name,
 	    .at = clock_realtime_s(),
 	    .record = m->record};
 	struct store_event e = {
-	    .link = m->env->link, .source = m->source, .kind = f.kind, .at = f.at};
+	    .link = m->chunk->run->link_id, .source = m->source, .kind = f.kind, .at = f.at};
 	_cleanup_(free) char *body = NULL;
 
-	if (!m->env->tell_as || m->was == m->record->active)
+	if (!m->chunk->run->link->hook || m->was == m->record->active)
 		return 0;
 	for (size_t i = 0; i < SIDES; i++) {
-		const struct dir_info *info = m->env->dir[i]->ops->info(m->env->dir[i]);
+		const struct dir_info *info =
+		    m->chunk->run->dir[i]->ops->info(m->chunk->run->dir[i]);
 
-		f.forest[i] = m->env->dir[i]->name;
+		f.forest[i] = m->chunk->run->dir[i]->name;
 		f.server[i] = info ? info->server : NULL;
-		f.redirect_domain[i] = m->env->conf.redirect_domain[i];
+		f.redirect_domain[i] = m->chunk->conf.redirect_domain[i];
 		f.side[i] = m->side[i];
 	}
 	body = event_body(&f);
@@ -377,7 +385,7 @@ record_turn(struct store_txn *t, struct mailbox *m, struct err *err)
 		m->record->ready_used = m->turn == TURN_UNDO;
 	if (store_put(t, m->record, err) < 0 || tell(t, m, err) < 0)
 		return -1;
-	return store_clear_operation(t, m->env->link, &m->source, err);
+	return store_clear_operation(t, m->chunk->run->link_id, &m->source, err);
 }
 
 /* After both sides were read again. */
@@ -390,8 +398,7 @@ verify(struct chunk *c)
 
 		if (m->state != STATE_CHANGED)
 			continue;
-		if (!m->taken_away &&
-		    turn_verify(&c->env->conf, m->turn, &f, m->why, sizeof m->why)) {
+		if (!m->taken_away && turn_verify(&c->conf, m->turn, &f, m->why, sizeof m->why)) {
 			m->member = m->turn == TURN_SWITCH ? MEMBER_YES : MEMBER_NO;
 			continue;
 		}
@@ -409,7 +416,7 @@ end_turned(struct mailbox *m, bool resuming)
 		end(m, false, m->group_why);
 	else if (m->already && !resuming)
 		end(m, true, m->turn == TURN_SWITCH ? "switched already" : "not switched");
-	else if (m->turn == TURN_SWITCH && !turn_can_mark(&m->env->conf, m->side[SOURCE]))
+	else if (m->turn == TURN_SWITCH && !turn_can_mark(&m->chunk->conf, m->side[SOURCE]))
 		end(m, true, "not marked: the marker attribute has another value, which stays");
 	else
 		end(m, true, "");
@@ -420,15 +427,16 @@ record_verified(struct chunk *c, struct err *err)
 {
 	_cleanup_(store_abort) struct store_txn *t = NULL;
 
-	if (store_begin(c->env->store, STORE_WRITE, &t, err) < 0)
+	if (store_begin(c->run->store, STORE_WRITE, &t, err) < 0)
 		return -1;
 	for (size_t i = 0; i < c->n; i++) {
 		struct mailbox *m = &c->m[i];
 
 		if (m->state != STATE_CHANGED)
 			continue;
-		if (m->already ? store_clear_operation(t, m->env->link, &m->source, err) < 0
-			       : record_turn(t, m, err) < 0)
+		if (m->already
+			? store_clear_operation(t, m->chunk->run->link_id, &m->source, err) < 0
+			: record_turn(t, m, err) < 0)
 			return -1;
 	}
 	if (store_commit(TAKE(t), err) < 0)
@@ -460,7 +468,7 @@ settle_journal(struct chunk *c, struct err *err)
 {
 	_cleanup_(store_abort) struct store_txn *t = NULL;
 
-	if (store_begin(c->env->store, STORE_WRITE, &t, err) < 0)
+	if (store_begin(c->run->store, STORE_WRITE, &t, err) < 0)
 		return -1;
 	for (size_t i = 0; i < c->n; i++)
 		if (finish_journal(t, &c->m[i], err) < 0)
@@ -555,23 +563,31 @@ turn_chunk(struct chunk *c, struct err *err)
 	return 0;
 }
 
+static struct turn_conf
+conf_of(const struct conf_link *link)
+{
+	return (struct turn_conf){
+	    .redirect_domain = {link->source->redirect_domain, link->target->redirect_domain},
+	    .marker_attribute = link->marker_attribute,
+	    .marker_group = link->marker_group};
+}
+
 static int
-run_some(struct turn_env *env, enum turn turn, const struct guid *sources, size_t n, bool resuming,
+run_some(const struct run *run, enum turn turn, const struct guid *sources, size_t n, bool resuming,
     struct err *err)
 {
 	struct chunk *c = calloc(1, sizeof *c);
 	int rc = c ? 0 : err_nomem(err);
 
 	for (size_t from = 0; rc == 0 && from < n; from += CHUNK) {
-		*c = (struct chunk){.env = env, .resuming = resuming};
+		*c = (struct chunk){.run = run, .conf = conf_of(run->link), .resuming = resuming};
 		for (size_t i = from; i < n && c->n < CHUNK; i++)
 			c->m[c->n++] = (struct mailbox){
-			    .env = env, .turn = turn, .source = sources[i], .begun = resuming};
+			    .chunk = c, .turn = turn, .source = sources[i], .begun = resuming};
 		rc = load_records(c, err);
 		if (rc == 0)
 			rc = turn_chunk(c, err);
-		if (env->progress)
-			env->progress(from + c->n, n, env->arg);
+		run_progress(run, RUN_PHASE_APPLY, from + c->n, n);
 		chunk_clear(c);
 	}
 	free(c);
@@ -580,9 +596,9 @@ run_some(struct turn_env *env, enum turn turn, const struct guid *sources, size_
 
 int
 turn_run(
-    struct turn_env *env, enum turn turn, const struct guid *sources, size_t n, struct err *err)
+    const struct run *run, enum turn turn, const struct guid *sources, size_t n, struct err *err)
 {
-	return run_some(env, turn, sources, n, false, err);
+	return run_some(run, turn, sources, n, false, err);
 }
 
 struct collecting {
@@ -604,19 +620,19 @@ collect(const struct store_operation *o, void *arg)
 }
 
 int
-turn_resume(struct turn_env *env, struct err *err)
+turn_resume(const struct run *run, struct err *err)
 {
 	struct collecting x = {.err = err};
 	struct store_txn *t = NULL;
-	int rc = store_begin(env->store, STORE_READ, &t, err);
+	int rc = store_begin(run->store, STORE_READ, &t, err);
 
 	if (rc == 0)
-		rc = store_each_operation(t, env->link, collect, &x, err);
+		rc = store_each_operation(t, run->link_id, collect, &x, err);
 	store_abort(t);
 	if (x.failed)
 		rc = -1;
 	for (size_t i = 0; rc == 0 && i < 2; i++)
-		rc = run_some(env, (enum turn)i, x.of[i].v, x.of[i].n, true, err);
+		rc = run_some(run, (enum turn)i, x.of[i].v, x.of[i].n, true, err);
 	free(x.of[0].v);
 	free(x.of[1].v);
 	return rc;

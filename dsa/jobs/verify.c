@@ -9,12 +9,9 @@
 #define CHUNK 256 /* correspondences that are read at once, where not all are */
 
 /* What all readings of one run share. */
-struct run {
-	const struct conf_link *link;
-	struct dir *const *dir;
-	struct store *store;
-	uint32_t link_id;
-	const struct verify_env *env;
+struct verifying {
+	struct run *run;
+	const struct verify_options *opt;
 	struct verify_result *res;
 	struct guid_set conflicts, toggled;
 	const char **attrs;
@@ -24,7 +21,7 @@ struct run {
 };
 
 static int
-add_guid(struct run *r, struct guid_set *set, const struct guid *g)
+add_guid(struct verifying *r, struct guid_set *set, const struct guid *g)
 {
 	r->failed = guid_set_add(set, g) < 0;
 	return r->failed ? err_nomem(r->err) : 0;
@@ -33,7 +30,7 @@ add_guid(struct run *r, struct guid_set *set, const struct guid *g)
 static int
 take_conflict(uint32_t link, const struct conflict *c, void *arg)
 {
-	struct run *r = arg;
+	struct verifying *r = arg;
 
 	(void)link;
 	return add_guid(r, &r->conflicts, &c->source) < 0;
@@ -42,13 +39,13 @@ take_conflict(uint32_t link, const struct conflict *c, void *arg)
 static int
 take_operation(const struct store_operation *o, void *arg)
 {
-	struct run *r = arg;
+	struct verifying *r = arg;
 
 	return o->kind == OPERATION_TOGGLE && add_guid(r, &r->toggled, &o->source) < 0;
 }
 
 static int
-prepare(struct run *r, struct err *err)
+prepare(struct verifying *r, struct err *err)
 {
 	_cleanup_(store_abort) struct store_txn *t = NULL;
 	size_t n = 0;
@@ -59,28 +56,20 @@ prepare(struct run *r, struct err *err)
 	if (!r->attrs)
 		return err_nomem(err);
 	memcpy(r->attrs, audit_attrs, n * sizeof *r->attrs);
-	r->attrs[n] = r->link->target->stamp_attribute;
-	if (dir_open(r->dir[SOURCE], err) < 0 || dir_open(r->dir[TARGET], err) < 0 ||
-	    store_begin(r->store, STORE_READ, &t, err) < 0 ||
-	    store_link_id(t, r->link->name, &r->link_id, err) < 0)
-		return -1;
-	if (!r->link_id)
-		return err_set(err, ERR_DATA, ERR_LINK, ERR_LATER, 0,
-		    "link '%s': no synchronization was completed yet", r->link->name);
-	if (store_each_conflict(t, r->link_id, take_conflict, r, err) < 0 ||
-	    store_each_operation(t, r->link_id, take_operation, r, err) < 0)
+	r->attrs[n] = r->run->link->target->stamp_attribute;
+	if (run_open_known(r->run, err) < 0 ||
+	    store_begin(r->run->store, STORE_READ, &t, err) < 0 ||
+	    store_each_conflict(t, r->run->link_id, take_conflict, r, err) < 0 ||
+	    store_each_operation(t, r->run->link_id, take_operation, r, err) < 0)
 		return -1;
 	return r->failed ? -1 : 0;
 }
 
 static struct verify
-reading_of(struct run *r)
+reading_of(struct verifying *r)
 {
-	return (struct verify){.link = r->link,
-	    .link_id = r->link_id,
-	    .dir = r->dir,
-	    .store = r->store,
-	    .env = r->env,
+	return (struct verify){.run = r->run,
+	    .opt = r->opt,
 	    .res = r->res,
 	    .conflicts = &r->conflicts,
 	    .toggled = &r->toggled,
@@ -105,7 +94,7 @@ tell(const struct audit_finding *f, void *arg)
 	if (t->silent)
 		return;
 	t->v->res->by[f->what]++;
-	t->v->env->found(f, t->v->env->arg);
+	t->v->opt->found(f, t->v->opt->arg);
 }
 
 static int
@@ -118,7 +107,7 @@ holder(enum side side, struct bytes address, const struct entry *self, bool fres
 static struct audit_env
 audit_of(struct telling *t)
 {
-	const struct conf_link *link = t->v->link;
+	const struct conf_link *link = t->v->run->link;
 
 	return (struct audit_env){
 	    .redirect_domain = {link->source->redirect_domain, link->target->redirect_domain},
@@ -178,7 +167,7 @@ tell_dummies(struct verify *v, struct err *err)
 	struct telling t = {.v = v};
 	struct audit_env env = audit_of(&t);
 
-	if (store_begin(v->store, STORE_READ, &txn, err) < 0)
+	if (store_begin(v->run->store, STORE_READ, &txn, err) < 0)
 		return -1;
 	for (int s = SOURCE; s < SIDES; s++)
 		for (size_t i = 0; i < v->side[s].n_dummies; i++) {
@@ -199,7 +188,7 @@ tell_dummies(struct verify *v, struct err *err)
 /* ---- all ---- */
 
 struct sweep {
-	struct run *run;
+	struct verifying *all;
 	struct verify v;
 	struct store_counts counts;
 	uint64_t done;
@@ -207,25 +196,25 @@ struct sweep {
 };
 
 static size_t
-sure_max(const struct run *r)
+sure_max(const struct verifying *r)
 {
-	return r->env->sure_max ? r->env->sure_max : VERIFY_SURE_MAX;
+	return r->opt->sure_max ? r->opt->sure_max : VERIFY_SURE_MAX;
 }
 
 /* What looks broken is put down to be read again, as long as there is room for it. */
 static int
 sweep_one(struct sweep *s, const struct record *r, struct err *err)
 {
-	struct run *run = s->run;
-	struct telling t = {.v = &s->v, .silent = run->suspects.n < sure_max(run)};
+	struct verifying *all = s->all;
+	struct telling t = {.v = &s->v, .silent = all->suspects.n < sure_max(all)};
 	struct audit_replies replies = {0};
 
 	if (judge(&t, r, &replies, err) < 0)
 		return -1;
 	if (t.n && t.silent)
-		return guid_list_add(&run->suspects, &r->side[SOURCE].guid, err);
-	run->res->broken += t.n > 0;
-	add_replies(run->res, &replies);
+		return guid_list_add(&all->suspects, &r->side[SOURCE].guid, err);
+	all->res->broken += t.n > 0;
+	add_replies(all->res, &replies);
 	return 0;
 }
 
@@ -233,15 +222,15 @@ static int
 sweep_record(const struct record *r, void *arg)
 {
 	struct sweep *s = arg;
-	struct verify_result *res = s->run->res;
+	struct verify_result *res = s->all->res;
 
 	if (guid_is_zero(&r->side[TARGET].guid))
 		res->unwritten++;
 	else
 		res->checked++;
-	s->failed = sweep_one(s, r, s->run->err) < 0;
+	s->failed = sweep_one(s, r, s->all->err) < 0;
 	if (++s->done % 256 == 0)
-		s->run->env->progress(s->done, s->counts.records, s->run->env->arg);
+		run_progress(s->all->run, RUN_PHASE_DECIDE, s->done, s->counts.records);
 	return s->failed;
 }
 
@@ -250,9 +239,9 @@ sweep_map(struct sweep *s, struct err *err)
 {
 	_cleanup_(store_abort) struct store_txn *t = NULL;
 
-	if (store_begin(s->run->store, STORE_READ, &t, err) < 0 ||
-	    store_count(t, s->run->link_id, &s->counts, err) < 0 ||
-	    store_each(t, s->run->link_id, sweep_record, s, err) < 0)
+	if (store_begin(s->all->run->store, STORE_READ, &t, err) < 0 ||
+	    store_count(t, s->all->run->link_id, &s->counts, err) < 0 ||
+	    store_each(t, s->all->run->link_id, sweep_record, s, err) < 0)
 		return -1;
 	return s->failed ? -1 : 0;
 }
@@ -268,7 +257,7 @@ sweep_all(struct sweep *s, struct err *err)
 /* ---- some ---- */
 
 struct some {
-	struct run *run;
+	struct verifying *all;
 	struct record *records[CHUNK];
 	size_t n;
 	bool again; /* they were counted before */
@@ -276,7 +265,7 @@ struct some {
 
 /* A source that is not in the map was named by its GUID. */
 static void
-tell_unknown(struct run *r, const struct guid *g)
+tell_unknown(struct verifying *r, const struct guid *g)
 {
 	char guid[GUID_TEXT_SIZE];
 	struct audit_finding f = {.what = AUDIT_OBJECTS,
@@ -289,7 +278,7 @@ tell_unknown(struct run *r, const struct guid *g)
 	guid_format(g, guid);
 	r->res->by[f.what]++;
 	r->res->broken++;
-	r->env->found(&f, r->env->arg);
+	r->opt->found(&f, r->opt->arg);
 }
 
 static int
@@ -297,17 +286,17 @@ load(struct some *s, const struct guid *sources, size_t n, struct err *err)
 {
 	_cleanup_(store_abort) struct store_txn *t = NULL;
 
-	if (store_begin(s->run->store, STORE_READ, &t, err) < 0)
+	if (store_begin(s->all->run->store, STORE_READ, &t, err) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
 		struct record *r = NULL;
 
-		if (store_find_guid(t, s->run->link_id, SOURCE, &sources[i], &r, err) < 0)
+		if (store_find_guid(t, s->all->run->link_id, SOURCE, &sources[i], &r, err) < 0)
 			return -1;
 		if (r)
 			s->records[s->n++] = r;
 		else if (!s->again)
-			tell_unknown(s->run, &sources[i]);
+			tell_unknown(s->all, &sources[i]);
 	}
 	return 0;
 }
@@ -315,7 +304,7 @@ load(struct some *s, const struct guid *sources, size_t n, struct err *err)
 static int
 judge_chunk(struct some *s, struct verify *v, struct err *err)
 {
-	struct verify_result *res = s->run->res;
+	struct verify_result *res = s->all->res;
 
 	for (size_t i = 0; i < s->n; i++) {
 		struct telling t = {.v = v};
@@ -338,7 +327,7 @@ judge_chunk(struct some *s, struct verify *v, struct err *err)
 static int
 verify_chunk(struct some *s, const struct guid *sources, size_t n, struct err *err)
 {
-	struct verify v = reading_of(s->run);
+	struct verify v = reading_of(s->all);
 	int rc = load(s, sources, n, err);
 
 	if (rc == 0)
@@ -354,25 +343,25 @@ verify_chunk(struct some *s, const struct guid *sources, size_t n, struct err *e
 }
 
 static int
-verify_some(struct run *r, const struct guid *sources, size_t n, bool again, struct err *err)
+verify_some(struct verifying *r, const struct guid *sources, size_t n, bool again, struct err *err)
 {
 	struct some *s = calloc(1, sizeof *s);
 	int rc = s ? 0 : err_nomem(err);
 
 	if (s)
-		*s = (struct some){.run = r, .again = again};
+		*s = (struct some){.all = r, .again = again};
 	for (size_t i = 0; rc == 0 && i < n; i += CHUNK) {
 		rc = verify_chunk(s, &sources[i], n - i < CHUNK ? n - i : CHUNK, err);
-		r->env->progress(i, n, r->env->arg);
+		run_progress(r->run, RUN_PHASE_DECIDE, i, n);
 	}
 	free(s);
 	return rc;
 }
 
 static int
-verify_all(struct run *r, struct err *err)
+verify_all(struct verifying *r, struct err *err)
 {
-	struct sweep s = {.run = r, .v = reading_of(r)};
+	struct sweep s = {.all = r, .v = reading_of(r)};
 	int rc = sweep_all(&s, err);
 
 	verify_close(&s.v);
@@ -380,19 +369,18 @@ verify_all(struct run *r, struct err *err)
 }
 
 int
-verify_run(const struct conf_link *link, struct dir *const dir[SIDES], struct store *store,
-    const struct guid *sources, size_t n, const struct verify_env *env, struct verify_result *ret,
-    struct err *err)
+verify_run(
+    struct run *run, const struct verify_options *opt, struct verify_result *ret, struct err *err)
 {
 	int64_t since = clock_monotonic_ms();
-	struct run r = {
-	    .link = link, .dir = dir, .store = store, .env = env, .res = ret, .err = err};
+	struct verifying r = {.run = run, .opt = opt, .res = ret, .err = err};
 	int rc;
 
 	*ret = (struct verify_result){0};
 	rc = prepare(&r, err);
 	if (rc == 0)
-		rc = n ? verify_some(&r, sources, n, false, err) : verify_all(&r, err);
+		rc = opt->n_sources ? verify_some(&r, opt->sources, opt->n_sources, false, err)
+				    : verify_all(&r, err);
 	ret->ms = (uint64_t)(clock_monotonic_ms() - since);
 	guid_set_done(&r.conflicts);
 	guid_set_done(&r.toggled);

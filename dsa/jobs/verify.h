@@ -16,20 +16,17 @@
  * the map or not. One that a toggle in the map's list of operations needs is left alone.
  */
 
-#include "dsa/config/conf.h"
-#include "dsa/directory/dir.h"
-#include "mapping/store.h"
+#include "dsa/run/run.h"
 #include "redirect/audit.h"
 
 #define VERIFY_SURE_MAX 1000
 
-struct verify_env {
-	const char *work_dir; /* for the working sets */
-	int64_t map_size_mb;
+struct verify_options {
+	/* The correspondences with these source GUIDs; all if N_SOURCES is 0. */
+	const struct guid *sources;
+	size_t n_sources;
 	size_t sure_max; /* correspondences that are read a second time; 0: VERIFY_SURE_MAX */
 	void (*found)(const struct audit_finding *f, void *arg);
-	/* Of TOTAL records, or with TOTAL 0 objects read so far. */
-	void (*progress)(uint64_t done, uint64_t total, void *arg);
 	void *arg;
 };
 
@@ -43,10 +40,9 @@ struct verify_result {
 	uint64_t ms;
 };
 
-/* Verifies the N correspondences of LINK with these source GUIDs, or all if N is 0. The directories
- * are opened if they are closed. */
-int verify_run(const struct conf_link *link, struct dir *const dir[SIDES], struct store *store,
-    const struct guid *sources, size_t n, const struct verify_env *env, struct verify_result *ret,
+/* Verifies correspondences of RUN's link. The directories are opened if they are closed. The
+ * observer gets the progress: objects read so far, then of how many records. */
+int verify_run(struct run *run, const struct verify_options *opt, struct verify_result *ret,
     struct err *err) MUST_CHECK;
 
 #endif

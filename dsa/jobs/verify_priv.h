@@ -20,11 +20,8 @@ struct verify_side {
 
 /* One reading of some or all objects, and the judgement of what was read. */
 struct verify {
-	const struct conf_link *link;
-	uint32_t link_id;
-	struct dir *const *dir;
-	struct store *store;
-	const struct verify_env *env;
+	const struct run *run;
+	const struct verify_options *opt;
 	struct verify_result *res;
 	const struct guid_set *conflicts, *toggled; /* source GUIDs */
 	const char **attrs;			    /* of both sides */

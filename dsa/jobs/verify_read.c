@@ -19,11 +19,11 @@ verify_open(struct verify *v, struct err *err)
 {
 	for (int s = SOURCE; s < SIDES; s++) {
 		_cleanup_(free) char *name =
-		    str_printf("verify-%s-%u", side_name((enum side)s), v->link_id);
+		    str_printf("verify-%s-%u", side_name((enum side)s), v->run->link_id);
 
 		if (!name)
 			return err_nomem(err);
-		if (workset_open(v->env->work_dir, name, v->env->map_size_mb, &v->side[s].ws, err) <
+		if (workset_open(v->run->work_dir, name, v->run->map_size_mb, &v->side[s].ws, err) <
 		    0)
 			return -1;
 	}
@@ -51,7 +51,7 @@ note_dummies(struct verify *v, enum side side, const struct entry *e, uint32_t i
 	bool any = false;
 
 	for (size_t i = 0; a && i < a->n_values; i++)
-		any |= address_in_domain(a->values[i], v->link->toggle_domain);
+		any |= address_in_domain(a->values[i], v->run->link->toggle_domain);
 	if (any && s->n_dummies == s->cap_dummies) {
 		size_t cap = s->cap_dummies ? s->cap_dummies * 2 : 16;
 		uint32_t *d = realloc(s->dummies, cap * sizeof *d);
@@ -105,7 +105,7 @@ take(enum side side, struct entry *e, void *arg, struct err *err)
 	v->res->read[side]++;
 	/* Only one thread reports. */
 	if (side == SOURCE && v->res->read[SOURCE] % 256 == 0)
-		v->env->progress(v->res->read[SOURCE], 0, v->env->arg);
+		run_progress(v->run, RUN_PHASE_READ, v->res->read[SOURCE], 0);
 	return 0;
 }
 
@@ -114,7 +114,7 @@ verify_read_all(struct verify *v, struct err *err)
 {
 	const char *const *const attrs[SIDES] = {v->attrs, v->attrs};
 
-	return sides_read(v->dir, CYCLE_FILTER, attrs, take, v, NULL, err);
+	return sides_read(v->run->dir, CYCLE_FILTER, attrs, take, v, NULL, err);
 }
 
 /* ---- finding ---- */
@@ -223,7 +223,7 @@ take_once(struct entry *e, void *arg, struct err *err)
 static int
 flush(struct asking *q, struct err *err)
 {
-	struct dir *d = q->v->dir[q->side];
+	struct dir *d = q->v->run->dir[q->side];
 	_cleanup_(free) char *filter =
 	    q->filter.failed ? NULL : str_printf("(|%s)", (const char *)q->filter.data);
 	struct dir_query query = {.base = d->ops->info(d)->domain_dn,

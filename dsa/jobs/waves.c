@@ -18,8 +18,8 @@
 #include <string.h>
 #include <syslog.h>
 
-#include "dsa/directory/dir.h"
 #include "dsa/jobs/turns.h"
+#include "mapping/wave.h"
 
 #define SLICE 256 /* what turn_run() takes at once */
 
@@ -30,7 +30,8 @@ struct outcome {
 };
 
 struct slice {
-	struct waves *w;
+	struct run *run;
+	uint32_t *current;
 	struct wave wave; /* as it was when the slice began */
 	int64_t now;
 	struct wave_member *open; /* in the order of their lines */
@@ -67,17 +68,19 @@ waves_due(struct store *store, const char *link)
 
 /* ---- the wave ---- */
 
-static int PRINTF_LIKE(3, 4) note(struct slice *s, int level, const char *fmt, ...)
+PRINTF_LIKE(3, 4)
+static void
+report(struct slice *s, int level, const char *fmt, ...)
 {
+	const struct run_event e = {.kind = RUN_WAVE, .level = level};
 	char text[640];
 	va_list ap;
 
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	if (s->w->note)
-		s->w->note(level, &s->wave, text, s->w->arg);
-	return 0;
+	run_event(s->run, &e, "wave %u%s%s: %s", s->wave.id, *s->wave.name ? " " : "", s->wave.name,
+	    text);
 }
 
 /* Changes the wave in the map as it is now, unless it is over: it may have been cancelled since it
@@ -91,7 +94,7 @@ change(struct slice *s, change_fn *fn, bool *ret_open, struct err *err)
 	_cleanup_(wave_done) struct wave now = {0};
 	bool found;
 
-	if (store_begin(s->w->store, STORE_WRITE, &t, err) < 0 ||
+	if (store_begin(s->run->store, STORE_WRITE, &t, err) < 0 ||
 	    wave_get(t, s->wave.id, &now, &found, err) < 0)
 		return -1;
 	*ret_open = found && wave_is_open(now.state);
@@ -127,22 +130,22 @@ begin_now(struct slice *s, struct store_txn *t, struct wave *now, struct err *er
 }
 
 static void
-tell_begin(struct slice *s)
+report_begin(struct slice *s)
 {
 	const char *verb = s->wave.undo ? "undo" : "switch";
 	long long late = (long long)(s->now - s->wave.at);
 
-	if (s->w->current == s->wave.id)
+	if (*s->current == s->wave.id)
 		return;
-	s->w->current = s->wave.id;
+	*s->current = s->wave.id;
 	if (s->wave.state == WAVE_RUNNING)
-		(void)note(s, LOG_NOTICE, "goes on: %u of %u mailboxes are left",
+		report(s, LOG_NOTICE, "goes on: %u of %u mailboxes are left",
 		    s->wave.total - s->wave.succeeded - s->wave.failed, s->wave.total);
 	else if (late >= WAVES_LATE_S)
-		(void)note(s, LOG_WARNING, "begins, %lld s late: %s of %u mailboxes", late, verb,
+		report(s, LOG_WARNING, "begins, %lld s late: %s of %u mailboxes", late, verb,
 		    s->wave.total);
 	else
-		(void)note(s, LOG_NOTICE, "begins: %s of %u mailboxes", verb, s->wave.total);
+		report(s, LOG_NOTICE, "begins: %s of %u mailboxes", verb, s->wave.total);
 }
 
 static int
@@ -151,7 +154,7 @@ begin(struct slice *s, bool *ret_open, struct err *err)
 	if (change(s, begin_now, ret_open, err) < 0)
 		return -1;
 	if (*ret_open)
-		tell_begin(s);
+		report_begin(s);
 	return 0;
 }
 
@@ -172,7 +175,7 @@ waits(struct slice *s, const struct err *why)
 	if (why->src == ERR_SYS && why->code == ECANCELED)
 		return;
 	if (!*s->wave.why)
-		(void)note(s, LOG_WARNING, "waits: %s; it goes on as soon as it can", why->text);
+		report(s, LOG_WARNING, "waits: %s; it goes on as soon as it can", why->text);
 	s->err = why;
 	if (strcmp(s->wave.why, why->text) != 0)
 		(void)change(s, wait_for, &open, &ignored);
@@ -216,7 +219,7 @@ take_members(struct slice *s, struct err *err)
 {
 	_cleanup_(store_abort) struct store_txn *t = NULL;
 
-	if (store_begin(s->w->store, STORE_READ, &t, err) < 0 ||
+	if (store_begin(s->run->store, STORE_READ, &t, err) < 0 ||
 	    wave_each_member(t, s->wave.id, take_open, s, err) < 0)
 		return -1;
 	if (s->failed)
@@ -241,58 +244,44 @@ keep(struct slice *s, const struct guid *source, bool ok, const char *text)
 }
 
 static void
-on_result(const struct guid *source, const char *dn, bool ok, const char *text, void *arg)
+on_event(const struct run_event *e, void *arg)
 {
-	struct slice *s = arg;
+	const struct run_observer *o = ((struct slice *)arg)->run->observer;
 
-	keep(s, source, ok, text);
-	s->w->result(source, dn, ok, text, s->w->arg);
-}
-
-/* A turn of before, which was interrupted: whoever is in this wave is asked for again. */
-static void
-on_resumed(const struct guid *source, const char *dn, bool ok, const char *text, void *arg)
-{
-	struct slice *s = arg;
-
-	s->w->result(source, dn, ok, text, s->w->arg);
+	if (o->event)
+		o->event(e, o->arg);
 }
 
 static void
-on_progress(size_t done, size_t total, void *arg)
+on_result(const struct run_result *r, void *arg)
+{
+	struct slice *s = arg;
+
+	keep(s, r->source, r->ok, r->text);
+	run_result(s->run, r->source, r->dn, r->ok, r->text);
+}
+
+static void
+on_progress(enum run_phase phase, uint64_t done, uint64_t total, void *arg)
 {
 	struct slice *s = arg;
 
 	(void)total;
-	if (s->w->progress)
-		s->w->progress(
-		    s->wave.succeeded + s->wave.failed + done, s->wave.total, s->w->work_arg);
-}
-
-static void
-on_changed(uint64_t cycle, enum side side, const struct guid *source, const struct change *change,
-    const char *reason, void *arg)
-{
-	const struct slice *s = arg;
-
-	if (s->w->changed)
-		s->w->changed(cycle, side, source, change, reason, s->w->work_arg);
+	run_progress(s->run, phase, s->wave.succeeded + s->wave.failed + done, s->wave.total);
 }
 
 static int
 turn(struct slice *s, struct err *err)
 {
-	enum turn way = s->wave.undo ? TURN_UNDO : TURN_SWITCH;
-	struct turn_env resume = {.result = on_resumed, .changed = on_changed, .arg = s};
-	struct turn_env env = {
-	    .result = on_result, .changed = on_changed, .progress = on_progress, .arg = s};
+	const struct run_observer o = {
+	    .event = on_event, .progress = on_progress, .result = on_result, .arg = s};
 	struct guid sources[SLICE];
+	struct run own = *s->run;
 
+	own.observer = &o;
 	for (size_t i = 0; i < s->n_open; i++)
 		sources[i] = s->open[i].source;
-	if (turns_run(s->w->link, s->w->dir, s->w->store, way, NULL, 0, &resume, err) < 0)
-		return -1;
-	return turns_run(s->w->link, s->w->dir, s->w->store, way, sources, s->n_open, &env, err);
+	return turns_run(&own, s->wave.undo ? TURN_UNDO : TURN_SWITCH, sources, s->n_open, err);
 }
 
 /* Nobody may be left without a result by a slice that succeeded: the wave would never end. */
@@ -325,7 +314,7 @@ store_results(struct slice *s, struct store_txn *t, struct wave *now, struct err
 	if (now->state == WAVE_RUNNING && now->succeeded + now->failed >= now->total) {
 		now->state = WAVE_DONE;
 		now->ended_at = s->now;
-		(void)note(s, now->failed ? LOG_ERR : LOG_NOTICE,
+		report(s, now->failed ? LOG_ERR : LOG_NOTICE,
 		    "done: %u of %u mailboxes, %u failed%s", now->succeeded, now->total,
 		    now->failed, now->failed ? ": see \"galsyncctl wave show\"" : "");
 	}
@@ -339,8 +328,7 @@ run_slice(struct slice *s, struct err *err)
 	int rc;
 	struct err ignored;
 
-	if (dir_open(s->w->dir[SOURCE], err) < 0 || dir_open(s->w->dir[TARGET], err) < 0 ||
-	    begin(s, &open, err) < 0)
+	if (run_open(s->run, err) < 0 || begin(s, &open, err) < 0)
 		return -1;
 	if (!open)
 		return 0;
@@ -356,20 +344,20 @@ run_slice(struct slice *s, struct err *err)
 }
 
 int
-waves_run(struct waves *w, int64_t now, bool *ret_ran, struct err *err)
+waves_run(struct run *run, uint32_t *current, int64_t now, bool *ret_ran, struct err *err)
 {
 	struct slice *s;
 	bool found = false;
 	int rc = 0;
 
 	*ret_ran = false;
-	if (waves_due(w->store, w->link->name) > now)
+	if (waves_due(run->store, run->link->name) > now)
 		return 0;
 	s = calloc(1, sizeof *s);
 	if (!s)
 		return err_nomem(err);
-	*s = (struct slice){.w = w, .now = now};
-	rc = find_wave(w->store, w->link->name, &s->wave, &found, err);
+	*s = (struct slice){.run = run, .current = current, .now = now};
+	rc = find_wave(run->store, run->link->name, &s->wave, &found, err);
 	if (rc == 0 && found && (s->wave.state == WAVE_RUNNING || s->wave.at <= now)) {
 		*ret_ran = true;
 		rc = run_slice(s, err);

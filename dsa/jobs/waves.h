@@ -18,47 +18,23 @@
  * seconds.
  */
 
-#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "dsa/base/err.h"
-#include "dsa/config/conf.h"
-#include "dsa/directory/guid.h"
-#include "mapping/record.h"
-#include "mapping/wave.h"
-
-struct change;
-struct dir;
-struct store;
+#include "dsa/run/run.h"
 
 #define WAVES_NEVER INT64_MAX
 /* A wave that begins so much after its time is called late. */
 #define WAVES_LATE_S 60
 
-struct waves {
-	const struct conf_link *link;
-	struct dir *dir[SIDES];
-	struct store *store;
-	uint32_t current; /* the wave that this process has begun or taken up; 0 at first */
-	/* Tells that a wave begins, goes on, waits or has ended. LEVEL is a syslog level. */
-	void (*note)(int level, const struct wave *w, const char *text, void *arg);
-	/* Tells how it ended for each mailbox, as turn_env has it. */
-	void (*result)(
-	    const struct guid *source, const char *dn, bool ok, const char *text, void *arg);
-	void *arg;
-	/* Tells each change, as turn_env has it, and how far the wave is. May be NULL. */
-	void (*changed)(uint64_t cycle, enum side side, const struct guid *source,
-	    const struct change *change, const char *reason, void *arg);
-	void (*progress)(size_t done, size_t total, void *arg);
-	void *work_arg; /* of these two */
-};
-
 /* When the next wave of the link named LINK is due, in seconds since the epoch; 0: it is running.
  * WAVES_NEVER if there is none, or the map cannot be read: then a cycle will say so. */
 int64_t waves_due(struct store *store, const char *link);
-/* Runs the next slice of the wave that is due at NOW. *RET_RAN false: there is none, and nothing
- * was done. -1 if it waits: for a directory, or the map. */
-int waves_run(struct waves *w, int64_t now, bool *ret_ran, struct err *err) MUST_CHECK;
+/* Runs the next slice of the wave of RUN's link that is due at NOW. *CURRENT is the wave that this
+ * process has begun or taken up, 0 at first; kept for the next call. The observer gets the wave's
+ * beginning, waiting and end as events, and a result for each mailbox. *RET_RAN false: there is
+ * none, and nothing was done. -1 if it waits: for a directory, or the map. */
+int waves_run(
+    struct run *run, uint32_t *current, int64_t now, bool *ret_ran, struct err *err) MUST_CHECK;
 
 #endif

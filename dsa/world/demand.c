@@ -82,7 +82,7 @@ take(struct entry *e, void *arg, struct err *err)
 static int
 flush(struct fault *f, struct err *err)
 {
-	struct dir *d = f->c->dir[f->side];
+	struct dir *d = f->c->run->dir[f->side];
 	_cleanup_(free) char *filter = NULL;
 	struct dir_query q = {.base = d->ops->info(d)->domain_dn,
 	    .scope = DIR_SUBTREE,
@@ -114,7 +114,7 @@ assertion(struct fault *f, const char *attr, const char *prefix, struct bytes va
 static void
 add_assertions(struct fault *f, unsigned key, struct bytes value)
 {
-	const struct conf_link *link = f->c->link;
+	const struct conf_link *link = f->c->run->link;
 
 	switch (key) {
 	case MATCH_KEY_GUID: assertion(f, "objectGUID", "", value); break;
@@ -161,7 +161,7 @@ cycle_fault(struct cycle *c, enum side side, unsigned key, struct bytes value, s
 	struct fault f = {.c = c, .side = side};
 	int rc;
 
-	if (!c->lazy || key == MATCH_KEY_STAMP || key == MATCH_KEY_NAME)
+	if (!c->is_delta || key == MATCH_KEY_STAMP || key == MATCH_KEY_NAME)
 		return 0;
 	rc = collect(key, value, &f, err);
 	if (rc == 0)
@@ -206,7 +206,7 @@ collect_reference(struct fault *f, struct bytes value, struct err *err)
 int
 cycle_fetch_references(struct cycle *c, uint32_t from, struct err *err)
 {
-	const struct schema *schema = c->dir[SOURCE]->ops->schema(c->dir[SOURCE]);
+	const struct schema *schema = c->run->dir[SOURCE]->ops->schema(c->run->dir[SOURCE]);
 	struct fault f = {.c = c, .side = SOURCE};
 	uint32_t n = workset_count(c->ws[SOURCE]);
 	int rc = 0;
@@ -246,7 +246,7 @@ collect_key(unsigned key, struct bytes value, void *arg)
 static int
 collect_candidates(struct collecting *x, const struct entry *source)
 {
-	const struct conf_link *link = x->f.c->link;
+	const struct conf_link *link = x->f.c->run->link;
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < link->n_match; i++)
@@ -278,9 +278,9 @@ is_stranger(struct cycle *c, const struct entry *source, bool *ret, struct err *
 	/* A name that is none is told of when it is decided. */
 	if (!norm)
 		return err->src == ERR_SYS ? -1 : 0;
-	if (scope_judge(c->link, source, norm, &scope) != SCOPE_IN)
+	if (scope_judge(c->run->link, source, norm, &scope) != SCOPE_IN)
 		return 0;
-	if (store_find_guid(c->read, c->link_id, SOURCE, &source->guid, &r, err) < 0)
+	if (store_find_guid(c->read, c->run->link_id, SOURCE, &source->guid, &r, err) < 0)
 		return -1;
 	*ret = !r || guid_is_zero(&r->side[TARGET].guid);
 	return 0;
@@ -315,7 +315,7 @@ cycle_fetch_addresses(struct cycle *c, enum side side, const struct attr *a, str
 	struct fault f = {.c = c, .side = side};
 	int rc = 0;
 
-	for (size_t i = 0; c->lazy && a && rc == 0 && i < a->n_values; i++) {
+	for (size_t i = 0; c->is_delta && a && rc == 0 && i < a->n_values; i++) {
 		bool x500 = address_is_x500(a->values[i]);
 
 		if (x500 || address_is_smtp(a->values[i]))
@@ -335,13 +335,13 @@ int
 cycle_fetch_names(struct cycle *c, const char *parent, const char *rdn, struct err *err)
 {
 	struct fault f = {.c = c, .side = TARGET};
-	struct dir *d = c->dir[TARGET];
+	struct dir *d = c->run->dir[TARGET];
 	size_t len = utf8_prefix_utf16(bytes_of(rdn), 40);
 	_cleanup_(free) char *text = NULL, *filter = NULL;
 	struct dir_query q = {.base = parent, .scope = DIR_ONE, .attrs = attrs_of(c, TARGET)};
 	int rc;
 
-	if (!c->lazy)
+	if (!c->is_delta)
 		return 0;
 	text = filter_escape((struct bytes){rdn, len});
 	filter = text ? str_printf("(cn=%s*)", text) : NULL;
@@ -379,7 +379,7 @@ int
 cycle_record_by_dn(
     struct cycle *c, enum side side, const char *dn, struct record **ret, struct err *err)
 {
-	struct by_dn w = {.side = side, .link = c->link_id, .dn = dn_strip_extended(dn)};
+	struct by_dn w = {.side = side, .link = c->run->link_id, .dn = dn_strip_extended(dn)};
 
 	*ret = NULL;
 	if (!c->read)

@@ -48,7 +48,7 @@ add_target_keys(struct cycle *c, struct indexer *x, const struct entry *e, struc
 	    add_folded(x, e, "sAMAccountName", MATCH_KEY_SAM_FOLDED) < 0 ||
 	    add_folded(x, e, "userPrincipalName", MATCH_KEY_UPN_FOLDED) < 0)
 		return -1;
-	if (stamp_parse(entry_get_str(e, c->link->target->stamp_attribute), &stamp) &&
+	if (stamp_parse(entry_get_str(e, c->run->link->target->stamp_attribute), &stamp) &&
 	    add_key(MATCH_KEY_STAMP, guid_bytes(&stamp.source), x) < 0)
 		return -1;
 	return 0;
@@ -77,7 +77,7 @@ cycle_index(
 	if (side == TARGET && add_target_keys(c, &x, e, err) < 0)
 		return -1;
 	return match_target_keys(
-	    e, c->link->match, side == TARGET ? c->link->n_match : 0, add_key, &x);
+	    e, c->run->link->match, side == TARGET ? c->run->link->n_match : 0, add_key, &x);
 }
 
 static int
@@ -95,7 +95,7 @@ take_entry(enum side side, struct entry *e, void *arg, struct err *err)
 	c->res->read[side]++;
 	/* Only one thread reports, so that the callback needs no lock. */
 	if (side == SOURCE && c->res->read[SOURCE] % 256 == 0)
-		cycle_progress(c, CYCLE_READ, c->res->read[SOURCE], 0);
+		run_progress(c->run, RUN_PHASE_READ, c->res->read[SOURCE], 0);
 	return 0;
 }
 
@@ -105,8 +105,8 @@ cycle_read(struct cycle *c, struct err *err)
 	const char *const *const attrs[SIDES] = {c->table->source_attrs, c->table->target_attrs};
 	enum side failed = SOURCE;
 
-	if (sides_read(c->dir, CYCLE_FILTER, attrs, take_entry, c, &failed, err) == 0)
+	if (sides_read(c->run->dir, CYCLE_FILTER, attrs, take_entry, c, &failed, err) == 0)
 		return 0;
-	cycle_lost(c, failed, err);
+	run_lost(c->run, failed, err);
 	return -1;
 }

@@ -64,7 +64,7 @@ def test_one_is_put_right(daemon, lab):
     set_target(lab, lab.aliases[5], BROKEN)
     wait_for(lambda: targets(lab, lab.aliases[5:]) == {lab.aliases[5]: right(lab, lab.aliases[5])},
              "it is not put right", 60)
-    assert "somebody changed the redirection of the target object: it is put right" in daemon.log()
+    assert "the redirection of the target object was changed by others: it is put right" in daemon.log()
     assert ctl(daemon, "list", "--held").stdout == ""
     assert status_of(daemon)["redirections"] == {"held": 0, "approved": 0, "rejected": 0}
 

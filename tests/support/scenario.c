@@ -505,12 +505,12 @@ bury(struct lab *l)
 /* ---- a cycle ---- */
 
 static void
-take_event(const struct cycle_event *e, void *arg)
+take_event(const struct run_event *e, void *arg)
 {
 	struct lab *l = arg;
 
 	l->told[e->kind]++;
-	if (e->kind == CYCLE_CHANGED || e->level == LOG_DEBUG)
+	if (e->kind == RUN_CHANGED || e->level == LOG_DEBUG)
 		return;
 	buf_printf(&l->notes, "%d %s: %s\n", e->level, e->dn, e->text);
 	if (l->on_note)
@@ -527,11 +527,31 @@ look(void *arg, unsigned number, const struct change *c)
 	(void)lab_check_mail(l);
 }
 
+static void
+take_result(const struct run_result *r, void *arg)
+{
+	struct lab *l = arg;
+
+	buf_printf(&l->notes, "%s %s: %s\n", r->ok ? "done" : "failed", r->dn, r->text);
+}
+
+struct run
+lab_run_of(struct lab *l, struct dir *source, struct dir *target)
+{
+	l->observer = (struct run_observer){.event = take_event, .result = take_result, .arg = l};
+	return (struct run){.link = l->link,
+	    .dir = {source, target},
+	    .store = l->store,
+	    .work_dir = l->dir,
+	    .map_size_mb = 64,
+	    .observer = &l->observer};
+}
+
 static int
-act_with(
-    struct lab *l, struct tap *tap, const struct cycle_options *opt, lab_act_fn *act, void *arg)
+act_with(struct lab *l, struct tap *tap, lab_act_fn *act, void *arg)
 {
 	struct dir *dir[SIDES] = {spied_dir(l, SOURCE, tap), spied_dir(l, TARGET, tap)};
+	struct run run = lab_run_of(l, dir[SOURCE], dir[TARGET]);
 	int rc;
 
 	if (!tap->hook) {
@@ -543,7 +563,7 @@ act_with(
 	l->frozen = l->needs_full = false;
 	buf_reset(&l->notes);
 	memset(l->told, 0, sizeof l->told);
-	rc = act(l, dir, opt, arg);
+	rc = act(l, &run, arg);
 	dir_free(dir[SOURCE]);
 	dir_free(dir[TARGET]);
 	if (l->frozen)
@@ -554,38 +574,25 @@ act_with(
 }
 
 static int
-run_cycle(struct lab *l, struct dir *const dir[SIDES], const struct cycle_options *opt, void *arg)
+run_cycle(struct lab *l, struct run *run, void *arg)
 {
-	(void)arg;
-	return l->delta && !opt->plan_only
-		   ? cycle_delta(l->link, dir[SOURCE], dir[TARGET], l->store, opt, &l->res,
-			 &l->needs_full, &l->err)
-		   : cycle_full(l->link, dir[SOURCE], dir[TARGET], l->store, opt, &l->res, &l->err);
-}
+	const struct cycle_options opt = {.plan_only = arg != NULL, .plan_to = arg};
 
-struct cycle_options
-lab_options(struct lab *l)
-{
-	return (struct cycle_options){
-	    .work_dir = l->dir, .map_size_mb = 64, .tell = take_event, .arg = l};
+	return l->delta && !opt.plan_only ? sync_delta(run, &opt, &l->res, &l->needs_full, &l->err)
+					  : sync_run(run, true, &opt, &l->res, &l->err);
 }
 
 int
 lab_cycle_to(struct lab *l, struct tap *tap, FILE *plan)
 {
-	struct cycle_options opt = lab_options(l);
-
-	opt.plan_only = plan != NULL;
-	opt.plan_to = plan;
-	return act_with(l, tap, &opt, run_cycle, NULL);
+	return act_with(l, tap, run_cycle, plan);
 }
 
 int
 lab_act(struct lab *l, struct tap *tap, lab_act_fn *act, void *arg)
 {
 	struct tap own = {.stop_at = 0};
-	struct cycle_options opt = lab_options(l);
-	int rc = act_with(l, tap ? tap : &own, &opt, act, arg);
+	int rc = act_with(l, tap ? tap : &own, act, arg);
 
 	tap_done(&own);
 	return rc;

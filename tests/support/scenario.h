@@ -17,7 +17,7 @@
  * Every function that meets something that must not be fails the running cmocka test.
  */
 
-#include "dsa/cycle/cycle.h"
+#include "dsa/jobs/sync.h"
 #include "tests/support/fakedir.h"
 #include "tests/support/recipients.h"
 #include "tests/support/tapdir.h"
@@ -64,10 +64,11 @@ struct lab {
 	struct store *store;
 	struct cycle_result res; /* of the last cycle */
 	struct err err;
-	struct buf notes;		/* what the last cycle told, a line each */
-	unsigned told[CYCLE_EVENT_MAX]; /* and how often it told of what */
-	unsigned checks;		/* how often lab_check_mail() looked */
-	char why[768];			/* what it found in the middle of a cycle, "" if nothing */
+	struct buf notes;	      /* what the last cycle told, a line each */
+	unsigned told[RUN_EVENT_MAX]; /* and how often it told of what */
+	struct run_observer observer;
+	unsigned checks; /* how often lab_check_mail() looked */
+	char why[768];	 /* what it found in the middle of a cycle, "" if nothing */
 	const char *cut; /* this source object is missing from the answers to searches, or NULL */
 	void (*on_note)(struct lab *l, const char *text); /* called for each note, or NULL */
 	void (*on_written)(struct lab *l); /* called after each single write, or NULL */
@@ -107,12 +108,12 @@ struct record *lab_record(struct lab *l, const char *source_dn) MUST_CHECK;
  * lab_check_mail() looks before every write. */
 int lab_cycle(struct lab *l, struct tap *tap) MUST_CHECK;
 /* Anything else that is done with both directories, a turn or a toggle: watched, and ended by the
- * same deaths. OPT is for its cycles. */
-typedef int lab_act_fn(
-    struct lab *l, struct dir *const dir[SIDES], const struct cycle_options *opt, void *arg);
+ * same deaths. */
+typedef int lab_act_fn(struct lab *l, struct run *run, void *arg);
 int lab_act(struct lab *l, struct tap *tap, lab_act_fn *act, void *arg) MUST_CHECK;
-/* What the process that runs now would give to a cycle. */
-struct cycle_options lab_options(struct lab *l);
+/* A run of the process that runs now over two connections, which the caller opens and frees. What
+ * happens goes to l->notes and l->told, results as "done NAME: text" or "failed NAME: text". */
+struct run lab_run_of(struct lab *l, struct dir *source, struct dir *target);
 /* Called in the middle of one: the process dies here, with the map as it is. */
 void lab_die(struct lab *l);
 /* One that succeeds without a failed entry. Before it a plan is made, which must write nothing and

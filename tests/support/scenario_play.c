@@ -131,7 +131,7 @@ lab_run(struct lab *l)
 	assert_int_equal(l->res.changes, planned);
 	assert_int_equal(l->res.applied, planned);
 	/* And what a dead run made without knowing it. */
-	assert_true(l->told[CYCLE_CHANGED] >= planned);
+	assert_true(l->told[RUN_CHANGED] >= planned);
 	assert_int_equal(l->res.drift, 0);
 	tap_done(&tap);
 }

@@ -36,26 +36,15 @@ struct turning {
 	size_t n;
 };
 
-static void
-take_result(const struct guid *source, const char *dn, bool ok, const char *text, void *arg)
-{
-	struct lab *l = arg;
-
-	(void)source;
-	buf_printf(&l->notes, "%s %s: %s\n", ok ? "done" : "failed", dn, text);
-}
-
 static int
-act_turn(struct lab *l, struct dir *const dir[SIDES], const struct cycle_options *opt, void *arg)
+act_turn(struct lab *l, struct run *run, void *arg)
 {
 	struct turning *t = arg;
-	struct turn_env env = {.result = take_result, .arg = l};
 
 	if (t->op == LAB_TOGGLE)
-		return toggle_run(
-		    l->link, dir, l->store, t->guids, t->n, opt, take_result, l, &l->err);
-	return turns_run(l->link, dir, l->store, t->op == LAB_SWITCH ? TURN_SWITCH : TURN_UNDO,
-	    t->guids, t->n, &env, &l->err);
+		return toggle_run(run, t->guids, t->n, &l->err);
+	return turns_run(
+	    run, t->op == LAB_SWITCH ? TURN_SWITCH : TURN_UNDO, t->guids, t->n, &l->err);
 }
 
 int

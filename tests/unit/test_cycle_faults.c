@@ -99,14 +99,14 @@ plan_without_map(void **state)
 	with = lab_plan(&l);
 	store = TAKE(l.store);
 	{
-		struct cycle_options opt = {
-		    .plan_only = true, .work_dir = l.dir, .map_size_mb = 64};
+		struct cycle_options opt = {.plan_only = true};
 		struct dir *source = fakedir_connect_read_only(l.fd[SOURCE]);
 		struct dir *target = fakedir_connect_read_only(l.fd[TARGET]);
+		struct run run = lab_run_of(&l, source, target);
 		size_t len;
 
 		opt.plan_to = open_memstream(&without, &len);
-		assert_int_equal(cycle_full(l.link, source, target, NULL, &opt, &l.res, &l.err), 0);
+		assert_int_equal(sync_run(&run, true, &opt, &l.res, &l.err), 0);
 		assert_int_equal(fclose(opt.plan_to), 0);
 		dir_free(source);
 		dir_free(target);
@@ -197,7 +197,7 @@ come_up(struct lab *l, const char *text)
 {
 	(void)text;
 	/* Lost, and one attempt to come back has failed. */
-	if (l->told[CYCLE_LOST] == 2)
+	if (l->told[RUN_LOST] == 2)
 		fakedir_set_down(l->fd[TARGET], false);
 }
 
@@ -219,8 +219,8 @@ server_goes_away(void **state)
 	l.on_note = come_up;
 	if (lab_cycle(&l, &tap) < 0)
 		fail_msg("%s", l.err.text);
-	assert_int_equal(l.told[CYCLE_LOST], 2);
-	assert_int_equal(l.told[CYCLE_CONNECTED], 5); /* and the source once more before */
+	assert_int_equal(l.told[RUN_LOST], 2);
+	assert_int_equal(l.told[RUN_CONNECTED], 5); /* and the source once more before */
 	assert_int_equal(l.res.failed, 0);
 	l.on_note = NULL;
 	lab_run_silent(&l);

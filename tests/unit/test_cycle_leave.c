@@ -383,14 +383,14 @@ has_others_below_it(void **state)
 		for (int i = 0; i < 2; i++) {
 			assert_int_equal(lab_cycle(&l, NULL), 0);
 			assert_int_equal(l.res.failed, 1);
-			assert_int_equal(l.told[CYCLE_REFUSED], 1);
+			assert_int_equal(l.told[RUN_REFUSED], 1);
 			assert_non_null(strstr(waits_for(&l, &g), "(66)"));
 			assert_true(lab_exists(&l, TARGET, "CN=Ann"));
 		}
 		lab_delete(&l, TARGET, below);
 		assert_int_equal(lab_cycle(&l, NULL), 0);
 		assert_int_equal(l.res.failed, 0);
-		assert_int_equal(l.told[CYCLE_ACCEPTED], 1);
+		assert_int_equal(l.told[RUN_ACCEPTED], 1);
 		assert_false(lab_exists(&l, TARGET, "CN=Ann"));
 		assert_string_equal(waits_for(&l, &g), "");
 		lab_run_idle(&l);

@@ -152,12 +152,12 @@ requests(void **state)
 		assert_int_equal(l.res.conflicts, sizes[i]);
 		change_ann(&l);
 		all[i] = run(&l);
-		assert_int_equal(l.told[CYCLE_CONFLICT], AT_ONCE);
+		assert_int_equal(l.told[RUN_CONFLICT], AT_ONCE);
 		assert_int_equal(l.res.conflicts, sizes[i]);
 		/* It hears of what it wrote itself. */
 		(void)run(&l);
 		idle[i] = run(&l);
-		assert_int_equal(l.told[CYCLE_CONFLICT], 0);
+		assert_int_equal(l.told[RUN_CONFLICT], 0);
 		lab_close(&l);
 	}
 	for (size_t i = 1; i < ARRAY_SIZE(sizes); i++) {
@@ -202,8 +202,8 @@ all_in_turn(void **state)
 	for (int i = 0; i < 3; i++) {
 		change_ann(&l);
 		(void)run(&l);
-		assert_int_equal(l.told[CYCLE_CONFLICT], AT_ONCE);
-		assert_int_equal(l.told[CYCLE_RESOLVED], 0);
+		assert_int_equal(l.told[RUN_CONFLICT], AT_ONCE);
+		assert_int_equal(l.told[RUN_RESOLVED], 0);
 		news[i] = mark_seen(&l, N, seen);
 		/* What it wrote to Ann is the next delta's change. */
 		(void)run(&l);
@@ -226,7 +226,7 @@ few_at_once(void **state)
 	for (int i = 0; i < 2; i++) {
 		change_ann(&l);
 		(void)run(&l);
-		assert_int_equal(l.told[CYCLE_CONFLICT], AT_ONCE);
+		assert_int_equal(l.told[RUN_CONFLICT], AT_ONCE);
 	}
 	lab_close(&l);
 }
@@ -246,7 +246,7 @@ candidates_go(void **state)
 		lab_delete(&l, TARGET, group);
 	}
 	(void)run(&l);
-	assert_int_equal(l.told[CYCLE_RESOLVED], SOME);
+	assert_int_equal(l.told[RUN_RESOLVED], SOME);
 	assert_int_equal(l.res.created[SHAPE_CONTACT], SOME);
 	assert_int_equal(l.res.conflicts, CROWD - SOME);
 	lab_close(&l);
@@ -292,7 +292,7 @@ rivals_give_up(void **state)
 			lab_delete_value(&l, SOURCE, dn, "proxyAddresses", address);
 	}
 	(void)run(&l);
-	assert_int_equal(l.told[CYCLE_RESOLVED], 2 * SOME);
+	assert_int_equal(l.told[RUN_RESOLVED], 2 * SOME);
 	assert_int_equal(l.res.matched, SOME);
 	assert_int_equal(l.res.conflicts, CROWD);
 	for (int i = 0; i < SOME; i++) {
@@ -394,7 +394,7 @@ never_too_many(void **state)
 		lab_set(&l, TARGET, dn, "title", "Hoarder");
 	}
 	(void)run(&l);
-	assert_in_range(l.told[CYCLE_CONFLICT], AT_ONCE, 2000 + AT_ONCE);
+	assert_in_range(l.told[RUN_CONFLICT], AT_ONCE, 2000 + AT_ONCE);
 	assert_int_equal(l.res.conflicts, HOARDERS * HOARD);
 	lab_close(&l);
 }
@@ -402,14 +402,11 @@ never_too_many(void **state)
 /* ---- nobody is decided without his rivals ---- */
 
 static int
-look_at(struct lab *l, struct dir *const dir[SIDES], const struct cycle_options *opt, void *arg)
+look_at(struct lab *l, struct run *run, void *arg)
 {
-	struct cycle_options named = *opt;
+	const struct cycle_options named = {.objects = arg, .n_objects = SOME};
 
-	named.objects = arg;
-	named.n_objects = SOME;
-	return cycle_delta(
-	    l->link, dir[SOURCE], dir[TARGET], l->store, &named, &l->res, &l->needs_full, &l->err);
+	return sync_delta(run, &named, &l->res, &l->needs_full, &l->err);
 }
 
 static void
@@ -490,12 +487,12 @@ cut_is_not_gone(void **state)
 	l.cut = "CN=o0" ACME;
 	change_ann(&l);
 	(void)run(&l);
-	assert_int_equal(l.told[CYCLE_RESOLVED], 0);
+	assert_int_equal(l.told[RUN_RESOLVED], 0);
 	assert_int_equal(l.res.conflicts, 1);
 	l.cut = NULL;
 	lab_delete(&l, SOURCE, "CN=o0");
 	(void)run(&l);
-	assert_int_equal(l.told[CYCLE_RESOLVED], 1);
+	assert_int_equal(l.told[RUN_RESOLVED], 1);
 	assert_int_equal(l.res.conflicts, 0);
 	lab_close(&l);
 }

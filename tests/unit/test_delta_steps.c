@@ -341,12 +341,11 @@ failed_and_left(void **state)
 /* ---- who is switched ---- */
 
 static void
-take_turn(const struct guid *source, const char *dn, bool ok, const char *text, void *arg)
+take_turn(const struct run_result *r, void *arg)
 {
-	(void)source;
 	(void)arg;
-	if (!ok)
-		fail_msg("%s: %s", dn, text);
+	if (!r->ok)
+		fail_msg("%s: %s", r->dn, r->text);
 }
 
 static void
@@ -354,13 +353,15 @@ turn_ann(struct lab *l, enum turn turn)
 {
 	struct dir *dir[SIDES] = {fakedir_connect(l->fd[SOURCE]), fakedir_connect(l->fd[TARGET])};
 	const struct entry *e = fakedir_find(l->fd[SOURCE], lab_dn(SOURCE, "CN=Ann"));
-	struct turn_env env = {.result = take_turn};
+	const struct run_observer o = {.result = take_turn};
+	struct run run = lab_run_of(l, dir[SOURCE], dir[TARGET]);
 	struct guid g;
 	struct err err;
 
 	assert_non_null(e);
 	g = e->guid;
-	if (turns_run(l->link, dir, l->store, turn, &g, 1, &env, &err) < 0)
+	run.observer = &o;
+	if (turns_run(&run, turn, &g, 1, &err) < 0)
 		fail_msg("%s", err.text);
 	dir_free(dir[SOURCE]);
 	dir_free(dir[TARGET]);

@@ -117,28 +117,16 @@ static const struct scenario people = {.name = "people",
     .source = {MAILBOX("Ann", "ann", ""), MAILBOX("Cid", "cid", "")}};
 static const struct scenario untold = {.name = "untold", .source = {MAILBOX("Ann", "ann", "")}};
 
-static void
-ignore_result(const struct guid *source, const char *dn, bool ok, const char *text, void *arg)
-{
-	(void)source;
-	(void)dn;
-	(void)ok;
-	(void)text;
-	(void)arg;
-}
-
 static enum turn turn_now;
 
 static int
-turn_ann(struct lab *l, struct dir *const dir[SIDES], const struct cycle_options *opt, void *arg)
+turn_ann(struct lab *l, struct run *run, void *arg)
 {
-	struct turn_env env = {.result = ignore_result};
 	struct guid g;
 
-	(void)opt;
 	(void)arg;
 	assert_true(guid_parse(lab_source_guid(l, "CN=Ann"), &g));
-	return turns_run(l->link, dir, l->store, turn_now, &g, 1, &env, &l->err);
+	return turns_run(run, turn_now, &g, 1, &l->err);
 }
 
 static int

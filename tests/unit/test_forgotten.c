@@ -62,7 +62,7 @@ static void
 come_up(struct lab *l, const char *text)
 {
 	(void)text;
-	if (l->told[CYCLE_LOST] % 2 == 0)
+	if (l->told[RUN_LOST] % 2 == 0)
 		fakedir_set_down(l->fd[TARGET], false);
 }
 

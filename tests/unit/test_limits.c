@@ -81,7 +81,7 @@ repair_within(void **state)
 		lab_run(&l);
 		assert_false(l.res.held);
 		assert_true(is(&l, TARGET, "CN=Ann", RS("ann")));
-		assert_int_equal(l.told[CYCLE_BROKEN], 1);
+		assert_int_equal(l.told[RUN_BROKEN], 1);
 		end(&l);
 	}
 }
@@ -121,7 +121,7 @@ repair_held(void **state)
 		break_two(&l);
 		lab_run(&l);
 		check_held(&l);
-		assert_int_equal(l.told[CYCLE_HELD], 1);
+		assert_int_equal(l.told[RUN_HELD], 1);
 		lab_run_silent(&l);
 		check_held(&l);
 		/* A delta that has nothing else to do knows it too. */
@@ -306,14 +306,11 @@ after_a_day(void **state)
 }
 
 static int
-run_about(struct lab *l, struct dir *const dir[SIDES], const struct cycle_options *opt, void *arg)
+run_about(struct lab *l, struct run *run, void *arg)
 {
-	struct cycle_options about = *opt;
+	const struct cycle_options about = {.objects = arg, .n_objects = 2};
 
-	about.objects = arg;
-	about.n_objects = 2;
-	return cycle_delta(
-	    l->link, dir[SOURCE], dir[TARGET], l->store, &about, &l->res, &l->needs_full, &l->err);
+	return sync_delta(run, &about, &l->res, &l->needs_full, &l->err);
 }
 
 /* What somebody asks for by name is not limited. */
@@ -387,7 +384,7 @@ our_own_changes(void **state)
 		rename_alias(&l, "CN=Bea", "beata");
 		lab_run(&l);
 		assert_true(l.res.held);
-		assert_int_equal(l.told[CYCLE_BROKEN], 0);
+		assert_int_equal(l.told[RUN_BROKEN], 0);
 		assert_true(is(&l, TARGET, "CN=Ann", RS("ann")));
 		assert_true(lab_has(
 		    &l, SOURCE, "CN=Ann", "proxyAddresses", "smtp:ann@redirect.acme.example"));

@@ -54,7 +54,7 @@ static void
 check_turned(struct lab *l, bool delta, const char *ann, const char *old_ann)
 {
 	assert_false(l->res.held);
-	assert_int_equal(l->told[CYCLE_BROKEN], 0);
+	assert_int_equal(l->told[RUN_BROKEN], 0);
 	assert_true(is(l, SOURCE, "CN=Ann", ann));
 	l->delta = delta;
 	lab_run(l);
@@ -157,7 +157,7 @@ known_again(void **state)
 		lab_set(&l, TARGET, "CN=Ann", "targetAddress", NULL);
 		lab_run(&l);
 		assert_true(l.res.held);
-		assert_int_equal(l.told[CYCLE_BROKEN], 1);
+		assert_int_equal(l.told[RUN_BROKEN], 1);
 		assert_true(is(&l, TARGET, "CN=Ann", NULL));
 		lab_close(&l);
 	}
@@ -191,7 +191,7 @@ source_domain(void **state)
 	set_domain(&l, SOURCE, "new.example");
 	lab_run(&l);
 	assert_true(l.res.held);
-	assert_int_equal(l.told[CYCLE_BROKEN], 0);
+	assert_int_equal(l.told[RUN_BROKEN], 0);
 	assert_true(is(&l, TARGET, "CN=Ann", RS("ann")));
 	assert_int_equal(decide(&l, HELD_NOTHING, NULL, HELD_APPROVED), 3);
 	run_on(&l);
@@ -253,7 +253,7 @@ found_late(void **state)
 		tap_done(&tap);
 		assert_int_equal(l.res.drift, 1);
 		assert_true(l.res.held);
-		assert_int_equal(l.told[CYCLE_HELD], 1);
+		assert_int_equal(l.told[RUN_HELD], 1);
 		assert_int_equal(held(&l, HELD_WAITS), 1);
 		assert_true(is(&l, TARGET, "CN=Ann", NULL));
 		lab_run_silent(&l);
@@ -373,7 +373,7 @@ refused_before(void **state)
 	assert_true(l.res.held);
 	l.delta = false;
 	assert_int_equal(lab_cycle(&l, NULL), 0);
-	assert_int_equal(l.told[CYCLE_ACCEPTED], 0);
+	assert_int_equal(l.told[RUN_ACCEPTED], 0);
 	assert_int_equal(store_begin(l.store, STORE_READ, &t, &err), 0);
 	assert_int_equal(
 	    store_find_retry(t, 1, &fakedir_find(l.fd[SOURCE], lab_dn(SOURCE, "CN=Ann"))->guid, &r,

@@ -68,7 +68,7 @@ tear_down(void **state)
 
 /* Tells E; how many lines that made. */
 static unsigned
-tell(const struct cycle_event *e)
+tell(const struct run_event *e)
 {
 	n_lines = 0;
 	lines_event(e, lines);
@@ -91,10 +91,10 @@ assert_id(enum log_id id)
 	assert_field("MESSAGE_ID", log_id_text(id));
 }
 
-static struct cycle_event
-about(enum cycle_event_kind kind, int level, const struct guid *g, const char *text)
+static struct run_event
+about(enum run_event_kind kind, int level, const struct guid *g, const char *text)
 {
-	return (struct cycle_event){.kind = kind,
+	return (struct run_event){.kind = kind,
 	    .level = level,
 	    .source = g,
 	    .dn = g ? "CN=x" : "acme-globex",
@@ -104,9 +104,9 @@ about(enum cycle_event_kind kind, int level, const struct guid *g, const char *t
 static void
 notes_once(void **state)
 {
-	struct cycle_event e = about(CYCLE_NOTE, LOG_WARNING, &ann, "title is too long");
-	struct cycle_event other = about(CYCLE_NOTE, LOG_WARNING, &bob, "title is too long");
-	struct cycle_event full = {.kind = CYCLE_BEGUN, .level = LOG_INFO, .cycle = 7, .text = "x"};
+	struct run_event e = about(RUN_MESSAGE, LOG_WARNING, &ann, "title is too long");
+	struct run_event other = about(RUN_MESSAGE, LOG_WARNING, &bob, "title is too long");
+	struct run_event full = {.kind = RUN_BEGUN, .level = LOG_INFO, .cycle = 7, .text = "x"};
 	struct cycle_result r = {.number = 7};
 
 	(void)state;
@@ -137,7 +137,7 @@ notes_once(void **state)
 static void
 changes(void **state)
 {
-	struct cycle_event e = {.kind = CYCLE_CHANGED,
+	struct run_event e = {.kind = RUN_CHANGED,
 	    .level = LOG_INFO,
 	    .cycle = 12,
 	    .source = &ann,
@@ -176,28 +176,28 @@ conflicts_and_refusals(void **state)
 	    {ERR_LDAP, ERR_NEVER, 50, LOG_ID_RIGHTS},
 	    {ERR_LDAP, ERR_LATER, 80, LOG_ID_ENTRY_SKIPPED},
 	};
-	struct cycle_event e = about(CYCLE_CONFLICT, LOG_WARNING, &ann, "two candidates");
+	struct run_event e = about(RUN_CONFLICT, LOG_WARNING, &ann, "two candidates");
 
 	(void)state;
 	assert_int_equal(tell(&e), 1);
 	assert_id(LOG_ID_CONFLICT);
 	e.again = true;
 	assert_int_equal(tell(&e), 0);
-	e = about(CYCLE_RESOLVED, LOG_INFO, &ann, "resolved");
+	e = about(RUN_RESOLVED, LOG_INFO, &ann, "resolved");
 	assert_int_equal(tell(&e), 1);
 	assert_id(LOG_ID_CONFLICT_RESOLVED);
 	assert_field("PRIORITY", "5");
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct err err = {.src = rows[i].src, .retry = rows[i].retry, .code = rows[i].code};
 
-		e = about(CYCLE_REFUSED, LOG_ERR, &ann, "refused");
+		e = about(RUN_REFUSED, LOG_ERR, &ann, "refused");
 		e.err = &err;
 		assert_int_equal(tell(&e), 1);
 		assert_id(rows[i].id);
 		e.again = true;
 		assert_int_equal(tell(&e), 0);
 	}
-	e = about(CYCLE_ACCEPTED, LOG_NOTICE, &ann, "done");
+	e = about(RUN_ACCEPTED, LOG_NOTICE, &ann, "done");
 	assert_int_equal(tell(&e), 1);
 	assert_id(LOG_ID_ENTRY_CLEARED);
 }
@@ -205,7 +205,7 @@ conflicts_and_refusals(void **state)
 static void
 held_and_released(void **state)
 {
-	struct cycle_event e = about(CYCLE_HELD, LOG_ERR, NULL, "60 objects would leave");
+	struct run_event e = about(RUN_HELD, LOG_ERR, NULL, "60 objects would leave");
 	struct cycle_result r = {.delta = true, .held = true};
 
 	(void)state;
@@ -228,10 +228,10 @@ held_and_released(void **state)
 	assert_id(LOG_ID_RELEASED);
 }
 
-static struct cycle_event
-connection(enum cycle_event_kind kind, enum side side, const char *peer, const struct err *err)
+static struct run_event
+connection(enum run_event_kind kind, enum side side, const char *peer, const struct err *err)
 {
-	struct cycle_event e = about(kind, LOG_WARNING, NULL, err ? err->text : "");
+	struct run_event e = about(kind, LOG_WARNING, NULL, err ? err->text : "");
 
 	e.side = side;
 	e.peer = peer;
@@ -244,9 +244,9 @@ outages(void **state)
 {
 	const struct err err = {
 	    .src = ERR_LDAP, .scope = ERR_PEER, .retry = ERR_LATER, .code = -1, .text = "down"};
-	struct cycle_event up = connection(CYCLE_CONNECTED, TARGET, "dc1", NULL);
-	struct cycle_event other = connection(CYCLE_CONNECTED, TARGET, "dc2", NULL);
-	struct cycle_event down = connection(CYCLE_LOST, TARGET, "dc1", &err);
+	struct run_event up = connection(RUN_CONNECTED, TARGET, "dc1", NULL);
+	struct run_event other = connection(RUN_CONNECTED, TARGET, "dc2", NULL);
+	struct run_event down = connection(RUN_LOST, TARGET, "dc1", &err);
 	struct cycle_result r = {.delta = true};
 
 	(void)state;
@@ -312,7 +312,7 @@ failures(void **state)
 static void
 feeds(void **state)
 {
-	struct cycle_event e = connection(CYCLE_FEED, SOURCE, "dc", NULL);
+	struct run_event e = connection(RUN_FEED, SOURCE, "dc", NULL);
 
 	(void)state;
 	assert_int_equal(tell(&e), 0);
@@ -328,12 +328,20 @@ feeds(void **state)
 static void
 turned(void **state)
 {
+	struct run_result r = {.source = &ann, .dn = "CN=x", .ok = true, .text = ""};
+	struct run_event wave = {
+	    .kind = RUN_WAVE, .level = LOG_NOTICE, .dn = "x", .text = "wave 1: begins"};
+
 	(void)state;
-	lines_turned(lines, false, &ann, "CN=x", true, "");
+	lines_result(lines, &r);
 	assert_id(LOG_ID_SWITCH);
-	lines_turned(lines, true, &ann, "CN=x", false, "both sides redirect");
-	assert_id(LOG_ID_INVARIANT);
-	assert_field("MESSAGE", "CN=x: both sides redirect");
+	assert_field("MESSAGE", "CN=x: done");
+	r.ok = false;
+	r.text = "it is not in the map";
+	lines_result(lines, &r);
+	assert_field("MESSAGE", "CN=x: not done: it is not in the map");
+	assert_int_equal(tell(&wave), 1);
+	assert_id(LOG_ID_WAVE);
 }
 
 int

@@ -389,7 +389,7 @@ reason_is_kept(void **state)
 		time_passes(&l);
 		assert_int_equal(fakedir_refuse(l.fd[TARGET], NULL, 0), 0);
 		lab_run(&l);
-		assert_int_equal(l.told[CYCLE_ACCEPTED], 1);
+		assert_int_equal(l.told[RUN_ACCEPTED], 1);
 		assert_int_equal(retries(&l).n, 0);
 		assert_true(lab_has(&l, TARGET, "CN=Ann", "displayName", "Ann Oak"));
 		lab_run_idle(&l);

@@ -130,12 +130,11 @@ switched(struct lab *l, const char *dn)
 }
 
 static void
-must_end(const struct guid *source, const char *dn, bool ok, const char *text, void *arg)
+must_end(const struct run_result *r, void *arg)
 {
-	(void)source;
 	(void)arg;
-	if (!ok)
-		fail_msg("%s: %s", dn, text);
+	if (!r->ok)
+		fail_msg("%s: %s", r->dn, r->text);
 }
 
 /* By hand. */
@@ -144,13 +143,15 @@ undo(struct lab *l, const char *dn)
 {
 	struct dir *dir[SIDES] = {fakedir_connect(l->fd[SOURCE]), fakedir_connect(l->fd[TARGET])};
 	const struct entry *e = fakedir_find(l->fd[SOURCE], lab_dn(SOURCE, dn));
-	struct turn_env env = {.result = must_end};
+	const struct run_observer o = {.result = must_end};
+	struct run run = lab_run_of(l, dir[SOURCE], dir[TARGET]);
 	struct guid g;
 	struct err err;
 
 	assert_non_null(e);
 	g = e->guid;
-	if (turns_run(l->link, dir, l->store, TURN_UNDO, &g, 1, &env, &err) < 0)
+	run.observer = &o;
+	if (turns_run(&run, TURN_UNDO, &g, 1, &err) < 0)
 		fail_msg("%s", err.text);
 	dir_free(dir[SOURCE]);
 	dir_free(dir[TARGET]);
@@ -177,7 +178,7 @@ appears_and_is_undone(void **state)
 		assert_non_null(
 		    strstr(lab_notes(&l), "switched: '" READY "' says that it is ready"));
 		/* Each change is told, those of the turn too. */
-		assert_int_equal(l.told[CYCLE_CHANGED], l.res.applied + 2);
+		assert_int_equal(l.told[RUN_CHANGED], l.res.applied + 2);
 		run(&l);
 		assert_int_equal(l.res.ready, 0);
 		undo(&l, "CN=Ann");

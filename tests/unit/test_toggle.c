@@ -437,7 +437,7 @@ interrupted_switch_first(void **state)
 	/* Neither redirects now; the switch is finished before the toggle looks. */
 	toggle(&l, "CN=Ann", NULL);
 	assert_told("its mailbox is switched");
-	assert_int_equal(l.told[CYCLE_CHANGED], 1);
+	assert_int_equal(l.told[RUN_CHANGED], 1);
 	assert_non_null(strstr(lab_notes(&l), "the turn that was interrupted is finished"));
 	assert_true(
 	    lab_has(&l, SOURCE, "CN=Ann", "targetAddress", "SMTP:ann@redirect.globex.example"));
@@ -467,7 +467,7 @@ interrupted_toggle_first(void **state)
 	assert_true(anywhere(&l));
 	act(&l, turn_them, NULL);
 	assert_false(anywhere(&l));
-	assert_int_equal(l.told[CYCLE_CHANGED], 3);
+	assert_int_equal(l.told[RUN_CHANGED], 3);
 	assert_non_null(strstr(lab_notes(&l), "proxy toggle\nswitch\nswitch\n"));
 	lab_run_silent(&l);
 	lab_close(&l);

@@ -37,12 +37,13 @@ on_found(const struct audit_finding *f, void *arg)
 }
 
 static void
-on_progress(uint64_t done, uint64_t total, void *arg)
+on_progress(enum run_phase phase, uint64_t done, uint64_t total, void *arg)
 {
 	struct looking *k = arg;
 	void (*meanwhile)(struct lab * l) = k->meanwhile;
 
 	(void)done;
+	(void)phase;
 	if (!total || !meanwhile)
 		return;
 	k->meanwhile = NULL;
@@ -67,19 +68,27 @@ end(struct looking *k)
 	lab_close(&k->l);
 }
 
+static int
+try(struct looking *k, const struct guid *sources, size_t n, const char *work_dir, struct err *err)
+{
+	const struct verify_options opt = {
+	    .sources = sources, .n_sources = n, .sure_max = SURE, .found = on_found, .arg = k};
+	const struct run_observer o = {.progress = on_progress, .arg = k};
+	struct run run = lab_run_of(&k->l, k->dir[SOURCE], k->dir[TARGET]);
+
+	run.observer = &o;
+	run.work_dir = work_dir;
+	run.map_size_mb = 256;
+	return verify_run(&run, &opt, &k->res, err);
+}
+
 static void
 look(struct looking *k, const struct guid *sources, size_t n)
 {
-	const struct verify_env env = {.work_dir = k->l.dir,
-	    .map_size_mb = 256,
-	    .sure_max = SURE,
-	    .found = on_found,
-	    .progress = on_progress,
-	    .arg = k};
 	struct err err = {.text = ""};
 
 	k->found = 0;
-	if (verify_run(k->l.link, k->dir, k->l.store, sources, n, &env, &k->res, &err) < 0)
+	if (try(k, sources, n, k->l.dir, &err) < 0)
 		fail_msg("%s", err.text);
 }
 
@@ -140,7 +149,8 @@ static void
 add_many(struct looking *k)
 {
 	_cleanup_(buf_done) struct buf b = {0};
-	struct cycle_options opt = {.work_dir = k->l.dir, .map_size_mb = 256};
+	const struct cycle_options opt = {.plan_only = false};
+	struct run run;
 	struct dir *source, *target;
 
 	for (int i = 0; i < MANY; i++)
@@ -153,8 +163,9 @@ add_many(struct looking *k)
 	fakedir_set_trusting(k->l.fd[TARGET], true);
 	source = fakedir_connect(k->l.fd[SOURCE]);
 	target = fakedir_connect(k->l.fd[TARGET]);
-	assert_int_equal(
-	    cycle_full(k->l.link, source, target, k->l.store, &opt, &k->l.res, &k->l.err), 0);
+	run = lab_run_of(&k->l, source, target);
+	run.map_size_mb = 256;
+	assert_int_equal(sync_run(&run, true, &opt, &k->l.res, &k->l.err), 0);
 	dir_free(source);
 	dir_free(target);
 }
@@ -206,10 +217,6 @@ many(void **state)
 static void
 errors(void **state)
 {
-	const struct verify_env env = {.work_dir = "/nonexistent",
-	    .map_size_mb = 64,
-	    .found = on_found,
-	    .progress = on_progress};
 	struct guid unknown = {{9}};
 	struct looking k;
 	struct err err;
@@ -219,9 +226,9 @@ errors(void **state)
 	look(&k, &unknown, 1);
 	assert_int_equal(k.found, 1);
 	assert_string_equal(k.text, "objects source 00000009-0000-0000-0000-000000000000");
-	assert_int_equal(verify_run(k.l.link, k.dir, k.l.store, NULL, 0, &env, &k.res, &err), -1);
+	assert_int_equal(try(&k, NULL, 0, "/nonexistent", &err), -1);
 	fakedir_set_down(k.l.fd[TARGET], true);
-	assert_int_equal(verify_run(k.l.link, k.dir, k.l.store, NULL, 0, &env, &k.res, &err), -1);
+	assert_int_equal(try(&k, NULL, 0, "/nonexistent", &err), -1);
 	fakedir_set_down(k.l.fd[TARGET], false);
 	look(&k, NULL, 0);
 	assert_int_equal(k.found, 0);

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "dsa/jobs/waves.h"
+#include "mapping/wave.h"
 #include "tests/support/scenario_priv.h"
 
 #define DUE 1000
@@ -26,7 +27,7 @@ static const char *const names[] = {"CN=Ann", "CN=Bea", "CN=Cid"};
 static const struct scenario three = {.name = "three mailboxes",
     .source = {MAILBOX("Ann", "ann", ""), MAILBOX("Bea", "bea", ""), MAILBOX("Cid", "cid", "")}};
 
-struct run {
+struct wave_run {
 	int64_t now;
 	uint32_t current;
 	struct buf notes;
@@ -38,64 +39,50 @@ struct run {
 };
 
 static void
-take_note(int level, const struct wave *w, const char *text, void *arg)
+take_event(const struct run_event *e, void *arg)
 {
-	struct run *r = arg;
+	struct wave_run *r = arg;
 
-	(void)level;
-	buf_printf(&r->notes, "%u %s; ", w->id, text);
+	if (e->kind == RUN_WAVE)
+		buf_printf(&r->notes, "%s; ", e->text + strlen("wave "));
+	if (e->kind != RUN_CHANGED)
+		return;
+	assert_true(e->cycle > 0);
+	assert_int_equal(e->side, strstr(e->dn, "globex") ? TARGET : SOURCE);
+	assert_true(strncmp(e->text, "switch", 6) == 0 || strncmp(e->text, "undo switch", 11) == 0);
+	r->changes++;
 }
 
 static void
-take_result(const struct guid *source, const char *dn, bool ok, const char *text, void *arg)
+take_result(const struct run_result *result, void *arg)
 {
-	struct run *r = arg;
+	struct wave_run *r = arg;
 
-	(void)source;
-	buf_printf(&r->results, "%.6s %s%s; ", dn, ok ? "ok" : "failed: ", text);
+	buf_printf(
+	    &r->results, "%.6s %s%s; ", result->dn, result->ok ? "ok" : "failed: ", result->text);
 	if (r->meanwhile)
 		r->meanwhile(r->l);
 }
 
-static void
-take_change(uint64_t cycle, enum side side, const struct guid *source, const struct change *change,
-    const char *reason, void *arg)
-{
-	struct run *r = arg;
-
-	assert_true(cycle > 0 && source && change);
-	assert_int_equal(side, strstr(change->dn, "globex") ? TARGET : SOURCE);
-	assert_non_null(strstr("switch, undo switch", reason));
-	r->changes++;
-}
-
 /* One slice. The error is in l->err. */
 static int
-slice(struct lab *l, struct dir *const dir[SIDES], const struct cycle_options *opt, void *arg)
+slice(struct lab *l, struct run *run, void *arg)
 {
-	struct run *r = arg;
-	struct waves w = {.link = l->link,
-	    .dir = {dir[SOURCE], dir[TARGET]},
-	    .store = l->store,
-	    .current = r->current,
-	    .note = take_note,
-	    .result = take_result,
-	    .arg = r,
-	    .changed = take_change,
-	    .work_arg = r};
+	struct wave_run *r = arg;
+	const struct run_observer o = {.event = take_event, .result = take_result, .arg = r};
+	struct run own = *run;
 	bool ran = true;
 	int rc = 0;
 
-	(void)opt;
+	own.observer = &o;
 	r->l = l;
 	while (rc == 0 && ran)
-		rc = waves_run(&w, r->now, &ran, &l->err);
-	r->current = w.current;
+		rc = waves_run(&own, &r->current, r->now, &ran, &l->err);
 	return rc;
 }
 
 static int
-go(struct lab *l, struct run *r, struct tap *tap)
+go(struct lab *l, struct wave_run *r, struct tap *tap)
 {
 	struct tap own = {.stop_at = 0};
 	int rc = lab_act(l, tap ? tap : &own, slice, r);
@@ -105,19 +92,19 @@ go(struct lab *l, struct run *r, struct tap *tap)
 }
 
 static const char *
-said(struct run *r)
+said(struct wave_run *r)
 {
 	return r->notes.len ? (const char *)r->notes.data : "";
 }
 
 static const char *
-ended(struct run *r)
+ended(struct wave_run *r)
 {
 	return r->results.len ? (const char *)r->results.data : "";
 }
 
 static void
-forget(struct run *r)
+forget(struct wave_run *r)
 {
 	buf_done(&r->notes);
 	buf_done(&r->results);
@@ -214,7 +201,7 @@ switched(struct lab *l)
 static void
 when_its_time_has_come(void **state)
 {
-	struct run r = {.now = DUE - 1};
+	struct wave_run r = {.now = DUE - 1};
 	struct lab l;
 
 	(void)state;
@@ -232,17 +219,17 @@ when_its_time_has_come(void **state)
 	assert_wave(&l, 1, "done 3 0");
 	assert_true(waves_due(l.store, "acme-globex") == WAVES_NEVER);
 	assert_string_equal(
-	    said(&r), "1 begins: switch of 3 mailboxes; 1 done: 3 of 3 mailboxes, 0 failed; ");
+	    said(&r), "1: begins: switch of 3 mailboxes; 1: done: 3 of 3 mailboxes, 0 failed; ");
 	assert_string_equal(ended(&r), "CN=Cid ok; CN=Bea ok; CN=Ann ok; ");
 	assert_int_equal(r.changes, 2 * N);
 	forget(&r);
 	/* And back, much too late. */
-	r = (struct run){.now = DUE + 3600};
+	r = (struct wave_run){.now = DUE + 3600};
 	assert_int_equal(plan(&l, DUE, true), 2);
 	assert_int_equal(go(&l, &r, NULL), 0);
 	assert_int_equal(switched(&l), 0);
 	assert_string_equal(said(&r),
-	    "2 begins, 3600 s late: undo of 3 mailboxes; 2 done: 3 of 3 mailboxes, 0 failed; ");
+	    "2: begins, 3600 s late: undo of 3 mailboxes; 2: done: 3 of 3 mailboxes, 0 failed; ");
 	forget(&r);
 	lab_close(&l);
 }
@@ -250,7 +237,7 @@ when_its_time_has_come(void **state)
 static void
 in_turn(void **state)
 {
-	struct run r = {.now = DUE};
+	struct wave_run r = {.now = DUE};
 	struct lab l;
 
 	(void)state;
@@ -260,7 +247,7 @@ in_turn(void **state)
 	assert_int_equal(go(&l, &r, NULL), 0);
 	assert_wave(&l, 1, "done 3 0");
 	assert_wave(&l, 2, "done 3 0");
-	assert_int_equal(strncmp(said(&r), "2 begins", 8), 0);
+	assert_int_equal(strncmp(said(&r), "2: begins", 9), 0);
 	assert_int_equal(switched(&l), 0);
 	forget(&r);
 	lab_close(&l);
@@ -271,7 +258,7 @@ in_turn(void **state)
 static void
 waits_for_a_server(void **state)
 {
-	struct run r = {.now = DUE};
+	struct wave_run r = {.now = DUE};
 	struct wave w;
 	struct lab l;
 
@@ -294,11 +281,11 @@ waits_for_a_server(void **state)
 		assert_wave(&l, 1, "done 3 0");
 		assert_int_equal(switched(&l), N);
 		/* It said so once. */
-		assert_int_equal(strncmp(said(&r), "1 waits: ", 9), 0);
-		assert_null(strstr(said(&r) + 9, "waits"));
+		assert_int_equal(strncmp(said(&r), "1: waits: ", 10), 0);
+		assert_null(strstr(said(&r) + 10, "waits"));
 		assert_non_null(strstr(said(&r), "begins, 100 s late"));
 		forget(&r);
-		r = (struct run){.now = DUE};
+		r = (struct wave_run){.now = DUE};
 		lab_close(&l);
 	}
 }
@@ -306,7 +293,7 @@ waits_for_a_server(void **state)
 static void
 one_fails(void **state)
 {
-	struct run r = {.now = DUE};
+	struct wave_run r = {.now = DUE};
 	struct lab l;
 
 	(void)state;
@@ -325,7 +312,7 @@ one_fails(void **state)
 static void
 somebody_was_faster(void **state)
 {
-	struct run r = {.now = DUE};
+	struct wave_run r = {.now = DUE};
 	struct lab l;
 
 	(void)state;
@@ -333,7 +320,7 @@ somebody_was_faster(void **state)
 	(void)plan(&l, DUE, false);
 	assert_int_equal(go(&l, &r, NULL), 0);
 	forget(&r);
-	r = (struct run){.now = DUE};
+	r = (struct wave_run){.now = DUE};
 	(void)plan(&l, DUE, false);
 	assert_int_equal(go(&l, &r, NULL), 0);
 	assert_wave(&l, 2, "done 3 0");
@@ -346,7 +333,7 @@ somebody_was_faster(void **state)
 static void
 cancelled_meanwhile(void **state)
 {
-	struct run r = {.now = DUE, .meanwhile = cancel};
+	struct wave_run r = {.now = DUE, .meanwhile = cancel};
 	struct lab l;
 
 	(void)state;
@@ -381,7 +368,7 @@ stop_at(unsigned at, enum tap_stop how, bool dies, bool undo, const struct buf *
 {
 	struct tap tap = {.stop_at = at, .how = how, .count_reads = true};
 	_cleanup_(buf_done) struct buf now = {0};
-	struct run r = {.now = DUE};
+	struct wave_run r = {.now = DUE};
 	char what[96];
 	struct lab l;
 
@@ -392,7 +379,7 @@ stop_at(unsigned at, enum tap_stop how, bool dies, bool undo, const struct buf *
 		(void)plan(&l, DUE, false);
 		assert_int_equal(go(&l, &r, NULL), 0);
 		forget(&r);
-		r = (struct run){.now = DUE};
+		r = (struct wave_run){.now = DUE};
 	}
 	(void)plan(&l, DUE, undo);
 	l.dies = dies;
@@ -404,7 +391,7 @@ stop_at(unsigned at, enum tap_stop how, bool dies, bool undo, const struct buf *
 		fail_msg("%s: %s", what, l.why);
 	l.dies = false;
 	forget(&r);
-	r = (struct run){.now = DUE + 5};
+	r = (struct wave_run){.now = DUE + 5};
 	if (go(&l, &r, NULL) < 0)
 		fail_msg("%s: %s", what, l.err.text);
 	assert_wave(&l, undo ? 2 : 1, "done 3 0");
@@ -424,7 +411,7 @@ stopped_at_every_step(void **state)
 	for (int undo = 0; undo < 2; undo++) {
 		struct tap tap = {.count_reads = true};
 		_cleanup_(buf_done) struct buf end = {0};
-		struct run r = {.now = DUE};
+		struct wave_run r = {.now = DUE};
 		struct lab l;
 		unsigned n;
 

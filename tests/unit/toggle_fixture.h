@@ -27,13 +27,12 @@ static struct {
 } job;
 
 static inline void
-take_result(const struct guid *source, const char *dn, bool ok, const char *text, void *arg)
+take_result(const struct run_result *r, void *arg)
 {
-	(void)source;
 	(void)arg;
-	job.failed += !ok;
+	job.failed += !r->ok;
 	(void)snprintf(job.told + strlen(job.told), sizeof job.told - strlen(job.told),
-	    "%s %.6s: %s\n", ok ? "ok" : "no", dn, text);
+	    "%s %.6s: %s\n", r->ok ? "ok" : "no", r->dn, r->text);
 }
 
 static inline size_t
@@ -46,44 +45,56 @@ whom(struct lab *l, struct guid *ret)
 	return n;
 }
 
+/* The reason of a change, beside what the scenarios note. */
+static inline void
+take_change(const struct run_event *e, void *arg)
+{
+	struct lab *l = arg;
+
+	l->observer.event(e, arg);
+	if (e->kind == RUN_CHANGED)
+		buf_printf(&l->notes, "%.*s\n", (int)strcspn(e->text, ":"), e->text);
+}
+
+/* A run whose results go to job.told, and all else to L. */
+static inline struct run
+hear(struct lab *l, const struct run *run, struct run_observer *ret)
+{
+	struct run own = *run;
+
+	*ret = l->observer;
+	ret->event = take_change;
+	ret->result = take_result;
+	own.observer = ret;
+	return own;
+}
+
 static inline int
-toggle_them(struct lab *l, struct dir *const dir[SIDES], const struct cycle_options *opt, void *arg)
+toggle_them(struct lab *l, struct run *run, void *arg)
 {
 	struct guid g[ARRAY_SIZE(job.who)];
 	size_t n = job.sweep ? 0 : whom(l, g);
+	struct run_observer o;
+	struct run own = hear(l, run, &o);
 
 	(void)arg;
 	job.told[0] = '\0';
 	job.failed = 0;
 	if (job.sweep)
-		return toggle_sweep(
-		    l->link, dir, l->store, job.dry_run, opt, take_result, NULL, &l->err);
-	if (job.dry_run)
-		return toggle_plan(l->link, dir, l->store, g, n, take_result, NULL, &l->err);
-	return toggle_run(l->link, dir, l->store, g, n, opt, take_result, NULL, &l->err);
-}
-
-static inline void
-take_change(uint64_t number, enum side side, const struct guid *source, const struct change *change,
-    const char *reason, void *arg)
-{
-	struct lab *l = arg;
-
-	(void)number, (void)side, (void)source, (void)change;
-	l->told[CYCLE_CHANGED]++;
-	buf_printf(&l->notes, "%s\n", reason);
+		return toggle_sweep(&own, job.dry_run, &l->err);
+	return job.dry_run ? toggle_plan(&own, g, n, &l->err) : toggle_run(&own, g, n, &l->err);
 }
 
 static inline int
-turn_them(struct lab *l, struct dir *const dir[SIDES], const struct cycle_options *opt, void *arg)
+turn_them(struct lab *l, struct run *run, void *arg)
 {
-	struct turn_env env = {.result = take_result, .changed = take_change, .arg = l};
 	struct guid g[ARRAY_SIZE(job.who)];
 	size_t n = whom(l, g);
+	struct run_observer o;
+	struct run own = hear(l, run, &o);
 
-	(void)opt;
 	(void)arg;
-	return turns_run(l->link, dir, l->store, job.turn, g, n, &env, &l->err);
+	return turns_run(&own, job.turn, g, n, &l->err);
 }
 
 static inline void

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef GALSYNC_REDIRECT_TURN_PRIV_H
-#define GALSYNC_REDIRECT_TURN_PRIV_H
+#ifndef GALSYNC_JOBS_TURN_PRIV_H
+#define GALSYNC_JOBS_TURN_PRIV_H
 
 /* What turn_run.c, which turns mailboxes, turn_read.c, which reads them, and turn_group.c, which
  * keeps the marker group, share. */
@@ -16,8 +16,10 @@ enum state { STATE_NEW, STATE_READY, STATE_RUNNING, STATE_CHANGED, STATE_FAILED,
 /* What is still to be done about the marker group. */
 enum membership { MEMBER_ANY, MEMBER_YES, MEMBER_NO };
 
+struct chunk;
+
 struct mailbox {
-	struct turn_env *env;
+	const struct chunk *chunk;
 	enum turn turn;
 	struct guid source;
 	struct record *record;
@@ -39,7 +41,8 @@ struct mailbox {
 };
 
 struct chunk {
-	struct turn_env *env;
+	const struct run *run;
+	struct turn_conf conf;
 	struct mailbox m[CHUNK];
 	size_t n;
 	bool resuming;

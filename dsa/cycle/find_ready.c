@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who is ready to be switched (ready.h): found from what was read, and the records, before anything
+ * is written; and the limit, which lets none of them be switched if they are too many. The switches
+ * themselves come after the cycle (ready_switch.c).
+ */
+#include "dsa/cycle/cycle_priv.h"
+
+static int
+look_at(struct cycle *c, uint32_t index, struct err *err)
+{
+	_cleanup_(decision_done) struct decision d = {0};
+	_cleanup_(entry_free) struct entry *source = NULL;
+	_cleanup_(record_free) struct record *r = NULL;
+	enum ready verdict;
+	bool found;
+
+	if (cycle_get_decision(c, index, &d, &found, err) < 0)
+		return -1;
+	if (!found || d.kind != KIND_USER || !decision_has_target(&d))
+		return 0;
+	/* A toggle under way changes its objects once more at its end: they are looked at then. */
+	if (c->opt->toggling && cycle_is_asked_for(c, &d.source))
+		return 0;
+	if (workset_get(c->ws[SOURCE], index, &source, err) < 0 ||
+	    (c->read && store_find_guid(c->read, c->run->link_id, SOURCE, &d.source, &r, err) < 0))
+		return -1;
+	verdict = ready_judge(ready_is(c->run->link, source), r, d.rule);
+	if (verdict == READY_SWITCH && c->opt->plan_only)
+		buf_printf(&c->ready_text, "# ready to be switched: %s\n", source->dn);
+	return verdict == READY_NOTHING ? 0 : guid_list_add(&c->ready.of[verdict], &d.source, err);
+}
+
+/* Keeps of the list whom an operator approved, and if they are not too many those nobody decided
+ * about. */
+static int
+limit(struct cycle *c, struct err *err)
+{
+	struct guid_list *l = &c->ready.of[READY_SWITCH], *waits = &c->limited[HELD_SWITCHES].waits;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		enum held_verdict said;
+
+		if (cycle_judge(c, HELD_SWITCHES, &l->v[i], &said, err) < 0)
+			return -1;
+		if (said == HELD_APPROVED)
+			l->v[kept++] = l->v[i];
+	}
+	if (cycle_limit(c, HELD_SWITCHES, err) < 0)
+		return -1;
+	if (!c->limited[HELD_SWITCHES].held)
+		for (size_t i = 0; i < waits->n; i++)
+			l->v[kept++] = waits->v[i];
+	l->n = kept;
+	return 0;
+}
+
+int
+cycle_find_ready(struct cycle *c, struct err *err)
+{
+	uint32_t n = workset_count(c->ws[SOURCE]);
+
+	for (uint32_t i = 0; c->run->link->readiness_attribute && i < n; i++)
+		if (look_at(c, i, err) < 0)
+			return -1;
+	c->res->ready = c->ready.of[READY_SWITCH].n;
+	return limit(c, err);
+}

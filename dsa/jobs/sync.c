@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A synchronization, step by step, and what a crash leaves behind:
+ *
+ *   connect   both directories                                             nothing
+ *   settle    open journal entries; turns and toggles that were            the same, open
+ *             interrupted
+ *   cycle     see cycle.c                                                  open intents
+ *   switch    whose readiness attribute appeared                           see turn_run.c
+ *   finish    the cursors advance                                          the old cursors
+ *
+ * A half-done turn is finished before the cycle reads: the cycle would take it for a mistake of
+ * others and repair it.
+ */
+#include "dsa/jobs/sync.h"
+
+#include "dsa/exec/recover.h"
+#include "dsa/jobs/ready_switch.h"
+#include "dsa/jobs/turns.h"
+
+static int
+settle(struct run *run, const struct cycle_options *opt, struct err *err)
+{
+	if (opt->plan_only || !run->link_id)
+		return 0;
+	if (exec_recover(run, err) < 0)
+		return -1;
+	/* The cycle of a toggle under way is no reason to end it. */
+	return opt->toggling ? turns_resume_switches(run, err) : turns_resume(run, err);
+}
+
+static int
+sync_once(struct run *run, bool full, const struct cycle_options *opt, struct cycle_result *ret,
+    bool *ret_full, struct err *err)
+{
+	_cleanup_(cycle_free) struct cycle *c = NULL;
+
+	if (cycle_new(run, !full, opt, ret, &c, err) < 0 || cycle_connect(c, err) < 0 ||
+	    settle(run, opt, err) < 0 || cycle_run(c, ret_full, err) < 0)
+		return -1;
+	if (*ret_full)
+		return 0;
+	if (!opt->plan_only && ready_switch(run, cycle_ready(c), ret, err) < 0)
+		return -1;
+	return cycle_finish(c, err);
+}
+
+int
+sync_delta(struct run *run, const struct cycle_options *opt, struct cycle_result *ret,
+    bool *ret_full, struct err *err)
+{
+	return sync_once(run, false, opt, ret, ret_full, err);
+}
+
+int
+sync_run(struct run *run, bool full, const struct cycle_options *opt, struct cycle_result *ret,
+    struct err *err)
+{
+	bool needs_full = full;
+
+	if (!full && sync_delta(run, opt, ret, &needs_full, err) < 0)
+		return -1;
+	return needs_full ? sync_once(run, true, opt, ret, &needs_full, err) : 0;
+}

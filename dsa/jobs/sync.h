@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_JOBS_SYNC_H
+#define GALSYNC_JOBS_SYNC_H
+
+/*
+ * A synchronization of a link: what an interrupted run left is settled, then comes a cycle, then
+ * the switches of those who became ready in it, and last the cursors advance.
+ */
+
+#include "dsa/cycle/cycle.h"
+
+/* Runs a delta cycle over RUN, or a full one if FULL is true or a delta is not possible. RET holds
+ * what was done, also after a failure. Without a map only a plan is possible. */
+int sync_run(struct run *run, bool full, const struct cycle_options *opt, struct cycle_result *ret,
+    struct err *err) MUST_CHECK;
+/* The same, but *RET_FULL true: a delta was not possible, and nothing was done. */
+int sync_delta(struct run *run, const struct cycle_options *opt, struct cycle_result *ret,
+    bool *ret_full, struct err *err) MUST_CHECK;
+
+#endif
