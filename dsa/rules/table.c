@@ -239,7 +239,8 @@ shape_name(enum shape s)
 	return shape_names[s];
 }
 
-/* A name list under construction: NULL-terminated, each name once, borrowed. */
+/* A name list under construction: NULL-terminated, each name once, all owned: a template names an
+ * attribute only while it is walked. */
 struct names {
 	const char **v;
 	size_t n, cap;
@@ -263,8 +264,18 @@ names_add(struct names *l, const char *name)
 		l->v = v;
 		l->cap = cap;
 	}
-	l->v[l->n++] = name;
+	l->v[l->n] = strdup(name);
+	l->failed |= !l->v[l->n];
+	l->n += l->v[l->n] != NULL;
 	l->v[l->n] = NULL;
+}
+
+static void
+names_free(const char **v)
+{
+	for (size_t i = 0; v && v[i]; i++)
+		free((void *)(uintptr_t)v[i]);
+	free(v);
 }
 
 static void
@@ -450,8 +461,8 @@ table_free(struct table *t)
 	if (!t)
 		return;
 	free(t->rows);
-	free(t->source_attrs);
-	free(t->target_attrs);
+	names_free(t->source_attrs);
+	names_free(t->target_attrs);
 	free(t->lacking);
 	free(t);
 }
