@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+/* The addresses of both sides, and where the target sends mail on. */
+#include "dsa/rules/project_priv.h"
+
+#include <string.h>
+
+#include "dsa/base/str.h"
+#include "dsa/config/template.h"
+#include "redirect/address.h"
+#include "redirect/turn.h"
+
+/* LOCAL is what a template gave for WHAT. */
+static int
+check_local(const char *what, const char *local, struct err *err)
+{
+	if (address_local_ok(local))
+		return 0;
+	return err_data(err,
+	    "%s: '%s' cannot be the local part of an address; allowed: ASCII letters, digits and "
+	    "!#$%%&'*+-/=?^_`{|}~ and inner dots",
+	    what, local);
+}
+
+int
+project_redirect_address(const struct conf_link *link, enum side side, const struct entry *source,
+    char **ret, struct err *err)
+{
+	const char *domain =
+	    side == SOURCE ? link->source->redirect_domain : link->target->redirect_domain;
+	_cleanup_(free) char *local = NULL;
+
+	if (!domain) {
+		*ret = NULL;
+		return 0;
+	}
+	if (template_expand(link->redirect_template, source, &local, err) < 0)
+		return err_ctx(err, "redirect address");
+	if (check_local("redirect address", local, err) < 0)
+		return -1;
+	*ret = str_printf("%s@%s", local, domain);
+	return *ret ? 0 : err_nomem(err);
+}
+
+/* The letters of the alias that are safe in a legacyExchangeDN. */
+static void
+add_clean(struct buf *b, const char *s)
+{
+	for (; *s; s++)
+		if ((*s >= '0' && *s <= '9') ||
+		    (ascii_lower((uint8_t)*s) >= 'a' && ascii_lower((uint8_t)*s) <= 'z') ||
+		    *s == '-' || *s == '_' || *s == '.')
+			buf_add_char(b, *s);
+}
+
+char *
+project_legacy_dn(const struct conf_link *link, const struct entry *source)
+{
+	_cleanup_(buf_done) struct buf b = {0};
+	const char *alias = entry_get_str(source, "mailNickname");
+	char guid[GUID_TEXT_SIZE];
+
+	guid_format(&source->guid, guid);
+	buf_printf(&b, "%s/cn=Recipients/cn=", link->admin_group);
+	if (alias)
+		add_clean(&b, alias);
+	buf_add_char(&b, '-');
+	for (const char *p = guid; *p; p++)
+		if (*p != '-')
+			buf_add_char(&b, *p);
+	return buf_take_str(&b);
+}
+
+/* Is V an address that each organization makes for itself: in a redirect domain, or a dummy? */
+static bool
+is_internal(const struct conf_link *link, struct bytes v)
+{
+	const char *const domains[] = {
+	    link->source->redirect_domain, link->target->redirect_domain, link->toggle_domain};
+
+	for (size_t i = 0; i < ARRAY_SIZE(domains); i++)
+		if (domains[i] && address_in_domain(v, domains[i]))
+			return true;
+	return false;
+}
+
+/* As the primary address of both sides it would make the target redirect to itself. */
+static int
+check_primary(const struct conf_link *link, const char *primary, struct err *err)
+{
+	_cleanup_(free) char *typed = str_printf("smtp:%s", primary);
+
+	if (!typed)
+		return err_nomem(err);
+	if (is_internal(link, bytes_of(typed)))
+		return err_data(err,
+		    "the primary address '%s' is in a redirect domain or in the toggle_domain: "
+		    "give the object one of its organization",
+		    primary);
+	return 0;
+}
+
+static int
+expand_primary(const struct project_in *in, char **ret, struct err *err)
+{
+	_cleanup_(free) char *primary = NULL, *local = NULL;
+
+	if (template_expand(in->link->primary_template, in->source, &primary, err) < 0)
+		return -1;
+	if (!(local = strdup(primary)))
+		return err_nomem(err);
+	if (strrchr(local, '@'))
+		*strrchr(local, '@') = '\0';
+	if (check_local("primary address", local, err) < 0)
+		return -1;
+	*ret = TAKE(primary);
+	return 0;
+}
+
+/* The primary address the target is to have, without type. Caller frees. */
+static int
+target_primary(const struct project_in *in, char **ret, struct err *err)
+{
+	const char *own = address_primary(in->source);
+	_cleanup_(free) char *primary = NULL;
+
+	if (in->link->primary_template && in->kind != KIND_CONTACT) {
+		if (expand_primary(in, &primary, err) < 0)
+			return -1;
+	} else if (!own) {
+		return err_data(err, "the source has no primary SMTP address");
+	} else if (!(primary = strdup(own))) {
+		return err_nomem(err);
+	}
+	if (check_primary(in->link, primary, err) < 0)
+		return -1;
+	*ret = TAKE(primary);
+	return 0;
+}
+
+int
+compute_mail(const struct project_in *in, struct entry *ret, struct err *err)
+{
+	_cleanup_(free) char *primary = NULL;
+
+	if (target_primary(in, &primary, err) < 0)
+		return -1;
+	return project_set_str(ret, "mail", primary, err);
+}
+
+/* The source's addresses that its counterpart carries too: all but those in a redirect domain, and
+ * but the X500 of the target itself. */
+static int
+copy_addresses(const struct project_in *in, const char *target_legacy, struct address_list *list,
+    struct err *err)
+{
+	const struct attr *a = entry_find(in->source, "proxyAddresses");
+
+	for (size_t i = 0; a && i < a->n_values; i++) {
+		struct bytes v = a->values[i];
+		bool own = address_is_x500(v) && target_legacy &&
+			   bytes_equal_nocase(address_value(v), bytes_of(target_legacy));
+
+		if (!own && !is_internal(in->link, v) && address_list_add(list, v) < 0)
+			return err_nomem(err);
+	}
+	return 0;
+}
+
+/* The legacyExchangeDNs that either side had, as X500 addresses, but for OWN. */
+static int
+add_remembered(
+    const struct project_in *in, const char *own, struct address_list *list, struct err *err)
+{
+	for (int side = SOURCE; in->record && side < SIDES; side++) {
+		const struct record_side *s = &in->record->side[side];
+
+		for (size_t i = 0; i < s->n_legacy_dns; i++)
+			if (!(own && str_equal_nocase(s->legacy_dns[i], own)) &&
+			    address_list_addf(list, "X500:%s", s->legacy_dns[i]) < 0)
+				return err_nomem(err);
+	}
+	return 0;
+}
+
+/* The redirect address that the source still redirects to stays until it redirects to another one.
+ */
+static int
+add_in_use(const struct project_in *in, struct address_list *list, struct err *err)
+{
+	const struct attr *a = in->target ? entry_find(in->target, "proxyAddresses") : NULL;
+	const char *to = entry_get_str(in->source, "targetAddress");
+
+	for (size_t i = 0; in->redirects && in->record && to && a && i < a->n_values; i++) {
+		struct bytes v = a->values[i];
+
+		if (bytes_equal_nocase(v, bytes_of(to)) &&
+		    record_was_put(in->record, record_put_hash("proxyAddresses", v)) &&
+		    address_list_addf(list, "smtp:%s", (const char *)address_value(v).data) < 0)
+			return err_nomem(err);
+	}
+	return 0;
+}
+
+int
+compute_addresses(const struct project_in *in, struct entry *ret, struct err *err)
+{
+	_cleanup_(address_list_done) struct address_list list = {0};
+	_cleanup_(free) char *primary = NULL, *redirect = NULL, *own_legacy = NULL;
+	const char *legacy = entry_get_str(in->source, "legacyExchangeDN");
+	const char *target_legacy =
+	    in->target ? entry_get_str(in->target, "legacyExchangeDN") : NULL;
+
+	if (!target_legacy &&
+	    !(target_legacy = own_legacy = project_legacy_dn(in->link, in->source)))
+		return err_nomem(err);
+	if (target_primary(in, &primary, err) < 0 ||
+	    copy_addresses(in, target_legacy, &list, err) < 0)
+		return -1;
+	if (address_list_set_primary(&list, primary) < 0 ||
+	    (legacy && !str_equal_nocase(legacy, target_legacy) &&
+		address_list_addf(&list, "X500:%s", legacy) < 0))
+		return err_nomem(err);
+	if (add_remembered(in, target_legacy, &list, err) < 0 || add_in_use(in, &list, err) < 0)
+		return -1;
+	if (project_has_redirect(in)) {
+		if (project_redirect_address(in->link, TARGET, in->source, &redirect, err) < 0)
+			return -1;
+		if (redirect && address_list_addf(&list, "smtp:%s", redirect) < 0)
+			return err_nomem(err);
+	}
+	for (size_t i = 0; i < list.n; i++)
+		if (entry_add(ret, "proxyAddresses", list.values[i]) < 0)
+			return err_nomem(err);
+	return 0;
+}
+
+/* Would a targetAddress TO of the target lead back to its own mailbox? Exchange gives a mail user's
+ * or a contact's destination to the object as an address too: without a mailbox that is no loop. */
+static bool
+leads_to_itself(const struct project_in *in, const char *to)
+{
+	const struct entry *mailbox =
+	    in->target && kind_has_mailbox(in->target) ? in->target : NULL;
+
+	return turn_leads_to(to, mailbox, in->link->target->redirect_domain);
+}
+
+/* Where the target sends mail on: to the source's mailbox while that is the active one. */
+int
+compute_target_address(const struct project_in *in, struct entry *ret, struct err *err)
+{
+	_cleanup_(free) char *redirect = NULL, *text = NULL;
+	const char *own = entry_get_str(in->source, "targetAddress");
+
+	if (in->active == TARGET)
+		return 0;
+	if (in->kind == KIND_CONTACT || !in->redirects) {
+		/* What is itself no mailbox passes its own destination on, a group its address. */
+		if (own)
+			return leads_to_itself(in, own)
+				   ? 0
+				   : project_set_str(ret, "targetAddress", own, err);
+		if (in->kind == KIND_USER && !kind_has_mailbox(in->source))
+			return 0;
+	} else if (project_redirect_address(in->link, SOURCE, in->source, &redirect, err) < 0) {
+		return -1;
+	}
+	if (!redirect && !address_primary(in->source))
+		return 0;
+	text = str_printf("SMTP:%s", redirect ? redirect : address_primary(in->source));
+	return !text ? err_nomem(err) : project_set_str(ret, "targetAddress", text, err);
+}
+
+/* Every name of the target, so that whatever was addressed to it resolves at the source. */
+static int
+target_names(
+    const struct project_in *in, const char *legacy_dn, struct address_list *list, struct err *err)
+{
+	const char *own = entry_get_str(in->source, "legacyExchangeDN");
+	const struct attr *a = in->target ? entry_find(in->target, "proxyAddresses") : NULL;
+
+	if (legacy_dn && !(own && str_equal_nocase(own, legacy_dn)) &&
+	    address_list_addf(list, "X500:%s", legacy_dn) < 0)
+		return err_nomem(err);
+	for (size_t i = 0; a && i < a->n_values; i++)
+		if (address_is_x500(a->values[i]) &&
+		    !(own && bytes_equal_nocase(address_value(a->values[i]), bytes_of(own))) &&
+		    address_list_add(list, a->values[i]) < 0)
+			return err_nomem(err);
+	return add_remembered(in, own, list, err);
+}
+
+int
+project_source(
+    const struct project_in *in, const char *target_legacy_dn, struct entry **ret, struct err *err)
+{
+	_cleanup_(entry_free) struct entry *e = entry_new(in->source->dn);
+	_cleanup_(address_list_done) struct address_list list = {0};
+	_cleanup_(free) char *redirect = NULL;
+
+	if (!e || entry_touch(e, "proxyAddresses") < 0)
+		return err_nomem(err);
+	if (target_names(in, target_legacy_dn, &list, err) < 0)
+		return -1;
+	if (in->redirects) {
+		if (project_redirect_address(in->link, SOURCE, in->source, &redirect, err) < 0)
+			return -1;
+		if (redirect && address_list_addf(&list, "smtp:%s", redirect) < 0)
+			return err_nomem(err);
+	}
+	for (size_t i = 0; i < list.n; i++)
+		if (entry_add(e, "proxyAddresses", list.values[i]) < 0)
+			return err_nomem(err);
+	*ret = TAKE(e);
+	return 0;
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/* The computed rows that say what an object is and where its mailbox lies. */
+#include "dsa/rules/project_priv.h"
+
+#include "dsa/base/str.h"
+#include "dsa/directory/sid.h"
+
+/* msExchRecipientTypeDetails. */
+enum {
+	DETAILS_USER = 1,
+	DETAILS_LINKED = 2,
+	DETAILS_SHARED = 4,
+	DETAILS_ROOM = 16,
+	DETAILS_EQUIPMENT = 32,
+	DETAILS_CONTACT = 64,
+	DETAILS_MAIL_USER = 128,
+	DETAILS_UNIVERSAL_GROUP = 256,
+	DETAILS_NON_UNIVERSAL_GROUP = 512,
+	DETAILS_UNIVERSAL_SECURITY_GROUP = 1024,
+	DETAILS_FOREST_CONTACT = 32768
+};
+/* msExchRecipientDisplayType: what stands for an object of another forest is "mail user or contact"
+ * (6) here and keeps the remote object's type in the second octet. */
+#define DISPLAY_REMOTE 0x80000000U
+#define DISPLAY_ACL 0x40000000U
+#define DISPLAY_MAIL_USER 6U
+#define DISPLAY_SECURITY_GROUP 9U
+#define DISPLAY_GROUP 1U
+#define GROUP_UNIVERSAL 8
+#define GROUP_SECURITY 0x80000000LL
+
+static int
+set_bytes(struct entry *e, const char *attr, struct bytes v, struct err *err)
+{
+	return entry_set(e, attr, v) < 0 ? err_nomem(err) : 0;
+}
+
+static int
+set_number(struct entry *e, const char *attr, int64_t v, struct err *err)
+{
+	_cleanup_(free) char *text = str_printf("%lld", (long long)v);
+
+	return !text ? err_nomem(err) : project_set_str(e, attr, text, err);
+}
+
+int
+compute_object_class(const struct project_in *in, struct entry *ret, struct err *err)
+{
+	return project_set_str(ret, "objectClass",
+	    in->shape == SHAPE_GROUP	 ? "group"
+	    : in->shape == SHAPE_CONTACT ? "contact"
+					 : "user",
+	    err);
+}
+
+int
+compute_cn(const struct project_in *in, struct entry *ret, struct err *err)
+{
+	return project_set_str(ret, "cn", in->names->rdn_value, err);
+}
+
+int
+compute_sam(const struct project_in *in, struct entry *ret, struct err *err)
+{
+	return in->names->sam ? project_set_str(ret, "sAMAccountName", in->names->sam, err) : 0;
+}
+
+int
+compute_upn(const struct project_in *in, struct entry *ret, struct err *err)
+{
+	return in->names->upn ? project_set_str(ret, "userPrincipalName", in->names->upn, err) : 0;
+}
+
+int
+compute_uac(const struct project_in *in, struct entry *ret, struct err *err)
+{
+	(void)in;
+	return set_number(ret, "userAccountControl", UAC_NORMAL_ACCOUNT | UAC_ACCOUNTDISABLE, err);
+}
+
+/* The Calendar Repair Assistant leaves the passive mailbox alone. */
+int
+compute_guard(const struct project_in *in, struct entry *ret, struct err *err)
+{
+	if (!in->redirects || in->active == TARGET)
+		return 0;
+	return project_set_str(ret, "msExchCalendarRepairDisabled", "TRUE", err);
+}
+
+int
+compute_legacy_dn(const struct project_in *in, struct entry *ret, struct err *err)
+{
+	_cleanup_(free) char *dn = project_legacy_dn(in->link, in->source);
+
+	return !dn ? err_nomem(err) : project_set_str(ret, "legacyExchangeDN", dn, err);
+}
+
+/* A prepared mail user carries the source's mailbox GUID, so that a move request can find it; a
+ * mailbox of its own has a GUID of its own, the same at every attempt. */
+int
+compute_mailbox_guid(const struct project_in *in, struct entry *ret, struct err *err)
+{
+	struct bytes own = entry_get(in->source, "msExchMailboxGuid");
+	struct guid derived = guid_derive(&in->source->guid, "galsync mailbox");
+
+	if (in->shape == SHAPE_MAILBOX)
+		own = guid_bytes(&derived);
+	return own.data ? set_bytes(ret, "msExchMailboxGuid", own, err) : 0;
+}
+
+int
+compute_home_mdb(const struct project_in *in, struct entry *ret, struct err *err)
+{
+	uint64_t h = bytes_hash(guid_bytes(&in->source->guid), 0);
+
+	if (!in->link->n_databases)
+		return 0;
+	return project_set_str(ret, "homeMDB", in->link->databases[h % in->link->n_databases], err);
+}
+
+int
+compute_home_server(const struct project_in *in, struct entry *ret, struct err *err)
+{
+	return in->link->home_server
+		   ? project_set_str(ret, "msExchHomeServerName", in->link->home_server, err)
+		   : 0;
+}
+
+/* Directories show the type as a signed 32-bit number. */
+static int
+set_display(struct entry *ret, uint32_t v, struct err *err)
+{
+	return set_number(ret, "msExchRecipientDisplayType", (int32_t)v, err);
+}
+
+int
+compute_display_type(const struct project_in *in, struct entry *ret, struct err *err)
+{
+	bool has = entry_get(in->source, "msExchRecipientDisplayType").data;
+	uint32_t src = (uint32_t)entry_get_i64(in->source, "msExchRecipientDisplayType", 0);
+	int64_t group_type = entry_get_i64(in->source, "groupType", 0);
+
+	if (in->shape == SHAPE_MAILBOX)
+		return set_display(ret, has && !(src & DISPLAY_REMOTE) ? src : DISPLAY_ACL, err);
+	if (in->shape == SHAPE_GROUP && has)
+		return set_display(ret, src, err);
+	if (in->shape == SHAPE_GROUP)
+		return set_display(ret,
+		    (group_type & GROUP_SECURITY) ? DISPLAY_ACL | DISPLAY_SECURITY_GROUP
+						  : DISPLAY_GROUP,
+		    err);
+	if (in->shape == SHAPE_MAIL_USER && in->scope->linked && !kind_is_disabled(in->source))
+		return set_display(
+		    ret, (src & 0xff) << 8 | DISPLAY_REMOTE | DISPLAY_ACL | DISPLAY_MAIL_USER, err);
+	return set_display(ret, (src & 0xff) << 8 | DISPLAY_REMOTE | DISPLAY_MAIL_USER, err);
+}
+
+static int64_t
+group_details(const struct entry *source)
+{
+	int64_t type = entry_get_i64(source, "groupType", 0);
+
+	if (!(type & GROUP_UNIVERSAL))
+		return DETAILS_NON_UNIVERSAL_GROUP;
+	return (type & GROUP_SECURITY) ? DETAILS_UNIVERSAL_SECURITY_GROUP : DETAILS_UNIVERSAL_GROUP;
+}
+
+int
+compute_type_details(const struct project_in *in, struct entry *ret, struct err *err)
+{
+	int64_t src = entry_get_i64(in->source, "msExchRecipientTypeDetails", 0), v = 0;
+
+	switch (in->shape) {
+	case SHAPE_MAILBOX:
+		v = src == DETAILS_SHARED || src == DETAILS_ROOM || src == DETAILS_EQUIPMENT ? src
+		    : in->scope->linked ? DETAILS_LINKED
+					: DETAILS_USER;
+		break;
+	case SHAPE_MAIL_USER: v = DETAILS_MAIL_USER; break;
+	case SHAPE_CONTACT:
+		v = in->kind == KIND_CONTACT ? DETAILS_CONTACT : DETAILS_FOREST_CONTACT;
+		break;
+	case SHAPE_GROUP: v = group_details(in->source); break;
+	case SHAPE_MAX: break;
+	}
+	return set_number(ret, "msExchRecipientTypeDetails", v, err);
+}
+
+int
+compute_originating_forest(const struct project_in *in, struct entry *ret, struct err *err)
+{
+	return project_set_str(ret, "msExchOriginatingForest", in->link->source->dir.domain, err);
+}
+
+int
+compute_stamp(const struct project_in *in, struct entry *ret, struct err *err)
+{
+	struct stamp stamp = {.created = in->created, .source = in->source->guid};
+	char text[STAMP_TEXT_SIZE];
+
+	stamp_format(&stamp, text);
+	return project_set_str(ret, in->link->target->stamp_attribute, text, err);
+}
+
+/* Resource forest: the target's account is only the mailbox's; its master is the source's account,
+ * or the source's own master. A disabled account with SELF is its own master: nothing to stamp. */
+int
+compute_master_sid(const struct project_in *in, struct entry *ret, struct err *err)
+{
+	struct bytes master = entry_get(in->source, "msExchMasterAccountSid");
+	bool disabled = kind_is_disabled(in->source);
+
+	if (!in->scope->linked || in->kind != KIND_USER)
+		return 0;
+	if (master.data && !disabled)
+		return err_data(err, "the enabled account has msExchMasterAccountSid: clear it or "
+				     "disable the account");
+	if (!master.data && disabled)
+		return err_data(err,
+		    "the disabled account has no msExchMasterAccountSid: set it (SELF "
+		    "for a shared mailbox) or enable the account");
+	if (master.data && sid_is_self(master))
+		return 0;
+	if (!master.data)
+		master = entry_get(in->source, "objectSid");
+	return master.data ? set_bytes(ret, "msExchMasterAccountSid", master, err) : 0;
+}
