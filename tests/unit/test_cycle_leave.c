@@ -199,45 +199,6 @@ limit_of_deletes(void **state)
 	lab_close(&l);
 }
 
-static void
-limit_of_percent(void **state)
-{
-	static const struct scenario sc = {.name = "limit of percent", .scope = ON_LEAVE("delete")};
-	_cleanup_(buf_done) struct buf b = {0};
-	struct lab l;
-
-	(void)state;
-	for (unsigned i = 0; i < 20; i++)
-		buf_printf(&b,
-		    "dn: CN=C%u" ACME "\nobjectClass: contact\nmailNickname: c%u\n"
-		    "proxyAddresses: SMTP:c%u@acme.example\nlegacyExchangeDN: /o=A/cn=c%u\n\n",
-		    i, i, i, i);
-	lab_open(&l, &sc);
-	lab_add(&l, SOURCE, (const char *)b.data);
-	lab_run(&l);
-	/* 5 percent of 20. */
-	lab_delete(&l, SOURCE, "CN=C0");
-	lab_run(&l);
-	assert_false(l.res.held);
-	assert_false(lab_exists(&l, TARGET, "CN=C0"));
-	/* 19 are too few for the percentage. */
-	lab_delete(&l, SOURCE, "CN=C1");
-	lab_delete(&l, SOURCE, "CN=C2");
-	lab_run(&l);
-	assert_int_equal(l.res.left[LEAVE_DELETE], 2);
-	lab_add(&l, SOURCE, CONTACT("X", "x", ""));
-	lab_add(&l, SOURCE, CONTACT("Y", "y", ""));
-	lab_add(&l, SOURCE, CONTACT("Z", "z", ""));
-	lab_run(&l);
-	lab_delete(&l, SOURCE, "CN=X");
-	lab_delete(&l, SOURCE, "CN=Y");
-	lab_run(&l);
-	assert_true(l.res.held);
-	assert_non_null(strstr(l.res.held_why, "limits.delete_percent"));
-	assert_true(lab_exists(&l, TARGET, "CN=X") && lab_exists(&l, TARGET, "CN=Y"));
-	lab_close(&l);
-}
-
 /* ---- coming back ---- */
 
 static void
@@ -403,11 +364,10 @@ has_others_below_it(void **state)
 int
 main(void)
 {
-	struct CMUnitTest tests[ARRAY_SIZE(scenarios) + 6] = {cmocka_unit_test(limit_of_deletes),
-	    cmocka_unit_test(limit_of_percent), cmocka_unit_test(comes_back),
-	    cmocka_unit_test(comes_back_to_the_hidden), cmocka_unit_test(leaves_in_spite_of_others),
-	    cmocka_unit_test(has_others_below_it)};
+	struct CMUnitTest tests[ARRAY_SIZE(scenarios) + 5] = {cmocka_unit_test(limit_of_deletes),
+	    cmocka_unit_test(comes_back), cmocka_unit_test(comes_back_to_the_hidden),
+	    cmocka_unit_test(leaves_in_spite_of_others), cmocka_unit_test(has_others_below_it)};
 
-	scenario_tests(scenarios, ARRAY_SIZE(scenarios), tests + 6);
+	scenario_tests(scenarios, ARRAY_SIZE(scenarios), tests + 5);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
