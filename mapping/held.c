@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dsa/base/list.h"
 #include "dsa/base/str.h"
 #include "mapping/store_priv.h"
 
@@ -58,15 +59,8 @@ held_verdict_name(enum held_verdict v)
 int
 held_list_add(struct held_list *l, const struct store_held *h)
 {
-	if (l->n == l->cap) {
-		size_t cap = l->cap ? l->cap * 2 : 16;
-		struct store_held *v = realloc(l->v, cap * sizeof *v);
-
-		if (!v)
-			return -1;
-		l->v = v;
-		l->cap = cap;
-	}
+	if (list_grow(l->v, l->n, l->cap) < 0)
+		return -1;
 	l->v[l->n++] = *h;
 	return 0;
 }

@@ -2,6 +2,7 @@
 /* By what records are found. A key is a 64-bit hash; what it leads to is verified. */
 #include <string.h>
 
+#include "dsa/base/list.h"
 #include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
 #include "dsa/directory/sid.h"
@@ -40,16 +41,9 @@ add_key(struct key_list *l, enum store_key key, struct bytes v)
 {
 	if (!v.len || l->failed)
 		return;
-	if (l->n == l->cap) {
-		size_t cap = l->cap ? l->cap * 2 : 32;
-		uint64_t *grown = realloc(l->v, cap * sizeof *grown);
-
-		if (!grown) {
-			l->failed = true;
-			return;
-		}
-		l->v = grown;
-		l->cap = cap;
+	if (list_grow(l->v, l->n, l->cap) < 0) {
+		l->failed = true;
+		return;
 	}
 	l->v[l->n++] = store_key_hash(key, v);
 }

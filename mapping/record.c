@@ -20,6 +20,7 @@
 
 #include <string.h>
 
+#include "dsa/base/list.h"
 #include "dsa/base/str.h"
 #include "mapping/store_priv.h"
 
@@ -121,20 +122,18 @@ record_set_sid(struct record_side *s, struct bytes v)
 int
 record_add_legacy_dn(struct record_side *s, const char *dn)
 {
-	char **grown, *copy;
+	char *copy;
 
 	for (size_t i = 0; i < s->n_legacy_dns; i++)
 		if (str_equal_nocase(s->legacy_dns[i], dn))
 			return 0;
-	grown = realloc(s->legacy_dns, (s->n_legacy_dns + 1) * sizeof *grown);
-	if (!grown)
+	if (list_grow_by_one(s->legacy_dns, s->n_legacy_dns) < 0)
 		return -1;
-	s->legacy_dns = grown;
 	copy = strdup(dn);
 	if (!copy)
 		return -1;
-	memmove(grown + 1, grown, s->n_legacy_dns * sizeof *grown);
-	grown[0] = copy;
+	memmove(s->legacy_dns + 1, s->legacy_dns, s->n_legacy_dns * sizeof *s->legacy_dns);
+	s->legacy_dns[0] = copy;
 	s->n_legacy_dns++;
 	return 0;
 }
@@ -158,18 +157,16 @@ record_has_address(const struct record *r, const char *address)
 int
 record_add_address(struct record *r, const char *address)
 {
-	char **grown, *copy;
+	char *copy;
 
 	if (record_has_address(r, address))
 		return 0;
-	grown = realloc(r->addresses, (r->n_addresses + 1) * sizeof *grown);
-	if (!grown)
+	if (list_grow_by_one(r->addresses, r->n_addresses) < 0)
 		return -1;
-	r->addresses = grown;
 	copy = str_lower_dup(address);
 	if (!copy)
 		return -1;
-	grown[r->n_addresses++] = copy;
+	r->addresses[r->n_addresses++] = copy;
 	return 0;
 }
 

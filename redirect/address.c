@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dsa/base/list.h"
 #include "dsa/base/str.h"
 
 static bool
@@ -116,15 +117,8 @@ address_list_add(struct address_list *l, struct bytes v)
 			respell(l, (size_t)at, "SMTP:");
 		return 0;
 	}
-	if (l->n == l->cap) {
-		size_t cap = l->cap ? l->cap * 2 : 8;
-		struct bytes *values = realloc(l->values, cap * sizeof *values);
-
-		if (!values)
-			return -1;
-		l->values = values;
-		l->cap = cap;
-	}
+	if (list_grow(l->values, l->n, l->cap) < 0)
+		return -1;
 	copy = bytes_dup(v);
 	if (!copy)
 		return -1;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dsa/base/list.h"
 #include "dsa/base/str.h"
 #include "dsa/directory/guid_set.h"
 #include "redirect/address.h"
@@ -106,15 +107,8 @@ put(struct walk *w, struct frame *f)
 {
 	struct trace *t = w->t;
 
-	if (t->n == t->cap) {
-		size_t cap = t->cap ? t->cap * 2 : 16;
-		struct trace_hop *hops = realloc(t->hops, cap * sizeof *hops);
-
-		if (!hops)
-			return err_nomem(w->err);
-		t->hops = hops;
-		t->cap = cap;
-	}
+	if (list_grow(t->hops, t->n, t->cap) < 0)
+		return err_nomem(w->err);
 	t->hops[t->n++] = f->hop;
 	f->hop.address = f->hop.dn = f->hop.detail = NULL;
 	f->listed = true;

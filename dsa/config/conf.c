@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dsa/base/list.h"
 #include "dsa/base/str.h"
 #include "dsa/config/conf_priv.h"
 
@@ -111,16 +112,9 @@ conf_errors_done(struct conf_errors *e)
 static void
 add_line(struct conf_errors *e, char *line)
 {
-	if (e->n == e->cap) {
-		size_t cap = e->cap ? e->cap * 2 : 16;
-		char **lines = realloc(e->lines, cap * sizeof *lines);
-
-		if (!lines) {
-			free(line);
-			return;
-		}
-		e->lines = lines;
-		e->cap = cap;
+	if (list_grow(e->lines, e->n, e->cap) < 0) {
+		free(line);
+		return;
 	}
 	if (line)
 		e->lines[e->n++] = line;
@@ -165,16 +159,9 @@ add_note(struct conf_ctx *c, unsigned line, const char *key, const char *fmt, va
 	char *text = NULL;
 	int file_line;
 
-	if (c->n_notes == c->cap_notes) {
-		size_t cap = c->cap_notes ? c->cap_notes * 2 : 16;
-		struct conf_note *notes = realloc(c->notes, cap * sizeof *notes);
-
-		if (!notes) {
-			c->nomem = true;
-			return;
-		}
-		c->notes = notes;
-		c->cap_notes = cap;
+	if (list_grow(c->notes, c->n_notes, c->cap_notes) < 0) {
+		c->nomem = true;
+		return;
 	}
 	f = conf_where(c, line, &file_line);
 	if (f)

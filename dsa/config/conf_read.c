@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "dsa/base/list.h"
 #include "dsa/base/str.h"
 
 #define MAX_DEPTH 10
@@ -63,16 +64,9 @@ begin_line(struct conf_ctx *c, unsigned file, unsigned line)
 {
 	struct conf_text *t = &c->text;
 
-	if (t->n_lines == t->cap) {
-		size_t cap = t->cap ? t->cap * 2 : 256;
-		struct conf_where *lines = realloc(t->lines, cap * sizeof *lines);
-
-		if (!lines) {
-			c->nomem = true;
-			return;
-		}
-		t->lines = lines;
-		t->cap = cap;
+	if (list_grow(t->lines, t->n_lines, t->cap) < 0) {
+		c->nomem = true;
+		return;
 	}
 	t->lines[t->n_lines++] = (struct conf_where){file, line};
 }
@@ -315,19 +309,18 @@ add_file(struct conf_ctx *c, const char *path, const char *shown)
 	const char *slash = strrchr(path, '/');
 	_cleanup_(free) char *dir =
 	    slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
-	struct conf_file *files = realloc(t->files, (t->n_files + 1) * sizeof *files);
+	struct conf_file *file;
 
-	if (files)
-		t->files = files;
-	if (!files || !dir) {
+	if (!dir || list_grow_by_one(t->files, t->n_files) < 0) {
 		c->nomem = true;
 		return -1;
 	}
-	files[t->n_files].name = strdup(shown);
-	files[t->n_files].dir = realpath(dir, NULL);
-	if (!files[t->n_files].dir)
-		files[t->n_files].dir = TAKE(dir);
-	if (!files[t->n_files].name || !files[t->n_files].dir)
+	file = &t->files[t->n_files];
+	file->name = strdup(shown);
+	file->dir = realpath(dir, NULL);
+	if (!file->dir)
+		file->dir = TAKE(dir);
+	if (!file->name || !file->dir)
 		c->nomem = true;
 	return (int)t->n_files++;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "dsa/base/csv.h"
+#include "dsa/base/list.h"
 #include "dsa/base/str.h"
 #include "dsa/ctl/client.h"
 
@@ -45,16 +46,7 @@ add_line(struct wave_file *f, unsigned number, const char *who, struct err *err)
 {
 	char *text = strdup(who);
 
-	if (f->n == f->cap) {
-		size_t cap = f->cap ? f->cap * 2 : 64;
-		struct wave_line *v = realloc(f->lines, cap * sizeof *v);
-
-		if (v) {
-			f->lines = v;
-			f->cap = cap;
-		}
-	}
-	if (!text || f->n == f->cap) {
+	if (!text || list_grow(f->lines, f->n, f->cap) < 0) {
 		free(text);
 		return err_nomem(err);
 	}

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "dsa/base/clock.h"
+#include "dsa/base/list.h"
 #include "dsa/base/str.h"
 #include "dsa/ctl/ctl.h"
 #include "dsa/ctl/wave_priv.h"
@@ -148,16 +149,9 @@ take_member(const struct wave_member *m, void *arg)
 	struct members *all = arg;
 	struct wave_member *to;
 
-	if (all->n == all->cap) {
-		size_t cap = all->cap ? all->cap * 2 : 256;
-		struct wave_member *v = realloc(all->v, cap * sizeof *v);
-
-		if (!v) {
-			all->failed = true;
-			return 1;
-		}
-		all->v = v;
-		all->cap = cap;
+	if (list_grow(all->v, all->n, all->cap) < 0) {
+		all->failed = true;
+		return 1;
 	}
 	to = &all->v[all->n++];
 	*to = *m;

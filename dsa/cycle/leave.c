@@ -12,6 +12,7 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "dsa/base/list.h"
 #include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
 
@@ -40,15 +41,8 @@ add_leaver(struct leavers *l, const struct record *r, enum scope_verdict why)
 			return 0;
 	if (cycle_judge(l->c, HELD_DELETES, &r->side[SOURCE].guid, &said, l->err) < 0)
 		return -1;
-	if (l->n == l->cap) {
-		size_t cap = l->cap ? l->cap * 2 : 16;
-		struct leaver *v = realloc(l->v, cap * sizeof *v);
-
-		if (!v)
-			return err_nomem(l->err);
-		l->v = v;
-		l->cap = cap;
-	}
+	if (list_grow(l->v, l->n, l->cap) < 0)
+		return err_nomem(l->err);
 	l->v[l->n++] = (struct leaver){r->side[SOURCE].guid, why, said};
 	return 0;
 }

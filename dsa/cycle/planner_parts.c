@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "dsa/base/clock.h"
+#include "dsa/base/list.h"
 #include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
 #include "redirect/address.h"
@@ -36,16 +37,9 @@ planner_put_step(struct cycle *c, struct plan_step *s, struct err *err)
 static int
 remember_ou(struct cycle *c, char *norm, struct err *err)
 {
-	if (c->n_ous == c->cap_ous) {
-		size_t cap = c->cap_ous ? c->cap_ous * 2 : 16;
-		char **ous = realloc(c->ous, cap * sizeof *ous);
-
-		if (!ous) {
-			free(norm);
-			return err_nomem(err);
-		}
-		c->ous = ous;
-		c->cap_ous = cap;
+	if (list_grow(c->ous, c->n_ous, c->cap_ous) < 0) {
+		free(norm);
+		return err_nomem(err);
 	}
 	c->ous[c->n_ous++] = norm;
 	return 0;

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "dsa/base/clock.h"
+#include "dsa/base/list.h"
 #include "dsa/base/log.h"
 #include "dsa/base/str.h"
 #include "mapping/wave.h"
@@ -147,15 +148,8 @@ keep(struct draft *d, const struct record *r, uint32_t line, char *why, size_t s
 		    why, size, "it is named twice: line %u has it", d->members[*slot - 1].line);
 	if (d->n == MAILBOXES_MAX)
 		return refuse(why, size, "a wave has at most %d mailboxes", MAILBOXES_MAX);
-	if (d->n == d->cap) {
-		size_t cap = d->cap ? d->cap * 2 : PART_MAX;
-		struct wave_member *v = realloc(d->members, cap * sizeof *v);
-
-		if (!v)
-			return refuse(why, size, "out of memory");
-		d->members = v;
-		d->cap = cap;
-	}
+	if (list_grow(d->members, d->n, d->cap) < 0)
+		return refuse(why, size, "out of memory");
 	dn = strdup(r->side[SOURCE].dn);
 	text = strdup("");
 	d->members[d->n] = (struct wave_member){

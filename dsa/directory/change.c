@@ -11,6 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "dsa/base/list.h"
 #include "dsa/base/str.h"
 
 #define CHANGE_FORMAT 1
@@ -83,22 +84,14 @@ place_for(const struct change *c, enum mod_op op, const char *attr)
 static struct mod *
 find_mod(struct change *c, enum mod_op op, const char *attr)
 {
-	struct mod *mods;
 	char *copy;
 	size_t at;
 
 	for (size_t i = 0; i < c->n_mods; i++)
 		if (c->mods[i].op == op && str_equal_nocase(c->mods[i].attr, attr))
 			return &c->mods[i];
-	if (c->n_mods == c->cap) {
-		size_t cap = c->cap ? c->cap * 2 : 4;
-
-		mods = realloc(c->mods, cap * sizeof *mods);
-		if (!mods)
-			return NULL;
-		c->mods = mods;
-		c->cap = cap;
-	}
+	if (list_grow(c->mods, c->n_mods, c->cap) < 0)
+		return NULL;
 	copy = strdup(attr);
 	if (!copy)
 		return NULL;
@@ -117,15 +110,8 @@ change_mod(struct change *c, enum mod_op op, const char *attr, struct bytes v)
 
 	if (!m)
 		return -1;
-	if (m->n_values == m->cap) {
-		size_t cap = m->cap ? m->cap * 2 : 1;
-		struct bytes *values = realloc(m->values, cap * sizeof *values);
-
-		if (!values)
-			return -1;
-		m->values = values;
-		m->cap = cap;
-	}
+	if (list_grow(m->values, m->n_values, m->cap) < 0)
+		return -1;
 	copy = bytes_dup(v);
 	if (!copy)
 		return -1;

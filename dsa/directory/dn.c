@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "dsa/base/hex.h"
 #include "dsa/base/str.h"
 #include "dsa/directory/fold_table.h"
 
@@ -21,16 +22,6 @@ dn_strip_extended(const char *dn)
 		dn = end + 2;
 	}
 	return dn;
-}
-
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
 static bool
@@ -56,10 +47,10 @@ read_value(const char **at, struct buf *ret)
 		char c = *p++;
 
 		if (c == '\\') {
-			int high = hex_value(p[0]), low = high < 0 ? -1 : hex_value(p[1]);
+			int octet = hex_octet(p);
 
-			if (low >= 0) {
-				c = (char)(high << 4 | low);
+			if (octet >= 0) {
+				c = (char)octet;
 				p += 2;
 			} else if (is_special(*p) || *p == ' ' || *p == '#') {
 				c = *p++;

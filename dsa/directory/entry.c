@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "dsa/base/list.h"
 #include "dsa/base/str.h"
 
 #define ENTRY_FORMAT 1
@@ -63,15 +64,8 @@ find_or_add(struct entry *e, const char *name)
 
 	if (a)
 		return a;
-	if (e->n_attrs == e->cap) {
-		size_t cap = e->cap ? e->cap * 2 : 16;
-		struct attr *attrs = realloc(e->attrs, cap * sizeof *attrs);
-
-		if (!attrs)
-			return NULL;
-		e->attrs = attrs;
-		e->cap = cap;
-	}
+	if (list_grow(e->attrs, e->n_attrs, e->cap) < 0)
+		return NULL;
 	copy = strdup(name);
 	if (!copy)
 		return NULL;
@@ -85,15 +79,8 @@ add_value(struct attr *a, struct bytes v)
 {
 	char *copy;
 
-	if (a->n_values == a->cap) {
-		size_t cap = a->cap ? a->cap * 2 : 1;
-		struct bytes *values = realloc(a->values, cap * sizeof *values);
-
-		if (!values)
-			return -1;
-		a->values = values;
-		a->cap = cap;
-	}
+	if (list_grow(a->values, a->n_values, a->cap) < 0)
+		return -1;
 	copy = bytes_dup(v);
 	if (!copy)
 		return -1;

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dsa/base/hex.h"
+#include "dsa/base/list.h"
 #include "dsa/base/str.h"
 
 #define MAX_DEPTH 64
@@ -66,34 +68,25 @@ fail(struct parser *p, const char *expected)
 	    (size_t)(p->at - p->text) + 1, expected, *p->at ? p->at : "the end");
 }
 
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* One piece of an assertion value, up to "*" or ")", unescaped. */
 static int
 parse_part(struct parser *p, struct filter *f)
 {
 	_cleanup_(buf_done) struct buf b = {0};
-	struct part *parts = realloc(f->parts, (f->n_parts + 1) * sizeof *parts);
 
-	if (!parts)
+	if (list_grow_by_one(f->parts, f->n_parts) < 0)
 		return err_nomem(p->err);
-	f->parts = parts;
 	for (; *p->at && !strchr("*()", *p->at); p->at++) {
+		int octet;
+
 		if (*p->at != '\\') {
 			buf_add_char(&b, *p->at);
 			continue;
 		}
-		if (hex_value(p->at[1]) < 0 || hex_value(p->at[2]) < 0)
+		octet = hex_octet(p->at + 1);
+		if (octet < 0)
 			return fail(p, "two hexadecimal digits behind the backslash");
-		buf_add_char(&b, (char)(hex_value(p->at[1]) << 4 | hex_value(p->at[2])));
+		buf_add_char(&b, (char)octet);
 		p->at += 2;
 	}
 	f->parts[f->n_parts].len = b.len;
@@ -180,12 +173,8 @@ parse_children(struct parser *p, struct filter *f)
 	f->op = *p->at == '&' ? OP_AND : *p->at == '|' ? OP_OR : OP_NOT;
 	p->at++;
 	while (*p->at == '(') {
-		struct filter **children =
-		    realloc(f->children, (f->n_children + 1) * sizeof *children);
-
-		if (!children)
+		if (list_grow_by_one(f->children, f->n_children) < 0)
 			return err_nomem(p->err);
-		f->children = children;
 		if (f->op == OP_NOT && f->n_children)
 			return fail(p, "one filter only behind !");
 		f->children[f->n_children] = NULL;

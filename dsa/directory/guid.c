@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dsa/base/hex.h"
+#include "dsa/base/list.h"
+
 /* Text position of each stored octet: the first three fields are little-endian. */
 static const uint8_t order[GUID_LEN] = {3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15};
 
@@ -16,16 +19,6 @@ guid_from_bytes(struct bytes v, struct guid *ret)
 	return true;
 }
 
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 bool
 guid_parse(const char *s, struct guid *ret)
 {
@@ -34,15 +27,14 @@ guid_parse(const char *s, struct guid *ret)
 
 	s += braces;
 	for (size_t i = 0; i < GUID_LEN; i++) {
-		int high, low;
+		int octet;
 
 		if ((i == 4 || i == 6 || i == 8 || i == 10) && *s++ != '-')
 			return false;
-		high = hex_value(s[0]);
-		low = high < 0 ? -1 : hex_value(s[1]);
-		if (low < 0)
+		octet = hex_octet(s);
+		if (octet < 0)
 			return false;
-		g.octets[order[i]] = (uint8_t)(high << 4 | low);
+		g.octets[order[i]] = (uint8_t)octet;
 		s += 2;
 	}
 	if (braces && *s++ != '}')
@@ -104,15 +96,8 @@ guid_derive(const struct guid *from, const char *purpose)
 int
 guid_list_add(struct guid_list *l, const struct guid *g, struct err *err)
 {
-	if (l->n == l->cap) {
-		size_t cap = l->cap ? l->cap * 2 : 64;
-		struct guid *v = realloc(l->v, cap * sizeof *v);
-
-		if (!v)
-			return err_nomem(err);
-		l->v = v;
-		l->cap = cap;
-	}
+	if (list_grow(l->v, l->n, l->cap) < 0)
+		return err_nomem(err);
 	l->v[l->n++] = *g;
 	return 0;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dsa/base/list.h"
 #include "dsa/base/str.h"
 
 /* systemFlags bits (MS-ADTS 2.2.10): not replicated marks back links and the like, constructed what
@@ -87,16 +88,9 @@ schema_add(struct schema *s, const struct schema_attr *a)
 
 	if (!name)
 		return -1;
-	if (s->n == s->cap) {
-		size_t cap = s->cap ? s->cap * 2 : 512;
-		struct schema_attr *attrs = realloc(s->attrs, cap * sizeof *attrs);
-
-		if (!attrs) {
-			free(name);
-			return -1;
-		}
-		s->attrs = attrs;
-		s->cap = cap;
+	if (list_grow(s->attrs, s->n, s->cap) < 0) {
+		free(name);
+		return -1;
 	}
 	s->attrs[s->n] = *a;
 	s->attrs[s->n++].name = name;

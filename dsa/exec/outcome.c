@@ -6,6 +6,7 @@
 #include <syslog.h>
 
 #include "dsa/base/clock.h"
+#include "dsa/base/list.h"
 #include "dsa/base/str.h"
 #include "mapping/journal.h"
 
@@ -91,15 +92,8 @@ outcome_plan_again(
 		if (c->again[i].source == source &&
 		    (source != DECISION_NO_TARGET || guid_equal(&c->again[i].left, left)))
 			return 0;
-	if (c->n_again == c->cap_again) {
-		size_t cap = c->cap_again ? c->cap_again * 2 : 64;
-		struct again *again = realloc(c->again, cap * sizeof *again);
-
-		if (!again)
-			return err_nomem(err);
-		c->again = again;
-		c->cap_again = cap;
-	}
+	if (list_grow(c->again, c->n_again, c->cap_again) < 0)
+		return err_nomem(err);
 	c->again[c->n_again].source = source;
 	c->again[c->n_again].left = *left;
 	err_escape(c->again[c->n_again].why, sizeof c->again->why, bytes_of(why));

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "dsa/base/list.h"
+
 struct plan_step *
 plan_step_new(uint32_t source, const struct guid *guid)
 {
@@ -89,17 +91,8 @@ plan_step_add(struct plan_step *s, enum side side, struct change *change,
 int
 plan_step_add_waiting(struct plan_step *s, const char *attr, const char *wanted_dn, struct err *err)
 {
-	struct waiting_ref *grown;
-
-	/* Doubling at powers of two: no capacity to keep. */
-	if ((s->n_waiting & (s->n_waiting - 1)) == 0) {
-		size_t cap = s->n_waiting ? s->n_waiting * 2 : 1;
-
-		grown = realloc(s->waiting, cap * sizeof *grown);
-		if (!grown)
-			return err_nomem(err);
-		s->waiting = grown;
-	}
+	if (list_grow(s->waiting, s->n_waiting, s->cap_waiting) < 0)
+		return err_nomem(err);
 	s->waiting[s->n_waiting] = (struct waiting_ref){
 	    .referrer = s->guid, .attr = strdup(attr), .wanted_dn = strdup(wanted_dn)};
 	s->n_waiting++;

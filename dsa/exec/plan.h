@@ -50,7 +50,7 @@ struct plan_step {
 	struct record *record;	     /* to store when all changes are done, or NULL */
 	bool forgets;		     /* instead delete the record when all changes are done */
 	struct waiting_ref *waiting; /* to store with it */
-	size_t n_waiting;
+	size_t n_waiting, cap_waiting;
 };
 
 struct plan_step *plan_step_new(uint32_t source, const struct guid *guid) MUST_CHECK;

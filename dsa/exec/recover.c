@@ -10,6 +10,7 @@
 #include <syslog.h>
 
 #include "dsa/base/clock.h"
+#include "dsa/base/list.h"
 #include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
 #include "mapping/journal.h"
@@ -51,16 +52,9 @@ collect(const struct journal_entry *e, void *arg)
 {
 	struct open_list *l = arg;
 
-	if (l->n == l->cap) {
-		size_t cap = l->cap ? l->cap * 2 : 64;
-		struct open_entry *v = realloc(l->v, cap * sizeof *v);
-
-		if (!v) {
-			l->failed = true;
-			return 1;
-		}
-		l->v = v;
-		l->cap = cap;
+	if (list_grow(l->v, l->n, l->cap) < 0) {
+		l->failed = true;
+		return 1;
 	}
 	l->v[l->n] = (struct open_entry){e->number, e->cycle, e->side, e->source,
 	    change_dup(e->change), strdup(e->server), e->at, JOURNAL_OPEN};

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dsa/base/list.h"
 #include "dsa/base/str.h"
 #include "dsa/directory/dir.h"
 #include "dsa/directory/dn.h"
@@ -200,11 +201,9 @@ take_found(struct entry *e, void *arg, struct err *err)
 {
 	_cleanup_(entry_free) struct entry *own = e;
 	struct found *f = arg;
-	struct entry **v = realloc(f->v, (f->n + 1) * sizeof *v);
 
-	if (!v)
+	if (list_grow_by_one(f->v, f->n) < 0)
 		return err_nomem(err);
-	f->v = v;
 	f->v[f->n++] = TAKE(own);
 	return 0;
 }

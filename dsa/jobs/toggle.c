@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "dsa/base/clock.h"
+#include "dsa/base/list.h"
 #include "dsa/base/str.h"
 #include "dsa/directory/dir.h"
 #include "dsa/directory/dn.h"
@@ -296,20 +297,15 @@ static int
 collect(const struct store_operation *o, void *arg)
 {
 	struct left *l = arg;
-	struct guid *v;
-	char **d;
 
 	if (o->kind != OPERATION_TOGGLE)
 		return 0;
-	v = realloc(l->v, (l->n + 1) * sizeof *v);
-	l->v = v ? v : l->v;
-	d = realloc(l->dummies, (l->n + 1) * sizeof *d);
-	l->dummies = d ? d : l->dummies;
-	if (!v || !d || !(d[l->n] = strdup(o->detail))) {
+	if (list_grow_by_one(l->v, l->n) < 0 || list_grow_by_one(l->dummies, l->n) < 0 ||
+	    !(l->dummies[l->n] = strdup(o->detail))) {
 		l->failed = true;
 		return 1;
 	}
-	v[l->n++] = o->source;
+	l->v[l->n++] = o->source;
 	return 0;
 }
 

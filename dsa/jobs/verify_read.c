@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "dsa/base/list.h"
 #include "dsa/base/str.h"
 #include "dsa/cycle/cycle_priv.h"
 #include "dsa/directory/filter.h"
@@ -52,17 +53,11 @@ note_dummies(struct verify *v, enum side side, const struct entry *e, uint32_t i
 
 	for (size_t i = 0; a && i < a->n_values; i++)
 		any |= address_in_domain(a->values[i], v->run->link->toggle_domain);
-	if (any && s->n_dummies == s->cap_dummies) {
-		size_t cap = s->cap_dummies ? s->cap_dummies * 2 : 16;
-		uint32_t *d = realloc(s->dummies, cap * sizeof *d);
-
-		if (!d)
-			return -1;
-		s->dummies = d;
-		s->cap_dummies = cap;
-	}
-	if (any)
-		s->dummies[s->n_dummies++] = index;
+	if (!any)
+		return 0;
+	if (list_grow(s->dummies, s->n_dummies, s->cap_dummies) < 0)
+		return -1;
+	s->dummies[s->n_dummies++] = index;
 	return 0;
 }
 

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "dsa/base/list.h"
 #include "dsa/jobs/turns.h"
 #include "mapping/wave.h"
 
@@ -190,16 +191,9 @@ take_open(const struct wave_member *m, void *arg)
 
 	if (m->result != WAVE_OPEN)
 		return 0;
-	if (s->n_open == s->cap_open) {
-		size_t cap = s->cap_open ? s->cap_open * 2 : SLICE;
-		struct wave_member *v = realloc(s->open, cap * sizeof *v);
-
-		if (!v) {
-			s->failed = true;
-			return 1;
-		}
-		s->open = v;
-		s->cap_open = cap;
+	if (list_grow(s->open, s->n_open, s->cap_open) < 0) {
+		s->failed = true;
+		return 1;
 	}
 	s->open[s->n_open++] = (struct wave_member){.source = m->source, .line = m->line};
 	return 0;

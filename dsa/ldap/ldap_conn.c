@@ -25,6 +25,7 @@
 #include <sys/epoll.h>
 
 #include "dsa/base/clock.h"
+#include "dsa/base/list.h"
 #include "dsa/base/str.h"
 #include "dsa/ldap/ldap_err.h"
 #include "dsa/ldap/ldap_priv.h"
@@ -132,15 +133,8 @@ enqueue(struct ldap_read *r, LDAPMessage *m)
 {
 	if (r->head > 0 && r->head == r->n)
 		r->head = r->n = 0;
-	if (r->n == r->cap) {
-		size_t cap = r->cap ? r->cap * 2 : 8;
-		LDAPMessage **grown = reallocarray(r->queue, cap, sizeof(LDAPMessage *));
-
-		if (!grown)
-			return -1;
-		r->queue = grown;
-		r->cap = cap;
-	}
+	if (list_grow(r->queue, r->n, r->cap) < 0)
+		return -1;
 	r->queue[r->n++] = m;
 	return 0;
 }

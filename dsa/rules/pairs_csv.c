@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "dsa/base/csv.h"
+#include "dsa/base/list.h"
 #include "dsa/base/str.h"
 
 struct pair {
@@ -36,16 +37,7 @@ add_pair(
 {
 	struct pair p = {.source = strdup(source), .target = strdup(target), .line = line};
 
-	if (m->n == m->cap) {
-		size_t cap = m->cap ? m->cap * 2 : 64;
-		struct pair *pairs = realloc(m->pairs, cap * sizeof *pairs);
-
-		if (pairs) {
-			m->pairs = pairs;
-			m->cap = cap;
-		}
-	}
-	if (!p.source || !p.target || m->n == m->cap) {
+	if (!p.source || !p.target || list_grow(m->pairs, m->n, m->cap) < 0) {
 		free(p.source);
 		free(p.target);
 		return err_nomem(err);

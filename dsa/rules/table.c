@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "dsa/base/list.h"
 #include "dsa/base/str.h"
 #include "dsa/config/template.h"
 #include "dsa/rules/project.h"
@@ -253,16 +254,9 @@ names_add(struct names *l, const char *name)
 	for (size_t i = 0; i < l->n; i++)
 		if (str_equal_nocase(l->v[i], name))
 			return;
-	if (l->n + 2 > l->cap) {
-		size_t cap = l->cap ? l->cap * 2 : 64;
-		const char **v = realloc(l->v, cap * sizeof *v);
-
-		if (!v) {
-			l->failed = true;
-			return;
-		}
-		l->v = v;
-		l->cap = cap;
+	if (list_grow(l->v, l->n + 1, l->cap) < 0) {
+		l->failed = true;
+		return;
 	}
 	l->v[l->n] = strdup(name);
 	l->failed |= !l->v[l->n];

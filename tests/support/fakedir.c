@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dsa/base/list.h"
 #include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
 #include "tests/support/fakedir_priv.h"
@@ -384,12 +385,8 @@ fakedir_refuse(struct fakedir *fd, const char *dn, int rc)
 static int
 deny(struct fakedir *fd, const char *what)
 {
-	char **denied = realloc(fd->denied, (fd->n_denied + 1) * sizeof(char *));
-
-	if (!denied)
-		return -1;
-	fd->denied = denied;
-	if (!(denied[fd->n_denied] = strdup(what)))
+	if (list_grow_by_one(fd->denied, fd->n_denied) < 0 ||
+	    !(fd->denied[fd->n_denied] = strdup(what)))
 		return -1;
 	fd->n_denied++;
 	return 0;

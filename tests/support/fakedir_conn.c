@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dsa/base/list.h"
 #include "dsa/ldap/ldap_err.h"
 #include "tests/support/fakedir_priv.h"
 
@@ -398,15 +399,8 @@ conn_submit(
 		if (c->n >= c->fd->window)
 			(void)complete_one(c, &ignored);
 	} while (c->n >= c->fd->window || !c->open);
-	if (c->n == c->cap) {
-		size_t cap = c->cap ? c->cap * 2 : 8;
-		struct pending *queue = realloc(c->queue, cap * sizeof *queue);
-
-		if (!queue)
-			return err_nomem(err);
-		c->queue = queue;
-		c->cap = cap;
-	}
+	if (list_grow(c->queue, c->n, c->cap) < 0)
+		return err_nomem(err);
 	c->queue[c->n++] = (struct pending){.change = change, .done = done, .arg = arg};
 	return 0;
 }

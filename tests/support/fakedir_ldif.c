@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dsa/base/list.h"
 #include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
 #include "tests/support/fakedir_priv.h"
@@ -86,12 +87,7 @@ next_line(struct reading *r, struct buf *ret)
 static int
 begin_record(struct reading *r, const char *dn)
 {
-	struct entry **v = realloc(r->v, (r->n + 1) * sizeof(struct entry *));
-
-	if (!v)
-		return err_nomem(r->err);
-	r->v = v;
-	if (!(v[r->n] = entry_new(dn)))
+	if (list_grow_by_one(r->v, r->n) < 0 || !(r->v[r->n] = entry_new(dn)))
 		return err_nomem(r->err);
 	r->n++;
 	r->in_record = true;

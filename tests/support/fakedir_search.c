@@ -8,6 +8,7 @@
 #include <ldap.h>
 #include <string.h>
 
+#include "dsa/base/list.h"
 #include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
 #include "dsa/directory/filter.h"
@@ -186,16 +187,9 @@ struct hits {
 static int
 add_hit(struct hits *h, struct entry *e)
 {
-	if (h->n == h->cap) {
-		size_t cap = h->cap ? h->cap * 2 : 16;
-		struct entry **v = realloc(h->v, cap * sizeof(struct entry *));
-
-		if (!v) {
-			entry_free(e);
-			return -1;
-		}
-		h->v = v;
-		h->cap = cap;
+	if (list_grow(h->v, h->n, h->cap) < 0) {
+		entry_free(e);
+		return -1;
 	}
 	h->v[h->n++] = e;
 	return 0;

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "dsa/base/list.h"
 #include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
 #include "dsa/directory/sid.h"
@@ -331,15 +332,8 @@ insert(const struct fake_writer *w, struct entry **e)
 	struct fakedir *fd = w->fd;
 	struct object *o;
 
-	if (fd->n == fd->cap) {
-		size_t cap = fd->cap ? fd->cap * 2 : 64;
-		struct object **objects = realloc(fd->objects, cap * sizeof(struct object *));
-
-		if (!objects)
-			return err_nomem(w->err);
-		fd->objects = objects;
-		fd->cap = cap;
-	}
+	if (list_grow(fd->objects, fd->n, fd->cap) < 0)
+		return err_nomem(w->err);
 	if (!(o = calloc(1, sizeof *o)))
 		return err_nomem(w->err);
 	if (!(o->norm = dn_normalize((*e)->dn, w->err))) {

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dsa/base/list.h"
 #include "dsa/base/str.h"
 #include "mapping/journal.h"
 #include "tests/support/scenario_priv.h"
@@ -49,10 +50,8 @@ split(const char *text)
 
 	while (at) {
 		const char *next = strstr(at + 1, "# forest");
-		char **v = realloc(b.v, (b.n + 1) * sizeof *v);
 
-		assert_non_null(v);
-		b.v = v;
+		assert_int_equal(list_grow_by_one(b.v, b.n), 0);
 		b.v[b.n] = block_of(at, next ? (size_t)(next - at) : strlen(at));
 		assert_non_null(b.v[b.n++]);
 		at = next;
@@ -451,10 +450,7 @@ dump_map(struct lab *l, struct buf *ret, unsigned flags)
 		text.data[text.len - 1] = '\0';
 	buf_add_char(&text, '\0');
 	for (char *at = (char *)text.data, *next; at && *at; at = next) {
-		char **v = realloc(b.v, (b.n + 1) * sizeof *v);
-
-		assert_non_null(v);
-		b.v = v;
+		assert_int_equal(list_grow_by_one(b.v, b.n), 0);
 		next = strstr(at, "\n\n");
 		if (next)
 			*next++ = '\0';
