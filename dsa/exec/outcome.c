@@ -8,11 +8,8 @@
 #include "dsa/base/clock.h"
 #include "dsa/base/list.h"
 #include "dsa/base/str.h"
+#include "dsa/rules/settle.h"
 #include "mapping/journal.h"
-
-/* Results of RFC 4511 appendix A. */
-#define CONSTRAINT_VIOLATION 19
-#define UNWILLING_TO_PERFORM 53
 
 static bool
 writes_target(const struct plan_step *s)
@@ -101,6 +98,15 @@ outcome_plan_again(
 	return 0;
 }
 
+/* After a round in which a connection broke one look was not enough: a server that died forgets
+ * what it acknowledged last. */
+static enum settle
+settle(const struct running *r)
+{
+	return settle_failure(
+	    &r->err, r->step->changes[r->next].change->op, r->c->round == 0 || r->c->lost);
+}
+
 static int
 finish_journal(struct store_txn *t, const struct running *r, struct err *err)
 {
@@ -112,10 +118,10 @@ finish_journal(struct store_txn *t, const struct running *r, struct err *err)
 			outcome = JOURNAL_STALE;
 			text = "not attempted";
 		} else if (j == r->next) {
-			outcome = r->err.retry == ERR_REREAD ? JOURNAL_STALE : JOURNAL_FAILED;
+			outcome = settle(r) == SETTLE_REFUSED ? JOURNAL_FAILED : JOURNAL_STALE;
 			text = r->err.text;
-			/* Nobody knows whether it was done: stays open until it is looked at. */
-			if (r->err.scope == ERR_PEER)
+			/* It stays open until somebody looks. */
+			if (settle(r) == SETTLE_UNKNOWN)
 				continue;
 		}
 		if (journal_finish(t, r->journal[j], outcome, text, err) < 0)
@@ -273,28 +279,14 @@ store_failed(struct store_txn *t, struct running *r, struct err *err)
 	return record_failed(t, r, err);
 }
 
-/* Has the directory moved on since it was read? Some servers say so with results that mean "never"
- * elsewhere: the removal of a member who is no longer one (53), a second value for an attribute
- * that was empty (19), a reference to what is gone (19). One more look decides; and one more after
- * a round in which a connection broke, for a server that died forgets what it acknowledged last. */
-static bool
-met_drift(const struct running *r)
-{
-	const struct change *change = r->step->changes[r->next].change;
-
-	if (r->err.retry == ERR_REREAD || r->err.scope == ERR_PEER)
-		return true;
-	return (r->c->round == 0 || r->c->lost) && r->err.src == ERR_LDAP &&
-	       change->op != CHANGE_DELETE &&
-	       (r->err.code == CONSTRAINT_VIOLATION || r->err.code == UNWILLING_TO_PERFORM);
-}
-
 int
 outcome_record(struct store_txn *t, struct running *r, struct err *err)
 {
+	enum settle failure = r->state == STEP_FAILED ? settle(r) : SETTLE_REFUSED;
+
 	if (finish_journal(t, r, err) < 0)
 		return -1;
-	if (r->state == STEP_FAILED && met_drift(r))
+	if (failure != SETTLE_REFUSED)
 		return outcome_plan_again(r->c, r->step->source, &r->step->guid, r->err.text, err);
 	return r->state == STEP_FAILED ? store_failed(t, r, err) : store_done(t, r, err);
 }

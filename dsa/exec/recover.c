@@ -12,7 +12,7 @@
 #include "dsa/base/clock.h"
 #include "dsa/base/list.h"
 #include "dsa/base/str.h"
-#include "dsa/directory/dn.h"
+#include "dsa/rules/settle.h"
 #include "mapping/journal.h"
 
 struct open_entry {
@@ -63,27 +63,8 @@ collect(const struct journal_entry *e, void *arg)
 	return l->failed;
 }
 
-/* True if every value the modify adds is there and none that it takes away alone. */
-static bool
-mods_done(const struct change *c, const struct entry *now)
-{
-	for (size_t i = 0; i < c->n_mods; i++) {
-		const struct mod *m = &c->mods[i];
-		const struct attr *a = entry_find(now, m->attr);
-
-		/* A value may be taken away and come back in another spelling: "SMTP:", "smtp:". */
-		for (size_t j = 0; j < m->n_values; j++) {
-			bool there = a && attr_has(a, m->values[j], m->op == MOD_ADD);
-
-			if (m->op != MOD_REPLACE && there != (m->op == MOD_ADD))
-				return false;
-		}
-	}
-	return true;
-}
-
 static int
-was_done(const struct run *run, const struct open_entry *o, bool *ret, struct err *err)
+was_made(const struct run *run, const struct open_entry *o, bool *ret, struct err *err)
 {
 	struct dir *d = run->dir[o->side];
 	_cleanup_(entry_free) struct entry *now = NULL;
@@ -93,17 +74,7 @@ was_done(const struct run *run, const struct open_entry *o, bool *ret, struct er
 
 	if (rc < 0)
 		return -1;
-	switch (o->change->op) {
-	case CHANGE_ADD: *ret = now != NULL; break;
-	case CHANGE_DELETE: *ret = now == NULL; break;
-	case CHANGE_MODIFY: *ret = now && mods_done(o->change, now); break;
-	case CHANGE_RENAME: {
-		_cleanup_(free) char *rdn = now ? dn_rdn_dup(now->dn) : NULL;
-
-		*ret = rdn && dn_equal(rdn, o->change->new_rdn);
-		break;
-	}
-	}
+	*ret = settle_was_made(o->change, now);
 	return 0;
 }
 
@@ -138,7 +109,7 @@ look_up(const struct run *run, struct open_list *l, struct err *err)
 		struct open_entry *o = &l->v[i];
 		bool done = false;
 
-		if (was_done(run, o, &done, err) < 0)
+		if (was_made(run, o, &done, err) < 0)
 			return -1;
 		if (done)
 			o->outcome = JOURNAL_DONE;

@@ -18,6 +18,7 @@
 #include "dsa/directory/dn.h"
 #include "dsa/directory/filter.h"
 #include "dsa/jobs/turns.h"
+#include "dsa/rules/settle.h"
 #include "redirect/address.h"
 
 /* Why a value is left, NULL: it is removed. Pure. */
@@ -159,6 +160,7 @@ sweep_one(struct toggle *t, enum side side, struct entry **e, bool dry_run)
 		_cleanup_(change_free) struct change *c = NULL;
 		struct guid guid = (*e)->guid;
 		struct ground g = {0};
+		enum settle failure;
 
 		if (know_ground(t, side, *e, &g) < 0 || leftovers(t, *e, &g, &c) < 0)
 			return -1;
@@ -168,9 +170,10 @@ sweep_one(struct toggle *t, enum side side, struct entry **e, bool dry_run)
 			tell_all(t, *e, &g, dry_run, NULL);
 			return 0;
 		}
-		if (t->err->scope == ERR_PEER || t->err->code == ECANCELED)
+		failure = settle_failure(t->err, CHANGE_MODIFY, i == 0);
+		if (failure == SETTLE_UNKNOWN || failure == SETTLE_UNSENT)
 			return -1;
-		if (t->err->retry != ERR_REREAD || i == TOGGLE_TRIES) {
+		if (failure != SETTLE_DRIFT || i == TOGGLE_TRIES) {
 			tell_all(t, *e, &g, dry_run, t->err->text);
 			return 0;
 		}

@@ -14,6 +14,7 @@
 #include "dsa/jobs/turns.h"
 #include "dsa/rules/project.h"
 #include "dsa/rules/scope.h"
+#include "dsa/rules/settle.h"
 
 static int
 put_operation(struct toggle *t, const struct guid *g, const char *dummy)
@@ -57,6 +58,7 @@ set_dummy(struct toggle *t, struct entry **e, const char *dummy, bool there)
 	for (int i = 0; *e; i++) {
 		_cleanup_(change_free) struct change *c = NULL;
 		struct guid g = (*e)->guid;
+		enum settle failure;
 
 		if (toggle_change(*e, bytes_of(v), there, &c) < 0)
 			return err_nomem(t->err);
@@ -66,9 +68,10 @@ set_dummy(struct toggle *t, struct entry **e, const char *dummy, bool there)
 			run_changed(t->run, 0, SOURCE, &g, c, "proxy toggle");
 			return 0;
 		}
-		if (t->err->scope == ERR_PEER || t->err->code == ECANCELED)
+		failure = settle_failure(t->err, CHANGE_MODIFY, i == 0);
+		if (failure == SETTLE_UNKNOWN || failure == SETTLE_UNSENT)
 			return -1;
-		if (t->err->retry != ERR_REREAD || i == TOGGLE_TRIES)
+		if (failure != SETTLE_DRIFT || i == TOGGLE_TRIES)
 			return 1;
 		entry_free(TAKE(*e));
 		if (dir_read_guid(t->run->dir[SOURCE], &g, toggle_attrs, e, t->err) < 0)

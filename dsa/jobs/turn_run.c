@@ -28,6 +28,7 @@
 #include "dsa/base/clock.h"
 #include "dsa/base/str.h"
 #include "dsa/directory/dir.h"
+#include "dsa/rules/settle.h"
 #include "mapping/event.h"
 #include "mapping/journal.h"
 #include "redirect/event_body.h"
@@ -317,6 +318,13 @@ make_changes(struct chunk *c)
 
 /* ---- recording ---- */
 
+/* Each failure is the first one: what is done about it is bounded by TRIES. */
+static enum settle
+settle(const struct mailbox *m)
+{
+	return settle_failure(&m->err, CHANGE_MODIFY, true);
+}
+
 static int
 finish_journal(struct store_txn *t, struct mailbox *m, struct err *err)
 {
@@ -326,9 +334,9 @@ finish_journal(struct store_txn *t, struct mailbox *m, struct err *err)
 		if (!m->change[i] || !m->journal[i])
 			continue;
 		if (i == m->next && m->state == STATE_FAILED) {
-			if (m->err.scope == ERR_PEER)
-				continue; /* unknown: stays open */
-			if (m->err.retry != ERR_REREAD)
+			if (settle(m) == SETTLE_UNKNOWN)
+				continue; /* it stays open until somebody looks */
+			if (settle(m) == SETTLE_REFUSED)
 				outcome = JOURNAL_FAILED;
 		}
 		if (journal_finish(t, m->journal[i], outcome,
@@ -491,7 +499,7 @@ again(struct chunk *c, bool *ret, struct err *err)
 			*err = m->err;
 			return -1;
 		}
-		if (m->err.retry != ERR_REREAD)
+		if (settle(m) != SETTLE_DRIFT)
 			continue;
 		m->err = (struct err){0};
 		m->state = STATE_NEW;

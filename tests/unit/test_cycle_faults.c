@@ -14,6 +14,7 @@
 #include <ldap.h>
 
 #include "dsa/base/str.h"
+#include "dsa/jobs/sync.h"
 #include "mapping/journal.h"
 #include "tests/support/scenario.h"
 
@@ -369,6 +370,51 @@ another_counterpart(void **state)
 	lab_close(&l);
 }
 
+/* ---- a stop of the program ---- */
+
+struct stop {
+	struct dir *target;
+};
+
+static void
+stop_now(void *arg, unsigned write, const struct change *c)
+{
+	struct stop *s = arg;
+
+	(void)write, (void)c;
+	s->target->ops->cancel(s->target);
+}
+
+static int
+synchronize(struct lab *l, struct run *run, void *arg)
+{
+	const struct cycle_options opt = {.plan_only = false};
+	struct stop *s = arg;
+
+	s->target = run->dir[TARGET];
+	return sync_run(run, true, &opt, &l->res, &l->err);
+}
+
+/* What could not be sent any more was not refused. */
+static void
+stopped_by_the_program(void **state)
+{
+	struct stop s = {NULL};
+	struct tap tap = {.hook = stop_now, .hook_arg = &s, .hook_at = 3};
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &people);
+	assert_int_equal(lab_act(&l, &tap, synchronize, &s), -1);
+	assert_int_equal(l.err.code, ECANCELED);
+	assert_int_equal(l.told[RUN_REFUSED], 0);
+	assert_int_equal(l.res.failed, 0);
+	tap_done(&tap);
+	lab_run(&l);
+	lab_run_idle(&l);
+	lab_close(&l);
+}
+
 int
 main(void)
 {
@@ -376,7 +422,8 @@ main(void)
 	    cmocka_unit_test(lost_map_of_matched), cmocka_unit_test(plan_without_map),
 	    cmocka_unit_test(refused), cmocka_unit_test(refused_modify),
 	    cmocka_unit_test(server_goes_away), cmocka_unit_test(journal_after_crash),
-	    cmocka_unit_test(put_and_refused), cmocka_unit_test(another_counterpart)};
+	    cmocka_unit_test(put_and_refused), cmocka_unit_test(another_counterpart),
+	    cmocka_unit_test(stopped_by_the_program)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+#include "dsa/rules/settle.h"
+
+#include "dsa/base/str.h"
+#include "dsa/directory/dn.h"
+#include "mapping/match.h"
+
+/* Results of RFC 4511 appendix A. */
+#define CONSTRAINT_VIOLATION 19
+#define UNWILLING_TO_PERFORM 53
+
+enum settle
+settle_failure(const struct err *err, enum change_op op, bool first_look)
+{
+	if (err->scope == ERR_PEER)
+		return SETTLE_UNKNOWN;
+	if (err->src == ERR_SYS && err->code == ECANCELED)
+		return SETTLE_UNSENT;
+	if (err->retry == ERR_REREAD)
+		return SETTLE_DRIFT;
+	return first_look && err->src == ERR_LDAP && op != CHANGE_DELETE &&
+		       (err->code == CONSTRAINT_VIOLATION || err->code == UNWILLING_TO_PERFORM)
+		   ? SETTLE_DRIFT
+		   : SETTLE_REFUSED;
+}
+
+/* Does NOW have what the add of an object gave that nobody else gives? */
+static bool
+add_made(const struct entry *added, const struct entry *now)
+{
+	struct stamp stamp;
+
+	for (size_t i = 0; i < added->n_attrs; i++) {
+		const struct attr *a = &added->attrs[i];
+		bool is_class = str_equal_nocase(a->name, "objectClass");
+
+		for (size_t j = 0; j < a->n_values; j++)
+			if ((is_class || stamp_parse(a->values[j].data, &stamp)) &&
+			    !attr_has(entry_find(now, a->name), a->values[j], true))
+				return false;
+	}
+	return true;
+}
+
+/* Every value that M adds is there, and none that it takes away. One may be taken away and come
+ * back in another spelling: "SMTP:", "smtp:". */
+static bool
+mod_made(const struct mod *m, const struct attr *a)
+{
+	size_t n = a ? a->n_values : 0;
+
+	if (m->op == MOD_REPLACE && n != m->n_values)
+		return false;
+	if (m->op == MOD_DELETE && m->n_values == 0)
+		return n == 0;
+	for (size_t i = 0; i < m->n_values; i++)
+		if (attr_has(a, m->values[i], m->op == MOD_ADD) != (m->op != MOD_DELETE))
+			return false;
+	return true;
+}
+
+static bool
+rename_made(const struct change *c, const struct entry *now)
+{
+	_cleanup_(free) char *rdn = dn_rdn_dup(now->dn);
+
+	return rdn && dn_equal(rdn, c->new_rdn) &&
+	       (!c->new_parent || dn_equal(dn_parent(now->dn), c->new_parent));
+}
+
+bool
+settle_was_made(const struct change *change, const struct entry *now)
+{
+	if (change->op == CHANGE_DELETE || !now)
+		return change->op == CHANGE_DELETE && !now;
+	if (change->op == CHANGE_ADD)
+		return add_made(change->entry, now);
+	if (change->op == CHANGE_RENAME)
+		return rename_made(change, now);
+	for (size_t i = 0; i < change->n_mods; i++)
+		if (!mod_made(&change->mods[i], entry_find(now, change->mods[i].attr)))
+			return false;
+	return true;
+}
