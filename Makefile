@@ -30,7 +30,7 @@ GALSYNC_CFLAGS := -std=c17 -g -pthread -fPIE -fstack-protector-strong \
 	-Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla \
 	-Wundef -Wcast-qual -Wwrite-strings -Wswitch-enum -Wno-gnu-statement-expression
 GALSYNC_LDFLAGS := -pie -Wl,-z,relro,-z,now -pthread
-GALSYNC_LDLIBS = $(shell $(PKG_CONFIG) --libs $(LIBS_PC)) -lldap -llber -lsasl2 -llmdb -lresolv -lm
+GALSYNC_LDLIBS = $(shell $(PKG_CONFIG) --libs $(LIBS_PC)) -lldap -llber -lsasl2 -llmdb -lunistring -lresolv -lm
 ifeq ($(CI),true)
 GALSYNC_CFLAGS += -Werror
 endif

@@ -62,7 +62,7 @@ enum match_key {
 	MATCH_KEY_SAM,
 	MATCH_KEY_UPN,
 	MATCH_KEY_NAME, /* the folded RDN within its parent */
-	/* dn_fold_key() of account names: what AD takes for one name, but no rule for a match */
+	/* text_fold_key() of account names: what AD takes for one name, but no rule for a match */
 	MATCH_KEY_SAM_FOLDED,
 	MATCH_KEY_UPN_FOLDED,
 	MATCH_KEY_ATTR = 32

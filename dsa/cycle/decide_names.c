@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "dsa/base/str.h"
+#include "dsa/base/text_fold.h"
 #include "dsa/directory/dn.h"
 #include "dsa/rules/names.h"
 #include "mapping/match.h"
@@ -22,7 +23,7 @@ struct taking {
 static int
 folded_hash(enum match_key key, const char *value, uint64_t *ret, struct err *err)
 {
-	_cleanup_(free) char *fold = key == MATCH_KEY_NAME ? strdup(value) : dn_fold_key(value);
+	_cleanup_(free) char *fold = key == MATCH_KEY_NAME ? strdup(value) : text_fold_key(value);
 	enum match_key as = key == MATCH_KEY_SAM   ? MATCH_KEY_SAM_FOLDED
 			    : key == MATCH_KEY_UPN ? MATCH_KEY_UPN_FOLDED
 						   : key;

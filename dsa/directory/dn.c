@@ -9,7 +9,6 @@
 
 #include "dsa/base/hex.h"
 #include "dsa/base/str.h"
-#include "dsa/directory/fold_table.h"
 
 const char *
 dn_strip_extended(const char *dn)
@@ -290,69 +289,4 @@ dn_to_dns_domain(const char *dn)
 	for (size_t i = 0; i < out.len; i++)
 		out.data[i] = ascii_lower(out.data[i]);
 	return buf_take_str(&out);
-}
-
-/* The code point at *AT, which moves behind it; a broken octet stands for itself. */
-static uint32_t
-next_code_point(const uint8_t **at)
-{
-	const uint8_t *p = *at;
-	size_t n = p[0] < 0xc2 ? 1 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-	uint32_t cp = n == 1 ? p[0] : p[0] & (0xffU >> (n + 1));
-
-	for (size_t i = 1; i < n; i++) {
-		if ((p[i] & 0xc0) != 0x80) {
-			n = 1;
-			cp = p[0];
-			break;
-		}
-		cp = cp << 6 | (p[i] & 0x3f);
-	}
-	*at = p + n;
-	return cp;
-}
-
-/* What code point CP folds to; NULL: to itself. */
-static const char *
-fold_of(uint32_t cp)
-{
-	size_t low = 0, high = ARRAY_SIZE(fold_table);
-
-	while (low < high) {
-		size_t mid = (low + high) / 2;
-
-		if (fold_table[mid].cp == cp)
-			return fold_table[mid].to;
-		if (fold_table[mid].cp < cp)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return NULL;
-}
-
-char *
-dn_fold_key(const char *value)
-{
-	_cleanup_(buf_done) struct buf b = {0};
-
-	for (const uint8_t *p = (const uint8_t *)value, *start; *p;) {
-		uint32_t cp;
-		const char *to;
-
-		start = p;
-		cp = next_code_point(&p);
-		if (cp < 0x80) {
-			buf_add_char(&b, (char)ascii_lower((uint8_t)cp));
-			continue;
-		}
-		if (cp >= 0x300 && cp <= 0x36f)
-			continue;			 /* a combining mark */
-		to = p - start > 1 ? fold_of(cp) : NULL; /* a broken octet is no letter */
-		if (to)
-			buf_add_str(&b, to);
-		else
-			buf_add(&b, start, (size_t)(p - start));
-	}
-	return buf_take_str(&b);
 }

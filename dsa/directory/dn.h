@@ -6,11 +6,8 @@
  * Distinguished names as text (RFC 4514), as far as a synchronization engine needs them: compare,
  * take apart, build. Directories write one name in several ways (`\2C` or `\,`, letters of either
  * case, blanks around commas, an extended `<GUID=...>;` prefix); dn_normalize() makes one spelling
- * of them. Only ASCII letters are folded here. AD folds more (José and Jose are one RDN to it), so
- * a uniqueness check must use dn_fold_key() instead, which also folds case and diacritics of the
- * Latin, Greek and Cyrillic letters the way AD's collation does for names (as far as that is
- * documented): it may call two names equal that AD tells apart, never the reverse for those
- * scripts.
+ * of them. Only ASCII letters are folded here. AD folds more (José and Jose are one RDN to it): a
+ * uniqueness check must use text_fold_key() instead.
  */
 
 #include <stdbool.h>
@@ -45,8 +42,5 @@ char *dn_build(const char *type, const char *value, const char *parent) MUST_CHE
 /* "dc1.acme.example" -> "DC=..."? No: "DC=acme,DC=example" -> "acme.example": the DNS name of the
  * trailing DC components, lower case; "" if there are none. Caller frees. */
 char *dn_to_dns_domain(const char *dn) MUST_CHECK;
-/* A key under which two RDN values (or sAMAccountNames) that AD may take for one are equal: case
- * and diacritics folded, as the head comment says. Caller frees; NULL without memory. */
-char *dn_fold_key(const char *value) MUST_CHECK;
 
 #endif

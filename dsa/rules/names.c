@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "dsa/base/str.h"
+#include "dsa/base/text_fold.h"
 #include "dsa/directory/dn.h"
 
 #define RDN_MAX 64
@@ -44,7 +45,7 @@ with_suffix(const char *base, const char *suffix, size_t max)
 static char *
 key_below(const char *parent_norm, const char *rdn_value)
 {
-	_cleanup_(free) char *fold = dn_fold_key(rdn_value);
+	_cleanup_(free) char *fold = text_fold_key(rdn_value);
 
 	return fold ? str_printf("%s\n%s", fold, parent_norm) : NULL;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "dsa/base/text_fold.h"
 #include "dsa/cycle/cycle_priv.h"
 #include "dsa/directory/dn.h"
 #include "dsa/rules/names.h"
@@ -28,7 +29,7 @@ static int
 add_folded(struct indexer *x, const struct entry *e, const char *attr, enum match_key key)
 {
 	const char *value = entry_get_str(e, attr);
-	_cleanup_(free) char *fold = value ? dn_fold_key(value) : NULL;
+	_cleanup_(free) char *fold = value ? text_fold_key(value) : NULL;
 
 	if (!value)
 		return 0;

@@ -3,13 +3,14 @@
  * together again. */
 #include "fuzz.h"
 
+#include "dsa/base/text_fold.h"
 #include "dsa/directory/dn.h"
 
 /* What is true of every text. */
 static void
 check_text(const char *s)
 {
-	_cleanup_(free) char *rdn = dn_rdn_dup(s), *key = dn_fold_key(s), *again = NULL;
+	_cleanup_(free) char *rdn = dn_rdn_dup(s), *key = text_fold_key(s), *again = NULL;
 	_cleanup_(free) char *dns = dn_to_dns_domain(s);
 	const char *parent = dn_parent(s);
 
@@ -17,7 +18,7 @@ check_text(const char *s)
 	CHECK(parent >= s && parent <= s + strlen(s));
 	if (utf8_valid(bytes_of(s))) {
 		CHECK(utf8_valid(bytes_of(key)));
-		again = dn_fold_key(key);
+		again = text_fold_key(key);
 		CHECK(again && strcmp(key, again) == 0);
 	}
 }

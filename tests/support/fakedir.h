@@ -11,7 +11,7 @@
  * counter, times from the USN.
  *
  * The manners:
- * - names compare by dn_normalize(), siblings collide by dn_fold_key();
+ * - names compare by dn_normalize(), siblings collide by text_fold_key();
  * - sAMAccountName is unique in the domain (68), userPrincipalName too (19);
  * - values of text attributes compare without regard to ASCII case; a value that is there cannot
  *   be added (20; 68 for member), one that is not cannot be deleted (16; 53 for member);

@@ -13,6 +13,7 @@
 
 #include "dsa/base/list.h"
 #include "dsa/base/str.h"
+#include "dsa/base/text_fold.h"
 #include "dsa/directory/dn.h"
 #include "dsa/directory/sid.h"
 #include "dsa/ldap/ldap_err.h"
@@ -77,7 +78,7 @@ int
 fake_check_sibling(const struct fake_writer *w, const char *parent_norm, const char *value,
     const struct object *self)
 {
-	_cleanup_(free) char *key = dn_fold_key(value);
+	_cleanup_(free) char *key = text_fold_key(value);
 
 	if (!key)
 		return err_nomem(w->err);
@@ -90,7 +91,7 @@ fake_check_sibling(const struct fake_writer *w, const char *parent_norm, const c
 		if (o == self || o->deleted || strcmp(dn_parent(o->norm), parent_norm) != 0)
 			continue;
 		other = dn_rdn_value(o->e->dn, w->err);
-		other_key = other ? dn_fold_key(other) : NULL;
+		other_key = other ? text_fold_key(other) : NULL;
 		if (!other_key)
 			return err_nomem(w->err);
 		if (strcmp(key, other_key) == 0)
@@ -133,7 +134,7 @@ check_unique(const struct fake_writer *w, const struct entry *e, const struct ob
     const char *attr, int rc, const char *diag)
 {
 	const char *value = entry_get_str(e, attr);
-	_cleanup_(free) char *key = value ? dn_fold_key(value) : NULL;
+	_cleanup_(free) char *key = value ? text_fold_key(value) : NULL;
 
 	if (!value || w->fd->trusting)
 		return 0;
@@ -142,7 +143,7 @@ check_unique(const struct fake_writer *w, const struct entry *e, const struct ob
 	for (size_t i = 0; i < w->fd->n; i++) {
 		const struct object *o = w->fd->objects[i];
 		const char *other = o == self || o->deleted ? NULL : entry_get_str(o->e, attr);
-		_cleanup_(free) char *other_key = other ? dn_fold_key(other) : NULL;
+		_cleanup_(free) char *other_key = other ? text_fold_key(other) : NULL;
 
 		if (other && !other_key)
 			return err_nomem(w->err);

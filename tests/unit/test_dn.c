@@ -231,65 +231,6 @@ dns_domain(void **state)
 	}
 }
 
-static void
-fold(void **state)
-{
-	static const struct {
-		const char *value, *key;
-	} rows[] = {
-	    {"", ""}, {"Jos\xc3\xa9", "jose"}, {"JOSE\xcc\x81", "jose"}, /* a combining acute */
-	    {"\xc3\x85se \xc3\x98sterg\xc3\xa5rd", "ase ostergard"},
-	    {"Stra\xc3\x9f"
-	     "e",
-		"strasse"},
-	    {"\xc3\x86"
-	     "bler",
-		"aebler"},
-	    {"\xc5\x81\xc3\xb3"
-	     "d\xc5\xba",
-		"lodz"},
-	    {"\xd0\x99\xd0\x9e\xd0\xa1\xd0\x98\xd0\xa4",
-		"\xd0\xb8\xd0\xbe\xd1\x81\xd0\xb8\xd1\x84"},
-	    {"\xce\x86\xce\xbd\xce\xbd\xce\xb1", "\xce\xb1\xce\xbd\xce\xbd\xce\xb1"},
-	    {"\xe6\x97\xa5\xe6\x9c\xac", "\xe6\x97\xa5\xe6\x9c\xac"}, /* not folded */
-	    {"\xf0\x9f\x98\x80 A", "\xf0\x9f\x98\x80 a"},
-	    {"a\xff\xc3", "a\xff\xc3"}, /* broken octets stay */
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		_cleanup_(free) char *key = dn_fold_key(rows[i].value), *again = NULL;
-
-		assert_string_equal(key, rows[i].key);
-		again = dn_fold_key(key);
-		assert_string_equal(again, key);
-	}
-}
-
-/* Every letter of the scripts that are folded: the key is text, and folds to itself. */
-static void
-fold_all(void **state)
-{
-	(void)state;
-	for (unsigned cp = 0x80; cp < 0x2000; cp++) {
-		char s[4] = {0};
-		_cleanup_(free) char *key = NULL, *again = NULL;
-
-		if (cp < 0x800) {
-			s[0] = (char)(0xc0 | cp >> 6);
-			s[1] = (char)(0x80 | (cp & 0x3f));
-		} else {
-			s[0] = (char)(0xe0 | cp >> 12);
-			s[1] = (char)(0x80 | (cp >> 6 & 0x3f));
-			s[2] = (char)(0x80 | (cp & 0x3f));
-		}
-		key = dn_fold_key(s);
-		again = dn_fold_key(key);
-		if (!utf8_valid(bytes_of(key)) || strcmp(key, again) != 0)
-			fail_msg("U+%04X: '%s', '%s'", cp, key, again);
-	}
-}
-
 int
 main(void)
 {
@@ -300,8 +241,6 @@ main(void)
 	    cmocka_unit_test(parts),
 	    cmocka_unit_test(build),
 	    cmocka_unit_test(dns_domain),
-	    cmocka_unit_test(fold),
-	    cmocka_unit_test(fold_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
