@@ -9,12 +9,10 @@
  */
 #include "dsa/cycle/planner.h"
 
-#include <string.h>
 #include <syslog.h>
 
 #include "dsa/base/list.h"
-#include "dsa/base/str.h"
-#include "dsa/directory/dn.h"
+#include "dsa/rules/leaving.h"
 
 struct leaver {
 	struct guid source;
@@ -84,78 +82,47 @@ cycle_prove_gone(
 	return 0;
 }
 
+/* Adds to S what is done to TARGET, NULL: nothing, and the record of one that left. */
 static int
-hide_or_disable(struct plan_step *s, const struct entry *target, bool disable,
-    const struct record *r, struct err *err)
+fill_step(struct plan_step *s, enum leaving l, const struct entry *target, struct record *r,
+    struct err *err)
 {
-	_cleanup_(change_free) struct change *change =
-	    change_new(CHANGE_MODIFY, target->dn, &target->guid);
-	const char *hidden = entry_get_str(target, "msExchHideFromAddressLists");
-	const char *uac = entry_get_str(target, "userAccountControl");
-	int64_t bits = entry_get_i64(target, "userAccountControl", 0);
-	_cleanup_(free) char *disabled = str_printf("%lld", (long long)(bits | UAC_ACCOUNTDISABLE));
-	bool bad = !change || !disabled;
+	struct change *change = NULL;
 
-	if (!bad && !entry_get_bool(target, "msExchHideFromAddressLists")) {
-		if (hidden)
-			bad = change_mod_str(
-				  change, MOD_DELETE, "msExchHideFromAddressLists", hidden) < 0;
-		bad |= change_mod_str(change, MOD_ADD, "msExchHideFromAddressLists", "TRUE") < 0;
-	}
-	/* Only accounts galsync created: anybody else's is his own business. */
-	if (!bad && disable && r->created && uac && !(bits & UAC_ACCOUNTDISABLE))
-		bad = change_mod_str(change, MOD_DELETE, "userAccountControl", uac) < 0 ||
-		      change_mod_str(change, MOD_ADD, "userAccountControl", disabled) < 0;
-	if (bad)
-		return err_nomem(err);
-	return plan_step_add(s, TARGET, TAKE(change), target, "leave", err);
-}
-
-/* When the source comes back, the value is taken away again, because we put it. */
-static int
-note_hidden(struct record *r)
-{
-	_cleanup_(free) uint64_t *put = malloc((r->n_put + 1) * sizeof *put);
-
-	if (!put)
+	s->phase = PLAN_LEAVERS;
+	s->forgets = l == LEAVING_FORGET || l == LEAVING_DELETE;
+	if (leaving_change(l, target, &change, err) < 0)
 		return -1;
-	if (r->n_put)
-		memcpy(put, r->put, r->n_put * sizeof *put);
-	put[r->n_put] = record_put_hash("msExchHideFromAddressLists", bytes_of("TRUE"));
-	return record_set_put(r, put, r->n_put + 1);
-}
-
-static int
-plan_action(enum leave_action action, struct record *r, const struct entry *target,
-    struct plan_step *s, struct err *err)
-{
-	_cleanup_(change_free) struct change *del = NULL;
-
-	if (action == LEAVE_DELETE && r->created) {
-		del = change_new(CHANGE_DELETE, target->dn, &target->guid);
-		if (!del)
-			return err_nomem(err);
-		s->forgets = true;
-		return plan_step_add(s, TARGET, TAKE(del), target, "leave", err);
-	}
-	if (action == LEAVE_KEEP)
-		return 0;
-	if (hide_or_disable(s, target, action == LEAVE_DISABLE, r, err) < 0)
+	if (change && plan_step_add(s, TARGET, change, target, "leave", err) < 0)
 		return -1;
-	/* Whom somebody else has hidden stays so when the source comes back. */
-	if (!r->created && entry_get_bool(target, "msExchHideFromAddressLists"))
-		return 0;
-	return note_hidden(r) < 0 ? err_nomem(err) : 0;
+	return leaving_note(l, target, r, err);
 }
 
-enum leave_action
-planner_leave_action(const struct cycle *c, const struct record *r)
+/* What the rule asks about the correspondence R. RET_TARGET is what F->target points to; *RET_GONE:
+ * the source is not there, by its GUID too. */
+static int
+gather(struct cycle *c, const struct record *r, struct leaving_facts *f, struct entry **ret_target,
+    bool *ret_gone, struct err *err)
 {
-	struct err ignored;
-	_cleanup_(free) char *norm = dn_normalize(r->side[SOURCE].dn, &ignored);
-	const struct conf_scope *s = norm ? scope_find(c->run->link, norm) : NULL;
+	const struct guid *source = &r->side[SOURCE].guid;
+	uint32_t index;
 
-	return s ? s->on_leave : c->run->link->scopes[0].on_leave;
+	if (cycle_prove_gone(c, source, ret_gone, &f->missed, err) < 0 ||
+	    planner_find_target(c, r, &index, ret_target, err) < 0)
+		return -1;
+	if (!*ret_target && !f->missed && cycle_elsewhere(c, source, r, &f->may_come, err) < 0)
+		return -1;
+	f->action = leaving_action(c->run->link, r);
+	f->record = r;
+	f->target = *ret_target;
+	return 0;
+}
+
+static void
+tell(struct cycle *c, const struct record *r, const char *why, enum leaving l, bool again)
+{
+	run_message(c->run, again ? LOG_DEBUG : LOG_INFO, &r->side[SOURCE].guid, r->side[SOURCE].dn,
+	    "left: %s; its counterpart '%s' %s", why, r->side[TARGET].dn, leaving_text(l));
 }
 
 /* AGAIN: it is counted and told already. */
@@ -166,9 +133,9 @@ plan_leaver(struct cycle *c, const struct leaver *l, bool again, struct err *err
 	    plan_step_new(DECISION_NO_TARGET, &l->source);
 	_cleanup_(record_free) struct record *r = NULL;
 	_cleanup_(entry_free) struct entry *target = NULL;
-	enum leave_action action;
-	uint32_t index;
-	bool gone, missed, elsewhere = false;
+	struct leaving_facts f = {.missed = false};
+	enum leaving leaving;
+	bool gone;
 
 	if (!s)
 		return err_nomem(err);
@@ -176,34 +143,20 @@ plan_leaver(struct cycle *c, const struct leaver *l, bool again, struct err *err
 		return -1;
 	if (!r)
 		return 0;
-	if (cycle_prove_gone(c, &l->source, &gone, &missed, err) < 0 ||
-	    planner_find_target(c, r, &index, &target, err) < 0)
+	if (gather(c, r, &f, &target, &gone, err) < 0)
 		return -1;
-	if (missed)
+	leaving = leaving_judge(&f);
+	if (leaving == LEAVING_MISSED)
 		return cycle_note_missed(c, &l->source, err);
-	if (!target && cycle_elsewhere(c, &l->source, r, &elsewhere, err) < 0)
-		return -1;
-	if (elsewhere)
+	if (leaving == LEAVING_LATER)
 		return cycle_wait_for(c, &l->source, err);
-	s->phase = PLAN_LEAVERS;
-	s->counts = l->said == HELD_WAITS ? HELD_DELETES : HELD_NOTHING;
-	action = planner_leave_action(c, r);
-	if (!target)
-		s->forgets = true;
-	else if (plan_action(action, r, target, s, err) < 0)
+	if (fill_step(s, leaving, target, r, err) < 0)
 		return -1;
-	if (target) {
-		c->res->left[action] += !again;
-		r->side[TARGET].guid = target->guid;
-	}
-	r->state = RECORD_LEFT;
-	run_message(c->run, again ? LOG_DEBUG : LOG_INFO, &l->source, r->side[SOURCE].dn,
-	    "left: %s; its counterpart '%s' %s", gone ? "deleted" : scope_verdict_name(l->why),
-	    r->side[TARGET].dn,
-	    !target		? "is gone or not its own"
-	    : s->forgets	? "is deleted"
-	    : s->n_changes == 0 ? "stays as it is"
-				: "is hidden from the address lists");
+	s->counts = l->said == HELD_WAITS ? HELD_DELETES : HELD_NOTHING;
+	if (target)
+		c->res->left[f.action] += !again;
+	tell(c, r, gone ? "deleted" : scope_verdict_name(l->why),
+	    s->n_changes || s->forgets ? leaving : LEAVING_KEEP, again);
 	s->record = TAKE(r);
 	return planner_put_step(c, s, err);
 }

@@ -8,6 +8,7 @@
 #include "dsa/base/list.h"
 #include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
+#include "dsa/rules/leaving.h"
 #include "redirect/address.h"
 
 /* Steps sort by round, phase, and order of planning. */
@@ -539,7 +540,7 @@ planner_recorded_target(
 	if (owner != DECISION_NO_TARGET && owner != index)
 		return 0;
 	leaves = decided && d.verdict != SCOPE_IN && r->created &&
-		 planner_leave_action(c, r) == LEAVE_DELETE;
+		 leaving_action(c->run->link, r) == LEAVE_DELETE;
 	*ret_dn = strdup(target->dn);
 	return !*ret_dn ? err_nomem(err) : leaves ? 2 : 1;
 }

@@ -126,7 +126,8 @@ wants_mailbox(
     const struct toggle *t, const struct candidate *c, const struct entry *target, bool *ret)
 {
 	_cleanup_(free) char *norm = c->e ? dn_normalize(c->e->dn, t->err) : NULL;
-	const struct conf_scope *scope = norm ? scope_find(t->run->link, norm) : NULL;
+	const struct conf_scope *scope =
+	    norm ? scope_find(t->run->link, norm, KIND_BIT(KIND_USER)) : NULL;
 
 	if (c->e && !norm)
 		return -1;

@@ -29,20 +29,10 @@ scope_verdict_name(enum scope_verdict v)
 }
 
 const struct conf_scope *
-scope_find(const struct conf_link *link, const char *dn_norm)
+scope_find(const struct conf_link *link, const char *dn_norm, unsigned kinds)
 {
 	for (size_t i = 0; i < link->n_scopes; i++)
-		if (dn_norm_is_under(dn_norm, link->scopes[i].base_norm))
-			return &link->scopes[i];
-	return NULL;
-}
-
-/* Two scopes may share a base when they name different kinds. */
-static const struct conf_scope *
-find_for_kind(const struct conf_link *link, const char *dn_norm, enum kind kind)
-{
-	for (size_t i = 0; i < link->n_scopes; i++)
-		if ((link->scopes[i].kinds & KIND_BIT(kind)) &&
+		if ((link->scopes[i].kinds & kinds) &&
 		    dn_norm_is_under(dn_norm, link->scopes[i].base_norm))
 			return &link->scopes[i];
 	return NULL;
@@ -74,12 +64,13 @@ scope_judge(const struct conf_link *link, const struct entry *e, const char *dn_
     const struct conf_scope **ret)
 {
 	enum kind kind = kind_of(e);
-	const struct conf_scope *s = find_for_kind(link, dn_norm, kind);
+	const struct conf_scope *s = scope_find(link, dn_norm, KIND_BIT(kind));
 	struct stamp stamp;
 
 	*ret = s;
 	if (!s)
-		return kind == KIND_OTHER || scope_find(link, dn_norm) ? SCOPE_KIND : SCOPE_BASE;
+		return kind == KIND_OTHER || scope_find(link, dn_norm, ~0U) ? SCOPE_KIND
+									    : SCOPE_BASE;
 	if (entry_get_i64(e, "msExchRecipientTypeDetails", 0) & SYSTEM_TYPES)
 		return SCOPE_SYSTEM;
 	if (stamp_parse(entry_get_str(e, link->source->stamp_attribute), &stamp) && stamp.created)

@@ -28,7 +28,9 @@ const char *scope_verdict_name(enum scope_verdict v);
 /* Judges E, whose normalized DN is DN_NORM. *ret is the scope it lies in (by base), or NULL. */
 enum scope_verdict scope_judge(const struct conf_link *link, const struct entry *e,
     const char *dn_norm, const struct conf_scope **ret);
-/* The scope whose base holds DN_NORM, or NULL. */
-const struct conf_scope *scope_find(const struct conf_link *link, const char *dn_norm);
+/* The scope whose base holds DN_NORM and that names one of KINDS (KIND_BIT()s; ~0U: any), or NULL.
+ * Two scopes may share a base when they name different kinds. */
+const struct conf_scope *scope_find(
+    const struct conf_link *link, const char *dn_norm, unsigned kinds);
 
 #endif

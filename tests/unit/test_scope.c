@@ -191,8 +191,8 @@ several(void **state)
 
 		assert_int_equal(scope_judge(&g.link, e, norm, &s), cases[i].want);
 		assert_ptr_equal(s, cases[i].judged < 0 ? NULL : &scopes[cases[i].judged]);
-		assert_ptr_equal(
-		    scope_find(&g.link, norm), cases[i].found < 0 ? NULL : &scopes[cases[i].found]);
+		assert_ptr_equal(scope_find(&g.link, norm, ~0U),
+		    cases[i].found < 0 ? NULL : &scopes[cases[i].found]);
 	}
 }
 

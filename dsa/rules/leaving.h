@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_RULES_LEAVING_H
+#define GALSYNC_RULES_LEAVING_H
+
+/*
+ * What happens to a counterpart whose source left: it was deleted, or it is not in scope any more.
+ * Pure. The first line that applies decides:
+ *
+ *   the source is there, an answer lacked it           MISSED: it did not leave
+ *   no counterpart here, perhaps on another server     LATER
+ *   no counterpart                                     FORGET: its record alone goes
+ *   on_leave = keep                                    KEEP
+ *   on_leave = delete, created by galsync              DELETE
+ *   on_leave = disable, an enabled account created     DISABLE, which hides too
+ *   anything else                                      HIDE
+ *
+ * What was matched is never deleted or disabled: its account belongs to others.
+ */
+
+#include "dsa/config/conf.h"
+#include "dsa/directory/change.h"
+#include "dsa/directory/entry.h"
+#include "mapping/record.h"
+
+enum leaving {
+	LEAVING_MISSED,
+	LEAVING_LATER,
+	LEAVING_FORGET,
+	LEAVING_KEEP,
+	LEAVING_HIDE,
+	LEAVING_DISABLE,
+	LEAVING_DELETE,
+	LEAVING_MAX
+};
+
+struct leaving_facts {
+	enum leave_action action; /* leaving_action() */
+	bool missed;		  /* the source is there by its GUID, but no search gave it */
+	bool may_come;		  /* TARGET may be on another server and not here yet */
+	const struct record *record;
+	const struct entry *target; /* NULL: it is not there, or not the counterpart any more */
+};
+
+/* The on_leave of the scope that the source of RECORD was in, by its last DN and its kind. If no
+ * scope is configured for it any more: the mildest one of the link's. */
+enum leave_action leaving_action(const struct conf_link *link, const struct record *record);
+enum leaving leaving_judge(const struct leaving_facts *f);
+/* What became of the counterpart, for messages: "is deleted". */
+const char *leaving_text(enum leaving l);
+/* What L does to the counterpart TARGET, owned by the caller; *RET NULL if it is nothing, because
+ * the counterpart is hidden already too. */
+int leaving_change(
+    enum leaving l, const struct entry *target, struct change **ret, struct err *err) MUST_CHECK;
+/* Makes RECORD that of one that left. TARGET is the counterpart as it was before, or NULL. A hidden
+ * one is remembered as hidden by galsync, so that it is shown again when the source comes back, but
+ * for one that was matched and hidden before. */
+int leaving_note(
+    enum leaving l, const struct entry *target, struct record *record, struct err *err) MUST_CHECK;
+
+#endif

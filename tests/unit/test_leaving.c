@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+
+/* What happens to a counterpart whose source left. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "dsa/rules/leaving.h"
+#include "tests/support/given.h"
+
+#define HIDDEN(v) "msExchHideFromAddressLists: " v "\n"
+#define UAC(v) "userAccountControl: " v "\n"
+#define PERSON(extra) THERE("user", "Ann", extra)
+#define CARD(extra) THERE("contact", "Ann", extra)
+#define HIDES "+msExchHideFromAddressLists: TRUE\n"
+#define PUT "msExchHideFromAddressLists: TRUE\n"
+
+static const struct leaving_case {
+	enum leave_action action;
+	const char *target; /* NULL: none */
+	enum leaving want;
+	const char *mods; /* NULL: no change; "delete": the object goes */
+	const char *put;  /* remembered afterwards; NULL: nothing */
+	bool matched, missed, may_come;
+} cases[] = {
+    /* Where nothing is certain nothing is done, whatever is configured. */
+    {LEAVE_DELETE, PERSON(UAC("512")), .missed = true, .want = LEAVING_MISSED},
+    {LEAVE_DELETE, NULL, .missed = true, .want = LEAVING_MISSED},
+    {LEAVE_DELETE, NULL, .may_come = true, .want = LEAVING_LATER},
+    {LEAVE_KEEP, NULL, .may_come = true, .want = LEAVING_LATER},
+    {LEAVE_DELETE, NULL, .want = LEAVING_FORGET},
+    {LEAVE_KEEP, NULL, .want = LEAVING_FORGET},
+    {LEAVE_HIDE, NULL, .matched = true, .want = LEAVING_FORGET},
+    /* What is here did not stay elsewhere. */
+    {LEAVE_HIDE, PERSON(""), .may_come = true, .want = LEAVING_HIDE, .mods = HIDES, .put = PUT},
+
+    {LEAVE_KEEP, PERSON(UAC("512")), .want = LEAVING_KEEP},
+    {LEAVE_KEEP, PERSON(HIDDEN("TRUE")), .want = LEAVING_KEEP},
+
+    {LEAVE_HIDE, PERSON(UAC("512")), .want = LEAVING_HIDE, .mods = HIDES, .put = PUT},
+    {LEAVE_HIDE, PERSON(UAC("512")), .matched = true, .want = LEAVING_HIDE, .mods = HIDES,
+	.put = PUT},
+    {LEAVE_HIDE, CARD(""), .want = LEAVING_HIDE, .mods = HIDES, .put = PUT},
+    {LEAVE_HIDE, PERSON(HIDDEN("FALSE")), .want = LEAVING_HIDE,
+	.mods = "-msExchHideFromAddressLists: FALSE\n" HIDES, .put = PUT},
+    {LEAVE_HIDE, PERSON(HIDDEN("true")), .want = LEAVING_HIDE, .mods = NULL, .put = PUT},
+    {LEAVE_HIDE, PERSON(HIDDEN("TRUE")), .want = LEAVING_HIDE, .mods = NULL, .put = PUT},
+    {LEAVE_HIDE, PERSON(HIDDEN("TRUE")), .matched = true, .want = LEAVING_HIDE, .mods = NULL},
+    {LEAVE_HIDE, PERSON(HIDDEN("FALSE")), .matched = true, .want = LEAVING_HIDE,
+	.mods = "-msExchHideFromAddressLists: FALSE\n" HIDES, .put = PUT},
+
+    {LEAVE_DISABLE, PERSON(UAC("512")), .want = LEAVING_DISABLE, .put = PUT,
+	.mods = HIDES "-userAccountControl: 512\n+userAccountControl: 514\n"},
+    {LEAVE_DISABLE, PERSON(UAC("66048") HIDDEN("TRUE")), .want = LEAVING_DISABLE, .put = PUT,
+	.mods = "-userAccountControl: 66048\n+userAccountControl: 66050\n"},
+    {LEAVE_DISABLE, PERSON(UAC("514")), .want = LEAVING_HIDE, .mods = HIDES, .put = PUT},
+    {LEAVE_DISABLE, PERSON(UAC("many")), .want = LEAVING_DISABLE, .put = PUT,
+	.mods = HIDES "-userAccountControl: many\n+userAccountControl: 2\n"},
+    {LEAVE_DISABLE, PERSON(""), .want = LEAVING_HIDE, .mods = HIDES, .put = PUT},
+    {LEAVE_DISABLE, CARD(""), .want = LEAVING_HIDE, .mods = HIDES, .put = PUT},
+    {LEAVE_DISABLE, PERSON(UAC("512")), .matched = true, .want = LEAVING_HIDE, .mods = HIDES,
+	.put = PUT},
+
+    {LEAVE_DELETE, PERSON(UAC("512")), .want = LEAVING_DELETE, .mods = "delete"},
+    {LEAVE_DELETE, CARD(HIDDEN("TRUE")), .want = LEAVING_DELETE, .mods = "delete"},
+    {LEAVE_DELETE, PERSON(UAC("512")), .matched = true, .want = LEAVING_HIDE, .mods = HIDES,
+	.put = PUT},
+};
+
+static void
+check_record(size_t i, const struct leaving_case *c, const struct entry *target, struct record *r)
+{
+	uint64_t hidden = record_put_hash("msExchHideFromAddressLists", bytes_of("TRUE"));
+	struct err err = {0};
+
+	given_ended(i, "note", leaving_note(c->want, target, r, &err), &err, NULL);
+	given_same(i, "record", record_state_name(r->state), "left");
+	given_same(i, "put", record_was_put(r, hidden) ? PUT : NULL, c->put);
+	assert_true(guid_is_zero(&r->side[TARGET].guid) == !target);
+}
+
+static void
+judged(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct leaving_case *c = &cases[i];
+		_cleanup_(entry_free) struct entry *target = given_entry(c->target);
+		_cleanup_(record_free) struct record *r = given_record("title: Boss\n");
+		_cleanup_(change_free) struct change *change = NULL;
+		_cleanup_(free) char *mods = NULL;
+		struct leaving_facts f = {.action = c->action,
+		    .missed = c->missed,
+		    .may_come = c->may_come,
+		    .record = r,
+		    .target = target};
+		struct err err = {0};
+
+		r->created = !c->matched;
+		given_same(i, "verdict", leaving_text(leaving_judge(&f)), leaving_text(c->want));
+		if (c->want < LEAVING_FORGET)
+			continue;
+		given_ended(
+		    i, "change", leaving_change(c->want, target, &change, &err), &err, NULL);
+		mods = change && change->op == CHANGE_MODIFY ? given_mods(change) : NULL;
+		given_same(i, "change", change && !mods ? "delete" : mods, c->mods);
+		check_record(i, c, target, r);
+		assert_int_equal(r->n_put, 1 + (c->put != NULL));
+	}
+	given_all_same();
+}
+
+/* ---- the scope's word ---- */
+
+static const struct {
+	const char *dn; /* of the source, as last seen */
+	enum kind kind;
+	enum leave_action want;
+} places[] = {
+    {"CN=Ann,OU=Staff,DC=acme,DC=example", KIND_USER, .want = LEAVE_HIDE},
+    {"CN=Ann,OU=Staff,DC=acme,DC=example", KIND_CONTACT, .want = LEAVE_DELETE},
+    {"cn=ANN, ou=STAFF,dc=acme,dc=example", KIND_CONTACT, .want = LEAVE_DELETE},
+    {"CN=Ann,OU=Other,DC=acme,DC=example", KIND_USER, .want = LEAVE_DISABLE},
+    /* No scope is configured for it any more. */
+    {"CN=Ann,OU=Staff,DC=acme,DC=example", KIND_GROUP, .want = LEAVE_HIDE},
+    {"CN=Ann,OU=Gone,DC=acme,DC=example", KIND_USER, .want = LEAVE_HIDE},
+    {"nonsense", KIND_USER, .want = LEAVE_HIDE},
+    {"", KIND_CONTACT, .want = LEAVE_HIDE},
+};
+
+static void
+configured(void **state)
+{
+	static char staff[] = "ou=staff,dc=acme,dc=example",
+		    other[] = "ou=other,dc=acme,dc=example";
+	struct conf_scope scopes[] = {
+	    {.base_norm = staff, .kinds = KIND_BIT(KIND_CONTACT), .on_leave = LEAVE_DELETE},
+	    {.base_norm = staff, .kinds = KIND_BIT(KIND_USER), .on_leave = LEAVE_HIDE},
+	    {.base_norm = other, .kinds = KIND_BIT(KIND_USER), .on_leave = LEAVE_DISABLE}};
+	_cleanup_(record_free) struct record *r = given_record(NULL);
+	struct given g;
+
+	(void)state;
+	given_init(&g);
+	g.link.scopes = scopes;
+	g.link.n_scopes = ARRAY_SIZE(scopes);
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		assert_int_equal(record_set_str(&r->side[SOURCE].dn, places[i].dn), 0);
+		r->kind = places[i].kind;
+		assert_int_equal(leaving_action(&g.link, r), places[i].want);
+	}
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(judged),
+	    cmocka_unit_test(configured),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
