@@ -24,7 +24,7 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 
-LIBS_PC := libconfig jansson libsystemd krb5 krb5-gssapi
+LIBS_PC := libconfig jansson libsystemd krb5 krb5-gssapi gnutls
 GALSYNC_CPPFLAGS := -I. -D_GNU_SOURCE -DGALSYNC_SYSCONFDIR='"$(SYSCONFDIR)"' -DGALSYNC_VERSION='"$(VERSION)"'
 GALSYNC_CFLAGS := -std=c17 -g -pthread -fPIE -fstack-protector-strong \
 	-Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla \

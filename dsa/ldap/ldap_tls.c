@@ -7,7 +7,7 @@
  * libldap may be built on OpenSSL or on GnuTLS. With GnuTLS it ignores the minimum version, which
  * must be part of the priority string, and it forgets why a certificate was refused. So after a
  * refusal ldap_conn.c fetches the certificate once more and ldap_tls_describe_cert() says what is
- * to be seen in it: expired, another name, or issued by somebody we do not trust.
+ * to be seen in it: expired, another name, or issued by an authority that is not trusted.
  */
 
 #include <errno.h>
