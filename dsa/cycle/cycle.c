@@ -24,6 +24,7 @@
 #include "dsa/base/clock.h"
 #include "dsa/base/str.h"
 #include "dsa/cycle/delta_priv.h"
+#include "dsa/cycle/outcome.h"
 #include "dsa/directory/guid_set.h"
 #include "mapping/journal.h"
 
@@ -203,7 +204,9 @@ open_worksets(struct cycle *c, struct err *err)
 
 	if (workset_open(r->work_dir, "source", r->map_size_mb, &c->ws[SOURCE], err) < 0)
 		return -1;
-	return workset_open(r->work_dir, "target", r->map_size_mb, &c->ws[TARGET], err);
+	if (workset_open(r->work_dir, "target", r->map_size_mb, &c->ws[TARGET], err) < 0)
+		return -1;
+	return plan_new(c->ws[SOURCE], &c->plan, err);
 }
 
 static int
@@ -413,6 +416,7 @@ cycle_free(struct cycle *c)
 	buf_done(&c->cursor[SOURCE]);
 	buf_done(&c->cursor[TARGET]);
 	table_free(c->table);
+	plan_free(c->plan);
 	workset_free(c->ws[SOURCE]);
 	workset_free(c->ws[TARGET]);
 	if (c->delta)

@@ -8,6 +8,7 @@
  */
 
 #include "dsa/cycle/cycle.h"
+#include "dsa/exec/plan.h"
 #include "dsa/rules/pairs_csv.h"
 #include "dsa/rules/ready.h"
 #include "dsa/rules/table.h"
@@ -51,9 +52,8 @@ struct cycle {
 	int64_t start_s;	/* when it began, realtime */
 	uint64_t start_usn;	/* the target's highestCommittedUSN before the first write */
 	char start_server[256]; /* and the server that said so: USNs are a DC's own */
-	unsigned round;	    /* of planning and applying: 0, then one for each that drift makes */
-	uint64_t plan_next; /* number of the next plan step */
-	char **ous;	    /* target OUs known to exist or to be planned, normalized */
+	struct plan *plan;	/* in the source's working set */
+	char **ous;		/* target OUs known to exist or to be planned, normalized */
 	size_t n_ous, cap_ous;
 	struct again *again; /* source entries to be planned again */
 	size_t n_again, cap_again;
@@ -173,17 +173,6 @@ int cycle_replan(struct cycle *c, struct err *err) MUST_CHECK;
  * again. */
 int cycle_give_up(struct cycle *c, const struct again *failed, size_t n, const char *what,
     struct err *err) MUST_CHECK;
-/* outcome.c: source entry SOURCE is to be planned again because of WHY; DECISION_NO_TARGET: one
- * that left, by its GUID LEFT. */
-int outcome_plan_again(struct cycle *c, uint32_t source, const struct guid *left, const char *why,
-    struct err *err) MUST_CHECK;
-/* The object of E (its source and DN are given) was not written because of WHAT. Put
- * down to be tried again; E is completed, to be told. */
-int outcome_refuse(struct cycle *c, struct store_txn *t, struct run_event *e, const char *what,
-    struct err *err) MUST_CHECK;
-/* Nothing has to be written to the object of SOURCE any more; told if that was not so before. */
-int outcome_accept(
-    struct cycle *c, struct store_txn *t, const struct guid *source, struct err *err) MUST_CHECK;
 /* After the writes: learns the GUIDs and SIDs of what was created. */
 int cycle_confirm(struct cycle *c, struct err *err) MUST_CHECK;
 /* find_ready.c: who is ready, from what was read and what the map says before anything is written.

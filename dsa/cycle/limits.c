@@ -22,7 +22,6 @@
 #include <syslog.h>
 
 #include "dsa/directory/guid_set.h"
-#include "dsa/exec/plan.h"
 #include "dsa/rules/limit.h"
 
 int

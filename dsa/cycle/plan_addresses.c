@@ -29,7 +29,7 @@ set_conflict(struct planning *p, struct bytes what, const struct entry *holder, 
 	char text[256];
 
 	err_escape(text, sizeof text, what);
-	if (p->c->round || kept)
+	if (plan_round(p->c->plan) || kept)
 		report_taken(p, text, holder->dn, whole);
 	else if (d->in_conflict)
 		report_taken(p, d->what, d->candidates[0], false);

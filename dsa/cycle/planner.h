@@ -12,10 +12,8 @@
 #include "dsa/rules/names.h"
 #include "dsa/rules/project.h"
 
-/* Stores S behind the other steps of its phase and gives it its number. */
+/* Puts S into the plan and counts its changes. */
 int planner_put_step(struct cycle *c, struct plan_step *s, struct err *err) MUST_CHECK;
-/* Under what a step is stored: keys ascend in the order in which steps begin. */
-uint64_t planner_step_key(unsigned round, enum plan_phase phase, uint64_t number);
 /* Plans the creation of OU (and of those above it) unless it exists or is planned already. ERR_DATA
  * if it lies outside the target's domain. */
 int planner_ensure_ou(struct cycle *c, const char *ou, struct err *err) MUST_CHECK;

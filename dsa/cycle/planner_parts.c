@@ -11,28 +11,11 @@
 #include "dsa/rules/leaving.h"
 #include "redirect/address.h"
 
-/* Steps sort by round, phase, and order of planning. */
-uint64_t
-planner_step_key(unsigned round, enum plan_phase phase, uint64_t number)
-{
-	return (uint64_t)round << 56 | (uint64_t)phase << 48 | number;
-}
-
 int
 planner_put_step(struct cycle *c, struct plan_step *s, struct err *err)
 {
-	_cleanup_(buf_done) struct buf b = {0};
-
-	s->number = c->plan_next++;
-	/* One at a time: an OU before the OU below it. */
-	if (s->phase == PLAN_OUS)
-		s->after = s->number;
-	plan_step_encode(s, &b);
-	if (b.failed)
-		return err_nomem(err);
 	c->res->changes += s->n_changes;
-	return workset_put_blob(c->ws[SOURCE], WORKSET_PLAN,
-	    planner_step_key(c->round, s->phase, s->number), buf_bytes(&b), err);
+	return plan_put(c->plan, s, err);
 }
 
 static int

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "dsa/base/str.h"
+#include "dsa/cycle/outcome.h"
 #include "dsa/cycle/planner.h"
 #include "dsa/directory/dn.h"
 #include "dsa/directory/guid_set.h"
@@ -299,7 +300,7 @@ cycle_replan(struct cycle *c, struct err *err)
 	n = c->n_again;
 	c->n_again = c->cap_again = 0;
 	c->lost = false;
-	c->round++;
+	plan_begin_round(c->plan);
 	c->res->drift += n;
 	return replan(c, again, n, err);
 }

@@ -8,7 +8,6 @@
 #include <time.h>
 
 #include "dsa/base/clock.h"
-#include "dsa/exec/plan.h"
 
 static int
 print_step(struct cycle *c, const struct plan_step *s, struct err *err)
@@ -39,22 +38,18 @@ print_step(struct cycle *c, const struct plan_step *s, struct err *err)
 int
 cycle_print_plan(struct cycle *c, struct err *err)
 {
-	_cleanup_(buf_done) struct buf raw = {0};
-	uint64_t key = 0, at = 0;
-
 	if (!c->opt->plan_to)
 		return 0;
 	if (fprintf(c->opt->plan_to, "version: 1\n\n") < 0)
 		return err_sys(err, errno, "write of the plan");
-	for (;; key = at + 1) {
+	for (;;) {
 		_cleanup_(plan_step_free) struct plan_step *s = NULL;
-		bool found;
 
-		if (workset_next_blob(c->ws[SOURCE], WORKSET_PLAN, key, &at, &raw, &found, err) < 0)
+		if (plan_next(c->plan, &s, err) < 0)
 			return -1;
-		if (!found)
+		if (!s)
 			break;
-		if (plan_step_decode(buf_bytes(&raw), &s, err) < 0 || print_step(c, s, err) < 0)
+		if (print_step(c, s, err) < 0)
 			return -1;
 	}
 	if (c->ready_text.failed)

@@ -1,46 +1,67 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Executes the plan.
+ * Steps are in a ring, in the order in which they are given:
  *
- *   1. The intents of a step are committed to the journal, and
- *      its record, as pending, to the map.                        Order is important!
- *   2. Its changes are made, one after the other.
- *   3. Its outcome, its record and its waiting references are committed together.
+ *   WAITING --> READY <--> RUNNING --> DONE or FAILED --> RECORDED
+ *          ^          ^                              ^
+ *          |          its next change is sent        the transaction with the outcome
+ *          what it waits for has ended
  *
- * A crash between 1 and 3 leaves open intents; the next run looks at the directory to settle them
- * (recover.c) and plans from what it reads there, so it never matters how far a step came.
+ * Up to the window of each directory is under way at once. Intents and outcomes are written for
+ * many steps at a time, in one transaction, while the servers still have work: a commit waits for
+ * the disk. A step begins when all those it waits for have ended; they are before it in the ring,
+ * so the oldest step that has not ended never waits.
  *
- * Steps are in a ring, in the order of the plan. Up to the window of each directory is under way at
- * once. Steps 1 and 3 are done for many at a time, in one transaction, while the servers still have
- * work: a commit waits for the disk. A step begins when all those it waits for have ended; they are
- * before it in the ring, so the oldest step that has not ended never waits.
- *
- * A change that the directory refuses because it has moved on since it was read (a value that is
- * no longer there, an object that has appeared) ends its step without harm: the object is read,
- * decided and planned again. The same goes for a change whose outcome a broken connection left
- * unknown. What the server will never accept is recorded with the server's words.
+ * Order is important! A change is sent after the commit with its intent, and a step leaves the ring
+ * after the commit with its outcome.
  */
-#include "dsa/exec/exec_priv.h"
+#include "dsa/exec/exec.h"
 
 #include <string.h>
 
-#include "dsa/cycle/planner.h"
+#include "dsa/base/clock.h"
+#include "mapping/journal.h"
 
 #define RING 512
-/* Steps a transaction: each dirties pages of the map, and these are anonymous memory. */
-#define CHUNK 24
 #define RING_BYTES (4 << 20) /* of stored steps: large ones are not loaded ahead */
+_Static_assert(2 * EXEC_BATCH_MAX <= RING, "there is room to load while others run");
+
+enum step_state {
+	STEP_WAITING, /* for steps before it */
+	STEP_READY,   /* the next change may be sent */
+	STEP_RUNNING, /* a change is under way */
+	STEP_DONE,
+	STEP_FAILED,
+	STEP_RECORDED /* the outcome is in the journal */
+};
+
+struct ring;
+
+struct running {
+	struct plan_step *step;
+	const struct ring *ring;
+	uint64_t journal[PLAN_MAX_CHANGES];
+	size_t next; /* the change that is under way, or to be sent */
+	enum step_state state;
+	/* FAILED: why, and what that means */
+	struct err err;
+	enum settle failure;
+};
 
 struct ring {
-	struct cycle *c;
+	struct run *run;
+	const struct exec_ops *ops;
+	void *arg;
 	struct running slot[RING];
 	size_t head, n; /* the oldest slot in use, and how many are */
 	size_t bytes;
-	uint64_t key;	       /* of the next step to load */
-	enum plan_phase phase; /* of the steps in the ring */
-	bool at_end;	       /* nothing more to load in this round */
-	bool phase_ends;       /* the next step is of another phase */
-	bool lost;	       /* a connection broke: nothing is sent until it is back */
+	enum plan_phase phase;	 /* of the steps in the ring */
+	struct plan_step *ahead; /* the next step to load, NULL if it was not asked for yet */
+	bool at_end;		 /* there is none */
+	uint64_t cycle;		 /* the number of the intents, 0: not given yet */
+	bool lost;		 /* a connection broke: nothing is sent until it is back */
+	bool was_lost;		 /* since the beginning */
+	bool stopped;		 /* nothing was lost, but the program stops */
 	struct err lost_err;
 };
 
@@ -50,23 +71,32 @@ at(struct ring *r, size_t i)
 	return &r->slot[(r->head + i) % RING];
 }
 
+/* ---- making changes ---- */
+
+/* A server that died forgets what it acknowledged last: what was read since may be old. */
+static enum settle
+settle(const struct running *s)
+{
+	return settle_failure(&s->err, s->step->changes[s->next].change->op,
+	    !s->step->looked_again || s->ring->was_lost);
+}
+
 static void
 change_done(void *arg, const struct err *err)
 {
-	struct running *r = arg;
-	const struct plan_change *done;
+	struct running *s = arg;
+	const struct plan_change *done = &s->step->changes[s->next];
 
 	if (err) {
-		r->err = *err;
-		r->state = STEP_FAILED;
+		s->err = *err;
+		s->failure = settle(s);
+		s->state = STEP_FAILED;
 		return;
 	}
-	done = &r->step->changes[r->next];
-	run_changed(r->c->run, r->c->run->cycle, done->side,
-	    guid_is_zero(&r->step->guid) ? NULL : &r->step->guid, done->change, done->reason);
-	r->c->res->applied++;
-	r->next++;
-	r->state = r->next < r->step->n_changes ? STEP_READY : STEP_DONE;
+	run_changed(s->ring->run, s->ring->cycle, done->side,
+	    guid_is_zero(&s->step->guid) ? NULL : &s->step->guid, done->change, done->reason);
+	s->next++;
+	s->state = s->next < s->step->n_changes ? STEP_READY : STEP_DONE;
 }
 
 /* Steps whose predecessors have ended become ready. */
@@ -89,13 +119,13 @@ release(struct ring *r)
 static void
 note_lost(struct ring *r, const struct running *s)
 {
-	if (s->state != STEP_FAILED || s->err.scope == ERR_ENTRY || s->err.retry == ERR_REREAD)
-		return;
-	if (s->err.scope != ERR_PEER && s->err.code != ECANCELED)
+	if (s->state != STEP_FAILED ||
+	    (s->failure != SETTLE_UNKNOWN && s->failure != SETTLE_UNSENT))
 		return;
 	if (!r->lost)
-		run_lost(r->c->run, s->step->changes[s->next].side, &s->err);
+		run_lost(r->run, s->step->changes[s->next].side, &s->err);
 	r->lost = true;
+	r->stopped |= s->failure == SETTLE_UNSENT;
 	r->lost_err = s->err;
 }
 
@@ -104,9 +134,8 @@ note_lost(struct ring *r, const struct running *s)
 static void
 submit_ready(struct ring *r)
 {
-	struct cycle *c = r->c;
-	const size_t window[SIDES] = {
-	    (size_t)c->run->link->source->dir.window, (size_t)c->run->link->target->dir.window};
+	const struct conf_link *l = r->run->link;
+	const size_t window[SIDES] = {(size_t)l->source->dir.window, (size_t)l->target->dir.window};
 
 	for (size_t i = 0; i < r->n && !r->lost; i++) {
 		struct running *s = at(r, i);
@@ -117,7 +146,7 @@ submit_ready(struct ring *r)
 		if (s->state != STEP_READY)
 			continue;
 		pc = &s->step->changes[s->next];
-		d = c->run->dir[pc->side];
+		d = r->run->dir[pc->side];
 		if (d->ops->pending(d) >= window[pc->side])
 			continue;
 		s->state = STEP_RUNNING;
@@ -130,10 +159,10 @@ submit_ready(struct ring *r)
 }
 
 static size_t
-pending(const struct cycle *c)
+pending(const struct run *run)
 {
-	return c->run->dir[SOURCE]->ops->pending(c->run->dir[SOURCE]) +
-	       c->run->dir[TARGET]->ops->pending(c->run->dir[TARGET]);
+	return run->dir[SOURCE]->ops->pending(run->dir[SOURCE]) +
+	       run->dir[TARGET]->ops->pending(run->dir[TARGET]);
 }
 
 static size_t
@@ -146,15 +175,44 @@ count_ended(struct ring *r)
 	return n;
 }
 
+/* ---- the transactions ---- */
+
+static int
+finish_journal(struct store_txn *t, const struct running *s, struct err *err)
+{
+	for (size_t i = 0; i < s->step->n_changes; i++) {
+		enum journal_outcome outcome = JOURNAL_DONE;
+		const char *text = NULL;
+
+		if (i > s->next) {
+			outcome = JOURNAL_STALE;
+			text = "not attempted";
+		} else if (i == s->next) {
+			/* It stays open until the object is looked at. */
+			if (s->failure == SETTLE_UNKNOWN)
+				continue;
+			outcome = s->failure == SETTLE_REFUSED ? JOURNAL_FAILED : JOURNAL_STALE;
+			text = s->err.text;
+		}
+		if (journal_finish(t, s->journal[i], outcome, text, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 record_ended(struct ring *r, struct store_txn *t, struct err *err)
 {
 	for (size_t i = 0; i < r->n; i++) {
 		struct running *s = at(r, i);
+		struct exec_end end = {.step = s->step,
+		    .made = s->next,
+		    .err = s->state == STEP_FAILED ? &s->err : NULL,
+		    .failure = s->failure};
 
 		if (s->state != STEP_DONE && s->state != STEP_FAILED)
 			continue;
-		if (outcome_record(t, s, err) < 0)
+		if (finish_journal(t, s, err) < 0 || r->ops->ended(t, &end, r->arg, err) < 0)
 			return -1;
 		s->state = STEP_RECORDED;
 	}
@@ -166,93 +224,119 @@ static void
 forget_recorded(struct ring *r)
 {
 	while (r->n && at(r, 0)->state == STEP_RECORDED) {
-		r->bytes -= at(r, 0)->size;
+		r->bytes -= at(r, 0)->step->size;
 		plan_step_free(TAKE(at(r, 0)->step));
 		r->head = (r->head + 1) % RING;
 		r->n--;
 	}
 }
 
-static bool
-has_room(const struct ring *r)
+static int
+look_ahead(struct ring *r, struct err *err)
 {
-	return !r->at_end && r->n + CHUNK <= RING && (r->n == 0 || r->bytes < RING_BYTES) &&
-	       (r->n == 0 || !r->phase_ends);
+	if (r->ahead || r->at_end)
+		return 0;
+	if (r->ops->next(r->arg, &r->ahead, err) < 0)
+		return -1;
+	r->at_end = !r->ahead;
+	return 0;
+}
+
+/* True if the next step may join those in the ring: a phase begins when the one before has ended.
+ */
+static bool
+fits(const struct ring *r)
+{
+	return r->ahead && (r->n == 0 || (r->bytes < RING_BYTES && r->ahead->phase == r->phase));
+}
+
+static int
+write_intents(struct ring *r, struct store_txn *t, struct running *s, struct err *err)
+{
+	if (!r->cycle && journal_begin_cycle(t, r->run->link_id, &r->cycle, err) < 0)
+		return -1;
+	for (size_t i = 0; i < s->step->n_changes; i++) {
+		const struct plan_change *pc = &s->step->changes[i];
+		/* Borrows everything: the entry is only written out. */
+		struct journal_entry e = {.cycle = r->cycle,
+		    .link = r->run->link_id,
+		    .side = pc->side,
+		    .source = s->step->guid,
+		    .at = clock_realtime_s(),
+		    .outcome = JOURNAL_OPEN,
+		    .change = pc->change,
+		    .before = pc->before,
+		    .reason = pc->reason,
+		    .server = (char *)(uintptr_t)run_server(r->run, pc->side)};
+
+		if (journal_intend(t, &e, err) < 0)
+			return -1;
+		s->journal[i] = e.number;
+	}
+	return r->ops->intend ? r->ops->intend(t, s->step, r->arg, err) : 0;
 }
 
 /* Loads the next steps of one phase and writes down what they are about to do. */
 static int
 load(struct ring *r, struct store_txn *t, struct err *err)
 {
-	_cleanup_(buf_done) struct buf raw = {0};
-
-	for (size_t i = 0; i < CHUNK && (r->n == 0 || r->bytes < RING_BYTES); i++) {
+	for (size_t i = 0; i < r->ops->batch && fits(r); i++) {
 		struct running *s = at(r, r->n);
-		uint64_t key = 0;
-		enum plan_phase phase;
-		bool found;
 
-		if (workset_next_blob(
-			r->c->ws[SOURCE], WORKSET_PLAN, r->key, &key, &raw, &found, err) < 0)
-			return -1;
-		r->at_end = !found;
-		if (!found)
-			return 0;
-		phase = (enum plan_phase)(key >> 48 & 0xff);
-		r->phase_ends = r->n && phase != r->phase;
-		if (r->phase_ends)
-			return 0;
-		*s = (struct running){.c = r->c, .size = raw.len};
-		if (plan_step_decode(buf_bytes(&raw), &s->step, err) < 0)
-			return -1;
-		r->key = key + 1;
-		if (cycle_holds(r->c, s->step)) {
-			plan_step_free(TAKE(s->step));
-			continue;
-		}
-		r->phase = phase;
+		*s = (struct running){.ring = r, .step = TAKE(r->ahead)};
+		r->phase = s->step->phase;
+		r->bytes += s->step->size;
 		r->n++;
-		r->bytes += s->size;
-		if (outcome_intend(t, s, err) < 0)
+		if (write_intents(r, t, s, err) < 0 || look_ahead(r, err) < 0)
 			return -1;
 	}
 	return 0;
+}
+
+static bool
+may_load(const struct ring *r)
+{
+	return !r->lost && r->n + r->ops->batch <= RING && fits(r);
 }
 
 /* One transaction for what has ended and what comes next. */
 static int
-turn(struct ring *r, bool load_more, struct err *err)
+transact(struct ring *r, struct err *err)
 {
 	_cleanup_(store_abort) struct store_txn *t = NULL;
 
-	if (store_begin(r->c->run->store, STORE_WRITE, &t, err) < 0 || record_ended(r, t, err) < 0)
+	if (store_begin(r->run->store, STORE_WRITE, &t, err) < 0 || record_ended(r, t, err) < 0)
 		return -1;
-	if (load_more && load(r, t, err) < 0)
+	if (may_load(r) && load(r, t, err) < 0)
 		return -1;
 	if (store_commit(TAKE(t), err) < 0)
 		return -1;
+	r->run->cycle = r->cycle;
 	forget_recorded(r);
-	run_progress(r->c->run, RUN_PHASE_APPLY, r->c->res->applied, r->c->res->changes);
 	return 0;
 }
 
-/* The connection comes back, perhaps to another DC, or the cycle ends here. */
+/* ---- the run ---- */
+
+/* The connection comes back, perhaps to another DC, or all ends here. */
 static int
-recover_peer(struct ring *r, struct err *err)
+reopen(struct ring *r, struct err *err)
 {
-	if (r->lost_err.code == ECANCELED && r->lost_err.src == ERR_SYS) {
+	if (r->stopped || !r->ops->lost) {
 		*err = r->lost_err;
 		return -1;
 	}
 	r->lost = false;
-	r->c->lost = true;
-	return run_reopen(r->c->run, err);
+	r->was_lost = true;
+	return r->ops->lost(r->arg, err);
 }
 
 static int
-run(struct ring *r, struct err *err)
+carry_out(struct ring *r, struct err *err)
 {
-	for (;;) {
+	if (look_ahead(r, err) < 0)
+		return -1;
+	while (r->n || r->ahead || r->lost) {
 		struct err known; /* every change under way has been told of a broken connection */
 		size_t ended, busy;
 
@@ -260,25 +344,23 @@ run(struct ring *r, struct err *err)
 		for (size_t i = 0; i < r->n; i++)
 			note_lost(r, at(r, i));
 		submit_ready(r);
-		busy = pending(r->c);
+		busy = pending(r->run);
 		ended = count_ended(r);
-		if (ended >= CHUNK || (ended && !busy) || (!r->lost && has_room(r))) {
-			if (turn(r, !r->lost && has_room(r), err) < 0)
+		if (ended >= r->ops->batch || (ended && !busy) || may_load(r)) {
+			if (transact(r, err) < 0)
 				return -1;
 		} else if (busy) {
-			if (dir_drain(r->c->run->dir, SIDES, busy - 1, &known) < 0)
+			if (dir_drain(r->run->dir, SIDES, busy - 1, &known) < 0)
 				continue;
-		} else if (r->lost) {
-			if (recover_peer(r, err) < 0)
-				return -1;
-		} else if (r->n == 0 && r->at_end) {
-			return 0;
+		} else if (r->lost && reopen(r, err) < 0) {
+			return -1;
 		}
 	}
+	return 0;
 }
 
 int
-cycle_apply(struct cycle *c, struct err *err)
+exec_run(struct run *run, const struct exec_ops *ops, void *arg, struct err *err)
 {
 	struct ring *r = calloc(1, sizeof *r);
 	struct err ignored;
@@ -286,14 +368,77 @@ cycle_apply(struct cycle *c, struct err *err)
 
 	if (!r)
 		return err_nomem(err);
-	r->c = c;
-	r->key = planner_step_key(c->round, 0, 0);
-	rc = run(r, err);
+	r->run = run;
+	r->ops = ops;
+	r->arg = arg;
+	r->cycle = run->cycle;
+	rc = carry_out(r, err);
 	/* What is under way refers to the ring: it is waited for, whatever happened. */
-	while (pending(c) && dir_drain(c->run->dir, SIDES, 0, &ignored) == 0)
+	while (pending(run) && dir_drain(run->dir, SIDES, 0, &ignored) == 0)
 		;
 	for (size_t i = 0; i < r->n; i++)
 		plan_step_free(at(r, i)->step);
+	plan_step_free(r->ahead);
 	free(r);
 	return rc;
+}
+
+/* ---- one step ---- */
+
+struct single {
+	struct plan_step *step; /* NULL once it was given */
+	exec_intend_fn *intend;
+	void *arg;
+	bool refused;
+	struct err err;
+};
+
+static int
+next_single(void *arg, struct plan_step **ret, struct err *err)
+{
+	struct single *one = arg;
+
+	(void)err;
+	*ret = TAKE(one->step);
+	return 0;
+}
+
+static int
+intend_single(struct store_txn *t, struct plan_step *s, void *arg, struct err *err)
+{
+	struct single *one = arg;
+
+	return one->intend ? one->intend(t, s, one->arg, err) : 0;
+}
+
+static int
+end_single(struct store_txn *t, const struct exec_end *e, void *arg, struct err *err)
+{
+	struct single *one = arg;
+
+	(void)t;
+	(void)err;
+	one->refused = e->err != NULL;
+	if (!e->err)
+		return 0;
+	one->err = *e->err;
+	if (e->failure == SETTLE_DRIFT)
+		one->err.retry = ERR_REREAD;
+	return 0;
+}
+
+int
+exec_step(
+    struct run *run, struct plan_step *step, exec_intend_fn *intend, void *arg, struct err *err)
+{
+	static const struct exec_ops ops = {
+	    .next = next_single, .intend = intend_single, .ended = end_single, .batch = 1};
+	struct single one = {.step = step, .intend = intend, .arg = arg};
+	int rc = exec_run(run, &ops, &one, err);
+
+	plan_step_free(one.step);
+	if (rc < 0 || !one.refused)
+		return rc;
+	*err = one.err;
+	return 1;
 }

@@ -1,220 +1,79 @@
 /* SPDX-License-Identifier: MIT */
+/* A stored step has its round, phase and number as key, so that the keys ascend in the order in
+ * which steps begin. */
 #include "dsa/exec/plan.h"
 
-#include <string.h>
+struct plan {
+	struct workset *ws;
+	unsigned round;
+	uint64_t number; /* of the next step that is put */
+	uint64_t from;	 /* the key from which on the next step is looked for */
+	struct buf raw;	 /* reused */
+};
 
-#include "dsa/base/list.h"
-
-struct plan_step *
-plan_step_new(uint32_t source, const struct guid *guid)
+int
+plan_new(struct workset *w, struct plan **ret, struct err *err)
 {
-	struct plan_step *s = calloc(1, sizeof *s);
+	struct plan *p = calloc(1, sizeof *p);
 
-	if (s) {
-		s->source = source;
-		s->guid = *guid;
-		s->phase = PLAN_OBJECTS;
-	}
-	return s;
+	if (!p)
+		return err_nomem(err);
+	p->ws = w;
+	*ret = p;
+	return 0;
 }
 
 void
-plan_step_free(struct plan_step *s)
+plan_free(struct plan *p)
 {
-	if (!s)
+	if (!p)
 		return;
-	for (size_t i = 0; i < s->n_changes; i++) {
-		change_free(s->changes[i].change);
-		entry_free(s->changes[i].before);
-		free(s->changes[i].reason);
-	}
-	for (size_t i = 0; i < s->n_waiting; i++) {
-		free(s->waiting[i].attr);
-		free(s->waiting[i].wanted_dn);
-	}
-	free(s->waiting);
-	record_free(s->record);
-	free(s);
+	buf_done(&p->raw);
+	free(p);
 }
 
-/* What the change touches, as it was. A delete touches everything that was read. */
-static int
-before_image(const struct change *c, const struct entry *present, struct entry **ret)
+int
+plan_put(struct plan *p, struct plan_step *s, struct err *err)
 {
-	_cleanup_(entry_free) struct entry *e = NULL;
+	_cleanup_(buf_done) struct buf b = {0};
 
-	if (c->op == CHANGE_DELETE) {
-		*ret = entry_dup(present);
-		return *ret ? 0 : -1;
-	}
-	e = entry_new(present->dn);
-	if (!e)
+	s->number = p->number++;
+	/* One at a time: an OU before the OU below it. */
+	if (s->phase == PLAN_OUS)
+		s->after = s->number;
+	plan_step_encode(s, &b);
+	if (b.failed)
+		return err_nomem(err);
+	return workset_put_blob(p->ws, WORKSET_PLAN,
+	    (uint64_t)p->round << 56 | (uint64_t)s->phase << 48 | s->number, buf_bytes(&b), err);
+}
+
+int
+plan_next(struct plan *p, struct plan_step **ret, struct err *err)
+{
+	uint64_t key = 0;
+	bool found;
+
+	*ret = NULL;
+	if (workset_next_blob(p->ws, WORKSET_PLAN, p->from, &key, &p->raw, &found, err) < 0)
 		return -1;
-	e->guid = present->guid;
-	for (size_t i = 0; i < c->n_mods; i++) {
-		const struct attr *a = entry_find(present, c->mods[i].attr);
-
-		if (entry_find(e, c->mods[i].attr))
-			continue;
-		if (entry_touch(e, c->mods[i].attr) < 0)
-			return -1;
-		for (size_t j = 0; a && j < a->n_values; j++)
-			if (entry_add(e, a->name, a->values[j]) < 0)
-				return -1;
-	}
-	*ret = TAKE(e);
-	return 0;
-}
-
-int
-plan_step_add(struct plan_step *s, enum side side, struct change *change,
-    const struct entry *present, const char *reason, struct err *err)
-{
-	_cleanup_(change_free) struct change *own = change;
-	struct plan_change *c = &s->changes[s->n_changes];
-	_cleanup_(entry_free) struct entry *before = NULL;
-	_cleanup_(free) char *why = strdup(reason);
-
-	if (change_is_empty(own))
+	if (!found)
 		return 0;
-	if (s->n_changes == PLAN_MAX_CHANGES)
-		return err_set(
-		    err, ERR_DATA, ERR_ENTRY, ERR_NEVER, 0, "too many changes of one object");
-	if (!why || (present && own->op != CHANGE_ADD && before_image(own, present, &before) < 0))
-		return err_nomem(err);
-	*c = (struct plan_change){
-	    .side = side, .change = TAKE(own), .before = TAKE(before), .reason = TAKE(why)};
-	s->n_changes++;
+	p->from = key + 1;
+	if (plan_step_decode(buf_bytes(&p->raw), ret, err) < 0)
+		return -1;
+	(*ret)->looked_again = p->round > 0;
 	return 0;
-}
-
-int
-plan_step_add_waiting(struct plan_step *s, const char *attr, const char *wanted_dn, struct err *err)
-{
-	if (list_grow(s->waiting, s->n_waiting, s->cap_waiting) < 0)
-		return err_nomem(err);
-	s->waiting[s->n_waiting] = (struct waiting_ref){
-	    .referrer = s->guid, .attr = strdup(attr), .wanted_dn = strdup(wanted_dn)};
-	s->n_waiting++;
-	return s->waiting[s->n_waiting - 1].attr && s->waiting[s->n_waiting - 1].wanted_dn
-		   ? 0
-		   : err_nomem(err);
-}
-
-static void
-add_nested(struct buf *ret, const struct buf *inner)
-{
-	buf_add_bytes(ret, buf_bytes(inner));
-	ret->failed |= inner->failed;
 }
 
 void
-plan_step_encode(const struct plan_step *s, struct buf *ret)
+plan_begin_round(struct plan *p)
 {
-	_cleanup_(buf_done) struct buf inner = {0};
-
-	buf_add_u32(ret, s->source);
-	buf_add(ret, s->guid.octets, GUID_LEN);
-	buf_add_u8(ret, (uint8_t)s->phase);
-	buf_add_u64(ret, s->number);
-	buf_add_u64(ret, s->after);
-	buf_add_u8(ret, s->creates);
-	buf_add_u8(ret, s->forgets);
-	buf_add_u8(ret, (uint8_t)s->counts);
-	buf_add_u8(ret, (uint8_t)s->n_changes);
-	for (size_t i = 0; i < s->n_changes; i++) {
-		const struct plan_change *c = &s->changes[i];
-
-		buf_add_u8(ret, (uint8_t)c->side);
-		buf_add_bytes(ret, bytes_of(c->reason));
-		buf_reset(&inner);
-		change_encode(c->change, &inner);
-		add_nested(ret, &inner);
-		buf_reset(&inner);
-		if (c->before)
-			entry_encode(c->before, &inner);
-		add_nested(ret, &inner);
-	}
-	buf_reset(&inner);
-	if (s->record)
-		record_encode(s->record, &inner);
-	buf_add_u64(ret, s->record ? s->record->id : 0);
-	add_nested(ret, &inner);
-	buf_add_u32(ret, (uint32_t)s->n_waiting);
-	for (size_t i = 0; i < s->n_waiting; i++) {
-		buf_add_bytes(ret, bytes_of(s->waiting[i].attr));
-		buf_add_bytes(ret, bytes_of(s->waiting[i].wanted_dn));
-	}
+	p->round++;
 }
 
-static int
-decode_change(struct reader *r, struct plan_step *s, struct err *err)
+unsigned
+plan_round(const struct plan *p)
 {
-	struct plan_change *c = &s->changes[s->n_changes];
-	struct bytes raw;
-
-	c->side = reader_u8(r) ? TARGET : SOURCE;
-	c->reason = bytes_dup(reader_bytes(r));
-	s->n_changes++;
-	if (!c->reason)
-		return err_nomem(err);
-	if (change_decode(reader_bytes(r), &c->change, err) < 0)
-		return -1;
-	raw = reader_bytes(r);
-	return raw.len ? entry_decode(raw, &c->before, err) : 0;
-}
-
-static int
-decode_waiting(struct reader *r, struct plan_step *s, struct err *err)
-{
-	uint32_t n = reader_u32(r);
-
-	for (uint32_t i = 0; i < n && !r->failed; i++) {
-		_cleanup_(free) char *attr = bytes_dup(reader_bytes(r));
-		_cleanup_(free) char *dn = bytes_dup(reader_bytes(r));
-
-		if (!attr || !dn)
-			return err_nomem(err);
-		if (plan_step_add_waiting(s, attr, dn, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-int
-plan_step_decode(struct bytes raw, struct plan_step **ret, struct err *err)
-{
-	_cleanup_(plan_step_free) struct plan_step *s = calloc(1, sizeof *s);
-	struct reader r = reader_of(raw);
-	struct bytes record;
-	const void *guid;
-	size_t n;
-	uint64_t id;
-
-	if (!s)
-		return err_nomem(err);
-	s->source = reader_u32(&r);
-	if ((guid = reader_raw(&r, GUID_LEN)))
-		memcpy(s->guid.octets, guid, GUID_LEN);
-	s->phase = (enum plan_phase)reader_u8(&r);
-	s->number = reader_u64(&r);
-	s->after = reader_u64(&r);
-	s->creates = reader_u8(&r);
-	s->forgets = reader_u8(&r);
-	s->counts = (enum held_kind)reader_u8(&r);
-	n = reader_u8(&r);
-	for (size_t i = 0; i < n && i < PLAN_MAX_CHANGES; i++)
-		if (decode_change(&r, s, err) < 0)
-			return -1;
-	id = reader_u64(&r);
-	record = reader_bytes(&r);
-	if (record.len && record_decode(record, id, &s->record, err) < 0)
-		return -1;
-	if (decode_waiting(&r, s, err) < 0)
-		return -1;
-	if (r.failed || n > PLAN_MAX_CHANGES || s->counts >= HELD_KIND_MAX)
-		return err_set(
-		    err, ERR_DATA, ERR_LINK, ERR_LATER, 0, "working set: damaged plan step");
-	*ret = TAKE(s);
-	return 0;
+	return p->round;
 }

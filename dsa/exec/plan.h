@@ -3,66 +3,29 @@
 #define GALSYNC_EXEC_PLAN_H
 
 /*
- * The plan: steps, kept on disk in the source's working set. A step is about one object and is a
- * short list of changes that are made one after the other, each only after the one before it was
- * acknowledged. Steps run side by side, but for two rules that see to it that what a step refers to
- * is there before the step runs: a phase begins when the one before it has ended, and within a
- * phase a step waits until all steps numbered below `after` have ended.
+ * The plan of a cycle: its steps, kept on disk in a working set, since they may be many. They are
+ * put in any order of phases and given back in the order in which they begin: by round, by phase,
+ * and within a phase as they were put.
+ *
+ * A round is one pass of planning and executing: the first one for everything, each further one for
+ * what the directory had moved on from meanwhile.
  */
 
-#include <stddef.h>
-#include <stdint.h>
+#include "dsa/exec/plan_step.h"
+#include "dsa/world/workset.h"
 
-#include "dsa/base/err.h"
-#include "dsa/directory/change.h"
-#include "mapping/held.h"
-#include "mapping/record.h"
-#include "mapping/store.h"
+struct plan;
 
-enum plan_phase {
-	PLAN_OUS, /* what objects are created in */
-	PLAN_OBJECTS,
-	PLAN_LINKS, /* references that could not be part of the object's own step */
-	PLAN_LEAVERS,
-	PLAN_PHASE_MAX
-};
-
-#define PLAN_MAX_CHANGES 6
-
-struct plan_change {
-	enum side side;
-	struct change *change;
-	struct entry *before; /* the attributes it touches, as read; NULL for an add */
-	char *reason;	      /* "create", "project", "redirect", "rename", "promote", ... */
-};
-
-struct plan_step {
-	uint32_t source;  /* number in the source's working set, DECISION_NO_TARGET for none */
-	struct guid guid; /* source GUID, or zero */
-	enum plan_phase phase;
-	uint64_t number; /* in the order of planning, given by planner_put_step() */
-	uint64_t after;	 /* 0: waits for nothing in its phase */
-	bool creates;	 /* its last change creates the counterpart */
-	/* The limit it counts against, HELD_NOTHING if none or if an operator approved it. */
-	enum held_kind counts;
-	struct plan_change changes[PLAN_MAX_CHANGES];
-	size_t n_changes;
-	struct record *record;	     /* to store when all changes are done, or NULL */
-	bool forgets;		     /* instead delete the record when all changes are done */
-	struct waiting_ref *waiting; /* to store with it */
-	size_t n_waiting, cap_waiting;
-};
-
-struct plan_step *plan_step_new(uint32_t source, const struct guid *guid) MUST_CHECK;
-void plan_step_free(struct plan_step *s);
-DEFINE_CLEANUP(struct plan_step *, plan_step_free)
-/* Adds CHANGE (taken over, also on failure) unless it is empty, with the before-image of what it
- * touches in PRESENT (NULL: none). */
-int plan_step_add(struct plan_step *s, enum side side, struct change *change,
-    const struct entry *present, const char *reason, struct err *err) MUST_CHECK;
-int plan_step_add_waiting(
-    struct plan_step *s, const char *attr, const char *wanted_dn, struct err *err) MUST_CHECK;
-void plan_step_encode(const struct plan_step *s, struct buf *ret);
-int plan_step_decode(struct bytes raw, struct plan_step **ret, struct err *err) MUST_CHECK;
+/* An empty plan, in round 0. W is borrowed. */
+int plan_new(struct workset *w, struct plan **ret, struct err *err) MUST_CHECK;
+void plan_free(struct plan *p);
+DEFINE_CLEANUP(struct plan *, plan_free)
+/* Stores S behind the other steps of its phase in this round, and gives it its number. */
+int plan_put(struct plan *p, struct plan_step *s, struct err *err) MUST_CHECK;
+/* The next step that was not given yet, *RET NULL at the end. */
+int plan_next(struct plan *p, struct plan_step **ret, struct err *err) MUST_CHECK;
+/* What is put from now on belongs to another round. */
+void plan_begin_round(struct plan *p);
+unsigned plan_round(const struct plan *p);
 
 #endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How a step ended, in the journal, the map and the cycle's counts. */
-#include "dsa/exec/exec_priv.h"
+#include "dsa/cycle/outcome.h"
 
 #include <string.h>
 #include <syslog.h>
@@ -8,8 +7,7 @@
 #include "dsa/base/clock.h"
 #include "dsa/base/list.h"
 #include "dsa/base/str.h"
-#include "dsa/rules/settle.h"
-#include "mapping/journal.h"
+#include "dsa/cycle/cycle_priv.h"
 
 static bool
 writes_target(const struct plan_step *s)
@@ -23,13 +21,14 @@ writes_target(const struct plan_step *s)
 /* What galsync put on an object is known by its record alone, so that is stored before the write:
  * with what was put before and what is put now, for nobody knows how far a dead process came. The
  * counterpart keeps its old name until it is renamed. */
-static int
-intend_record(struct store_txn *t, struct plan_step *s, struct err *err)
+int
+outcome_intend(struct store_txn *t, struct plan_step *s, void *arg, struct err *err)
 {
 	_cleanup_(record_free) struct record *old = NULL, *pending = NULL;
 	struct record_side *side;
 	bool same;
 
+	(void)arg;
 	if (!s->record || s->forgets || !writes_target(s))
 		return 0;
 	if (s->record->id && store_get(t, s->record->id, &old, err) < 0)
@@ -54,31 +53,6 @@ intend_record(struct store_txn *t, struct plan_step *s, struct err *err)
 }
 
 int
-outcome_intend(struct store_txn *t, struct running *r, struct err *err)
-{
-	for (size_t j = 0; j < r->step->n_changes; j++) {
-		const struct plan_change *pc = &r->step->changes[j];
-		struct dir *d = r->c->run->dir[pc->side];
-		/* Borrows everything: the entry is only written out. */
-		struct journal_entry e = {.cycle = r->c->res->number,
-		    .link = r->c->run->link_id,
-		    .side = pc->side,
-		    .source = r->step->guid,
-		    .at = clock_realtime_s(),
-		    .outcome = JOURNAL_OPEN,
-		    .change = pc->change,
-		    .before = pc->before,
-		    .reason = pc->reason,
-		    .server = (char *)(uintptr_t)d->ops->info(d)->server};
-
-		if (journal_intend(t, &e, err) < 0)
-			return -1;
-		r->journal[j] = e.number;
-	}
-	return intend_record(t, r->step, err);
-}
-
-int
 outcome_plan_again(
     struct cycle *c, uint32_t source, const struct guid *left, const char *why, struct err *err)
 {
@@ -95,38 +69,6 @@ outcome_plan_again(
 	c->again[c->n_again].left = *left;
 	err_escape(c->again[c->n_again].why, sizeof c->again->why, bytes_of(why));
 	c->n_again++;
-	return 0;
-}
-
-/* After a round in which a connection broke one look was not enough: a server that died forgets
- * what it acknowledged last. */
-static enum settle
-settle(const struct running *r)
-{
-	return settle_failure(
-	    &r->err, r->step->changes[r->next].change->op, r->c->round == 0 || r->c->lost);
-}
-
-static int
-finish_journal(struct store_txn *t, const struct running *r, struct err *err)
-{
-	for (size_t j = 0; j < r->step->n_changes; j++) {
-		enum journal_outcome outcome = JOURNAL_DONE;
-		const char *text = NULL;
-
-		if (j > r->next) {
-			outcome = JOURNAL_STALE;
-			text = "not attempted";
-		} else if (j == r->next) {
-			outcome = settle(r) == SETTLE_REFUSED ? JOURNAL_FAILED : JOURNAL_STALE;
-			text = r->err.text;
-			/* It stays open until somebody looks. */
-			if (settle(r) == SETTLE_UNKNOWN)
-				continue;
-		}
-		if (journal_finish(t, r->journal[j], outcome, text, err) < 0)
-			return -1;
-	}
 	return 0;
 }
 
@@ -195,11 +137,8 @@ note_renamed(struct cycle *c, const struct plan_step *s, struct err *err)
 }
 
 static int
-store_done(struct store_txn *t, struct running *r, struct err *err)
+store_done(struct cycle *c, struct store_txn *t, struct plan_step *s, struct err *err)
 {
-	struct cycle *c = r->c;
-	struct plan_step *s = r->step;
-
 	if (s->creates)
 		c->wrote = true;
 	if (s->counts != HELD_NOTHING && s->phase != PLAN_LINKS &&
@@ -226,10 +165,10 @@ store_done(struct store_txn *t, struct running *r, struct err *err)
 /* The record as it was intended: some of that may have been done. What was never created has none.
  */
 static int
-record_failed(struct store_txn *t, const struct running *r, struct err *err)
+record_failed(struct store_txn *t, const struct exec_end *e, struct err *err)
 {
 	_cleanup_(record_free) struct record *intended = NULL;
-	const struct plan_step *s = r->step;
+	const struct plan_step *s = e->step;
 	struct record *now;
 
 	if (!s->record)
@@ -240,7 +179,7 @@ record_failed(struct store_txn *t, const struct running *r, struct err *err)
 	if (s->creates && !now->synced_at)
 		return store_delete(t, now->id, err);
 	now->state = RECORD_ERROR;
-	if (record_set_str(&now->last_error, r->err.text) < 0)
+	if (record_set_str(&now->last_error, e->err->text) < 0)
 		return err_nomem(err);
 	return store_put(t, now, err);
 }
@@ -248,26 +187,25 @@ record_failed(struct store_txn *t, const struct running *r, struct err *err)
 /* A failure that no retry mends: remembered on the record, and nothing may refer to an object that
  * was not created. */
 static int
-store_failed(struct store_txn *t, struct running *r, struct err *err)
+store_failed(struct cycle *c, struct store_txn *t, const struct exec_end *end, struct err *err)
 {
-	struct cycle *c = r->c;
 	_cleanup_(decision_done) struct decision d = {0};
-	struct plan_step *s = r->step;
-	const struct plan_change *pc = &s->changes[r->next];
+	const struct plan_step *s = end->step;
+	const struct plan_change *pc = &s->changes[end->made];
 	struct run_event e = {.kind = RUN_REFUSED,
 	    .level = LOG_ERR,
 	    .source = &s->guid,
 	    .dn = pc->change->dn,
 	    .side = pc->side,
 	    .op = change_op_name(pc->change->op),
-	    .err = &r->err};
+	    .err = end->err};
 	bool found = false;
 
 	c->res->failed++;
-	if (!guid_is_zero(&s->guid) && outcome_refuse(c, t, &e, r->err.text, err) < 0)
+	if (!guid_is_zero(&s->guid) && outcome_refuse(c, t, &e, e.err->text, err) < 0)
 		return -1;
 	run_event(c->run, &e, "%s of '%s' failed: %s; tried again in the next cycle", pc->reason,
-	    e.dn, r->err.text);
+	    e.dn, e.err->text);
 	if (s->source != DECISION_NO_TARGET && s->creates &&
 	    cycle_get_decision(c, s->source, &d, &found, err) < 0)
 		return -1;
@@ -276,17 +214,19 @@ store_failed(struct store_txn *t, struct running *r, struct err *err)
 		if (cycle_put_decision(c, s->source, &d, err) < 0)
 			return -1;
 	}
-	return record_failed(t, r, err);
+	return record_failed(t, end, err);
 }
 
 int
-outcome_record(struct store_txn *t, struct running *r, struct err *err)
+outcome_store(struct store_txn *t, const struct exec_end *e, void *arg, struct err *err)
 {
-	enum settle failure = r->state == STEP_FAILED ? settle(r) : SETTLE_REFUSED;
+	struct cycle *c = arg;
 
-	if (finish_journal(t, r, err) < 0)
-		return -1;
-	if (failure != SETTLE_REFUSED)
-		return outcome_plan_again(r->c, r->step->source, &r->step->guid, r->err.text, err);
-	return r->state == STEP_FAILED ? store_failed(t, r, err) : store_done(t, r, err);
+	c->res->applied += e->made;
+	run_progress(c->run, RUN_PHASE_APPLY, c->res->applied, c->res->changes);
+	if (!e->err)
+		return store_done(c, t, e->step, err);
+	if (e->failure != SETTLE_REFUSED)
+		return outcome_plan_again(c, e->step->source, &e->step->guid, e->err->text, err);
+	return store_failed(c, t, e, err);
 }

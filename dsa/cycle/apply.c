@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Carries out the plan (exec.h). A step that a limit holds is left out. What the directory has
+ * moved on from is left in c->again: it is read, decided and planned again in another round.
+ */
+#include "dsa/cycle/cycle_priv.h"
+#include "dsa/cycle/outcome.h"
+
+#define BATCH 24
+
+static int
+next_step(void *arg, struct plan_step **ret, struct err *err)
+{
+	struct cycle *c = arg;
+
+	for (;;) {
+		if (plan_next(c->plan, ret, err) < 0)
+			return -1;
+		if (!*ret || !cycle_holds(c, *ret))
+			return 0;
+		plan_step_free(TAKE(*ret));
+	}
+}
+
+static int
+reopen(void *arg, struct err *err)
+{
+	struct cycle *c = arg;
+
+	c->lost = true;
+	return run_reopen(c->run, err);
+}
+
+int
+cycle_apply(struct cycle *c, struct err *err)
+{
+	static const struct exec_ops ops = {.next = next_step,
+	    .intend = outcome_intend,
+	    .ended = outcome_store,
+	    .lost = reopen,
+	    .batch = BATCH};
+
+	run_progress(c->run, RUN_PHASE_APPLY, c->res->applied, c->res->changes);
+	return exec_run(c->run, &ops, c, err);
+}

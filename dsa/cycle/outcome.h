@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_CYCLE_OUTCOME_H
+#define GALSYNC_CYCLE_OUTCOME_H
+
+/* What a step of the plan leaves in the map and in the cycle, before it is carried out and when it
+ * has ended. */
+
+#include "dsa/exec/exec.h"
+
+struct cycle;
+
+/* Stores S's record as pending. An exec_intend_fn; ARG is the cycle. */
+int outcome_intend(struct store_txn *t, struct plan_step *s, void *arg, struct err *err) MUST_CHECK;
+/* Stores the record of E's step, its waiting references and what else follows from how it ended.
+ * What met drift is put down to be planned again. ARG is the cycle. */
+int outcome_store(
+    struct store_txn *t, const struct exec_end *e, void *arg, struct err *err) MUST_CHECK;
+/* Source entry SOURCE is to be planned again because of WHY; DECISION_NO_TARGET: one that left, by
+ * its GUID LEFT. */
+int outcome_plan_again(struct cycle *c, uint32_t source, const struct guid *left, const char *why,
+    struct err *err) MUST_CHECK;
+/* The object of E (its source and DN are given) was not written because of WHAT. Put
+ * down to be tried again; E is completed, to be told. */
+int outcome_refuse(struct cycle *c, struct store_txn *t, struct run_event *e, const char *what,
+    struct err *err) MUST_CHECK;
+/* Nothing has to be written to the object of SOURCE any more; told if that was not so before. */
+int outcome_accept(
+    struct cycle *c, struct store_txn *t, const struct guid *source, struct err *err) MUST_CHECK;
+
+#endif
