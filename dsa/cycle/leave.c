@@ -154,7 +154,7 @@ plan_leaver(struct cycle *c, const struct leaver *l, bool again, struct err *err
 		return -1;
 	s->counts = l->said == HELD_WAITS ? HELD_DELETES : HELD_NOTHING;
 	if (target)
-		c->res->left[f.action] += !again;
+		c->res->left[leaving == LEAVING_KEEP ? LEAVE_KEEP : f.action] += !again;
 	tell(c, r, gone ? "deleted" : scope_verdict_name(l->why),
 	    s->n_changes || s->forgets ? leaving : LEAVING_KEEP, again);
 	s->record = TAKE(r);

@@ -490,6 +490,16 @@ record_by_name(struct cycle *c, const char *dn, struct record **ret, struct err 
 	return e ? store_find_guid(c->read, c->run->link_id, SOURCE, &e->guid, ret, err) : 0;
 }
 
+static bool
+is_deleted_when_left(
+    const struct conf_link *link, const struct record *r, const struct entry *target)
+{
+	const struct leaving_facts f = {
+	    .action = leaving_action(link, r), .record = r, .target = target};
+
+	return leaving_judge(&f) == LEAVING_DELETE;
+}
+
 int
 planner_recorded_target(
     struct cycle *c, const char *dn, uint32_t index, char **ret_dn, struct err *err)
@@ -522,8 +532,7 @@ planner_recorded_target(
 		return -1;
 	if (owner != DECISION_NO_TARGET && owner != index)
 		return 0;
-	leaves = decided && d.verdict != SCOPE_IN && r->created &&
-		 leaving_action(c->run->link, r) == LEAVE_DELETE;
+	leaves = decided && d.verdict != SCOPE_IN && is_deleted_when_left(c->run->link, r, target);
 	*ret_dn = strdup(target->dn);
 	return !*ret_dn ? err_nomem(err) : leaves ? 2 : 1;
 }

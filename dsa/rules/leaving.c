@@ -38,7 +38,7 @@ leaving_judge(const struct leaving_facts *f)
 		return LEAVING_MISSED;
 	if (!f->target)
 		return f->may_come ? LEAVING_LATER : LEAVING_FORGET;
-	if (f->action == LEAVE_KEEP)
+	if (f->action == LEAVE_KEEP || f->record->active == TARGET)
 		return LEAVING_KEEP;
 	if (f->action == LEAVE_DELETE && f->record->created)
 		return LEAVING_DELETE;

@@ -9,6 +9,7 @@
  *   the source is there, an answer lacked it           MISSED: it did not leave
  *   no counterpart here, perhaps on another server     LATER
  *   no counterpart                                     FORGET: its record alone goes
+ *   the owner uses the counterpart (it is switched)    KEEP: the source ends as planned
  *   on_leave = keep                                    KEEP
  *   on_leave = delete, created by galsync              DELETE
  *   on_leave = disable, an enabled account created     DISABLE, which hides too

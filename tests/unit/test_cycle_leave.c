@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "dsa/base/clock.h"
-#include "tests/support/scenario.h"
+#include "tests/support/scenario_turn.h"
 
 #define ON_LEAVE(action) "create = \"mailbox\"; on_leave = \"" action "\";"
 #define BEA(extra) THERE("user", "Bea", "sAMAccountName: bea\nmail: ann@acme.example\n" extra)
@@ -187,6 +187,39 @@ comes_back_to_the_hidden(void **state)
 	lab_close(&l);
 }
 
+/* The end of the old object is the normal end of a migration: whatever it was like, the mailbox in
+ * use is as it was. */
+static void
+leaves_a_switched_mailbox(void **state)
+{
+	static const struct scenario sc = {.name = "leaves a switched mailbox",
+	    .scope = ON_LEAVE("delete"),
+	    .source = {MAILBOX("Ann", "ann", ""), MAILBOX("Bea", "bea", "")}};
+	const char *const both[] = {"CN=Ann", "CN=Bea", NULL};
+
+	(void)state;
+	for (int delta = 0; delta < 2; delta++) {
+		struct lab l;
+
+		lab_open(&l, &sc);
+		lab_run(&l);
+		assert_int_equal(lab_turn(&l, NULL, LAB_SWITCH, both), 0);
+		lab_run(&l);
+		l.delta = delta;
+		lab_delete(&l, SOURCE, "CN=Ann");
+		lab_set(&l, SOURCE, "CN=Bea", HIDES, "TRUE");
+		lab_run(&l);
+		assert_int_equal(l.res.left[LEAVE_KEEP], 2);
+		for (const char *const *who = both; *who; who++) {
+			assert_true(lab_exists(&l, TARGET, *who));
+			assert_int_equal(lab_count(&l, TARGET, *who, HIDES), 0);
+			assert_int_equal(lab_count(&l, TARGET, *who, "targetAddress"), 0);
+		}
+		lab_run_idle(&l);
+		lab_close(&l);
+	}
+}
+
 /* ---- others write at the same time ---- */
 
 /* Somebody enables the account, and says that it is not hidden, right before it is left. */
@@ -303,10 +336,11 @@ has_others_below_it(void **state)
 int
 main(void)
 {
-	struct CMUnitTest tests[ARRAY_SIZE(scenarios) + 5] = {cmocka_unit_test(limit_of_deletes),
+	struct CMUnitTest tests[ARRAY_SIZE(scenarios) + 6] = {cmocka_unit_test(limit_of_deletes),
 	    cmocka_unit_test(comes_back), cmocka_unit_test(comes_back_to_the_hidden),
-	    cmocka_unit_test(leaves_in_spite_of_others), cmocka_unit_test(has_others_below_it)};
+	    cmocka_unit_test(leaves_in_spite_of_others), cmocka_unit_test(has_others_below_it),
+	    cmocka_unit_test(leaves_a_switched_mailbox)};
 
-	scenario_tests(scenarios, ARRAY_SIZE(scenarios), tests + 5);
+	scenario_tests(scenarios, ARRAY_SIZE(scenarios), tests + 6);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,6 +27,7 @@ static const struct leaving_case {
 	const char *mods; /* NULL: no change; "delete": the object goes */
 	const char *put;  /* remembered afterwards; NULL: nothing */
 	bool matched, missed, may_come;
+	enum side active;
 } cases[] = {
     /* Where nothing is certain nothing is done, whatever is configured. */
     {LEAVE_DELETE, PERSON(UAC("512")), .missed = true, .want = LEAVING_MISSED},
@@ -41,6 +42,12 @@ static const struct leaving_case {
 
     {LEAVE_KEEP, PERSON(UAC("512")), .want = LEAVING_KEEP},
     {LEAVE_KEEP, PERSON(HIDDEN("TRUE")), .want = LEAVING_KEEP},
+
+    /* The mailbox in use, whatever is configured. */
+    {LEAVE_DELETE, PERSON(UAC("512")), .active = TARGET, .want = LEAVING_KEEP},
+    {LEAVE_DISABLE, PERSON(UAC("512")), .active = TARGET, .want = LEAVING_KEEP},
+    {LEAVE_HIDE, PERSON(UAC("512")), .active = TARGET, .matched = true, .want = LEAVING_KEEP},
+    {LEAVE_HIDE, NULL, .active = TARGET, .want = LEAVING_FORGET},
 
     {LEAVE_HIDE, PERSON(UAC("512")), .want = LEAVING_HIDE, .mods = HIDES, .put = PUT},
     {LEAVE_HIDE, PERSON(UAC("512")), .matched = true, .want = LEAVING_HIDE, .mods = HIDES,
@@ -102,6 +109,7 @@ judged(void **state)
 		struct err err = {0};
 
 		r->created = !c->matched;
+		r->active = c->active;
 		given_same(i, "verdict", leaving_text(leaving_judge(&f)), leaving_text(c->want));
 		if (c->want < LEAVING_FORGET)
 			continue;
