@@ -62,8 +62,8 @@ void change_attrs(const struct change *c, struct buf *ret);
 void change_encode(const struct change *c, struct buf *ret);
 int change_decode(struct bytes raw, struct change **ret, struct err *err) MUST_CHECK;
 /* Appends the change as an LDIF change record (RFC 2849): lines folded at 76 octets, base64 where
- * the RFC demands it. A blank line ends it. For a change with a GUID a comment line
- * "# objectGUID: <text>" stands before "dn:". */
+ * the RFC demands it and for control characters. A blank line ends it. For a change with a GUID a
+ * comment line "# objectGUID: <text>" stands before "dn:". */
 void change_to_ldif(const struct change *c, struct buf *ret);
 
 #endif

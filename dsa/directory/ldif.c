@@ -1,70 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /* Changes as LDIF change records (RFC 2849). */
-#include <string.h>
+#include <stdio.h> /* ldif.h needs it */
 
-#include "dsa/base/str.h"
+#include <lber.h>
+#include <ldif.h>
+
 #include "dsa/directory/change.h"
 
-#define FOLD_AT 76
+#define WIDTH 76
 
-static void
-add_base64(struct buf *b, struct bytes v)
-{
-	static const char digits[] =
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const uint8_t *p = v.data;
+DEFINE_CLEANUP(char *, ber_memfree)
 
-	for (size_t i = 0; i < v.len; i += 3) {
-		size_t n = v.len - i;
-		uint32_t x = (uint32_t)p[i] << 16 | (n > 1 ? (uint32_t)p[i + 1] << 8 : 0) |
-			     (n > 2 ? p[i + 2] : 0);
-
-		buf_add_char(b, digits[x >> 18]);
-		buf_add_char(b, digits[x >> 12 & 63]);
-		buf_add_char(b, n > 1 ? digits[x >> 6 & 63] : '=');
-		buf_add_char(b, n > 2 ? digits[x & 63] : '=');
-	}
-}
-
-/* SAFE-STRING of the RFC, and no blank at the end, which many readers strip. */
-static bool
-is_safe(struct bytes v)
-{
-	const uint8_t *p = v.data;
-
-	if (v.len && (p[0] == ' ' || p[0] == ':' || p[0] == '<' || p[v.len - 1] == ' '))
-		return false;
-	for (size_t i = 0; i < v.len; i++)
-		if (p[i] == '\0' || p[i] == '\n' || p[i] == '\r' || p[i] >= 0x80)
-			return false;
-	return true;
-}
-
+/* A value with a control character, a blank at its end, or anything else that is no SAFE-STRING is
+ * written in base64. Continuations begin with a blank. */
 static void
 add_line(struct buf *ret, const char *name, struct bytes v)
 {
-	_cleanup_(buf_done) struct buf line = {0};
+	_cleanup_(ber_memfree) char *lines =
+	    ldif_put_wrap(LDIF_PUT_VALUE, name, v.data, v.len, WIDTH);
 
-	buf_printf(&line, "%s:", name);
-	if (!is_safe(v)) {
-		buf_add_str(&line, ": ");
-		add_base64(&line, v);
-	} else if (v.len) {
-		buf_add_char(&line, ' ');
-		buf_add(&line, v.data, v.len);
-	}
-	for (size_t i = 0, room; i < line.len; i += room) {
-		size_t left = line.len - i;
-
-		/* A continuation begins with a blank, which counts. */
-		room = i ? FOLD_AT - 1 : FOLD_AT;
-		if (room > left)
-			room = left;
-		buf_add_str(ret, i ? "\n " : "");
-		buf_add(ret, line.data + i, room);
-	}
-	buf_add_char(ret, '\n');
-	ret->failed |= line.failed;
+	if (lines)
+		buf_add_str(ret, lines);
+	else
+		ret->failed = true;
 }
 
 static void

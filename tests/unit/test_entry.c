@@ -366,7 +366,7 @@ ldif(void **state)
 				    "deleteoldrdn: 1\n\n");
 }
 
-/* RFC 2849: SAFE-STRING, else base64. */
+/* RFC 2849: SAFE-STRING without control characters, else base64. */
 static void
 ldif_values(void **state)
 {
@@ -382,7 +382,8 @@ ldif_values(void **state)
 	    {{"<a", 2}, "a:: PGE="},
 	    {{"a:<", 3}, "a: a:<"},
 	    {{"#a", 2}, "a: #a"},
-	    {{"\x7f\x01", 2}, "a: \x7f\x01"}, /* odd, but SAFE-CHAR */
+	    {{"\x1b[1m", 4}, "a:: G1sxbQ=="}, /* SAFE-CHAR, but not for a terminal */
+	    {{"a\tb", 3}, "a:: YQli"},
 	    {{"a\nb", 3}, "a:: YQpi"},
 	    {{"a\rb", 3}, "a:: YQ1i"},
 	    {{"a\0b", 3}, "a:: YQBi"},
