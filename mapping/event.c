@@ -81,8 +81,7 @@ static struct bytes
 key_of(const struct store_event *e, uint8_t ret[KEY_LEN])
 {
 	store_link_guid(e->link, &e->source, ret);
-	store_be32((uint32_t)(e->number >> 32), ret + LINK_GUID_LEN);
-	store_be32((uint32_t)e->number, ret + LINK_GUID_LEN + 4);
+	store_be64(e->number, ret + LINK_GUID_LEN);
 	return (struct bytes){ret, KEY_LEN};
 }
 

@@ -256,8 +256,7 @@ static struct bytes
 spent_key(uint32_t link, enum held_kind kind, uint64_t hour, uint8_t ret[SPENT_LEN])
 {
 	link_kind(link, kind, ret);
-	store_be32((uint32_t)(hour >> 32), ret + LINK_KIND_LEN);
-	store_be32((uint32_t)hour, ret + LINK_KIND_LEN + 4);
+	store_be64(hour, ret + LINK_KIND_LEN);
 	return (struct bytes){ret, SPENT_LEN};
 }
 

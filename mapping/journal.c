@@ -6,7 +6,7 @@
  *
  * An encoded entry: format octet, cycle u64, link u32, side u8, source GUID, time u64, reason,
  * server, change, before-image (empty: none), each of the last four behind its 32-bit length.
- * Format 1 has no server.
+ * Format 1 has no server. What is of fixed size comes first: journal_trim.c reads no more.
  */
 #include "mapping/journal.h"
 
@@ -118,13 +118,6 @@ number_key(const uint64_t *number)
 	return (struct bytes){number, sizeof *number};
 }
 
-static void
-number_be(uint64_t v, uint8_t ret[8])
-{
-	for (size_t i = 0; i < 8; i++)
-		ret[i] = (uint8_t)(v >> (56 - 8 * i));
-}
-
 int
 journal_intend(struct store_txn *t, struct journal_entry *e, struct err *err)
 {
@@ -137,7 +130,7 @@ journal_intend(struct store_txn *t, struct journal_entry *e, struct err *err)
 		return err_nomem(err);
 	if (next_number(t, "next-journal", &number, err) < 0)
 		return -1;
-	number_be(number, be);
+	store_be64(number, be);
 	if (store_db_put(t, DB_JOURNAL, number_key(&number), buf_bytes(&b), err) < 0 ||
 	    store_db_put(
 		t, DB_OPEN, number_key(&number), (struct bytes){&e->link, sizeof e->link}, err) < 0)
@@ -257,52 +250,4 @@ journal_each(struct store_txn *t, uint64_t cycle, journal_fn *fn, void *arg, str
 	struct journal_walk w = {.t = t, .cycle = cycle, .fn = fn, .arg = arg};
 
 	return store_db_each(t, DB_JOURNAL, (struct bytes){NULL, 0}, give_by_key, &w, err);
-}
-
-struct trim {
-	int64_t before;
-	size_t n, max;
-	struct {
-		uint64_t number;
-		struct guid source;
-	} * v;
-};
-
-static int
-pick_old(const struct journal_entry *e, void *arg)
-{
-	struct trim *m = arg;
-
-	/* Entries are in order of time: the first young one ends the walk. */
-	if (e->at >= m->before || m->n == m->max)
-		return 1;
-	if (e->outcome == JOURNAL_OPEN)
-		return 0;
-	m->v[m->n].number = e->number;
-	m->v[m->n++].source = e->source;
-	return 0;
-}
-
-int
-journal_trim(struct store_txn *t, int64_t before, size_t max, size_t *ret_removed, struct err *err)
-{
-	struct trim m = {.before = before, .max = max, .v = calloc(max + 1, sizeof *m.v)};
-	int rc = m.v ? journal_each(t, 0, pick_old, &m, err) : err_nomem(err);
-
-	for (size_t i = 0; rc == 0 && i < m.n; i++) {
-		struct bytes key = number_key(&m.v[i].number), all = {NULL, 0};
-		uint8_t be[8];
-
-		number_be(m.v[i].number, be);
-		rc = store_db_delete(t, DB_JOURNAL, key, all, err);
-		if (rc == 0)
-			rc = store_db_delete(t, DB_OUTCOME, key, all, err);
-		if (rc == 0)
-			rc = store_db_delete(t, DB_ABOUT, guid_bytes(&m.v[i].source),
-			    (struct bytes){be, sizeof be}, err);
-	}
-	if (rc == 0)
-		*ret_removed = m.n;
-	free(m.v);
-	return rc;
 }

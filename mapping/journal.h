@@ -8,7 +8,7 @@
  * intents without outcome: those, and only those, must be checked against the directory.
  *
  * Entries are numbered without gaps in order of intent. They live in the store's `journal`
- * database; journal_trim() removes old finished ones.
+ * database; journal_trim() removes old ones, whose pages are used again.
  */
 
 #include "dsa/base/err.h"
@@ -61,10 +61,28 @@ int journal_each_of(struct store_txn *t, const struct guid *source, journal_fn *
 /* All entries of one cycle, oldest first; CYCLE 0: all. */
 int journal_each(
     struct store_txn *t, uint64_t cycle, journal_fn *fn, void *arg, struct err *err) MUST_CHECK;
-/* Removes finished entries older than BEFORE (seconds since the epoch), at most MAX of them;
- * *ret_removed says how many. */
-int journal_trim(struct store_txn *t, int64_t before, size_t max, size_t *ret_removed,
-    struct err *err) MUST_CHECK;
+
+/* How large the journal is, all links together. */
+struct journal_size {
+	uint64_t entries;
+	uint64_t octets; /* of the map's pages that it takes */
+	int64_t oldest;	 /* seconds since the epoch: when the first entry was written; 0: none */
+};
+int journal_measure(struct store_txn *t, struct journal_size *ret, struct err *err) MUST_CHECK;
+
+/* What is kept of finished entries. */
+struct journal_limits {
+	int64_t now;	     /* seconds since the epoch */
+	int64_t max_age_s;   /* older ones are removed; */
+	uint64_t max_octets; /* while the journal takes more, younger ones too, the oldest first, */
+	int64_t min_age_s;   /* but none that is younger than this */
+};
+/* Removes a piece of what L does not keep: at most MAX entries, so that a transaction is short. An
+ * entry stays if its outcome is unknown, or if an operation (store_put_operation()) of its
+ * correspondence is under way. *FROM is 0 for the first piece, then where the next one begins, and
+ * 0 again when there is nothing left to remove. Each piece leaves the journal whole. */
+int journal_trim(struct store_txn *t, const struct journal_limits *l, size_t max, uint64_t *from,
+    size_t *ret_removed, struct err *err) MUST_CHECK;
 
 /* The encoding, for tests and fuzzing. */
 void journal_encode(const struct journal_entry *e, struct buf *ret);

@@ -630,8 +630,6 @@ store_count(struct store_txn *t, uint32_t link, struct store_counts *ret, struct
 	(void)mdb_env_stat(t->s->env, &stat);
 	n.bytes_max = info.me_mapsize;
 	n.bytes_used = (info.me_last_pgno + 1) * (uint64_t)stat.ms_psize;
-	if (mdb_stat(t->txn, t->s->db[DB_JOURNAL], &stat) == 0)
-		n.journal = stat.ms_entries;
 	*ret = n;
 	return 0;
 }

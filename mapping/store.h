@@ -100,8 +100,7 @@ int store_lookup_who(struct store_txn *t, const char *who, store_record_fn *fn, 
 int store_each(
     struct store_txn *t, uint32_t link, store_record_fn *fn, void *arg, struct err *err) MUST_CHECK;
 struct store_counts {
-	uint64_t records, by_state[RECORD_STATE_MAX], created, matched, waiting_refs, conflicts,
-	    journal;
+	uint64_t records, by_state[RECORD_STATE_MAX], created, matched, waiting_refs, conflicts;
 	uint64_t bytes_used, bytes_max; /* of the file */
 };
 /* Counts of LINK (0: all). Constant time but for by_state, created and matched, which are kept as

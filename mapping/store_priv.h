@@ -87,6 +87,12 @@ store_be32(uint32_t v, uint8_t ret[4])
 	for (size_t i = 0; i < 4; i++)
 		ret[i] = (uint8_t)(v >> (24 - 8 * i));
 }
+static inline void
+store_be64(uint64_t v, uint8_t ret[8])
+{
+	store_be32((uint32_t)(v >> 32), ret);
+	store_be32((uint32_t)v, ret + 4);
+}
 
 /* The number under which the record of LINK and source GUID usually is. */
 uint64_t store_home(uint32_t link, const struct guid *source);

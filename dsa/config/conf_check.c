@@ -6,6 +6,7 @@
  */
 #include "dsa/config/conf_priv.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -368,11 +369,24 @@ check_link(struct conf_ctx *c, const config_setting_t *s, size_t i)
 	}
 }
 
+/* A full map stops everything: the journal must leave room for the rest. */
+static void
+check_journal(struct conf_ctx *c, const config_setting_t *root)
+{
+	int64_t most = c->conf->map_size_mb / 2;
+
+	if (given(root, "journal_size_mb") && c->conf->journal_size_mb > most)
+		conf_note(c, root, "journal_size_mb",
+		    "%" PRId64 " is too much for map_size_mb; allowed: half of that, 1 to %" PRId64,
+		    c->conf->journal_size_mb, most);
+}
+
 void
 conf_check(struct conf_ctx *c)
 {
 	const config_setting_t *root = config_root_setting(&c->cfg), *s;
 
+	check_journal(c, root);
 	if (c->conf->n_forests == 1)
 		conf_note(c, root, "forests", "has one forest; allowed: two or more");
 	for (size_t i = 0; i < c->conf->n_forests; i++)

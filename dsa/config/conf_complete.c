@@ -99,6 +99,8 @@ complete_link(struct conf_ctx *c, struct conf_link *l)
 void
 conf_complete(struct conf_ctx *c)
 {
+	if (!conf_member(config_root_setting(&c->cfg), "journal_size_mb"))
+		c->conf->journal_size_mb = c->conf->map_size_mb / 4;
 	for (size_t i = 0; i < c->conf->n_forests; i++) {
 		struct conf_forest *f = &c->conf->forests[i];
 

@@ -6,9 +6,11 @@
 #include "dsa/base/clock.h"
 #include "dsa/ctl/ctl.h"
 #include "mapping/event.h"
+#include "mapping/journal.h"
 
 static json_t *
-status_json(const char *name, const struct store_counts *n, const char *summary)
+status_json(const char *name, const struct store_counts *n, const struct journal_size *journal,
+    const char *summary)
 {
 	json_t *states = json_object(), *last = NULL;
 
@@ -17,12 +19,14 @@ status_json(const char *name, const struct store_counts *n, const char *summary)
 		    json_integer((json_int_t)n->by_state[i]));
 	if (summary)
 		last = json_loads(summary, 0, NULL);
-	return json_pack("{s:s, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "link", name,
-	    "correspondences", (json_int_t)n->records, "states", states, "created",
+	return json_pack("{s:s, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:o}",
+	    "link", name, "correspondences", (json_int_t)n->records, "states", states, "created",
 	    (json_int_t)n->created, "matched", (json_int_t)n->matched, "waiting_references",
 	    (json_int_t)n->waiting_refs, "conflicts", (json_int_t)n->conflicts, "journal",
-	    (json_int_t)n->journal, "map_bytes_used", (json_int_t)n->bytes_used, "map_bytes_max",
-	    (json_int_t)n->bytes_max, "last_cycle", last ? last : json_null());
+	    (json_int_t)journal->entries, "journal_octets", (json_int_t)journal->octets,
+	    "journal_oldest", ctl_moment(journal->oldest), "map_bytes_used",
+	    (json_int_t)n->bytes_used, "map_bytes_max", (json_int_t)n->bytes_max, "last_cycle",
+	    last ? last : json_null());
 }
 
 static void
@@ -117,16 +121,18 @@ status_of(struct ctl *c, uint32_t id, const char *name, const json_t *daemon, js
 {
 	_cleanup_(free) char *summary = NULL, *error = NULL;
 	struct hook_counts hook = {0};
+	struct journal_size journal;
 	struct store_counts n;
 	struct err err;
 	int rc = store_each_event(c->txn, id, count_event, &hook, &err);
 
 	error = hook.error;
 	if (rc < 0 || store_count(c->txn, id, &n, &err) < 0 ||
-	    store_get_summary(c->txn, id, &summary, &err) < 0)
+	    store_get_summary(c->txn, id, &summary, &err) < 0 ||
+	    journal_measure(c->txn, &journal, &err) < 0)
 		return ctl_fail(&err);
 	if (array) {
-		json_t *o = status_json(name, &n, summary), *d = daemon_of(daemon, name);
+		json_t *o = status_json(name, &n, &journal, summary), *d = daemon_of(daemon, name);
 		json_t *held = NULL;
 		enum ctl_status status = ctl_held_json(c, id, &held);
 
@@ -149,6 +155,24 @@ status_of(struct ctl *c, uint32_t id, const char *name, const json_t *daemon, js
 	print_last(summary);
 	print_daemon(daemon_of(daemon, name));
 	return ctl_print_held(c, id);
+}
+
+/* What all links share. */
+static enum ctl_status
+print_journal(struct ctl *c)
+{
+	struct journal_size n;
+	char oldest[CLOCK_TEXT_SIZE];
+	struct err err;
+
+	if (journal_measure(c->txn, &n, &err) < 0)
+		return ctl_fail(&err);
+	clock_format_local(n.oldest, oldest);
+	(void)printf(
+	    "journal\n  entries        %llu\n  size           %.1f MiB\n  oldest         %s\n",
+	    (unsigned long long)n.entries, (double)n.octets / (1 << 20),
+	    n.entries ? oldest : "none yet");
+	return CTL_DONE;
 }
 
 enum ctl_status
@@ -181,7 +205,7 @@ ctl_verb_status(struct ctl *c, int argc, char **argv)
 	if (status == CTL_DONE && c->json)
 		return ctl_print_json(array);
 	json_decref(array);
-	return status;
+	return status == CTL_DONE ? print_journal(c) : status;
 }
 
 struct conflict_walk {

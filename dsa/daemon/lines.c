@@ -341,3 +341,18 @@ lines_failed(struct lines *l, const struct err *err)
 
 	begin_failing(l, err->retry == ERR_NEVER ? LOG_ERR : LOG_WARNING, &f, err);
 }
+
+void
+lines_trimmed(struct lines *l, size_t removed, const struct err *err)
+{
+	struct texts t;
+	struct log_fields f = fields_of(l, 0, &t);
+
+	f.err = err;
+	if (err)
+		log_event(LOG_WARNING, lines_id_of(err), &f,
+		    "link %s: %s: tried again after the next cycle", l->link, err->text);
+	else if (removed)
+		log_event(LOG_INFO, LOG_ID_NONE, &f,
+		    "link %s: %zu old entries removed from the journal", l->link, removed);
+}

@@ -39,6 +39,9 @@ void lines_result(struct lines *l, const struct run_result *r);
 void lines_succeeded(struct lines *l, const struct cycle_result *r);
 void lines_failed(struct lines *l, const struct err *err);
 
+/* REMOVED old entries left the journal, or (ERR not NULL) could not. */
+void lines_trimmed(struct lines *l, size_t removed, const struct err *err);
+
 /* What sort of event a failure is. */
 enum log_id lines_id_of(const struct err *err);
 

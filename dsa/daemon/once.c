@@ -8,9 +8,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "dsa/base/clock.h"
 #include "dsa/base/log.h"
 #include "dsa/daemon/lines.h"
 #include "dsa/daemon/progress.h"
+#include "dsa/jobs/retention.h"
 #include "dsa/jobs/sync.h"
 #include "dsa/ldap/ldap.h"
 
@@ -127,6 +129,16 @@ status_of(const struct cycle_result *r)
 	return r->held || r->conflicts || r->problems ? STATUS_HELD : STATUS_DONE;
 }
 
+static void
+trim_journal(struct once *o)
+{
+	size_t removed = 0;
+	struct err err;
+	int rc = retention_run(o->run.store, o->conf, clock_realtime_s(), 0, &removed, &err);
+
+	lines_trimmed(o->lines, removed, rc < 0 ? &err : NULL);
+}
+
 static enum exit_status
 run_cycle(struct once *o, struct err *err)
 {
@@ -141,6 +153,9 @@ run_cycle(struct once *o, struct err *err)
 	rc = sync_run(&o->run, o->full || !o->run.store, &opt, &result, err);
 	unwatch_signals(o);
 	progress_clear(&o->progress);
+	/* A map that is full has no other remedy. */
+	if (!o->plan && (rc == 0 || err->src == ERR_LMDB))
+		trim_journal(o);
 	if (rc < 0)
 		return STATUS_FAILED;
 	if (o->plan)

@@ -9,6 +9,7 @@
 
 #include "dsa/base/clock.h"
 #include "dsa/base/str.h"
+#include "mapping/journal.h"
 
 json_t *
 verbs_time(int64_t t)
@@ -86,13 +87,29 @@ verbs_links(struct verbs *v)
 	return links;
 }
 
+/* Null if the map cannot be read. */
+static json_t *
+journal_json(struct verbs *v)
+{
+	_cleanup_(store_abort) struct store_txn *t = NULL;
+	struct journal_size n;
+	struct err ignored;
+
+	if (store_begin(v->store, STORE_READ, &t, &ignored) < 0 ||
+	    journal_measure(t, &n, &ignored) < 0)
+		return json_null();
+	return json_pack("{s:o, s:o, s:o}", "entries", verbs_number(n.entries), "octets",
+	    verbs_number(n.octets), "oldest", verbs_time(n.oldest));
+}
+
 static void
 verb_status(struct verbs *v, struct client *c, const json_t *request)
 {
 	(void)request;
 	client_send(
-	    c, json_pack("{s:b, s:s, s:i, s:o, s:o}", "ok", 1, "program", GALSYNC_VERSION, "pid",
-		   (int)getpid(), "started", verbs_time(v->started_at), "links", verbs_links(v)));
+	    c, json_pack("{s:b, s:s, s:i, s:o, s:o, s:o}", "ok", 1, "program", GALSYNC_VERSION,
+		   "pid", (int)getpid(), "started", verbs_time(v->started_at), "journal",
+		   journal_json(v), "links", verbs_links(v)));
 }
 
 static void

@@ -316,6 +316,9 @@ work(void *arg)
 			succeeded(w, &result);
 		end_request(w, &q, rc, &result);
 		request_done(&q);
+		/* A map that is full has no other remedy. */
+		if (rc == 0 || err.src == ERR_LMDB)
+			worker_trim_journal(w);
 		rest(w, rc == 0, pause_ms);
 	}
 	return NULL;
@@ -435,10 +438,11 @@ worker_start(const struct conf *conf, const struct conf_link *link, struct store
 
 	if (!w)
 		return err_nomem(err);
-	*w = (struct worker){.run = {.link = link,
-				 .store = store,
-				 .work_dir = conf->state_directory,
-				 .map_size_mb = conf->map_size_mb},
+	*w = (struct worker){.conf = conf,
+	    .run = {.link = link,
+		.store = store,
+		.work_dir = conf->state_directory,
+		.map_size_mb = conf->map_size_mb},
 	    .notify_fd = notify_fd,
 	    .wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
 	    .request = {.plan_fd = -1}};

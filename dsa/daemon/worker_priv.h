@@ -23,6 +23,7 @@ struct request {
 };
 
 struct worker {
+	const struct conf *conf;
 	struct run run;
 	struct run_observer observer; /* of RUN */
 	int notify_fd, wake_fd;
@@ -54,6 +55,9 @@ void worker_observe(struct worker *w);
 /* Does what Q asks for, a delta if it is no request. */
 int worker_run(
     struct worker *w, const struct request *q, struct cycle_result *r, struct err *err) MUST_CHECK;
+/* Removes what the journal has too much of, or a part of it: so that the next cycle need not wait.
+ */
+void worker_trim_journal(struct worker *w);
 /* Is Q no cycle? */
 bool worker_is_turn(const struct request *q);
 /* How Q ended; NULL without memory. */

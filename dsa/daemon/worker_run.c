@@ -7,9 +7,13 @@
 #include "dsa/base/clock.h"
 #include "dsa/daemon/inspect.h"
 #include "dsa/daemon/worker_priv.h"
+#include "dsa/jobs/retention.h"
 #include "dsa/jobs/sync.h"
 #include "dsa/jobs/toggle.h"
 #include "dsa/jobs/turns.h"
+
+/* Of the journal, after a cycle. */
+#define TRIM_PIECES 20
 
 /* ---- what is observed ---- */
 
@@ -145,6 +149,17 @@ worker_run(struct worker *w, const struct request *q, struct cycle_result *r, st
 	return is_inspection(q)	   ? run_inspection(w, q, r, err)
 	       : worker_is_turn(q) ? run_turns(w, q, r, err)
 				   : run_cycle(w, q, r, err);
+}
+
+void
+worker_trim_journal(struct worker *w)
+{
+	size_t removed = 0;
+	struct err err;
+	int rc =
+	    retention_run(w->run.store, w->conf, clock_realtime_s(), TRIM_PIECES, &removed, &err);
+
+	lines_trimmed(w->lines, removed, rc < 0 ? &err : NULL);
 }
 
 struct worker_answer *

@@ -155,7 +155,12 @@ def test_ctl(daemon, lab):
     p = ctl("plan")
     assert p.returncode == 3 and p.stdout.startswith("version: 1") and "changetype" not in p.stdout
     lab.source.modify(lab.special["acme"]["comma"], title="Planned")
-    assert "daemon         " in ctl("status").stdout
+    p = ctl("status")
+    assert "daemon         " in p.stdout and "\njournal\n  entries        " in p.stdout
+    link, = json.loads(ctl("--json", "status").stdout)
+    journal = daemon.ask(verb="status")["journal"]
+    assert journal["entries"] >= link["journal"] > 0 and journal["octets"] >= 4096
+    assert link["journal_oldest"] == journal["oldest"] and link["journal_octets"] >= 4096
     p = lab.galsyncctl("--socket", lab.path("nothing.sock"), "watch")
     assert p.returncode == 4
 

@@ -72,6 +72,8 @@ defaults(void **state)
 	(void)state;
 	assert_string_equal(c->state_directory, "/var/lib/galsync");
 	assert_int_equal(c->map_size_mb, 65536);
+	assert_int_equal(c->journal_days, 400);
+	assert_int_equal(c->journal_size_mb, 16384);
 	assert_string_equal(d->domain, "a.example"); /* from the scope's base */
 	assert_null(d->site);
 	assert_int_equal(d->mechanism, AUTH_GSSAPI);
@@ -190,7 +192,8 @@ printed(const struct conf *c)
 
 /* Every key of the table, with another value than its default. */
 static const char full[] =
-    "state_directory = \"state\"; map_size_mb = 5000000;\n"
+    "state_directory = \"state\"; map_size_mb = 5000000; journal_days = 2; "
+    "journal_size_mb = 2500000;\n"
     "forests = ( { name = \"a\"; domain = \"acme.example\"; site = \"B \\\"1\\\" \\\\ x\"; servers "
     "= ( "
     "\"ldaps://dc.acme.example:636\" ); auth = { mechanism = \"SIMPLE\"; bind_dn = "
@@ -241,6 +244,8 @@ full_values(void **state)
 	(void)state;
 	assert_string_equal(c->state_directory, path_of("state"));
 	assert_int_equal(c->map_size_mb, 5000000);
+	assert_int_equal(c->journal_days, 2);
+	assert_int_equal(c->journal_size_mb, 2500000);
 	assert_string_equal(c->forests[0].dir.site, "B \"1\" \\ x");
 	assert_string_equal(c->forests[1].dir.domain, "globex.example");
 	assert_int_equal(c->forests[0].dir.window, 512);

@@ -124,10 +124,14 @@ static const struct mistake mistake_rows[] = {
 	AT22 "Interval_S: unknown key, did you mean 'interval_s'?; allowed: " LINK_KEYS},
     {"state_directory", "state_dir",
 	"galsync.conf:1: state_dir: unknown key, did you mean 'state_directory'?; allowed: "
-	"state_directory, map_size_mb, forests, links\n"},
+	"state_directory, map_size_mb, journal_days, journal_size_mb, forests, links\n"},
     {"state_directory = \"/var/lib/galsync\"", "map_size_mb = 15",
 	"galsync.conf:1: map_size_mb: 15 is out of range; allowed: a whole number from 16 to "
 	"16777216\n"},
+    {"state_directory = \"/var/lib/galsync\"", "map_size_mb = 17; journal_size_mb = 9",
+	"galsync.conf:1: journal_size_mb: 9 is too much for map_size_mb; allowed: half of that, 1 "
+	"to "
+	"8\n"},
     {"\"/var/lib/galsync\"", "\"\"",
 	"galsync.conf:1: state_directory: '' is empty; allowed: text\n"},
     {"create = \"mailbox\"", "create = \"user\"",

@@ -86,6 +86,16 @@ assert_walk(struct store_txn *t, enum walk walk, uint64_t of, uint64_t stop, con
 	buf_done(&n.text);
 }
 
+static struct journal_size
+measure(struct store_txn *t)
+{
+	struct journal_size n = {0};
+	struct err err = {0};
+
+	assert_int_equal(journal_measure(t, &n, &err), 0);
+	return n;
+}
+
 static void
 intents_and_outcomes(void **state)
 {
@@ -118,7 +128,7 @@ intents_and_outcomes(void **state)
 	finish(t, 5, JOURNAL_DONE, NULL);
 	assert_walk(t, WALK_OPEN, 0, 0, "");
 	assert_int_equal(intend(t, 1, 10, 6, 1000), 6);
-	assert_int_equal(fixture_count(t, 0).journal, 6);
+	assert_int_equal(measure(t).entries, 6);
 	store_abort(t);
 }
 
@@ -194,41 +204,6 @@ what_was_written(void **state)
 	assert_non_null(entry_find(e->before, "mail"));
 }
 
-static size_t
-trim(struct store_txn *t, int64_t before, size_t max)
-{
-	struct err err = {0};
-	size_t n = 99;
-
-	assert_int_equal(journal_trim(t, before, max, &n, &err), 0);
-	return n;
-}
-
-static void
-trimming(void **state)
-{
-	struct fixture *f = *state;
-	_cleanup_(store_abort) struct store_txn *t = fixture_begin(f, STORE_WRITE);
-
-	assert_int_equal(trim(t, 5000, 10), 0);
-	for (uint8_t i = 1; i <= 6; i++)
-		(void)intend(t, 1, 1, 7, 1000 * i);
-	for (uint8_t i = 1; i <= 6; i++)
-		if (i != 2)
-			finish(t, i, JOURNAL_DONE, "x");
-	assert_int_equal(trim(t, 1000, 10), 0); /* older than, not as old as */
-	assert_int_equal(trim(t, 5000, 0), 0);
-	assert_int_equal(trim(t, 5000, 2), 2); /* 2 is open and stays */
-	assert_walk(t, WALK_ALL, 0, 0, "2:0;4:1:x;5:1:x;6:1:x;");
-	assert_walk(t, WALK_OF, 7, 0, "2:0;4:1:x;5:1:x;6:1:x;");
-	assert_int_equal(trim(t, 5000, 10), 1);
-	assert_int_equal(trim(t, 5000, 10), 0);
-	assert_walk(t, WALK_ALL, 0, 0, "2:0;5:1:x;6:1:x;");
-	assert_walk(t, WALK_OPEN, 0, 0, "2:0;");
-	assert_int_equal(trim(t, INT64_MAX, 10), 2);
-	assert_int_equal(intend(t, 1, 1, 7, 9000), 7); /* numbers go on */
-}
-
 static struct journal_entry *
 decode(const void *data, size_t len)
 {
@@ -292,7 +267,6 @@ main(void)
 	    TEST(cycles),
 	    TEST(about),
 	    TEST(what_was_written),
-	    TEST(trimming),
 	    cmocka_unit_test(encoding),
 	    cmocka_unit_test(without_before),
 	};

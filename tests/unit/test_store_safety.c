@@ -368,7 +368,7 @@ assert_empty(struct fixture *f)
 	assert_int_equal(cycle, 1);
 	assert_int_equal(fixture_link(t, "mine"), 1);
 	n = fixture_count(t, 0);
-	assert_int_equal(n.records + n.waiting_refs + n.conflicts + n.journal, 0);
+	assert_int_equal(n.records + n.waiting_refs + n.conflicts, 0);
 	assert_true(fixture_put(t, 1, 1) == fixture_id(1, 1));
 }
 
