@@ -176,6 +176,12 @@ stamp_parse(const char *text, struct stamp *ret)
 	return true;
 }
 
+bool
+stamp_of(const struct entry *e, const char *attribute, struct stamp *ret)
+{
+	return stamp_parse(entry_get_str(e, attribute), ret);
+}
+
 enum match_verdict
 match_judge(enum kind source, enum kind target, bool as_contact)
 {

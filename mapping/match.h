@@ -96,6 +96,8 @@ struct stamp {
 void stamp_format(const struct stamp *s, char ret[STAMP_TEXT_SIZE]);
 /* False if TEXT (may be NULL) is no stamp of galsync. */
 bool stamp_parse(const char *text, struct stamp *ret);
+/* The same of E's ATTRIBUTE, which has one value. */
+bool stamp_of(const struct entry *e, const char *attribute, struct stamp *ret);
 
 /* What became of the question "who is SOURCE's counterpart?". */
 enum match_verdict {

@@ -181,13 +181,30 @@ take_cursors(struct cycle *c)
 	delta_done(&x);
 }
 
+/* What is read of the map from now on: in the deciding and planning passes. */
+static int
+open_map(struct cycle *c, struct err *err)
+{
+	if (store_begin(c->run->store, STORE_READ, &c->read, err) < 0)
+		return -1;
+	world_set_map(c->world, c->read);
+	return 0;
+}
+
+static void
+close_map(struct cycle *c)
+{
+	world_set_map(c->world, NULL);
+	store_abort(TAKE(c->read));
+}
+
 /* From decisions to the end. */
 static int
 finish_phases(struct cycle *c, struct err *err)
 {
 	int rc = phase(c, RUN_PHASE_PLAN, plan_all, err);
 
-	store_abort(TAKE(c->read));
+	close_map(c);
 	if (rc < 0 || c->why_full)
 		return rc;
 	if (c->opt->plan_only)
@@ -198,15 +215,17 @@ finish_phases(struct cycle *c, struct err *err)
 }
 
 static int
-open_worksets(struct cycle *c, struct err *err)
+open_world(struct cycle *c, struct err *err)
 {
-	const struct run *r = c->run;
+	if (world_new(c->run, c->table, &c->world, err) < 0)
+		return -1;
+	return plan_new(world_workset(c->world, SOURCE), &c->plan, err);
+}
 
-	if (workset_open(r->work_dir, "source", r->map_size_mb, &c->ws[SOURCE], err) < 0)
-		return -1;
-	if (workset_open(r->work_dir, "target", r->map_size_mb, &c->ws[TARGET], err) < 0)
-		return -1;
-	return plan_new(c->ws[SOURCE], &c->plan, err);
+static int
+read_all(struct cycle *c, struct err *err)
+{
+	return world_read_all(c->world, err);
 }
 
 static int
@@ -215,13 +234,13 @@ run_full(struct cycle *c, struct err *err)
 	const struct run *r = c->run;
 	uint64_t ignored;
 
-	if (open_worksets(c, err) < 0 || begin(c, err) < 0 || load_csv(c, err) < 0)
+	if (open_world(c, err) < 0 || begin(c, err) < 0 || load_csv(c, err) < 0)
 		return -1;
 	if (!c->opt->plan_only)
 		take_cursors(c);
-	if (phase(c, RUN_PHASE_READ, cycle_read, err) < 0)
+	if (phase(c, RUN_PHASE_READ, read_all, err) < 0)
 		return -1;
-	if (r->store && r->link_id && store_begin(r->store, STORE_READ, &c->read, err) < 0)
+	if (r->store && r->link_id && open_map(c, err) < 0)
 		return -1;
 	if (c->read && store_get_decided(c->read, r->link_id, &c->decided, &ignored, err) < 0)
 		return -1;
@@ -330,7 +349,7 @@ decide_concerned(struct cycle *c, struct delta *x, struct err *err)
 		if (fetch_timed(c, x, from, err) < 0 || decide_timed(c, x, index, from, err) < 0)
 			return -1;
 		from = n;
-		index = workset_count(c->ws[SOURCE]);
+		index = world_count(c->world, SOURCE);
 	}
 	return 0;
 }
@@ -361,9 +380,8 @@ keep_cursors(struct cycle *c, struct delta *x)
 static int
 run_concerned(struct cycle *c, struct delta *x, bool *ret_full, struct err *err)
 {
-	if (open_worksets(c, err) < 0 || begin(c, err) < 0 || load_csv(c, err) < 0 ||
-	    store_begin(c->run->store, STORE_READ, &c->read, err) < 0 ||
-	    decide_concerned(c, x, err) < 0 || finish_phases(c, err) < 0)
+	if (open_world(c, err) < 0 || begin(c, err) < 0 || load_csv(c, err) < 0 ||
+	    open_map(c, err) < 0 || decide_concerned(c, x, err) < 0 || finish_phases(c, err) < 0)
 		return -1;
 	return c->why_full ? need_full(c, ret_full, c->why_full) : 0;
 }
@@ -417,8 +435,7 @@ cycle_free(struct cycle *c)
 	buf_done(&c->cursor[TARGET]);
 	table_free(c->table);
 	plan_free(c->plan);
-	workset_free(c->ws[SOURCE]);
-	workset_free(c->ws[TARGET]);
+	world_free(c->world);
 	if (c->delta)
 		delta_done(c->delta);
 	free(c->delta);
@@ -524,8 +541,13 @@ cycle_connect(struct cycle *c, struct err *err)
 int
 cycle_run(struct cycle *c, bool *ret_full, struct err *err)
 {
+	int rc;
+
 	*ret_full = false;
-	return c->is_delta ? run_delta(c, c->delta, ret_full, err) : run_full(c, err);
+	rc = c->is_delta ? run_delta(c, c->delta, ret_full, err) : run_full(c, err);
+	for (int side = SOURCE; c->world && side < SIDES; side++)
+		c->res->read[side] = world_read_count(c->world, (enum side)side);
+	return rc;
 }
 
 struct cycle_ready *

@@ -12,17 +12,12 @@
 #include "dsa/rules/pairs_csv.h"
 #include "dsa/rules/ready.h"
 #include "dsa/rules/table.h"
-#include "dsa/world/workset.h"
+#include "dsa/world/world.h"
 #include "mapping/held.h"
-
-/* In a key index a number with this bit is no entry but a claim: the name or address has been given
- * away in this cycle, on the source to the source entry whose number the other bits are, on the
- * target to its counterpart. */
-#define CLAIM_BIT 0x80000000U
 
 /* A source entry to be read, decided and planned again, and what the server said. */
 struct again {
-	uint32_t source;  /* DECISION_NO_TARGET: one that left */
+	uint32_t source;  /* WORLD_NONE: one that left */
 	struct guid left; /* and its GUID */
 	char why[200];
 };
@@ -43,7 +38,7 @@ struct cycle {
 	bool is_delta;
 	const struct guid_list *concerned; /* delta: whom the cycle is about */
 	struct buf cursor[SIDES];	   /* where the next delta starts; empty: unknown */
-	struct workset *ws[SIDES];
+	struct world *world;
 	struct table *table;
 	struct store_txn *read; /* of the deciding and planning passes, or NULL */
 	struct match_csv **csv; /* by match rule; NULL where the rule is no CSV */
@@ -71,42 +66,11 @@ struct cycle {
 	struct buf ready_text; /* who is to be switched, as comments for the plan */
 };
 
-/* The filter of both bulk reads: every recipient, and whatever else holds a name or an address. */
-#define CYCLE_FILTER                                                                               \
-	"(|(objectClass=user)(objectClass=contact)(objectClass=group)"                             \
-	"(objectClass=msExchDynamicDistributionList)(objectClass=publicFolder))"
-
 /* Did somebody ask for this cycle to be about G? */
 bool cycle_is_asked_for(const struct cycle *c, const struct guid *g);
 /* Reports E: ADDRESS is held by HOLDER. WHOLE: that keeps the object from being written. */
 void cycle_tell_taken(const struct cycle *c, const struct run_event *e, const char *address,
     const char *holder, bool whole);
-/* read.c: fills both working sets, side by side in two threads. */
-int cycle_read(struct cycle *c, struct err *err) MUST_CHECK;
-/* Adds E to a side's working set and its indexes; INDEX is given, or DECISION_NO_TARGET for new. */
-int cycle_index(struct cycle *c, enum side side, const struct entry *e, uint32_t *index,
-    struct err *err) MUST_CHECK;
-
-/* fault.c: what a delta reads when a decision asks for it. Without effect in a full cycle. */
-int cycle_fault(
-    struct cycle *c, enum side side, unsigned key, struct bytes value, struct err *err) MUST_CHECK;
-/* Adds E to a side's working set unless it is there already. */
-int cycle_take_entry(
-    struct cycle *c, enum side side, const struct entry *e, struct err *err) MUST_CHECK;
-int cycle_fetch_guids(struct cycle *c, enum side side, const struct guid *guids, size_t n,
-    struct err *err) MUST_CHECK;
-/* Whom the source entries from number FROM on refer to, as far as no record has that name. */
-int cycle_fetch_references(struct cycle *c, uint32_t from, struct err *err) MUST_CHECK;
-/* Whom the match rules may find for SOURCE. */
-int cycle_fetch_candidates(struct cycle *c, const struct entry *source, struct err *err) MUST_CHECK;
-/* The same at once for those source entries from number FROM on that are in scope and have no
- * recorded counterpart. */
-int cycle_fetch_strangers(struct cycle *c, uint32_t from, struct err *err) MUST_CHECK;
-/* Who holds one of the addresses A. */
-int cycle_fetch_addresses(
-    struct cycle *c, enum side side, const struct attr *a, struct err *err) MUST_CHECK;
-int cycle_fetch_names(
-    struct cycle *c, const char *parent, const char *rdn, struct err *err) MUST_CHECK;
 /* The record that has DN on SIDE now, *ret NULL if there is none. */
 int cycle_record_by_dn(struct cycle *c, enum side side, const char *dn, struct record **ret,
     struct err *err) MUST_CHECK;
@@ -125,19 +89,8 @@ int cycle_find_decision(struct cycle *c, const struct guid *g, struct decision *
     struct err *err) MUST_CHECK;
 int cycle_put_decision(
     struct cycle *c, uint32_t index, const struct decision *d, struct err *err) MUST_CHECK;
-/* The source entry that claims target entry INDEX, or DECISION_NO_TARGET. */
-int cycle_get_claim(struct cycle *c, uint32_t index, uint32_t *ret, struct err *err) MUST_CHECK;
 int cycle_choose_names(struct cycle *c, uint32_t index, const struct entry *source,
     struct decision *d, struct err *err) MUST_CHECK;
-/* The number of the entry of SIDE named DN (any spelling), or DECISION_NO_TARGET. */
-int cycle_find_dn(
-    struct cycle *c, enum side side, const char *dn, uint32_t *ret, struct err *err) MUST_CHECK;
-/* An object of SIDE other than number SELF that holds ADDRESS ("smtp:..." or "X500:..."), NULL if
- * there is none. Claims count (*RET is then the source entry), but for the claim of source entry
- * CLAIMANT. */
-int cycle_address_holder(struct cycle *c, enum side side, struct bytes address, uint32_t self,
-    uint32_t claimant, struct entry **ret, struct err *err) MUST_CHECK;
-
 /* elsewhere.c: *RET true if the counterpart of SOURCE (R is its record, or NULL), which was not
  * found, may be on another domain controller and only not have reached this one. */
 int cycle_elsewhere(struct cycle *c, const struct guid *source, const struct record *r, bool *ret,

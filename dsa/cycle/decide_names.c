@@ -10,8 +10,6 @@
 #include "dsa/rules/names.h"
 #include "mapping/match.h"
 
-#define MAX_HITS 16
-
 struct taking {
 	struct cycle *c;
 	uint32_t self, replaced; /* the source entry, and the target entry that makes way or none */
@@ -20,47 +18,54 @@ struct taking {
 };
 
 /* Under what a name is looked up and claimed: as AD compares it, without accents. */
-static int
-folded_hash(enum match_key key, const char *value, uint64_t *ret, struct err *err)
+static enum match_key
+folded_key(enum match_key key)
 {
-	_cleanup_(free) char *fold = key == MATCH_KEY_NAME ? strdup(value) : text_fold_key(value);
-	enum match_key as = key == MATCH_KEY_SAM   ? MATCH_KEY_SAM_FOLDED
-			    : key == MATCH_KEY_UPN ? MATCH_KEY_UPN_FOLDED
-						   : key;
+	return key == MATCH_KEY_SAM   ? MATCH_KEY_SAM_FOLDED
+	       : key == MATCH_KEY_UPN ? MATCH_KEY_UPN_FOLDED
+				      : key;
+}
+
+static char *
+folded_value(enum match_key key, const char *value)
+{
+	return key == MATCH_KEY_NAME ? strdup(value) : text_fold_key(value);
+}
+
+static int
+take_any(struct world_hit *hit, void *arg, struct err *err)
+{
+	(void)hit;
+	(void)err;
+	*(bool *)arg = true;
+	return 1;
+}
+
+static int
+find_name(struct taking *t, enum match_key key, const char *value, bool *ret)
+{
+	_cleanup_(free) char *fold = folded_value(key, value);
+	struct world_query q = world_query(TARGET, folded_key(key), bytes_of(fold ? fold : ""));
 
 	if (!fold)
-		return err_nomem(err);
-	*ret = match_key_hash(as, bytes_of(fold));
-	return 0;
+		return err_nomem(t->err);
+	/* A delta searches the name itself; the folded key finds what that read. */
+	if (world_demand(t->c->world, TARGET, key, bytes_of(value), t->err) < 0 ||
+	    world_fetch(t->c->world, TARGET, t->err) < 0)
+		return -1;
+	q.but_entry = t->replaced;
+	q.but_claim = t->self;
+	return world_find_each(t->c->world, &q, take_any, ret, t->err) < 0 ? -1 : 0;
 }
 
 static bool
 key_taken(struct taking *t, enum match_key key, const char *value)
 {
-	uint32_t hits[MAX_HITS];
-	uint64_t hash = 0;
-	size_t n = 0;
+	bool taken = false;
 
-	if (cycle_fault(t->c, TARGET, key, bytes_of(value), t->err) < 0 ||
-	    folded_hash(key, value, &hash, t->err) < 0 ||
-	    workset_find(t->c->ws[TARGET], hash, hits, MAX_HITS, &n, t->err) < 0) {
+	if (find_name(t, key, value, &taken) < 0)
 		t->rc = -1;
-		return false;
-	}
-	/* A hash that collides costs a needless suffix and nothing else. */
-	for (size_t i = 0; i < n; i++) {
-		_cleanup_(entry_free) struct entry *e = NULL;
-
-		if (hits[i] == (CLAIM_BIT | t->self) || hits[i] == t->replaced)
-			continue;
-		if (hits[i] & CLAIM_BIT)
-			return true;
-		/* Who was deleted while this cycle ran has no name any more. */
-		t->rc = workset_get(t->c->ws[TARGET], hits[i], &e, t->err);
-		if (t->rc < 0 || *e->dn)
-			return t->rc == 0;
-	}
-	return false;
+	return taken;
 }
 
 /* Whoever has no userPrincipalName of his own logs on as sAMAccountName@domain (MS-ADTS 5.1.1.1.1),
@@ -99,11 +104,15 @@ claim_names(
 	if (!name)
 		return err_nomem(err);
 	for (size_t i = 0; i < ARRAY_SIZE(claims); i++) {
-		uint64_t hash = 0;
+		_cleanup_(free) char *fold = NULL;
 
-		if (claims[i].value &&
-		    (folded_hash(claims[i].key, claims[i].value, &hash, err) < 0 ||
-			workset_add_key(c->ws[TARGET], hash, CLAIM_BIT | index, err) < 0))
+		if (!claims[i].value)
+			continue;
+		fold = folded_value(claims[i].key, claims[i].value);
+		if (!fold)
+			return err_nomem(err);
+		if (world_claim(c->world, TARGET, folded_key(claims[i].key), bytes_of(fold), index,
+			err) < 0)
 			return -1;
 	}
 	return 0;
@@ -137,7 +146,7 @@ fetch_names(struct cycle *c, const struct entry *source, const char *parent, str
 {
 	_cleanup_(free) char *rdn = dn_rdn_value(source->dn, err);
 
-	return rdn ? cycle_fetch_names(c, parent, rdn, err) : -1;
+	return rdn ? world_fetch_names(c->world, parent, rdn, err) : -1;
 }
 
 int

@@ -10,6 +10,7 @@
 #include "dsa/base/err.h"
 #include "dsa/rules/scope.h"
 #include "dsa/rules/table.h"
+#include "dsa/world/world.h"
 #include "mapping/store.h"
 
 enum decision_state {
@@ -22,7 +23,6 @@ enum decision_state {
 	DECIDE_STATE_MAX
 };
 
-#define DECISION_NO_TARGET UINT32_MAX
 #define DECISION_CANDIDATES 4
 /* Values of `step` that are no number of a step. */
 #define DECISION_UNPLANNED UINT64_MAX
@@ -35,7 +35,7 @@ struct decision {
 	enum kind kind;	  /* of the source */
 	enum shape shape; /* of the target */
 	struct guid source;
-	uint32_t target; /* number in the target's working set, or DECISION_NO_TARGET */
+	uint32_t target; /* number in the target's working set, or WORLD_NONE */
 	bool created;	 /* the counterpart was, or will be, created by galsync */
 	enum match_method rule;
 	uint64_t step;		     /* number of its step in the plan */

@@ -26,6 +26,7 @@
 #include "dsa/directory/dn.h"
 #include "dsa/directory/kind.h"
 #include "dsa/rules/names.h"
+#include "dsa/rules/scope.h"
 #include "dsa/run/sides.h"
 #include "mapping/journal.h"
 
@@ -226,7 +227,7 @@ expand_containers(struct delta *x, enum side side, struct err *err)
 		char guid[GUID_TEXT_SIZE], base[GUID_TEXT_SIZE + 8];
 		struct dir_query q = {.base = base,
 		    .scope = DIR_SUBTREE,
-		    .filter = CYCLE_FILTER,
+		    .filter = WORLD_FILTER,
 		    .attrs = guid_attrs};
 
 		if (dir_read_guid(d, &x->named[side].v[i], class_attrs, &e, err) < 0)
@@ -318,6 +319,57 @@ find_recorded(struct fetch *f, struct err *err)
 	return 0;
 }
 
+static int
+demand_reference(struct cycle *c, struct bytes value, struct err *err)
+{
+	_cleanup_(record_free) struct record *r = NULL;
+	_cleanup_(free) char *norm = NULL;
+
+	if (cycle_record_by_dn(c, SOURCE, value.data, &r, err) < 0)
+		return -1;
+	if (r)
+		return 0;
+	norm = dn_normalize(dn_strip_extended(value.data), err);
+	if (!norm)
+		return err->src == ERR_SYS ? -1 : 0;
+	return world_demand(c->world, SOURCE, MATCH_KEY_DN, bytes_of(norm), err);
+}
+
+static int
+demand_references_of(struct cycle *c, const struct entry *e, struct err *err)
+{
+	const struct schema *schema = c->run->dir[SOURCE]->ops->schema(c->run->dir[SOURCE]);
+
+	for (size_t j = 0; j < e->n_attrs; j++) {
+		const struct attr *a = &e->attrs[j];
+
+		if (!schema_is_reference(schema, a->name))
+			continue;
+		for (size_t k = 0; k < a->n_values; k++)
+			if (demand_reference(c, a->values[k], err) < 0)
+				return -1;
+	}
+	return 0;
+}
+
+/* Whom the source entries from number FROM on refer to, as far as no record has that name. A
+ * record's name is as old as the last step that stored it: what has left, or is in conflict, may
+ * have been renamed since. */
+static int
+fetch_references(struct cycle *c, uint32_t from, struct err *err)
+{
+	uint32_t n = world_count(c->world, SOURCE);
+
+	for (uint32_t i = from; i < n; i++) {
+		_cleanup_(entry_free) struct entry *e = NULL;
+
+		if (world_get(c->world, SOURCE, i, &e, err) < 0 ||
+		    demand_references_of(c, e, err) < 0)
+			return -1;
+	}
+	return world_fetch(c->world, SOURCE, err);
+}
+
 /* Each side has its directory and its working set for itself; the map is the source's. */
 static int
 fetch_side(enum side side, void *arg, struct err *err)
@@ -327,22 +379,65 @@ fetch_side(enum side side, void *arg, struct err *err)
 	const struct guid_list *concerned = &f->x->concerned;
 
 	if (side == TARGET)
-		return cycle_fetch_guids(c, TARGET, f->recorded.v, f->recorded.n, err);
-	if (cycle_fetch_guids(c, SOURCE, concerned->v + f->from, concerned->n - f->from, err) < 0)
+		return world_demand_guids(c->world, TARGET, f->recorded.v, f->recorded.n, err) < 0
+			   ? -1
+			   : world_fetch(c->world, TARGET, err);
+	if (world_demand_guids(
+		c->world, SOURCE, concerned->v + f->from, concerned->n - f->from, err) < 0 ||
+	    world_fetch(c->world, SOURCE, err) < 0)
 		return -1;
-	return cycle_fetch_references(c, f->first, err);
+	return fetch_references(c, f->first, err);
+}
+
+/* Is SOURCE in scope and without a recorded counterpart? */
+static int
+is_stranger(struct cycle *c, const struct entry *source, bool *ret, struct err *err)
+{
+	_cleanup_(record_free) struct record *r = NULL;
+	_cleanup_(free) char *norm = dn_normalize(source->dn, err);
+	const struct conf_scope *scope = NULL;
+
+	*ret = false;
+	/* A name that is none is told of when it is decided. */
+	if (!norm)
+		return err->src == ERR_SYS ? -1 : 0;
+	if (scope_judge(c->run->link, source, norm, &scope) != SCOPE_IN)
+		return 0;
+	if (store_find_guid(c->read, c->run->link_id, SOURCE, &source->guid, &r, err) < 0)
+		return -1;
+	*ret = !r || guid_is_zero(&r->side[TARGET].guid);
+	return 0;
+}
+
+/* The candidates of all strangers from number FROM on at once. */
+static int
+fetch_strangers(struct cycle *c, uint32_t from, struct err *err)
+{
+	uint32_t n = world_count(c->world, SOURCE);
+
+	for (uint32_t i = from; i < n; i++) {
+		_cleanup_(entry_free) struct entry *source = NULL;
+		bool stranger = false;
+
+		if (world_get(c->world, SOURCE, i, &source, err) < 0 ||
+		    is_stranger(c, source, &stranger, err) < 0)
+			return -1;
+		if (stranger && world_demand_candidates(c->world, source, err) < 0)
+			return -1;
+	}
+	return world_fetch(c->world, TARGET, err);
 }
 
 int
 delta_fetch(struct delta *x, size_t from, struct err *err)
 {
-	struct fetch f = {.x = x, .from = from, .first = workset_count(x->c->ws[SOURCE])};
+	struct fetch f = {.x = x, .from = from, .first = world_count(x->c->world, SOURCE)};
 	int rc = find_recorded(&f, err);
 
 	if (rc == 0)
 		rc = sides_run(fetch_side, &f, err);
 	if (rc == 0)
-		rc = cycle_fetch_strangers(x->c, f.first, err);
+		rc = fetch_strangers(x->c, f.first, err);
 	free(f.recorded.v);
 	return rc;
 }
@@ -390,13 +485,13 @@ fetch_names(struct delta *x, uint32_t index, const struct decision *d, struct er
 
 	if (d->state != DECIDE_MATCHED || !d->created)
 		return 0;
-	if (workset_get(x->c->ws[SOURCE], index, &source, err) < 0 ||
+	if (world_get(x->c->world, SOURCE, index, &source, err) < 0 ||
 	    !(now = dn_rdn_value(d->target_dn, err)))
 		return -1;
 	if (names_acceptable(source, now))
 		return 0;
 	own = dn_rdn_value(source->dn, err);
-	return own ? cycle_fetch_names(x->c, dn_parent(d->target_dn), own, err) : -1;
+	return own ? world_fetch_names(x->c->world, dn_parent(d->target_dn), own, err) : -1;
 }
 
 /* Who refers to the target object E, by way of the back link ATTR, is concerned. */
@@ -442,7 +537,7 @@ add_groups(struct delta *x, const struct guid *source, struct err *err)
 int
 delta_followers(struct delta *x, uint32_t from_index, size_t from, struct err *err)
 {
-	uint32_t n = workset_count(x->c->ws[SOURCE]);
+	uint32_t n = world_count(x->c->world, SOURCE);
 	size_t n_concerned = x->concerned.n;
 
 	for (uint32_t i = from_index; i < n; i++) {

@@ -136,9 +136,9 @@ delta_add_rivals(struct delta *x, const struct decision *d, struct err *err)
 {
 	_cleanup_(entry_free) struct entry *target = NULL;
 
-	if (d->target == DECISION_NO_TARGET || d->rule == MATCH_RECORD || d->rule == MATCH_STAMP)
+	if (d->target == WORLD_NONE || d->rule == MATCH_RECORD || d->rule == MATCH_STAMP)
 		return 0;
-	if (workset_get(x->c->ws[TARGET], d->target, &target, err) < 0)
+	if (world_get(x->c->world, TARGET, d->target, &target, err) < 0)
 		return -1;
 	return add_involved(x, &target->guid, SIZE_MAX, err);
 }

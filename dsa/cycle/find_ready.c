@@ -22,7 +22,7 @@ look_at(struct cycle *c, uint32_t index, struct err *err)
 	/* A toggle under way changes its objects once more at its end: they are looked at then. */
 	if (c->opt->toggling && cycle_is_asked_for(c, &d.source))
 		return 0;
-	if (workset_get(c->ws[SOURCE], index, &source, err) < 0 ||
+	if (world_get(c->world, SOURCE, index, &source, err) < 0 ||
 	    (c->read && store_find_guid(c->read, c->run->link_id, SOURCE, &d.source, &r, err) < 0))
 		return -1;
 	verdict = ready_judge(ready_is(c->run->link, source), r, d.rule);
@@ -59,7 +59,7 @@ limit(struct cycle *c, struct err *err)
 int
 cycle_find_ready(struct cycle *c, struct err *err)
 {
-	uint32_t n = workset_count(c->ws[SOURCE]);
+	uint32_t n = world_count(c->world, SOURCE);
 
 	for (uint32_t i = 0; c->run->link->readiness_attribute && i < n; i++)
 		if (look_at(c, i, err) < 0)

@@ -129,8 +129,7 @@ tell(struct cycle *c, const struct record *r, const char *why, enum leaving l, b
 static int
 plan_leaver(struct cycle *c, const struct leaver *l, bool again, struct err *err)
 {
-	_cleanup_(plan_step_free) struct plan_step *s =
-	    plan_step_new(DECISION_NO_TARGET, &l->source);
+	_cleanup_(plan_step_free) struct plan_step *s = plan_step_new(WORLD_NONE, &l->source);
 	_cleanup_(record_free) struct record *r = NULL;
 	_cleanup_(entry_free) struct entry *target = NULL;
 	struct leaving_facts f = {.missed = false};

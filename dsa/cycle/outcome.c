@@ -57,11 +57,11 @@ outcome_plan_again(
     struct cycle *c, uint32_t source, const struct guid *left, const char *why, struct err *err)
 {
 	/* An OU is looked for again by the objects that are to be in it. */
-	if (source == DECISION_NO_TARGET && guid_is_zero(left))
+	if (source == WORLD_NONE && guid_is_zero(left))
 		return 0;
 	for (size_t i = 0; i < c->n_again; i++)
 		if (c->again[i].source == source &&
-		    (source != DECISION_NO_TARGET || guid_equal(&c->again[i].left, left)))
+		    (source != WORLD_NONE || guid_equal(&c->again[i].left, left)))
 			return 0;
 	if (list_grow(c->again, c->n_again, c->cap_again) < 0)
 		return err_nomem(err);
@@ -117,13 +117,13 @@ note_renamed(struct cycle *c, const struct plan_step *s, struct err *err)
 
 	for (size_t i = 0; i < s->n_changes; i++)
 		renamed |= s->changes[i].change->op == CHANGE_RENAME;
-	if (!renamed || !dn || s->source == DECISION_NO_TARGET)
+	if (!renamed || !dn || s->source == WORLD_NONE)
 		return 0;
 	if (cycle_get_decision(c, s->source, &d, &found, err) < 0)
 		return -1;
-	if (!found || d.target == DECISION_NO_TARGET)
+	if (!found || d.target == WORLD_NONE)
 		return 0;
-	if (workset_get(c->ws[TARGET], d.target, &e, err) < 0)
+	if (world_get(c->world, TARGET, d.target, &e, err) < 0)
 		return -1;
 	free(d.target_dn);
 	free(e->dn);
@@ -133,7 +133,7 @@ note_renamed(struct cycle *c, const struct plan_step *s, struct err *err)
 		return err_nomem(err);
 	return cycle_put_decision(c, s->source, &d, err) < 0
 		   ? -1
-		   : cycle_index(c, TARGET, e, &d.target, err);
+		   : world_put(c->world, TARGET, e, &d.target, err);
 }
 
 static int
@@ -155,7 +155,7 @@ store_done(struct cycle *c, struct store_txn *t, struct plan_step *s, struct err
 		if (store_put(t, s->record, err) < 0)
 			return -1;
 	}
-	if (s->source == DECISION_NO_TARGET || s->phase == PLAN_LINKS)
+	if (s->source == WORLD_NONE || s->phase == PLAN_LINKS)
 		return 0;
 	if (outcome_accept(c, t, &s->guid, err) < 0)
 		return -1;
@@ -206,7 +206,7 @@ store_failed(struct cycle *c, struct store_txn *t, const struct exec_end *end, s
 		return -1;
 	run_event(c->run, &e, "%s of '%s' failed: %s; tried again in the next cycle", pc->reason,
 	    e.dn, e.err->text);
-	if (s->source != DECISION_NO_TARGET && s->creates &&
+	if (s->source != WORLD_NONE && s->creates &&
 	    cycle_get_decision(c, s->source, &d, &found, err) < 0)
 		return -1;
 	if (found) {

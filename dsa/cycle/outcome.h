@@ -15,7 +15,7 @@ int outcome_intend(struct store_txn *t, struct plan_step *s, void *arg, struct e
  * What met drift is put down to be planned again. ARG is the cycle. */
 int outcome_store(
     struct store_txn *t, const struct exec_end *e, void *arg, struct err *err) MUST_CHECK;
-/* Source entry SOURCE is to be planned again because of WHY; DECISION_NO_TARGET: one that left, by
+/* Source entry SOURCE is to be planned again because of WHY; WORLD_NONE: one that left, by
  * its GUID LEFT. */
 int outcome_plan_again(struct cycle *c, uint32_t source, const struct guid *left, const char *why,
     struct err *err) MUST_CHECK;

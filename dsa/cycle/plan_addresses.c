@@ -50,21 +50,19 @@ set_conflict(struct planning *p, struct bytes what, const struct entry *holder, 
 static int
 claim_address(struct planning *p, enum side side, struct bytes v)
 {
-	struct bytes value = address_value(v);
-	unsigned key = address_is_x500(v) ? MATCH_KEY_X500 : MATCH_KEY_SMTP;
-
-	return workset_add_key(
-	    p->c->ws[side], match_key_hash(key, value), CLAIM_BIT | p->index, p->err);
+	return world_claim_address(p->c->world, side, v, p->index, p->err);
 }
 
 /* In a delta: asks at once for whoever holds one of the addresses that are to be added. */
 static int
 fetch_holders(struct planning *p, enum side side, const struct attr *want, const struct attr *there)
 {
-	_cleanup_(entry_free) struct entry *fresh = entry_new("");
+	_cleanup_(entry_free) struct entry *fresh = NULL;
 
 	if (!p->c->is_delta)
 		return 0;
+	fresh = entry_new("");
+
 	if (!fresh)
 		return err_nomem(p->err);
 	for (size_t i = 0; want && i < want->n_values; i++)
@@ -72,9 +70,14 @@ fetch_holders(struct planning *p, enum side side, const struct attr *want, const
 		    entry_add(fresh, "proxyAddresses", want->values[i]) < 0)
 			return err_nomem(p->err);
 	want = entry_find(fresh, "proxyAddresses");
-	if (cycle_fetch_addresses(p->c, side, want, p->err) < 0)
+	if (world_demand_addresses(p->c->world, side, want, p->err) < 0 ||
+	    world_fetch(p->c->world, side, p->err) < 0)
 		return -1;
-	return side == TARGET ? cycle_fetch_addresses(p->c, SOURCE, want, p->err) : 0;
+	if (side == SOURCE)
+		return 0;
+	if (world_demand_addresses(p->c->world, SOURCE, want, p->err) < 0)
+		return -1;
+	return world_fetch(p->c->world, SOURCE, p->err);
 }
 
 int
@@ -96,10 +99,11 @@ planning_check_addresses(struct planning *p, enum side side, struct entry *want,
 		if ((!address_is_smtp(v) && !address_is_x500(v)) ||
 		    (there && attr_has(there, v, true)))
 			continue;
-		if (cycle_address_holder(p->c, side, v, self, p->index, &holder, p->err) < 0)
+		if (world_find_holder(p->c->world, side, v, self, p->index, &holder, p->err) < 0)
 			return -1;
 		if (!holder && side == TARGET &&
-		    cycle_address_holder(p->c, SOURCE, v, p->index, p->index, &holder, p->err) < 0)
+		    world_find_holder(p->c->world, SOURCE, v, p->index, p->index, &holder, p->err) <
+			0)
 			return -1;
 		if (!holder) {
 			if (claim_address(p, side, v) < 0)
@@ -136,7 +140,7 @@ planning_keep_mail(struct planning *p, const struct entry *want, const struct en
 	if (attr_has(w, v, true) || (there && attr_has(there, v, true)) ||
 	    (foreign && address_in_domain(v, foreign)))
 		return 0;
-	if (cycle_address_holder(p->c, TARGET, v, p->d->target, p->index, &holder, p->err) < 0)
+	if (world_find_holder(p->c->world, TARGET, v, p->d->target, p->index, &holder, p->err) < 0)
 		return -1;
 	if (holder)
 		return set_conflict(p, v, holder, false);

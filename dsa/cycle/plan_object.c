@@ -94,12 +94,12 @@ resolve_ref(const char *attr, const char *source_dn, void *arg, char **ret_dn, s
 {
 	struct planning *p = arg;
 	_cleanup_(free) char *norm = NULL;
-	uint32_t index = DECISION_NO_TARGET;
+	uint32_t index = WORLD_NONE;
 	int rc = 0;
 
-	if (cycle_find_dn(p->c, SOURCE, source_dn, &index, err) < 0)
+	if (world_find_dn(p->c->world, SOURCE, source_dn, &index, err) < 0)
 		return -1;
-	if (index != DECISION_NO_TARGET)
+	if (index != WORLD_NONE)
 		rc = resolve_decided(p, attr, index, ret_dn);
 	if (rc)
 		return rc == 2 ? 0 : rc;
@@ -402,8 +402,8 @@ plan_decided(struct planning *p, const struct entry *source)
 	struct project_names names = {p->d->rdn_value, p->d->sam, p->d->upn};
 	bool blocked = false, stored = false, left = false;
 
-	if (p->d->target != DECISION_NO_TARGET &&
-	    workset_get(p->c->ws[TARGET], p->d->target, &target, p->err) < 0)
+	if (p->d->target != WORLD_NONE &&
+	    world_get(p->c->world, TARGET, p->d->target, &target, p->err) < 0)
 		return -1;
 	if (planner_get_record(p->c, source, &old, &record, p->err) < 0)
 		return -1;
@@ -452,7 +452,7 @@ plan_object(
 		return -1;
 	if (!found || !decision_has_target(&d) || d.step != DECISION_UNPLANNED)
 		return 0;
-	if (workset_get(c->ws[SOURCE], index, &source, err) < 0)
+	if (world_get(c->world, SOURCE, index, &source, err) < 0)
 		return -1;
 	p.step = plan_step_new(index, &source->guid);
 	p.links = change_new(CHANGE_MODIFY, d.target_dn, NULL);
@@ -483,7 +483,7 @@ cycle_plan_object(struct cycle *c, uint32_t index, unsigned depth, struct err *e
 int
 cycle_plan(struct cycle *c, struct err *err)
 {
-	uint32_t n = workset_count(c->ws[SOURCE]);
+	uint32_t n = world_count(c->world, SOURCE);
 
 	/* People before groups, so that a group rarely has to wait for its members. */
 	for (int groups = 0; groups <= 1; groups++)

@@ -37,7 +37,7 @@ bool planner_same_record(const struct record *x, const struct record *y);
 int planner_find_target(struct cycle *c, const struct record *r, uint32_t *ret_index,
     struct entry **ret, struct err *err) MUST_CHECK;
 /* The DN of the recorded counterpart of the source object DN, whose number INDEX is or
- * DECISION_NO_TARGET, in *RET_DN (caller frees): 1, or 2 if this cycle may delete it, or 0 if there
+ * WORLD_NONE, in *RET_DN (caller frees): 1, or 2 if this cycle may delete it, or 0 if there
  * is none. For those who are not synchronized in this cycle, because they left, are in conflict, or
  * are no part of a delta. */
 int planner_recorded_target(

@@ -8,6 +8,7 @@
 #include "dsa/base/list.h"
 #include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
+#include "dsa/rules/identity.h"
 #include "dsa/rules/leaving.h"
 #include "redirect/address.h"
 
@@ -33,7 +34,7 @@ static int
 plan_ou(struct cycle *c, const char *ou, struct err *err)
 {
 	static const struct guid none;
-	_cleanup_(plan_step_free) struct plan_step *s = plan_step_new(DECISION_NO_TARGET, &none);
+	_cleanup_(plan_step_free) struct plan_step *s = plan_step_new(WORLD_NONE, &none);
 	_cleanup_(change_free) struct change *add = change_new(CHANGE_ADD, ou, NULL);
 
 	if (!s || !add || !(add->entry = entry_new(ou)) ||
@@ -80,17 +81,25 @@ struct rdn_taking {
 	bool failed;
 };
 
+static int
+take_any(struct world_hit *hit, void *arg, struct err *err)
+{
+	(void)hit;
+	(void)err;
+	*(bool *)arg = true;
+	return 1;
+}
+
 static bool
 rdn_taken(enum match_key key, const char *value, void *arg)
 {
 	struct rdn_taking *t = arg;
-	uint32_t hits[2];
-	size_t n = 0;
+	struct world_query q = world_query(TARGET, key, bytes_of(value));
+	bool taken = false;
 
-	if (workset_find(
-		t->c->ws[TARGET], match_key_hash(key, bytes_of(value)), hits, 2, &n, t->err) < 0)
-		t->failed = true;
-	return n > 1 || (n == 1 && hits[0] != (CLAIM_BIT | t->self));
+	q.but_claim = t->self;
+	t->failed |= world_find_each(t->c->world, &q, take_any, &taken, t->err) < 0;
+	return taken;
 }
 
 int
@@ -107,8 +116,7 @@ planner_choose_rdn(struct cycle *c, uint32_t index, const struct entry *source, 
 	key = names_key(parent, ret->rdn_value);
 	if (!key)
 		return err_nomem(err);
-	return workset_add_key(
-	    c->ws[TARGET], match_key_hash(MATCH_KEY_NAME, bytes_of(key)), CLAIM_BIT | index, err);
+	return world_claim(c->world, TARGET, MATCH_KEY_NAME, bytes_of(key), index, err);
 }
 
 int
@@ -358,22 +366,24 @@ planner_same_record(const struct record *x, const struct record *y)
 
 /* ---- who is recorded ---- */
 
-static bool
-is_target_of(const struct cycle *c, const struct record *r, const struct entry *e)
-{
-	struct stamp stamp;
-	bool stamped = stamp_parse(entry_get_str(e, c->run->link->target->stamp_attribute), &stamp);
-	bool ours = stamped && guid_equal(&stamp.source, &r->side[SOURCE].guid);
+struct recorded {
+	const struct cycle *c;
+	const struct record *r;
+	uint32_t index;
+	struct entry *entry;
+};
 
-	/* The GUID of what was created is not known if the process died right then. */
-	if (guid_is_zero(&r->side[TARGET].guid))
-		return ours && stamp.created;
-	if (!guid_equal(&e->guid, &r->side[TARGET].guid))
-		return false;
-	/* Intended, and perhaps never begun: then it is nobody's counterpart. */
-	if (r->state == RECORD_PENDING && !r->synced_at)
-		return ours;
-	return ours || !stamped;
+static int
+take_recorded(struct world_hit *hit, void *arg, struct err *err)
+{
+	struct recorded *w = arg;
+
+	(void)err;
+	if (!identity_is_recorded(w->r, hit->entry, w->c->run->link->target->stamp_attribute))
+		return 0;
+	w->index = hit->index;
+	w->entry = TAKE(hit->entry);
+	return 1;
 }
 
 int
@@ -382,45 +392,34 @@ planner_find_target(struct cycle *c, const struct record *r, uint32_t *ret_index
 {
 	const struct record_side *side = &r->side[TARGET];
 	bool known = !guid_is_zero(&side->guid);
-	unsigned key = known ? MATCH_KEY_GUID : MATCH_KEY_STAMP;
-	struct bytes value = guid_bytes(known ? &side->guid : &r->side[SOURCE].guid);
-	uint32_t hits[8], index;
-	size_t n = 0;
+	const struct world_query q =
+	    world_query_entries(TARGET, known ? MATCH_KEY_GUID : MATCH_KEY_STAMP,
+		guid_bytes(known ? &side->guid : &r->side[SOURCE].guid));
+	struct recorded w = {.c = c, .r = r, .index = WORLD_NONE};
 
-	*ret = NULL;
-	if (known ? cycle_fault(c, TARGET, key, value, err) < 0
-		  : cycle_find_dn(c, TARGET, side->dn, &index, err) < 0)
+	/* What carries the stamp is not searched, but it has that name. */
+	if (!known && world_find_dn(c->world, TARGET, side->dn, ret_index, err) < 0)
 		return -1;
-	if (workset_find(c->ws[TARGET], match_key_hash(key, value), hits, 8, &n, err) < 0)
+	if (world_find_each(c->world, &q, take_recorded, &w, err) < 0)
 		return -1;
-	for (size_t i = 0; i < n && !*ret; i++) {
-		_cleanup_(entry_free) struct entry *e = NULL;
-
-		if (hits[i] & CLAIM_BIT)
-			continue;
-		if (workset_get(c->ws[TARGET], hits[i], &e, err) < 0)
-			return -1;
-		if (is_target_of(c, r, e)) {
-			*ret_index = hits[i];
-			*ret = TAKE(e);
-		}
-	}
+	*ret_index = w.index;
+	*ret = w.entry;
 	return 0;
 }
 
 /* The source entry that has target entry INDEX as its counterpart in this cycle, or
- * DECISION_NO_TARGET. */
+ * WORLD_NONE. */
 static int
 owner_of(struct cycle *c, uint32_t index, uint32_t *ret, struct err *err)
 {
 	_cleanup_(decision_done) struct decision d = {0};
-	uint32_t claim = DECISION_NO_TARGET;
+	uint32_t claim = WORLD_NONE;
 	bool found = false;
 
-	*ret = DECISION_NO_TARGET;
-	if (cycle_get_claim(c, index, &claim, err) < 0)
+	*ret = WORLD_NONE;
+	if (world_get_owner(c->world, index, &claim, err) < 0)
 		return -1;
-	if (claim != DECISION_NO_TARGET && cycle_get_decision(c, claim, &d, &found, err) < 0)
+	if (claim != WORLD_NONE && cycle_get_decision(c, claim, &d, &found, err) < 0)
 		return -1;
 	if (found && decision_has_target(&d) && d.target == index)
 		*ret = claim;
@@ -465,7 +464,7 @@ record_by_index(
 	bool decided;
 
 	if (cycle_get_decision(c, index, ret_d, &decided, err) < 0 ||
-	    (!decided && workset_get(c->ws[SOURCE], index, &e, err) < 0))
+	    (!decided && world_get(c->world, SOURCE, index, &e, err) < 0))
 		return -1;
 	return store_find_guid(
 	    c->read, c->run->link_id, SOURCE, e ? &e->guid : &ret_d->source, ret, err);
@@ -506,14 +505,14 @@ planner_recorded_target(
 {
 	_cleanup_(record_free) struct record *r = NULL;
 	_cleanup_(entry_free) struct entry *target = NULL;
-	uint32_t at = DECISION_NO_TARGET, owner = DECISION_NO_TARGET;
+	uint32_t at = WORLD_NONE, owner = WORLD_NONE;
 	_cleanup_(decision_done) struct decision d = {0};
 	bool decided, leaves;
 
 	if (!c->read)
 		return 0;
-	if (index != DECISION_NO_TARGET ? record_by_index(c, index, &r, &d, err) < 0
-					: record_by_name(c, dn, &r, err) < 0)
+	if (index != WORLD_NONE ? record_by_index(c, index, &r, &d, err) < 0
+				: record_by_name(c, dn, &r, err) < 0)
 		return -1;
 	if (!r)
 		return 0;
@@ -530,7 +529,7 @@ planner_recorded_target(
 		return 0;
 	if (owner_of(c, at, &owner, err) < 0)
 		return -1;
-	if (owner != DECISION_NO_TARGET && owner != index)
+	if (owner != WORLD_NONE && owner != index)
 		return 0;
 	leaves = decided && d.verdict != SCOPE_IN && is_deleted_when_left(c->run->link, r, target);
 	*ret_dn = strdup(target->dn);
@@ -542,7 +541,7 @@ judge_ours(struct cycle *c, const char *dn, bool *ret, struct err *err)
 {
 	_cleanup_(record_free) struct record *r = NULL;
 	_cleanup_(entry_free) struct entry *e = NULL;
-	uint32_t index = DECISION_NO_TARGET, owner = DECISION_NO_TARGET;
+	uint32_t index = WORLD_NONE, owner = WORLD_NONE;
 
 	*ret = false;
 	if (c->is_delta) {
@@ -555,16 +554,16 @@ judge_ours(struct cycle *c, const char *dn, bool *ret, struct err *err)
 			return -1;
 		*ret = false;
 	}
-	if (cycle_find_dn(c, TARGET, dn, &index, err) < 0 || index == DECISION_NO_TARGET ||
+	if (world_find_dn(c->world, TARGET, dn, &index, err) < 0 || index == WORLD_NONE ||
 	    owner_of(c, index, &owner, err) < 0)
 		return -1;
-	*ret = owner != DECISION_NO_TARGET;
+	*ret = owner != WORLD_NONE;
 	if (*ret || !c->read)
 		return 0;
-	if (workset_get(c->ws[TARGET], index, &e, err) < 0 ||
+	if (world_get(c->world, TARGET, index, &e, err) < 0 ||
 	    store_find_guid(c->read, c->run->link_id, TARGET, &e->guid, &r, err) < 0)
 		return -1;
-	*ret = r && is_target_of(c, r, e);
+	*ret = r && identity_is_recorded(r, e, c->run->link->target->stamp_attribute);
 	return 0;
 }
 

@@ -19,28 +19,6 @@
 #include "dsa/directory/dn.h"
 #include "dsa/directory/guid_set.h"
 
-/* Reads one object of SIDE again, by GUID or, if that is zero, by DN, into its working set. */
-static int
-refresh(struct cycle *c, enum side side, const struct guid *g, const char *dn, uint32_t *index,
-    struct err *err)
-{
-	struct dir *d = c->run->dir[side];
-	const char *const *attrs = side == SOURCE ? c->table->source_attrs : c->table->target_attrs;
-	_cleanup_(entry_free) struct entry *e = NULL;
-	int rc = guid_is_zero(g) ? d->ops->read(d, dn, attrs, &e, err)
-				 : dir_read_guid(d, g, attrs, &e, err);
-
-	if (rc < 0)
-		return -1;
-	if (e)
-		return cycle_index(c, side, e, index, err);
-	if (*index == DECISION_NO_TARGET)
-		return 0;
-	/* It is gone: what remains in the working set answers to nothing any more. */
-	e = entry_new("");
-	return e ? workset_replace(c->ws[side], *index, e, err) : err_nomem(err);
-}
-
 static int
 decide_again(struct cycle *c, uint32_t index, struct err *err)
 {
@@ -52,20 +30,20 @@ decide_again(struct cycle *c, uint32_t index, struct err *err)
 		return -1;
 	if (!found)
 		return 0;
-	if (refresh(c, SOURCE, &old.source, NULL, &index, err) < 0 ||
-	    workset_get(c->ws[SOURCE], index, &source, err) < 0)
+	if (world_refresh(c->world, SOURCE, &old.source, NULL, &index, err) < 0 ||
+	    world_get(c->world, SOURCE, index, &source, err) < 0)
 		return -1;
-	if (old.target != DECISION_NO_TARGET) {
-		if (workset_get(c->ws[TARGET], old.target, &target, err) < 0 ||
-		    refresh(c, TARGET, &target->guid, NULL, &old.target, err) < 0)
+	if (old.target != WORLD_NONE) {
+		if (world_get(c->world, TARGET, old.target, &target, err) < 0 ||
+		    world_refresh(c->world, TARGET, &target->guid, NULL, &old.target, err) < 0)
 			return -1;
 	} else if (*old.target_dn) {
 		static const struct guid none;
-		uint32_t there = DECISION_NO_TARGET;
+		uint32_t there = WORLD_NONE;
 
 		/* Something has appeared under the name that was free, perhaps our own work. */
-		if (cycle_find_dn(c, TARGET, old.target_dn, &there, err) < 0 ||
-		    refresh(c, TARGET, &none, old.target_dn, &there, err) < 0)
+		if (world_find_dn(c->world, TARGET, old.target_dn, &there, err) < 0 ||
+		    world_refresh(c->world, TARGET, &none, old.target_dn, &there, err) < 0)
 			return -1;
 	}
 	if (!*source->dn) {
@@ -86,14 +64,14 @@ replan_leaver(struct cycle *c, const struct guid *source, struct err *err)
 {
 	_cleanup_(record_free) struct record *r = NULL;
 	_cleanup_(entry_free) struct entry *target = NULL;
-	uint32_t index = DECISION_NO_TARGET;
+	uint32_t index = WORLD_NONE;
 
 	if (store_find_guid(c->read, c->run->link_id, SOURCE, source, &r, err) < 0)
 		return -1;
 	if (!r)
 		return 0;
 	if (planner_find_target(c, r, &index, &target, err) < 0 ||
-	    (target && refresh(c, TARGET, &target->guid, NULL, &index, err) < 0))
+	    (target && world_refresh(c->world, TARGET, &target->guid, NULL, &index, err) < 0))
 		return -1;
 	return cycle_plan_leaver(c, source, err);
 }
@@ -105,7 +83,7 @@ set_aside(struct cycle *c, uint32_t index, struct err *err)
 	_cleanup_(decision_done) struct decision d = {0};
 	bool found;
 
-	if (index == DECISION_NO_TARGET)
+	if (index == WORLD_NONE)
 		return 0;
 	if (cycle_get_decision(c, index, &d, &found, err) < 0)
 		return -1;
@@ -139,14 +117,14 @@ for_each(struct cycle *c, struct again *again, size_t n, size_t *ret_failed,
 static int
 decide_one(struct cycle *c, const struct again *a, struct err *err)
 {
-	return a->source == DECISION_NO_TARGET ? 0 : decide_again(c, a->source, err);
+	return a->source == WORLD_NONE ? 0 : decide_again(c, a->source, err);
 }
 
 static int
 plan_one(struct cycle *c, const struct again *a, struct err *err)
 {
-	return a->source == DECISION_NO_TARGET ? replan_leaver(c, &a->left, err)
-					       : cycle_plan_object(c, a->source, 0, err);
+	return a->source == WORLD_NONE ? replan_leaver(c, &a->left, err)
+				       : cycle_plan_object(c, a->source, 0, err);
 }
 
 /* The source object DN has a counterpart that this cycle made: is it still there? */
@@ -161,9 +139,9 @@ look_at_reference(struct cycle *c, const char *dn, struct guid_set *seen, struct
 	bool found;
 	int news;
 
-	if (cycle_find_dn(c, SOURCE, dn, &index, err) < 0)
+	if (world_find_dn(c->world, SOURCE, dn, &index, err) < 0)
 		return -1;
-	if (index == DECISION_NO_TARGET)
+	if (index == WORLD_NONE)
 		return 0;
 	if (cycle_get_decision(c, index, &ref, &found, err) < 0)
 		return -1;
@@ -188,9 +166,9 @@ find_forgotten(struct cycle *c, struct guid_set *seen, struct err *err)
 	for (size_t i = 0; i < c->n_again; i++) {
 		_cleanup_(entry_free) struct entry *e = NULL;
 
-		if (c->again[i].source == DECISION_NO_TARGET)
+		if (c->again[i].source == WORLD_NONE)
 			continue;
-		if (workset_get(c->ws[SOURCE], c->again[i].source, &e, err) < 0)
+		if (world_get(c->world, SOURCE, c->again[i].source, &e, err) < 0)
 			return -1;
 		for (size_t j = 0; j < e->n_attrs; j++) {
 			const struct attr *a = &e->attrs[j];
@@ -237,12 +215,12 @@ cycle_give_up(
 		struct run_event event = {.kind = RUN_REFUSED};
 
 		c->res->failed++;
-		if (failed[i].source == DECISION_NO_TARGET) {
+		if (failed[i].source == WORLD_NONE) {
 			if (give_up_leaver(c, t, &failed[i], what, err) < 0)
 				return -1;
 			continue;
 		}
-		if (workset_get(c->ws[SOURCE], failed[i].source, &e, err) < 0)
+		if (world_get(c->world, SOURCE, failed[i].source, &e, err) < 0)
 			return -1;
 		event.source = &e->guid;
 		event.dn = e->dn;
@@ -274,12 +252,14 @@ replan(struct cycle *c, struct again *again, size_t n, struct err *err)
 
 	if (store_begin(c->run->store, STORE_READ, &c->read, err) < 0)
 		return -1;
+	world_set_map(c->world, c->read);
 	cycle_begin_round(c);
 	rc = for_each(c, again, n, &failed, decide_one, err);
 	if (rc == 0)
 		rc = for_each(c, again, n, &failed, plan_one, err);
 	if (rc == 0)
 		rc = cycle_limit_round(c, err);
+	world_set_map(c->world, NULL);
 	store_abort(TAKE(c->read));
 	return rc < 0 ? -1
 		      : cycle_give_up(c, again, failed,

@@ -200,7 +200,7 @@ find_gone(struct cycle *c, struct guid_list *ret, struct err *err)
 static int
 walk_conflicts(struct cycle *c, struct store_txn *t, struct err *err)
 {
-	uint32_t n = workset_count(c->ws[SOURCE]);
+	uint32_t n = world_count(c->world, SOURCE);
 
 	c->res->conflicts = 0;
 	for (uint32_t i = 0; i < n; i++) {

@@ -5,13 +5,12 @@
 
 #include "dsa/base/list.h"
 #include "dsa/base/str.h"
-#include "dsa/cycle/cycle_priv.h"
 #include "dsa/directory/filter.h"
 #include "dsa/run/sides.h"
+#include "dsa/world/world.h"
 #include "redirect/address.h"
 
 #define PARTS 64 /* assertions in one filter */
-#define HITS 16	 /* objects with one address that are looked at */
 
 enum { BY_GUID = 1, BY_ADDRESS = 2 };
 
@@ -109,7 +108,7 @@ verify_read_all(struct verify *v, struct err *err)
 {
 	const char *const *const attrs[SIDES] = {v->attrs, v->attrs};
 
-	return sides_read(v->run->dir, CYCLE_FILTER, attrs, take, v, NULL, err);
+	return sides_read(v->run->dir, WORLD_FILTER, attrs, take, v, NULL, err);
 }
 
 /* ---- finding ---- */
@@ -119,21 +118,20 @@ verify_find(struct verify *v, enum side side, const struct guid *g, struct entry
     uint32_t *ret_index, struct err *err)
 {
 	struct workset *ws = v->side[side].ws;
-	uint32_t hits[HITS];
-	size_t n = 0;
+	_cleanup_(workset_hits_done) struct workset_hits hits = {.n = 0};
 
 	*ret = NULL;
 	*ret_index = VERIFY_NONE;
-	if (workset_find(ws, bytes_hash(guid_bytes(g), BY_GUID), hits, HITS, &n, err) < 0)
+	if (workset_find(ws, bytes_hash(guid_bytes(g), BY_GUID), &hits, err) < 0)
 		return -1;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < hits.n; i++) {
 		_cleanup_(entry_free) struct entry *e = NULL;
 
-		if (workset_get(ws, hits[i], &e, err) < 0)
+		if (workset_get(ws, hits.v[i], &e, err) < 0)
 			return -1;
 		if (guid_equal(&e->guid, g)) {
 			*ret = TAKE(e);
-			*ret_index = hits[i];
+			*ret_index = hits.v[i];
 			return 0;
 		}
 	}
@@ -172,20 +170,19 @@ verify_holder(enum side side, struct bytes address, const struct entry *self, bo
 {
 	struct verify *v = arg;
 	struct verify_side *s = &v->side[side];
-	uint32_t hits[HITS];
-	size_t n = 0;
+	_cleanup_(workset_hits_done) struct workset_hits hits = {.n = 0};
 
 	(void)self;
 	if (fresh && mark_asked(s, v->at[side]) < 0)
 		return err_nomem(err);
-	if (workset_find(s->ws, bytes_hash_nocase(address, BY_ADDRESS), hits, HITS, &n, err) < 0)
+	if (workset_find(s->ws, bytes_hash_nocase(address, BY_ADDRESS), &hits, err) < 0)
 		return -1;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < hits.n; i++) {
 		_cleanup_(entry_free) struct entry *e = NULL;
 
-		if (hits[i] == v->at[side] || (fresh && was_asked(s, hits[i])))
+		if (hits.v[i] == v->at[side] || (fresh && was_asked(s, hits.v[i])))
 			continue;
-		if (workset_get(s->ws, hits[i], &e, err) < 0)
+		if (workset_get(s->ws, hits.v[i], &e, err) < 0)
 			return -1;
 		if (holds(e, address))
 			return (*ret_dn = strdup(e->dn)) ? 0 : err_nomem(err);

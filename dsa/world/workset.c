@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dsa/base/list.h"
 #include "dsa/base/str.h"
 
 /*
@@ -245,28 +246,42 @@ workset_add_key(struct workset *w, uint64_t hash, uint32_t index, struct err *er
 	return w->n_keys < KEYS_AHEAD ? 0 : flush_keys(w, err);
 }
 
+void
+workset_hits_done(struct workset_hits *h)
+{
+	free(h->v);
+}
+
+static int
+add_hit(struct workset_hits *h, const MDB_val *v)
+{
+	if (list_grow(h->v, h->n, h->cap) < 0)
+		return ENOMEM;
+	memcpy(&h->v[h->n++], v->mv_data, sizeof *h->v);
+	return 0;
+}
+
 int
-workset_find(
-    struct workset *w, uint64_t hash, uint32_t *ret, size_t max, size_t *ret_n, struct err *err)
+workset_find(struct workset *w, uint64_t hash, struct workset_hits *ret, struct err *err)
 {
 	MDB_val k = {sizeof hash, &hash}, v;
 	MDB_cursor *cursor = NULL;
-	size_t n = 0;
 	int rc;
 
+	ret->n = 0;
 	if (w->n_keys && flush_keys(w, err) < 0)
 		return -1;
 	rc = w->txn ? mdb_cursor_open(w->txn, w->key, &cursor) : EBADF;
 	if (rc)
 		return fail(w, rc, "look-up", err);
-	for (rc = mdb_cursor_get(cursor, &k, &v, MDB_SET); rc == 0 && n < max;
-	     rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT_DUP))
-		memcpy(&ret[n++], v.mv_data, sizeof *ret);
+	rc = mdb_cursor_get(cursor, &k, &v, MDB_SET);
+	while (rc == 0) {
+		rc = add_hit(ret, &v);
+		if (rc == 0)
+			rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT_DUP);
+	}
 	mdb_cursor_close(cursor);
-	if (rc && rc != MDB_NOTFOUND)
-		return fail(w, rc, "look-up", err);
-	*ret_n = n;
-	return 0;
+	return rc && rc != MDB_NOTFOUND ? fail(w, rc, "look-up", err) : 0;
 }
 
 int

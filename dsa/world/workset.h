@@ -41,9 +41,20 @@ int workset_get(struct workset *w, uint32_t index, struct entry **ret, struct er
 
 /* Makes INDEX findable under HASH; the same pair twice is kept once. */
 int workset_add_key(struct workset *w, uint64_t hash, uint32_t index, struct err *err) MUST_CHECK;
-/* The numbers kept under HASH, ascending: at most MAX into RET, how many into *RET_N. */
-int workset_find(struct workset *w, uint64_t hash, uint32_t *ret, size_t max, size_t *ret_n,
-    struct err *err) MUST_CHECK;
+/* Numbers that a look-up found; zeroed at first, reusable. */
+struct workset_hits {
+	uint32_t *v;
+	size_t n, cap;
+};
+void workset_hits_done(struct workset_hits *h);
+static inline void
+workset_hits_donep(struct workset_hits *h)
+{
+	workset_hits_done(h);
+}
+/* All the numbers kept under HASH, ascending, into RET (emptied first). */
+int workset_find(
+    struct workset *w, uint64_t hash, struct workset_hits *ret, struct err *err) MUST_CHECK;
 
 /* KEY is any number; for decisions and claims the entry's. Replaces what was there. */
 int workset_put_blob(struct workset *w, enum workset_blob sort, uint64_t key, struct bytes value,

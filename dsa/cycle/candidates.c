@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+#include "dsa/cycle/candidates.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "dsa/base/str.h"
+#include "dsa/directory/dn.h"
+#include "dsa/directory/sid.h"
+#include "dsa/rules/identity.h"
+#include "dsa/rules/pairs_csv.h"
+
+/* The search for the counterpart of one source entry. */
+struct hunt {
+	struct cycle *c;
+	const struct entry *source;
+	struct candidates *found;
+	const char *what; /* the rule's name, for the evidence */
+	unsigned key;	  /* that is looked up */
+	struct bytes value;
+	struct err *err;
+};
+
+static void
+note_evidence(struct hunt *h)
+{
+	char text[SID_TEXT_SIZE] = "";
+	struct guid g;
+
+	if (h->key == MATCH_KEY_SID)
+		(void)sid_format(h->value, text);
+	else if (h->key == MATCH_KEY_STAMP && guid_from_bytes(h->value, &g))
+		guid_format(&g, text);
+	else
+		err_escape(text, sizeof text, h->value);
+	(void)snprintf(h->found->evidence, sizeof h->found->evidence, "%s=%s", h->what, text);
+}
+
+/* The one way to become a candidate. */
+static int
+consider(struct world_hit *hit, void *arg, struct err *err)
+{
+	struct hunt *h = arg;
+	struct candidates *f = h->found;
+	const char *refusal = identity_refusal(hit->entry);
+
+	(void)err;
+	if (refusal && f->rule == MATCH_CSV)
+		run_message(h->c->run, LOG_WARNING, &h->source->guid, h->source->dn,
+		    "the pairs name '%s', which may not be a counterpart: %s", hit->entry->dn,
+		    refusal);
+	if (refusal)
+		return 0;
+	for (size_t i = 0; i < f->n; i++)
+		if (f->v[i] == hit->index)
+			return 0;
+	if (f->n == 0)
+		note_evidence(h);
+	f->v[f->n++] = hit->index;
+	return f->n == ARRAY_SIZE(f->v);
+}
+
+/* Adds the target entries that have VALUE under KEY to the candidates. */
+static int
+hunt_key(unsigned key, struct bytes value, void *arg)
+{
+	struct hunt *h = arg;
+	const struct world_query q = world_query_entries(TARGET, key, value);
+
+	if (h->found->n == ARRAY_SIZE(h->found->v))
+		return 0;
+	h->key = key;
+	h->value = value;
+	return world_find_each(h->c->world, &q, consider, h, h->err) < 0 ? -1 : 0;
+}
+
+/* ---- the pairs of a file ---- */
+
+/* The target that the file names for the source, by whatever identifier it is named, or NULL. */
+static const char *
+find_pair(const struct entry *source, const struct match_csv *csv)
+{
+	static const char *const ids[] = {
+	    "mail", "sAMAccountName", "userPrincipalName", "proxyAddresses"};
+	char guid[GUID_TEXT_SIZE];
+	const char *target;
+
+	guid_format(&source->guid, guid);
+	target = match_csv_find(csv, bytes_of(guid));
+	if (!target)
+		target = match_csv_find(csv, bytes_of(source->dn));
+	for (size_t i = 0; !target && i < ARRAY_SIZE(ids); i++) {
+		const struct attr *a = entry_find(source, ids[i]);
+
+		for (size_t j = 0; a && !target && j < a->n_values; j++) {
+			struct bytes v = a->values[j];
+			const char *colon = i == 3 ? strchr(v.data, ':') : NULL;
+
+			target = match_csv_find(csv, colon ? bytes_of(colon + 1) : v);
+		}
+	}
+	return target;
+}
+
+static int
+hunt_dn(struct hunt *h, const char *dn)
+{
+	_cleanup_(free) char *norm = dn_normalize(dn, h->err);
+
+	if (!norm)
+		return h->err->src == ERR_SYS ? -1 : 0;
+	return hunt_key(MATCH_KEY_DN, bytes_of(norm), h);
+}
+
+static int
+hunt_csv(struct hunt *h, const struct match_csv *csv)
+{
+	static const unsigned keys[] = {MATCH_KEY_SMTP, MATCH_KEY_SAM, MATCH_KEY_UPN};
+	const char *target = find_pair(h->source, csv);
+	struct guid g;
+
+	if (!target)
+		return 0;
+	if (guid_parse(target, &g))
+		return hunt_key(MATCH_KEY_GUID, guid_bytes(&g), h);
+	if (strchr(target, '='))
+		return hunt_dn(h, target);
+	for (size_t i = 0; i < ARRAY_SIZE(keys) && h->found->n == 0; i++)
+		if (hunt_key(keys[i], bytes_of(target), h) < 0)
+			return -1;
+	return 0;
+}
+
+/* ---- by what they are found ---- */
+
+/* The recorded counterpart, if the directory still agrees. */
+static int
+hunt_record(struct hunt *h)
+{
+	_cleanup_(record_free) struct record *r = NULL;
+	_cleanup_(entry_free) struct entry *target = NULL;
+	struct candidates *f = h->found;
+	struct cycle *c = h->c;
+
+	if (!c->read)
+		return 0;
+	if (store_find_guid(c->read, c->run->link_id, SOURCE, &h->source->guid, &r, h->err) < 0)
+		return -1;
+	f->rule = MATCH_RECORD;
+	h->what = match_method_name(MATCH_RECORD);
+	if (r && !guid_is_zero(&r->side[TARGET].guid) &&
+	    hunt_key(MATCH_KEY_GUID, guid_bytes(&r->side[TARGET].guid), h) < 0)
+		return -1;
+	if (f->n == 0)
+		return cycle_elsewhere(c, &h->source->guid, r, &f->elsewhere, h->err);
+	if (world_get(c->world, TARGET, f->v[0], &target, h->err) < 0)
+		return -1;
+	if (!identity_believes(
+		r, &h->source->guid, target, c->run->link->target->stamp_attribute, &f->created))
+		*f = (struct candidates){.n = 0};
+	else
+		(void)snprintf(f->evidence, sizeof f->evidence, "%s", r->evidence);
+	return 0;
+}
+
+static int
+hunt_rules(struct hunt *h)
+{
+	const struct conf_link *link = h->c->run->link;
+
+	for (size_t i = 0; i < link->n_match && h->found->n == 0; i++) {
+		const struct match_rule *r = &link->match[i];
+
+		h->what =
+		    r->method == MATCH_ATTRIBUTE ? r->source_attr : match_method_name(r->method);
+		h->found->rule = r->method;
+		if (r->method == MATCH_CSV
+			? hunt_csv(h, h->c->csv[i])
+			: match_source_keys(h->source, link->match, i, hunt_key, h))
+			return -1;
+	}
+	return 0;
+}
+
+static int
+hunt_stamp(struct hunt *h)
+{
+	h->what = match_method_name(MATCH_STAMP);
+	h->found->rule = MATCH_STAMP;
+	return hunt_key(MATCH_KEY_STAMP, guid_bytes(&h->source->guid), h);
+}
+
+int
+candidates_find(
+    struct cycle *c, const struct entry *source, struct candidates *ret, struct err *err)
+{
+	struct hunt h = {.c = c, .source = source, .found = ret, .err = err};
+
+	if (hunt_record(&h) < 0)
+		return -1;
+	if (ret->n)
+		return 0;
+	if (world_demand_candidates(c->world, source, err) < 0 ||
+	    world_fetch(c->world, TARGET, err) < 0)
+		return -1;
+	return ret->elsewhere ? hunt_stamp(&h) : hunt_rules(&h);
+}

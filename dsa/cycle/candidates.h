@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_CYCLE_CANDIDATES_H
+#define GALSYNC_CYCLE_CANDIDATES_H
+
+/*
+ * Which target objects may be the counterpart of a source object: by the record, while the
+ * directory agrees, else by the first of the link's rules that finds any. Each passes the door of
+ * dsa/rules/identity.h, by whatever rule it was found.
+ */
+
+#include "dsa/cycle/cycle_priv.h"
+
+struct candidates {
+	uint32_t
+	    v[DECISION_CANDIDATES]; /* target entries; two are a conflict, the others are told */
+	size_t n;
+	enum match_method rule; /* that found them */
+	char evidence[256];	/* of the first one: "mail=jose@acme.example"; or the record's */
+	bool created;		/* by the record: galsync created the counterpart */
+	bool elsewhere;		/* there is one, or may be, that only this server does not have */
+};
+
+/* RET is zeroed at first. With `elsewhere` there may be none, or one that carries our stamp: softer
+ * evidence would find another object. */
+int candidates_find(struct cycle *c, const struct entry *source, struct candidates *ret,
+    struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#include "dsa/rules/identity.h"
+
+#include "dsa/directory/kind.h"
+
+const char *
+identity_refusal(const struct entry *e)
+{
+	if (kind_of(e) == KIND_OTHER)
+		return "it is no recipient";
+	if (entry_get_bool(e, "isCriticalSystemObject"))
+		return "the directory needs it itself (isCriticalSystemObject)";
+	return NULL;
+}
+
+enum identity_verdict
+identity_judge(const struct identity_in *in, bool *ret_created)
+{
+	bool as_contact = in->create == CREATE_CONTACT, stamped, ours;
+	enum match_verdict v = match_judge(kind_of(in->source), kind_of(in->target), as_contact);
+	struct stamp stamp = {.created = false};
+
+	stamped = stamp_of(in->target, in->stamp_attribute, &stamp);
+	ours = stamped && guid_equal(&stamp.source, &in->source->guid);
+	/* A contact that galsync made for this very user (the scope created contacts once) gives
+	 * way to the user without asking. */
+	if (v == MATCH_PROMOTE && !in->promote_contacts && !(ours && stamp.created))
+		v = in->create == CREATE_NOTHING ? MATCH_FOUND : MATCH_KIND;
+	*ret_created = false;
+	if (stamped && !ours)
+		return IDENTITY_TAKEN;
+	if (v == MATCH_KIND)
+		return IDENTITY_KIND;
+	*ret_created =
+	    v == MATCH_PROMOTE || (ours && stamp.created) || (!stamped && in->was_created);
+	return v == MATCH_PROMOTE ? IDENTITY_PROMOTE : IDENTITY_MATCHED;
+}
+
+/* A stamp that was taken off says that the object belongs to others now. One that went with all
+ * else that Exchange knew of the object went with the mailbox: it was disabled, and its attributes
+ * were cleared. */
+static bool
+lost_all(const struct entry *target)
+{
+	static const char *const attrs[] = {"mailNickname", "proxyAddresses", "targetAddress",
+	    "legacyExchangeDN", "homeMDB", "msExchHomeServerName", "msExchMailboxGuid"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(attrs); i++)
+		if (entry_find(target, attrs[i]))
+			return false;
+	return true;
+}
+
+/* Intended, and perhaps never begun: then TARGET is no counterpart unless its stamp says so. */
+static bool
+only_intended(const struct record *r)
+{
+	return r->state == RECORD_PENDING && !r->synced_at;
+}
+
+bool
+identity_believes(const struct record *r, const struct guid *source, const struct entry *target,
+    const char *stamp_attribute, bool *ret_created)
+{
+	struct stamp stamp;
+	bool stamped = stamp_of(target, stamp_attribute, &stamp);
+
+	*ret_created = false;
+	if (stamped ? !guid_equal(&stamp.source, source) : only_intended(r))
+		return false;
+	*ret_created = r->created && !stamped && lost_all(target);
+	return true;
+}
+
+bool
+identity_is_recorded(const struct record *r, const struct entry *e, const char *stamp_attribute)
+{
+	struct stamp stamp;
+	bool stamped = stamp_of(e, stamp_attribute, &stamp);
+	bool ours = stamped && guid_equal(&stamp.source, &r->side[SOURCE].guid);
+
+	/* The GUID of what was created is not known if the process died right then. */
+	if (guid_is_zero(&r->side[TARGET].guid))
+		return ours && stamp.created;
+	if (!guid_equal(&e->guid, &r->side[TARGET].guid))
+		return false;
+	return ours || (!stamped && !only_intended(r));
+}
+
+static bool
+is_strong(enum match_method m)
+{
+	return m == MATCH_RECORD || m == MATCH_STAMP;
+}
+
+enum identity_owner
+identity_settle(enum match_method old, bool old_conflicts, enum match_method now)
+{
+	if (is_strong(old) && !old_conflicts)
+		return IDENTITY_OLD;
+	return is_strong(now) ? IDENTITY_NOW : IDENTITY_NEITHER;
+}

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Look-ups. The index of a working set knows hashes of (key, value) only, and it keeps what an
+ * object had before it was read again: so every hit is compared with the entry as it is now.
+ */
+#include "dsa/world/world_priv.h"
+
+#include <string.h>
+
+#include "dsa/base/str.h"
+#include "dsa/directory/dn.h"
+#include "dsa/directory/schema.h"
+#include "redirect/address.h"
+
+/* Octets are octets; text compares without regard to case, as the directory does. */
+static bool
+is_octets(const struct world *w, unsigned key)
+{
+	const struct schema_attr *a = NULL;
+
+	if (key == MATCH_KEY_SID)
+		return true;
+	if (key >= MATCH_KEY_ATTR)
+		a = schema_find(
+		    w->table->target_schema, w->run->link->match[key - MATCH_KEY_ATTR].target_attr);
+	return a && a->syntax == SCHEMA_OCTETS;
+}
+
+static bool
+has_value(const struct world *w, const struct entry *e, unsigned key, struct bytes value)
+{
+	const struct conf_link *link = w->run->link;
+	struct stamp stamp;
+
+	switch (key) {
+	case MATCH_KEY_STAMP:
+		return stamp_of(e, link->target->stamp_attribute, &stamp) &&
+		       bytes_equal(guid_bytes(&stamp.source), value);
+	case MATCH_KEY_GUID: return bytes_equal(guid_bytes(&e->guid), value);
+	case MATCH_KEY_DN: return dn_equal(e->dn, value.data);
+	/* A hash that collides costs a needless suffix of a name and nothing else. */
+	case MATCH_KEY_NAME:
+	case MATCH_KEY_SAM_FOLDED:
+	case MATCH_KEY_UPN_FOLDED: return true;
+	default: return match_verify(e, link->match, link->n_match, key, value, is_octets(w, key));
+	}
+}
+
+static int
+try_hit(struct world *w, const struct world_query *q, uint32_t number, world_hit_fn *fn, void *arg,
+    struct err *err)
+{
+	_cleanup_(entry_free) struct entry *e = NULL;
+	struct world_hit hit = {.index = number & ~CLAIM_BIT, .claim = number & CLAIM_BIT};
+	int rc;
+
+	if (hit.index == (hit.claim ? q->but_claim : q->but_entry) ||
+	    (hit.claim && q->entries_only))
+		return 0;
+	if (workset_get(w->ws[hit.claim ? SOURCE : q->side], hit.index, &e, err) < 0)
+		return -1;
+	/* What vanished has nothing any more. */
+	if (!*e->dn || (!hit.claim && !has_value(w, e, q->key, q->value)))
+		return 0;
+	hit.entry = TAKE(e);
+	rc = fn(&hit, arg, err);
+	entry_free(hit.entry);
+	return rc;
+}
+
+int
+world_find_each(
+    struct world *w, const struct world_query *q, world_hit_fn *fn, void *arg, struct err *err)
+{
+	_cleanup_(workset_hits_done) struct workset_hits hits = {.n = 0};
+	bool known;
+	int rc = 0;
+
+	if (world_ask(w, q, &known, err) < 0)
+		return -1;
+	if (!known)
+		return 0;
+	if (workset_find(w->ws[q->side], match_key_hash(q->key, q->value), &hits, err) < 0)
+		return -1;
+	for (size_t i = 0; rc == 0 && i < hits.n; i++)
+		rc = try_hit(w, q, hits.v[i], fn, arg, err);
+	return rc;
+}
+
+static int
+take_index(struct world_hit *hit, void *arg, struct err *err)
+{
+	(void)err;
+	*(uint32_t *)arg = hit->index;
+	return 1;
+}
+
+static int
+find_one(struct world *w, enum side side, unsigned key, struct bytes value, uint32_t *ret,
+    struct err *err)
+{
+	const struct world_query q = world_query_entries(side, key, value);
+
+	*ret = WORLD_NONE;
+	return world_find_each(w, &q, take_index, ret, err) < 0 ? -1 : 0;
+}
+
+int
+world_find_dn(struct world *w, enum side side, const char *dn, uint32_t *ret, struct err *err)
+{
+	_cleanup_(free) char *norm = dn_normalize(dn_strip_extended(dn), err);
+
+	*ret = WORLD_NONE;
+	/* A name that is none belongs to nothing. */
+	if (!norm)
+		return err->src == ERR_SYS ? -1 : 0;
+	return find_one(w, side, MATCH_KEY_DN, bytes_of(norm), ret, err);
+}
+
+int
+world_find_guid(
+    struct world *w, enum side side, const struct guid *g, uint32_t *ret, struct err *err)
+{
+	return find_one(w, side, MATCH_KEY_GUID, guid_bytes(g), ret, err);
+}
+
+/* ---- claims ---- */
+
+int
+world_claim(struct world *w, enum side side, unsigned key, struct bytes value, uint32_t source,
+    struct err *err)
+{
+	return workset_add_key(w->ws[side], match_key_hash(key, value), CLAIM_BIT | source, err);
+}
+
+static unsigned
+address_key(struct bytes address)
+{
+	return address_is_x500(address) ? MATCH_KEY_X500 : MATCH_KEY_SMTP;
+}
+
+int
+world_claim_address(
+    struct world *w, enum side side, struct bytes address, uint32_t source, struct err *err)
+{
+	return world_claim(w, side, address_key(address), address_value(address), source, err);
+}
+
+int
+world_set_owner(struct world *w, uint32_t target, uint32_t source, struct err *err)
+{
+	_cleanup_(buf_done) struct buf b = {0};
+
+	buf_add_u32(&b, source);
+	if (b.failed)
+		return err_nomem(err);
+	return workset_put_blob(w->ws[TARGET], WORKSET_CLAIM, target, buf_bytes(&b), err);
+}
+
+int
+world_get_owner(struct world *w, uint32_t target, uint32_t *ret, struct err *err)
+{
+	_cleanup_(buf_done) struct buf b = {0};
+	struct reader r;
+	bool found;
+
+	*ret = WORLD_NONE;
+	if (workset_get_blob(w->ws[TARGET], WORKSET_CLAIM, target, &b, &found, err) < 0)
+		return -1;
+	if (found) {
+		r = reader_of(buf_bytes(&b));
+		*ret = reader_u32(&r);
+	}
+	return 0;
+}
+
+/* ---- who holds an address ---- */
+
+struct holding {
+	struct bytes address;
+	struct entry *holder;
+};
+
+static bool
+holds(const struct entry *e, struct bytes address)
+{
+	const struct attr *a = entry_find(e, "proxyAddresses");
+	const char *own = entry_get_str(e, address_is_x500(address) ? "legacyExchangeDN" : "mail");
+
+	return (a && attr_has(a, address, true)) ||
+	       (own && bytes_equal_nocase(bytes_of(own), address_value(address)));
+}
+
+static int
+take_holder(struct world_hit *hit, void *arg, struct err *err)
+{
+	struct holding *h = arg;
+
+	(void)err;
+	if (!hit->claim && !holds(hit->entry, h->address))
+		return 0;
+	h->holder = TAKE(hit->entry);
+	return 1;
+}
+
+/* ---- what the map knows of other links ---- */
+
+/* The counterparts of other links of which the map says that they have an address. */
+struct promise {
+	struct world *w;
+	enum side side; /* where the address is asked for */
+	struct guid_list guids;
+	char *unborn; /* the DN of one that is to be created */
+	struct err *err;
+	bool failed;
+};
+
+/* Both links have a side in this forest: its DN says so. */
+static int
+take_promise(const struct record *r, void *arg)
+{
+	struct promise *p = arg;
+	const struct run *run = p->w->run;
+	const char *domain = run->dir[p->side]->ops->info(run->dir[p->side])->domain_dn;
+
+	if (r->link == run->link_id || r->state == RECORD_LEFT)
+		return 0;
+	for (int side = SOURCE; side < SIDES; side++) {
+		const struct record_side *s = &r->side[side];
+
+		if (!*s->dn || !dn_is_under(s->dn, domain))
+			continue;
+		if (!guid_is_zero(&s->guid))
+			p->failed |= guid_list_add(&p->guids, &s->guid, p->err) < 0;
+		else if (!p->unborn && !(p->unborn = strdup(s->dn)))
+			p->failed = err_nomem(p->err);
+	}
+	return p->failed;
+}
+
+/* A counterpart that was read, and does not hold the address, is a record that is out of date. */
+static int
+judge_promise(
+    struct promise *p, const struct guid *g, uint32_t self, struct entry **ret, struct err *err)
+{
+	_cleanup_(free) char *dn = NULL;
+	uint32_t index;
+	char guid[GUID_TEXT_SIZE];
+
+	if (world_find_guid(p->w, p->side, g, &index, err) < 0)
+		return -1;
+	if (index != WORLD_NONE || index == self)
+		return 0;
+	guid_format(g, guid);
+	dn = str_printf("<GUID=%s>", guid);
+	if (!dn || !(*ret = entry_new(dn)))
+		return err_nomem(err);
+	(*ret)->guid = *g;
+	return 0;
+}
+
+/* Is there another link, which may write to the same forests? */
+static int
+is_shared(struct world *w, bool *ret, struct err *err)
+{
+	_cleanup_(free) char *second = NULL;
+
+	if (w->map && !w->is_alone && !w->is_shared) {
+		if (store_link_name(w->map, 2, &second, err) < 0)
+			return -1;
+		w->is_shared = second != NULL;
+		w->is_alone = !second;
+	}
+	*ret = w->map && w->is_shared;
+	return 0;
+}
+
+static int
+find_promised(struct world *w, enum side side, struct bytes address, uint32_t self,
+    struct entry **ret, struct err *err)
+{
+	struct promise p = {.w = w, .side = side, .err = err};
+	enum store_key key = address_is_x500(address) ? KEY_X500 : KEY_ADDRESS;
+	int rc = store_lookup(w->map, key, address_value(address).data, take_promise, &p, err);
+
+	if (p.failed)
+		rc = -1;
+	for (size_t i = 0; rc == 0 && !*ret && i < p.guids.n; i++)
+		rc = judge_promise(&p, &p.guids.v[i], self, ret, err);
+	if (rc == 0 && !*ret && p.unborn && !(*ret = entry_new(p.unborn)))
+		rc = err_nomem(err);
+	free(p.guids.v);
+	free(p.unborn);
+	return rc;
+}
+
+int
+world_find_holder(struct world *w, enum side side, struct bytes address, uint32_t self,
+    uint32_t claimant, struct entry **ret, struct err *err)
+{
+	struct holding h = {.address = address};
+	struct world_query q = world_query(side, address_key(address), address_value(address));
+	bool shared;
+
+	q.but_entry = self;
+	q.but_claim = claimant;
+	*ret = NULL;
+	if (world_find_each(w, &q, take_holder, &h, err) < 0)
+		return -1;
+	*ret = h.holder;
+	if (*ret || is_shared(w, &shared, err) < 0)
+		return *ret ? 0 : -1;
+	return shared ? find_promised(w, side, address, self, ret, err) : 0;
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+#include "dsa/world/world_priv.h"
+
+#include "dsa/base/text_fold.h"
+#include "dsa/directory/dn.h"
+#include "dsa/rules/names.h"
+#include "dsa/run/sides.h"
+
+int
+world_new(const struct run *run, const struct table *table, struct world **ret, struct err *err)
+{
+	_cleanup_(world_free) struct world *w = calloc(1, sizeof *w);
+
+	if (!w)
+		return err_nomem(err);
+	w->run = run;
+	w->table = table;
+	w->may_read = true;
+	for (int side = SOURCE; side < SIDES; side++)
+		if (workset_open(run->work_dir, side_name((enum side)side), run->map_size_mb,
+			&w->ws[side], err) < 0)
+			return -1;
+	*ret = TAKE(w);
+	return 0;
+}
+
+void
+world_free(struct world *w)
+{
+	if (!w)
+		return;
+	for (int side = SOURCE; side < SIDES; side++) {
+		workset_free(w->ws[side]);
+		world_demand_done(&w->demand[side]);
+	}
+	world_forget_ous(w);
+	free(w->ous);
+	free(w->asked_ous);
+	free(w);
+}
+
+void
+world_set_map(struct world *w, struct store_txn *t)
+{
+	w->map = t;
+}
+
+const char *const *
+world_attrs(const struct world *w, enum side side)
+{
+	return side == SOURCE ? w->table->source_attrs : w->table->target_attrs;
+}
+
+/* ---- entries ---- */
+
+uint32_t
+world_count(const struct world *w, enum side side)
+{
+	return workset_count(w->ws[side]);
+}
+
+int
+world_get(struct world *w, enum side side, uint32_t index, struct entry **ret, struct err *err)
+{
+	return workset_get(w->ws[side], index, ret, err);
+}
+
+uint64_t
+world_read_count(const struct world *w, enum side side)
+{
+	return w->n_read[side];
+}
+
+struct workset *
+world_workset(struct world *w, enum side side)
+{
+	return w->ws[side];
+}
+
+/* What the index of one entry needs to be handed through match_target_keys(). */
+struct indexer {
+	struct workset *ws;
+	uint32_t index;
+	bool addresses_only;
+	struct err *err;
+};
+
+static int
+add_key(unsigned key, struct bytes value, void *arg)
+{
+	struct indexer *x = arg;
+
+	if (x->addresses_only && key != MATCH_KEY_SMTP && key != MATCH_KEY_X500)
+		return 0;
+	return workset_add_key(x->ws, match_key_hash(key, value), x->index, x->err);
+}
+
+/* Names that differ in accents alone are one to AD. */
+static int
+add_folded(struct indexer *x, const struct entry *e, const char *attr, enum match_key key)
+{
+	const char *value = entry_get_str(e, attr);
+	_cleanup_(free) char *fold = value ? text_fold_key(value) : NULL;
+
+	if (!value)
+		return 0;
+	return fold ? add_key(key, bytes_of(fold), x) : err_nomem(x->err);
+}
+
+static int
+add_target_keys(struct world *w, struct indexer *x, const struct entry *e, struct err *err)
+{
+	_cleanup_(free) char *rdn = dn_rdn_value(e->dn, err);
+	_cleanup_(free) char *name = rdn ? names_key(dn_parent(e->dn), rdn) : NULL;
+	struct stamp stamp;
+
+	if (!name)
+		return rdn ? err_nomem(err) : -1;
+	if (add_key(MATCH_KEY_NAME, bytes_of(name), x) < 0 ||
+	    add_folded(x, e, "sAMAccountName", MATCH_KEY_SAM_FOLDED) < 0 ||
+	    add_folded(x, e, "userPrincipalName", MATCH_KEY_UPN_FOLDED) < 0)
+		return -1;
+	return stamp_of(e, w->run->link->target->stamp_attribute, &stamp)
+		   ? add_key(MATCH_KEY_STAMP, guid_bytes(&stamp.source), x)
+		   : 0;
+}
+
+static int
+add_keys(struct world *w, enum side side, const struct entry *e, uint32_t index, struct err *err)
+{
+	const struct conf_link *link = w->run->link;
+	struct indexer x = {
+	    .ws = w->ws[side], .index = index, .addresses_only = side == SOURCE, .err = err};
+	_cleanup_(free) char *dn = dn_normalize(e->dn, err);
+
+	if (!dn)
+		return -1;
+	if (workset_add_key(x.ws, match_key_hash(MATCH_KEY_DN, bytes_of(dn)), index, err) < 0 ||
+	    workset_add_key(
+		x.ws, match_key_hash(MATCH_KEY_GUID, guid_bytes(&e->guid)), index, err) < 0)
+		return -1;
+	if (side == TARGET && add_target_keys(w, &x, e, err) < 0)
+		return -1;
+	return match_target_keys(e, link->match, side == TARGET ? link->n_match : 0, add_key, &x);
+}
+
+int
+world_put(struct world *w, enum side side, const struct entry *e, uint32_t *index, struct err *err)
+{
+	int rc = *index == WORLD_NONE ? workset_add(w->ws[side], e, index, err)
+				      : workset_replace(w->ws[side], *index, e, err);
+
+	return rc < 0 ? -1 : add_keys(w, side, e, *index, err);
+}
+
+int
+world_vanish(struct world *w, enum side side, uint32_t index, struct err *err)
+{
+	_cleanup_(entry_free) struct entry *nothing = entry_new("");
+
+	return nothing ? workset_replace(w->ws[side], index, nothing, err) : err_nomem(err);
+}
+
+int
+world_take(struct world *w, enum side side, const struct entry *e, struct err *err)
+{
+	uint32_t index;
+
+	if (world_mark_read(w, side, MATCH_KEY_GUID, guid_bytes(&e->guid), err) < 0 ||
+	    world_find_guid(w, side, &e->guid, &index, err) < 0)
+		return -1;
+	if (index != WORLD_NONE)
+		return 0;
+	w->n_read[side]++;
+	return world_put(w, side, e, &index, err);
+}
+
+/* ---- reading ---- */
+
+static int
+take_read(enum side side, struct entry *e, void *arg, struct err *err)
+{
+	_cleanup_(entry_free) struct entry *own = e;
+	struct world *w = arg;
+	uint32_t index = WORLD_NONE;
+
+	if (guid_is_zero(&own->guid))
+		return err_set(err, ERR_DATA, ERR_LINK, ERR_NEVER, 0,
+		    "'%s' came without objectGUID: the account may not read it", own->dn);
+	if (world_put(w, side, own, &index, err) < 0)
+		return -1;
+	w->n_read[side]++;
+	/* Only one thread reports, so that the observer needs no lock. */
+	if (side == SOURCE && w->n_read[SOURCE] % 256 == 0)
+		run_progress(w->run, RUN_PHASE_READ, w->n_read[SOURCE], 0);
+	return 0;
+}
+
+int
+world_read_all(struct world *w, struct err *err)
+{
+	const char *const *const attrs[SIDES] = {world_attrs(w, SOURCE), world_attrs(w, TARGET)};
+	enum side failed = SOURCE;
+
+	if (sides_read(w->run->dir, WORLD_FILTER, attrs, take_read, w, &failed, err) == 0)
+		return 0;
+	run_lost(w->run, failed, err);
+	return -1;
+}
+
+int
+world_refresh(struct world *w, enum side side, const struct guid *g, const char *dn,
+    uint32_t *index, struct err *err)
+{
+	struct dir *d = w->run->dir[side];
+	_cleanup_(entry_free) struct entry *e = NULL;
+	int rc = guid_is_zero(g) ? d->ops->read(d, dn, world_attrs(w, side), &e, err)
+				 : dir_read_guid(d, g, world_attrs(w, side), &e, err);
+
+	if (rc < 0)
+		return -1;
+	if (e)
+		return world_put(w, side, e, index, err);
+	return *index == WORLD_NONE ? 0 : world_vanish(w, side, *index, err);
+}
