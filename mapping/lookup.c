@@ -8,54 +8,32 @@
 #include "dsa/directory/sid.h"
 #include "mapping/store_priv.h"
 
-/* More objects than this never share an address or an alias in a healthy map. */
-#define MAX_HITS 64
-
 uint64_t
 store_key_hash(enum store_key key, struct bytes v)
 {
 	return bytes_hash_nocase(v, 0xd6e8feb86659fd93ULL * (uint64_t)key);
 }
 
-/* The keys of one record, sorted, each once. */
-struct key_list {
+/* Keys, or ids of records; in ascending order once it is complete. */
+struct numbers {
 	uint64_t *v;
 	size_t n, cap;
-	bool failed;
+	bool failed; /* for want of memory */
 };
 
-static void
-key_list_done(struct key_list *l)
+static inline void
+numbers_donep(struct numbers *l)
 {
 	free(l->v);
 }
 
-static inline void
-key_list_donep(struct key_list *l)
-{
-	key_list_done(l);
-}
-
 static void
-add_key(struct key_list *l, enum store_key key, struct bytes v)
+add_number(struct numbers *l, uint64_t v)
 {
-	if (!v.len || l->failed)
-		return;
-	if (list_grow(l->v, l->n, l->cap) < 0) {
+	if (l->failed || list_grow(l->v, l->n, l->cap) < 0)
 		l->failed = true;
-		return;
-	}
-	l->v[l->n++] = store_key_hash(key, v);
-}
-
-static void
-add_dn(struct key_list *l, const char *dn)
-{
-	struct err ignored;
-	_cleanup_(free) char *norm = *dn ? dn_normalize(dn, &ignored) : NULL;
-
-	if (norm)
-		add_key(l, KEY_DN, bytes_of(norm));
+	else
+		l->v[l->n++] = v;
 }
 
 static int
@@ -66,8 +44,35 @@ compare_u64(const void *x, const void *y)
 	return p < q ? -1 : p > q;
 }
 
+/* Is V among the first N of L? */
+static bool
+has_number(const struct numbers *l, size_t n, uint64_t v)
+{
+	return n && bsearch(&v, l->v, n, sizeof v, compare_u64);
+}
+
 static void
-keys_of(const struct record *r, struct key_list *l)
+add_key(struct numbers *l, enum store_key key, struct bytes v)
+{
+	if (v.len)
+		add_number(l, store_key_hash(key, v));
+}
+
+static void
+add_dn(struct numbers *l, const char *dn)
+{
+	struct err err = {0};
+	_cleanup_(free) char *norm = *dn ? dn_normalize(dn, &err) : NULL;
+
+	if (norm)
+		add_key(l, KEY_DN, bytes_of(norm));
+	else if (err.src == ERR_SYS)
+		l->failed = true;
+}
+
+/* The keys of R, sorted, each once. */
+static void
+keys_of(const struct record *r, struct numbers *l)
 {
 	size_t kept = 0;
 
@@ -94,17 +99,11 @@ keys_of(const struct record *r, struct key_list *l)
 	l->n = kept;
 }
 
-static bool
-has_hash(const struct key_list *l, uint64_t h)
-{
-	return l->n && bsearch(&h, l->v, l->n, sizeof h, compare_u64);
-}
-
 int
 store_keys_update(struct store_txn *t, const struct record *old, const struct record *now,
     uint64_t id, struct err *err)
 {
-	_cleanup_(key_list_done) struct key_list gone = {0}, there = {0};
+	_cleanup_(numbers_done) struct numbers gone = {0}, there = {0};
 	struct bytes value = {&id, sizeof id};
 
 	if (old)
@@ -114,30 +113,36 @@ store_keys_update(struct store_txn *t, const struct record *old, const struct re
 	if (gone.failed || there.failed)
 		return err_nomem(err);
 	for (size_t i = 0; i < gone.n; i++)
-		if (!has_hash(&there, gone.v[i]) &&
+		if (!has_number(&there, there.n, gone.v[i]) &&
 		    store_db_delete(t, DB_KEY, (struct bytes){&gone.v[i], 8}, value, err) < 0)
 			return -1;
 	for (size_t i = 0; i < there.n; i++)
-		if (!has_hash(&gone, there.v[i]) &&
+		if (!has_number(&gone, gone.n, there.v[i]) &&
 		    store_db_put(t, DB_KEY, (struct bytes){&there.v[i], 8}, value, err) < 0)
 			return -1;
 	return 0;
 }
 
-/* The record ids kept under HASH. */
+/* All record ids kept under HASH. They are collected before any of them is looked at: the cursor is
+ * one for the transaction, and whoever gets a record may look others up, or write. */
 static int
-find_ids(struct store_txn *t, uint64_t hash, uint64_t ret[MAX_HITS], size_t *ret_n, struct err *err)
+find_ids(struct store_txn *t, uint64_t hash, struct numbers *ret, struct err *err)
 {
 	MDB_val k = {sizeof hash, &hash}, v;
 	int rc = t->keys ? 0 : mdb_cursor_open(t->txn, t->s->db[DB_KEY], &t->keys);
 
-	*ret_n = 0;
 	if (rc)
 		return store_fail(t->s, rc, "look-up", err);
-	for (rc = mdb_cursor_get(t->keys, &k, &v, MDB_SET); rc == 0 && *ret_n < MAX_HITS;
-	     rc = mdb_cursor_get(t->keys, &k, &v, MDB_NEXT_DUP))
-		memcpy(&ret[(*ret_n)++], v.mv_data, sizeof *ret);
-	return rc && rc != MDB_NOTFOUND ? store_fail(t->s, rc, "look-up", err) : 0;
+	for (rc = mdb_cursor_get(t->keys, &k, &v, MDB_SET); rc == 0;
+	     rc = mdb_cursor_get(t->keys, &k, &v, MDB_NEXT_DUP)) {
+		uint64_t id;
+
+		memcpy(&id, v.mv_data, sizeof id);
+		add_number(ret, id);
+	}
+	if (ret->failed)
+		return err_nomem(err);
+	return rc != MDB_NOTFOUND ? store_fail(t->s, rc, "look-up", err) : 0;
 }
 
 /* The record ID if its GUID on SIDE is G and its link is LINK (0: any). *RAW is valid until the
@@ -165,9 +170,10 @@ int
 store_find_guid(struct store_txn *t, uint32_t link, enum side side, const struct guid *g,
     struct record **ret, struct err *err)
 {
-	uint64_t ids[MAX_HITS], home = link ? store_home(link, g) : 0;
+	enum store_key key = side == SOURCE ? KEY_SOURCE_GUID : KEY_TARGET_GUID;
+	_cleanup_(numbers_done) struct numbers ids = {0};
+	uint64_t home = link ? store_home(link, g) : 0;
 	struct bytes raw;
-	size_t n = 0;
 	bool found = false;
 
 	*ret = NULL;
@@ -176,15 +182,13 @@ store_find_guid(struct store_txn *t, uint32_t link, enum side side, const struct
 		return -1;
 	if (found)
 		return record_decode(raw, home, ret, err);
-	if (find_ids(t,
-		store_key_hash(side == SOURCE ? KEY_SOURCE_GUID : KEY_TARGET_GUID, guid_bytes(g)),
-		ids, &n, err) < 0)
+	if (find_ids(t, store_key_hash(key, guid_bytes(g)), &ids, err) < 0)
 		return -1;
-	for (size_t i = 0; i < n; i++) {
-		if (get_matching(t, ids[i], link, side, g, &raw, &found, err) < 0)
+	for (size_t i = 0; i < ids.n; i++) {
+		if (get_matching(t, ids.v[i], link, side, g, &raw, &found, err) < 0)
 			return -1;
 		if (found)
-			return record_decode(raw, ids[i], ret, err);
+			return record_decode(raw, ids.v[i], ret, err);
 	}
 	return 0;
 }
@@ -224,11 +228,20 @@ really_has(const struct record *r, enum store_key key, struct bytes v)
 	return false;
 }
 
-struct seen {
-	uint64_t ids[MAX_HITS];
-	size_t n;
+/* A look-up under one key after the other. */
+struct search {
+	struct store_txn *t;
+	store_record_fn *fn;
+	void *arg;
+	struct numbers given;
 	bool stop;
 };
+
+static inline void
+search_donep(struct search *s)
+{
+	numbers_donep(&s->given);
+}
 
 /* In a map of one link, a source GUID has one record and it is at home. *RAW as get_matching(). */
 static int
@@ -252,11 +265,10 @@ at_home(struct store_txn *t, struct bytes v, uint64_t *ret_id, struct bytes *raw
 	return get_matching(t, *ret_id, 1, SOURCE, &g, raw, ret, err);
 }
 
-/* Gives the record ID, encoded as RAW, to FN if it really has the value and was not given before.
- */
+/* Gives the record ID, encoded as RAW, to FN if it really has the value. */
 static int
-give(uint64_t id, struct bytes raw, enum store_key key, struct bytes v, struct seen *seen,
-    store_record_fn *fn, void *arg, struct err *err)
+give(struct search *s, uint64_t id, struct bytes raw, enum store_key key, struct bytes v,
+    struct err *err)
 {
 	_cleanup_(record_view_free) const struct record *r = NULL;
 
@@ -264,52 +276,60 @@ give(uint64_t id, struct bytes raw, enum store_key key, struct bytes v, struct s
 		return -1;
 	if (!really_has(r, key, v))
 		return 0;
-	if (seen->n < MAX_HITS)
-		seen->ids[seen->n++] = id;
-	seen->stop = fn(r, arg) != 0;
+	add_number(&s->given, id);
+	if (s->given.failed)
+		return err_nomem(err);
+	s->stop = s->fn(r, s->arg) != 0;
 	return 0;
 }
 
 static int
-visit(struct store_txn *t, enum store_key key, struct bytes v, struct seen *seen,
-    store_record_fn *fn, void *arg, struct err *err)
+give_all(struct search *s, const struct numbers *ids, enum store_key key, struct bytes v,
+    struct err *err)
 {
-	uint64_t ids[MAX_HITS];
-	struct bytes raw;
-	size_t n = 0;
-	bool found = false;
+	size_t before = s->given.n; /* by another key */
 
-	if (key == KEY_SOURCE_GUID && at_home(t, v, ids, &raw, &found, err) < 0)
-		return -1;
-	if (found)
-		return give(ids[0], raw, key, v, seen, fn, arg, err);
-	if (find_ids(t, store_key_hash(key, v), ids, &n, err) < 0)
-		return -1;
-	for (size_t i = 0; i < n && !seen->stop; i++) {
-		bool known = false;
+	for (size_t i = 0; i < ids->n && !s->stop; i++) {
+		uint64_t id = ids->v[i];
+		struct bytes raw;
+		bool found;
 
-		for (size_t j = 0; j < seen->n; j++)
-			known |= seen->ids[j] == ids[i];
-		if (known)
+		if (has_number(&s->given, before, id))
 			continue;
-		if (store_db_get(t, DB_RECORD, (struct bytes){&ids[i], 8}, &raw, &found, err) < 0)
+		if (store_db_get(s->t, DB_RECORD, (struct bytes){&id, 8}, &raw, &found, err) < 0)
 			return -1;
-		if (found && give(ids[i], raw, key, v, seen, fn, arg, err) < 0)
+		if (found && give(s, id, raw, key, v, err) < 0)
 			return -1;
 	}
 	return 0;
 }
 
+static int
+visit(struct search *s, enum store_key key, struct bytes v, struct err *err)
+{
+	_cleanup_(numbers_done) struct numbers ids = {0};
+	struct bytes raw;
+	bool found = false;
+	uint64_t home = 0;
+
+	if (key == KEY_SOURCE_GUID && at_home(s->t, v, &home, &raw, &found, err) < 0)
+		return -1;
+	if (found)
+		return give(s, home, raw, key, v, err);
+	if (find_ids(s->t, store_key_hash(key, v), &ids, err) < 0)
+		return -1;
+	return give_all(s, &ids, key, v, err);
+}
+
 /* Turns the text of a key into what is hashed and calls visit(); a text that cannot be such a key
  * finds nothing. */
 static int
-visit_text(struct store_txn *t, enum store_key key, const char *value, struct seen *seen,
-    store_record_fn *fn, void *arg, struct err *err)
+visit_text(struct search *s, enum store_key key, const char *value, struct err *err)
 {
 	_cleanup_(free) char *norm = NULL;
 	uint8_t sid[SID_MAX_LEN];
 	struct bytes v = bytes_of(value);
-	struct err ignored;
+	struct err e = {0};
 	struct guid g;
 
 	switch (key) {
@@ -325,35 +345,34 @@ visit_text(struct store_txn *t, enum store_key key, const char *value, struct se
 		v.data = sid;
 		break;
 	case KEY_DN:
-		norm = strchr(value, '=') ? dn_normalize(value, &ignored) : NULL;
+		norm = strchr(value, '=') ? dn_normalize(value, &e) : NULL;
 		if (!norm)
-			return 0;
+			return e.src == ERR_SYS ? err_nomem(err) : 0;
 		v = bytes_of(norm);
 		break;
 	case KEY_ADDRESS:
 	case KEY_X500:
 	case KEY_ALIAS: break;
 	}
-	return visit(t, key, v, seen, fn, arg, err);
+	return visit(s, key, v, err);
 }
 
 int
 store_lookup(struct store_txn *t, enum store_key key, const char *value, store_record_fn *fn,
     void *arg, struct err *err)
 {
-	struct seen seen = {.n = 0};
+	_cleanup_(search_done) struct search s = {.t = t, .fn = fn, .arg = arg};
 
-	return visit_text(t, key, value, &seen, fn, arg, err);
+	return visit_text(&s, key, value, err);
 }
 
 int
 store_lookup_guid(struct store_txn *t, enum side side, const struct guid *g, store_record_fn *fn,
     void *arg, struct err *err)
 {
-	struct seen seen = {.n = 0};
+	_cleanup_(search_done) struct search s = {.t = t, .fn = fn, .arg = arg};
 
-	return visit(t, side == SOURCE ? KEY_SOURCE_GUID : KEY_TARGET_GUID, guid_bytes(g), &seen,
-	    fn, arg, err);
+	return visit(&s, side == SOURCE ? KEY_SOURCE_GUID : KEY_TARGET_GUID, guid_bytes(g), err);
 }
 
 int
@@ -362,16 +381,16 @@ store_lookup_who(
 {
 	static const enum store_key order[] = {
 	    KEY_SOURCE_GUID, KEY_TARGET_GUID, KEY_SID, KEY_DN, KEY_ADDRESS, KEY_X500, KEY_ALIAS};
-	struct seen seen = {.n = 0};
+	_cleanup_(search_done) struct search s = {.t = t, .fn = fn, .arg = arg};
 
 	if (str_starts_nocase(who, "smtp:") || str_starts_nocase(who, "x500:"))
 		who += 5;
 	/* One sort of identifier decides: an alias that looks like somebody's address is not asked.
 	 */
-	for (size_t i = 0; i < ARRAY_SIZE(order) && !seen.stop; i++) {
-		if (seen.n && order[i] != KEY_TARGET_GUID)
+	for (size_t i = 0; i < ARRAY_SIZE(order) && !s.stop; i++) {
+		if (s.given.n && order[i] != KEY_TARGET_GUID)
 			break;
-		if (visit_text(t, order[i], who, &seen, fn, arg, err) < 0)
+		if (visit_text(&s, order[i], who, err) < 0)
 			return -1;
 	}
 	return 0;
