@@ -412,11 +412,11 @@ plan_decided(struct planning *p, const struct entry *source)
 		return err_nomem(p->err);
 	if (plan_source(p, target, &blocked) < 0)
 		return -1;
-	if (!blocked && planning_redirect(p, source, target, record, SOURCE) < 0)
+	if (!blocked && planning_redirect(p, SOURCE) < 0)
 		return -1;
 	if (!blocked && plan_target(p, target, record) < 0)
 		return -1;
-	if (!blocked && planning_redirect(p, source, target, record, TARGET) < 0)
+	if (!blocked && planning_redirect(p, TARGET) < 0)
 		return -1;
 	if (p->d->state == DECIDE_CONFLICT)
 		return 0;

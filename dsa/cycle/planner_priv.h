@@ -40,11 +40,10 @@ int planning_keep_mail(struct planning *p, const struct entry *want, const struc
 
 /* planner_redirect.c */
 
-/* Puts right what somebody changed of a mailbox's redirection while ACTIVE is the active side. With
- * the source active, what it must not have goes before the target gets its own redirection; with
- * the target active both come from the turn's rules, which clear before they set. */
-int planning_redirect(struct planning *p, const struct entry *source, const struct entry *target,
-    const struct record *record, enum side active) MUST_CHECK;
+/* Plans what puts the redirection right (repair.h) if ACTIVE is the active side. With the source
+ * active, what it must not have goes before the target gets its own redirection; with the target
+ * active it comes after the target has got its redirect address. */
+int planning_redirect(struct planning *p, enum side active) MUST_CHECK;
 /* No limit and nobody's rejection lets a loop be. OLD is the stored record, RECORD the one to be.
  * *RET_LEFT: an operator rejected it, so the object is left as it is. Half of what is to be done to
  * it would not be safe. */

@@ -85,6 +85,14 @@ mailbox_is_lost(struct lab *l)
 }
 
 static void
+source_is_led_away(struct lab *l)
+{
+	lab_set(l, SOURCE, "CN=Ann", "targetAddress", "SMTP:ann@redirect.globex.example");
+	lab_delete_value(l, SOURCE, "CN=Ann", "proxyAddresses", "smtp:ann@redirect.acme.example");
+	lab_set(l, TARGET, "CN=Ann", "targetAddress", NULL);
+}
+
+static void
 address_becomes_free(struct lab *l)
 {
 	lab_set(l, TARGET, "CN=Other", "mail", NULL);
@@ -159,6 +167,12 @@ static const struct scenario scenarios[] = {
 	    {TARGET, "CN=Ann", "mail", "ann@acme.example"},
 	    {TARGET, "CN=Ann", "proxyAddresses", "SMTP:ann@acme.example"},
 	    {TARGET, "CN=Ann", "proxyAddresses", "smtp:ann@redirect.globex.example"}}},
+    {.name = "who led the source away took its redirect address too",
+	.source = {MAILBOX("Ann", "ann", "")},
+	.between = source_is_led_away,
+	.expect = {{SOURCE, "CN=Ann", "targetAddress", NULL},
+	    {SOURCE, "CN=Ann", "proxyAddresses", "smtp:ann@redirect.acme.example"},
+	    {TARGET, "CN=Ann", "targetAddress", "SMTP:ann@redirect.acme.example"}}},
     {.name = "a conflict is over",
 	.link = "match = [ \"stamp\" ];",
 	.source = {MAILBOX("Ann", "ann", "")},

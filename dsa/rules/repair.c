@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+#include "dsa/rules/repair.h"
+
+#include <string.h>
+
+#include "dsa/base/str.h"
+#include "redirect/address.h"
+
+void
+repair_done(struct repair *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		change_free(r->fix[i].change);
+	*r = (struct repair){.n = 0};
+}
+
+static const char *
+target_address(const struct entry *e)
+{
+	return entry_get_str(e, "targetAddress");
+}
+
+/* E with "smtp:ADDRESS" instead of all that it has in DOMAIN. */
+static struct entry *
+readdressed(const struct entry *e, const char *domain, const char *address)
+{
+	_cleanup_(entry_free) struct entry *copy = entry_dup(e);
+	_cleanup_(free) char *own = str_printf("smtp:%s", address);
+	const struct attr *a = entry_find(e, "proxyAddresses");
+
+	if (!copy || !own)
+		return NULL;
+	entry_remove(copy, "proxyAddresses");
+	if (entry_add_str(copy, "proxyAddresses", own) < 0)
+		return NULL;
+	for (size_t i = 0; a && i < a->n_values; i++)
+		if (!address_in_domain(a->values[i], domain) &&
+		    entry_add(copy, "proxyAddresses", a->values[i]) < 0)
+			return NULL;
+	return TAKE(copy);
+}
+
+/* The object of SIDE as it is when the step gave it its redirect address, beside an older one that
+ * the other side may still redirect to. *RET NULL if it gets none. */
+static int
+as_it_will_be(const struct project_in *in, enum side side, struct entry **ret, struct err *err)
+{
+	const struct conf_link *link = in->link;
+	const char *domain = (side == SOURCE ? link->source : link->target)->redirect_domain;
+	_cleanup_(free) char *address = NULL;
+
+	if (!domain || (side == TARGET && !project_has_redirect(in)))
+		return 0;
+	if (project_redirect_address(link, side, in->source, &address, err) < 0)
+		return -1;
+	*ret = readdressed(side == SOURCE ? in->source : in->target, domain, address);
+	return *ret ? 0 : err_nomem(err);
+}
+
+/* The changes of TURN that lead mail to the active side. */
+static int
+fixes(const struct project_in *in, enum turn turn, const struct turn_facts *f, int64_t now,
+    struct repair *ret, struct err *err)
+{
+	const struct conf_link *link = in->link;
+	const struct turn_conf conf = {
+	    .redirect_domain = {link->source->redirect_domain, link->target->redirect_domain},
+	    .marker_attribute = link->marker_attribute};
+	struct change *changes[TURN_CHANGES] = {NULL, NULL};
+
+	if (turn_changes(&conf, turn, f, now, changes, err) < 0)
+		return -1;
+	for (size_t i = 0; i < TURN_CHANGES; i++) {
+		enum side side = turn_side(turn, i);
+
+		if (changes[i] && (side == SOURCE || in->active == TARGET)) {
+			ret->fix[ret->n].side = side;
+			ret->fix[ret->n++].change = TAKE(changes[i]);
+		}
+		change_free(changes[i]);
+	}
+	return 0;
+}
+
+/* Is there anything to put right? *RET_LEADS: the source leads to the target. */
+static bool
+needs_look(const struct project_in *in, bool *ret_leads)
+{
+	bool source = in->active == SOURCE;
+
+	if (!in->redirects || !in->target || !in->record || !in->record->id)
+		return false;
+	*ret_leads = turn_leads_to(target_address(in->source), in->target,
+	    source ? in->link->target->redirect_domain : NULL);
+	return source ? *ret_leads : kind_has_mailbox(in->target);
+}
+
+int
+repair_plan(const struct project_in *in, int64_t now, struct repair *ret, struct err *err)
+{
+	enum turn turn = in->active == SOURCE ? TURN_UNDO : TURN_SWITCH;
+	_cleanup_(entry_free) struct entry *after = NULL;
+	struct turn_facts f = {.record = in->record, .side = {in->source, in->target}};
+	bool leads;
+
+	if (!needs_look(in, &leads))
+		return 0;
+	if (as_it_will_be(in, in->active, &after, err) < 0)
+		return -1;
+	if (!after)
+		return 0;
+	f.side[in->active] = after;
+	if (fixes(in, turn, &f, now, ret, err) < 0)
+		return -1;
+	for (size_t i = 0; i < ret->n; i++)
+		ret->broken[ret->fix[i].side] =
+		    ret->fix[i].side == TARGET || in->active == SOURCE || !leads;
+	return 0;
+}
+
+/* ---- what a limit is about ---- */
+
+static bool
+knows_domain(const struct record *r, const char *domain)
+{
+	for (size_t i = 0; i < r->n_addresses; i++) {
+		const char *at = strrchr(r->addresses[i], '@');
+
+		if (at && str_equal_nocase(at + 1, domain))
+			return true;
+	}
+	return false;
+}
+
+/* Does V, a targetAddress that the counterpart has, lead to the source's mailbox, and is it known
+ * from OLD? A map that was made anew does not know what galsync put, but which addresses both had.
+ */
+static bool
+is_redirection(const struct project_in *in, const struct record *old, struct bytes v)
+{
+	return turn_leads_to(
+		   v.data, in->redirects ? in->source : NULL, in->link->source->redirect_domain) &&
+	       (record_was_put(old, record_put_hash("targetAddress", v)) ||
+		   record_has_address(old, address_value(v).data));
+}
+
+bool
+repair_was_in_place(
+    const struct project_in *in, const struct record *old, const struct record *record)
+{
+	return in->link->source->redirect_domain && in->target && old &&
+	       old->state != RECORD_LEFT && record->synced_at;
+}
+
+bool
+repair_is_about(const struct project_in *in, const struct record *old, const struct change *change,
+    bool *broken)
+{
+	const char *domain = in->link->source->redirect_domain;
+	bool takes = false, brings = false;
+
+	for (size_t i = 0; i < change->n_mods; i++) {
+		const struct mod *m = &change->mods[i];
+
+		if (!str_equal_nocase(m->attr, "targetAddress"))
+			continue;
+		for (size_t j = 0; j < m->n_values; j++)
+			if (m->op == MOD_DELETE)
+				takes |= is_redirection(in, old, m->values[j]);
+			else
+				brings |= address_in_domain(m->values[j], domain) &&
+					  knows_domain(old, domain);
+	}
+	*broken |= brings && !takes;
+	return takes || brings;
+}
+
+bool
+repair_is_loop(const struct project_in *in)
+{
+	return in->target &&
+	       turn_leads_to(
+		   target_address(in->source), in->target, in->link->target->redirect_domain) &&
+	       turn_leads_to(
+		   target_address(in->target), in->source, in->link->source->redirect_domain);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_RULES_REPAIR_H
+#define GALSYNC_RULES_REPAIR_H
+
+/*
+ * The redirection of a mailbox that others changed: what puts it right, and which of a cycle's
+ * changes are about a redirection that was in place. Pure.
+ *
+ *   active   state of the pair                          what is changed
+ *   source   the source leads to the target             the source's targetAddress and marker go
+ *   source   else                                       nothing
+ *   target   the target has no mailbox                  nothing
+ *   target   the target redirects                       its targetAddress goes, first
+ *   target   the source does not lead to its address    the source's targetAddress and marker come
+ *
+ * With the source active the target's own redirection is no repair: it is projected. The changes
+ * are those of a turn (turn.h): differences, as compare-and-set, that clear before they set. Each
+ * side is looked at as it will be when its redirect address was written.
+ */
+
+#include "dsa/directory/change.h"
+#include "dsa/rules/project.h"
+#include "redirect/turn.h"
+
+struct repair {
+	size_t n;
+	struct {
+		enum side side;
+		struct change *change; /* not empty */
+	} fix[TURN_CHANGES];	       /* in the order in which they are made */
+	bool broken[SIDES];	       /* the redirection of that side's object is wrong */
+};
+void repair_done(struct repair *r);
+static inline void
+repair_donep(struct repair *r)
+{
+	repair_done(r);
+}
+
+/* What puts the redirection of the pair IN right. Nothing for what has no redirection, is to be
+ * created, or is not in the map yet. NOW, seconds since the epoch, is for the marker. RET must be
+ * zeroed. ERR_DATA if a redirect address cannot be made. */
+int repair_plan(
+    const struct project_in *in, int64_t now, struct repair *ret, struct err *err) MUST_CHECK;
+
+/* Was a redirection of the pair in place? OLD is its record as stored, RECORD the one to be. A
+ * first redirection is none, and neither is that of another counterpart than before. */
+bool repair_was_in_place(
+    const struct project_in *in, const struct record *old, const struct record *record);
+/* Is CHANGE, a modify of the counterpart, about a redirection that was in place: does it take one
+ * away, or bring one where OLD knows one? *BROKEN becomes true if that one is not there any more:
+ * somebody took it. */
+bool repair_is_about(const struct project_in *in, const struct record *old,
+    const struct change *change, bool *broken);
+/* Do both sides redirect to each other? */
+bool repair_is_loop(const struct project_in *in);
+
+#endif

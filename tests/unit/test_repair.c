@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+
+/* What puts a redirection right that others changed, and what a limit of redirections is about. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "dsa/base/str.h"
+#include "dsa/rules/repair.h"
+#include "tests/support/given.h"
+
+#define RS "SMTP:ann@redirect.acme.example"
+#define RT "SMTP:ann@redirect.globex.example"
+#define OLD_RT "smtp:old@redirect.globex.example"
+#define TO(address) "targetAddress: " address "\n"
+#define HAS(address) "proxyAddresses: " address "\n"
+#define GUARD "msExchCalendarRepairDisabled: TRUE\n"
+#define MARKER "extensionAttribute14: galsync:switched:x:y:guard\n"
+#define NEW_MARKER                                                                                 \
+	"extensionAttribute14: galsync:switched:1970-01-01T00:00:00Z:"                             \
+	"00000000-0000-0000-0000-000000000000"
+/* The source as a cycle leaves it, and a mailbox and an account of the target. */
+#define ANN(extra) MAILBOX("Ann", "ann", HAS("smtp:ann@redirect.acme.example") extra)
+#define MBX(extra)                                                                                 \
+	THERE("user", "Ann", "homeMDB: CN=DB1\n" HAS("smtp:ann@redirect.globex.example") extra)
+#define NO_MBX(extra) THERE("user", "Ann", HAS("smtp:ann@redirect.globex.example") extra)
+/* Switched, with nothing to put right. */
+#define SWITCHED ANN(TO(RT) GUARD MARKER)
+
+static const struct repair_case {
+	const char *name, *source, *target;
+	enum side active;
+	const char *want;   /* "S" or "T" and a modification a line, in their order */
+	const char *broken; /* "", "S", "T", "ST" */
+	const char *put, *why;
+	bool plain, unknown; /* no redirect domains; not in the map */
+} cases[] = {
+    {"as it must be", ANN(""), MBX(TO(RS)), .want = "", .broken = ""},
+    {"the target's own is projected", ANN(""), MBX(""), .want = "", .broken = ""},
+    {"the source leads to the target", ANN(TO(RT)), MBX(TO(RS)),
+	.want = "S-targetAddress: " RT "\n", .broken = "S"},
+    {"in another case", ANN(TO("smtp:ANN@Redirect.Globex.example")), MBX(""),
+	.want = "S-targetAddress: smtp:ANN@Redirect.Globex.example\n", .broken = "S"},
+    {"to any address of it", ANN(TO("SMTP:a@globex.example")), MBX(HAS("smtp:A@globex.example")),
+	.want = "S-targetAddress: SMTP:a@globex.example\n", .broken = "S"},
+    {"to nobody in the redirect domain", ANN(TO("SMTP:x@redirect.globex.example")), MBX(""),
+	.want = "S-targetAddress: SMTP:x@redirect.globex.example\n", .broken = "S"},
+    {"to a third place", ANN(TO("SMTP:x@else.example")), MBX(""), .want = "", .broken = ""},
+    {"with marker and guard", ANN(TO(RT) MARKER GUARD), MBX(""), .broken = "S",
+	.want = "S-targetAddress: " RT "\nS-msExchCalendarRepairDisabled: TRUE\n"
+		"S-extensionAttribute14: galsync:switched:x:y:guard\n"},
+    {"with a foreign marker and guard", ANN(TO(RT) "extensionAttribute14: mine\n" GUARD), MBX(""),
+	.want = "S-targetAddress: " RT "\n", .broken = "S"},
+    {"a marker alone", ANN(MARKER), MBX(""), .want = "", .broken = ""},
+    {"its own redirect address is gone too", MAILBOX("Ann", "ann", TO(RT)), MBX(""),
+	.want = "S-targetAddress: " RT "\n", .broken = "S"},
+    {"towards an account without a mailbox", ANN(TO(RT)), NO_MBX(""),
+	.want = "S-targetAddress: " RT "\n", .broken = "S"},
+
+    {"switched, as it must be", SWITCHED, MBX(""), .active = TARGET, .want = "", .broken = ""},
+    {"switched, the target redirects", SWITCHED, MBX(TO(RS)), .active = TARGET,
+	.want = "T-targetAddress: " RS "\n", .broken = "T"},
+    {"switched, to a third place", SWITCHED, MBX(TO("SMTP:x@else.example")), .active = TARGET,
+	.want = "T-targetAddress: SMTP:x@else.example\n", .broken = "T"},
+    {"switched, the source's is gone", ANN(GUARD MARKER), MBX(""), .active = TARGET,
+	.want = "S+targetAddress: " RT "\n", .broken = "S"},
+    {"switched, the source's was changed", ANN(TO("SMTP:x@else.example") GUARD MARKER), MBX(""),
+	.active = TARGET, .want = "S-targetAddress: SMTP:x@else.example\nS+targetAddress: " RT "\n",
+	.broken = "S"},
+    {"switched, another alias", ANN(TO("SMTP:old@redirect.globex.example") GUARD MARKER),
+	MBX(HAS(OLD_RT)), .active = TARGET, .broken = "",
+	.want = "S-targetAddress: SMTP:old@redirect.globex.example\nS+targetAddress: " RT "\n"},
+    {"switched, both wrong", ANN(GUARD MARKER), MBX(TO(RS)), .active = TARGET,
+	.want = "T-targetAddress: " RS "\nS+targetAddress: " RT "\n", .broken = "ST"},
+    {"switched, marker and guard are gone", ANN(TO(RT)), MBX(""), .active = TARGET, .broken = "",
+	.want = "S+msExchCalendarRepairDisabled: TRUE\nS+" NEW_MARKER ":guard\n"},
+    {"switched, the marker alone is gone", ANN(TO(RT) GUARD), MBX(""), .active = TARGET,
+	.want = "S+" NEW_MARKER "\n", .broken = ""},
+    {"switched, a guard that galsync put", SWITCHED, MBX(GUARD), .active = TARGET, .put = GUARD,
+	.want = "T-msExchCalendarRepairDisabled: TRUE\n", .broken = "T"},
+    {"switched, somebody's guard", SWITCHED, MBX(GUARD), .active = TARGET, .want = "",
+	.broken = ""},
+    {"switched, the target lost its address", ANN(GUARD MARKER),
+	THERE("user", "Ann", "homeMDB: CN=DB1\n"), .active = TARGET,
+	.want = "S+targetAddress: " RT "\n", .broken = "S"},
+    {"switched, the target lost its mailbox", ANN(""), NO_MBX(TO(RS)), .active = TARGET, .want = "",
+	.broken = ""},
+
+    /* No redirection to put right. */
+    {"to be created", ANN(TO(RT)), NULL, .want = "", .broken = ""},
+    {"not in the map", ANN(TO(RT)), MBX(""), .unknown = true, .want = "", .broken = ""},
+    {"no redirect domains", ANN(TO(RT)), MBX(""), .plain = true, .want = "", .broken = ""},
+    {"a contact", CONTACT("Ann", "ann", ""), THERE("contact", "Ann", ""), .want = "", .broken = ""},
+    {"no usable alias", MAILBOX("Ann", "a b", TO(RT)), MBX(""), .want = "", .broken = "",
+	.why = "redirect address: 'a b' cannot be the local part"},
+};
+
+struct pair {
+	struct given g;
+	struct entry *side[SIDES];
+	struct record *record;
+	struct project_in in;
+};
+
+static void
+pair_open(struct pair *p, const struct repair_case *c)
+{
+	enum kind kind;
+
+	given_init(&p->g);
+	if (c->plain)
+		p->g.forest[SOURCE].redirect_domain = p->g.forest[TARGET].redirect_domain = NULL;
+	p->side[SOURCE] = given_entry(c->source);
+	p->side[TARGET] = given_entry(c->target);
+	p->record = given_record(c->put);
+	p->record->id = !c->unknown;
+	kind = kind_of(p->side[SOURCE]);
+	p->in = (struct project_in){.link = &p->g.link,
+	    .scope = &p->g.scope,
+	    .source = p->side[SOURCE],
+	    .target = p->side[TARGET],
+	    .kind = kind,
+	    .shape = project_shape(&p->g.scope, kind, p->side[SOURCE], p->side[TARGET]),
+	    .created = true,
+	    .active = c->active,
+	    .redirects = kind == KIND_USER && kind_has_mailbox(p->side[SOURCE]) && !c->plain,
+	    .record = p->record};
+}
+
+static void
+pair_close(struct pair *p)
+{
+	entry_free(p->side[SOURCE]);
+	entry_free(p->side[TARGET]);
+	record_free(p->record);
+}
+
+static char *
+shown(const struct repair *r)
+{
+	struct buf b = {0};
+
+	for (size_t i = 0; i < r->n; i++) {
+		_cleanup_(free) char *mods = given_mods(r->fix[i].change);
+
+		for (char *line = mods, *end; *line; line = end) {
+			end = line + strcspn(line, "\n") + 1;
+			buf_printf(&b, "%c%.*s", r->fix[i].side == SOURCE ? 'S' : 'T',
+			    (int)(end - line), line);
+		}
+	}
+	return buf_take_str(&b);
+}
+
+static void
+planned(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct repair_case *c = &cases[i];
+		_cleanup_(repair_done) struct repair r = {.n = 0};
+		_cleanup_(free) char *fixes = NULL;
+		char broken[SIDES + 1];
+		struct err err = {0};
+		struct pair p;
+
+		pair_open(&p, c);
+		given_ended(i, c->name, repair_plan(&p.in, 0, &r, &err), &err, c->why);
+		fixes = shown(&r);
+		given_same(i, c->name, fixes, c->want);
+		(void)snprintf(broken, sizeof broken, "%s%s", r.broken[SOURCE] ? "S" : "",
+		    r.broken[TARGET] ? "T" : "");
+		given_same(i, "broken", broken, c->broken);
+		pair_close(&p);
+	}
+	given_all_same();
+}
+
+/* ---- what a limit is about ---- */
+
+static const struct about_case {
+	const char *takes, *brings; /* targetAddress */
+	const char *put, *knows;    /* the record: what was put, an address of it */
+	bool want, broken;
+} abouts[] = {
+    /* What is taken away was one, if the record knows it as that. */
+    {.takes = RS, .put = TO(RS), .want = true},
+    {.takes = RS, .knows = "ann@redirect.acme.example", .want = true},
+    {.takes = RS, .want = false},
+    {.takes = "SMTP:x@else.example", .put = TO("SMTP:x@else.example"), .want = false},
+    {.takes = "SMTP:ann@acme.example", .put = TO("SMTP:ann@acme.example"), .want = true},
+    {.takes = RS,
+	.brings = "SMTP:new@redirect.acme.example",
+	.put = TO(RS),
+	.knows = "ann@redirect.acme.example",
+	.want = true},
+    /* What comes is one again where the record knows of one; then somebody took it. */
+    {.brings = RS, .knows = "ann@redirect.acme.example", .want = true, .broken = true},
+    {.brings = RS, .knows = "x@REDIRECT.acme.example", .want = true, .broken = true},
+    {.brings = RS, .knows = "ann@acme.example", .want = false},
+    {.brings = RS, .want = false},
+    {.brings = "SMTP:x@else.example", .knows = "ann@redirect.acme.example", .want = false},
+    {.takes = "SMTP:x@else.example",
+	.brings = RS,
+	.knows = "ann@redirect.acme.example",
+	.want = true,
+	.broken = true},
+    {.want = false},
+};
+
+static void
+limited(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	pair_open(&p, &cases[0]);
+	for (size_t i = 0; i < ARRAY_SIZE(abouts); i++) {
+		const struct about_case *a = &abouts[i];
+		_cleanup_(record_free) struct record *old = given_record(a->put);
+		_cleanup_(change_free) struct change *c = change_new(CHANGE_MODIFY, "CN=Ann", NULL);
+		bool broken = false, about;
+
+		assert_int_equal(change_mod_str(c, MOD_ADD, "title", "Boss"), 0);
+		if (a->takes)
+			assert_int_equal(
+			    change_mod_str(c, MOD_DELETE, "TargetAddress", a->takes), 0);
+		if (a->brings)
+			assert_int_equal(change_mod_str(c, MOD_ADD, "targetAddress", a->brings), 0);
+		if (a->knows)
+			assert_int_equal(record_add_address(old, a->knows), 0);
+		about = repair_is_about(&p.in, old, c, &broken);
+		given_same(i, "about", about ? "yes" : "no", a->want ? "yes" : "no");
+		given_same(i, "broken", broken ? "yes" : "no", a->broken ? "yes" : "no");
+	}
+	pair_close(&p);
+	given_all_same();
+}
+
+static void
+in_place(void **state)
+{
+	_cleanup_(record_free) struct record *old = given_record(NULL);
+	struct pair p;
+
+	(void)state;
+	pair_open(&p, &cases[0]);
+	assert_true(repair_was_in_place(&p.in, old, p.record));
+	assert_false(repair_was_in_place(&p.in, NULL, p.record));
+	p.record->synced_at = 0; /* it has another counterpart now */
+	assert_false(repair_was_in_place(&p.in, old, p.record));
+	p.record->synced_at = 1;
+	old->state = RECORD_LEFT;
+	assert_false(repair_was_in_place(&p.in, old, p.record));
+	old->state = RECORD_ERROR;
+	p.in.target = NULL;
+	assert_false(repair_was_in_place(&p.in, old, p.record));
+	p.in.target = p.side[TARGET];
+	p.g.forest[SOURCE].redirect_domain = NULL;
+	assert_false(repair_was_in_place(&p.in, old, p.record));
+	pair_close(&p);
+}
+
+static void
+loops(void **state)
+{
+	static const struct {
+		const char *source, *target;
+		bool want;
+	} pairs[] = {
+	    {ANN(""), MBX(""), .want = false},
+	    {ANN(TO(RT)), MBX(""), .want = false},
+	    {ANN(""), MBX(TO(RS)), .want = false},
+	    {ANN(TO(RT)), MBX(TO(RS)), .want = true},
+	    {ANN(TO(RT)), MBX(TO("SMTP:ANN@acme.example")), .want = true},
+	    {ANN(TO("SMTP:x@else.example")), MBX(TO(RS)), .want = false},
+	    {ANN(TO(RT)), NULL, .want = false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
+		const struct repair_case c = {.source = pairs[i].source, .target = pairs[i].target};
+		struct pair p;
+
+		pair_open(&p, &c);
+		assert_int_equal(repair_is_loop(&p.in), pairs[i].want);
+		pair_close(&p);
+	}
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(planned),
+	    cmocka_unit_test(limited),
+	    cmocka_unit_test(in_place),
+	    cmocka_unit_test(loops),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
