@@ -17,6 +17,7 @@
 #include "dsa/daemon/lines.h"
 #include "dsa/daemon/once.h"
 #include "dsa/daemon/verbs.h"
+#include "dsa/daemon/verbs_wait.h"
 
 /* A worker that did not get on for so long hangs: more than the longest time-out of a request. */
 #define HANG_MS 300000

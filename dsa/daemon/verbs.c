@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "dsa/daemon/verbs_priv.h"
+#include "dsa/daemon/verbs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,84 +7,34 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "dsa/base/clock.h"
-#include "dsa/base/str.h"
+#include "dsa/daemon/verbs_held.h"
+#include "dsa/daemon/verbs_json.h"
+#include "dsa/daemon/verbs_object.h"
+#include "dsa/daemon/verbs_trace.h"
+#include "dsa/daemon/verbs_wait.h"
+#include "dsa/daemon/verbs_wave.h"
 #include "mapping/journal.h"
 
-json_t *
-verbs_time(int64_t t)
+struct worker *
+verbs_find_worker(struct verbs *v, const char *link)
 {
-	char text[CLOCK_TEXT_SIZE];
-
-	if (!t)
-		return json_null();
-	clock_format_utc(t, text);
-	return json_string(text);
+	for (size_t i = 0; link && i < v->n_workers; i++)
+		if (strcmp(worker_link(v->workers[i])->name, link) == 0)
+			return v->workers[i];
+	return NULL;
 }
 
-json_t *
-verbs_number(uint64_t n)
-{
-	return json_integer((json_int_t)n);
-}
-
-static json_t *
-worker_json(struct worker *w)
-{
-	struct worker_state s;
-	char *summary;
-	json_t *last = json_null(), *o;
-
-	worker_get_state(w, &s);
-	if (s.finished_at && (summary = cycle_summary_json(worker_link(w), &s.result))) {
-		json_decref(last);
-		last = json_loads(summary, 0, NULL);
-		free(summary);
-	}
-	o = json_pack("{s:s, s:s, s:o, s:b, s:s, s:o, s:o, s:o, s:o}", "link", worker_link(w)->name,
-	    "state", worker_phase_name(s.phase), "cycles", verbs_number(s.cycles), "failing",
-	    s.failing, "error", s.error, "failing_since",
-	    verbs_time(s.failing ? s.failing_since : 0), "next_attempt",
-	    verbs_time(s.failing ? s.next : 0), "finished", verbs_time(s.finished_at), "last",
-	    last);
-	if (o)
-		(void)json_object_set_new(o, "changes_by",
-		    json_pack("{s:s?, s:s?}", "source", worker_feed_name(s.feed[SOURCE]), "target",
-			worker_feed_name(s.feed[TARGET])));
-	if (o && s.phase == WORKER_RUNNING) {
-		(void)json_object_set_new(o, "phase", json_string(run_phase_name(s.cycle)));
-		(void)json_object_set_new(o, "done", verbs_number(s.done));
-		(void)json_object_set_new(o, "total", verbs_number(s.total));
-	}
-	return o;
-}
-
-/* The worker of the link the request names; the only one if it names none. */
 struct worker *
 verbs_worker(struct verbs *v, struct client *c, const json_t *request)
 {
 	const char *name = json_string_value(json_object_get(request, "link"));
+	struct worker *w = !name && v->n_workers == 1 ? v->workers[0] : verbs_find_worker(v, name);
 
-	if (!name && v->n_workers == 1)
-		return v->workers[0];
-	for (size_t i = 0; name && i < v->n_workers; i++)
-		if (strcmp(worker_link(v->workers[i])->name, name) == 0)
-			return v->workers[i];
-	if (name)
+	if (!w && name)
 		client_refuse(c, "there is no link '%s'", name);
-	else
+	else if (!w)
 		client_refuse(c, "there are several links: name one");
-	return NULL;
-}
-
-json_t *
-verbs_links(struct verbs *v)
-{
-	json_t *links = json_array();
-
-	for (size_t i = 0; i < v->n_workers; i++)
-		(void)json_array_append_new(links, worker_json(v->workers[i]));
-	return links;
+	return w;
 }
 
 /* Null if the map cannot be read. */

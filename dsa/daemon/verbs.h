@@ -4,6 +4,9 @@
 
 /*
  * What a client may ask of the running daemon, and the answers; galsync-control(7) documents both.
+ *
+ * A verb is a function of one of the verbs_*.c. It answers the client at once, or refuses, or lets
+ * it wait for a worker (verbs_wait.h). verbs.c has the table of them.
  */
 
 #include "dsa/daemon/control.h"
@@ -19,11 +22,14 @@ struct verbs {
 	int64_t started_at;
 };
 
+/* A verb carries out REQUEST, the whole JSON object, for C. */
+typedef void verb_fn(struct verbs *v, struct client *c, const json_t *request);
+
 /* Handles one request; ARG is the struct verbs. */
 void verbs_request(struct client *c, const json_t *request, void *arg);
-/* More of a plan, when C has room for it. */
-void verbs_drained(struct client *c, void *arg);
-/* The workers' state has changed: tells who watches, and answers who waits for it. */
-void verbs_changed(struct verbs *v);
+/* The worker of the link called LINK (NULL: no name), or NULL. */
+struct worker *verbs_find_worker(struct verbs *v, const char *link);
+/* The worker of the link that the request names; the only one if it names none. NULL: refused. */
+struct worker *verbs_worker(struct verbs *v, struct client *c, const json_t *request);
 
 #endif

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an operator decides about that which a limit holds. It is in the map before he is answered;
- * the worker's next cycle, which begins at once, finds it there and looks at everyone.
+ * A decision is in the map before the client is answered; the worker's next cycle, which begins at
+ * once, finds it there and looks at every object.
  */
-#include "dsa/daemon/verbs_priv.h"
+#include "dsa/daemon/verbs_held.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dsa/base/log.h"
+#include "dsa/daemon/verbs_json.h"
+#include "dsa/daemon/verbs_who.h"
 #include "mapping/held.h"
 
 struct decision_asked {
@@ -17,7 +19,7 @@ struct decision_asked {
 	enum held_kind kind; /* HELD_NOTHING: every kind */
 	enum held_verdict verdict;
 	const struct guid *who;
-	size_t n_who;	       /* 0: everyone that waits */
+	size_t n_who;	       /* 0: everything that waits */
 	const json_t *objects; /* what WHO was called */
 };
 

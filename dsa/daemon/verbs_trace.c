@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "dsa/daemon/verbs_priv.h"
+#include "dsa/daemon/verbs_trace.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "dsa/base/str.h"
+#include "dsa/daemon/verbs_wait.h"
 
 /* The sides that NAME means: a bit for each; 0 if there is none of that name. */
 static unsigned

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Who waits for what, and what is sent meanwhile. */
-#include "dsa/daemon/verbs_priv.h"
+#include "dsa/daemon/verbs_wait.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "dsa/daemon/verbs_json.h"
+
 #define PLAN_CHUNK 16384
 
-/* Puts down what C waits for. NUMBER 0: the worker has a request already. */
 void
 verbs_wait_for(struct client *c, struct worker *w, uint64_t request_number, int plan_fd)
 {
@@ -59,15 +59,6 @@ answer_json(struct worker *w, uint64_t number)
 	return o;
 }
 
-static struct worker *
-worker_of(struct verbs *v, const char *link)
-{
-	for (size_t i = 0; link && i < v->n_workers; i++)
-		if (strcmp(worker_link(v->workers[i])->name, link) == 0)
-			return v->workers[i];
-	return NULL;
-}
-
 /* Sends the next pieces of the plan; true when all of it is under way. */
 static bool
 send_plan(struct client *c)
@@ -100,7 +91,7 @@ look_at(struct client *c, void *arg)
 {
 	struct verbs *v = arg;
 	struct client_wait *wait = client_wait(c);
-	struct worker *w = worker_of(v, wait->link);
+	struct worker *w = verbs_find_worker(v, wait->link);
 	struct worker_state s;
 
 	/* A watcher who is slow misses states, not the connection. */

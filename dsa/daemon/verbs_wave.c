@@ -6,7 +6,7 @@
  * what is wrong in it, so that neither a request nor an answer is long; a list with a mistake in it
  * is never planned. Nothing of it is in the map before the whole is, in one transaction.
  */
-#include "dsa/daemon/verbs_priv.h"
+#include "dsa/daemon/verbs_wave.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +15,7 @@
 #include "dsa/base/list.h"
 #include "dsa/base/log.h"
 #include "dsa/base/str.h"
+#include "dsa/daemon/verbs_json.h"
 #include "mapping/wave.h"
 
 #define PART_MAX 500	     /* mailboxes in a request: its answer has a line for each */
@@ -327,9 +328,10 @@ put_down(struct verbs *v, const struct draft *d, struct wave *w, char *why, size
 static void
 wake_worker(struct verbs *v, const char *link)
 {
-	for (size_t i = 0; i < v->n_workers; i++)
-		if (strcmp(worker_link(v->workers[i])->name, link) == 0)
-			worker_wake(v->workers[i]);
+	struct worker *w = verbs_find_worker(v, link);
+
+	if (w)
+		worker_wake(w);
 }
 
 static void
@@ -419,7 +421,7 @@ change(struct verbs *v, struct client *c, const json_t *request, const int64_t *
 		return;
 	}
 	log_wave(link ? link : "?", &w, at ? "rescheduled" : "cancelled");
-	wake_worker(v, link ? link : "");
+	wake_worker(v, link);
 	client_send(
 	    c, json_pack("{s:b, s:o, s:s, s:o, s:o, s:o}", "ok", 1, "wave", verbs_number(w.id),
 		   "link", link ? link : "?", "mailboxes", verbs_number(w.total), "ended",

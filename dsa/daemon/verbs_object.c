@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+#include "dsa/daemon/verbs_object.h"
+
+#include <stdlib.h>
+
+#include "dsa/daemon/verbs_wait.h"
+#include "dsa/daemon/verbs_who.h"
+
+static bool
+one_object(struct verbs *v, struct client *c, const char *link, const char *who, struct guid *ret)
+{
+	char why[512];
+	bool ok = verbs_identify_one(v, link, who, true, ret, why, sizeof why);
+
+	if (!ok)
+		client_refuse(c, "%s", why);
+	return ok;
+}
+
+void
+verb_resync(struct verbs *v, struct client *c, const json_t *request)
+{
+	const char *who = json_string_value(json_object_get(request, "object"));
+	struct worker *w = verbs_worker(v, c, request);
+	struct guid *g = who ? malloc(sizeof *g) : NULL;
+
+	if (who && !g)
+		client_refuse(c, "out of memory");
+	if (!w || (who && (!g || !one_object(v, c, worker_link(w)->name, who, g)))) {
+		free(g);
+		return;
+	}
+	verbs_wait_for(
+	    c, w, worker_request(w, who ? REQUEST_OBJECT : REQUEST_FULL, g, who ? 1 : 0, -1), -1);
+}
+
+/* Every object must be known before anything begins: a list with a mistake is refused whole, with
+ * all its mistakes. */
+static void
+turn(struct verbs *v, struct client *c, const json_t *request, enum worker_request what)
+{
+	const json_t *objects = json_object_get(request, "objects");
+	struct worker *w = verbs_worker(v, c, request);
+	size_t n = w ? verbs_count(c, objects) : 0;
+	json_t *problems;
+	struct guid *g;
+
+	if (n == 0)
+		return;
+	g = calloc(n, sizeof *g);
+	problems = json_array();
+	if (g)
+		/* Of whom the map does not know verify says just that. */
+		verbs_identify(
+		    v, worker_link(w)->name, objects, what == REQUEST_VERIFY, g, problems);
+	if (!g) {
+		client_refuse(c, "out of memory");
+	} else if (json_array_size(problems)) {
+		verbs_refuse_list(c, problems, n, "nothing was begun");
+		free(g);
+	} else {
+		verbs_wait_for(c, w, worker_request(w, what, g, n, -1), -1);
+	}
+	json_decref(problems);
+}
+
+void
+verb_switch(struct verbs *v, struct client *c, const json_t *request)
+{
+	turn(v, c, request, REQUEST_SWITCH);
+}
+
+void
+verb_undo_switch(struct verbs *v, struct client *c, const json_t *request)
+{
+	turn(v, c, request, REQUEST_UNDO);
+}
+
+/* A member that is true or false, or absent. A text that means true to its writer must not make a
+ * dry run a real one. */
+static bool
+take_flag(struct client *c, const json_t *request, const char *name, bool *ret)
+{
+	const json_t *v = json_object_get(request, name);
+
+	*ret = json_is_true(v);
+	if (v && !json_is_boolean(v))
+		client_refuse(c, "\"%s\" is true or false", name);
+	return !v || json_is_boolean(v);
+}
+
+void
+verb_proxy_toggle(struct verbs *v, struct client *c, const json_t *request)
+{
+	bool dry_run, sweep;
+	struct worker *w;
+
+	if (!take_flag(c, request, "dry_run", &dry_run) || !take_flag(c, request, "sweep", &sweep))
+		return;
+	if (!sweep) {
+		turn(v, c, request, dry_run ? REQUEST_TOGGLE_PLAN : REQUEST_TOGGLE);
+	} else if (json_object_get(request, "objects")) {
+		client_refuse(c, "\"sweep\" is about all objects: it goes without \"objects\"");
+	} else {
+		w = verbs_worker(v, c, request);
+		if (w)
+			verbs_wait_for(c, w,
+			    worker_request(
+				w, dry_run ? REQUEST_SWEEP_PLAN : REQUEST_SWEEP, NULL, 0, -1),
+			    -1);
+	}
+}
+
+void
+verb_verify(struct verbs *v, struct client *c, const json_t *request)
+{
+	struct worker *w;
+
+	if (json_object_get(request, "objects")) {
+		turn(v, c, request, REQUEST_VERIFY);
+		return;
+	}
+	w = verbs_worker(v, c, request);
+	if (w)
+		verbs_wait_for(c, w, worker_request(w, REQUEST_VERIFY, NULL, 0, -1), -1);
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_DAEMON_VERBS_OBJECT_H
+#define GALSYNC_DAEMON_VERBS_OBJECT_H
+
+/* The verbs that a worker carries out for objects, or for all of a link. */
+
+#include "dsa/daemon/verbs.h"
+
+verb_fn verb_resync, verb_switch, verb_undo_switch, verb_proxy_toggle, verb_verify;
+
+#endif
