@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "dsa/base/list.h"
+#include "dsa/base/str.h"
 
 struct plan_step *
 plan_step_new(uint32_t source, const struct guid *guid)
@@ -37,6 +38,46 @@ plan_step_free(struct plan_step *s)
 	free(s);
 }
 
+static bool
+is_about(const struct mod *m, const struct attr *a)
+{
+	return str_equal_nocase(m->attr, a->name);
+}
+
+/* Must A be kept whole for C? What a modification takes away was there, and what it adds was not:
+ * of a long list no more than that is kept, unless all of it goes. */
+static bool
+needs_all(const struct change *c, const struct attr *a)
+{
+	bool all = a->n_values <= PLAN_LONG_LIST;
+
+	for (size_t i = 0; i < c->n_mods && !all; i++)
+		all = is_about(&c->mods[i], a) &&
+		      (c->mods[i].op == MOD_REPLACE || c->mods[i].n_values == 0);
+	return all;
+}
+
+static int
+keep_values(struct entry *e, const struct attr *a, const struct bytes *values, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (entry_add(e, a->name, values[i]) < 0)
+			return -1;
+	return 0;
+}
+
+static int
+keep_attr(struct entry *e, const struct change *c, const struct attr *a)
+{
+	if (needs_all(c, a))
+		return keep_values(e, a, a->values, a->n_values);
+	for (size_t i = 0; i < c->n_mods; i++)
+		if (is_about(&c->mods[i], a) && c->mods[i].op == MOD_DELETE &&
+		    keep_values(e, a, c->mods[i].values, c->mods[i].n_values) < 0)
+			return -1;
+	return 0;
+}
+
 /* What the change touches, as it was. A delete touches everything that was read. */
 static int
 before_image(const struct change *c, const struct entry *present, struct entry **ret)
@@ -56,11 +97,8 @@ before_image(const struct change *c, const struct entry *present, struct entry *
 
 		if (entry_find(e, c->mods[i].attr))
 			continue;
-		if (entry_touch(e, c->mods[i].attr) < 0)
+		if (entry_touch(e, c->mods[i].attr) < 0 || (a && keep_attr(e, c, a) < 0))
 			return -1;
-		for (size_t j = 0; a && j < a->n_values; j++)
-			if (entry_add(e, a->name, a->values[j]) < 0)
-				return -1;
 	}
 	*ret = TAKE(e);
 	return 0;

@@ -30,6 +30,9 @@ enum plan_phase {
 #define PLAN_MAX_CHANGES 6
 #define PLAN_NO_SOURCE UINT32_MAX
 
+/* Of an attribute with more values than this, a before-image has only those that are taken away. */
+#define PLAN_LONG_LIST 1000
+
 struct plan_change {
 	enum side side;
 	struct change *change;

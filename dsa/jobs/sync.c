@@ -14,7 +14,6 @@
  */
 #include "dsa/jobs/sync.h"
 
-#include "dsa/exec/recover.h"
 #include "dsa/jobs/ready_switch.h"
 #include "dsa/jobs/turns.h"
 
@@ -23,8 +22,6 @@ settle(struct run *run, const struct cycle_options *opt, struct err *err)
 {
 	if (opt->plan_only || !run->link_id)
 		return 0;
-	if (exec_recover(run, err) < 0)
-		return -1;
 	/* The cycle of a toggle under way is no reason to end it. */
 	return opt->toggling ? turns_resume_switches(run, err) : turns_resume(run, err);
 }

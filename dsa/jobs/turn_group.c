@@ -39,28 +39,31 @@ add_differences(const struct chunk *c, const struct attr *members, struct change
 	return 0;
 }
 
+/* 1: the group cannot be changed, with ERR. */
 static int
 change_members(struct chunk *c, struct err *err)
 {
 	static const char *const attrs[] = {"member", "objectGUID", NULL};
+	static const struct guid several;
 	const char *dn = c->conf.marker_group;
 	struct dir *d = c->run->dir[SOURCE];
 	_cleanup_(entry_free) struct entry *group = NULL;
 	_cleanup_(change_free) struct change *change = NULL;
+	_cleanup_(plan_step_free) struct plan_step *s = NULL;
 
 	if (d->ops->read(d, dn, attrs, &group, err) < 0)
-		return -1;
-	if (!group)
-		return err_data(err, "'%s' does not exist", dn);
+		return turn_is_fatal(err) ? -1 : 1;
+	if (!group) {
+		(void)err_data(err, "'%s' does not exist", dn);
+		return 1;
+	}
 	change = change_new(CHANGE_MODIFY, group->dn, &group->guid);
-	if (!change || add_differences(c, entry_find(group, "member"), change) < 0)
+	s = plan_step_new(PLAN_NO_SOURCE, &several);
+	if (!s || !change || add_differences(c, entry_find(group, "member"), change) < 0)
 		return err_nomem(err);
-	if (change_is_empty(change))
-		return 0;
-	if (dir_apply(d, change, err) < 0)
+	if (plan_step_add(s, SOURCE, TAKE(change), group, "marker group", err) < 0)
 		return -1;
-	run_changed(c->run, 0, SOURCE, NULL, change, "marker group");
-	return 0;
+	return s->n_changes ? exec_step(c->run, TAKE(s), NULL, NULL, err) : 0;
 }
 
 int
@@ -69,17 +72,17 @@ turn_change_group(struct chunk *c, struct err *err)
 	int rc = c->conf.marker_group && any_wanted(c) ? change_members(c, err) : 0;
 
 	/* Somebody may have renamed a mailbox, or changed the same members. */
-	for (int i = 1; i < TRIES && rc < 0 && !turn_is_fatal(err); i++) {
+	for (int i = 1; i < TRIES && rc > 0; i++) {
 		if (turn_read(c, false, err) < 0)
 			return -1;
 		rc = change_members(c, err);
 	}
-	if (rc < 0 && turn_is_fatal(err))
+	if (rc < 0)
 		return -1;
 	for (size_t i = 0; i < c->n; i++) {
 		struct mailbox *m = &c->m[i];
 
-		if (rc < 0 && m->member != MEMBER_ANY)
+		if (rc > 0 && m->member != MEMBER_ANY)
 			(void)snprintf(m->group_why, sizeof m->group_why,
 			    "the redirection is as asked for, but the marker group is not: %s",
 			    err->text);

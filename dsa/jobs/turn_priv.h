@@ -5,9 +5,10 @@
 /* What turn_run.c, which turns mailboxes, turn_read.c, which reads them, and turn_group.c, which
  * keeps the marker group, share. */
 
+#include "dsa/exec/exec.h"
 #include "dsa/jobs/turn_run.h"
 
-#define CHUNK 256
+#define CHUNK EXEC_BATCH_MAX
 #define TRIES 3 /* when somebody changes the same objects meanwhile */
 
 /* In this order: from FAILED on a mailbox is not read again. */
@@ -25,26 +26,26 @@ struct mailbox {
 	struct record *record;
 	struct entry *side[SIDES];
 	size_t holders[SIDES];
-	struct change *change[TURN_CHANGES];
-	uint64_t journal[TURN_CHANGES], cycle;
-	size_t next;	  /* the change under way, or to be sent */
-	size_t made;	  /* in all attempts */
-	bool begun;	  /* by an earlier run */
-	bool already;	  /* nothing had to be changed */
-	bool turned_back; /* it could not be finished: the way back is on */
-	bool taken_away;  /* the way back cannot be gone: only what was set goes */
-	enum side was;	  /* the active side that the record knows */
+	struct plan_step *step; /* READY: what is to be written */
+	size_t made;		/* changes, in all attempts */
+	bool begun;		/* by an earlier run */
+	bool already;		/* nothing had to be changed */
+	bool turned_back;	/* it could not be finished: the way back is on */
+	bool taken_away;	/* the way back cannot be gone: only what was set goes */
+	enum side was;		/* the active side that the record knows */
 	enum membership member;
 	enum state state;
-	struct err err;
+	struct err err; /* FAILED because of a change: why, and what that means */
+	enum settle failure;
 	char why[400], first_why[440], group_why[600];
 };
 
 struct chunk {
-	const struct run *run;
+	struct run *run;
 	struct turn_conf conf;
 	struct mailbox m[CHUNK];
 	size_t n;
+	size_t given; /* how many were looked at for the executor */
 	bool resuming;
 };
 

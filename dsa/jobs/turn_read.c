@@ -18,8 +18,7 @@ turn_forget_reads(struct mailbox *m)
 		entry_free(TAKE(m->side[i]));
 		m->holders[i] = 0;
 	}
-	for (size_t i = 0; i < TURN_CHANGES; i++)
-		change_free(TAKE(m->change[i]));
+	plan_step_free(TAKE(m->step));
 }
 
 struct reading {

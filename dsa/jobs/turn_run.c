@@ -13,9 +13,10 @@
  * ways obey the order that never lets both sides redirect. If there is no way back either, what was
  * set is taken away at least: no mail may go where nobody is.
  *
- * The second change of a mailbox is sent as soon as its first one is acknowledged. Order is
- * important! If the first is refused nothing has happened. If the second is refused, the mailbox is
- * turned back.
+ * The two changes of a mailbox are one step of the executor (exec.h): the second is sent as soon as
+ * the first is acknowledged. Order is important! If the first is refused nothing has happened. If
+ * the second is refused, the mailbox is turned back. The operation and whose a guard is are stored
+ * with the step's intents.
  *
  * The members of the marker group are changed while the operation is still written down: after a
  * crash nothing else would know of them (turn_group.c).
@@ -27,10 +28,7 @@
 
 #include "dsa/base/clock.h"
 #include "dsa/base/str.h"
-#include "dsa/directory/dir.h"
-#include "dsa/rules/settle.h"
 #include "mapping/event.h"
-#include "mapping/journal.h"
 #include "redirect/event_body.h"
 
 static void
@@ -115,20 +113,56 @@ load_records(struct chunk *c, struct err *err)
 
 /* ---- deciding ---- */
 
+static const char *
+reason_of(enum turn turn)
+{
+	return turn == TURN_SWITCH ? "switch" : "undo switch";
+}
+
+/* The changes of a turn in their order, each NULL if there is none. */
+struct changes {
+	struct change *v[TURN_CHANGES];
+};
+
+static void
+changes_donep(struct changes *c)
+{
+	for (size_t i = 0; i < TURN_CHANGES; i++)
+		change_free(c->v[i]);
+}
+
+static int
+make_ready(struct mailbox *m, struct changes *c, struct err *err)
+{
+	m->step = plan_step_new(PLAN_NO_SOURCE, &m->source);
+	if (!m->step)
+		return err_nomem(err);
+	m->step->number = (uint64_t)(m - m->chunk->m);
+	for (size_t i = 0; i < TURN_CHANGES; i++) {
+		enum side side = turn_side(m->turn, i);
+
+		if (c->v[i] && plan_step_add(m->step, side, TAKE(c->v[i]), m->side[side],
+				   reason_of(m->turn), err) < 0)
+			return -1;
+	}
+	m->state = STATE_READY;
+	return 0;
+}
+
 static int
 decide(struct mailbox *m, struct err *err)
 {
+	const struct turn_conf *conf = &m->chunk->conf;
+	_cleanup_(changes_done) struct changes c = {{NULL}};
 	struct turn_facts f = facts_of(m);
 	bool done = false;
 
-	m->next = 0;
-	if (!turn_check(&m->chunk->conf, m->turn, &f, &done, m->why, sizeof m->why)) {
-		if (m->turned_back &&
-		    turn_take_away(&m->chunk->conf, m->turn, &f, &m->change[0], err) < 0)
+	if (!turn_check(conf, m->turn, &f, &done, m->why, sizeof m->why)) {
+		if (m->turned_back && turn_take_away(conf, m->turn, &f, &c.v[0], err) < 0)
 			return -1;
-		m->taken_away = m->change[0] != NULL;
-		m->state = m->taken_away ? STATE_READY : STATE_FAILED;
-		return 0;
+		m->taken_away = c.v[0] != NULL;
+		m->state = STATE_FAILED;
+		return m->taken_away ? make_ready(m, &c, err) : 0;
 	}
 	if (done) {
 		/* The marker group may still be wrong, and the operation written down. */
@@ -136,51 +170,49 @@ decide(struct mailbox *m, struct err *err)
 		m->state = STATE_CHANGED;
 		return 0;
 	}
-	if (turn_changes(&m->chunk->conf, m->turn, &f, clock_realtime_s(), m->change, err) < 0)
+	if (turn_changes(conf, m->turn, &f, clock_realtime_s(), c.v, err) < 0)
 		return -1;
-	m->state = STATE_READY;
-	return 0;
+	return make_ready(m, &c, err);
 }
 
-/* ---- writing down ---- */
+/* ---- carrying out ---- */
 
-/* The attributes that the change touches, as they were: what an undo by hand would need. */
-static struct entry *
-before_image(const struct mailbox *m, size_t i)
+/* Gives the executor what is ready. */
+static int
+next_step(void *arg, struct plan_step **ret, struct err *err)
 {
-	const struct entry *now = m->side[turn_side(m->turn, i)];
-	struct entry *e = entry_new(now->dn);
+	struct chunk *c = arg;
 
-	for (size_t j = 0; e && j < m->change[i]->n_mods; j++) {
-		const struct attr *a = entry_find(now, m->change[i]->mods[j].attr);
+	(void)err;
+	*ret = NULL;
+	while (!*ret && c->given < c->n) {
+		struct mailbox *m = &c->m[c->given++];
 
-		for (size_t k = 0; a && k < a->n_values; k++)
-			if (!attr_has(entry_find(e, a->name), a->values[k], false) &&
-			    entry_add(e, a->name, a->values[k]) < 0) {
-				entry_free(e);
-				return NULL;
-			}
+		if (m->state != STATE_READY)
+			continue;
+		m->state = STATE_RUNNING;
+		*ret = TAKE(m->step);
 	}
-	return e;
-}
-
-static const char *
-reason_of(enum turn turn)
-{
-	return turn == TURN_SWITCH ? "switch" : "undo switch";
+	return 0;
 }
 
 /* Whose a guard is the record knows, and must know before it is there. */
 static int
-intend_guard(struct store_txn *t, struct mailbox *m, size_t i, struct err *err)
+intend_guard(struct store_txn *t, struct mailbox *m, const struct plan_step *s, struct err *err)
 {
 	enum side active = m->record->active;
-	bool noted = false;
+	bool any = false;
 	int rc;
 
-	if (turn_note_guard(m->change[i], turn_side(m->turn, i), m->record, &noted) < 0)
-		return err_nomem(err);
-	if (!noted)
+	for (size_t i = 0; i < s->n_changes; i++) {
+		bool noted = false;
+
+		if (turn_note_guard(s->changes[i].change, s->changes[i].side, m->record, &noted) <
+		    0)
+			return err_nomem(err);
+		any |= noted;
+	}
+	if (!any)
 		return 0;
 	/* While it is turned back the record says what is not so. */
 	m->record->active = m->was;
@@ -190,162 +222,48 @@ intend_guard(struct store_txn *t, struct mailbox *m, size_t i, struct err *err)
 }
 
 static int
-intend(struct store_txn *t, struct mailbox *m, uint64_t cycle, struct err *err)
+intend(struct store_txn *t, struct plan_step *s, void *arg, struct err *err)
 {
+	struct chunk *c = arg;
+	struct mailbox *m = &c->m[s->number];
 	struct store_operation o = {.source = m->source,
 	    .kind = m->turn == TURN_SWITCH ? OPERATION_SWITCH : OPERATION_UNDO,
 	    .since = clock_realtime_s()};
 
-	if (store_put_operation(t, m->chunk->run->link_id, &o, err) < 0)
-		return -1;
-	for (size_t i = 0; i < TURN_CHANGES; i++) {
-		_cleanup_(entry_free) struct entry *before = NULL;
-		char reason[16];
-		struct journal_entry e = {.cycle = cycle,
-		    .link = m->chunk->run->link_id,
-		    .side = turn_side(m->turn, i),
-		    .source = m->source,
-		    .at = clock_realtime_s(),
-		    .outcome = JOURNAL_OPEN,
-		    .change = m->change[i],
-		    .reason = reason};
-		struct dir *d = m->chunk->run->dir[e.side];
-
-		if (!m->change[i])
-			continue;
-		(void)snprintf(reason, sizeof reason, "%s", reason_of(m->turn));
-		if (intend_guard(t, m, i, err) < 0)
-			return -1;
-		before = before_image(m, i);
-		e.before = before;
-		e.server = (char *)(uintptr_t)d->ops->info(d)->server;
-		if (!before)
-			return err_nomem(err);
-		if (journal_intend(t, &e, err) < 0)
-			return -1;
-		m->journal[i] = e.number;
-		m->cycle = cycle;
-	}
-	return 0;
+	return store_put_operation(t, c->run->link_id, &o, err) < 0 ? -1
+								    : intend_guard(t, m, s, err);
 }
 
 static int
-write_down(struct chunk *c, struct err *err)
+end_step(struct store_txn *t, const struct exec_end *e, void *arg, struct err *err)
 {
-	_cleanup_(store_abort) struct store_txn *t = NULL;
-	uint64_t cycle;
+	struct chunk *c = arg;
+	struct mailbox *m = &c->m[e->step->number];
 
-	if (store_begin(c->run->store, STORE_WRITE, &t, err) < 0 ||
-	    journal_begin_cycle(t, c->run->link_id, &cycle, err) < 0)
-		return -1;
-	for (size_t i = 0; i < c->n; i++)
-		if (c->m[i].state == STATE_READY && intend(t, &c->m[i], cycle, err) < 0)
-			return -1;
-	return store_commit(TAKE(t), err);
+	(void)t;
+	(void)err;
+	m->made += e->made;
+	m->state = e->err ? STATE_FAILED : STATE_CHANGED;
+	if (!e->err)
+		return 0;
+	m->err = *e->err;
+	m->failure = e->failure;
+	err_escape(m->why, sizeof m->why, bytes_of(e->err->text));
+	return 0;
 }
 
-/* ---- making the changes ---- */
-
-static void
-change_done(void *arg, const struct err *err)
+/* Without a connection all ends here: what was begun is resumed by the next run. */
+static int
+carry_out(struct chunk *c, struct err *err)
 {
-	struct mailbox *m = arg;
+	static const struct exec_ops ops = {
+	    .next = next_step, .intend = intend, .ended = end_step, .batch = CHUNK};
 
-	if (err) {
-		m->err = *err;
-		m->state = STATE_FAILED;
-		err_escape(m->why, sizeof m->why, bytes_of(err->text));
-		return;
-	}
-	run_changed(m->chunk->run, m->cycle, turn_side(m->turn, m->next), &m->source,
-	    m->change[m->next], reason_of(m->turn));
-	m->made++;
-	m->next++;
-	m->state = STATE_READY;
-}
-
-static size_t
-window_of(const struct run *run, enum side side)
-{
-	const struct conf_forest *f = side == SOURCE ? run->link->source : run->link->target;
-
-	return (size_t)f->dir.window;
-}
-
-static void
-submit_next(struct mailbox *m)
-{
-	struct dir *d;
-	struct err err;
-
-	while (m->next < TURN_CHANGES && !m->change[m->next])
-		m->next++;
-	if (m->next == TURN_CHANGES) {
-		m->state = STATE_CHANGED;
-		return;
-	}
-	d = m->chunk->run->dir[turn_side(m->turn, m->next)];
-	if (d->ops->pending(d) >= window_of(m->chunk->run, turn_side(m->turn, m->next)))
-		return;
-	m->state = STATE_RUNNING;
-	if (d->ops->submit(d, m->change[m->next], change_done, m, &err) < 0)
-		change_done(m, &err);
-}
-
-/* Second changes go before first ones: a mailbox that was begun is finished first. */
-static void
-make_changes(struct chunk *c)
-{
-	for (;;) {
-		struct dir *const *dirs = c->run->dir;
-		struct err known; /* every change under way has been told of a lost connection */
-		size_t busy, ready = 0;
-
-		for (int begun = 1; begun >= 0; begun--)
-			for (size_t i = 0; i < c->n; i++)
-				if (c->m[i].state == STATE_READY && (c->m[i].made > 0) == begun)
-					submit_next(&c->m[i]);
-		busy = dirs[SOURCE]->ops->pending(dirs[SOURCE]) +
-		       dirs[TARGET]->ops->pending(dirs[TARGET]);
-		for (size_t i = 0; i < c->n; i++)
-			ready += c->m[i].state == STATE_READY;
-		if (!busy && !ready)
-			return;
-		if (busy && dir_drain(dirs, SIDES, busy - 1, &known) < 0)
-			continue;
-	}
+	c->given = 0;
+	return exec_run(c->run, &ops, c, err);
 }
 
 /* ---- recording ---- */
-
-/* Each failure is the first one: what is done about it is bounded by TRIES. */
-static enum settle
-settle(const struct mailbox *m)
-{
-	return settle_failure(&m->err, CHANGE_MODIFY, true);
-}
-
-static int
-finish_journal(struct store_txn *t, struct mailbox *m, struct err *err)
-{
-	for (size_t i = 0; i < TURN_CHANGES; i++) {
-		enum journal_outcome outcome = i < m->next ? JOURNAL_DONE : JOURNAL_STALE;
-
-		if (!m->change[i] || !m->journal[i])
-			continue;
-		if (i == m->next && m->state == STATE_FAILED) {
-			if (settle(m) == SETTLE_UNKNOWN)
-				continue; /* it stays open until somebody looks */
-			if (settle(m) == SETTLE_REFUSED)
-				outcome = JOURNAL_FAILED;
-		}
-		if (journal_finish(t, m->journal[i], outcome,
-			outcome == JOURNAL_DONE ? NULL : m->why, err) < 0)
-			return -1;
-		m->journal[i] = 0;
-	}
-	return 0;
-}
 
 /* A turn that was turned back changed nothing, and a repeated one did not either: of these nobody
  * is told. */
@@ -465,23 +383,7 @@ try_once(struct chunk *c, struct err *err)
 	for (size_t i = 0; i < c->n; i++)
 		if (c->m[i].state == STATE_NEW && decide(&c->m[i], err) < 0)
 			return -1;
-	if (write_down(c, err) < 0)
-		return -1;
-	make_changes(c);
-	return 0;
-}
-
-static int
-settle_journal(struct chunk *c, struct err *err)
-{
-	_cleanup_(store_abort) struct store_txn *t = NULL;
-
-	if (store_begin(c->run->store, STORE_WRITE, &t, err) < 0)
-		return -1;
-	for (size_t i = 0; i < c->n; i++)
-		if (finish_journal(t, &c->m[i], err) < 0)
-			return -1;
-	return store_commit(TAKE(t), err);
+	return carry_out(c, err);
 }
 
 /* Those that failed because somebody changed the object are tried from the beginning; true if there
@@ -499,7 +401,7 @@ again(struct chunk *c, bool *ret, struct err *err)
 			*err = m->err;
 			return -1;
 		}
-		if (settle(m) != SETTLE_DRIFT)
+		if (m->failure != SETTLE_DRIFT)
 			continue;
 		m->err = (struct err){0};
 		m->state = STATE_NEW;
@@ -554,8 +456,7 @@ turn_chunk(struct chunk *c, struct err *err)
 		bool more = true;
 
 		for (int i = 0; more && i < TRIES; i++)
-			if (try_once(c, err) < 0 || settle_journal(c, err) < 0 ||
-			    again(c, &more, err) < 0)
+			if (try_once(c, err) < 0 || again(c, &more, err) < 0)
 				return -1;
 		if (turn_read(c, false, err) < 0)
 			return -1;
@@ -581,7 +482,7 @@ conf_of(const struct conf_link *link)
 }
 
 static int
-run_some(const struct run *run, enum turn turn, const struct guid *sources, size_t n, bool resuming,
+run_some(struct run *run, enum turn turn, const struct guid *sources, size_t n, bool resuming,
     struct err *err)
 {
 	struct chunk *c = calloc(1, sizeof *c);
@@ -606,7 +507,10 @@ int
 turn_run(
     const struct run *run, enum turn turn, const struct guid *sources, size_t n, struct err *err)
 {
-	return run_some(run, turn, sources, n, false, err);
+	struct run own = *run;
+
+	own.cycle = 0;
+	return run_some(&own, turn, sources, n, false, err);
 }
 
 struct collecting {
@@ -631,6 +535,7 @@ int
 turn_resume(const struct run *run, struct err *err)
 {
 	struct collecting x = {.err = err};
+	struct run own = *run;
 	struct store_txn *t = NULL;
 	int rc = store_begin(run->store, STORE_READ, &t, err);
 
@@ -639,8 +544,9 @@ turn_resume(const struct run *run, struct err *err)
 	store_abort(t);
 	if (x.failed)
 		rc = -1;
+	own.cycle = 0;
 	for (size_t i = 0; rc == 0 && i < 2; i++)
-		rc = run_some(run, (enum turn)i, x.of[i].v, x.of[i].n, true, err);
+		rc = run_some(&own, (enum turn)i, x.of[i].v, x.of[i].n, true, err);
 	free(x.of[0].v);
 	free(x.of[1].v);
 	return rc;

@@ -3,6 +3,7 @@
 
 #include <syslog.h>
 
+#include "dsa/exec/recover.h"
 #include "dsa/jobs/toggle.h"
 
 static void
@@ -31,7 +32,7 @@ turns_resume_switches(const struct run *run, struct err *err)
 	struct run seen = *run;
 
 	seen.observer = &o;
-	return turn_resume(&seen, err);
+	return exec_recover(run, err) < 0 ? -1 : turn_resume(&seen, err);
 }
 
 int

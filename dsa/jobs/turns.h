@@ -6,11 +6,12 @@
 
 #include "dsa/jobs/turn_run.h"
 
-/* Finishes what was interrupted of RUN's link: its turns and its toggles, each reported as an
- * event. Must be done before anything else is begun, since the map keeps one operation of a
- * mailbox. The directories are open. */
+/* Finishes what was interrupted of RUN's link: settles the open entries of the journal, and ends
+ * its turns and its toggles, each reported as an event. Must be done before anything else is
+ * written: the map keeps one operation of a mailbox, and later nobody knows who made a change. The
+ * directories are open. */
 int turns_resume(const struct run *run, struct err *err) MUST_CHECK;
-/* The same of the turns alone: a toggle under way is not ended by its own cycle. */
+/* The same without the toggles: a toggle under way is not ended by its own cycle. */
 int turns_resume_switches(const struct run *run, struct err *err) MUST_CHECK;
 /* Opens the directories, finishes what was interrupted, and turns the mailboxes of the N source
  * GUIDs. The observer gets a result for each of them. */
