@@ -108,8 +108,8 @@ struct conf_link {
 
 struct conf {
 	char *state_directory;
-	int64_t map_size_mb; /* upper bound of the map's file (default 65536: sparse) */
-	int journal_days;    /* finished changes are kept so long (default 400) */
+	int64_t map_size_mb;	 /* upper bound of the map's file (default 65536: sparse) */
+	int journal_days;	 /* finished changes are kept so long (default 400) */
 	int64_t journal_size_mb; /* and no more of them (default: a quarter of map_size_mb) */
 	struct conf_forest *forests;
 	size_t n_forests;

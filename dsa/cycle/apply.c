@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Carries out the plan (exec.h). A step that a limit holds is left out. What the directory has
- * moved on from is left in c->again: it is read, decided and planned again in another round.
+ * moved on from is put down (replan.h): it is read, decided and planned again in another round.
  */
-#include "dsa/cycle/cycle_priv.h"
+#include "dsa/cycle/apply.h"
+
+#include "dsa/cycle/limits.h"
 #include "dsa/cycle/outcome.h"
+#include "dsa/cycle/replan.h"
 
 #define BATCH 24
 
@@ -16,7 +19,7 @@ next_step(void *arg, struct plan_step **ret, struct err *err)
 	for (;;) {
 		if (plan_next(c->plan, ret, err) < 0)
 			return -1;
-		if (!*ret || !cycle_holds(c, *ret))
+		if (!*ret || !limits_uncount_if_held(c, *ret))
 			return 0;
 		plan_step_free(TAKE(*ret));
 	}
@@ -27,7 +30,7 @@ reopen(void *arg, struct err *err)
 {
 	struct cycle *c = arg;
 
-	c->lost = true;
+	replan_note_lost(c);
 	return run_reopen(c->run, err);
 }
 

@@ -6,6 +6,7 @@
 #include <syslog.h>
 
 #include "dsa/base/str.h"
+#include "dsa/cycle/replica_lag.h"
 #include "dsa/directory/dn.h"
 #include "dsa/directory/sid.h"
 #include "dsa/rules/identity.h"
@@ -143,9 +144,9 @@ hunt_record(struct hunt *h)
 	struct candidates *f = h->found;
 	struct cycle *c = h->c;
 
-	if (!c->read)
+	if (!c->run->map)
 		return 0;
-	if (store_find_guid(c->read, c->run->link_id, SOURCE, &h->source->guid, &r, h->err) < 0)
+	if (store_find_guid(c->run->map, c->run->link_id, SOURCE, &h->source->guid, &r, h->err) < 0)
 		return -1;
 	f->rule = MATCH_RECORD;
 	h->what = match_method_name(MATCH_RECORD);
@@ -153,7 +154,7 @@ hunt_record(struct hunt *h)
 	    hunt_key(MATCH_KEY_GUID, guid_bytes(&r->side[TARGET].guid), h) < 0)
 		return -1;
 	if (f->n == 0)
-		return cycle_elsewhere(c, &h->source->guid, r, &f->elsewhere, h->err);
+		return lag_may_come(c, &h->source->guid, r, &f->elsewhere, h->err);
 	if (world_get(c->world, TARGET, f->v[0], &target, h->err) < 0)
 		return -1;
 	if (!identity_believes(

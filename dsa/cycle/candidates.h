@@ -8,7 +8,7 @@
  * dsa/rules/identity.h, by whatever rule it was found.
  */
 
-#include "dsa/cycle/cycle_priv.h"
+#include "dsa/cycle/state.h"
 
 struct candidates {
 	uint32_t

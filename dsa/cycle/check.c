@@ -6,7 +6,7 @@
  * AD says what the bound account may do in two constructed attributes of every object:
  * allowedChildClassesEffective and allowedAttributesEffective (MS-ADTS 3.1.1.4.5.12 and .16).
  */
-#include "dsa/cycle/cycle_priv.h"
+#include "dsa/cycle/check.h"
 
 #include "dsa/directory/dn.h"
 

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * After the writes: an add does not tell the GUID of what it created, so all of them are learned in
- * one read, by their stamps, instead of one read for each.
- */
-#include "dsa/cycle/cycle_priv.h"
+#include "dsa/cycle/confirm.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "dsa/base/str.h"
@@ -13,6 +10,50 @@
 
 #define BATCH 50 /* records a transaction: the pages it dirties are anonymous memory */
 #define FEW 100
+
+struct births {
+	uint64_t start_usn;	  /* the target's highestCommittedUSN before the first write */
+	char start_server[256];	  /* and the server that said so: USNs are a DC's own */
+	struct guid_list created; /* source GUIDs, of a delta only */
+	bool any;
+};
+
+int
+births_new(struct run *run, struct births **ret, struct err *err)
+{
+	_cleanup_(births_free) struct births *b = calloc(1, sizeof *b);
+	struct dir *d = run->dir[TARGET];
+
+	if (!b)
+		return err_nomem(err);
+	(void)snprintf(b->start_server, sizeof b->start_server, "%s", run_server(run, TARGET));
+	if (d->ops->usn(d, &b->start_usn, err) < 0)
+		return -1;
+	*ret = TAKE(b);
+	return 0;
+}
+
+void
+births_free(struct births *b)
+{
+	if (b)
+		free(b->created.v);
+	free(b);
+}
+
+int
+births_add(struct cycle *c, const struct guid *source, struct err *err)
+{
+	c->births->any = true;
+	/* A full cycle makes many, and learns them all by one search. */
+	return c->run->is_delta ? guid_list_add(&c->births->created, source, err) : 0;
+}
+
+bool
+births_same_server(const struct cycle *c)
+{
+	return strcmp(c->births->start_server, run_server(c->run, TARGET)) == 0;
+}
 
 struct learned {
 	struct stamp stamp;
@@ -87,13 +128,14 @@ confirm_few(struct cycle *c, struct confirm *f, const char *const *attrs, struct
 {
 	struct dir *d = c->run->dir[TARGET];
 
-	for (size_t i = 0; i < c->created.n; i++) {
+	for (size_t i = 0; i < c->births->created.n; i++) {
 		_cleanup_(store_abort) struct store_txn *t = NULL;
 		_cleanup_(record_free) struct record *r = NULL;
 		_cleanup_(entry_free) struct entry *e = NULL;
 
 		if (store_begin(c->run->store, STORE_READ, &t, err) < 0 ||
-		    store_find_guid(t, c->run->link_id, SOURCE, &c->created.v[i], &r, err) < 0)
+		    store_find_guid(t, c->run->link_id, SOURCE, &c->births->created.v[i], &r, err) <
+			0)
 			return -1;
 		store_abort(TAKE(t));
 		if (r && d->ops->read(d, r->side[TARGET].dn, attrs, &e, err) < 0)
@@ -111,10 +153,10 @@ cycle_confirm(struct cycle *c, struct err *err)
 	const char *stamp = c->run->link->target->stamp_attribute;
 	const char *const attrs[] = {"objectGUID", "objectSid", stamp, NULL};
 	/* USNs are a DC's own: after a failover every stamp is looked at. */
-	bool same = strcmp(c->start_server, d->ops->info(d)->server) == 0;
+	bool same = births_same_server(c);
 	_cleanup_(free) char *filter =
 	    same ? str_printf("(&(uSNCreated>=%llu)(%s=galsync:created:*))",
-		       (unsigned long long)c->start_usn + 1, stamp)
+		       (unsigned long long)c->births->start_usn + 1, stamp)
 		 : str_printf("(%s=galsync:created:*)", stamp);
 	struct dir_query q = {.base = d->ops->info(d)->domain_dn,
 	    .scope = DIR_SUBTREE,
@@ -123,11 +165,13 @@ cycle_confirm(struct cycle *c, struct err *err)
 	_cleanup_(free) struct confirm *f = calloc(1, sizeof *f);
 	int rc;
 
+	if (!c->births->any)
+		return 0;
 	if (!f || !filter)
 		return err_nomem(err);
 	f->c = c;
-	rc = c->is_delta && c->created.n <= FEW ? confirm_few(c, f, attrs, err)
-						: d->ops->search(d, &q, learn, f, err);
+	rc = c->run->is_delta && c->births->created.n <= FEW ? confirm_few(c, f, attrs, err)
+							     : d->ops->search(d, &q, learn, f, err);
 	if (rc == 0)
 		return flush(f, err);
 	for (size_t i = 0; i < f->n; i++)

@@ -14,7 +14,6 @@
  * Everything before `apply` reads only. Whatever a crash in `apply` leaves half done is a
  * difference that the next cycle's plan finds, because it starts from what is in the directories.
  */
-#include "dsa/cycle/cycle_priv.h"
 
 #include <malloc.h>
 #include <stdio.h>
@@ -23,8 +22,18 @@
 
 #include "dsa/base/clock.h"
 #include "dsa/base/str.h"
-#include "dsa/cycle/delta_priv.h"
+#include "dsa/cycle/apply.h"
+#include "dsa/cycle/check.h"
+#include "dsa/cycle/confirm.h"
+#include "dsa/cycle/conflicts.h"
+#include "dsa/cycle/decide.h"
+#include "dsa/cycle/delta.h"
+#include "dsa/cycle/leave.h"
+#include "dsa/cycle/limits.h"
 #include "dsa/cycle/outcome.h"
+#include "dsa/cycle/plan.h"
+#include "dsa/cycle/replan.h"
+#include "dsa/cycle/replica_lag.h"
 #include "dsa/directory/guid_set.h"
 #include "mapping/journal.h"
 
@@ -57,7 +66,7 @@ static int
 find_link(struct cycle *c, struct err *err)
 {
 	_cleanup_(store_abort) struct store_txn *t = NULL;
-	bool writes = !c->is_delta && !c->opt->plan_only;
+	bool writes = !c->run->is_delta && !c->opt->plan_only;
 
 	if (!c->run->store)
 		return 0;
@@ -74,16 +83,15 @@ connect(struct cycle *c, struct err *err)
 
 	if (run_open(c->run, err) < 0)
 		return -1;
-	(void)snprintf(c->start_server, sizeof c->start_server, "%s", run_server(c->run, TARGET));
-	if (target->ops->usn(target, &c->start_usn, err) < 0)
+	if (births_new(c->run, &c->births, err) < 0)
 		return -1;
 	if (table_new(c->run->link, source->ops->schema(source), target->ops->schema(target),
 		&c->table, err) < 0)
 		return err_ctx(err, "link '%s'", c->run->link->name);
-	if (c->table->n_lacking && !c->is_delta)
+	if (c->table->n_lacking && !c->run->is_delta)
 		run_message(c->run, LOG_INFO, NULL, c->run->link->name,
 		    "not synchronized because a schema lacks them: %s", c->table->lacking);
-	if (!c->is_delta && cycle_check(c, err) < 0)
+	if (!c->run->is_delta && cycle_check(c, err) < 0)
 		return -1;
 	return find_link(c, err);
 }
@@ -92,7 +100,8 @@ connect(struct cycle *c, struct err *err)
 static int
 begin(struct cycle *c, struct err *err)
 {
-	const struct run_event e = {.kind = RUN_BEGUN, .level = c->is_delta ? LOG_DEBUG : LOG_INFO};
+	const struct run_event e = {
+	    .kind = RUN_BEGUN, .level = c->run->is_delta ? LOG_DEBUG : LOG_INFO};
 	_cleanup_(store_abort) struct store_txn *t = NULL;
 
 	if (!c->run->store || c->opt->plan_only)
@@ -102,7 +111,7 @@ begin(struct cycle *c, struct err *err)
 	    store_commit(TAKE(t), err) < 0)
 		return -1;
 	c->run->cycle = c->res->number;
-	run_event(c->run, &e, "%s", c->is_delta ? "delta" : "full synchronization");
+	run_event(c->run, &e, "%s", c->run->is_delta ? "delta" : "full synchronization");
 	return 0;
 }
 
@@ -129,7 +138,7 @@ phase(struct cycle *c, enum run_phase p, int (*run)(struct cycle *c, struct err 
 
 	end_phase(c, p, start_ms);
 	/* What a full cycle's phases leave free is much, and in pieces: it does not add up. */
-	if (!c->is_delta)
+	if (!c->run->is_delta)
 		(void)malloc_trim(0);
 	return rc;
 }
@@ -137,13 +146,13 @@ phase(struct cycle *c, enum run_phase p, int (*run)(struct cycle *c, struct err 
 static int
 plan_all(struct cycle *c, struct err *err)
 {
-	if (cycle_plan(c, err) < 0 || cycle_limit(c, HELD_REDIRECTIONS, err) < 0 ||
+	if (cycle_plan(c, err) < 0 || limits_check(c, HELD_REDIRECTIONS, err) < 0 ||
 	    cycle_plan_leavers(c, err) < 0 || cycle_find_ready(c, err) < 0)
 		return -1;
-	cycle_tell_held(c);
+	limits_report(c);
 	if (!c->opt->plan_only)
 		return 0;
-	return cycle_store_conflicts(c, err) < 0 ? -1 : cycle_store_elsewhere(c, err);
+	return cycle_store_conflicts(c, err) < 0 ? -1 : lag_store(c, err);
 }
 
 static int
@@ -151,51 +160,42 @@ apply_all(struct cycle *c, struct err *err)
 {
 	if (cycle_store_conflicts(c, err) < 0 || cycle_apply(c, err) < 0)
 		return -1;
-	for (int i = 0; i < DRIFT_ROUNDS && c->n_again; i++)
-		if (cycle_replan(c, err) < 0 || cycle_apply(c, err) < 0)
+	for (int i = 0; i < DRIFT_ROUNDS && replan_is_needed(c); i++)
+		if (replan_run(c, err) < 0 || cycle_apply(c, err) < 0)
 			return -1;
-	if (cycle_give_up(c, c->again, c->n_again,
-		"the directory kept changing while it was written", err) < 0)
+	if (replan_give_up(c, "the directory kept changing while it was written", err) < 0)
 		return -1;
-	return cycle_store_elsewhere(c, err);
+	return lag_store(c, err);
 }
 
-/* The cursors are taken before anything is read: what changes meanwhile is told twice. A forest
+/* The cursors are taken before anything is read: what changes meanwhile is heard of twice. A forest
  * whose feed does not work can still be synchronized in full. */
 static void
 take_cursors(struct cycle *c)
 {
 	const struct bytes none[SIDES] = {0};
-	struct delta x = {.c = c};
 	enum side lost;
 	struct err err;
 
-	if (delta_listen(&x, none, &lost, &err) < 0)
-		run_message(c->run, LOG_WARNING, NULL, c->run->link->name,
-		    "%s: the next cycle is a full one again", err.text);
-	else
-		for (int side = SOURCE; side < SIDES; side++) {
-			c->cursor[side] = x.cursor[side];
-			x.cursor[side] = (struct buf){0};
-		}
-	delta_done(&x);
+	if (delta_listen(c->delta, none, &lost, &err) == 0)
+		return;
+	run_message(c->run, LOG_WARNING, NULL, c->run->link->name,
+	    "%s: the next cycle is a full one again", err.text);
+	for (int side = SOURCE; side < SIDES; side++)
+		buf_reset(&c->delta->cursor[side]);
 }
 
 /* What is read of the map from now on: in the deciding and planning passes. */
 static int
 open_map(struct cycle *c, struct err *err)
 {
-	if (store_begin(c->run->store, STORE_READ, &c->read, err) < 0)
-		return -1;
-	world_set_map(c->world, c->read);
-	return 0;
+	return store_begin(c->run->store, STORE_READ, &c->run->map, err);
 }
 
 static void
 close_map(struct cycle *c)
 {
-	world_set_map(c->world, NULL);
-	store_abort(TAKE(c->read));
+	store_abort(TAKE(c->run->map));
 }
 
 /* From decisions to the end. */
@@ -205,13 +205,13 @@ finish_phases(struct cycle *c, struct err *err)
 	int rc = phase(c, RUN_PHASE_PLAN, plan_all, err);
 
 	close_map(c);
-	if (rc < 0 || c->why_full)
+	if (rc < 0 || limits_why_full(c))
 		return rc;
 	if (c->opt->plan_only)
 		return cycle_print_plan(c, err);
 	if (phase(c, RUN_PHASE_APPLY, apply_all, err) < 0)
 		return -1;
-	return c->wrote ? phase(c, RUN_PHASE_CONFIRM, cycle_confirm, err) : 0;
+	return phase(c, RUN_PHASE_CONFIRM, cycle_confirm, err);
 }
 
 static int
@@ -232,7 +232,7 @@ static int
 run_full(struct cycle *c, struct err *err)
 {
 	const struct run *r = c->run;
-	uint64_t ignored;
+	const char *ignored;
 
 	if (open_world(c, err) < 0 || begin(c, err) < 0 || load_csv(c, err) < 0)
 		return -1;
@@ -242,7 +242,7 @@ run_full(struct cycle *c, struct err *err)
 		return -1;
 	if (r->store && r->link_id && open_map(c, err) < 0)
 		return -1;
-	if (c->read && store_get_decided(c->read, r->link_id, &c->decided, &ignored, err) < 0)
+	if (r->map && limits_recall(c, &ignored, err) < 0)
 		return -1;
 	if (phase(c, RUN_PHASE_DECIDE, cycle_decide, err) < 0)
 		return -1;
@@ -295,8 +295,8 @@ listen(struct cycle *c, struct delta *x, bool *ret_full, struct err *err)
 	int rc = 0;
 
 	for (int side = SOURCE; rc == 0 && side < SIDES; side++)
-		rc =
-		    store_get_cursor(c->read, c->run->link_id, (enum side)side, &cursor[side], err);
+		rc = store_get_cursor(
+		    c->run->map, c->run->link_id, (enum side)side, &cursor[side], err);
 	if (rc == 0)
 		rc = listen_from(c, x, cursor, ret_full, err);
 	for (int side = SOURCE; side < SIDES; side++)
@@ -354,27 +354,13 @@ decide_concerned(struct cycle *c, struct delta *x, struct err *err)
 	return 0;
 }
 
-/* What an earlier cycle held stays held when nothing changed. */
-static int
-still_held(struct cycle *c, struct err *err)
-{
-	for (size_t kind = HELD_NOTHING + 1; kind < HELD_KIND_MAX; kind++)
-		if (cycle_limit(c, (enum held_kind)kind, err) < 0)
-			return -1;
-	return 0;
-}
-
 /* Without news the stored cursors are as good as the new ones. */
 static void
-keep_cursors(struct cycle *c, struct delta *x)
+keep_cursors(struct delta *x)
 {
-	for (int side = SOURCE; side < SIDES; side++) {
-		if (x->changed[SOURCE].n || x->changed[TARGET].n)
-			c->cursor[side] = x->cursor[side];
-		else
-			buf_done(&x->cursor[side]);
-		x->cursor[side] = (struct buf){0};
-	}
+	for (int side = SOURCE; side < SIDES; side++)
+		if (!x->changed[SOURCE].n && !x->changed[TARGET].n)
+			buf_reset(&x->cursor[side]);
 }
 
 static int
@@ -383,7 +369,7 @@ run_concerned(struct cycle *c, struct delta *x, bool *ret_full, struct err *err)
 	if (open_world(c, err) < 0 || begin(c, err) < 0 || load_csv(c, err) < 0 ||
 	    open_map(c, err) < 0 || decide_concerned(c, x, err) < 0 || finish_phases(c, err) < 0)
 		return -1;
-	return c->why_full ? need_full(c, ret_full, c->why_full) : 0;
+	return limits_why_full(c) ? need_full(c, ret_full, limits_why_full(c)) : 0;
 }
 
 static int
@@ -393,18 +379,26 @@ run_delta(struct cycle *c, struct delta *x, bool *ret_full, struct err *err)
 
 	if (!c->run->link_id)
 		return need_full(c, ret_full, "the map does not know the link yet");
-	if (store_begin(c->run->store, STORE_READ, &c->read, err) < 0 ||
-	    cycle_recall_held(c, &why, err) < 0)
+	if (store_begin(c->run->store, STORE_READ, &c->run->map, err) < 0 ||
+	    limits_recall(c, &why, err) < 0)
 		return -1;
 	if (why)
 		return need_full(c, ret_full, why);
 	if (listen_timed(c, x, ret_full, err) < 0 || *ret_full)
 		return *ret_full ? 0 : -1;
-	keep_cursors(c, x);
-	if (x->concerned.n == 0 && still_held(c, err) < 0)
+	keep_cursors(x);
+	/* What an earlier cycle held stays held when nothing changed. */
+	if (x->concerned.n == 0 && limits_check_all(c, err) < 0)
 		return -1;
-	store_abort(TAKE(c->read));
+	store_abort(TAKE(c->run->map));
 	return x->concerned.n ? run_concerned(c, x, ret_full, err) : 0;
+}
+
+void
+cycle_ready_done(struct cycle_ready *r)
+{
+	for (size_t i = 0; i < READY_MAX; i++)
+		free(r->of[i].v);
 }
 
 void
@@ -412,33 +406,18 @@ cycle_free(struct cycle *c)
 {
 	if (!c)
 		return;
-	store_abort(c->read);
+	store_abort(TAKE(c->run->map));
 	for (size_t i = 0; c->csv && i < c->run->link->n_match; i++)
 		match_csv_free(c->csv[i]);
 	free(c->csv);
-	for (size_t i = 0; i < c->n_ous; i++)
-		free(c->ous[i]);
-	free(c->ous);
-	free(c->again);
-	free(c->created.v);
-	free(c->elsewhere.v);
-	free(c->missed.v);
-	for (size_t i = 0; i < READY_MAX; i++)
-		free(c->ready.of[i].v);
-	for (size_t i = 0; i < HELD_KIND_MAX; i++) {
-		free(c->limited[i].waits.v);
-		free(c->limited[i].approved.v);
-		free(c->limited[i].rejected.v);
-	}
-	buf_done(&c->ready_text);
-	buf_done(&c->cursor[SOURCE]);
-	buf_done(&c->cursor[TARGET]);
-	table_free(c->table);
 	plan_free(c->plan);
 	world_free(c->world);
-	if (c->delta)
-		delta_done(c->delta);
-	free(c->delta);
+	table_free(c->table);
+	delta_free(c->delta);
+	limits_free(c->limits);
+	lag_free(c->lag);
+	births_free(c->births);
+	replan_free(c->replan);
 	free(c);
 }
 
@@ -457,19 +436,19 @@ take_settled(const struct store_retry *r, void *arg)
 	return w->failed;
 }
 
-/* Whoever was due when the cycle began was looked at, and would be due later if he had failed
- * again: nothing had to be written any more, or he has left. Or a limit holds what is to be. */
+/* What was due when the cycle began was looked at, and would be due later if it had failed again:
+ * nothing had to be written any more, or it has left. Or a limit holds what is to be done. */
 static int
 forget_settled(struct cycle *c, struct store_txn *t, struct err *err)
 {
 	_cleanup_(guid_set_done) struct guid_set held = {0};
 	struct settled w = {.err = err};
-	int rc = store_each_retry(t, c->run->link_id, c->start_s, take_settled, &w, err);
+	int rc = store_each_retry(t, c->run->link_id, c->run->start_s, take_settled, &w, err);
 
 	if (w.failed)
 		rc = -1;
 	if (rc == 0)
-		rc = cycle_held_objects(c, &held, err);
+		rc = limits_add_held(c, &held, err);
 	for (size_t i = 0; rc == 0 && i < w.guids.n; i++)
 		if (!guid_set_has(&held, &w.guids.v[i]))
 			rc = outcome_accept(c, t, &w.guids.v[i], err);
@@ -477,12 +456,13 @@ forget_settled(struct cycle *c, struct store_txn *t, struct err *err)
 	return rc;
 }
 
-/* The last transaction of a cycle: its summary, who is held, and where the next delta starts. */
+/* The last transaction of a cycle: its summary, what is held, and where the next delta starts. */
 static int
 store_end(struct cycle *c, struct err *err)
 {
 	_cleanup_(store_abort) struct store_txn *t = NULL;
 	_cleanup_(free) char *json = cycle_summary_json(c->run->link, c->res);
+	const struct buf *cursor = c->delta->cursor;
 
 	if (!json)
 		return err_nomem(err);
@@ -490,13 +470,13 @@ store_end(struct cycle *c, struct err *err)
 	    store_put_summary(t, c->run->link_id, json, err) < 0)
 		return -1;
 	for (int side = SOURCE; side < SIDES; side++)
-		if (c->cursor[side].len && store_put_cursor(t, c->run->link_id, (enum side)side,
-					       buf_bytes(&c->cursor[side]), err) < 0)
+		if (cursor[side].len && store_put_cursor(t, c->run->link_id, (enum side)side,
+					    buf_bytes(&cursor[side]), err) < 0)
 			return -1;
-	if (forget_settled(c, t, err) < 0 || cycle_store_held(c, t, err) < 0)
+	if (forget_settled(c, t, err) < 0 || limits_store(c, t, err) < 0)
 		return -1;
-	if (!guid_is_zero(&c->conflict_place) &&
-	    store_put_conflict_place(t, c->run->link_id, &c->conflict_place, err) < 0)
+	if (!guid_is_zero(&c->delta->conflict_place) &&
+	    store_put_conflict_place(t, c->run->link_id, &c->delta->conflict_place, err) < 0)
 		return -1;
 	return store_commit(TAKE(t), err);
 }
@@ -506,8 +486,18 @@ cycle_finish(struct cycle *c, struct err *err)
 {
 	if (!c->run->store || c->opt->plan_only)
 		return 0;
-	return c->is_delta && !c->delta->concerned.n && !c->cursor[SOURCE].len ? 0
-									       : store_end(c, err);
+	if (c->run->is_delta && !c->delta->concerned.n && !c->delta->cursor[SOURCE].len)
+		return 0;
+	return store_end(c, err);
+}
+
+static int
+make_parts(struct cycle *c, struct err *err)
+{
+	if (delta_new(c, &c->delta, err) < 0 || limits_new(&c->limits, err) < 0 ||
+	    lag_new(&c->lag, err) < 0)
+		return -1;
+	return replan_new(&c->replan, err);
 }
 
 int
@@ -517,17 +507,16 @@ cycle_new(struct run *run, bool is_delta, const struct cycle_options *opt, struc
 	_cleanup_(cycle_free) struct cycle *c = calloc(1, sizeof *c);
 
 	*res = (struct cycle_result){.delta = is_delta};
-	if (!c || !(c->delta = calloc(1, sizeof *c->delta)))
+	if (!c)
 		return err_nomem(err);
 	run->cycle = 0;
 	run->is_delta = is_delta;
+	run->start_s = clock_realtime_s();
 	c->run = run;
-	c->is_delta = is_delta;
 	c->opt = opt;
 	c->res = res;
-	c->start_s = clock_realtime_s();
-	c->delta->c = c;
-	c->concerned = &c->delta->concerned;
+	if (make_parts(c, err) < 0)
+		return -1;
 	*ret = TAKE(c);
 	return 0;
 }
@@ -544,15 +533,11 @@ cycle_run(struct cycle *c, bool *ret_full, struct err *err)
 	int rc;
 
 	*ret_full = false;
-	rc = c->is_delta ? run_delta(c, c->delta, ret_full, err) : run_full(c, err);
+	rc = c->run->is_delta ? run_delta(c, c->delta, ret_full, err) : run_full(c, err);
 	for (int side = SOURCE; c->world && side < SIDES; side++)
 		c->res->read[side] = world_read_count(c->world, (enum side)side);
+	if (c->opt->ready)
+		c->opt->ready->link_is_held =
+		    limits_hold(c, HELD_DELETES) || limits_hold(c, HELD_REDIRECTIONS);
 	return rc;
-}
-
-struct cycle_ready *
-cycle_ready(struct cycle *c)
-{
-	c->ready.link_is_held = c->limited[HELD_DELETES].held || c->limited[HELD_REDIRECTIONS].held;
-	return &c->ready;
 }

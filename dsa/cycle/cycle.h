@@ -39,6 +39,14 @@ struct cycle_result {
 	uint64_t held_asked; /* of the objects that the cycle was asked for */
 };
 
+/* What became ready in a cycle (ready.h), and was not switched by it. */
+struct cycle_ready {
+	struct guid_list of[READY_MAX]; /* source GUIDs by verdict */
+	bool link_is_held;		/* by another limit: nothing is switched meanwhile */
+};
+
+void cycle_ready_done(struct cycle_ready *r);
+
 struct cycle_options {
 	bool plan_only; /* write to no directory and not to the map */
 	FILE *plan_to;	/* LDIF of the plan goes here, or NULL */
@@ -48,12 +56,8 @@ struct cycle_options {
 	/* The dummy addresses on the sources of OBJECTS are wanted (a toggle is under way); all
 	 * others are left over from something that was interrupted, and removed. */
 	bool toggling;
-};
-
-/* What became ready in a cycle (ready.h), and was not switched by it. */
-struct cycle_ready {
-	struct guid_list of[READY_MAX]; /* source GUIDs by verdict */
-	bool link_is_held;		/* by another limit: nothing is switched meanwhile */
+	/* Which mailboxes became ready is put here; NULL: not looked for. */
+	struct cycle_ready *ready;
 };
 
 struct cycle;
@@ -75,8 +79,6 @@ int cycle_connect(struct cycle *c, struct err *err) MUST_CHECK;
  * that it is cheaper); the reason is reported. With nothing to do the number of requests is
  * constant. */
 int cycle_run(struct cycle *c, bool *ret_full, struct err *err) MUST_CHECK;
-/* Whose readiness the cycle has seen. Valid until cycle_free(). */
-struct cycle_ready *cycle_ready(struct cycle *c);
 /* The last transaction: the summary, what is held, and the cursors, which advance with it. Without
  * effect after a plan, and after a delta that heard of nothing. */
 int cycle_finish(struct cycle *c, struct err *err) MUST_CHECK;

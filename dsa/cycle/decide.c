@@ -11,10 +11,12 @@
  * One target object has one counterpart. Who comes with a record or a stamp keeps it; two that
  * found it by softer evidence are both conflicts.
  */
-#include "dsa/cycle/candidates.h"
+#include "dsa/cycle/decide.h"
 
 #include <string.h>
 
+#include "dsa/cycle/candidates.h"
+#include "dsa/cycle/replica_lag.h"
 #include "dsa/directory/dn.h"
 #include "dsa/rules/identity.h"
 #include "dsa/rules/project.h"
@@ -169,7 +171,7 @@ find_counterpart(struct cycle *c, uint32_t index, const struct entry *source, st
 		return take_candidate(c, index, d, source, found.v[0], err);
 	if (found.elsewhere || scope->create == CREATE_NOTHING) {
 		d->state = DECIDE_NOTHING;
-		return found.elsewhere ? cycle_wait_for(c, &source->guid, err) : 0;
+		return found.elsewhere ? lag_wait_for(c, &source->guid, err) : 0;
 	}
 	d->state = DECIDE_CREATE;
 	d->created = true;

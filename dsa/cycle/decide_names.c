@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Names for what is to be created: what is taken on the target, and who claimed what this cycle. */
-#include "dsa/cycle/cycle_priv.h"
+#include "dsa/cycle/decide.h"
 
 #include <string.h>
 

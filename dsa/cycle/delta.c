@@ -21,8 +21,9 @@
 #include <syslog.h>
 
 #include "dsa/base/clock.h"
-#include "dsa/cycle/delta_priv.h"
-#include "dsa/cycle/planner.h"
+#include "dsa/cycle/decide.h"
+#include "dsa/cycle/delta.h"
+#include "dsa/cycle/records.h"
 #include "dsa/directory/dn.h"
 #include "dsa/directory/kind.h"
 #include "dsa/rules/names.h"
@@ -191,7 +192,8 @@ add_counterparts(struct delta *x, struct err *err)
 	for (size_t i = 0; i < l->n; i++) {
 		_cleanup_(record_free) struct record *r = NULL;
 
-		if (store_find_guid(x->c->read, x->c->run->link_id, TARGET, &l->v[i], &r, err) < 0)
+		if (store_find_guid(x->c->run->map, x->c->run->link_id, TARGET, &l->v[i], &r, err) <
+		    0)
 			return -1;
 		if (r && concern(x, r, err) < 0)
 			return -1;
@@ -265,7 +267,8 @@ add_unfinished(struct delta *x, struct err *err)
 	struct walk w = {x, err, false};
 	struct cycle *c = x->c;
 
-	if (store_each_retry(c->read, c->run->link_id, clock_realtime_s(), take_retry, &w, err) < 0)
+	if (store_each_retry(
+		c->run->map, c->run->link_id, clock_realtime_s(), take_retry, &w, err) < 0)
 		return -1;
 	return w.failed ? -1 : 0;
 }
@@ -309,8 +312,8 @@ find_recorded(struct fetch *f, struct err *err)
 	for (size_t i = f->from; i < concerned->n; i++) {
 		_cleanup_(record_free) struct record *r = NULL;
 
-		if (store_find_guid(c->read, c->run->link_id, SOURCE, &concerned->v[i], &r, err) <
-		    0)
+		if (store_find_guid(
+			c->run->map, c->run->link_id, SOURCE, &concerned->v[i], &r, err) < 0)
 			return -1;
 		if (r && !guid_is_zero(&r->side[TARGET].guid) &&
 		    guid_list_add(&f->recorded, &r->side[TARGET].guid, err) < 0)
@@ -403,7 +406,7 @@ is_stranger(struct cycle *c, const struct entry *source, bool *ret, struct err *
 		return err->src == ERR_SYS ? -1 : 0;
 	if (scope_judge(c->run->link, source, norm, &scope) != SCOPE_IN)
 		return 0;
-	if (store_find_guid(c->read, c->run->link_id, SOURCE, &source->guid, &r, err) < 0)
+	if (store_find_guid(c->run->map, c->run->link_id, SOURCE, &source->guid, &r, err) < 0)
 		return -1;
 	*ret = !r || guid_is_zero(&r->side[TARGET].guid);
 	return 0;
@@ -471,7 +474,7 @@ add_waiting(struct delta *x, const struct decision *d, struct err *err)
 	norm = dn_normalize(d->source_dn, err);
 	if (!norm)
 		return -1;
-	if (store_each_waiting(x->c->read, x->c->run->link_id, norm, take_waiting, &w, err) < 0)
+	if (store_each_waiting(x->c->run->map, x->c->run->link_id, norm, take_waiting, &w, err) < 0)
 		return -1;
 	return w.failed ? -1 : 0;
 }
@@ -522,7 +525,7 @@ add_groups(struct delta *x, const struct guid *source, struct err *err)
 	_cleanup_(record_free) struct record *r = NULL;
 	_cleanup_(entry_free) struct entry *target = NULL;
 
-	if (store_find_guid(c->read, c->run->link_id, SOURCE, source, &r, err) < 0)
+	if (store_find_guid(c->run->map, c->run->link_id, SOURCE, source, &r, err) < 0)
 		return -1;
 	if (!r || guid_is_zero(&r->side[TARGET].guid))
 		return 0;
@@ -561,13 +564,31 @@ delta_followers(struct delta *x, uint32_t from_index, size_t from, struct err *e
 	return 0;
 }
 
-void
-delta_done(struct delta *x)
+int
+delta_new(struct cycle *c, struct delta **ret, struct err *err)
 {
-	for (size_t i = 0; i < SIDES; i++) {
+	*ret = calloc(1, sizeof **ret);
+	if (!*ret)
+		return err_nomem(err);
+	(*ret)->c = c;
+	return 0;
+}
+
+void
+delta_free(struct delta *x)
+{
+	for (size_t i = 0; x && i < SIDES; i++) {
 		free(x->changed[i].v);
 		free(x->named[i].v);
 		buf_done(&x->cursor[i]);
 	}
-	free(x->concerned.v);
+	if (x)
+		free(x->concerned.v);
+	free(x);
+}
+
+const struct guid_list *
+delta_about(const struct cycle *c)
+{
+	return &c->delta->concerned;
 }

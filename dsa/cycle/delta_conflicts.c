@@ -20,7 +20,7 @@
  */
 #include <string.h>
 
-#include "dsa/cycle/delta_priv.h"
+#include "dsa/cycle/delta.h"
 
 /* Of the other conflicts, how many a delta looks at. */
 #define AT_ONCE 100
@@ -49,7 +49,7 @@ add_involved(struct delta *x, const struct guid *g, size_t max, struct err *err)
 {
 	struct taking w = {.x = x, .max = max, .err = err};
 
-	if (store_each_involved(x->c->read, x->c->run->link_id, g, take_involved, &w, err) < 0)
+	if (store_each_involved(x->c->run->map, x->c->run->link_id, g, take_involved, &w, err) < 0)
 		return -1;
 	return w.failed ? -1 : 0;
 }
@@ -61,7 +61,8 @@ add_sharers(struct delta *x, const struct guid *source, struct err *err)
 	_cleanup_(conflict_done) struct conflict known = {.reason = CONFLICT_AMBIGUOUS};
 	bool found;
 
-	if (store_find_conflict(x->c->read, x->c->run->link_id, source, &known, &found, err) < 0)
+	if (store_find_conflict(x->c->run->map, x->c->run->link_id, source, &known, &found, err) <
+	    0)
 		return -1;
 	for (size_t i = 0; i < known.n_candidates; i++)
 		if (add_involved(x, &known.candidate_guids[i], DELTA_MANY, err) < 0)
@@ -87,7 +88,7 @@ take_other(const struct guid *source, void *arg)
 	w->more = w->left == 0;
 	if (w->more)
 		return 1;
-	x->c->conflict_place = *source;
+	x->conflict_place = *source;
 	if (delta_has(&x->concerned, w->n_known, source))
 		return 0;
 	w->left--;
@@ -103,13 +104,14 @@ add_others(struct delta *x, struct err *err)
 	struct cycle *c = x->c;
 	struct guid place;
 
-	if (store_get_conflict_place(c->read, c->run->link_id, &place, err) < 0 ||
-	    store_each_conflict_after(c->read, c->run->link_id, &place, take_other, &w, err) < 0 ||
+	if (store_get_conflict_place(c->run->map, c->run->link_id, &place, err) < 0 ||
+	    store_each_conflict_after(c->run->map, c->run->link_id, &place, take_other, &w, err) <
+		0 ||
 	    w.failed)
 		return -1;
 	/* Where all are taken it does not matter where the next one begins. */
 	if (!w.more)
-		c->conflict_place = place;
+		x->conflict_place = place;
 	return 0;
 }
 

@@ -4,7 +4,9 @@
  * is written; and the limit, which lets none of them be switched if they are too many. The switches
  * themselves come after the cycle (ready_switch.c).
  */
-#include "dsa/cycle/cycle_priv.h"
+#include "dsa/cycle/decide.h"
+#include "dsa/cycle/limits.h"
+#include "dsa/cycle/plan.h"
 
 static int
 look_at(struct cycle *c, uint32_t index, struct err *err)
@@ -23,12 +25,13 @@ look_at(struct cycle *c, uint32_t index, struct err *err)
 	if (c->opt->toggling && cycle_is_asked_for(c, &d.source))
 		return 0;
 	if (world_get(c->world, SOURCE, index, &source, err) < 0 ||
-	    (c->read && store_find_guid(c->read, c->run->link_id, SOURCE, &d.source, &r, err) < 0))
+	    (c->run->map &&
+		store_find_guid(c->run->map, c->run->link_id, SOURCE, &d.source, &r, err) < 0))
 		return -1;
 	verdict = ready_judge(ready_is(c->run->link, source), r, d.rule);
-	if (verdict == READY_SWITCH && c->opt->plan_only)
-		buf_printf(&c->ready_text, "# ready to be switched: %s\n", source->dn);
-	return verdict == READY_NOTHING ? 0 : guid_list_add(&c->ready.of[verdict], &d.source, err);
+	return verdict == READY_NOTHING
+		   ? 0
+		   : guid_list_add(&c->opt->ready->of[verdict], &d.source, err);
 }
 
 /* Keeps of the list whom an operator approved, and if they are not too many those nobody decided
@@ -36,20 +39,21 @@ look_at(struct cycle *c, uint32_t index, struct err *err)
 static int
 limit(struct cycle *c, struct err *err)
 {
-	struct guid_list *l = &c->ready.of[READY_SWITCH], *waits = &c->limited[HELD_SWITCHES].waits;
+	struct guid_list *l = &c->opt->ready->of[READY_SWITCH];
+	const struct guid_list *waits = limits_waiting(c, HELD_SWITCHES);
 	size_t kept = 0;
 
 	for (size_t i = 0; i < l->n; i++) {
 		enum held_verdict said;
 
-		if (cycle_judge(c, HELD_SWITCHES, &l->v[i], &said, err) < 0)
+		if (limits_find_verdict(c, HELD_SWITCHES, &l->v[i], &said, err) < 0)
 			return -1;
 		if (said == HELD_APPROVED)
 			l->v[kept++] = l->v[i];
 	}
-	if (cycle_limit(c, HELD_SWITCHES, err) < 0)
+	if (limits_check(c, HELD_SWITCHES, err) < 0)
 		return -1;
-	if (!c->limited[HELD_SWITCHES].held)
+	if (!limits_hold(c, HELD_SWITCHES))
 		for (size_t i = 0; i < waits->n; i++)
 			l->v[kept++] = waits->v[i];
 	l->n = kept;
@@ -61,9 +65,11 @@ cycle_find_ready(struct cycle *c, struct err *err)
 {
 	uint32_t n = world_count(c->world, SOURCE);
 
-	for (uint32_t i = 0; c->run->link->readiness_attribute && i < n; i++)
+	if (!c->opt->ready || !c->run->link->readiness_attribute)
+		return 0;
+	for (uint32_t i = 0; i < n; i++)
 		if (look_at(c, i, err) < 0)
 			return -1;
-	c->res->ready = c->ready.of[READY_SWITCH].n;
+	c->res->ready = c->opt->ready->of[READY_SWITCH].n;
 	return limit(c, err);
 }

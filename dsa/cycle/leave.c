@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Pass 3: correspondences whose source left: it was deleted, or it is hidden, disabled or out of
- * scope.
- *
- * That an entry was not in the complete read of the source is only half of the proof: its GUID is
- * looked up as well, so that an answer the server cut short can never look like a departure. And a
- * limit holds all leave actions of a cycle in which too many leave at once.
- */
-#include "dsa/cycle/planner.h"
+#include "dsa/cycle/leave.h"
 
 #include <syslog.h>
 
 #include "dsa/base/list.h"
+#include "dsa/cycle/decide.h"
+#include "dsa/cycle/delta.h"
+#include "dsa/cycle/limits.h"
+#include "dsa/cycle/planner.h"
+#include "dsa/cycle/replica_lag.h"
 #include "dsa/rules/leaving.h"
 
 struct leaver {
@@ -34,10 +31,10 @@ add_leaver(struct leavers *l, const struct record *r, enum scope_verdict why)
 {
 	enum held_verdict said;
 
-	for (size_t i = 0; l->c->is_delta && i < l->n; i++)
+	for (size_t i = 0; l->c->run->is_delta && i < l->n; i++)
 		if (guid_equal(&l->v[i].source, &r->side[SOURCE].guid))
 			return 0;
-	if (cycle_judge(l->c, HELD_DELETES, &r->side[SOURCE].guid, &said, l->err) < 0)
+	if (limits_find_verdict(l->c, HELD_DELETES, &r->side[SOURCE].guid, &said, l->err) < 0)
 		return -1;
 	if (list_grow(l->v, l->n, l->cap) < 0)
 		return err_nomem(l->err);
@@ -110,7 +107,7 @@ gather(struct cycle *c, const struct record *r, struct leaving_facts *f, struct 
 	if (cycle_prove_gone(c, source, ret_gone, &f->missed, err) < 0 ||
 	    planner_find_target(c, r, &index, ret_target, err) < 0)
 		return -1;
-	if (!*ret_target && !f->missed && cycle_elsewhere(c, source, r, &f->may_come, err) < 0)
+	if (!*ret_target && !f->missed && lag_may_come(c, source, r, &f->may_come, err) < 0)
 		return -1;
 	f->action = leaving_action(c->run->link, r);
 	f->record = r;
@@ -138,7 +135,7 @@ plan_leaver(struct cycle *c, const struct leaver *l, bool again, struct err *err
 
 	if (!s)
 		return err_nomem(err);
-	if (store_find_guid(c->read, c->run->link_id, SOURCE, &l->source, &r, err) < 0)
+	if (store_find_guid(c->run->map, c->run->link_id, SOURCE, &l->source, &r, err) < 0)
 		return -1;
 	if (!r)
 		return 0;
@@ -146,9 +143,9 @@ plan_leaver(struct cycle *c, const struct leaver *l, bool again, struct err *err
 		return -1;
 	leaving = leaving_judge(&f);
 	if (leaving == LEAVING_MISSED)
-		return cycle_note_missed(c, &l->source, err);
+		return lag_note_missed(c, &l->source, err);
 	if (leaving == LEAVING_LATER)
-		return cycle_wait_for(c, &l->source, err);
+		return lag_wait_for(c, &l->source, err);
 	if (fill_step(s, leaving, target, r, err) < 0)
 		return -1;
 	s->counts = l->said == HELD_WAITS ? HELD_DELETES : HELD_NOTHING;
@@ -173,7 +170,7 @@ cycle_plan_leaver(struct cycle *c, const struct guid *source, struct err *err)
 		return 0;
 	if (found)
 		l.why = d.verdict;
-	if (cycle_judge(c, HELD_DELETES, source, &l.said, err) < 0)
+	if (limits_find_verdict(c, HELD_DELETES, source, &l.said, err) < 0)
 		return -1;
 	return l.said == HELD_REJECTED ? 0 : plan_leaver(c, &l, true, err);
 }
@@ -181,11 +178,11 @@ cycle_plan_leaver(struct cycle *c, const struct guid *source, struct err *err)
 static int
 look_at_concerned(struct cycle *c, struct leavers *l, struct err *err)
 {
-	for (size_t i = 0; i < c->concerned->n; i++) {
+	for (size_t i = 0; i < delta_about(c)->n; i++) {
 		_cleanup_(record_free) struct record *r = NULL;
 
 		if (store_find_guid(
-			c->read, c->run->link_id, SOURCE, &c->concerned->v[i], &r, err) < 0)
+			c->run->map, c->run->link_id, SOURCE, &delta_about(c)->v[i], &r, err) < 0)
 			return -1;
 		if (r && look_at(r, l))
 			return -1;
@@ -199,17 +196,17 @@ cycle_plan_leavers(struct cycle *c, struct err *err)
 	struct leavers l = {.c = c, .err = err};
 	int rc = 0;
 
-	if (!c->read)
+	if (!c->run->map)
 		return 0;
-	rc = c->is_delta ? look_at_concerned(c, &l, err)
-			 : store_each(c->read, c->run->link_id, look_at, &l, err);
+	rc = c->run->is_delta ? look_at_concerned(c, &l, err)
+			      : store_each(c->run->map, c->run->link_id, look_at, &l, err);
 	if (l.failed)
 		rc = -1;
 	if (rc == 0)
-		rc = cycle_limit(c, HELD_DELETES, err);
+		rc = limits_check(c, HELD_DELETES, err);
 	for (size_t i = 0; rc == 0 && i < l.n; i++)
 		if (l.v[i].said == HELD_APPROVED ||
-		    (l.v[i].said == HELD_WAITS && !c->limited[HELD_DELETES].held))
+		    (l.v[i].said == HELD_WAITS && !limits_hold(c, HELD_DELETES)))
 			rc = plan_leaver(c, &l.v[i], false, err);
 	free(l.v);
 	return rc;

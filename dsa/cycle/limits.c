@@ -1,41 +1,78 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Limits (limit.h) as part of a cycle:
- *
- *   recall   at a delta's beginning: is what is held allowed now?                      nothing
- *   judge    everyone a limit is about, as it is planned: what did an operator say?     nothing
- *   limit    whom nobody decided about are counted, with those of the last day           nothing
- *   hold     too many: none of them is done anything to                                  nothing
- *   round    whom drift makes a change of a redirection, they too are counted            nothing
- *   spent    with the outcome of each that is done                                       as done
- *   store    at the end: who is held, with the cursors                   found again, held again
- *
- * What an operator approved is done and does not count; what he rejected is left as it is. The
- * cursors advance all the same: a delta that had to hear of everything again since a limit began to
- * hold something would become slower each time, and a full cycle in the end. The map knows who is
- * held, and a full cycle finds what is to be done to them.
- */
-#include "dsa/cycle/cycle_priv.h"
+#include "dsa/cycle/limits.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
 
+#include "dsa/cycle/decide.h"
+#include "dsa/cycle/delta.h"
 #include "dsa/directory/guid_set.h"
 #include "dsa/rules/limit.h"
 
+/* Those that a limit is about, by source GUID. */
+struct limited {
+	struct guid_list waits; /* no operator decided: these count */
+	struct guid_list approved, rejected;
+	size_t stored; /* in a delta: those that wait since an earlier cycle */
+	bool held;     /* all these are too many: nothing is done to them */
+};
+
+struct limits {
+	struct limited of[HELD_KIND_MAX];
+	const char *why_full; /* delta: why everything has to be looked at, found while planning */
+	uint64_t decided;     /* the operators' decisions that this cycle knows of */
+};
+
 int
-cycle_judge(struct cycle *c, enum held_kind kind, const struct guid *source, enum held_verdict *ret,
-    struct err *err)
+limits_new(struct limits **ret, struct err *err)
 {
-	struct limited *l = &c->limited[kind];
+	*ret = calloc(1, sizeof **ret);
+	return *ret ? 0 : err_nomem(err);
+}
+
+void
+limits_free(struct limits *l)
+{
+	for (size_t i = 0; l && i < HELD_KIND_MAX; i++) {
+		free(l->of[i].waits.v);
+		free(l->of[i].approved.v);
+		free(l->of[i].rejected.v);
+	}
+	free(l);
+}
+
+const char *
+limits_why_full(const struct cycle *c)
+{
+	return c->limits->why_full;
+}
+
+bool
+limits_hold(const struct cycle *c, enum held_kind kind)
+{
+	return c->limits->of[kind].held;
+}
+
+const struct guid_list *
+limits_waiting(const struct cycle *c, enum held_kind kind)
+{
+	return &c->limits->of[kind].waits;
+}
+
+int
+limits_find_verdict(struct cycle *c, enum held_kind kind, const struct guid *source,
+    enum held_verdict *ret, struct err *err)
+{
+	struct limited *l = &c->limits->of[kind];
 	struct store_held h;
 	bool found = false;
 
 	*ret = HELD_APPROVED;
 	if (kind != HELD_SWITCHES && cycle_is_asked_for(c, source))
 		return 0;
-	if (c->read && store_find_held(c->read, c->run->link_id, kind, source, &h, &found, err) < 0)
+	if (c->run->map &&
+	    store_find_held(c->run->map, c->run->link_id, kind, source, &h, &found, err) < 0)
 		return -1;
 	*ret = found ? h.verdict : HELD_WAITS;
 	return guid_list_add(*ret == HELD_WAITS	     ? &l->waits
@@ -70,9 +107,10 @@ is_too_many(struct cycle *c, enum held_kind kind, size_t n, char *why, size_t si
 	struct limit_use use = {.n = n};
 	struct store_counts counts = {0};
 
-	if (c->read && n &&
-	    (store_count(c->read, c->run->link_id, &counts, err) < 0 ||
-		store_get_spent(c->read, c->run->link_id, kind, c->start_s, &use.spent, err) < 0))
+	if (c->run->map && n &&
+	    (store_count(c->run->map, c->run->link_id, &counts, err) < 0 ||
+		store_get_spent(
+		    c->run->map, c->run->link_id, kind, c->run->start_s, &use.spent, err) < 0))
 		return -1;
 	use.records = counts.records;
 	*ret = !limit_allows(c->run->link, kind, &use, why, size);
@@ -80,7 +118,7 @@ is_too_many(struct cycle *c, enum held_kind kind, size_t n, char *why, size_t si
 }
 
 int
-cycle_recall_held(struct cycle *c, const char **ret_why, struct err *err)
+limits_recall(struct cycle *c, const char **ret_why, struct err *err)
 {
 	const struct guid_set none = {0};
 	struct waiting w = {.but = &none};
@@ -89,13 +127,18 @@ cycle_recall_held(struct cycle *c, const char **ret_why, struct err *err)
 	bool too_many;
 
 	*ret_why = NULL;
-	if (store_get_decided(c->read, c->run->link_id, &c->decided, &carried_out, err) < 0 ||
-	    store_each_held(c->read, c->run->link_id, count_waiting, &w, err) < 0)
+	if (store_get_decided(
+		c->run->map, c->run->link_id, &c->limits->decided, &carried_out, err) < 0)
 		return -1;
-	if (c->decided != carried_out)
+	/* A full cycle finds by itself what is to be held. */
+	if (!c->run->is_delta)
+		return 0;
+	if (store_each_held(c->run->map, c->run->link_id, count_waiting, &w, err) < 0)
+		return -1;
+	if (c->limits->decided != carried_out)
 		*ret_why = "an operator decided about what was held";
 	for (size_t i = 0; i < HELD_KIND_MAX; i++) {
-		c->limited[i].stored = w.n[i];
+		c->limits->of[i].stored = w.n[i];
 		if (is_too_many(c, (enum held_kind)i, w.n[i], why, sizeof why, &too_many, err) < 0)
 			return -1;
 		if (w.n[i] && !too_many)
@@ -118,24 +161,24 @@ static int
 count_others(struct cycle *c, enum held_kind kind, size_t *ret, struct err *err)
 {
 	_cleanup_(guid_set_done) struct guid_set seen = {0};
-	const struct limited *l = &c->limited[kind];
+	const struct limited *l = &c->limits->of[kind];
 	struct waiting w = {.but = &seen};
 
-	*ret = c->is_delta && c->read ? l->stored : 0;
-	if (*ret == 0 || c->concerned->n == 0)
+	*ret = c->run->is_delta && c->run->map ? l->stored : 0;
+	if (*ret == 0 || delta_about(c)->n == 0)
 		return 0;
 	/* Whom somebody refers to is looked at too. */
-	if (add_all(&seen, c->concerned, err) < 0 || add_all(&seen, &l->waits, err) < 0 ||
-	    store_each_held(c->read, c->run->link_id, count_waiting, &w, err) < 0)
+	if (add_all(&seen, delta_about(c), err) < 0 || add_all(&seen, &l->waits, err) < 0 ||
+	    store_each_held(c->run->map, c->run->link_id, count_waiting, &w, err) < 0)
 		return -1;
 	*ret = w.n[kind];
 	return 0;
 }
 
 int
-cycle_limit(struct cycle *c, enum held_kind kind, struct err *err)
+limits_check(struct cycle *c, enum held_kind kind, struct err *err)
 {
-	struct limited *l = &c->limited[kind];
+	struct limited *l = &c->limits->of[kind];
 	struct cycle_result *r = c->res;
 	size_t len = strlen(r->held_why), others;
 	char why[200];
@@ -144,7 +187,7 @@ cycle_limit(struct cycle *c, enum held_kind kind, struct err *err)
 	    is_too_many(c, kind, l->waits.n + others, why, sizeof why, &l->held, err) < 0)
 		return -1;
 	if (!l->held && others)
-		c->why_full = within_limits;
+		c->limits->why_full = within_limits;
 	if (!l->held)
 		return 0;
 	for (size_t i = 0; i < c->opt->n_objects; i++)
@@ -155,40 +198,49 @@ cycle_limit(struct cycle *c, enum held_kind kind, struct err *err)
 }
 
 int
-cycle_held_objects(struct cycle *c, struct guid_set *ret, struct err *err)
+limits_check_all(struct cycle *c, struct err *err)
+{
+	for (size_t kind = HELD_NOTHING + 1; kind < HELD_KIND_MAX; kind++)
+		if (limits_check(c, (enum held_kind)kind, err) < 0)
+			return -1;
+	return 0;
+}
+
+int
+limits_add_held(struct cycle *c, struct guid_set *ret, struct err *err)
 {
 	for (size_t i = 0; i < HELD_KIND_MAX; i++)
-		if (c->limited[i].held && add_all(ret, &c->limited[i].waits, err) < 0)
+		if (c->limits->of[i].held && add_all(ret, &c->limits->of[i].waits, err) < 0)
 			return -1;
 	return 0;
 }
 
 /* What the last round did is spent by now. */
 void
-cycle_begin_round(struct cycle *c)
+limits_begin_round(struct cycle *c)
 {
-	struct limited *l = &c->limited[HELD_REDIRECTIONS];
+	struct limited *l = &c->limits->of[HELD_REDIRECTIONS];
 
 	if (!l->held)
 		l->waits.n = 0;
 }
 
 int
-cycle_limit_round(struct cycle *c, struct err *err)
+limits_check_round(struct cycle *c, struct err *err)
 {
-	struct limited *l = &c->limited[HELD_REDIRECTIONS];
+	struct limited *l = &c->limits->of[HELD_REDIRECTIONS];
 
 	if (l->held || l->waits.n == 0)
 		return 0;
-	if (cycle_limit(c, HELD_REDIRECTIONS, err) < 0)
+	if (limits_check(c, HELD_REDIRECTIONS, err) < 0)
 		return -1;
 	if (l->held)
-		cycle_tell_held(c);
+		limits_report(c);
 	return 0;
 }
 
 void
-cycle_tell_held(struct cycle *c)
+limits_report(struct cycle *c)
 {
 	const struct run_event held = {.kind = RUN_HELD, .level = LOG_ERR};
 
@@ -198,11 +250,11 @@ cycle_tell_held(struct cycle *c)
 }
 
 bool
-cycle_holds(struct cycle *c, const struct plan_step *s)
+limits_uncount_if_held(struct cycle *c, const struct plan_step *s)
 {
 	bool touched[SIDES] = {false, false};
 
-	if (!c->limited[s->counts].held)
+	if (!c->limits->of[s->counts].held)
 		return false;
 	c->res->changes -= s->n_changes;
 	for (size_t i = 0; i < s->n_changes; i++)
@@ -229,7 +281,7 @@ keep_or_take(const struct store_held *h, void *arg)
 	struct prune *p = arg;
 
 	if (guid_set_has(&p->wanted[h->kind], &h->source) ||
-	    (p->c->is_delta && !guid_set_has(&p->concerned, &h->source)))
+	    (p->c->run->is_delta && !guid_set_has(&p->concerned, &h->source)))
 		return 0;
 	p->failed = held_list_add(&p->old, h) < 0;
 	return p->failed;
@@ -277,7 +329,7 @@ forget(struct prune *p, struct store_txn *t, const struct store_held *h, struct 
 {
 	bool open = false;
 
-	if ((h->verdict != HELD_WAITS || p->c->is_delta) && is_open(p, t, h, &open, err) < 0)
+	if ((h->verdict != HELD_WAITS || p->c->run->is_delta) && is_open(p, t, h, &open, err) < 0)
 		return -1;
 	return open ? 0 : store_clear_held(t, p->c->run->link_id, h->kind, &h->source, err);
 }
@@ -289,14 +341,14 @@ forget_done(struct cycle *c, struct store_txn *t, struct err *err)
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < HELD_KIND_MAX; i++) {
-		rc = add_all(&p.wanted[i], &c->limited[i].rejected, err);
+		rc = add_all(&p.wanted[i], &c->limits->of[i].rejected, err);
 		if (rc == 0)
-			rc = add_all(&p.approved[i], &c->limited[i].approved, err);
-		if (rc == 0 && c->limited[i].held)
-			rc = add_all(&p.wanted[i], &c->limited[i].waits, err);
+			rc = add_all(&p.approved[i], &c->limits->of[i].approved, err);
+		if (rc == 0 && c->limits->of[i].held)
+			rc = add_all(&p.wanted[i], &c->limits->of[i].waits, err);
 	}
-	if (rc == 0 && c->is_delta)
-		rc = add_all(&p.concerned, c->concerned, err);
+	if (rc == 0 && c->run->is_delta)
+		rc = add_all(&p.concerned, delta_about(c), err);
 	if (rc == 0)
 		rc = store_each_held(t, c->run->link_id, keep_or_take, &p, err);
 	if (p.failed)
@@ -325,7 +377,7 @@ put_held(struct cycle *c, struct store_txn *t, enum held_kind kind, const struct
 	if (found)
 		return 0;
 	h.verdict = HELD_WAITS;
-	h.since = c->start_s;
+	h.since = c->run->start_s;
 	return store_put_held(t, c->run->link_id, &h, err);
 }
 
@@ -338,18 +390,20 @@ found_one(const struct store_held *h, void *arg)
 }
 
 int
-cycle_store_held(struct cycle *c, struct store_txn *t, struct err *err)
+limits_store(struct cycle *c, struct store_txn *t, struct err *err)
 {
 	bool any = false;
 
-	if (!c->is_delta && store_put_carried_out(t, c->run->link_id, c->decided, err) < 0)
+	if (!c->run->is_delta &&
+	    store_put_carried_out(t, c->run->link_id, c->limits->decided, err) < 0)
 		return -1;
 	if (store_each_held(t, c->run->link_id, found_one, &any, err) < 0 ||
 	    (any && forget_done(c, t, err) < 0))
 		return -1;
 	for (size_t i = 0; i < HELD_KIND_MAX; i++)
-		for (size_t j = 0; c->limited[i].held && j < c->limited[i].waits.n; j++)
-			if (put_held(c, t, (enum held_kind)i, &c->limited[i].waits.v[j], err) < 0)
+		for (size_t j = 0; c->limits->of[i].held && j < c->limits->of[i].waits.n; j++)
+			if (put_held(c, t, (enum held_kind)i, &c->limits->of[i].waits.v[j], err) <
+			    0)
 				return -1;
 	return 0;
 }

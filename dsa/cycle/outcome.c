@@ -5,9 +5,10 @@
 #include <syslog.h>
 
 #include "dsa/base/clock.h"
-#include "dsa/base/list.h"
 #include "dsa/base/str.h"
-#include "dsa/cycle/cycle_priv.h"
+#include "dsa/cycle/confirm.h"
+#include "dsa/cycle/decide.h"
+#include "dsa/cycle/replan.h"
 
 static bool
 writes_target(const struct plan_step *s)
@@ -49,26 +50,6 @@ outcome_intend(struct store_txn *t, struct plan_step *s, void *arg, struct err *
 	if (store_put(t, pending, err) < 0)
 		return -1;
 	s->record->id = pending->id;
-	return 0;
-}
-
-int
-outcome_plan_again(
-    struct cycle *c, uint32_t source, const struct guid *left, const char *why, struct err *err)
-{
-	/* An OU is looked for again by the objects that are to be in it. */
-	if (source == WORLD_NONE && guid_is_zero(left))
-		return 0;
-	for (size_t i = 0; i < c->n_again; i++)
-		if (c->again[i].source == source &&
-		    (source != WORLD_NONE || guid_equal(&c->again[i].left, left)))
-			return 0;
-	if (list_grow(c->again, c->n_again, c->cap_again) < 0)
-		return err_nomem(err);
-	c->again[c->n_again].source = source;
-	c->again[c->n_again].left = *left;
-	err_escape(c->again[c->n_again].why, sizeof c->again->why, bytes_of(why));
-	c->n_again++;
 	return 0;
 }
 
@@ -139,14 +120,12 @@ note_renamed(struct cycle *c, const struct plan_step *s, struct err *err)
 static int
 store_done(struct cycle *c, struct store_txn *t, struct plan_step *s, struct err *err)
 {
-	if (s->creates)
-		c->wrote = true;
 	if (s->counts != HELD_NOTHING && s->phase != PLAN_LINKS &&
 	    store_add_spent(t, c->run->link_id, s->counts, clock_realtime_s(), 1, err) < 0)
 		return -1;
 	if (note_renamed(c, s, err) < 0)
 		return -1;
-	if (s->creates && c->is_delta && guid_list_add(&c->created, &s->guid, err) < 0)
+	if (s->creates && births_add(c, &s->guid, err) < 0)
 		return -1;
 	if (s->forgets)
 		return s->record ? store_delete(t, s->record->id, err) : 0;
@@ -227,6 +206,6 @@ outcome_store(struct store_txn *t, const struct exec_end *e, void *arg, struct e
 	if (!e->err)
 		return store_done(c, t, e->step, err);
 	if (e->failure != SETTLE_REFUSED)
-		return outcome_plan_again(c, e->step->source, &e->step->guid, e->err->text, err);
+		return replan_add(c, e->step->source, &e->step->guid, e->err->text, err);
 	return store_failed(c, t, e, err);
 }

@@ -15,10 +15,6 @@ int outcome_intend(struct store_txn *t, struct plan_step *s, void *arg, struct e
  * What met drift is put down to be planned again. ARG is the cycle. */
 int outcome_store(
     struct store_txn *t, const struct exec_end *e, void *arg, struct err *err) MUST_CHECK;
-/* Source entry SOURCE is to be planned again because of WHY; WORLD_NONE: one that left, by
- * its GUID LEFT. */
-int outcome_plan_again(struct cycle *c, uint32_t source, const struct guid *left, const char *why,
-    struct err *err) MUST_CHECK;
 /* The object of E (its source and DN are given) was not written because of WHAT. Put
  * down to be tried again; E is completed, to be told. */
 int outcome_refuse(struct cycle *c, struct store_txn *t, struct run_event *e, const char *what,

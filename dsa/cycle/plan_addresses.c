@@ -6,6 +6,7 @@
 #include <syslog.h>
 
 #include "dsa/base/str.h"
+#include "dsa/cycle/conflicts.h"
 #include "redirect/address.h"
 
 static void
@@ -16,7 +17,7 @@ report_taken(const struct planning *p, const char *address, const char *holder, 
 	    .source = &p->in.source->guid,
 	    .dn = p->in.source->dn};
 
-	cycle_tell_taken(p->c, &e, address, holder, whole);
+	cycle_report_taken(p->c, &e, address, holder, whole);
 }
 
 /* One conflict of an object is kept and told with all others; what it leaves no room for, and what
@@ -59,7 +60,7 @@ fetch_holders(struct planning *p, enum side side, const struct attr *want, const
 {
 	_cleanup_(entry_free) struct entry *fresh = NULL;
 
-	if (!p->c->is_delta)
+	if (!p->c->run->is_delta)
 		return 0;
 	fresh = entry_new("");
 

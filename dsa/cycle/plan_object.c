@@ -11,11 +11,12 @@
  * of its counterpart, then the counterpart is created with a targetAddress that points there: at no
  * moment does an address point to what does not exist.
  */
-#include "dsa/cycle/cycle_priv.h"
+#include "dsa/cycle/plan.h"
 
 #include <string.h>
 
 #include "dsa/base/str.h"
+#include "dsa/cycle/decide.h"
 #include "dsa/cycle/planner_priv.h"
 #include "dsa/directory/dn.h"
 #include "dsa/rules/diff.h"
@@ -475,9 +476,9 @@ plan_object(
 }
 
 int
-cycle_plan_object(struct cycle *c, uint32_t index, unsigned depth, struct err *err)
+cycle_plan_object(struct cycle *c, uint32_t index, struct err *err)
 {
-	return plan_object(c, index, NULL, depth, err);
+	return plan_object(c, index, NULL, 0, err);
 }
 
 int

@@ -5,6 +5,7 @@
 #include <syslog.h>
 
 #include "dsa/base/clock.h"
+#include "dsa/cycle/limits.h"
 #include "dsa/rules/repair.h"
 
 int
@@ -67,7 +68,7 @@ planning_limit_redirection(struct planning *p, const struct record *old,
 	enum held_verdict said = HELD_APPROVED;
 
 	if (changes_redirection(p, old, record) && !repair_is_loop(&p->in) &&
-	    cycle_judge(p->c, HELD_REDIRECTIONS, &p->in.source->guid, &said, err) < 0)
+	    limits_find_verdict(p->c, HELD_REDIRECTIONS, &p->in.source->guid, &said, err) < 0)
 		return -1;
 	*ret_left = said == HELD_REJECTED;
 	for (int side = SOURCE; side < SIDES; side++)

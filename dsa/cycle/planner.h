@@ -7,7 +7,7 @@
  * that are to exist, and the list of steps.
  */
 
-#include "dsa/cycle/cycle_priv.h"
+#include "dsa/cycle/state.h"
 #include "dsa/exec/plan.h"
 #include "dsa/rules/names.h"
 #include "dsa/rules/project.h"

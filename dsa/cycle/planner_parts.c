@@ -5,8 +5,9 @@
 #include <time.h>
 
 #include "dsa/base/clock.h"
-#include "dsa/base/list.h"
 #include "dsa/base/str.h"
+#include "dsa/cycle/decide.h"
+#include "dsa/cycle/records.h"
 #include "dsa/directory/dn.h"
 #include "dsa/rules/identity.h"
 #include "dsa/rules/leaving.h"
@@ -17,17 +18,6 @@ planner_put_step(struct cycle *c, struct plan_step *s, struct err *err)
 {
 	c->res->changes += s->n_changes;
 	return plan_put(c->plan, s, err);
-}
-
-static int
-remember_ou(struct cycle *c, char *norm, struct err *err)
-{
-	if (list_grow(c->ous, c->n_ous, c->cap_ous) < 0) {
-		free(norm);
-		return err_nomem(err);
-	}
-	c->ous[c->n_ous++] = norm;
-	return 0;
 }
 
 static int
@@ -49,29 +39,23 @@ plan_ou(struct cycle *c, const char *ou, struct err *err)
 int
 planner_ensure_ou(struct cycle *c, const char *ou, struct err *err)
 {
-	static const char *const attrs[] = {"objectClass", NULL};
+	const char *domain = c->run->dir[TARGET]->ops->info(c->run->dir[TARGET])->domain_dn;
 	_cleanup_(free) char *norm = dn_normalize(ou, err);
-	_cleanup_(entry_free) struct entry *e = NULL;
-	struct dir *d = c->run->dir[TARGET];
+	enum world_ou known;
 
 	if (!norm)
 		return -1;
-	for (size_t i = 0; i < c->n_ous; i++)
-		if (strcmp(c->ous[i], norm) == 0)
-			return 0;
-	if (!dn_is_under(norm, d->ops->info(d)->domain_dn))
-		return err_data(
-		    err, "'%s' lies outside the domain '%s'", ou, d->ops->info(d)->domain_dn);
-	if (d->ops->read(d, ou, attrs, &e, err) < 0)
+	if (!dn_is_under(norm, domain))
+		return err_data(err, "'%s' lies outside the domain '%s'", ou, domain);
+	if (world_find_ou(c->world, norm, &known, err) < 0)
 		return -1;
-	if (!e) {
-		if (!str_starts_nocase(norm, "ou="))
-			return err_data(
-			    err, "'%s' does not exist, and only an OU can be created", ou);
-		if (planner_ensure_ou(c, dn_parent(ou), err) < 0 || plan_ou(c, ou, err) < 0)
-			return -1;
-	}
-	return remember_ou(c, TAKE(norm), err);
+	if (known != WORLD_OU_MISSING)
+		return 0;
+	if (!str_starts_nocase(norm, "ou="))
+		return err_data(err, "'%s' does not exist, and only an OU can be created", ou);
+	if (planner_ensure_ou(c, dn_parent(ou), err) < 0 || plan_ou(c, ou, err) < 0)
+		return -1;
+	return world_add_ou(c->world, norm, err);
 }
 
 struct rdn_taking {
@@ -125,8 +109,8 @@ planner_get_record(struct cycle *c, const struct entry *source, struct record **
 {
 	_cleanup_(record_free) struct record *old = NULL;
 
-	if (c->read &&
-	    store_find_guid(c->read, c->run->link_id, SOURCE, &source->guid, &old, err) < 0)
+	if (c->run->map &&
+	    store_find_guid(c->run->map, c->run->link_id, SOURCE, &source->guid, &old, err) < 0)
 		return -1;
 	if (old) {
 		if (record_dup(old, ret, err) < 0)
@@ -449,7 +433,7 @@ left_with_name(struct cycle *c, enum side side, const char *dn, bool *ret, struc
 {
 	struct left_named w = {side, c->run->link_id, dn_strip_extended(dn), false};
 
-	if (store_lookup(c->read, KEY_DN, w.dn, is_left_named, &w, err) < 0)
+	if (store_lookup(c->run->map, KEY_DN, w.dn, is_left_named, &w, err) < 0)
 		return -1;
 	*ret = w.found;
 	return 0;
@@ -467,7 +451,7 @@ record_by_index(
 	    (!decided && world_get(c->world, SOURCE, index, &e, err) < 0))
 		return -1;
 	return store_find_guid(
-	    c->read, c->run->link_id, SOURCE, e ? &e->guid : &ret_d->source, ret, err);
+	    c->run->map, c->run->link_id, SOURCE, e ? &e->guid : &ret_d->source, ret, err);
 }
 
 /* The record of one that is not: of those who left, many may have had the name. */
@@ -486,7 +470,7 @@ record_by_name(struct cycle *c, const char *dn, struct record **ret, struct err 
 	if (left_with_name(c, SOURCE, dn, &left, err) < 0 ||
 	    (left && d->ops->read(d, dn_strip_extended(dn), attrs, &e, err) < 0))
 		return -1;
-	return e ? store_find_guid(c->read, c->run->link_id, SOURCE, &e->guid, ret, err) : 0;
+	return e ? store_find_guid(c->run->map, c->run->link_id, SOURCE, &e->guid, ret, err) : 0;
 }
 
 static bool
@@ -509,7 +493,7 @@ planner_recorded_target(
 	_cleanup_(decision_done) struct decision d = {0};
 	bool decided, leaves;
 
-	if (!c->read)
+	if (!c->run->map)
 		return 0;
 	if (index != WORLD_NONE ? record_by_index(c, index, &r, &d, err) < 0
 				: record_by_name(c, dn, &r, err) < 0)
@@ -518,7 +502,7 @@ planner_recorded_target(
 		return 0;
 	decided = d.source_dn != NULL;
 	/* Most references of a delta are of this sort, and not worth a request each. */
-	if (c->is_delta && !decided && r->state != RECORD_LEFT &&
+	if (c->run->is_delta && !decided && r->state != RECORD_LEFT &&
 	    !guid_is_zero(&r->side[TARGET].guid)) {
 		*ret_dn = strdup(r->side[TARGET].dn);
 		return *ret_dn ? 1 : err_nomem(err);
@@ -544,13 +528,13 @@ judge_ours(struct cycle *c, const char *dn, bool *ret, struct err *err)
 	uint32_t index = WORLD_NONE, owner = WORLD_NONE;
 
 	*ret = false;
-	if (c->is_delta) {
+	if (c->run->is_delta) {
 		if (cycle_record_by_dn(c, TARGET, dn, &r, err) < 0)
 			return -1;
 		*ret = r != NULL;
 		if (r)
 			return 0;
-		if (!c->read || left_with_name(c, TARGET, dn, ret, err) < 0 || !*ret)
+		if (!c->run->map || left_with_name(c, TARGET, dn, ret, err) < 0 || !*ret)
 			return -1;
 		*ret = false;
 	}
@@ -558,10 +542,10 @@ judge_ours(struct cycle *c, const char *dn, bool *ret, struct err *err)
 	    owner_of(c, index, &owner, err) < 0)
 		return -1;
 	*ret = owner != WORLD_NONE;
-	if (*ret || !c->read)
+	if (*ret || !c->run->map)
 		return 0;
 	if (world_get(c->world, TARGET, index, &e, err) < 0 ||
-	    store_find_guid(c->read, c->run->link_id, TARGET, &e->guid, &r, err) < 0)
+	    store_find_guid(c->run->map, c->run->link_id, TARGET, &e->guid, &r, err) < 0)
 		return -1;
 	*ret = r && identity_is_recorded(r, e, c->run->link->target->stamp_attribute);
 	return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "dsa/cycle/cycle_priv.h"
+#include "dsa/cycle/records.h"
 #include "dsa/directory/dn.h"
 
 struct by_dn {
@@ -31,9 +31,9 @@ cycle_record_by_dn(
 	struct by_dn w = {.side = side, .link = c->run->link_id, .dn = dn_strip_extended(dn)};
 
 	*ret = NULL;
-	if (!c->read)
+	if (!c->run->map)
 		return 0;
-	if (store_lookup(c->read, KEY_DN, w.dn, is_by_dn, &w, err) < 0)
+	if (store_lookup(c->run->map, KEY_DN, w.dn, is_by_dn, &w, err) < 0)
 		return -1;
 	if (w.failed)
 		return err_nomem(err);

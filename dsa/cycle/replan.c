@@ -1,23 +1,87 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * When the directory has moved on since it was read: the objects concerned are read again, and
- * decided and planned as if they had been read so in the first place. A few rounds of that are
- * enough unless somebody keeps writing to the very same objects.
- *
  * A server that dies may forget the last writes it acknowledged. Then what refers to an object that
  * this cycle made is refused, in every round, until that is made again: so what such an object
  * refers to is looked at, and what is missing joins it. All are decided before the first of them is
  * planned, so that a step waits for the steps it refers to, whatever order they failed in.
  */
-#include "dsa/cycle/cycle_priv.h"
+#include "dsa/cycle/replan.h"
 
 #include <string.h>
 
+#include "dsa/base/list.h"
 #include "dsa/base/str.h"
+#include "dsa/cycle/confirm.h"
+#include "dsa/cycle/decide.h"
+#include "dsa/cycle/leave.h"
+#include "dsa/cycle/limits.h"
 #include "dsa/cycle/outcome.h"
+#include "dsa/cycle/plan.h"
 #include "dsa/cycle/planner.h"
 #include "dsa/directory/dn.h"
 #include "dsa/directory/guid_set.h"
+
+/* A source entry to be read, decided and planned again, and what the server said. */
+struct again {
+	uint32_t source;  /* WORLD_NONE: one that left */
+	struct guid left; /* and its GUID */
+	char why[200];
+};
+
+struct replan {
+	struct again *v;
+	size_t n, cap;
+	bool lost; /* in this round a connection broke */
+};
+
+int
+replan_new(struct replan **ret, struct err *err)
+{
+	*ret = calloc(1, sizeof **ret);
+	return *ret ? 0 : err_nomem(err);
+}
+
+void
+replan_free(struct replan *r)
+{
+	if (r)
+		free(r->v);
+	free(r);
+}
+
+int
+replan_add(
+    struct cycle *c, uint32_t source, const struct guid *left, const char *why, struct err *err)
+{
+	struct replan *r = c->replan;
+
+	/* An OU is looked for again by the objects that are to be in it. */
+	if (source == WORLD_NONE && guid_is_zero(left))
+		return 0;
+	for (size_t i = 0; i < r->n; i++)
+		if (r->v[i].source == source &&
+		    (source != WORLD_NONE || guid_equal(&r->v[i].left, left)))
+			return 0;
+	if (list_grow(r->v, r->n, r->cap) < 0)
+		return err_nomem(err);
+	r->v[r->n].source = source;
+	r->v[r->n].left = *left;
+	err_escape(r->v[r->n].why, sizeof r->v->why, bytes_of(why));
+	r->n++;
+	return 0;
+}
+
+void
+replan_note_lost(struct cycle *c)
+{
+	c->replan->lost = true;
+}
+
+bool
+replan_is_needed(const struct cycle *c)
+{
+	return c->replan->n > 0;
+}
 
 static int
 decide_again(struct cycle *c, uint32_t index, struct err *err)
@@ -66,7 +130,7 @@ replan_leaver(struct cycle *c, const struct guid *source, struct err *err)
 	_cleanup_(entry_free) struct entry *target = NULL;
 	uint32_t index = WORLD_NONE;
 
-	if (store_find_guid(c->read, c->run->link_id, SOURCE, source, &r, err) < 0)
+	if (store_find_guid(c->run->map, c->run->link_id, SOURCE, source, &r, err) < 0)
 		return -1;
 	if (!r)
 		return 0;
@@ -124,7 +188,7 @@ static int
 plan_one(struct cycle *c, const struct again *a, struct err *err)
 {
 	return a->source == WORLD_NONE ? replan_leaver(c, &a->left, err)
-				       : cycle_plan_object(c, a->source, 0, err);
+				       : cycle_plan_object(c, a->source, err);
 }
 
 /* The source object DN has a counterpart that this cycle made: is it still there? */
@@ -153,7 +217,7 @@ look_at_reference(struct cycle *c, const char *dn, struct guid_set *seen, struct
 	if (d->ops->read(d, ref.target_dn, attrs, &e, err) < 0)
 		return -1;
 	return e ? 0
-		 : outcome_plan_again(
+		 : replan_add(
 		       c, index, &ref.source, "the server has forgotten that it was made", err);
 }
 
@@ -163,12 +227,12 @@ find_forgotten(struct cycle *c, struct guid_set *seen, struct err *err)
 {
 	const struct schema *schema = c->run->dir[SOURCE]->ops->schema(c->run->dir[SOURCE]);
 
-	for (size_t i = 0; i < c->n_again; i++) {
+	for (size_t i = 0; i < c->replan->n; i++) {
 		_cleanup_(entry_free) struct entry *e = NULL;
 
-		if (c->again[i].source == WORLD_NONE)
+		if (c->replan->v[i].source == WORLD_NONE)
 			continue;
-		if (world_get(c->world, SOURCE, c->again[i].source, &e, err) < 0)
+		if (world_get(c->world, SOURCE, c->replan->v[i].source, &e, err) < 0)
 			return -1;
 		for (size_t j = 0; j < e->n_attrs; j++) {
 			const struct attr *a = &e->attrs[j];
@@ -199,10 +263,9 @@ give_up_leaver(
 	return 0;
 }
 
-/* Counted, told, and put down for the next cycle, which may be a delta. */
-int
-cycle_give_up(
-    struct cycle *c, const struct again *failed, size_t n, const char *what, struct err *err)
+/* Counted, reported, and put down for the next cycle, which may be a delta. */
+static int
+give_up(struct cycle *c, const struct again *failed, size_t n, const char *what, struct err *err)
 {
 	_cleanup_(store_abort) struct store_txn *t = NULL;
 
@@ -232,55 +295,49 @@ cycle_give_up(
 	return store_commit(TAKE(t), err);
 }
 
-/* OUs are made once in a cycle. Another server may only not have received them yet. */
-static void
-forget_ous(struct cycle *c)
-{
-	struct dir *d = c->run->dir[TARGET];
-
-	if (!c->lost || strcmp(c->start_server, d->ops->info(d)->server) != 0)
-		return;
-	while (c->n_ous)
-		free(c->ous[--c->n_ous]);
-}
-
 static int
 replan(struct cycle *c, struct again *again, size_t n, struct err *err)
 {
 	size_t failed = 0;
 	int rc;
 
-	if (store_begin(c->run->store, STORE_READ, &c->read, err) < 0)
+	if (store_begin(c->run->store, STORE_READ, &c->run->map, err) < 0)
 		return -1;
-	world_set_map(c->world, c->read);
-	cycle_begin_round(c);
+	limits_begin_round(c);
 	rc = for_each(c, again, n, &failed, decide_one, err);
 	if (rc == 0)
 		rc = for_each(c, again, n, &failed, plan_one, err);
 	if (rc == 0)
-		rc = cycle_limit_round(c, err);
-	world_set_map(c->world, NULL);
-	store_abort(TAKE(c->read));
+		rc = limits_check_round(c, err);
+	store_abort(TAKE(c->run->map));
 	return rc < 0 ? -1
-		      : cycle_give_up(c, again, failed,
+		      : give_up(c, again, failed,
 			    "the directory changed while it was written, and then", err);
 }
 
 int
-cycle_replan(struct cycle *c, struct err *err)
+replan_run(struct cycle *c, struct err *err)
 {
 	_cleanup_(guid_set_done) struct guid_set seen = {0};
 	_cleanup_(free) struct again *again = NULL;
+	struct replan *r = c->replan;
 	size_t n;
 
-	if (c->lost && find_forgotten(c, &seen, err) < 0)
+	if (r->lost && find_forgotten(c, &seen, err) < 0)
 		return -1;
-	forget_ous(c);
-	again = TAKE(c->again);
-	n = c->n_again;
-	c->n_again = c->cap_again = 0;
-	c->lost = false;
+	/* OUs are made once in a cycle. Another server may only not have received them yet. */
+	if (r->lost && births_same_server(c))
+		world_forget_ous(c->world);
+	again = TAKE(r->v);
+	n = r->n;
+	*r = (struct replan){.n = 0};
 	plan_begin_round(c->plan);
 	c->res->drift += n;
 	return replan(c, again, n, err);
+}
+
+int
+replan_give_up(struct cycle *c, const char *what, struct err *err)
+{
+	return give_up(c, c->replan->v, c->replan->n, what, err);
 }

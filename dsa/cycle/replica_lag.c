@@ -1,14 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * A domain controller that lacks an object may only not have received it yet. After a failover that
- * must not be taken for a loss: the object would be created a second time.
- *
- * A counterpart that is known is really gone if its tombstone is there, and one that was created is
- * if the very server lacks it that it was created on. A domain with one controller has no secrets.
- * In all other cases the object waits: until it turns up, or for a day, which is more than
- * replication needs; or until somebody who knows better says `resync --object`.
- */
-#include "dsa/cycle/cycle_priv.h"
+#include "dsa/cycle/replica_lag.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +9,28 @@
 #include "dsa/base/str.h"
 #include "dsa/directory/filter.h"
 #include "mapping/journal.h"
+
+struct lag {
+	struct guid_list waiting; /* source GUIDs whose counterparts may not be here yet */
+	struct guid_list missed;  /* and those that the server left out of an answer */
+};
+
+int
+lag_new(struct lag **ret, struct err *err)
+{
+	*ret = calloc(1, sizeof **ret);
+	return *ret ? 0 : err_nomem(err);
+}
+
+void
+lag_free(struct lag *l)
+{
+	if (!l)
+		return;
+	free(l->waiting.v);
+	free(l->missed.v);
+	free(l);
+}
 
 /* The creation of the counterpart, as far as the journal remembers it. */
 struct birth {
@@ -89,9 +102,9 @@ waited_enough(struct cycle *c, const struct guid *source, bool *ret, struct err 
 
 	*ret = false;
 	reason(c, why, sizeof why);
-	if (store_find_retry(c->read, c->run->link_id, source, &r, &found, err) < 0)
+	if (store_find_retry(c->run->map, c->run->link_id, source, &r, &found, err) < 0)
 		return -1;
-	*ret = found && strcmp(r.why, why) == 0 && c->start_s - r.since > RUN_REPLICATION_S;
+	*ret = found && strcmp(r.why, why) == 0 && c->run->start_s - r.since > RUN_REPLICATION_S;
 	store_retry_done(&r);
 	return 0;
 }
@@ -107,7 +120,7 @@ judge(struct cycle *c, const struct guid *source, const struct guid *target,
 	if (birth->server ? str_equal_nocase(birth->server, server) : !target)
 		return 0;
 	if (!target)
-		enough = c->start_s - birth->at > RUN_REPLICATION_S;
+		enough = c->run->start_s - birth->at > RUN_REPLICATION_S;
 	else if (has_tombstone(c, target, &deleted, err) < 0 ||
 		 waited_enough(c, source, &enough, err) < 0)
 		return -1;
@@ -116,7 +129,7 @@ judge(struct cycle *c, const struct guid *source, const struct guid *target,
 }
 
 int
-cycle_elsewhere(
+lag_may_come(
     struct cycle *c, const struct guid *source, const struct record *r, bool *ret, struct err *err)
 {
 	bool known = r && !guid_is_zero(&r->side[TARGET].guid);
@@ -124,10 +137,10 @@ cycle_elsewhere(
 	int rc;
 
 	*ret = false;
-	if (!c->read || c->run->dir[TARGET]->ops->info(c->run->dir[TARGET])->sole ||
+	if (!c->run->map || c->run->dir[TARGET]->ops->info(c->run->dir[TARGET])->sole ||
 	    (!c->opt->toggling && cycle_is_asked_for(c, source)))
 		return 0;
-	rc = journal_each_of(c->read, source, note_birth, &birth, err);
+	rc = journal_each_of(c->run->map, source, note_birth, &birth, err);
 	if (rc == 0 && birth.failed)
 		rc = err_nomem(err);
 	if (rc == 0)
@@ -137,15 +150,18 @@ cycle_elsewhere(
 }
 
 int
-cycle_wait_for(struct cycle *c, const struct guid *source, struct err *err)
+lag_wait_for(struct cycle *c, const struct guid *source, struct err *err)
 {
-	return guid_list_has(&c->elsewhere, source) ? 0 : guid_list_add(&c->elsewhere, source, err);
+	return guid_list_has(&c->lag->waiting, source)
+		   ? 0
+		   : guid_list_add(&c->lag->waiting, source, err);
 }
 
 int
-cycle_note_missed(struct cycle *c, const struct guid *source, struct err *err)
+lag_note_missed(struct cycle *c, const struct guid *source, struct err *err)
 {
-	return guid_list_has(&c->missed, source) ? 0 : guid_list_add(&c->missed, source, err);
+	return guid_list_has(&c->lag->missed, source) ? 0
+						      : guid_list_add(&c->lag->missed, source, err);
 }
 
 /* T is NULL in plan mode. */
@@ -156,30 +172,30 @@ put_down(struct cycle *c, struct store_txn *t, const struct guid *g, const char 
 	_cleanup_(record_free) struct record *r = NULL;
 	const char *dn;
 
-	if (store_find_guid(t ? t : c->read, c->run->link_id, SOURCE, g, &r, err) < 0)
+	if (store_find_guid(t ? t : c->run->map, c->run->link_id, SOURCE, g, &r, err) < 0)
 		return -1;
 	dn = r ? r->side[SOURCE].dn : "";
 	run_message(c->run, LOG_WARNING, g, dn, "%s: %s; tried again in the next cycle", why, then);
-	return t ? store_put_retry(t, c->run->link_id, g, dn, why, c->start_s, err) : 0;
+	return t ? store_put_retry(t, c->run->link_id, g, dn, why, c->run->start_s, err) : 0;
 }
 
 int
-cycle_store_elsewhere(struct cycle *c, struct err *err)
+lag_store(struct cycle *c, struct err *err)
 {
 	_cleanup_(store_abort) struct store_txn *t = NULL;
 	char why[256];
 
-	if (c->elsewhere.n + c->missed.n == 0)
+	if (c->lag->waiting.n + c->lag->missed.n == 0)
 		return 0;
 	reason(c, why, sizeof why);
 	if (!c->opt->plan_only && store_begin(c->run->store, STORE_WRITE, &t, err) < 0)
 		return -1;
-	c->res->failed += c->elsewhere.n;
-	for (size_t i = 0; i < c->elsewhere.n; i++)
-		if (put_down(c, t, &c->elsewhere.v[i], why, "nothing is created", err) < 0)
+	c->res->failed += c->lag->waiting.n;
+	for (size_t i = 0; i < c->lag->waiting.n; i++)
+		if (put_down(c, t, &c->lag->waiting.v[i], why, "nothing is created", err) < 0)
 			return -1;
-	for (size_t i = 0; i < c->missed.n; i++)
-		if (put_down(c, t, &c->missed.v[i],
+	for (size_t i = 0; i < c->lag->missed.n; i++)
+		if (put_down(c, t, &c->lag->missed.v[i],
 			"it is there, but was missing from the answer of the server", "left alone",
 			err) < 0)
 			return -1;

@@ -27,7 +27,7 @@ settle(struct run *run, const struct cycle_options *opt, struct err *err)
 }
 
 static int
-sync_once(struct run *run, bool full, const struct cycle_options *opt, struct cycle_result *ret,
+run_cycle(struct run *run, bool full, const struct cycle_options *opt, struct cycle_result *ret,
     bool *ret_full, struct err *err)
 {
 	_cleanup_(cycle_free) struct cycle *c = NULL;
@@ -37,9 +37,23 @@ sync_once(struct run *run, bool full, const struct cycle_options *opt, struct cy
 		return -1;
 	if (*ret_full)
 		return 0;
-	if (!opt->plan_only && ready_switch(run, cycle_ready(c), ret, err) < 0)
+	if (!opt->plan_only && ready_switch(run, opt->ready, ret, err) < 0)
 		return -1;
 	return cycle_finish(c, err);
+}
+
+static int
+sync_once(struct run *run, bool full, const struct cycle_options *opt, struct cycle_result *ret,
+    bool *ret_full, struct err *err)
+{
+	struct cycle_ready ready = {.link_is_held = false};
+	struct cycle_options own = *opt;
+	int rc;
+
+	own.ready = &ready;
+	rc = run_cycle(run, full, &own, ret, ret_full, err);
+	cycle_ready_done(&ready);
+	return rc;
 }
 
 int

@@ -26,8 +26,11 @@ struct run {
 	const char *work_dir; /* for files that the run needs while it lasts */
 	int64_t map_size_mb;  /* the limit of each of them */
 	const struct run_observer *observer;
-	uint64_t cycle; /* the number in the journal of what runs, 0: it has none */
-	bool is_delta;	/* what runs looks at changes only */
+	/* Of what runs just now: */
+	int64_t start_s;       /* when it began, realtime */
+	struct store_txn *map; /* what it reads of the map by, or NULL */
+	uint64_t cycle;	       /* the number in the journal of what runs, 0: it has none */
+	bool is_delta;	       /* what runs looks at changes only */
 };
 
 /* Opens both directories, side by side; without effect on what is open. Each that is open, or could

@@ -265,13 +265,13 @@ is_shared(struct world *w, bool *ret, struct err *err)
 {
 	_cleanup_(free) char *second = NULL;
 
-	if (w->map && !w->is_alone && !w->is_shared) {
-		if (store_link_name(w->map, 2, &second, err) < 0)
+	if (w->run->map && !w->is_alone && !w->is_shared) {
+		if (store_link_name(w->run->map, 2, &second, err) < 0)
 			return -1;
 		w->is_shared = second != NULL;
 		w->is_alone = !second;
 	}
-	*ret = w->map && w->is_shared;
+	*ret = w->run->map && w->is_shared;
 	return 0;
 }
 
@@ -281,7 +281,7 @@ find_promised(struct world *w, enum side side, struct bytes address, uint32_t se
 {
 	struct promise p = {.w = w, .side = side, .err = err};
 	enum store_key key = address_is_x500(address) ? KEY_X500 : KEY_ADDRESS;
-	int rc = store_lookup(w->map, key, address_value(address).data, take_promise, &p, err);
+	int rc = store_lookup(w->run->map, key, address_value(address).data, take_promise, &p, err);
 
 	if (p.failed)
 		rc = -1;

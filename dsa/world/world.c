@@ -39,12 +39,6 @@ world_free(struct world *w)
 	free(w);
 }
 
-void
-world_set_map(struct world *w, struct store_txn *t)
-{
-	w->map = t;
-}
-
 const char *const *
 world_attrs(const struct world *w, enum side side)
 {

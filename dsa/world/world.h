@@ -34,15 +34,12 @@
 
 struct world;
 
-/* A world without objects. RUN (its directories are open) and TABLE are borrowed. */
+/* A world without objects. RUN (its directories are open; its map is asked too) and TABLE are
+ * borrowed. */
 int world_new(const struct run *run, const struct table *table, struct world **ret,
     struct err *err) MUST_CHECK;
 void world_free(struct world *w);
 DEFINE_CLEANUP(struct world *, world_free)
-
-/* From now on the records of the map are read by T, or not at all (NULL). Borrowed: the world must
- * be given another one, or NULL, before T ends. */
-void world_set_map(struct world *w, struct store_txn *t);
 
 /* ---- entries ---- */
 
@@ -164,7 +161,9 @@ int world_fetch_names(
 enum world_ou { WORLD_OU_UNKNOWN, WORLD_OU_MISSING, WORLD_OU_THERE };
 /* Is OU (any spelling) there? Read once in a cycle. WORLD_OU_UNKNOWN while nothing may be read. */
 int world_find_ou(struct world *w, const char *ou, enum world_ou *ret, struct err *err) MUST_CHECK;
-/* Forgets what is known of OUs: another server answers. */
+/* OU, which was missing, is going to be made. */
+int world_add_ou(struct world *w, const char *ou, struct err *err) MUST_CHECK;
+/* Forgets what is known of OUs, and which are going to be made. */
 void world_forget_ous(struct world *w);
 
 #endif

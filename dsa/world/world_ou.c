@@ -85,6 +85,19 @@ world_find_ou(struct world *w, const char *ou, enum world_ou *ret, struct err *e
 }
 
 int
+world_add_ou(struct world *w, const char *ou, struct err *err)
+{
+	_cleanup_(free) char *norm = dn_normalize(ou, err);
+
+	if (!norm)
+		return -1;
+	for (size_t i = 0; i < w->n_ous; i++)
+		if (strcmp(w->ous[i].norm, norm) == 0)
+			w->ous[i].there = true;
+	return 0;
+}
+
+int
 world_fetch_ous(struct world *w, struct err *err)
 {
 	int rc = 0;

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef GALSYNC_CYCLE_DELTA_PRIV_H
-#define GALSYNC_CYCLE_DELTA_PRIV_H
+#ifndef GALSYNC_CYCLE_DELTA_H
+#define GALSYNC_CYCLE_DELTA_H
 
-/* The parts of a delta cycle (delta.c) for cycle.c, which runs them in order. */
+/*
+ * What a delta cycle is about. A full cycle has one too: for its cursors. The order of the calls is
+ * in cycle.c, the flow in delta.c.
+ */
 
-#include "dsa/cycle/cycle_priv.h"
+#include "dsa/cycle/state.h"
 
 /* From so many changed objects on, reading everything is cheaper than asking for each. */
 #define DELTA_MANY 2000
@@ -14,10 +17,15 @@ struct delta {
 	struct guid_list changed[SIDES]; /* as the feeds said */
 	struct guid_list named[SIDES];	 /* of these, what is new, renamed or moved */
 	struct guid_list concerned;	 /* source GUIDs */
-	struct buf cursor[SIDES];	 /* to be stored at the end */
+	struct buf cursor[SIDES];	 /* where the next delta starts; empty: as before */
+	struct guid conflict_place;	 /* where the next delta goes on looking at conflicts */
 	bool too_many;			 /* a full cycle is cheaper */
 };
 
+int delta_new(struct cycle *c, struct delta **ret, struct err *err) MUST_CHECK;
+void delta_free(struct delta *x);
+/* The source objects that a delta is about. */
+const struct guid_list *delta_about(const struct cycle *c);
 /* Hears what changed on each side since its CURSOR (empty: only gets a cursor for now), both at
  * once. *RET_LOST is a side whose server cannot tell that, or SIDES. */
 int delta_listen(struct delta *x, const struct bytes cursor[SIDES], enum side *ret_lost,
@@ -30,11 +38,10 @@ int delta_fetch(struct delta *x, size_t from, struct err *err) MUST_CHECK;
 /* Adds to x->concerned who is concerned because of what was decided about the source entries from
  * FROM_INDEX and the concerned from FROM on. */
 int delta_followers(struct delta *x, uint32_t from_index, size_t from, struct err *err) MUST_CHECK;
-void delta_done(struct delta *x);
 
 /* delta_conflicts.c: adds to x->concerned, which is in order, whose conflicts must be looked at
  * because of those and of what changed in the target; and if ANYTHING changed, some of the others:
- * c->conflict_place is where the next delta goes on. */
+ * conflict_place is where the next delta goes on. */
 int delta_add_conflicts(struct delta *x, bool anything, struct err *err) MUST_CHECK;
 /* Adds those in conflict about the counterpart that D has found by soft evidence. */
 int delta_add_rivals(struct delta *x, const struct decision *d, struct err *err) MUST_CHECK;

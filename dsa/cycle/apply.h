@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_CYCLE_APPLY_H
+#define GALSYNC_CYCLE_APPLY_H
+
+#include "dsa/cycle/state.h"
+
+/* Carries out the plan. Steps that met drift are left to replan_run(). */
+int cycle_apply(struct cycle *c, struct err *err) MUST_CHECK;
+
+#endif

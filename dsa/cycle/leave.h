@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_CYCLE_LEAVE_H
+#define GALSYNC_CYCLE_LEAVE_H
+
+/*
+ * Correspondences whose source left: it was deleted, or it is hidden, disabled or out of scope.
+ *
+ * That an entry was not in the complete read of the source is only half of the proof: its GUID is
+ * looked up as well, so that an answer the server cut short can never look like a departure. And a
+ * limit holds all leave actions of a cycle in which too many leave at once.
+ */
+
+#include "dsa/cycle/state.h"
+
+/* Plans what happens to the counterparts of all that left. */
+int cycle_plan_leavers(struct cycle *c, struct err *err) MUST_CHECK;
+/* The same for one of them, which was planned before. */
+int cycle_plan_leaver(struct cycle *c, const struct guid *source, struct err *err) MUST_CHECK;
+/* What the source lacks, it must lack by GUID too: *RET_MISSED says that it does not. */
+int cycle_prove_gone(struct cycle *c, const struct guid *g, bool *ret_gone, bool *ret_missed,
+    struct err *err) MUST_CHECK;
+
+#endif

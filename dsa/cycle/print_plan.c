@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdio.h>
+
+#include "dsa/cycle/decide.h"
+#include "dsa/cycle/limits.h"
+#include "dsa/cycle/plan.h"
+
+static int
+print_step(struct cycle *c, const struct plan_step *s, struct err *err)
+{
+	_cleanup_(buf_done) struct buf b = {0};
+	bool held = limits_uncount_if_held(c, s);
+
+	for (size_t i = 0; i < s->n_changes; i++) {
+		const struct plan_change *pc = &s->changes[i];
+
+		if (held) {
+			buf_printf(&b, "# held (limits.%s): %s of '%s' in forest %s\n",
+			    held_kind_name(s->counts), pc->reason, pc->change->dn,
+			    c->run->dir[pc->side]->name);
+			continue;
+		}
+		buf_printf(&b, "# forest: %s (%s), %s\n", c->run->dir[pc->side]->name,
+		    side_name(pc->side), pc->reason);
+		change_to_ldif(pc->change, &b);
+	}
+	if (b.failed)
+		return err_nomem(err);
+	if (b.len && fwrite(b.data, 1, b.len, c->opt->plan_to) != b.len)
+		return err_sys(err, errno, "write of the plan");
+	return 0;
+}
+
+/* Which mailboxes would be switched, as comments. */
+static int
+print_ready(struct cycle *c, struct err *err)
+{
+	const struct guid_list *l = c->opt->ready ? &c->opt->ready->of[READY_SWITCH] : NULL;
+
+	for (size_t i = 0; l && i < l->n; i++) {
+		_cleanup_(decision_done) struct decision d = {0};
+		bool found;
+
+		if (cycle_find_decision(c, &l->v[i], &d, &found, err) < 0)
+			return -1;
+		if (found &&
+		    fprintf(c->opt->plan_to, "# ready to be switched: %s\n", d.source_dn) < 0)
+			return err_sys(err, errno, "write of the plan");
+	}
+	return 0;
+}
+
+int
+cycle_print_plan(struct cycle *c, struct err *err)
+{
+	if (!c->opt->plan_to)
+		return 0;
+	if (fprintf(c->opt->plan_to, "version: 1\n\n") < 0)
+		return err_sys(err, errno, "write of the plan");
+	for (;;) {
+		_cleanup_(plan_step_free) struct plan_step *s = NULL;
+
+		if (plan_next(c->plan, &s, err) < 0)
+			return -1;
+		if (!s)
+			break;
+		if (print_step(c, s, err) < 0)
+			return -1;
+	}
+	if (print_ready(c, err) < 0)
+		return -1;
+	return fflush(c->opt->plan_to) ? err_sys(err, errno, "write of the plan") : 0;
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_CYCLE_RECORDS_H
+#define GALSYNC_CYCLE_RECORDS_H
+
+#include "dsa/cycle/state.h"
+
+/* The record that has DN on SIDE now, *RET NULL if there is none. */
+int cycle_record_by_dn(struct cycle *c, enum side side, const char *dn, struct record **ret,
+    struct err *err) MUST_CHECK;
+
+#endif
