@@ -12,7 +12,7 @@
 #include <systemd/sd-event.h>
 #include <unistd.h>
 
-#include "dsa/daemon/verbs.h"
+#include "dsa/daemon/verbs_wait.h"
 #include "mapping/store.h"
 
 static sd_event *loop;
