@@ -1,36 +1,21 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Loading, from the file to a struct conf:
+ *
+ *   conf_text.h    the file and what it includes, as one text with a map of its lines
+ *   libconfig      the text as a tree of settings
+ *   conf_passes.h  the tree -> struct conf, by the table of keys (conf_key.h, conf_value.h); then
+ *                  what follows from other values; then what values must be together
+ *   conf_notes.h   the mistakes, which every step adds to
+ */
 #include "dsa/config/conf.h"
 
-#include <stdio.h>
 #include <string.h>
 
-#include "dsa/base/list.h"
-#include "dsa/base/str.h"
-#include "dsa/config/conf_priv.h"
-
-/* More mistakes than a person reads: the rest is counted. */
-#define MAX_NOTES 200
-
-struct conf_note {
-	unsigned line; /* of the whole text: the order of the file, includes in place */
-	size_t number; /* keeps the order of those of one line */
-	char *text;
-};
-
-char *
-conf_get_ptr(const void *base, size_t offset)
-{
-	char *p;
-
-	memcpy(&p, (const char *)base + offset, sizeof p);
-	return p;
-}
-
-void
-conf_set_ptr(void *base, size_t offset, const void *p)
-{
-	memcpy((char *)base + offset, &p, sizeof p);
-}
+#include "dsa/config/conf_key.h"
+#include "dsa/config/conf_notes.h"
+#include "dsa/config/conf_passes.h"
+#include "dsa/config/conf_text.h"
 
 static void free_section(enum conf_section section, void *base);
 
@@ -108,182 +93,55 @@ conf_errors_done(struct conf_errors *e)
 	*e = (struct conf_errors){0};
 }
 
-/* Takes LINE over. Without memory the line is lost. */
 static void
-add_line(struct conf_errors *e, char *line)
+note_syntax(struct conf_notes *n, const config_t *cfg)
 {
-	if (list_grow(e->lines, e->n, e->cap) < 0) {
-		free(line);
+	conf_note_line(n, (unsigned)config_error_line(cfg), NULL,
+	    "%s; allowed: the syntax of galsync.conf(5)", config_error_text(cfg));
+}
+
+static inline void
+config_destroyp(config_t *cfg)
+{
+	config_destroy(cfg);
+}
+
+static void
+parse(struct conf *c, const struct conf_text *text, bool public, struct conf_notes *notes)
+{
+	_cleanup_(config_destroy) config_t cfg;
+	const config_setting_t *root;
+
+	config_init(&cfg);
+	if (config_read_string(&cfg, (const char *)text->text.data) != CONFIG_TRUE) {
+		note_syntax(notes, &cfg);
 		return;
 	}
-	if (line)
-		e->lines[e->n++] = line;
-}
-
-const struct conf_file *
-conf_where(const struct conf_ctx *c, unsigned line, int *ret_line)
-{
-	const struct conf_text *t = &c->text;
-
-	if (line == 0 || line > t->n_lines)
-		line = line && t->n_lines ? (unsigned)t->n_lines : 1;
-	*ret_line = t->n_lines ? (int)t->lines[line - 1].line : 1;
-	return t->n_lines ? &t->files[t->lines[line - 1].file] : NULL;
-}
-
-config_setting_t *
-conf_member(const config_setting_t *group, const char *name)
-{
-	return config_setting_is_group(group) ? config_setting_get_member(group, name) : NULL;
-}
-
-/* Escapes the whole message: values of the file are in it. */
-static char *
-finish_text(struct buf *b)
-{
-	size_t size = 4 * b->len + 8;
-	char *text = b->failed ? NULL : malloc(size);
-
-	if (text)
-		err_escape(text, size, buf_bytes(b));
-	return text;
-}
-
-PRINTF_LIKE(4, 0)
-static void
-add_note(struct conf_ctx *c, unsigned line, const char *key, const char *fmt, va_list ap)
-{
-	_cleanup_(buf_done) struct buf b = {0};
-	_cleanup_(free) char *what = NULL;
-	const struct conf_file *f;
-	char *text = NULL;
-	int file_line;
-
-	if (list_grow(c->notes, c->n_notes, c->cap_notes) < 0) {
-		c->nomem = true;
-		return;
-	}
-	f = conf_where(c, line, &file_line);
-	if (f)
-		buf_printf(&b, "%s:%d: ", f->name, file_line);
-	else
-		buf_printf(&b, "%s: ", c->file);
-	if (key)
-		buf_printf(&b, "%s: ", key);
-	if (vasprintf(&what, fmt, ap) < 0)
-		what = NULL;
-	buf_add_str(&b, what ? what : "out of memory");
-	if (!(text = finish_text(&b))) {
-		c->nomem = true;
-		return;
-	}
-	c->notes[c->n_notes] = (struct conf_note){line, c->n_notes, text};
-	c->n_notes++;
-}
-
-void
-conf_note_line(struct conf_ctx *c, unsigned line, const char *key, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	add_note(c, line, key, fmt, ap);
-	va_end(ap);
-}
-
-/* "links[0].scopes[1]" of setting S. */
-static void
-add_path(struct buf *b, const config_setting_t *s)
-{
-	const config_setting_t *parent = config_setting_parent(s);
-
-	if (!parent)
-		return;
-	add_path(b, parent);
-	if (config_setting_name(s))
-		buf_printf(b, "%s%s", b->len ? "." : "", config_setting_name(s));
-	else
-		buf_printf(b, "[%d]", config_setting_index(s));
-}
-
-void
-conf_note(struct conf_ctx *c, const config_setting_t *at, const char *member, const char *fmt, ...)
-{
-	_cleanup_(buf_done) struct buf path = {0};
-	const config_setting_t *found = member ? conf_member(at, member) : NULL;
-	va_list ap;
-
-	if (found) {
-		at = found;
-		member = NULL;
-	}
-	add_path(&path, at);
-	if (member)
-		buf_printf(&path, "%s%s", path.len ? "." : "", member);
-	va_start(ap, fmt);
-	add_note(
-	    c, config_setting_source_line(at), path.len ? (const char *)path.data : NULL, fmt, ap);
-	va_end(ap);
-}
-
-static int
-compare_notes(const void *x, const void *y)
-{
-	const struct conf_note *nx = x, *ny = y;
-
-	if (nx->line != ny->line)
-		return nx->line < ny->line ? -1 : 1;
-	return (nx->number > ny->number) - (nx->number < ny->number);
-}
-
-static void
-hand_out(struct conf_ctx *c, struct conf_errors *errors)
-{
-	if (c->nomem)
-		add_line(errors, str_printf("%s: out of memory", c->file));
-	if (c->n_notes)
-		qsort(c->notes, c->n_notes, sizeof *c->notes, compare_notes);
-	for (size_t i = 0; i < c->n_notes && i < MAX_NOTES; i++)
-		add_line(errors, TAKE(c->notes[i].text));
-	if (c->n_notes > MAX_NOTES)
-		add_line(errors,
-		    str_printf("%s: and %zu more mistakes", c->file, c->n_notes - MAX_NOTES));
-}
-
-static void
-note_syntax(struct conf_ctx *c)
-{
-	conf_note_line(c, (unsigned)config_error_line(&c->cfg), NULL,
-	    "%s; allowed: the syntax of galsync.conf(5)", config_error_text(&c->cfg));
+	root = config_root_setting(&cfg);
+	conf_fill(c, root, text, public, notes);
+	if (!notes->nomem)
+		conf_complete(c, root, notes);
+	if (!notes->nomem && !text->missing_file)
+		conf_check(c, root, notes);
 }
 
 static int
 load(const char *file, bool public, struct conf **ret, struct conf_errors *errors)
 {
-	struct conf_ctx c = {.file = file, .public = public};
-	int rc = -1;
+	_cleanup_(conf_free) struct conf *c = calloc(1, sizeof *c);
+	_cleanup_(conf_text_done) struct conf_text text = {0};
+	_cleanup_(conf_notes_done) struct conf_notes notes = {
+	    .file = file, .text = &text, .nomem = !c};
 
-	config_init(&c.cfg);
-	conf_read(&c, file);
-	if (c.text.n_files && !c.unreadable && !c.nomem) {
-		if (config_read_string(&c.cfg, (const char *)c.text.text.data) != CONFIG_TRUE)
-			note_syntax(&c);
-		else
-			conf_load_tree(&c);
+	conf_text_read(&text, file, &notes);
+	if (text.n_files && !text.unreadable && !notes.nomem)
+		parse(c, &text, public, &notes);
+	if (notes.n || notes.nomem) {
+		conf_notes_hand_out(&notes, errors);
+		return -1;
 	}
-	if (c.n_notes == 0 && !c.nomem) {
-		*ret = TAKE(c.conf);
-		rc = 0;
-	} else {
-		hand_out(&c, errors);
-	}
-	for (size_t i = 0; i < c.n_notes; i++)
-		free(c.notes[i].text);
-	free(c.notes);
-	conf_free(c.conf);
-	conf_text_done(&c.text);
-	config_destroy(&c.cfg);
-	return rc;
+	*ret = TAKE(c);
+	return 0;
 }
 
 int

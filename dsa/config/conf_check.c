@@ -4,14 +4,22 @@
  * setting it came from, so that a message names the line. A value that is wrong by itself, or
  * absent though it is required, was noted while it was loaded: the checks here pass it over.
  */
-#include "dsa/config/conf_priv.h"
+#include "dsa/config/conf_passes.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "dsa/base/str.h"
+#include "dsa/config/conf_key.h"
+#include "dsa/config/conf_notes.h"
 #include "dsa/directory/dn.h"
+
+struct checking {
+	const struct conf *conf;
+	const config_setting_t *root;
+	struct conf_notes *notes;
+};
 
 /* Element I of list KEY of GROUP if it is a group, else NULL. */
 static const config_setting_t *
@@ -49,7 +57,7 @@ is_among(const char *name, char *const *names, size_t n)
 }
 
 static void
-check_auth(struct conf_ctx *c, const config_setting_t *s, const struct conf_forest *f)
+check_auth(const struct checking *c, const config_setting_t *s, const struct conf_forest *f)
 {
 	const config_setting_t *auth = conf_member(s, "auth"), *tls = conf_member(s, "tls");
 	bool simple = f->dir.mechanism == AUTH_SIMPLE;
@@ -61,28 +69,28 @@ check_auth(struct conf_ctx *c, const config_setting_t *s, const struct conf_fore
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
 		if (!given(auth, needed[i]))
-			conf_note(c, auth, needed[i], "is missing; allowed: %s",
+			conf_note(c->notes, auth, needed[i], "is missing; allowed: %s",
 			    conf_find_key(CONF_AUTH, needed[i])->allowed);
 	if (simple && f->dir.tls == TLS_NONE &&
 	    (!tls || (config_setting_is_group(tls) && enum_ok(CONF_TLS, tls, "mode", TLS_NONE))))
-		conf_note(c, auth, "mechanism",
+		conf_note(c->notes, auth, "mechanism",
 		    "'SIMPLE' would send the password in clear; allowed: tls.mode \"starttls\" or "
 		    "\"ldaps\" with it");
 }
 
 static void
-check_servers(struct conf_ctx *c, const config_setting_t *s, const struct conf_forest *f)
+check_servers(const struct checking *c, const config_setting_t *s, const struct conf_forest *f)
 {
 	const config_setting_t *list = conf_member(s, "servers");
 
 	if (!given(s, "domain") && (!list || config_setting_length(list) == 0))
-		conf_note(
-		    c, s, "domain", "is missing, and servers too; allowed: one of them or both");
+		conf_note(c->notes, s, "domain",
+		    "is missing, and servers too; allowed: one of them or both");
 	for (size_t i = 0; i < f->n_servers; i++) {
 		bool ldaps = str_starts_nocase(f->servers[i], "ldaps://");
 
 		if (ldaps != (f->dir.tls == TLS_LDAPS) && (ldaps || strstr(f->servers[i], "://")))
-			conf_note(c, config_setting_get_elem(list, (unsigned)i), NULL,
+			conf_note(c->notes, config_setting_get_elem(list, (unsigned)i), NULL,
 			    "'%s' does not go with tls.mode; allowed: ldaps:// with \"ldaps\", "
 			    "ldap:// with the others",
 			    f->servers[i]);
@@ -90,20 +98,20 @@ check_servers(struct conf_ctx *c, const config_setting_t *s, const struct conf_f
 }
 
 static void
-check_forest(struct conf_ctx *c, const config_setting_t *s, size_t i)
+check_forest(const struct checking *c, const config_setting_t *s, size_t i)
 {
 	const struct conf_forest *f = &c->conf->forests[i];
 
 	for (size_t j = 0; f->name && j < i; j++)
 		if (c->conf->forests[j].name && strcmp(f->name, c->conf->forests[j].name) == 0) {
-			conf_note(c, s, "name", "'%s' names two forests; allowed: each name once",
-			    f->name);
+			conf_note(c->notes, s, "name",
+			    "'%s' names two forests; allowed: each name once", f->name);
 			break;
 		}
 	check_servers(c, s, f);
 	check_auth(c, s, f);
 	if (f->redirect_domain && is_among(f->redirect_domain, f->mail_domains, f->n_mail_domains))
-		conf_note(c, s, "redirect_domain",
+		conf_note(c->notes, s, "redirect_domain",
 		    "'%s' is one of the mail_domains; allowed: a domain that carries redirected "
 		    "mail only",
 		    f->redirect_domain);
@@ -111,7 +119,7 @@ check_forest(struct conf_ctx *c, const config_setting_t *s, size_t i)
 
 /* DN must lie in F's domain. */
 static void
-check_domain(struct conf_ctx *c, const config_setting_t *s, const char *key, const char *dn,
+check_domain(const struct checking *c, const config_setting_t *s, const char *key, const char *dn,
     const struct conf_forest *f)
 {
 	struct err err = {0};
@@ -119,23 +127,24 @@ check_domain(struct conf_ctx *c, const config_setting_t *s, const char *key, con
 	_cleanup_(free) char *domain = norm ? dn_to_dns_domain(dn) : NULL;
 	char why[512];
 
-	if (dn && !norm && c->n_notes == 0)
-		c->nomem = true;
+	if (dn && !norm && c->notes->n == 0)
+		c->notes->nomem = true;
 	if (!norm || !f)
 		return;
 	if (!domain)
-		c->nomem = true;
+		c->notes->nomem = true;
 	else if (!*domain)
-		conf_note(c, s, key, "'%s' names no domain; allowed: a DN that ends in DC=...", dn);
+		conf_note(c->notes, s, key,
+		    "'%s' names no domain; allowed: a DN that ends in DC=...", dn);
 	else if (f->dir.domain && !str_equal_nocase(domain, f->dir.domain) &&
 		 conf_check_dns(f->dir.domain, why, sizeof why))
-		conf_note(c, s, key,
+		conf_note(c->notes, s, key,
 		    "'%s' is outside the domain of forest '%s'; allowed: an OU in %s", dn, f->name,
 		    f->dir.domain);
 }
 
 static void
-check_scope(struct conf_ctx *c, const config_setting_t *s, const struct conf_link *l,
+check_scope(const struct checking *c, const config_setting_t *s, const struct conf_link *l,
     const struct conf_scope *scope)
 {
 	check_domain(c, s, "base", scope->base, l->source);
@@ -143,7 +152,7 @@ check_scope(struct conf_ctx *c, const config_setting_t *s, const struct conf_lin
 	if (scope->linked && given(s, "create") &&
 	    (scope->create == CREATE_CONTACT || scope->create == CREATE_NOTHING) &&
 	    enum_ok(CONF_SCOPE, s, "create", (int)scope->create))
-		conf_note(c, s, "linked",
+		conf_note(c->notes, s, "linked",
 		    "true needs accounts to link; allowed: create \"mailbox\" or \"mail-user\" "
 		    "with it");
 }
@@ -159,14 +168,15 @@ overlap(const struct conf_scope *x, const struct conf_scope *y)
 /* Scope I of link L against all earlier ones between the same forests: an object that lies in two
  * scopes would have two counterparts, or one that two rules fight for. */
 static void
-check_overlap(struct conf_ctx *c, const config_setting_t *s, const struct conf_link *l, size_t i)
+check_overlap(
+    const struct checking *c, const config_setting_t *s, const struct conf_link *l, size_t i)
 {
 	for (const struct conf_link *m = c->conf->links; m <= l; m++) {
 		if (m->source != l->source || m->target != l->target)
 			continue;
 		for (size_t j = 0; j < (m == l ? i : m->n_scopes); j++)
 			if (overlap(&l->scopes[i], &m->scopes[j])) {
-				conf_note(c, s, "base",
+				conf_note(c->notes, s, "base",
 				    "'%s' overlaps the scope of line %d ('%s') and takes the same "
 				    "kinds; allowed: separate bases or separate kinds",
 				    l->scopes[i].base, m->scopes[j].line, m->scopes[j].base);
@@ -177,7 +187,7 @@ check_overlap(struct conf_ctx *c, const config_setting_t *s, const struct conf_l
 
 /* Created mailboxes need a place, and redirection needs a domain on either side. */
 static void
-check_mailbox(struct conf_ctx *c, const config_setting_t *s, const struct conf_link *l)
+check_mailbox(const struct checking *c, const config_setting_t *s, const struct conf_link *l)
 {
 	const config_setting_t *m = conf_member(s, "mailbox");
 	const struct conf_forest *ends[] = {l->source, l->target};
@@ -191,20 +201,19 @@ check_mailbox(struct conf_ctx *c, const config_setting_t *s, const struct conf_l
 	if (!wanted || (m && !config_setting_is_group(m)))
 		return;
 	if (!db || config_setting_length(db) == 0)
-		conf_note(c, m ? m : s, m ? "databases" : "mailbox.databases",
+		conf_note(c->notes, m ? m : s, m ? "databases" : "mailbox.databases",
 		    "is missing, a scope creates mailboxes; allowed: one or more DNs of databases");
 	if (!given(m, "home_server"))
-		conf_note(c, m ? m : s, m ? "home_server" : "mailbox.home_server",
+		conf_note(c->notes, m ? m : s, m ? "home_server" : "mailbox.home_server",
 		    "is missing, a scope creates mailboxes; allowed: the legacyExchangeDN of a "
 		    "server");
 	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
-		const config_setting_t *f = ends[i]
-						? element(config_root_setting(&c->cfg), "forests",
-						      (size_t)(ends[i] - c->conf->forests))
-						: NULL;
+		const config_setting_t *f =
+		    ends[i] ? element(c->root, "forests", (size_t)(ends[i] - c->conf->forests))
+			    : NULL;
 
 		if (f && !given(f, "redirect_domain"))
-			conf_note(c, f, "redirect_domain",
+			conf_note(c->notes, f, "redirect_domain",
 			    "is missing, link '%s' creates mailboxes; allowed: a DNS name",
 			    l->name ? l->name : "");
 	}
@@ -212,9 +221,9 @@ check_mailbox(struct conf_ctx *c, const config_setting_t *s, const struct conf_l
 
 /* A redirect domain is accepted by one organization and by nobody else, or mail loops. */
 static void
-check_redirect(struct conf_ctx *c, const struct conf_link *l)
+check_redirect(const struct checking *c, const struct conf_link *l)
 {
-	const config_setting_t *root = config_root_setting(&c->cfg);
+	const config_setting_t *root = c->root;
 	const struct conf_forest *ends[] = {l->source, l->target};
 
 	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
@@ -225,13 +234,13 @@ check_redirect(struct conf_ctx *c, const struct conf_link *l)
 		if (!f || !own->redirect_domain)
 			continue;
 		if (is_among(own->redirect_domain, other->mail_domains, other->n_mail_domains))
-			conf_note(c, f, "redirect_domain",
+			conf_note(c->notes, f, "redirect_domain",
 			    "'%s' is one of the mail_domains of forest '%s', the other end of link "
 			    "'%s'; allowed: a domain of this forest only",
 			    own->redirect_domain, other->name, l->name);
 		if (i == 1 && other->redirect_domain &&
 		    str_equal_nocase(own->redirect_domain, other->redirect_domain))
-			conf_note(c, f, "redirect_domain",
+			conf_note(c->notes, f, "redirect_domain",
 			    "'%s' is that of forest '%s' too, the other end of link '%s'; allowed: "
 			    "a domain of this forest only",
 			    own->redirect_domain, other->name, l->name);
@@ -240,14 +249,14 @@ check_redirect(struct conf_ctx *c, const struct conf_link *l)
 
 /* Every address in toggle_domain is taken for a leftover and removed: it must be nobody's. */
 static void
-check_toggle(struct conf_ctx *c, const config_setting_t *s, const struct conf_link *l)
+check_toggle(const struct checking *c, const config_setting_t *s, const struct conf_link *l)
 {
 	for (size_t i = 0; l->toggle_domain && i < c->conf->n_forests; i++) {
 		const struct conf_forest *f = &c->conf->forests[i];
 
 		if (is_among(l->toggle_domain, f->mail_domains, f->n_mail_domains) ||
 		    (f->redirect_domain && str_equal_nocase(l->toggle_domain, f->redirect_domain)))
-			conf_note(c, s, "toggle_domain",
+			conf_note(c->notes, s, "toggle_domain",
 			    "'%s' is a mail domain of forest '%s': addresses in it would be "
 			    "removed; "
 			    "allowed: a domain that nobody has an address in",
@@ -263,7 +272,7 @@ static const char *const reserved[] = {"objectClass", "objectGUID", "objectSid",
     "mail", "legacyExchangeDN", "showInAddressBook", "member", "msExchMailboxSecurityDescriptor"};
 
 static void
-check_row_value(struct conf_ctx *c, const config_setting_t *s, const struct conf_row *r)
+check_row_value(const struct checking *c, const config_setting_t *s, const struct conf_row *r)
 {
 	bool wants_value = r->how == ROW_CONSTANT || r->how == ROW_TEMPLATE;
 	char why[512] = "";
@@ -271,19 +280,20 @@ check_row_value(struct conf_ctx *c, const config_setting_t *s, const struct conf
 	if (!enum_ok(CONF_ROW, s, "how", (int)r->how))
 		return;
 	if (wants_value && !given(s, "value"))
-		conf_note(c, s, "value", "is missing; allowed: text");
+		conf_note(c->notes, s, "value", "is missing; allowed: text");
 	if (!wants_value && given(s, "value"))
-		conf_note(c, s, "value",
+		conf_note(c->notes, s, "value",
 		    "has no meaning here; allowed: only with how \"constant\" or \"template\"");
 	if ((wants_value || r->how == ROW_REMOVE) && given(s, "source"))
-		conf_note(c, s, "source",
+		conf_note(c->notes, s, "source",
 		    "has no meaning here; allowed: only with how \"copy\", \"dn\" or \"merge\"");
 	if (r->how == ROW_TEMPLATE && r->value && !conf_check_template(r->value, why, sizeof why))
-		conf_note(c, s, "value", "'%s' %s; allowed: %s", r->value, why, CONF_TEMPLATE_HELP);
+		conf_note(c->notes, s, "value", "'%s' %s; allowed: %s", r->value, why,
+		    CONF_TEMPLATE_HELP);
 }
 
 static void
-check_row(struct conf_ctx *c, const config_setting_t *s, const struct conf_link *l, size_t i)
+check_row(const struct checking *c, const config_setting_t *s, const struct conf_link *l, size_t i)
 {
 	const struct conf_row *r = &l->rows[i];
 
@@ -292,19 +302,19 @@ check_row(struct conf_ctx *c, const config_setting_t *s, const struct conf_link 
 		return;
 	for (size_t j = 0; j < ARRAY_SIZE(reserved); j++)
 		if (str_equal_nocase(r->attr, reserved[j]))
-			conf_note(c, s, "attribute",
+			conf_note(c->notes, s, "attribute",
 			    "'%s' is governed by galsync itself or never written; allowed: other "
 			    "attributes",
 			    r->attr);
 	if (l->target && l->target->stamp_attribute &&
 	    str_equal_nocase(r->attr, l->target->stamp_attribute))
-		conf_note(c, s, "attribute",
+		conf_note(c->notes, s, "attribute",
 		    "'%s' carries the stamp in forest '%s'; allowed: other attributes", r->attr,
 		    l->target->name);
 	for (size_t j = 0; j < i; j++)
 		if (l->rows[j].attr && str_equal_nocase(r->attr, l->rows[j].attr) &&
 		    (!r->kinds || !l->rows[j].kinds || (r->kinds & l->rows[j].kinds))) {
-			conf_note(c, s, "attribute",
+			conf_note(c->notes, s, "attribute",
 			    "'%s' has a row for the same kinds in line %d; allowed: one row for "
 			    "each attribute and kind",
 			    r->attr, l->rows[j].line);
@@ -314,38 +324,38 @@ check_row(struct conf_ctx *c, const config_setting_t *s, const struct conf_link 
 
 /* What galsync writes itself would switch, or keep from it, whom nobody called ready. */
 static void
-check_readiness(struct conf_ctx *c, const config_setting_t *s, const struct conf_link *l)
+check_readiness(const struct checking *c, const config_setting_t *s, const struct conf_link *l)
 {
 	const char *attr = l->readiness_attribute;
 
 	if (!attr && given(s, "readiness_value"))
-		conf_note(c, s, "readiness_value",
+		conf_note(c->notes, s, "readiness_value",
 		    "has no meaning here; allowed: only with readiness_attribute");
 	if (attr && l->marker_attribute && str_equal_nocase(attr, l->marker_attribute))
-		conf_note(c, s, "readiness_attribute",
+		conf_note(c->notes, s, "readiness_attribute",
 		    "'%s' is the marker_attribute, which a switch writes; allowed: another "
 		    "attribute",
 		    attr);
 	if (attr && l->source && l->source->stamp_attribute &&
 	    str_equal_nocase(attr, l->source->stamp_attribute))
-		conf_note(c, s, "readiness_attribute",
+		conf_note(c->notes, s, "readiness_attribute",
 		    "'%s' carries the stamp in forest '%s'; allowed: another attribute", attr,
 		    l->source->name);
 }
 
 static void
-check_link(struct conf_ctx *c, const config_setting_t *s, size_t i)
+check_link(const struct checking *c, const config_setting_t *s, size_t i)
 {
 	const struct conf_link *l = &c->conf->links[i];
 
 	for (size_t j = 0; l->name && j < i; j++)
 		if (c->conf->links[j].name && strcmp(l->name, c->conf->links[j].name) == 0) {
-			conf_note(
-			    c, s, "name", "'%s' names two links; allowed: each name once", l->name);
+			conf_note(c->notes, s, "name",
+			    "'%s' names two links; allowed: each name once", l->name);
 			break;
 		}
 	if (l->source && l->source == l->target)
-		conf_note(c, s, "target", "'%s' is the source too; allowed: another forest",
+		conf_note(c->notes, s, "target", "'%s' is the source too; allowed: another forest",
 		    l->target->name);
 	else if (l->source && l->target && l->name)
 		check_redirect(c, l);
@@ -371,28 +381,29 @@ check_link(struct conf_ctx *c, const config_setting_t *s, size_t i)
 
 /* A full map stops everything: the journal must leave room for the rest. */
 static void
-check_journal(struct conf_ctx *c, const config_setting_t *root)
+check_journal(const struct checking *c, const config_setting_t *root)
 {
 	int64_t most = c->conf->map_size_mb / 2;
 
 	if (given(root, "journal_size_mb") && c->conf->journal_size_mb > most)
-		conf_note(c, root, "journal_size_mb",
+		conf_note(c->notes, root, "journal_size_mb",
 		    "%" PRId64 " is too much for map_size_mb; allowed: half of that, 1 to %" PRId64,
 		    c->conf->journal_size_mb, most);
 }
 
 void
-conf_check(struct conf_ctx *c)
+conf_check(const struct conf *conf, const config_setting_t *root, struct conf_notes *notes)
 {
-	const config_setting_t *root = config_root_setting(&c->cfg), *s;
+	const struct checking c = {conf, root, notes};
+	const config_setting_t *s;
 
-	check_journal(c, root);
-	if (c->conf->n_forests == 1)
-		conf_note(c, root, "forests", "has one forest; allowed: two or more");
-	for (size_t i = 0; i < c->conf->n_forests; i++)
+	check_journal(&c, root);
+	if (conf->n_forests == 1)
+		conf_note(notes, root, "forests", "has one forest; allowed: two or more");
+	for (size_t i = 0; i < conf->n_forests; i++)
 		if ((s = element(root, "forests", i)))
-			check_forest(c, s, i);
-	for (size_t i = 0; i < c->conf->n_links; i++)
+			check_forest(&c, s, i);
+	for (size_t i = 0; i < conf->n_links; i++)
 		if ((s = element(root, "links", i)))
-			check_link(c, s, i);
+			check_link(&c, s, i);
 }

@@ -2,29 +2,35 @@
 /* Fills in what follows from other values: names shared between structures, parsed forms, and
  * defaults that a table cannot know. Values that are wrong were noted before and are passed over.
  */
-#include "dsa/config/conf_priv.h"
+#include "dsa/config/conf_passes.h"
 
 #include <string.h>
 
 #include "dsa/base/str.h"
+#include "dsa/config/conf_notes.h"
 #include "dsa/directory/dn.h"
 
 /* Exchange's own name for the administrative group since 2007: the same everywhere. */
 #define USUAL_ADMIN_GROUP "Exchange Administrative Group (FYDIBOHF23SPDLT)"
 
+struct completing {
+	struct conf *conf;
+	struct conf_notes *notes;
+};
+
 /* Takes the fresh string S over into *FIELD; NULL is no memory. */
 static void
-take_str(struct conf_ctx *c, char **field, char *s)
+take_str(struct completing *c, char **field, char *s)
 {
 	if (!s)
-		c->nomem = true;
+		c->notes->nomem = true;
 	else
 		*field = s;
 }
 
 /* A forest reached by its servers alone gets its domain from the names of a link's OUs. */
 static void
-default_domain(struct conf_ctx *c, const struct conf_forest *forest, const char *dn)
+default_domain(struct completing *c, const struct conf_forest *forest, const char *dn)
 {
 	struct conf_forest *f = &c->conf->forests[forest - c->conf->forests];
 	char *domain;
@@ -32,7 +38,7 @@ default_domain(struct conf_ctx *c, const struct conf_forest *forest, const char 
 	if (f->dir.domain)
 		return;
 	if (!(domain = dn_to_dns_domain(dn)))
-		c->nomem = true;
+		c->notes->nomem = true;
 	else if (*domain)
 		f->dir.domain = domain;
 	else
@@ -40,7 +46,7 @@ default_domain(struct conf_ctx *c, const struct conf_forest *forest, const char 
 }
 
 static void
-complete_scope(struct conf_ctx *c, const struct conf_link *l, struct conf_scope *s)
+complete_scope(struct completing *c, const struct conf_link *l, struct conf_scope *s)
 {
 	struct err err = {0};
 
@@ -55,12 +61,12 @@ complete_scope(struct conf_ctx *c, const struct conf_link *l, struct conf_scope 
 		s->filter = NULL;
 	/* Both were tried when they were loaded: what fails now, unnoted, failed for memory. A
 	 * scope must never lose its filter that way. */
-	if (c->n_notes == 0 && ((s->base && !s->base_norm) || (s->filter_text && !s->filter)))
-		c->nomem = true;
+	if (c->notes->n == 0 && ((s->base && !s->base_norm) || (s->filter_text && !s->filter)))
+		c->notes->nomem = true;
 }
 
 static void
-complete_row(struct conf_ctx *c, struct conf_row *r)
+complete_row(struct completing *c, struct conf_row *r)
 {
 	bool from_attr = r->how == ROW_COPY || r->how == ROW_DN || r->how == ROW_MERGE;
 
@@ -82,7 +88,7 @@ usual_admin_group(const struct conf_link *l)
 }
 
 static void
-complete_link(struct conf_ctx *c, struct conf_link *l)
+complete_link(struct completing *c, struct conf_link *l)
 {
 	for (size_t i = 0; i < l->n_scopes; i++)
 		complete_scope(c, l, &l->scopes[i]);
@@ -97,17 +103,19 @@ complete_link(struct conf_ctx *c, struct conf_link *l)
 }
 
 void
-conf_complete(struct conf_ctx *c)
+conf_complete(struct conf *conf, const config_setting_t *root, struct conf_notes *notes)
 {
-	if (!conf_member(config_root_setting(&c->cfg), "journal_size_mb"))
-		c->conf->journal_size_mb = c->conf->map_size_mb / 4;
-	for (size_t i = 0; i < c->conf->n_forests; i++) {
-		struct conf_forest *f = &c->conf->forests[i];
+	struct completing c = {conf, notes};
+
+	if (!conf_member(root, "journal_size_mb"))
+		conf->journal_size_mb = conf->map_size_mb / 4;
+	for (size_t i = 0; i < conf->n_forests; i++) {
+		struct conf_forest *f = &conf->forests[i];
 
 		f->dir.name = f->name;
 		f->dir.servers = (const char *const *)f->servers;
 		f->dir.n_servers = f->n_servers;
 	}
-	for (size_t i = 0; i < c->conf->n_links; i++)
-		complete_link(c, &c->conf->links[i]);
+	for (size_t i = 0; i < conf->n_links; i++)
+		complete_link(&c, &conf->links[i]);
 }

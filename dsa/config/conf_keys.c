@@ -4,12 +4,13 @@
  * outside its range and is printed by galsyncd -T; a test demands that man/galsync.conf.5 and
  * conf/galsync.conf know it too.
  */
-#include "dsa/config/conf_priv.h"
+#include "dsa/config/conf_key.h"
 
 #include <limits.h>
 #include <string.h>
 
 #include "dsa/base/str.h"
+#include "dsa/config/conf.h"
 
 #define IN(type, field) .offset = offsetof(struct type, field)
 #define COUNT(type, field) .n_offset = offsetof(struct type, field)
@@ -286,4 +287,19 @@ conf_nearest_key(enum conf_section section, const char *name)
 		}
 	}
 	return best;
+}
+
+char *
+conf_get_ptr(const void *base, size_t offset)
+{
+	char *p;
+
+	memcpy(&p, (const char *)base + offset, sizeof p);
+	return p;
+}
+
+void
+conf_set_ptr(void *base, size_t offset, const void *p)
+{
+	memcpy((char *)base + offset, &p, sizeof p);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The effective configuration as text, by the table of keys. What is unset is not printed. */
-#include "dsa/config/conf_priv.h"
-
 #include <inttypes.h>
 #include <string.h>
+
+#include "dsa/config/conf.h"
+#include "dsa/config/conf_key.h"
 
 static void print_section(struct buf *b, enum conf_section section, const void *base, int depth);
 

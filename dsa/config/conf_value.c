@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* What single values of the configuration must look like. See conf_check.c for what they must be
- * together. */
-#include "dsa/config/conf_priv.h"
+#include "dsa/config/conf_value.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -13,6 +12,7 @@
 #include "dsa/config/template.h"
 #include "dsa/directory/attr_name.h"
 #include "dsa/directory/dn.h"
+#include "dsa/directory/filter.h"
 
 #define NAME_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 #define NAME_MAX_LEN 64
@@ -234,13 +234,6 @@ conf_check_secret_file(const char *value, char *why, size_t size)
 	return false;
 }
 
-bool
-conf_check_opens(conf_value_check *check)
-{
-	return check == conf_check_readable_file || check == conf_check_secret_file ||
-	       check == conf_check_program;
-}
-
 /* Tried with the rights of the process, not guessed from the mode. Whoever may write it has the
  * rights of galsync. */
 bool
@@ -262,4 +255,11 @@ conf_check_program(const char *value, char *why, size_t size)
 	(void)snprintf(
 	    why, size, "is writable by group or others (mode %04o)", (unsigned)st.st_mode & 07777U);
 	return false;
+}
+
+bool
+conf_check_opens(conf_value_check *check)
+{
+	return check == conf_check_readable_file || check == conf_check_secret_file ||
+	       check == conf_check_program;
 }

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "dsa/config/conf_priv.h"
+#include "dsa/config/conf_key.h"
 #include "tests/unit/conf_fixture.h"
 
 static void

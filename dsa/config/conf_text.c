@@ -12,28 +12,36 @@
  * map remembers where each line came from, and every integer gets its L. Only as much of the
  * syntax is known here as that needs: comments, strings, names and numbers.
  */
-#include "dsa/config/conf_priv.h"
+#include "dsa/config/conf_text.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "dsa/base/list.h"
 #include "dsa/base/str.h"
+#include "dsa/config/conf_notes.h"
 
 #define MAX_DEPTH 10
 #define MAX_FILES 1000 /* a few includes of each other would otherwise read for hours */
 #define MAX_TEXT ((size_t)16 << 20)
 
+/* The text being read. */
+struct reading {
+	struct conf_text *t;
+	struct conf_notes *notes;
+};
+
 static void include(
-    struct conf_ctx *c, const char *path, const char *shown, unsigned depth, unsigned from_line);
+    struct reading *r, const char *path, const char *shown, unsigned depth, unsigned from_line);
 
 /* One file being copied. */
 struct scan {
-	struct conf_ctx *c;
+	struct reading *r;
 	const char *p;
 	unsigned file, line, depth;
 	bool line_start; /* only blanks so far on this line */
@@ -53,19 +61,19 @@ conf_text_done(struct conf_text *t)
 }
 
 static unsigned
-out_line(const struct conf_ctx *c)
+out_line(const struct reading *r)
 {
-	return (unsigned)c->text.n_lines;
+	return (unsigned)r->t->n_lines;
 }
 
 /* Begins a line of the whole text that stands in LINE of FILE. */
 static void
-begin_line(struct conf_ctx *c, unsigned file, unsigned line)
+begin_line(struct reading *r, unsigned file, unsigned line)
 {
-	struct conf_text *t = &c->text;
+	struct conf_text *t = r->t;
 
 	if (list_grow(t->lines, t->n_lines, t->cap) < 0) {
-		c->nomem = true;
+		r->notes->nomem = true;
 		return;
 	}
 	t->lines[t->n_lines++] = (struct conf_where){file, line};
@@ -73,22 +81,22 @@ begin_line(struct conf_ctx *c, unsigned file, unsigned line)
 
 /* Gives up the whole text, because what follows cannot be understood. */
 static void
-give_up(struct conf_ctx *c, unsigned line, const char *what)
+give_up(struct reading *r, unsigned line, const char *what)
 {
-	conf_note_line(c, line, NULL, "%s", what);
-	c->unreadable = true;
+	conf_note_line(r->notes, line, NULL, "%s", what);
+	r->t->unreadable = true;
 }
 
 static void
 put(struct scan *s, size_t n)
 {
-	for (; n > 0 && *s->p && !s->c->unreadable; n--, s->p++) {
+	for (; n > 0 && *s->p && !s->r->t->unreadable; n--, s->p++) {
 		if ((unsigned char)*s->p < ' ' && !strchr("\t\n\r\f", *s->p))
-			give_up(s->c, out_line(s->c), "a control character; allowed: text");
-		buf_add_char(&s->c->text.text, *s->p);
+			give_up(s->r, out_line(s->r), "a control character; allowed: text");
+		buf_add_char(&s->r->t->text, *s->p);
 		if (*s->p == '\n') {
 			s->line_start = true;
-			begin_line(s->c, s->file, ++s->line);
+			begin_line(s->r, s->file, ++s->line);
 		}
 	}
 }
@@ -96,17 +104,17 @@ put(struct scan *s, size_t n)
 static void
 copy_string(struct scan *s)
 {
-	unsigned begin = out_line(s->c);
+	unsigned begin = out_line(s->r);
 
 	put(s, 1);
-	while (*s->p && *s->p != '"' && !s->c->unreadable) {
+	while (*s->p && *s->p != '"' && !s->r->t->unreadable) {
 		if (strncmp(s->p, "\\x00", 4) == 0 || strncmp(s->p, "\\X00", 4) == 0)
-			conf_note_line(s->c, out_line(s->c), NULL,
+			conf_note_line(s->r->notes, out_line(s->r), NULL,
 			    "a string has the octet \\x00 in it; allowed: text without it");
 		put(s, *s->p == '\\' ? 2 : 1);
 	}
 	if (!*s->p)
-		give_up(s->c, begin, "a string is not closed; allowed: \"text\"");
+		give_up(s->r, begin, "a string is not closed; allowed: \"text\"");
 	put(s, 1);
 }
 
@@ -118,7 +126,7 @@ copy_comment(struct scan *s)
 	if (end)
 		put(s, (size_t)(end + 2 - s->p));
 	else
-		give_up(s->c, out_line(s->c), "a comment is not closed; allowed: /* text */");
+		give_up(s->r, out_line(s->r), "a comment is not closed; allowed: /* text */");
 }
 
 static size_t
@@ -149,7 +157,7 @@ put_integer(struct scan *s, size_t len, int base)
 
 	errno = 0;
 	v = strtoll(s->p, NULL, base);
-	buf_printf(&s->c->text.text, "%lldL", v);
+	buf_printf(&s->r->t->text, "%lldL", v);
 	s->p += len;
 	s->p += *s->p == 'L' ? 1 : 0;
 	s->p += *s->p == 'L' ? 1 : 0;
@@ -197,7 +205,7 @@ copy_include(struct scan *s)
 	_cleanup_(buf_done) struct buf name = {0};
 	_cleanup_(free) char *path = NULL, *shown = NULL;
 	const char *p = s->p + sizeof word - 1;
-	const struct conf_file *f = &s->c->text.files[s->file];
+	const struct conf_file *f = &s->r->t->files[s->file];
 	const char *slash = strrchr(f->name, '/');
 
 	if (strncmp(s->p, word, sizeof word - 1) != 0 || (*p != ' ' && *p != '\t'))
@@ -213,7 +221,7 @@ copy_include(struct scan *s)
 		return false;
 	s->p = p + 1;
 	if (name.failed) {
-		s->c->nomem = true;
+		s->r->notes->nomem = true;
 		return true;
 	}
 	if (name.data[0] == '/') {
@@ -225,12 +233,12 @@ copy_include(struct scan *s)
 		    (const char *)name.data);
 	}
 	if (path && shown)
-		include(s->c, path, shown, s->depth + 1, out_line(s->c));
+		include(s->r, path, shown, s->depth + 1, out_line(s->r));
 	else
-		s->c->nomem = true;
+		s->r->notes->nomem = true;
 	/* The included text ended its last line: what follows is the rest of ours. */
-	if (s->c->text.n_lines)
-		s->c->text.lines[s->c->text.n_lines - 1] = (struct conf_where){s->file, s->line};
+	if (s->r->t->n_lines)
+		s->r->t->lines[s->r->t->n_lines - 1] = (struct conf_where){s->file, s->line};
 	return true;
 }
 
@@ -255,7 +263,8 @@ copy_token(struct scan *s)
 static void
 copy(struct scan *s)
 {
-	while (*s->p && !s->c->nomem && !s->c->unreadable && s->c->text.text.len <= MAX_TEXT) {
+	while (
+	    *s->p && !s->r->notes->nomem && !s->r->t->unreadable && s->r->t->text.len <= MAX_TEXT) {
 		if (*s->p == ' ' || *s->p == '\t' || *s->p == '\n') {
 			put(s, 1);
 			continue;
@@ -270,7 +279,7 @@ copy(struct scan *s)
 /* The text of PATH; a NUL becomes another control character, which is then refused. -1 with the
  * reason in WHY. */
 static int
-read_file(struct conf_ctx *c, const char *path, struct buf *ret, char *why, size_t size)
+read_file(struct reading *r, const char *path, struct buf *ret, char *why, size_t size)
 {
 	_cleanup_(close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat st = {0};
@@ -297,22 +306,22 @@ read_file(struct conf_ctx *c, const char *path, struct buf *ret, char *why, size
 		if (!ret->data[i])
 			ret->data[i] = '\x01';
 	buf_add_char(ret, '\n'); /* a comment needs its line end */
-	c->nomem = c->nomem || ret->failed;
+	r->notes->nomem = r->notes->nomem || ret->failed;
 	return ret->failed ? -1 : 0;
 }
 
 /* Adds FILE to the list; its number, or -1. */
 static int
-add_file(struct conf_ctx *c, const char *path, const char *shown)
+add_file(struct reading *r, const char *path, const char *shown)
 {
-	struct conf_text *t = &c->text;
+	struct conf_text *t = r->t;
 	const char *slash = strrchr(path, '/');
 	_cleanup_(free) char *dir =
 	    slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
 	struct conf_file *file;
 
 	if (!dir || list_grow_by_one(t->files, t->n_files) < 0) {
-		c->nomem = true;
+		r->notes->nomem = true;
 		return -1;
 	}
 	file = &t->files[t->n_files];
@@ -321,51 +330,62 @@ add_file(struct conf_ctx *c, const char *path, const char *shown)
 	if (!file->dir)
 		file->dir = TAKE(dir);
 	if (!file->name || !file->dir)
-		c->nomem = true;
+		r->notes->nomem = true;
 	return (int)t->n_files++;
 }
 
 static void
-include(struct conf_ctx *c, const char *path, const char *shown, unsigned depth, unsigned from_line)
+include(struct reading *r, const char *path, const char *shown, unsigned depth, unsigned from_line)
 {
 	_cleanup_(buf_done) struct buf b = {0};
 	char why[128] = "";
-	struct scan s = {.c = c, .line = 1, .depth = depth, .line_start = true};
+	struct scan s = {.r = r, .line = 1, .depth = depth, .line_start = true};
 	int file;
 
-	if (c->text.n_files == MAX_FILES) {
-		give_up(c, from_line, "too many includes; allowed: 1000 in all");
+	if (r->t->n_files == MAX_FILES) {
+		give_up(r, from_line, "too many includes; allowed: 1000 in all");
 		return;
 	}
 	if (depth > MAX_DEPTH) {
-		conf_note_line(c, from_line, "@include",
+		conf_note_line(r->notes, from_line, "@include",
 		    "'%s' is included too deeply; allowed: %d levels", shown, MAX_DEPTH);
-		c->unreadable = true;
+		r->t->unreadable = true;
 		return;
 	}
-	if (read_file(c, path, &b, why, sizeof why) < 0) {
-		if (!c->nomem)
-			conf_note_line(c, from_line, depth ? "@include" : NULL,
+	if (read_file(r, path, &b, why, sizeof why) < 0) {
+		if (!r->notes->nomem)
+			conf_note_line(r->notes, from_line, depth ? "@include" : NULL,
 			    "'%s' %s; allowed: a readable file", shown, why);
-		c->missing_file = true;
+		r->t->missing_file = true;
 		return;
 	}
-	if ((file = add_file(c, path, shown)) < 0 || c->nomem)
+	if ((file = add_file(r, path, shown)) < 0 || r->notes->nomem)
 		return;
 	s.file = (unsigned)file;
 	if (depth)
-		buf_add_char(&c->text.text, '\n');
-	begin_line(c, s.file, 1);
+		buf_add_char(&r->t->text, '\n');
+	begin_line(r, s.file, 1);
 	s.p = (const char *)b.data;
 	copy(&s);
 }
 
 void
-conf_read(struct conf_ctx *c, const char *file)
+conf_text_read(struct conf_text *t, const char *file, struct conf_notes *notes)
 {
-	include(c, file, file, 0, 0);
-	if (c->text.text.len > MAX_TEXT)
+	struct reading r = {t, notes};
+
+	include(&r, file, file, 0, 0);
+	if (t->text.len > MAX_TEXT)
 		give_up(
-		    c, 0, "the configuration is too large; allowed: 16 MiB with all it includes");
-	c->nomem = c->nomem || c->text.text.failed;
+		    &r, 0, "the configuration is too large; allowed: 16 MiB with all it includes");
+	notes->nomem = notes->nomem || t->text.failed;
+}
+
+const struct conf_file *
+conf_text_where(const struct conf_text *t, unsigned line, int *ret_line)
+{
+	if (line == 0 || line > t->n_lines)
+		line = line && t->n_lines ? (unsigned)t->n_lines : 1;
+	*ret_line = t->n_lines ? (int)t->lines[line - 1].line : 1;
+	return t->n_lines ? &t->files[t->lines[line - 1].file] : NULL;
 }

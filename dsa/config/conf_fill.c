@@ -4,17 +4,27 @@
  * loading goes on, so that one run finds every mistake. A string that is wrong is kept all the
  * same: what depends on its being there is then not reported a second time.
  */
-#include "dsa/config/conf_priv.h"
+#include "dsa/config/conf_passes.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "dsa/base/str.h"
+#include "dsa/config/conf_key.h"
+#include "dsa/config/conf_notes.h"
+#include "dsa/config/conf_text.h"
+
+struct filling {
+	struct conf *conf;
+	const struct conf_text *text;
+	bool public;
+	struct conf_notes *notes;
+};
 
 /* One value on its way: setting S of key K into FIELD of the structure at BASE. */
 struct place {
-	struct conf_ctx *c;
+	struct filling *f;
 	const struct conf_key *k;
 	void *base;
 	void *field;
@@ -23,7 +33,7 @@ struct place {
 typedef void load_fn(const struct place *p, const config_setting_t *s);
 
 static void load_section(
-    struct conf_ctx *c, enum conf_section section, const config_setting_t *group, void *base);
+    struct filling *f, enum conf_section section, const config_setting_t *group, void *base);
 
 static void
 set_count(const struct place *p, size_t n)
@@ -45,7 +55,7 @@ wrong_type(const struct place *p, const config_setting_t *s, const char *allowed
 	    [CONFIG_TYPE_ARRAY] = "an array [ ]",
 	    [CONFIG_TYPE_LIST] = "a list ( )"};
 
-	conf_note(p->c, s, NULL, "is %s; allowed: %s", is[config_setting_type(s)], allowed);
+	conf_note(p->f->notes, s, NULL, "is %s; allowed: %s", is[config_setting_type(s)], allowed);
 }
 
 /* "a, b, c". */
@@ -66,20 +76,20 @@ checked_string(const struct place *p, const config_setting_t *s)
 	int line;
 
 	if (!conf_check_text(text, why, sizeof why)) {
-		conf_note(p->c, s, NULL, "'%s' %s; allowed: %s", text, why,
+		conf_note(p->f->notes, s, NULL, "'%s' %s; allowed: %s", text, why,
 		    p->k->allowed ? p->k->allowed : "text");
 		text = *text ? text : "?"; /* given, if not usable */
 	}
-	f = conf_where(p->c, config_setting_source_line(s), &line);
+	f = conf_text_where(p->f->text, config_setting_source_line(s), &line);
 	if (p->k->type == CONF_PATH && text[0] != '/')
 		copy = str_printf("%s/%s", strcmp(f->dir, "/") == 0 ? "" : f->dir, text);
 	else
 		copy = strdup(text);
 	if (!copy)
-		p->c->nomem = true;
-	else if (!why[0] && p->k->check && !(p->c->public && conf_check_opens(p->k->check)) &&
+		p->f->notes->nomem = true;
+	else if (!why[0] && p->k->check && !(p->f->public && conf_check_opens(p->k->check)) &&
 		 !p->k->check(copy, why, sizeof why))
-		conf_note(p->c, s, NULL, "'%s' %s; allowed: %s", copy, why, p->k->allowed);
+		conf_note(p->f->notes, s, NULL, "'%s' %s; allowed: %s", copy, why, p->k->allowed);
 	return copy;
 }
 
@@ -106,7 +116,8 @@ load_number(const struct place *p, const config_setting_t *s)
 	if (type != CONFIG_TYPE_INT && type != CONFIG_TYPE_INT64)
 		wrong_type(p, s, allowed);
 	else if (v < p->k->min || v > p->k->max)
-		conf_note(p->c, s, NULL, "%" PRId64 " is out of range; allowed: %s", v, allowed);
+		conf_note(
+		    p->f->notes, s, NULL, "%" PRId64 " is out of range; allowed: %s", v, allowed);
 	else if (p->k->type == CONF_INT)
 		*(int *)p->field = (int)v;
 	else
@@ -140,11 +151,11 @@ load_name(const struct place *p, const config_setting_t *s)
 	}
 	add_names(&allowed, p->k->names);
 	if (allowed.failed)
-		p->c->nomem = true;
+		p->f->notes->nomem = true;
 	else if (!text)
 		wrong_type(p, s, (const char *)allowed.data);
 	else
-		conf_note(p->c, s, NULL, "'%s' is unknown; allowed: %s", text,
+		conf_note(p->f->notes, s, NULL, "'%s' is unknown; allowed: %s", text,
 		    (const char *)allowed.data);
 }
 
@@ -177,7 +188,7 @@ is_repeated(const struct place *p, const config_setting_t *s, int i)
 
 	for (int j = 0; j < i; j++)
 		if (str_equal_nocase(config_setting_get_string_elem(s, j), text)) {
-			conf_note(p->c, config_setting_get_elem(s, (unsigned)i), NULL,
+			conf_note(p->f->notes, config_setting_get_elem(s, (unsigned)i), NULL,
 			    "'%s' is there twice; allowed: each once", text);
 			return true;
 		}
@@ -194,7 +205,7 @@ load_strings(const struct place *p, const config_setting_t *s)
 		return;
 	len = (size_t)config_setting_length(s);
 	if (!(v = calloc(len + 1, sizeof *v))) {
-		p->c->nomem = true;
+		p->f->notes->nomem = true;
 		return;
 	}
 	for (size_t i = 0; i < len; i++)
@@ -217,7 +228,7 @@ load_kinds(const struct place *p, const config_setting_t *s)
 		enum kind k = kind_from_name(text);
 
 		if (k == KIND_OTHER)
-			conf_note(p->c, config_setting_get_elem(s, (unsigned)i), NULL,
+			conf_note(p->f->notes, config_setting_get_elem(s, (unsigned)i), NULL,
 			    "'%s' is no kind; allowed: user, contact, group, dynamic-group, "
 			    "public-folder",
 			    text);
@@ -225,7 +236,7 @@ load_kinds(const struct place *p, const config_setting_t *s)
 			kinds |= KIND_BIT(k);
 	}
 	if (config_setting_length(s) == 0)
-		conf_note(p->c, s, NULL,
+		conf_note(p->f->notes, s, NULL,
 		    "is empty; allowed: one or more of user, contact, group, "
 		    "dynamic-group, public-folder");
 	memcpy(p->field, &kinds, sizeof kinds);
@@ -241,19 +252,20 @@ finish_rule(const struct place *p, const config_setting_t *s, struct match_rule 
 
 	if (r->method != MATCH_CSV)
 		return;
-	f = conf_where(p->c, config_setting_source_line(s), &line);
+	f = conf_text_where(p->f->text, config_setting_source_line(s), &line);
 	if (r->csv_file[0] != '/') {
 		char *path = str_printf("%s/%s", f->dir, r->csv_file);
 
 		if (!path) {
-			p->c->nomem = true;
+			p->f->notes->nomem = true;
 			return;
 		}
 		free(r->csv_file);
 		r->csv_file = path;
 	}
-	if (!p->c->public && !conf_check_readable_file(r->csv_file, why, sizeof why))
-		conf_note(p->c, s, NULL, "'%s' %s; allowed: a readable file", r->csv_file, why);
+	if (!p->f->public && !conf_check_readable_file(r->csv_file, why, sizeof why))
+		conf_note(
+		    p->f->notes, s, NULL, "'%s' %s; allowed: a readable file", r->csv_file, why);
 }
 
 static void
@@ -267,7 +279,7 @@ load_match(const struct place *p, const config_setting_t *s)
 		return;
 	rules = calloc((size_t)config_setting_length(s) + 1, sizeof *rules);
 	if (!rules) {
-		p->c->nomem = true;
+		p->f->notes->nomem = true;
 		return;
 	}
 	for (int i = 0; i < config_setting_length(s); i++) {
@@ -276,7 +288,7 @@ load_match(const struct place *p, const config_setting_t *s)
 		if (is_repeated(p, s, i))
 			continue;
 		if (match_rule_parse(config_setting_get_string(e), &rules[n], &err) < 0)
-			conf_note(p->c, e, NULL, "%s", err.text);
+			conf_note(p->f->notes, e, NULL, "%s", err.text);
 		else
 			finish_rule(p, e, &rules[n++]);
 	}
@@ -289,8 +301,8 @@ load_forest_name(const struct place *p, const config_setting_t *s)
 {
 	_cleanup_(buf_done) struct buf names = {0};
 	const char *text = config_setting_get_string(s);
-	const struct conf *conf = p->c->conf;
-	bool nameless = p->c->missing_file;
+	const struct conf *conf = p->f->conf;
+	bool nameless = p->f->text->missing_file;
 
 	if (!text) {
 		wrong_type(p, s, "the name of a forest");
@@ -308,7 +320,7 @@ load_forest_name(const struct place *p, const config_setting_t *s)
 			buf_printf(&names, "%s%s", names.len ? ", " : "", name);
 	}
 	if (!nameless) /* else it may be meant, and its lack of a name is noted */
-		conf_note(p->c, s, NULL, "no forest is named '%s'; allowed: %s", text,
+		conf_note(p->f->notes, s, NULL, "no forest is named '%s'; allowed: %s", text,
 		    names.len ? (const char *)names.data : "the name of a forest");
 }
 
@@ -319,7 +331,7 @@ load_group(const struct place *p, const config_setting_t *s)
 		wrong_type(p, s, "a group: { key = value; ... }");
 		s = NULL;
 	}
-	load_section(p->c, p->k->sub, s, p->base);
+	load_section(p->f, p->k->sub, s, p->base);
 }
 
 /* Elements that are no group leave an element of defaults behind, so that the i-th structure always
@@ -338,7 +350,7 @@ load_list(const struct place *p, const config_setting_t *s)
 	}
 	n = (size_t)config_setting_length(s);
 	if (!(array = calloc(n + 1, size))) {
-		p->c->nomem = true;
+		p->f->notes->nomem = true;
 		return;
 	}
 	/* In place before its elements are loaded: a link looks up the forests. */
@@ -350,10 +362,10 @@ load_list(const struct place *p, const config_setting_t *s)
 		if (!config_setting_is_group(e))
 			wrong_type(p, e, "a group: { key = value; ... }");
 		load_section(
-		    p->c, p->k->sub, config_setting_is_group(e) ? e : NULL, array + i * size);
+		    p->f, p->k->sub, config_setting_is_group(e) ? e : NULL, array + i * size);
 	}
 	if (n == 0 && p->k->required)
-		conf_note(p->c, s, NULL, "is empty; allowed: one or more groups { ... }");
+		conf_note(p->f->notes, s, NULL, "is empty; allowed: one or more groups { ... }");
 }
 
 static load_fn *const loaders[] = {
@@ -389,12 +401,12 @@ default_words(const struct place *p)
 		if (p->k->type == CONF_KINDS)
 			kinds |= KIND_BIT(kind_from_name(w));
 		else if (match_rule_parse(w, &rules[n], &err) < 0)
-			p->c->nomem = true;
+			p->f->notes->nomem = true;
 		else
 			n++;
 	}
 	if (!words || !rules)
-		p->c->nomem = true;
+		p->f->notes->nomem = true;
 	if (p->k->type == CONF_KINDS) {
 		memcpy(p->field, &kinds, sizeof kinds);
 		free(rules);
@@ -414,7 +426,7 @@ set_default(const struct place *p)
 	case CONF_PATH:
 		text = p->k->def_text ? strdup(p->k->def_text) : NULL;
 		if (p->k->def_text && !text)
-			p->c->nomem = true;
+			p->f->notes->nomem = true;
 		conf_set_ptr(p->field, 0, text);
 		break;
 	case CONF_INT:
@@ -436,7 +448,7 @@ set_default(const struct place *p)
 }
 
 static void
-note_unknown(struct conf_ctx *c, enum conf_section section, const config_setting_t *s)
+note_unknown(struct filling *f, enum conf_section section, const config_setting_t *s)
 {
 	_cleanup_(buf_done) struct buf known = {0};
 	const struct conf_key *near = conf_nearest_key(section, config_setting_name(s));
@@ -444,12 +456,12 @@ note_unknown(struct conf_ctx *c, enum conf_section section, const config_setting
 	for (const struct conf_key *k = NULL; (k = conf_next_key(section, k));)
 		buf_printf(&known, "%s%s", known.len ? ", " : "", k->name);
 	if (known.failed)
-		c->nomem = true;
+		f->notes->nomem = true;
 	else if (near)
-		conf_note(c, s, NULL, "unknown key, did you mean '%s'?; allowed: %s", near->name,
-		    (const char *)known.data);
+		conf_note(f->notes, s, NULL, "unknown key, did you mean '%s'?; allowed: %s",
+		    near->name, (const char *)known.data);
 	else
-		conf_note(c, s, NULL, "unknown key; allowed: %s", (const char *)known.data);
+		conf_note(f->notes, s, NULL, "unknown key; allowed: %s", (const char *)known.data);
 }
 
 static void
@@ -468,19 +480,20 @@ note_missing(const struct place *p, const config_setting_t *group)
 	else
 		buf_add_str(&allowed, p->k->allowed);
 	if (allowed.failed)
-		p->c->nomem = true;
+		p->f->notes->nomem = true;
 	else
-		conf_note(
-		    p->c, group, p->k->name, "is missing; allowed: %s", (const char *)allowed.data);
+		conf_note(p->f->notes, group, p->k->name, "is missing; allowed: %s",
+		    (const char *)allowed.data);
 }
 
 /* Where the structure stands, for later messages. */
 static void
 remember_place(
-    struct conf_ctx *c, enum conf_section section, const config_setting_t *group, void *base)
+    struct filling *f, enum conf_section section, const config_setting_t *group, void *base)
 {
 	int line;
-	const struct conf_file *f = conf_where(c, config_setting_source_line(group), &line);
+	const struct conf_file *in =
+	    conf_text_where(f->text, config_setting_source_line(group), &line);
 	char **file = NULL;
 
 	if (section == CONF_SCOPE) {
@@ -492,46 +505,41 @@ remember_place(
 		((struct conf_row *)base)->line = line;
 		file = &((struct conf_row *)base)->file;
 	}
-	if (file && !(*file = strdup(f->name)))
-		c->nomem = true;
+	if (file && !(*file = strdup(in->name)))
+		f->notes->nomem = true;
 }
 
 /* GROUP is NULL where it is absent: everything gets its default then. */
 static void
 load_section(
-    struct conf_ctx *c, enum conf_section section, const config_setting_t *group, void *base)
+    struct filling *f, enum conf_section section, const config_setting_t *group, void *base)
 {
 	for (int i = 0; group && i < config_setting_length(group); i++) {
 		const config_setting_t *s = config_setting_get_elem(group, (unsigned)i);
 
 		if (!conf_find_key(section, config_setting_name(s)))
-			note_unknown(c, section, s);
+			note_unknown(f, section, s);
 	}
 	for (const struct conf_key *k = NULL; (k = conf_next_key(section, k));) {
-		struct place p = {c, k, base, (char *)base + k->offset};
+		struct place p = {f, k, base, (char *)base + k->offset};
 		const config_setting_t *s = group ? conf_member(group, k->name) : NULL;
 
 		if (!s || k->type != CONF_MATCH)
 			set_default(&p);
 		if (s || k->type == CONF_GROUP)
 			loaders[k->type](&p, s);
-		if (!s && group && k->required && !c->missing_file)
+		if (!s && group && k->required && !f->text->missing_file)
 			note_missing(&p, group);
 	}
 	if (group)
-		remember_place(c, section, group, base);
+		remember_place(f, section, group, base);
 }
 
 void
-conf_load_tree(struct conf_ctx *c)
+conf_fill(struct conf *c, const config_setting_t *root, const struct conf_text *text, bool public,
+    struct conf_notes *notes)
 {
-	if (!(c->conf = calloc(1, sizeof *c->conf))) {
-		c->nomem = true;
-		return;
-	}
-	load_section(c, CONF_TOP, config_root_setting(&c->cfg), c->conf);
-	if (!c->nomem)
-		conf_complete(c);
-	if (!c->nomem && !c->missing_file)
-		conf_check(c);
+	struct filling f = {c, text, public, notes};
+
+	load_section(&f, CONF_TOP, root, c);
 }

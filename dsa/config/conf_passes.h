@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_CONFIG_CONF_PASSES_H
+#define GALSYNC_CONFIG_CONF_PASSES_H
+
+/*
+ * From the parsed text to a struct conf, in three passes. Each notes what is wrong, and takes what
+ * an earlier one noted for noted. A pass is begun only where memory lasted.
+ */
+
+#include <libconfig.h>
+#include <stdbool.h>
+
+#include "dsa/config/conf.h"
+
+struct conf_notes;
+struct conf_text;
+
+/* Fills C, which is zeroed, by the table of keys. PUBLIC: the files that values name are not looked
+ * at. */
+void conf_fill(struct conf *c, const config_setting_t *root, const struct conf_text *text,
+    bool public, struct conf_notes *notes);
+/* Adds what follows from other values. */
+void conf_complete(struct conf *c, const config_setting_t *root, struct conf_notes *notes);
+/* Checks what the values must be together. Not where an included file is missing: what the checks
+ * would miss may stand there. */
+void conf_check(const struct conf *c, const config_setting_t *root, struct conf_notes *notes);
+
+#endif
