@@ -26,10 +26,10 @@
 	"extensionAttribute14: galsync:switched:1970-01-01T00:00:00Z:"                             \
 	"00000000-0000-0000-0000-000000000000"
 /* The source as a cycle leaves it, and a mailbox and an account of the target. */
-#define ANN(extra) MAILBOX("Ann", "ann", HAS("smtp:ann@redirect.acme.example") extra)
+#define ANN(extra) MAILBOX("Ann", "ann", HAS("smtp:ann@redirect.acme.example") extra "")
 #define MBX(extra)                                                                                 \
-	THERE("user", "Ann", "homeMDB: CN=DB1\n" HAS("smtp:ann@redirect.globex.example") extra)
-#define NO_MBX(extra) THERE("user", "Ann", HAS("smtp:ann@redirect.globex.example") extra)
+	THERE("user", "Ann", "homeMDB: CN=DB1\n" HAS("smtp:ann@redirect.globex.example") extra "")
+#define NO_MBX(extra) THERE("user", "Ann", HAS("smtp:ann@redirect.globex.example") extra "")
 /* Switched, with nothing to put right. */
 #define SWITCHED ANN(TO(RT) GUARD MARKER)
 
