@@ -277,6 +277,16 @@ record_encode(const struct record *r, struct buf *ret)
 		buf_add_u64(ret, r->put[i]);
 }
 
+bool
+record_equal(const struct record *x, const struct record *y)
+{
+	_cleanup_(buf_done) struct buf p = {0}, q = {0};
+
+	record_encode(x, &p);
+	record_encode(y, &q);
+	return !p.failed && !q.failed && bytes_equal(buf_bytes(&p), buf_bytes(&q));
+}
+
 /* Reads a record into pieces of memory of its own, or all into one block. */
 struct decoder {
 	struct reader rd;

@@ -97,6 +97,8 @@ int record_set_put(struct record *r, const uint64_t *hashes, size_t n) MUST_CHEC
 /* Adds N hashes to the set. */
 int record_add_put(struct record *r, const uint64_t *hashes, size_t n) MUST_CHECK;
 
+/* True if both say the same; the number counts for nothing. */
+bool record_equal(const struct record *x, const struct record *y);
 void record_encode(const struct record *r, struct buf *ret);
 /* Any octets are survived; ID is not part of the encoding. */
 int record_decode(struct bytes raw, uint64_t id, struct record **ret, struct err *err) MUST_CHECK;

@@ -15,12 +15,14 @@
 
 #include <string.h>
 
+#include "dsa/base/clock.h"
 #include "dsa/base/str.h"
 #include "dsa/cycle/decide.h"
 #include "dsa/cycle/planner_priv.h"
 #include "dsa/directory/dn.h"
 #include "dsa/rules/diff.h"
 #include "dsa/rules/names.h"
+#include "dsa/rules/record_fill.h"
 #include "redirect/address.h"
 
 #define MAX_DEPTH 64
@@ -395,6 +397,26 @@ fill_in(struct planning *p, const struct entry *source, const struct entry *targ
 	    .record = record};
 }
 
+/* What will be true of both sides once the step is done. */
+static int
+fill_record(struct planning *p, struct record *record)
+{
+	const struct change *changes[PLAN_MAX_CHANGES];
+	struct record_facts f = {.in = &p->in,
+	    .link = p->c->run->link_id,
+	    .rule = p->d->rule,
+	    .evidence = p->d->evidence,
+	    .target_dn = p->d->target_dn,
+	    .changes = changes,
+	    .problems = (const char *)p->problems.data,
+	    .now = clock_realtime_s()};
+
+	for (size_t i = 0; i < p->step->n_changes; i++)
+		if (p->step->changes[i].side == TARGET)
+			changes[f.n_changes++] = p->step->changes[i].change;
+	return record_fill(&f, record, p->err);
+}
+
 static int
 plan_decided(struct planning *p, const struct entry *source)
 {
@@ -409,7 +431,7 @@ plan_decided(struct planning *p, const struct entry *source)
 	if (planner_get_record(p->c, source, &old, &record, p->err) < 0)
 		return -1;
 	fill_in(p, source, target, record, &names);
-	if (planner_forget_other(&p->in, record) < 0)
+	if (record_forget_other(&p->in, record) < 0)
 		return err_nomem(p->err);
 	if (plan_source(p, target, &blocked) < 0)
 		return -1;
@@ -423,10 +445,9 @@ plan_decided(struct planning *p, const struct entry *source)
 		return 0;
 	if (planning_limit_redirection(p, old, record, &left, p->err) < 0 || left)
 		return left ? 0 : -1;
-	if (planner_fill_record(
-		p->c, &p->in, p->d, p->step, (char *)p->problems.data, record, p->err) < 0)
+	if (fill_record(p, record) < 0)
 		return -1;
-	stored = !old || !planner_same_record(old, record);
+	stored = !old || !record_equal(old, record);
 	count_step(p, stored);
 	if (stored || p->step->n_changes)
 		p->step->record = TAKE(record);

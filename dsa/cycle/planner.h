@@ -24,15 +24,6 @@ int planner_choose_rdn(struct cycle *c, uint32_t index, const struct entry *sour
  * filled in *RET. */
 int planner_get_record(struct cycle *c, const struct entry *source, struct record **ret_old,
     struct record **ret, struct err *err) MUST_CHECK;
-/* If IN's counterpart is another than the one on record: what was put on that one says nothing of
- * this one. */
-int planner_forget_other(const struct project_in *in, struct record *r) MUST_CHECK;
-/* Fills R with what will be true of both sides once STEP is done. PROBLEMS may be NULL or empty. */
-int planner_fill_record(struct cycle *c, const struct project_in *in, const struct decision *d,
-    const struct plan_step *step, const char *problems, struct record *r,
-    struct err *err) MUST_CHECK;
-/* True if both say the same, times apart. */
-bool planner_same_record(const struct record *x, const struct record *y);
 /* The counterpart that R names, if it is there and nobody else's; *RET NULL if not. */
 int planner_find_target(struct cycle *c, const struct record *r, uint32_t *ret_index,
     struct entry **ret, struct err *err) MUST_CHECK;

@@ -51,6 +51,28 @@ given_init(struct given *g)
 		.toggle_domain = toggle}};
 }
 
+void
+given_plain(struct given *g)
+{
+	g->forest[SOURCE].redirect_domain = g->forest[TARGET].redirect_domain = NULL;
+}
+
+struct project_in
+given_pair(const struct given *g, const struct entry *source, const struct entry *target)
+{
+	enum kind kind = kind_of(source);
+
+	return (struct project_in){.link = &g->link,
+	    .scope = &g->scope,
+	    .source = source,
+	    .target = target,
+	    .kind = kind,
+	    .shape = project_shape(&g->scope, kind, source, target),
+	    .created = true,
+	    .redirects =
+		kind == KIND_USER && kind_has_mailbox(source) && g->forest[SOURCE].redirect_domain};
+}
+
 char *
 given_str(const char *text)
 {

@@ -13,6 +13,7 @@
 #include "dsa/directory/change.h"
 #include "dsa/directory/entry.h"
 #include "dsa/directory/schema.h"
+#include "dsa/rules/project.h"
 #include "dsa/rules/table.h"
 #include "mapping/record.h"
 #include "tests/support/recipients.h"
@@ -26,6 +27,11 @@ struct given {
 };
 /* G must stay where it is: its parts point to each other. */
 void given_init(struct given *g);
+/* Takes the redirect domains away. */
+void given_plain(struct given *g);
+/* A pair of the link: created by galsync, or to be (TARGET NULL), and not switched. */
+struct project_in given_pair(
+    const struct given *g, const struct entry *source, const struct entry *target);
 /* TEXT, which must outlive the result, as the configuration's structures hold it. */
 char *given_str(const char *text);
 

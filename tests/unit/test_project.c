@@ -435,7 +435,7 @@ arrange(struct given *g, const struct project_case *c, struct conf_row *row)
 	g->link.databases = databases;
 	g->link.n_databases = 1;
 	if (c->plain)
-		g->forest[SOURCE].redirect_domain = g->forest[TARGET].redirect_domain = NULL;
+		given_plain(g);
 	*row = (struct conf_row){.attr = given_str(c->attr),
 	    .source = c->from,
 	    .how = c->how,
@@ -461,19 +461,13 @@ facts(const struct given *g, const struct project_case *c, const struct entry *s
     const struct entry *target, const struct record *record)
 {
 	static const struct project_names names = {"Rdn", "sam", "upn@globex.example"};
-	enum kind kind = kind_of(source);
+	struct project_in in = given_pair(g, source, target);
 
-	return (struct project_in){.link = &g->link,
-	    .scope = &g->scope,
-	    .source = source,
-	    .target = target,
-	    .kind = kind,
-	    .shape = project_shape(&g->scope, kind, source, target),
-	    .created = !c->matched,
-	    .active = c->active,
-	    .redirects = kind == KIND_USER && kind_has_mailbox(source) && !c->plain,
-	    .names = &names,
-	    .record = record};
+	in.created = !c->matched;
+	in.active = c->active;
+	in.names = &names;
+	in.record = record;
+	return in;
 }
 
 static void
@@ -550,21 +544,24 @@ source_needs(void **state)
 	struct given g;
 
 	(void)state;
-	given_init(&g);
 	for (size_t i = 0; i < ARRAY_SIZE(source_cases); i++) {
 		const struct source_case *c = &source_cases[i];
 		const struct project_case facts_of = {
-		    .plain = c->plain, .legacy = {c->remembered[SOURCE], c->remembered[TARGET]}};
+		    .legacy = {c->remembered[SOURCE], c->remembered[TARGET]}};
 		_cleanup_(entry_free) struct entry *source = given_entry(c->source);
 		_cleanup_(entry_free) struct entry *target = given_entry(c->target);
 		_cleanup_(record_free) struct record *record = remembered(&facts_of);
 		_cleanup_(entry_free) struct entry *want = NULL;
 		_cleanup_(free) char *values = NULL;
-		struct project_in in = facts(&g, &facts_of, source, target, record);
+		struct project_in in;
 		struct err err = {0};
-		int rc = project_source(&in, c->legacy_dn, &want, &err);
 
-		given_ended(i, "source", rc, &err, c->why);
+		given_init(&g);
+		if (c->plain)
+			given_plain(&g);
+		in = facts(&g, &facts_of, source, target, record);
+		given_ended(
+		    i, "source", project_source(&in, c->legacy_dn, &want, &err), &err, c->why);
 		values = want ? given_values(entry_find(want, "proxyAddresses")) : NULL;
 		given_same(i, "source", values, c->want);
 	}

@@ -111,26 +111,16 @@ struct pair {
 static void
 pair_open(struct pair *p, const struct repair_case *c)
 {
-	enum kind kind;
-
 	given_init(&p->g);
 	if (c->plain)
-		p->g.forest[SOURCE].redirect_domain = p->g.forest[TARGET].redirect_domain = NULL;
+		given_plain(&p->g);
 	p->side[SOURCE] = given_entry(c->source);
 	p->side[TARGET] = given_entry(c->target);
 	p->record = given_record(c->put);
 	p->record->id = !c->unknown;
-	kind = kind_of(p->side[SOURCE]);
-	p->in = (struct project_in){.link = &p->g.link,
-	    .scope = &p->g.scope,
-	    .source = p->side[SOURCE],
-	    .target = p->side[TARGET],
-	    .kind = kind,
-	    .shape = project_shape(&p->g.scope, kind, p->side[SOURCE], p->side[TARGET]),
-	    .created = true,
-	    .active = c->active,
-	    .redirects = kind == KIND_USER && kind_has_mailbox(p->side[SOURCE]) && !c->plain,
-	    .record = p->record};
+	p->in = given_pair(&p->g, p->side[SOURCE], p->side[TARGET]);
+	p->in.active = c->active;
+	p->in.record = p->record;
 }
 
 static void

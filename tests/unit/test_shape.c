@@ -140,7 +140,7 @@ addressed(void **state)
 		if (c->template)
 			g.link.redirect_template = given_str(c->template);
 		if (c->no_domain)
-			g.forest[SOURCE].redirect_domain = g.forest[TARGET].redirect_domain = NULL;
+			given_plain(&g);
 		rc = project_redirect_address(&g.link, c->side, source, &address, &err);
 		given_ended(i, "address", rc, &err, c->why);
 		given_same(i, "address", address, c->want);

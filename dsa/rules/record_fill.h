@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_RULES_RECORD_FILL_H
+#define GALSYNC_RULES_RECORD_FILL_H
+
+/*
+ * The record of a correspondence as it will be when the changes of its step were made. Pure. What
+ * the map keeps for itself is left as it is: the number, the times of synchronization and of the
+ * switch, what was put, the guard, readiness.
+ */
+
+#include "dsa/directory/change.h"
+#include "dsa/rules/project.h"
+#include "mapping/record.h"
+
+struct record_facts {
+	const struct project_in *in; /* both sides as they were read */
+	uint32_t link;		     /* store_link_id() */
+	/* How the counterpart was found this time; MATCH_RECORD: by the map, which keeps what it
+	 * knows. */
+	enum match_method rule;
+	const char *evidence;
+	const char *target_dn; /* where the counterpart is created, if it is not there */
+	const struct change *const *changes; /* to be made to the counterpart, in their order */
+	size_t n_changes;
+	const char *problems; /* what could not be written, "" or NULL */
+	int64_t now;	      /* seconds since the epoch */
+};
+
+/* Fills R, the stored record or a fresh one. ERR_DATA if a redirect address cannot be made. */
+int record_fill(const struct record_facts *f, struct record *r, struct err *err) MUST_CHECK;
+/* If IN's counterpart is another than the one on record, R: what was put on that one says nothing
+ * of this one, which was never synchronized. -1 without memory. */
+int record_forget_other(const struct project_in *in, struct record *r) MUST_CHECK;
+
+#endif
