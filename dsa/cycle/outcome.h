@@ -9,7 +9,7 @@
 
 struct cycle;
 
-/* Stores S's record as pending. An exec_intend_fn; ARG is the cycle. */
+/* Stores S's record as pending. ARG is the cycle. */
 int outcome_intend(struct store_txn *t, struct plan_step *s, void *arg, struct err *err) MUST_CHECK;
 /* Stores the record of E's step, its waiting references and what else follows from how it ended.
  * What met drift is put down to be planned again. ARG is the cycle. */

@@ -76,39 +76,6 @@ dir_drain(struct dir *const *dirs, size_t n, size_t max, struct err *err)
 	}
 }
 
-struct outcome {
-	bool known, failed;
-	struct err err;
-};
-
-static void
-keep_outcome(void *arg, const struct err *err)
-{
-	struct outcome *o = arg;
-
-	o->known = true;
-	o->failed = err != NULL;
-	if (err)
-		o->err = *err;
-}
-
-int
-dir_apply(struct dir *d, const struct change *c, struct err *err)
-{
-	struct outcome o = {.known = false};
-
-	if (d->ops->submit(d, c, keep_outcome, &o, err) < 0)
-		return -1;
-	/* process() reports every change before it fails, so the outcome is known then. */
-	while (d->ops->process(d, err) == 0 && !o.known)
-		wait_any(&d, 1);
-	if (o.known && !o.failed)
-		return 0;
-	if (o.known)
-		*err = o.err;
-	return -1;
-}
-
 int
 dir_read_guid(struct dir *d, const struct guid *g, const char *const *attrs, struct entry **ret,
     struct err *err)

@@ -161,8 +161,6 @@ int dir_open(struct dir *d, struct err *err) MUST_CHECK;
 /* Waits until at most MAX changes of the N directories together are under way, reporting outcomes.
  * Never longer than the directories' own time-outs. -1 if a connection broke. */
 int dir_drain(struct dir *const *dirs, size_t n, size_t max, struct err *err) MUST_CHECK;
-/* One change, waited for. -1 with the outcome's err if it was not done. */
-int dir_apply(struct dir *d, const struct change *c, struct err *err) MUST_CHECK;
 /* Like ops->read, by GUID. */
 int dir_read_guid(struct dir *d, const struct guid *g, const char *const *attrs, struct entry **ret,
     struct err *err) MUST_CHECK;

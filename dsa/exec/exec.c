@@ -387,8 +387,6 @@ exec_run(struct run *run, const struct exec_ops *ops, void *arg, struct err *err
 
 struct single {
 	struct plan_step *step; /* NULL once it was given */
-	exec_intend_fn *intend;
-	void *arg;
 	bool refused;
 	struct err err;
 };
@@ -401,14 +399,6 @@ next_single(void *arg, struct plan_step **ret, struct err *err)
 	(void)err;
 	*ret = TAKE(one->step);
 	return 0;
-}
-
-static int
-intend_single(struct store_txn *t, struct plan_step *s, void *arg, struct err *err)
-{
-	struct single *one = arg;
-
-	return one->intend ? one->intend(t, s, one->arg, err) : 0;
 }
 
 static int
@@ -428,12 +418,10 @@ end_single(struct store_txn *t, const struct exec_end *e, void *arg, struct err 
 }
 
 int
-exec_step(
-    struct run *run, struct plan_step *step, exec_intend_fn *intend, void *arg, struct err *err)
+exec_step(struct run *run, struct plan_step *step, struct err *err)
 {
-	static const struct exec_ops ops = {
-	    .next = next_single, .intend = intend_single, .ended = end_single, .batch = 1};
-	struct single one = {.step = step, .intend = intend, .arg = arg};
+	static const struct exec_ops ops = {.next = next_single, .ended = end_single, .batch = 1};
+	struct single one = {.step = step};
 	int rc = exec_run(run, &ops, &one, err);
 
 	plan_step_free(one.step);

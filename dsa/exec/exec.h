@@ -33,16 +33,13 @@ struct exec_end {
 	enum settle failure;   /* and what that means; without ERR of no meaning */
 };
 
-/* Writes down, in the transaction of the intents, what must be known if the process dies while S is
- * carried out. */
-typedef int exec_intend_fn(
-    struct store_txn *t, struct plan_step *s, void *arg, struct err *err) MUST_CHECK;
-
 struct exec_ops {
 	/* Gives the next step, which the executor owns from now on; *RET NULL at the end. Phases
 	 * never go back, and numbers ascend within a phase. */
 	int (*next)(void *arg, struct plan_step **ret, struct err *err);
-	exec_intend_fn *intend; /* or NULL */
+	/* In the transaction of the intents: writes down what must be known if the process dies
+	 * while S is carried out. NULL: nothing. */
+	int (*intend)(struct store_txn *t, struct plan_step *s, void *arg, struct err *err);
 	/* In the transaction of the outcome. */
 	int (*ended)(struct store_txn *t, const struct exec_end *e, void *arg, struct err *err);
 	/* A connection broke, and nothing is under way any more: opens it again, so that the steps
@@ -58,10 +55,9 @@ struct exec_ops {
  */
 int exec_run(struct run *run, const struct exec_ops *ops, void *arg, struct err *err) MUST_CHECK;
 
-/* The same for one step (taken over, also on failure) outside of a plan. INTEND may be NULL. 0: it
- * is done. 1: it is not, with ERR; if that says ERR_REREAD the object is to be read again.
- * -1: nothing more can be done, and what became of the step may be unknown. */
-int exec_step(struct run *run, struct plan_step *step, exec_intend_fn *intend, void *arg,
-    struct err *err) MUST_CHECK;
+/* The same for one step (taken over, also on failure) outside of a plan. 0: it is done. 1: it is
+ * not, with ERR; if that says ERR_REREAD the object is to be read again. -1: nothing more can be
+ * done, and what became of the step may be unknown. */
+int exec_step(struct run *run, struct plan_step *step, struct err *err) MUST_CHECK;
 
 #endif

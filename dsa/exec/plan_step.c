@@ -127,6 +127,21 @@ plan_step_add(struct plan_step *s, enum side side, struct change *change,
 }
 
 int
+plan_step_of(const struct guid *source, enum side side, struct change *change,
+    const struct entry *present, const char *reason, struct plan_step **ret, struct err *err)
+{
+	_cleanup_(change_free) struct change *own = change;
+	_cleanup_(plan_step_free) struct plan_step *s = plan_step_new(PLAN_NO_SOURCE, source);
+
+	if (!s)
+		return err_nomem(err);
+	if (plan_step_add(s, side, TAKE(own), present, reason, err) < 0)
+		return -1;
+	*ret = TAKE(s);
+	return 0;
+}
+
+int
 plan_step_add_waiting(struct plan_step *s, const char *attr, const char *wanted_dn, struct err *err)
 {
 	if (list_grow(s->waiting, s->n_waiting, s->cap_waiting) < 0)

@@ -67,6 +67,11 @@ DEFINE_CLEANUP(struct plan_step *, plan_step_free)
  * touches in PRESENT (NULL: none). */
 int plan_step_add(struct plan_step *s, enum side side, struct change *change,
     const struct entry *present, const char *reason, struct err *err) MUST_CHECK;
+/* A step of one change outside of a plan, about the correspondence of SOURCE (zero: of several or
+ * none); else as plan_step_add(). */
+int plan_step_of(const struct guid *source, enum side side, struct change *change,
+    const struct entry *present, const char *reason, struct plan_step **ret,
+    struct err *err) MUST_CHECK;
 int plan_step_add_waiting(
     struct plan_step *s, const char *attr, const char *wanted_dn, struct err *err) MUST_CHECK;
 void plan_step_encode(const struct plan_step *s, struct buf *ret);

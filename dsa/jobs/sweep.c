@@ -17,14 +17,15 @@
 #include "dsa/directory/dir.h"
 #include "dsa/directory/dn.h"
 #include "dsa/directory/filter.h"
+#include "dsa/exec/recover.h"
 #include "dsa/jobs/turns.h"
-#include "dsa/rules/settle.h"
 #include "redirect/address.h"
 
 /* Why a value is left, NULL: it is removed. Pure. */
 struct ground {
-	bool ours;  /* the object is in the map or in one of the link's OUs */
-	bool owned; /* a toggle of another link is at work on it */
+	bool ours;	    /* the object is in the map or in one of the link's OUs */
+	bool owned;	    /* a toggle of another link is at work on it */
+	struct guid source; /* the source object of its correspondence, or zero */
 };
 
 static const char *
@@ -106,6 +107,10 @@ know_ground(struct toggle *t, enum side side, const struct entry *e, struct grou
 	    store_find_guid(txn, t->run->link_id, side, &e->guid, &r, t->err) < 0 ||
 	    is_owned(t, txn, &e->guid, &ret->owned) < 0)
 		return -1;
+	if (side == SOURCE)
+		ret->source = e->guid;
+	else if (r)
+		ret->source = r->side[SOURCE].guid;
 	ret->ours = r || in_our_ous(t->run->link, side, e->dn, t->err);
 	return 0;
 }
@@ -135,7 +140,7 @@ tell_all(struct toggle *t, const struct entry *e, const struct ground *g, bool d
     const char *failed)
 {
 	const struct attr *a = entry_find(e, "proxyAddresses");
-	char text[700];
+	char text[800];
 
 	for (size_t i = 0; a && i < a->n_values; i++) {
 		const char *why, *v = a->values[i].data;
@@ -153,28 +158,38 @@ tell_all(struct toggle *t, const struct entry *e, const struct ground *g, bool d
 	}
 }
 
+/* 1: it is not done, with ERR. */
+static int
+remove_leftovers(
+    struct toggle *t, enum side side, const struct entry *e, const struct ground *g, bool again)
+{
+	_cleanup_(change_free) struct change *c = NULL;
+	struct plan_step *s = NULL;
+
+	if (leftovers(t, e, g, &c) < 0)
+		return -1;
+	if (change_is_empty(c))
+		return 0;
+	if (plan_step_of(&g->source, side, TAKE(c), e, "sweep", &s, t->err) < 0)
+		return -1;
+	s->looked_again = again;
+	return exec_step(t->run, s, t->err);
+}
+
 static int
 sweep_one(struct toggle *t, enum side side, struct entry **e, bool dry_run)
 {
 	for (int i = 0; *e; i++) {
-		_cleanup_(change_free) struct change *c = NULL;
 		struct guid guid = (*e)->guid;
 		struct ground g = {0};
-		enum settle failure;
+		int rc = know_ground(t, side, *e, &g);
 
-		if (know_ground(t, side, *e, &g) < 0 || leftovers(t, *e, &g, &c) < 0)
+		if (rc == 0 && !dry_run)
+			rc = remove_leftovers(t, side, *e, &g, i > 0);
+		if (rc < 0)
 			return -1;
-		if (dry_run || change_is_empty(c) || dir_apply(t->run->dir[side], c, t->err) == 0) {
-			if (!dry_run && !change_is_empty(c))
-				run_changed(t->run, 0, side, &guid, c, "sweep");
-			tell_all(t, *e, &g, dry_run, NULL);
-			return 0;
-		}
-		failure = settle_failure(t->err, CHANGE_MODIFY, i == 0);
-		if (failure == SETTLE_UNKNOWN || failure == SETTLE_UNSENT)
-			return -1;
-		if (failure != SETTLE_DRIFT || i == TOGGLE_TRIES) {
-			tell_all(t, *e, &g, dry_run, t->err->text);
+		if (rc == 0 || t->err->retry != ERR_REREAD || i == TOGGLE_TRIES) {
+			tell_all(t, *e, &g, dry_run, rc ? t->err->text : NULL);
 			return 0;
 		}
 		entry_free(TAKE(*e));
@@ -238,10 +253,12 @@ sweep_side(struct toggle *t, enum side side, bool dry_run)
 int
 toggle_sweep(struct run *run, bool dry_run, struct err *err)
 {
-	struct toggle t = {.run = run, .err = err};
+	struct run own;
+	struct toggle t = {.run = &own, .err = err};
 
-	if (run_open_known(run, err) < 0)
+	if (run_open_known(run, err) < 0 || (!dry_run && exec_recover(run, err) < 0))
 		return -1;
+	own = run_job(run);
 	for (int side = SOURCE; side < SIDES; side++)
 		if (sweep_side(&t, (enum side)side, dry_run) < 0)
 			return -1;

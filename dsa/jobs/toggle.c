@@ -7,14 +7,12 @@
 #include "dsa/base/clock.h"
 #include "dsa/base/list.h"
 #include "dsa/base/str.h"
-#include "dsa/directory/dir.h"
 #include "dsa/directory/dn.h"
 #include "dsa/directory/kind.h"
 #include "dsa/jobs/sync.h"
 #include "dsa/jobs/turns.h"
 #include "dsa/rules/project.h"
 #include "dsa/rules/scope.h"
-#include "dsa/rules/settle.h"
 
 static int
 put_operation(struct toggle *t, const struct guid *g, const char *dummy)
@@ -45,6 +43,23 @@ clear_operation(struct toggle *t, const struct guid *g)
 
 /* ---- adding and removing ---- */
 
+/* Once. E is the object as it was read. 1: it is not done, with ERR. */
+static int
+try_dummy(struct toggle *t, const struct entry *e, struct bytes dummy, bool there, bool again)
+{
+	_cleanup_(change_free) struct change *c = NULL;
+	struct plan_step *s = NULL;
+
+	if (toggle_change(e, dummy, there, &c) < 0)
+		return err_nomem(t->err);
+	if (!c)
+		return 0;
+	if (plan_step_of(&e->guid, SOURCE, TAKE(c), e, "proxy toggle", &s, t->err) < 0)
+		return -1;
+	s->looked_again = again;
+	return exec_step(t->run, s, t->err);
+}
+
 /* Adds or removes the dummy; what is so already is left so, and so is one that is primary. *E is
  * the object as it was read (NULL: it is gone), read again if somebody did the same meanwhile. An
  * entry's refusal is 1, with ERR. */
@@ -56,23 +71,11 @@ set_dummy(struct toggle *t, struct entry **e, const char *dummy, bool there)
 	if (!v)
 		return err_nomem(t->err);
 	for (int i = 0; *e; i++) {
-		_cleanup_(change_free) struct change *c = NULL;
 		struct guid g = (*e)->guid;
-		enum settle failure;
+		int rc = try_dummy(t, *e, bytes_of(v), there, i > 0);
 
-		if (toggle_change(*e, bytes_of(v), there, &c) < 0)
-			return err_nomem(t->err);
-		if (!c)
-			return 0;
-		if (dir_apply(t->run->dir[SOURCE], c, t->err) == 0) {
-			run_changed(t->run, 0, SOURCE, &g, c, "proxy toggle");
-			return 0;
-		}
-		failure = settle_failure(t->err, CHANGE_MODIFY, i == 0);
-		if (failure == SETTLE_UNKNOWN || failure == SETTLE_UNSENT)
-			return -1;
-		if (failure != SETTLE_DRIFT || i == TOGGLE_TRIES)
-			return 1;
+		if (rc <= 0 || t->err->retry != ERR_REREAD || i == TOGGLE_TRIES)
+			return rc;
 		entry_free(TAKE(*e));
 		if (dir_read_guid(t->run->dir[SOURCE], &g, toggle_attrs, e, t->err) < 0)
 			return -1;
@@ -210,19 +213,21 @@ free_all(char **texts, size_t n)
 int
 toggle_run(struct run *run, const struct guid *sources, size_t n, struct err *err)
 {
-	struct toggle t = {.run = run, .err = err};
+	struct run own;
+	struct toggle t = {.run = &own, .err = err};
 	char **dummies = calloc(n + 1, sizeof *dummies);
 	bool any = false;
 	int rc = dummies ? run_open_known(run, err) : err_nomem(err);
 
+	own = run_job(run);
 	if (rc == 0)
-		rc = turns_resume(run, err);
+		rc = turns_resume(&own, err);
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		rc = begin_one(&t, &sources[i], &dummies[i]);
 		any |= dummies[i] != NULL;
 	}
 	if (rc == 0 && any)
-		rc = run_cycle(run, sources, n, err);
+		rc = run_cycle(&own, sources, n, err);
 	for (size_t i = 0; rc == 0 && i < n; i++)
 		if (dummies[i])
 			rc = end_one(&t, &sources[i], dummies[i]);
@@ -327,7 +332,8 @@ find_left(const struct run *run, struct left *l, struct err *err)
 int
 toggle_resume(const struct run *run, struct err *err)
 {
-	struct toggle t = {.run = run, .err = err};
+	struct run own = run_job(run);
+	struct toggle t = {.run = &own, .err = err};
 	struct left l = {.failed = false};
 	int rc = find_left(run, &l, err);
 

@@ -4,12 +4,13 @@
 
 /* What toggle.c, which carries toggles out, toggle_check.c, which decides, and sweep.c share. */
 
+#include "dsa/exec/exec.h"
 #include "dsa/jobs/toggle.h"
 
 #define TOGGLE_TRIES 3 /* when somebody changes the same value meanwhile */
 
 struct toggle {
-	const struct run *run;
+	struct run *run;
 	struct err *err;
 };
 

@@ -49,7 +49,7 @@ change_members(struct chunk *c, struct err *err)
 	struct dir *d = c->run->dir[SOURCE];
 	_cleanup_(entry_free) struct entry *group = NULL;
 	_cleanup_(change_free) struct change *change = NULL;
-	_cleanup_(plan_step_free) struct plan_step *s = NULL;
+	struct plan_step *s = NULL;
 
 	if (d->ops->read(d, dn, attrs, &group, err) < 0)
 		return turn_is_fatal(err) ? -1 : 1;
@@ -58,12 +58,13 @@ change_members(struct chunk *c, struct err *err)
 		return 1;
 	}
 	change = change_new(CHANGE_MODIFY, group->dn, &group->guid);
-	s = plan_step_new(PLAN_NO_SOURCE, &several);
-	if (!s || !change || add_differences(c, entry_find(group, "member"), change) < 0)
+	if (!change || add_differences(c, entry_find(group, "member"), change) < 0)
 		return err_nomem(err);
-	if (plan_step_add(s, SOURCE, TAKE(change), group, "marker group", err) < 0)
+	if (change_is_empty(change))
+		return 0;
+	if (plan_step_of(&several, SOURCE, TAKE(change), group, "marker group", &s, err) < 0)
 		return -1;
-	return s->n_changes ? exec_step(c->run, TAKE(s), NULL, NULL, err) : 0;
+	return exec_step(c->run, s, err);
 }
 
 int

@@ -507,9 +507,8 @@ int
 turn_run(
     const struct run *run, enum turn turn, const struct guid *sources, size_t n, struct err *err)
 {
-	struct run own = *run;
+	struct run own = run_job(run);
 
-	own.cycle = 0;
 	return run_some(&own, turn, sources, n, false, err);
 }
 
@@ -535,7 +534,7 @@ int
 turn_resume(const struct run *run, struct err *err)
 {
 	struct collecting x = {.err = err};
-	struct run own = *run;
+	struct run own = run_job(run);
 	struct store_txn *t = NULL;
 	int rc = store_begin(run->store, STORE_READ, &t, err);
 
@@ -544,7 +543,6 @@ turn_resume(const struct run *run, struct err *err)
 	store_abort(t);
 	if (x.failed)
 		rc = -1;
-	own.cycle = 0;
 	for (size_t i = 0; rc == 0 && i < 2; i++)
 		rc = run_some(&own, (enum turn)i, x.of[i].v, x.of[i].n, true, err);
 	free(x.of[0].v);

@@ -42,6 +42,15 @@ open_both(const struct run *run, enum side *ret_side, struct err *err)
 	return rc;
 }
 
+struct run
+run_job(const struct run *run)
+{
+	struct run own = *run;
+
+	own.cycle = 0;
+	return own;
+}
+
 int
 run_open(const struct run *run, struct err *err)
 {

@@ -33,6 +33,8 @@ struct run {
 	bool is_delta;	       /* what runs looks at changes only */
 };
 
+/* A copy of RUN for a job of its own: its changes get a number of their own in the journal. */
+struct run run_job(const struct run *run);
 /* Opens both directories, side by side; without effect on what is open. Each that is open, or could
  * not be opened, is reported. */
 int run_open(const struct run *run, struct err *err) MUST_CHECK;

@@ -34,6 +34,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/support/apply.h"
 #include "tests/support/scenario_priv.h"
 
 #define MANAGER(cn) "manager: CN=" cn ACME "\n"
@@ -329,7 +330,7 @@ make_change(struct lab *l, const struct change *c)
 	d = fakedir_connect(l->fd[side]);
 	assert_non_null(d);
 	assert_int_equal(dir_open(d, &err), 0);
-	if (dir_apply(d, c, &err) < 0 && err.scope != ERR_ENTRY)
+	if (apply_change(d, c, &err) < 0 && err.scope != ERR_ENTRY)
 		fail_msg("%s", err.text);
 	dir_free(d);
 }

@@ -16,6 +16,7 @@
 #include "dsa/base/str.h"
 #include "dsa/directory/schema.h"
 #include "dsa/directory/sid.h"
+#include "tests/support/apply.h"
 #include "tests/support/fakedir.h"
 
 #define DOMAIN "DC=acme,DC=example"
@@ -67,7 +68,7 @@ mod(struct dir *d, const char *dn, enum mod_op op, const char *attr, const char 
 		free((void *)(uintptr_t)c->mods[0].values[0].data);
 		c->mods[0].n_values = 0;
 	}
-	return dir_apply(d, c, &err) < 0 ? err.code : 0;
+	return apply_change(d, c, &err) < 0 ? err.code : 0;
 }
 
 /* The LDAP result of an add; ATTRS are "name=value". */
@@ -83,7 +84,7 @@ add(struct dir *d, const char *dn, const char *const *attrs)
 
 		assert_int_equal(entry_add_str(c->entry, name, *attrs + strlen(name) + 1), 0);
 	}
-	return dir_apply(d, c, &err) < 0 ? err.code : 0;
+	return apply_change(d, c, &err) < 0 ? err.code : 0;
 }
 
 #define ADD(d, dn, ...) add(d, dn, (const char *const[]){__VA_ARGS__, NULL})
@@ -96,7 +97,7 @@ rename_to(struct dir *d, const char *dn, const char *rdn, const char *parent)
 
 	c->new_rdn = strdup(rdn);
 	c->new_parent = parent ? strdup(parent) : NULL;
-	return dir_apply(d, c, &err) < 0 ? err.code : 0;
+	return apply_change(d, c, &err) < 0 ? err.code : 0;
 }
 
 static int
@@ -105,7 +106,7 @@ delete_it(struct dir *d, const char *dn)
 	_cleanup_(change_free) struct change *c = change_new(CHANGE_DELETE, dn, NULL);
 	struct err err;
 
-	return dir_apply(d, c, &err) < 0 ? err.code : 0;
+	return apply_change(d, c, &err) < 0 ? err.code : 0;
 }
 
 static const char *
@@ -305,7 +306,7 @@ atomic_modify(void **state)
 	assert_int_equal(change_mod_str(c, MOD_DELETE, "displayName", "ann archer"), 0);
 	assert_int_equal(change_mod_str(c, MOD_ADD, "displayName", "Ann B."), 0);
 	assert_int_equal(change_mod_str(c, MOD_DELETE, "title", "Boss"), 0);
-	assert_int_equal(dir_apply(d, c, &err), -1);
+	assert_int_equal(apply_change(d, c, &err), -1);
 	assert_int_equal(err.code, LDAP_NO_SUCH_ATTRIBUTE);
 	assert_int_equal(err.scope, ERR_ENTRY);
 	assert_int_equal(err.retry, ERR_REREAD);
@@ -314,7 +315,7 @@ atomic_modify(void **state)
 	assert_int_equal(fakedir_usn(fd), before);
 
 	assert_int_equal(fakedir_set(fd, ANN, "title", "Boss"), 0);
-	assert_int_equal(dir_apply(d, c, &err), 0);
+	assert_int_equal(apply_change(d, c, &err), 0);
 	assert_string_equal(value_of(fd, ANN, "displayName"), "Ann B.");
 	assert_int_equal(fakedir_usn(fd), before + 2);
 	assert_int_equal(entry_get_i64(fakedir_find(fd, ANN), "uSNChanged", 0), before + 2);
@@ -602,7 +603,7 @@ several_connections(void **state)
 	assert_int_equal(y->ops->read(y, ANN, NULL, &e, &err), 0);
 	assert_string_equal(entry_get_str(e, "title"), "Boss");
 	assert_non_null(y->ops->info(y));
-	assert_int_equal(dir_apply(y, c, &err), -1);
+	assert_int_equal(apply_change(y, c, &err), -1);
 	assert_int_equal(err.src, ERR_CONF);
 }
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tests/support/apply.h"
 #include "tests/support/fakedir.h"
 #include "tests/support/tapdir.h"
 
@@ -48,7 +49,7 @@ mod(struct dir *d, const char *dn, enum mod_op op, const char *attr, const char 
 	struct err err;
 
 	assert_int_equal(change_mod_str(c, op, attr, value), 0);
-	return dir_apply(d, c, &err) < 0 ? err.code : 0;
+	return apply_change(d, c, &err) < 0 ? err.code : 0;
 }
 
 static const char *
@@ -235,7 +236,7 @@ cut_off(void **state)
 		fakedir_set_down(fd, false);
 		if (cut != CUT_CANCEL) {
 			assert_int_equal(dir_open(d, &err), 0);
-			assert_int_equal(dir_apply(d, r.c[0], &err), 0);
+			assert_int_equal(apply_change(d, r.c[0], &err), 0);
 		}
 		run_done(&r);
 	}
