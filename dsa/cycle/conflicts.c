@@ -9,13 +9,18 @@
 #include "dsa/cycle/delta.h"
 #include "dsa/cycle/leave.h"
 
+const char *
+conflicts_taken_text(bool whole)
+{
+	return whole ? "the object is not synchronized until that is resolved"
+		     : "the address is left out";
+}
+
 void
 cycle_report_taken(const struct cycle *c, const struct run_event *e, const char *address,
     const char *holder, bool whole)
 {
-	run_event(c->run, e, "%s is held by '%s': %s", address, holder,
-	    whole ? "the object is not synchronized until that is resolved"
-		  : "the address is left out");
+	run_event(c->run, e, TAKEN_FORMAT, address, holder, conflicts_taken_text(whole));
 }
 
 static int

@@ -4,8 +4,9 @@
  *
  *   connect   both directories; schema, bases and rights are checked.     nothing
  *   read      both sides, whole, into the working sets.                   nothing (unlinked files)
- *   decide    who is in scope, who corresponds to whom, new names.        nothing
- *   plan      projection and difference: the steps.                       nothing
+ *   decide    who is in scope, who corresponds to whom, new names, and    nothing
+ *             who left, with the proof.
+ *   plan      projection and difference: the steps. No network.           nothing
  *   apply     intent, write, outcome: batch by batch.                     open intents: see recover
  *   confirm   the GUIDs of what was created.                              records without target
  * GUID: found again by their stamps
@@ -147,7 +148,7 @@ static int
 plan_all(struct cycle *c, struct err *err)
 {
 	if (cycle_plan(c, err) < 0 || limits_check(c, HELD_REDIRECTIONS, err) < 0 ||
-	    cycle_plan_leavers(c, err) < 0 || cycle_find_ready(c, err) < 0)
+	    cycle_find_ready(c, err) < 0)
 		return -1;
 	limits_report(c);
 	if (!c->opt->plan_only)
@@ -202,8 +203,10 @@ close_map(struct cycle *c)
 static int
 finish_phases(struct cycle *c, struct err *err)
 {
-	int rc = phase(c, RUN_PHASE_PLAN, plan_all, err);
+	int rc = phase(c, RUN_PHASE_DECIDE, cycle_plan_leavers, err);
 
+	if (rc == 0)
+		rc = phase(c, RUN_PHASE_PLAN, plan_all, err);
 	close_map(c);
 	if (rc < 0 || limits_why_full(c))
 		return rc;

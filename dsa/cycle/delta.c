@@ -355,6 +355,14 @@ demand_references_of(struct cycle *c, const struct entry *e, struct err *err)
 	return 0;
 }
 
+int
+delta_fetch_references(struct cycle *c, const struct entry *e, struct err *err)
+{
+	if (!c->run->is_delta)
+		return 0;
+	return demand_references_of(c, e, err) < 0 ? -1 : world_fetch(c->world, SOURCE, err);
+}
+
 /* Whom the source entries from number FROM on refer to, as far as no record has that name. A
  * record's name is as old as the last step that stored it: what has left, or is in conflict, may
  * have been renamed since. */

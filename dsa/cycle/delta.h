@@ -35,6 +35,9 @@ int delta_concerned(struct delta *x, struct err *err) MUST_CHECK;
 /* Reads the concerned from number FROM on into the working sets, and at the same time their
  * recorded counterparts; then the candidates of those who have none. */
 int delta_fetch(struct delta *x, size_t from, struct err *err) MUST_CHECK;
+/* Reads whom the source entry E refers to, as far as no record has that name. Without effect in a
+ * full cycle. */
+int delta_fetch_references(struct cycle *c, const struct entry *e, struct err *err) MUST_CHECK;
 /* Adds to x->concerned who is concerned because of what was decided about the source entries from
  * FROM_INDEX and the concerned from FROM on. */
 int delta_followers(struct delta *x, uint32_t from_index, size_t from, struct err *err) MUST_CHECK;

@@ -7,7 +7,8 @@
 #include "dsa/cycle/decide.h"
 #include "dsa/cycle/delta.h"
 #include "dsa/cycle/limits.h"
-#include "dsa/cycle/planner.h"
+#include "dsa/cycle/planning.h"
+#include "dsa/cycle/records.h"
 #include "dsa/cycle/replica_lag.h"
 #include "dsa/rules/leaving.h"
 
@@ -105,7 +106,7 @@ gather(struct cycle *c, const struct record *r, struct leaving_facts *f, struct 
 	uint32_t index;
 
 	if (cycle_prove_gone(c, source, ret_gone, &f->missed, err) < 0 ||
-	    planner_find_target(c, r, &index, ret_target, err) < 0)
+	    cycle_find_recorded(c, r, &index, ret_target, err) < 0)
 		return -1;
 	if (!*ret_target && !f->missed && lag_may_come(c, source, r, &f->may_come, err) < 0)
 		return -1;
@@ -154,7 +155,7 @@ plan_leaver(struct cycle *c, const struct leaver *l, bool again, struct err *err
 	tell(c, r, gone ? "deleted" : scope_verdict_name(l->why),
 	    s->n_changes || s->forgets ? leaving : LEAVING_KEEP, again);
 	s->record = TAKE(r);
-	return planner_put_step(c, s, err);
+	return plan_put_step(c, s, err);
 }
 
 int

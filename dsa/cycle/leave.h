@@ -12,7 +12,8 @@
 
 #include "dsa/cycle/state.h"
 
-/* Plans what happens to the counterparts of all that left. */
+/* Plans what happens to the counterparts of all that left. Part of the deciding pass: the proof is
+ * read. */
 int cycle_plan_leavers(struct cycle *c, struct err *err) MUST_CHECK;
 /* The same for one of them, which was planned before. */
 int cycle_plan_leaver(struct cycle *c, const struct guid *source, struct err *err) MUST_CHECK;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Addresses of an object being planned: no two objects may have the same one. */
-#include "dsa/cycle/planner_priv.h"
+#include "dsa/cycle/planning.h"
 
 #include <string.h>
 #include <syslog.h>
@@ -10,14 +10,10 @@
 #include "redirect/address.h"
 
 static void
-report_taken(const struct planning *p, const char *address, const char *holder, bool whole)
+note_taken(struct planning *p, const char *address, const char *holder, bool whole)
 {
-	const struct run_event e = {.kind = RUN_MESSAGE,
-	    .level = LOG_WARNING,
-	    .source = &p->in.source->guid,
-	    .dn = p->in.source->dn};
-
-	cycle_report_taken(p->c, &e, address, holder, whole);
+	plan_note(p, LOG_WARNING, p->in.source->dn, TAKEN_FORMAT, address, holder,
+	    conflicts_taken_text(whole));
 }
 
 /* One conflict of an object is kept and told with all others; what it leaves no room for, and what
@@ -31,9 +27,9 @@ set_conflict(struct planning *p, struct bytes what, const struct entry *holder, 
 
 	err_escape(text, sizeof text, what);
 	if (plan_round(p->c->plan) || kept)
-		report_taken(p, text, holder->dn, whole);
+		note_taken(p, text, holder->dn, whole);
 	else if (d->in_conflict)
-		report_taken(p, d->what, d->candidates[0], false);
+		note_taken(p, d->what, d->candidates[0], false);
 	if (whole)
 		d->state = DECIDE_CONFLICT;
 	if (!kept) {
@@ -48,41 +44,50 @@ set_conflict(struct planning *p, struct bytes what, const struct entry *holder, 
 	return 0;
 }
 
+/* Not as long as another object may turn out to hold it. */
 static int
 claim_address(struct planning *p, enum side side, struct bytes v)
 {
-	return world_claim_address(p->c->world, side, v, p->index, p->err);
+	return plan_is_incomplete(p) ? 0
+				     : world_claim_address(p->c->world, side, v, p->index, p->err);
 }
 
-/* In a delta: asks at once for whoever holds one of the addresses that are to be added. */
+/* In a delta: asks at once for whatever holds one of the addresses that are to be added. */
 static int
-fetch_holders(struct planning *p, enum side side, const struct attr *want, const struct attr *there)
+demand_holders(
+    struct planning *p, enum side side, const struct attr *want, const struct attr *there)
 {
-	_cleanup_(entry_free) struct entry *fresh = NULL;
+	for (size_t i = 0; p->c->run->is_delta && want && i < want->n_values; i++) {
+		const struct attr one = {
+		    .name = want->name, .values = &want->values[i], .n_values = 1};
 
-	if (!p->c->run->is_delta)
-		return 0;
-	fresh = entry_new("");
+		if (there && attr_has(there, want->values[i], true))
+			continue;
+		if (world_demand_addresses(p->c->world, side, &one, p->err) < 0 ||
+		    (side == TARGET &&
+			world_demand_addresses(p->c->world, SOURCE, &one, p->err) < 0))
+			return -1;
+	}
+	return 0;
+}
 
-	if (!fresh)
-		return err_nomem(p->err);
-	for (size_t i = 0; want && i < want->n_values; i++)
-		if (!(there && attr_has(there, want->values[i], true)) &&
-		    entry_add(fresh, "proxyAddresses", want->values[i]) < 0)
-			return err_nomem(p->err);
-	want = entry_find(fresh, "proxyAddresses");
-	if (world_demand_addresses(p->c->world, side, want, p->err) < 0 ||
-	    world_fetch(p->c->world, side, p->err) < 0)
-		return -1;
-	if (side == SOURCE)
-		return 0;
-	if (world_demand_addresses(p->c->world, SOURCE, want, p->err) < 0)
-		return -1;
-	return world_fetch(p->c->world, SOURCE, p->err);
+static int
+remove_value(struct entry *e, const char *attr, struct bytes v, struct err *err)
+{
+	_cleanup_(entry_free) struct entry *old = entry_dup(e);
+	const struct attr *a = old ? entry_find(old, attr) : NULL;
+
+	entry_remove(e, attr);
+	if (!old || entry_touch(e, attr) < 0)
+		return err_nomem(err);
+	for (size_t i = 0; a && i < a->n_values; i++)
+		if (!bytes_equal(a->values[i], v) && entry_add(e, attr, a->values[i]) < 0)
+			return err_nomem(err);
+	return 0;
 }
 
 int
-planning_check_addresses(struct planning *p, enum side side, struct entry *want,
+plan_check_addresses(struct planning *p, enum side side, struct entry *want,
     const struct entry *present, uint32_t self, const char *essential, bool *ret_blocked)
 {
 	_cleanup_(entry_free) struct entry *copy = entry_dup(want);
@@ -91,7 +96,7 @@ planning_check_addresses(struct planning *p, enum side side, struct entry *want,
 
 	if (!copy)
 		return err_nomem(p->err);
-	if (fetch_holders(p, side, a, there) < 0)
+	if (demand_holders(p, side, a, there) < 0)
 		return -1;
 	for (size_t i = 0; a && i < a->n_values && !*ret_blocked; i++) {
 		struct bytes v = a->values[i];
@@ -115,17 +120,36 @@ planning_check_addresses(struct planning *p, enum side side, struct entry *want,
 		    address_is_primary(v) ||
 		    (essential && bytes_equal_nocase(address_value(v), bytes_of(essential)));
 		if (set_conflict(p, v, holder, *ret_blocked) < 0 ||
-		    planner_remove_value(want, "proxyAddresses", v, p->err) < 0)
+		    remove_value(want, "proxyAddresses", v, p->err) < 0)
 			return -1;
 	}
 	return 0;
 }
 
+/* The mail of a matched counterpart that CHANGE overwrites, if it is an address and not ours; else
+ * NULL. Borrowed. */
+static const char *
+lost_mail(const struct project_in *in, const struct record *record, const struct change *change)
+{
+	const char *mail = entry_get_str(in->target, "mail");
+	const char *at = mail ? strrchr(mail, '@') : NULL;
+	_cleanup_(free) char *local = at ? strndup(mail, (size_t)(at - mail)) : NULL;
+	bool overwritten = false;
+
+	for (size_t i = 0; i < change->n_mods; i++)
+		overwritten |=
+		    change->mods[i].op == MOD_DELETE && strcmp(change->mods[i].attr, "mail") == 0;
+	if (!overwritten || in->created || !local || !at[1] || !address_local_ok(local) ||
+	    record_was_put(record, record_put_hash("mail", bytes_of(mail))))
+		return NULL;
+	return mail;
+}
+
 int
-planning_keep_mail(struct planning *p, const struct entry *want, const struct entry *target,
+plan_keep_mail(struct planning *p, const struct entry *want, const struct entry *target,
     const struct record *record, struct change *change)
 {
-	const char *mail = planner_lost_mail(&p->in, record, change);
+	const char *mail = lost_mail(&p->in, record, change);
 	const char *foreign = p->c->run->link->source->redirect_domain;
 	const struct attr *w = entry_find(want, "proxyAddresses");
 	const struct attr *there = entry_find(target, "proxyAddresses");

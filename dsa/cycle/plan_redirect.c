@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The redirection of a mailbox being planned: what puts it right, and what a limit is about. */
-#include "dsa/cycle/planner_priv.h"
+#include "dsa/cycle/planning.h"
 
 #include <syslog.h>
 
@@ -9,7 +9,7 @@
 #include "dsa/rules/repair.h"
 
 int
-planning_redirect(struct planning *p, enum side active)
+plan_redirect(struct planning *p, enum side active)
 {
 	_cleanup_(repair_done) struct repair r = {.n = 0};
 
@@ -62,8 +62,8 @@ report_broken(const struct planning *p, enum side side, bool left)
 }
 
 int
-planning_limit_redirection(struct planning *p, const struct record *old,
-    const struct record *record, bool *ret_left, struct err *err)
+plan_limit_redirection(struct planning *p, const struct record *old, const struct record *record,
+    bool *ret_left, struct err *err)
 {
 	enum held_verdict said = HELD_APPROVED;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "dsa/cycle/records.h"
 #include "dsa/directory/dn.h"
+#include "dsa/rules/identity.h"
 
 struct by_dn {
 	enum side side;
@@ -38,5 +39,46 @@ cycle_record_by_dn(
 	if (w.failed)
 		return err_nomem(err);
 	*ret = w.found;
+	return 0;
+}
+
+struct recorded {
+	const struct cycle *c;
+	const struct record *r;
+	uint32_t index;
+	struct entry *entry;
+};
+
+static int
+take_recorded(struct world_hit *hit, void *arg, struct err *err)
+{
+	struct recorded *w = arg;
+
+	(void)err;
+	if (!identity_is_recorded(w->r, hit->entry, w->c->run->link->target->stamp_attribute))
+		return 0;
+	w->index = hit->index;
+	w->entry = TAKE(hit->entry);
+	return 1;
+}
+
+int
+cycle_find_recorded(struct cycle *c, const struct record *r, uint32_t *ret_index,
+    struct entry **ret, struct err *err)
+{
+	const struct record_side *side = &r->side[TARGET];
+	bool known = !guid_is_zero(&side->guid);
+	const struct world_query q =
+	    world_query_entries(TARGET, known ? MATCH_KEY_GUID : MATCH_KEY_STAMP,
+		guid_bytes(known ? &side->guid : &r->side[SOURCE].guid));
+	struct recorded w = {.c = c, .r = r, .index = WORLD_NONE};
+
+	/* What carries the stamp is not searched, but it has that name. */
+	if (!known && world_find_dn(c->world, TARGET, side->dn, ret_index, err) < 0)
+		return -1;
+	if (world_find_each(c->world, &q, take_recorded, &w, err) < 0)
+		return -1;
+	*ret_index = w.index;
+	*ret = w.entry;
 	return 0;
 }

@@ -7,5 +7,9 @@
 /* The record that has DN on SIDE now, *RET NULL if there is none. */
 int cycle_record_by_dn(struct cycle *c, enum side side, const char *dn, struct record **ret,
     struct err *err) MUST_CHECK;
+/* The counterpart that R names, if it is there and no other object's; *RET NULL if not. Caller
+ * frees it. */
+int cycle_find_recorded(struct cycle *c, const struct record *r, uint32_t *ret_index,
+    struct entry **ret, struct err *err) MUST_CHECK;
 
 #endif

@@ -13,11 +13,12 @@
 #include "dsa/base/str.h"
 #include "dsa/cycle/confirm.h"
 #include "dsa/cycle/decide.h"
+#include "dsa/cycle/delta.h"
 #include "dsa/cycle/leave.h"
 #include "dsa/cycle/limits.h"
 #include "dsa/cycle/outcome.h"
 #include "dsa/cycle/plan.h"
-#include "dsa/cycle/planner.h"
+#include "dsa/cycle/records.h"
 #include "dsa/directory/dn.h"
 #include "dsa/directory/guid_set.h"
 
@@ -114,6 +115,8 @@ decide_again(struct cycle *c, uint32_t index, struct err *err)
 		decision_done(&old);
 		return cycle_put_decision(c, index, &old, err);
 	}
+	if (delta_fetch_references(c, source, err) < 0)
+		return -1;
 	if (cycle_decide_one(c, index, source, &d, err) < 0)
 		return -1;
 	if ((d.state == DECIDE_CREATE || d.state == DECIDE_PROMOTE) &&
@@ -134,7 +137,7 @@ replan_leaver(struct cycle *c, const struct guid *source, struct err *err)
 		return -1;
 	if (!r)
 		return 0;
-	if (planner_find_target(c, r, &index, &target, err) < 0 ||
+	if (cycle_find_recorded(c, r, &index, &target, err) < 0 ||
 	    (target && world_refresh(c->world, TARGET, &target->guid, NULL, &index, err) < 0))
 		return -1;
 	return cycle_plan_leaver(c, source, err);
@@ -185,10 +188,29 @@ decide_one(struct cycle *c, const struct again *a, struct err *err)
 }
 
 static int
+plan_leaver(struct cycle *c, const struct again *a, struct err *err)
+{
+	return a->source == WORLD_NONE ? replan_leaver(c, &a->left, err) : 0;
+}
+
+static int
 plan_one(struct cycle *c, const struct again *a, struct err *err)
 {
-	return a->source == WORLD_NONE ? replan_leaver(c, &a->left, err)
-				       : cycle_plan_object(c, a->source, err);
+	return a->source == WORLD_NONE ? 0 : cycle_plan_object(c, a->source, err);
+}
+
+/* Those that are planned again in one round; the first N_FAILED of them could not be. */
+struct round {
+	struct again *v;
+	size_t n, n_failed;
+};
+
+static int
+plan_objects(struct cycle *c, void *arg, struct err *err)
+{
+	struct round *r = arg;
+
+	return for_each(c, r->v, r->n, &r->n_failed, plan_one, err);
 }
 
 /* The source object DN has a counterpart that this cycle made: is it still there? */
@@ -296,22 +318,23 @@ give_up(struct cycle *c, const struct again *failed, size_t n, const char *what,
 }
 
 static int
-replan(struct cycle *c, struct again *again, size_t n, struct err *err)
+replan(struct cycle *c, struct round *r, struct err *err)
 {
-	size_t failed = 0;
 	int rc;
 
 	if (store_begin(c->run->store, STORE_READ, &c->run->map, err) < 0)
 		return -1;
 	limits_begin_round(c);
-	rc = for_each(c, again, n, &failed, decide_one, err);
+	rc = for_each(c, r->v, r->n, &r->n_failed, decide_one, err);
 	if (rc == 0)
-		rc = for_each(c, again, n, &failed, plan_one, err);
+		rc = for_each(c, r->v, r->n, &r->n_failed, plan_leaver, err);
+	if (rc == 0)
+		rc = cycle_plan_known(c, plan_objects, r, err);
 	if (rc == 0)
 		rc = limits_check_round(c, err);
 	store_abort(TAKE(c->run->map));
 	return rc < 0 ? -1
-		      : give_up(c, again, failed,
+		      : give_up(c, r->v, r->n_failed,
 			    "the directory changed while it was written, and then", err);
 }
 
@@ -321,7 +344,7 @@ replan_run(struct cycle *c, struct err *err)
 	_cleanup_(guid_set_done) struct guid_set seen = {0};
 	_cleanup_(free) struct again *again = NULL;
 	struct replan *r = c->replan;
-	size_t n;
+	struct round round;
 
 	if (r->lost && find_forgotten(c, &seen, err) < 0)
 		return -1;
@@ -329,11 +352,11 @@ replan_run(struct cycle *c, struct err *err)
 	if (r->lost && births_same_server(c))
 		world_forget_ous(c->world);
 	again = TAKE(r->v);
-	n = r->n;
+	round = (struct round){.v = again, .n = r->n};
 	*r = (struct replan){.n = 0};
 	plan_begin_round(c->plan);
-	c->res->drift += n;
-	return replan(c, again, n, err);
+	c->res->drift += round.n;
+	return replan(c, &round, err);
 }
 
 int

@@ -300,7 +300,8 @@ world_fetch_names(struct world *w, const char *parent, const char *rdn, struct e
 static bool
 is_given(const struct world_query *q)
 {
-	return q->side == SOURCE && (q->key == MATCH_KEY_GUID || q->key == MATCH_KEY_DN);
+	return q->side == SOURCE && !q->by_all_means &&
+	       (q->key == MATCH_KEY_GUID || q->key == MATCH_KEY_DN);
 }
 
 int

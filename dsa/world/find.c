@@ -243,11 +243,13 @@ static int
 judge_promise(
     struct promise *p, const struct guid *g, uint32_t self, struct entry **ret, struct err *err)
 {
+	struct world_query q = world_query_entries(p->side, MATCH_KEY_GUID, guid_bytes(g));
 	_cleanup_(free) char *dn = NULL;
-	uint32_t index;
+	uint32_t index = WORLD_NONE;
 	char guid[GUID_TEXT_SIZE];
 
-	if (world_find_guid(p->w, p->side, g, &index, err) < 0)
+	q.by_all_means = true;
+	if (world_find_each(p->w, &q, take_index, &index, err) < 0)
 		return -1;
 	if (index != WORLD_NONE || index == self)
 		return 0;

@@ -75,18 +75,19 @@ struct world_query {
 	bool entries_only;  /* claims are no hits */
 	uint32_t but_entry; /* this entry is no hit, nor */
 	uint32_t but_claim; /* the claim of this source entry; WORLD_NONE for none */
+	bool by_all_means;  /* a delta reads source objects by GUID and DN for it too */
 };
 
 static inline struct world_query
 world_query(enum side side, unsigned key, struct bytes value)
 {
-	return (struct world_query){side, key, value, false, WORLD_NONE, WORLD_NONE};
+	return (struct world_query){side, key, value, false, WORLD_NONE, WORLD_NONE, false};
 }
 
 static inline struct world_query
 world_query_entries(enum side side, unsigned key, struct bytes value)
 {
-	return (struct world_query){side, key, value, true, WORLD_NONE, WORLD_NONE};
+	return (struct world_query){side, key, value, true, WORLD_NONE, WORLD_NONE, false};
 }
 
 struct world_hit {

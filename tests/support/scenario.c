@@ -420,11 +420,18 @@ cut(struct entry *e, void *arg, struct err *err)
 	return c->fn(e, c->arg, err);
 }
 
+static void
+count_read(void)
+{
+	dying->reads[dying->phase]++;
+	if (dying->tap->count_reads)
+		freeze();
+}
+
 static int
 spy_search(struct dir *d, const struct dir_query *q, dir_entry_fn *fn, void *arg, struct err *err)
 {
-	if (dying->tap->count_reads)
-		freeze();
+	count_read();
 	if (dying->cut && side_of(d) == SOURCE) {
 		struct cutting c = {lab_dn(SOURCE, dying->cut), fn, arg};
 
@@ -437,8 +444,7 @@ static int
 spy_read(
     struct dir *d, const char *name, const char *const *attrs, struct entry **ret, struct err *err)
 {
-	if (dying->tap->count_reads)
-		freeze();
+	count_read();
 	return below[side_of(d)].read(d, name, attrs, ret, err);
 }
 
@@ -446,16 +452,14 @@ static int
 spy_changes(struct dir *d, struct bytes cursor, const char *const *attrs, dir_change_fn *fn,
     void *arg, struct buf *ret_cursor, enum dir_feed *ret, struct err *err)
 {
-	if (dying->tap->count_reads)
-		freeze();
+	count_read();
 	return below[side_of(d)].changes(d, cursor, attrs, fn, arg, ret_cursor, ret, err);
 }
 
 static int
 spy_usn(struct dir *d, uint64_t *ret, struct err *err)
 {
-	if (dying->tap->count_reads)
-		freeze();
+	count_read();
 	return below[side_of(d)].usn(d, ret, err);
 }
 
@@ -535,10 +539,21 @@ take_result(const struct run_result *r, void *arg)
 	buf_printf(&l->notes, "%s %s: %s\n", r->ok ? "done" : "failed", r->dn, r->text);
 }
 
+static void
+take_progress(enum run_phase phase, uint64_t done, uint64_t total, void *arg)
+{
+	struct lab *l = arg;
+
+	(void)done;
+	(void)total;
+	l->phase = phase;
+}
+
 struct run
 lab_run_of(struct lab *l, struct dir *source, struct dir *target)
 {
-	l->observer = (struct run_observer){.event = take_event, .result = take_result, .arg = l};
+	l->observer = (struct run_observer){
+	    .event = take_event, .progress = take_progress, .result = take_result, .arg = l};
 	return (struct run){.link = l->link,
 	    .dir = {source, target},
 	    .store = l->store,
@@ -563,9 +578,11 @@ act_with(struct lab *l, struct tap *tap, lab_act_fn *act, void *arg)
 	l->frozen = l->needs_full = false;
 	buf_reset(&l->notes);
 	memset(l->told, 0, sizeof l->told);
+	l->phase = RUN_PHASE_CONNECT;
 	rc = act(l, &run, arg);
 	dir_free(dir[SOURCE]);
 	dir_free(dir[TARGET]);
+	assert_int_equal(l->reads[RUN_PHASE_PLAN], 0);
 	if (l->frozen)
 		bury(l);
 	if (rc == 0)

@@ -67,7 +67,9 @@ struct lab {
 	struct buf notes;	      /* what the last cycle told, a line each */
 	unsigned told[RUN_EVENT_MAX]; /* and how often it told of what */
 	struct run_observer observer;
-	unsigned checks; /* how often lab_check_mail() looked */
+	_Atomic enum run_phase phase;	       /* that the last cycle is in, or was */
+	_Atomic unsigned reads[RUN_PHASE_MAX]; /* and what it read in each; none while it plans */
+	unsigned checks;		       /* how often lab_check_mail() looked */
 	char why[768];	 /* what it found in the middle of a cycle, "" if nothing */
 	const char *cut; /* this source object is missing from the answers to searches, or NULL */
 	void (*on_note)(struct lab *l, const char *text); /* called for each note, or NULL */

@@ -577,8 +577,8 @@ two_kinds(void **state)
 	lab_delete(&l, SOURCE, "CN=B");
 	lab_run(&l);
 	assert_string_equal(l.res.held_why,
-	    "1 redirections would be changed at once, the limit is 0 (limits.redirections); "
-	    "1 objects would leave at once, the limit is 0 (limits.deletes)");
+	    "1 objects would leave at once, the limit is 0 (limits.deletes); "
+	    "1 redirections would be changed at once, the limit is 0 (limits.redirections)");
 	assert_int_equal(decide(&l, HELD_DELETES, NULL, HELD_APPROVED), 1);
 	run_on(&l);
 	assert_true(l.res.held);

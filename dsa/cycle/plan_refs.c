@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/* What a reference to a source object becomes, and whose the references of a target object are. */
+#include "dsa/cycle/planning.h"
+
+#include <string.h>
+
+#include "dsa/cycle/decide.h"
+#include "dsa/cycle/records.h"
+#include "dsa/directory/dn.h"
+#include "dsa/rules/identity.h"
+#include "dsa/rules/leaving.h"
+
+/* The source entry that has target entry INDEX as its counterpart in this cycle, or
+ * WORLD_NONE. */
+static int
+owner_of(struct cycle *c, uint32_t index, uint32_t *ret, struct err *err)
+{
+	_cleanup_(decision_done) struct decision d = {0};
+	uint32_t claim = WORLD_NONE;
+	bool found = false;
+
+	*ret = WORLD_NONE;
+	if (world_get_owner(c->world, index, &claim, err) < 0)
+		return -1;
+	if (claim != WORLD_NONE && cycle_get_decision(c, claim, &d, &found, err) < 0)
+		return -1;
+	if (found && decision_has_target(&d) && d.target == index)
+		*ret = claim;
+	return 0;
+}
+
+struct left_named {
+	enum side side;
+	uint32_t link;
+	const char *dn;
+	bool found;
+};
+
+static int
+is_left_named(const struct record *r, void *arg)
+{
+	struct left_named *w = arg;
+
+	w->found =
+	    r->link == w->link && r->state == RECORD_LEFT && dn_equal(r->side[w->side].dn, w->dn);
+	return w->found;
+}
+
+/* Was DN on SIDE the name of an object that left? Another one may have it now. */
+static int
+left_with_name(struct cycle *c, enum side side, const char *dn, bool *ret, struct err *err)
+{
+	struct left_named w = {side, c->run->link_id, dn_strip_extended(dn), false};
+
+	if (store_lookup(c->run->map, KEY_DN, w.dn, is_left_named, &w, err) < 0)
+		return -1;
+	*ret = w.found;
+	return 0;
+}
+
+/* The record of a source object that is in the working set, and what was decided about it. */
+static int
+record_by_index(
+    struct cycle *c, uint32_t index, struct record **ret, struct decision *ret_d, struct err *err)
+{
+	_cleanup_(entry_free) struct entry *e = NULL;
+	bool decided;
+
+	if (cycle_get_decision(c, index, ret_d, &decided, err) < 0 ||
+	    (!decided && world_get(c->world, SOURCE, index, &e, err) < 0))
+		return -1;
+	return store_find_guid(
+	    c->run->map, c->run->link_id, SOURCE, e ? &e->guid : &ret_d->source, ret, err);
+}
+
+static bool
+is_deleted_when_left(
+    const struct conf_link *link, const struct record *r, const struct entry *target)
+{
+	const struct leaving_facts f = {
+	    .action = leaving_action(link, r), .record = r, .target = target};
+
+	return leaving_judge(&f) == LEAVING_DELETE;
+}
+
+static int
+recorded_target(struct cycle *c, const char *dn, uint32_t index, char **ret_dn, struct err *err)
+{
+	_cleanup_(record_free) struct record *r = NULL;
+	_cleanup_(entry_free) struct entry *target = NULL;
+	uint32_t at = WORLD_NONE, owner = WORLD_NONE;
+	_cleanup_(decision_done) struct decision d = {0};
+	bool decided, leaves;
+
+	if (!c->run->map)
+		return 0;
+	if (index != WORLD_NONE ? record_by_index(c, index, &r, &d, err) < 0
+				: cycle_record_by_dn(c, SOURCE, dn, &r, err) < 0)
+		return -1;
+	if (!r)
+		return 0;
+	decided = d.source_dn != NULL;
+	/* Most references of a delta are of this sort, and not worth a request each. */
+	if (c->run->is_delta && !decided && r->state != RECORD_LEFT &&
+	    !guid_is_zero(&r->side[TARGET].guid)) {
+		*ret_dn = strdup(r->side[TARGET].dn);
+		return *ret_dn ? 1 : err_nomem(err);
+	}
+	if (cycle_find_recorded(c, r, &at, &target, err) < 0)
+		return -1;
+	if (!target)
+		return 0;
+	if (owner_of(c, at, &owner, err) < 0)
+		return -1;
+	if (owner != WORLD_NONE && owner != index)
+		return 0;
+	leaves = decided && d.verdict != SCOPE_IN && is_deleted_when_left(c->run->link, r, target);
+	*ret_dn = strdup(target->dn);
+	return !*ret_dn ? err_nomem(err) : leaves ? 2 : 1;
+}
+
+static int
+judge_ours(struct cycle *c, const char *dn, bool *ret, struct err *err)
+{
+	_cleanup_(record_free) struct record *r = NULL;
+	_cleanup_(entry_free) struct entry *e = NULL;
+	uint32_t index = WORLD_NONE, owner = WORLD_NONE;
+
+	*ret = false;
+	if (c->run->is_delta) {
+		if (cycle_record_by_dn(c, TARGET, dn, &r, err) < 0)
+			return -1;
+		*ret = r != NULL;
+		if (r)
+			return 0;
+		if (!c->run->map || left_with_name(c, TARGET, dn, ret, err) < 0 || !*ret)
+			return -1;
+		*ret = false;
+	}
+	if (world_find_dn(c->world, TARGET, dn, &index, err) < 0 || index == WORLD_NONE ||
+	    owner_of(c, index, &owner, err) < 0)
+		return -1;
+	*ret = owner != WORLD_NONE;
+	if (*ret || !c->run->map)
+		return 0;
+	if (world_get(c->world, TARGET, index, &e, err) < 0 ||
+	    store_find_guid(c->run->map, c->run->link_id, TARGET, &e->guid, &r, err) < 0)
+		return -1;
+	*ret = r && identity_is_recorded(r, e, c->run->link->target->stamp_attribute);
+	return 0;
+}
+
+bool
+plan_is_ours(struct cycle *c, const char *dn)
+{
+	struct err ignored;
+	bool ours;
+
+	return judge_ours(c, dn, &ours, &ignored) == 0 && ours;
+}
+
+/* ---- references ---- */
+
+static bool
+is_on_stack(const struct planning *p, uint32_t index)
+{
+	for (; p; p = p->parent)
+		if (p->index == index)
+			return true;
+	return false;
+}
+
+/* What a reference to the source object numbered INDEX becomes. */
+static int
+resolve_decided(struct planning *p, const char *attr, uint32_t index, char **ret_dn)
+{
+	_cleanup_(decision_done) struct decision d = {0};
+	bool found;
+
+	if (cycle_get_decision(p->c, index, &d, &found, p->err) < 0)
+		return -1;
+	if (!found || !decision_has_target(&d))
+		return 0;
+	if (d.state != DECIDE_MATCHED && d.step == DECISION_UNPLANNED && !is_on_stack(p, index)) {
+		if (plan_referred(p, index) < 0 ||
+		    cycle_get_decision(p->c, index, &d, &found, p->err) < 0)
+			return -1;
+		/* Planning it may have ended in a conflict. */
+		if (!found || !decision_has_target(&d))
+			return 0;
+	}
+	*ret_dn = strdup(d.target_dn);
+	if (!*ret_dn)
+		return err_nomem(p->err);
+	/* What is there can be named at once. But mail to a group misses a new recipient. */
+	if (d.state == DECIDE_MATCHED &&
+	    (d.step == DECISION_UNPLANNED || d.rule == MATCH_RECORD || strcmp(attr, "member") != 0))
+		return 1;
+	if (d.step == DECISION_UNPLANNED) {
+		int rc = change_mod_str(p->links, MOD_ADD, attr, *ret_dn);
+
+		free(TAKE(*ret_dn));
+		return rc < 0 ? err_nomem(p->err) : 2;
+	}
+	if (d.step != DECISION_NO_STEP && d.step >= p->step->after)
+		p->step->after = d.step + 1;
+	return 1;
+}
+
+int
+plan_resolve_ref(const char *attr, const char *source_dn, void *arg, char **ret_dn, struct err *err)
+{
+	struct planning *p = arg;
+	_cleanup_(free) char *norm = NULL;
+	uint32_t index = WORLD_NONE;
+	int rc = 0;
+
+	if (world_find_dn(p->c->world, SOURCE, source_dn, &index, err) < 0)
+		return -1;
+	if (index != WORLD_NONE)
+		rc = resolve_decided(p, attr, index, ret_dn);
+	if (rc)
+		return rc == 2 ? 0 : rc;
+	rc = recorded_target(p->c, source_dn, index, ret_dn, err);
+	if (rc < 0 || rc == 1)
+		return rc;
+	norm = dn_normalize(dn_strip_extended(source_dn), err);
+	if (!norm || plan_step_add_waiting(p->step, attr, norm, err) < 0) {
+		free(TAKE(*ret_dn));
+		return -1;
+	}
+	return rc == 2;
+}

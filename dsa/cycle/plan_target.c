@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The changes of one object.
+ *
+ * Their order keeps mail safe. The source first gets its redirect address and the X500 of its
+ * counterpart, then the counterpart is created with a targetAddress that points there: at no moment
+ * does an address point to what does not exist.
+ */
+#include "dsa/cycle/planning.h"
+
+#include <string.h>
+#include <syslog.h>
+
+#include "dsa/base/str.h"
+#include "dsa/directory/dn.h"
+#include "dsa/rules/diff.h"
+#include "dsa/rules/names.h"
+#include "redirect/address.h"
+
+/* Values of one linked attribute in one request: AD takes some 5,000, a smaller number keeps other
+ * writers from waiting. */
+#define LINK_CHUNK 1000
+
+static int
+note_problem(const char *attr, const char *why, void *arg)
+{
+	struct planning *p = arg;
+
+	buf_printf(&p->problems, "%s%s: %s", p->problems.len ? "; " : "", attr, why);
+	p->n_problems++;
+	plan_note(p, LOG_WARNING, p->in.source->dn,
+	    "attribute '%s' cannot be written to the target: %s; it is left as it is there", attr,
+	    why);
+	return 0;
+}
+
+static bool
+is_ours(const char *dn, void *arg)
+{
+	const struct planning *p = arg;
+
+	return plan_is_ours(p->c, dn);
+}
+
+/* A dummy address that no toggle under way needs is a leftover, of a crash or of another tool. */
+static int
+drop_dummies(struct planning *p, const struct entry *e, struct change *change)
+{
+	const struct attr *a = entry_find(e, "proxyAddresses");
+	const char *domain = p->c->run->link->toggle_domain;
+
+	if (p->c->opt->toggling && cycle_is_asked_for(p->c, &p->in.source->guid))
+		return 0;
+	for (size_t i = 0; a && domain && i < a->n_values; i++) {
+		/* A primary address is nobody's leftover. */
+		if (!address_in_domain(a->values[i], domain) || address_is_primary(a->values[i]))
+			continue;
+		plan_note(p, LOG_NOTICE, e->dn,
+		    "%s is left over from a proxy toggle: it is removed",
+		    (const char *)a->values[i].data);
+		if (change_mod(change, MOD_DELETE, "proxyAddresses", a->values[i]) < 0)
+			return err_nomem(p->err);
+	}
+	return 0;
+}
+
+static int
+inherit_x500(struct entry *want, const struct entry *contact, const char *own, struct err *err)
+{
+	_cleanup_(address_list_done) struct address_list list = {0};
+	const char *legacy = entry_get_str(contact, "legacyExchangeDN");
+	const struct attr *a = entry_find(contact, "proxyAddresses");
+	bool bad = legacy && address_list_addf(&list, "X500:%s", legacy) < 0;
+
+	for (size_t i = 0; a && i < a->n_values; i++)
+		bad |= address_is_x500(a->values[i]) && address_list_add(&list, a->values[i]) < 0;
+	for (size_t i = 0; !bad && i < list.n; i++) {
+		const struct attr *w = entry_find(want, "proxyAddresses");
+		struct bytes v = list.values[i];
+
+		if (!(w && attr_has(w, v, true)) &&
+		    !(own && bytes_equal_nocase(address_value(v), bytes_of(own))))
+			bad = entry_add(want, "proxyAddresses", v) < 0;
+	}
+	return bad ? err_nomem(err) : 0;
+}
+
+/* What the source needs before its counterpart points to it. */
+int
+plan_source(struct planning *p, const struct entry *target, bool *ret_blocked)
+{
+	_cleanup_(free) char *legacy = NULL, *redirect = NULL;
+	_cleanup_(entry_free) struct entry *want = NULL;
+	_cleanup_(change_free) struct change *change = NULL;
+	const struct entry *source = p->in.source;
+	bool promote = target && !p->in.target;
+	const char *have = target && !promote ? entry_get_str(target, "legacyExchangeDN") : NULL;
+
+	legacy = have ? strdup(have) : project_legacy_dn(p->c->run->link, source);
+	change = change_new(CHANGE_MODIFY, source->dn, &source->guid);
+	if (!legacy || !change)
+		return err_nomem(p->err);
+	if (project_source(&p->in, legacy, &want, p->err) < 0)
+		return -1;
+	/* Here they outlive a crash between the contact's end and the user's beginning. */
+	if (promote &&
+	    inherit_x500(want, target, entry_get_str(source, "legacyExchangeDN"), p->err) < 0)
+		return -1;
+	if (p->in.redirects &&
+	    project_redirect_address(p->c->run->link, SOURCE, source, &redirect, p->err) < 0)
+		return -1;
+	if (plan_check_addresses(p, SOURCE, want, source, p->index, redirect, ret_blocked) < 0)
+		return -1;
+	if (*ret_blocked)
+		return 0;
+	if (diff_source(want, source, change, p->err) < 0)
+		return -1;
+	if (drop_dummies(p, source, change) < 0)
+		return -1;
+	return plan_step_add(p->step, SOURCE, TAKE(change), source, "source addresses", p->err);
+}
+
+/* Moves the values beyond the first LINK_CHUNK of every attribute of the add to LINKS. */
+static int
+split_big(struct planning *p, struct entry *e)
+{
+	for (size_t i = 0; i < e->n_attrs; i++) {
+		_cleanup_(entry_free) struct entry *old = NULL;
+		_cleanup_(free) char *name = NULL;
+		const struct attr *a = &e->attrs[i];
+
+		if (a->n_values <= LINK_CHUNK)
+			continue;
+		old = entry_dup(e);
+		name = strdup(a->name);
+		a = old && name ? entry_find(old, name) : NULL;
+		if (!a)
+			return err_nomem(p->err);
+		entry_remove(e, name);
+		for (size_t j = 0; j < a->n_values; j++)
+			if (j < LINK_CHUNK ? entry_add(e, name, a->values[j]) < 0
+					   : change_mod(p->links, MOD_ADD, name, a->values[j]) < 0)
+				return err_nomem(p->err);
+		i = (size_t)-1; /* attributes have moved: look again from the first */
+	}
+	return 0;
+}
+
+static int
+entry_of_want(const struct entry *want, const char *dn, struct entry **ret, struct err *err)
+{
+	_cleanup_(entry_free) struct entry *e = entry_new(dn);
+
+	if (!e)
+		return err_nomem(err);
+	for (size_t i = 0; i < want->n_attrs; i++)
+		for (size_t j = 0; j < want->attrs[i].n_values; j++)
+			if (entry_add(e, want->attrs[i].name, want->attrs[i].values[j]) < 0)
+				return err_nomem(err);
+	*ret = TAKE(e);
+	return 0;
+}
+
+static int
+plan_create(struct planning *p, const struct entry *want)
+{
+	_cleanup_(change_free) struct change *add = change_new(CHANGE_ADD, p->d->target_dn, NULL);
+
+	if (!add)
+		return err_nomem(p->err);
+	/* It may still turn out that nothing is created. */
+	if (plan_is_incomplete(p))
+		return 0;
+	if (plan_ensure_ou(p->c, dn_parent(p->d->target_dn), p->err) < 0 ||
+	    entry_of_want(want, p->d->target_dn, &add->entry, p->err) < 0 ||
+	    split_big(p, add->entry) < 0)
+		return -1;
+	p->step->creates = true;
+	return plan_step_add(p->step, TARGET, TAKE(add), NULL, "create", p->err);
+}
+
+/* The contact in the way makes room: it is deleted and the user takes its place and addresses. */
+static int
+plan_promote(struct planning *p, struct entry *want, const struct entry *contact)
+{
+	_cleanup_(change_free) struct change *del =
+	    change_new(CHANGE_DELETE, contact->dn, &contact->guid);
+
+	if (!del)
+		return err_nomem(p->err);
+	if (inherit_x500(want, contact, NULL, p->err) < 0)
+		return -1;
+	return plan_step_add(p->step, TARGET, TAKE(del), contact, "promote", p->err);
+}
+
+/* Splits a modify whose linked attribute has more values than one request takes. */
+static int
+plan_modify(struct planning *p, struct change *change, const struct entry *target)
+{
+	_cleanup_(change_free) struct change *own = change;
+	_cleanup_(change_free) struct change *first =
+	    change_new(CHANGE_MODIFY, own->dn, &own->guid);
+
+	if (!first)
+		return err_nomem(p->err);
+	for (size_t i = 0; i < own->n_mods; i++)
+		for (size_t j = 0; j < own->mods[i].n_values; j++)
+			if (change_mod(j < LINK_CHUNK ? first : p->links, own->mods[i].op,
+				own->mods[i].attr, own->mods[i].values[j]) < 0)
+				return err_nomem(p->err);
+	return plan_step_add(p->step, TARGET, TAKE(first), target, "project", p->err);
+}
+
+static int
+plan_rename(struct planning *p, const struct entry *target)
+{
+	_cleanup_(free) char *now = dn_rdn_value(target->dn, p->err), *escaped = NULL;
+	_cleanup_(change_free) struct change *rename = NULL;
+	struct names n = {0};
+	int rc;
+
+	if (!now)
+		return -1;
+	if (!p->d->created || names_acceptable(p->in.source, now))
+		return 0;
+	rc = plan_choose_rdn(p->c, p->index, p->in.source, dn_parent(target->dn), &n, p->err);
+	rename = change_new(CHANGE_RENAME, target->dn, &target->guid);
+	escaped = rc == 0 ? dn_escape_value(n.rdn_value) : NULL;
+	names_done(&n);
+	if (rc < 0)
+		return -1;
+	if (!rename || !escaped || !(rename->new_rdn = str_printf("CN=%s", escaped)))
+		return err_nomem(p->err);
+	return plan_step_add(p->step, TARGET, TAKE(rename), target, "rename", p->err);
+}
+
+int
+plan_target(struct planning *p, const struct entry *target, struct record *record)
+{
+	unsigned when = !p->in.target ? WHEN_CREATE : p->d->created ? WHEN_CREATED : WHEN_MATCHED;
+	_cleanup_(entry_free) struct entry *want = NULL;
+	_cleanup_(change_free) struct change *change = NULL;
+	_cleanup_(free) char *redirect = NULL;
+	uint32_t self = p->d->target;
+	bool blocked = false;
+
+	if (project(p->c->table, &p->in, when, plan_resolve_ref, note_problem, p, &want, p->err) <
+	    0)
+		return -1;
+	/* Without it mail could not be redirected to the target after a switch. */
+	if (project_has_redirect(&p->in) &&
+	    project_redirect_address(p->c->run->link, TARGET, p->in.source, &redirect, p->err) < 0)
+		return -1;
+	if (plan_check_addresses(p, TARGET, want, target, self, redirect, &blocked) < 0)
+		return -1;
+	if (blocked)
+		return 0;
+	change = change_new(CHANGE_MODIFY, target ? target->dn : "", target ? &target->guid : NULL);
+	if (!change)
+		return err_nomem(p->err);
+	if (!p->in.target) {
+		if (target && plan_promote(p, want, target) < 0)
+			return -1;
+		if (plan_create(p, want) < 0)
+			return -1;
+	} else if (diff_target(p->c->table, &p->in, when, want, target, record, is_ours, p, change,
+		       p->err) < 0 ||
+		   plan_keep_mail(p, want, target, record, change) < 0) {
+		return -1;
+	}
+	if (p->in.target && drop_dummies(p, target, change) < 0)
+		return -1;
+	if (diff_note_put(p->c->table, &p->in, when, want, change, record, p->err) < 0)
+		return -1;
+	if (p->in.target &&
+	    (plan_modify(p, TAKE(change), target) < 0 || plan_rename(p, target) < 0))
+		return -1;
+	return 0;
+}
+
+/* The steps of a later phase: the references that could not be part of the object's own step. */
+int
+plan_put_links(struct planning *p, const struct entry *target)
+{
+	const struct change *l = p->links;
+
+	for (size_t i = 0; i < l->n_mods; i++)
+		for (size_t j = 0; j < l->mods[i].n_values; j += LINK_CHUNK) {
+			_cleanup_(plan_step_free) struct plan_step *s =
+			    plan_step_new(p->index, &p->step->guid);
+			_cleanup_(change_free) struct change *c = change_new(
+			    CHANGE_MODIFY, p->d->target_dn, p->in.target ? &target->guid : NULL);
+
+			if (!s || !c)
+				return err_nomem(p->err);
+			s->phase = PLAN_LINKS;
+			s->counts = p->step->counts;
+			for (size_t k = j; k < l->mods[i].n_values && k < j + LINK_CHUNK; k++)
+				if (change_mod(c, l->mods[i].op, l->mods[i].attr,
+					l->mods[i].values[k]) < 0)
+					return err_nomem(p->err);
+			if (plan_step_add(s, TARGET, TAKE(c), NULL, "references", p->err) < 0 ||
+			    plan_put_step(p->c, s, p->err) < 0)
+				return -1;
+			p->c->res->references++;
+		}
+	return 0;
+}

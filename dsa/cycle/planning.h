@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_CYCLE_PLANNING_H
+#define GALSYNC_CYCLE_PLANNING_H
+
+/*
+ * The planning of one object, for the files that do it: plan_object.c decides what and when,
+ * plan_target.c makes the changes, plan_addresses.c, plan_redirect.c, plan_refs.c and plan_ou.c
+ * know their parts.
+ *
+ * A plan is made whole or not at all. What it would say, claim and count takes effect when nothing
+ * is missing; if something was asked for that is not read yet, all of it is dropped, and the object
+ * is planned again after the next fetch (plan_is_incomplete()).
+ */
+
+#include "dsa/cycle/state.h"
+#include "dsa/rules/names.h"
+#include "dsa/rules/project.h"
+
+/* One object being planned; the chain of parents is the stack of the recursion. */
+struct planning {
+	struct cycle *c;
+	uint32_t index;
+	unsigned depth;
+	const struct planning *parent;
+	struct decision *d;
+	struct project_in in;
+	struct plan_step *step;
+	size_t unknown;	      /* world_unknown() when it began */
+	bool stored;	      /* STEP has something to do and is in the plan */
+	bool turned;	      /* STEP turns mail to the active side */
+	bool broken[SIDES];   /* the redirection of that side's object was changed by others */
+	struct change *links; /* references for a later phase */
+	struct buf problems;  /* attributes that cannot be written, and why, as text */
+	size_t n_problems;
+	struct buf notes; /* what is said of it when it is complete */
+	struct err *err;
+};
+
+/* ---- plan_object.c ---- */
+
+/* Is something missing that must be read first? */
+bool plan_is_incomplete(const struct planning *p);
+/* Says that of the object named DN when the plan is complete. */
+void plan_note(struct planning *p, int level, const char *dn, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
+/* Plans source entry INDEX, to which P's object refers. */
+int plan_referred(const struct planning *p, uint32_t index) MUST_CHECK;
+/* Puts S into the plan and counts its changes. */
+int plan_put_step(struct cycle *c, struct plan_step *s, struct err *err) MUST_CHECK;
+
+/* ---- plan_target.c ---- */
+
+/* What the source needs before its counterpart points to it. TARGET is the counterpart, or the
+ * contact that makes way, or NULL. *RET_BLOCKED: the object is in conflict. */
+int plan_source(struct planning *p, const struct entry *target, bool *ret_blocked) MUST_CHECK;
+/* The counterpart. RECORD learns what is put there. */
+int plan_target(struct planning *p, const struct entry *target, struct record *record) MUST_CHECK;
+/* The steps of a later phase: the references that could not be part of the object's own step. */
+int plan_put_links(struct planning *p, const struct entry *target) MUST_CHECK;
+
+/* ---- plan_addresses.c ---- */
+
+/* Takes out of WANT's proxyAddresses what another object of SIDE holds, or what another source
+ * object carries too. PRESENT is the object as it is, number SELF, or NULL: what it has already
+ * stays. The primary address and ESSENTIAL, the redirect address, must be had: without them the
+ * whole object is in conflict (*RET_BLOCKED). */
+int plan_check_addresses(struct planning *p, enum side side, struct entry *want,
+    const struct entry *present, uint32_t self, const char *essential,
+    bool *ret_blocked) MUST_CHECK;
+/* A matched object may have its address in `mail` alone: mail to it goes on arriving. CHANGE adds
+ * the address that it is about to take from there; the value is not ours, so it is no part of WANT.
+ */
+int plan_keep_mail(struct planning *p, const struct entry *want, const struct entry *target,
+    const struct record *record, struct change *change) MUST_CHECK;
+
+/* ---- plan_redirect.c ---- */
+
+/* Plans what puts the redirection right (repair.h) if ACTIVE is the active side. With the source
+ * active, what it must not have goes before the target gets its own redirection; with the target
+ * active it comes after the target has got its redirect address. */
+int plan_redirect(struct planning *p, enum side active) MUST_CHECK;
+/* No limit and no rejection lets a loop be. OLD is the stored record, RECORD the one to be.
+ * *RET_LEFT: an operator rejected it, so the object is left as it is. Half of what is to be done to
+ * it would not be safe. */
+int plan_limit_redirection(struct planning *p, const struct record *old,
+    const struct record *record, bool *ret_left, struct err *err) MUST_CHECK;
+
+/* ---- plan_refs.c ---- */
+
+/* A project_ref_fn; ARG is the planning. */
+int plan_resolve_ref(
+    const char *attr, const char *source_dn, void *arg, char **ret_dn, struct err *err) MUST_CHECK;
+/* True if the target object DN is the counterpart of some source object, be that synchronized or
+ * not. False if that cannot be found out. */
+bool plan_is_ours(struct cycle *c, const char *dn);
+
+/* ---- plan_ou.c ---- */
+
+/* Plans the creation of OU (and of those above it) unless it exists or is planned already. ERR_DATA
+ * if it lies outside the target's domain. */
+int plan_ensure_ou(struct cycle *c, const char *ou, struct err *err) MUST_CHECK;
+/* A free RDN for SOURCE's counterpart in PARENT; only ret->rdn_value and ret->dn are set. */
+int plan_choose_rdn(struct cycle *c, uint32_t index, const struct entry *source, const char *parent,
+    struct names *ret, struct err *err) MUST_CHECK;
+
+#endif
