@@ -485,9 +485,14 @@ static int
 run_some(struct run *run, enum turn turn, const struct guid *sources, size_t n, bool resuming,
     struct err *err)
 {
-	struct chunk *c = calloc(1, sizeof *c);
-	int rc = c ? 0 : err_nomem(err);
+	struct chunk *c = NULL;
+	int rc;
 
+	/* A chunk is half a megabyte, and most cycles have nothing to resume. */
+	if (n == 0)
+		return 0;
+	c = calloc(1, sizeof *c);
+	rc = c ? 0 : err_nomem(err);
 	for (size_t from = 0; rc == 0 && from < n; from += CHUNK) {
 		*c = (struct chunk){.run = run, .conf = conf_of(run->link), .resuming = resuming};
 		for (size_t i = from; i < n && c->n < CHUNK; i++)

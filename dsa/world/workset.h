@@ -4,9 +4,10 @@
 
 /*
  * The working set of one side during a cycle: every entry that was read, found by number or by
- * key, and what was decided about it. It lives in a temporary file without a name below the state
- * directory (an LMDB environment without syncs), so that memory does not grow with the directory,
- * links do not meet, and a crash leaves nothing behind. One thread at a time may use it.
+ * key, and what was decided about it. A small one is in memory. One that grows moves into a
+ * temporary file without a name below the state directory (an LMDB environment without syncs), so
+ * that memory does not grow with the directory, links do not meet, and a crash leaves nothing
+ * behind. One thread at a time may use it.
  *
  * Entries are numbered from 0 in the order they were added.
  */
@@ -24,7 +25,8 @@ struct workset;
  * the steps of the plan, and the hashes of keys that a delta has searched for. */
 enum workset_blob { WORKSET_DECISION, WORKSET_CLAIM, WORKSET_PLAN, WORKSET_SEEN, WORKSET_BLOB_MAX };
 
-/* Makes an empty working set in directory DIR; NAME is for messages. */
+/* Makes an empty working set. DIR is where its file will be, of at most MAX_MB megabytes, once it
+ * needs one: that may fail in any call that adds to it. NAME is for messages. */
 int workset_open(const char *dir, const char *name, int64_t max_mb, struct workset **ret,
     struct err *err) MUST_CHECK;
 void workset_free(struct workset *w);
@@ -52,6 +54,8 @@ workset_hits_donep(struct workset_hits *h)
 {
 	workset_hits_done(h);
 }
+/* Appends INDEX; -1: no memory. */
+int workset_add_hit(struct workset_hits *h, uint32_t index) MUST_CHECK;
 /* All the numbers kept under HASH, ascending, into RET (emptied first). */
 int workset_find(
     struct workset *w, uint64_t hash, struct workset_hits *ret, struct err *err) MUST_CHECK;

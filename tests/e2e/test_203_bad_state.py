@@ -193,19 +193,24 @@ def fixture_disk(tmp_path):
     subprocess.run(["umount", str(path)], check=True)
 
 
-@pytest.mark.parametrize("text,words", [
-    ("16k", ["map in '", "the disk is full", "make room"]),
-    ("64k", ["working set '", "No space left on device"]),
-    ("240k", ["map in '", "the disk is full", "make room"]),
-], ids=["lock-file", "working-set", "map"])
-def test_full_disk(lab, tmp_path, disk, text, words):
+@pytest.mark.parametrize("crowd,text,words", [
+    (0, "16k", ["map in '", "the disk is full", "make room"]),
+    (0, "64k", ["map in '", "the disk is full", "make room"]),
+    # More than a working set keeps in memory.
+    (400, "240k", ["working set '", "the disk is full", "make room"]),
+], ids=["lock-file", "map", "working-set"])
+def test_full_disk(lab, tmp_path, disk, crowd, text, words):
     path, size = disk
     lab.reset()
     first_logon(lab)
+    for i in range(crowd):
+        lab.source.add(f"CN=Crowd {i},OU=Staff,{lab.source.base}", objectClass="contact",
+                       mailNickname=f"crowd{i}", targetAddress=f"SMTP:crowd{i}@partner.example",
+                       proxyAddresses=f"SMTP:crowd{i}@partner.example", description="x" * 1000)
     file = conf(lab, tmp_path, state=f"{path}/state")
     size(text)
     refused(lab, file, f"{path}/state", *words)
-    size("2m")
+    size("6m")
     p = lab.galsyncd("--once", "--full", conf=file)
     assert p.returncode == COMPLETE, p.stderr
     # With room again everything is written, and that once.

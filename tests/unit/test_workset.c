@@ -13,12 +13,16 @@
 #include <cmocka.h>
 #include <dirent.h>
 #include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "dsa/world/workset.h"
 
 #define THREADS 4
 #define TURNS 50
+/* More than a working set keeps in memory, which is 256 kB. */
+#define LARGE 2000
 
 static char dir[256];
 
@@ -125,23 +129,149 @@ at_once(void **state)
 	assert_int_equal(files(), 0);
 }
 
+/* Puts entry I, its keys and its blob in: a key of its own and one that ten share. */
+static int
+put_one(struct workset *w, uint32_t i, struct err *err)
+{
+	_cleanup_(entry_free) struct entry *e = entry_new("CN=Entry");
+	uint64_t own = bytes_hash((struct bytes){&i, sizeof i}, 1), shared = i / 10;
+	char blob[128] = "";
+	uint32_t index;
+
+	(void)snprintf(blob, sizeof blob, "blob %u", i);
+	if (!e || workset_add(w, e, &index, err) < 0 || index != i ||
+	    workset_add_key(w, own, i, err) < 0 || workset_add_key(w, own, i, err) < 0 ||
+	    workset_add_key(w, shared, i, err) < 0)
+		return -1;
+	return workset_put_blob(
+	    w, WORKSET_PLAN, 3 * (uint64_t)i, (struct bytes){blob, sizeof blob}, err);
+}
+
+static void
+check_keys(struct workset *w, uint32_t i)
+{
+	_cleanup_(workset_hits_done) struct workset_hits hits = {0};
+	uint64_t own = bytes_hash((struct bytes){&i, sizeof i}, 1);
+	struct err err = {0};
+
+	assert_int_equal(workset_find(w, own, &hits, &err), 0);
+	assert_int_equal(hits.n, 1);
+	assert_int_equal(hits.v[0], i);
+	assert_int_equal(workset_find(w, own + 1, &hits, &err), 0);
+	assert_int_equal(hits.n, 0);
+	assert_int_equal(workset_find(w, i / 10, &hits, &err), 0);
+	assert_int_equal(hits.n, 10);
+	for (uint32_t k = 0; k < hits.n; k++)
+		assert_int_equal(hits.v[k], i / 10 * 10 + k);
+}
+
+static void
+check_blobs(struct workset *w, uint32_t i, uint32_t last)
+{
+	_cleanup_(buf_done) struct buf b = {0};
+	struct err err = {0};
+	char expected[32];
+	uint64_t key = 0;
+	bool found;
+
+	(void)snprintf(expected, sizeof expected, "blob %u", i);
+	assert_int_equal(workset_get_blob(w, WORKSET_PLAN, 3 * (uint64_t)i, &b, &found, &err), 0);
+	assert_true(found);
+	assert_string_equal((const char *)b.data, expected);
+	assert_int_equal(
+	    workset_get_blob(w, WORKSET_PLAN, 3 * (uint64_t)i + 1, &b, &found, &err), 0);
+	assert_false(found || b.len);
+	assert_int_equal(workset_get_blob(w, WORKSET_CLAIM, 3 * (uint64_t)i, &b, &found, &err), 0);
+	assert_false(found || b.len);
+	assert_int_equal(
+	    workset_next_blob(w, WORKSET_PLAN, 3 * (uint64_t)i + 1, &key, &b, &found, &err), 0);
+	assert_int_equal(found, i != last);
+	if (found)
+		assert_int_equal(key, 3 * (uint64_t)(i + 1));
+}
+
+/* What is in it is the same wherever it is: N entries, replaced ones too. */
+static void
+holds_all(uint32_t n)
+{
+	_cleanup_(workset_free) struct workset *w = NULL;
+	_cleanup_(entry_free) struct entry *other = entry_new("CN=Other"), *got = NULL;
+	struct err err = {0};
+
+	assert_int_equal(workset_open(dir, "source", 64, &w, &err), 0);
+	for (uint32_t i = 0; i < n; i++)
+		assert_int_equal(put_one(w, i, &err), 0);
+	assert_int_equal(workset_count(w), n);
+	for (uint32_t i = 0; i < n; i++) {
+		check_keys(w, i);
+		check_blobs(w, i, n - 1);
+	}
+	assert_int_equal(workset_replace(w, 1, other, &err), 0);
+	assert_int_equal(workset_get(w, 1, &got, &err), 0);
+	assert_string_equal(got->dn, "CN=Other");
+	assert_int_equal(workset_count(w), n);
+	assert_int_equal(workset_get(w, n, &got, &err), -1);
+	assert_int_equal(files(), 0);
+}
+
+static void
+small_and_large(void **state)
+{
+	(void)state;
+	holds_all(10);
+	holds_all(LARGE);
+}
+
 static void
 no_directory(void **state)
 {
-	struct workset *w = NULL;
+	_cleanup_(workset_free) struct workset *w = NULL;
 	struct err err = {0};
+	uint32_t i = 0;
 
 	(void)state;
-	assert_int_equal(workset_open("/nonexistent", "source", 16, &w, &err), -1);
-	assert_null(w);
-	assert_non_null(strstr(err.text, "'/nonexistent'"));
+	assert_int_equal(workset_open("/nonexistent", "source", 16, &w, &err), 0);
+	/* A small one needs none. */
+	assert_int_equal(put_one(w, i++, &err), 0);
+	while (i < LARGE && put_one(w, i, &err) == 0)
+		i++;
+	assert_in_range(i, 100, LARGE - 1);
+	assert_non_null(strstr(err.text, "working set 'source' in '/nonexistent'"));
+}
+
+/* A write that the system cuts short is what LMDB sees of a disk that fills up. */
+static void
+full_disk(void **state)
+{
+	_cleanup_(workset_free) struct workset *w = NULL;
+	struct rlimit before, small;
+	struct err err = {0};
+	uint32_t i = 0;
+	void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	small = (struct rlimit){100000, before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	assert_int_equal(workset_open(dir, "source", 16, &w, &err), 0);
+	while (i < LARGE && put_one(w, i, &err) == 0)
+		i++;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	(void)signal(SIGXFSZ, handler);
+	assert_in_range(i, 100, LARGE - 1);
+	assert_non_null(strstr(err.text, "working set 'source' in '"));
+	assert_non_null(strstr(err.text, "the disk is full: make room"));
+	/* It stays of no use. */
+	assert_int_equal(put_one(w, i, &err), -1);
+	assert_int_equal(files(), 0);
 }
 
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {cmocka_unit_test(two_of_one_name),
-	    cmocka_unit_test(at_once), cmocka_unit_test(no_directory)};
+	    cmocka_unit_test(at_once), cmocka_unit_test(small_and_large),
+	    cmocka_unit_test(no_directory), cmocka_unit_test(full_disk)};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }
