@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "dsa/base/list.h"
 #include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
 #include "dsa/directory/schema.h"
@@ -205,59 +206,113 @@ take_holder(struct world_hit *hit, void *arg, struct err *err)
 
 /* ---- what the map knows of other links ---- */
 
-/* The counterparts of other links of which the map says that they have an address. */
-struct promise {
-	struct world *w;
-	enum side side; /* where the address is asked for */
-	struct guid_list guids;
-	char *unborn; /* the DN of one that is to be created */
-	struct err *err;
-	bool failed;
+/* Counterparts of other links of which the map says that they have an address. */
+struct promised {
+	struct guid guid; /* zero: it is to be created */
+	char *dn;
 };
+
+struct promises {
+	const struct run *run;
+	const char *domain;
+	struct promised *v;
+	size_t n, cap;
+	bool failed; /* for want of memory */
+};
+
+static void
+promises_done(struct promises *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		free(p->v[i].dn);
+	free(p->v);
+}
+
+static inline void
+promises_donep(struct promises *p)
+{
+	promises_done(p);
+}
+
+static bool
+is_in_domain(const char *dn, const char *domain)
+{
+	while (*dn && !str_starts_nocase(dn, "DC="))
+		dn = dn_parent(dn);
+	return dn_equal(dn, domain);
+}
+
+/* What was written a day ago has reached every server of the domain: what is not there by now is
+ * gone. The objects of another domain of the forest are never read, so the map alone knows. */
+static bool
+has_expired(const struct promises *p, const struct record *r, const char *dn)
+{
+	return (r->state == RECORD_SYNCED || r->state == RECORD_WAITING) &&
+	       is_in_domain(dn, p->domain) && p->run->start_s - r->synced_at > RUN_REPLICATION_S;
+}
+
+static void
+add_promise(struct promises *p, const struct record_side *s)
+{
+	char *dn = strdup(s->dn);
+
+	if (!dn || list_grow(p->v, p->n, p->cap) < 0) {
+		free(dn);
+		p->failed = true;
+	} else {
+		p->v[p->n++] = (struct promised){s->guid, dn};
+	}
+}
 
 /* Both links have a side in this forest: its DN says so. */
 static int
 take_promise(const struct record *r, void *arg)
 {
-	struct promise *p = arg;
-	const struct run *run = p->w->run;
-	const char *domain = run->dir[p->side]->ops->info(run->dir[p->side])->domain_dn;
+	struct promises *p = arg;
 
-	if (r->link == run->link_id || r->state == RECORD_LEFT)
+	if (r->link == p->run->link_id || r->state == RECORD_LEFT)
 		return 0;
 	for (int side = SOURCE; side < SIDES; side++) {
 		const struct record_side *s = &r->side[side];
 
-		if (!*s->dn || !dn_is_under(s->dn, domain))
-			continue;
-		if (!guid_is_zero(&s->guid))
-			p->failed |= guid_list_add(&p->guids, &s->guid, p->err) < 0;
-		else if (!p->unborn && !(p->unborn = strdup(s->dn)))
-			p->failed = err_nomem(p->err);
+		if (*s->dn && dn_is_under(s->dn, p->domain) && !has_expired(p, r, s->dn))
+			add_promise(p, s);
 	}
 	return p->failed;
 }
 
-/* A counterpart that was read, and does not hold the address, is a record that is out of date. */
+/* The entry of SIDE that P is about, or WORLD_NONE. */
+static int
+find_counterpart(
+    struct world *w, enum side side, const struct promised *p, uint32_t *ret, struct err *err)
+{
+	bool by_name = guid_is_zero(&p->guid);
+	_cleanup_(free) char *norm = by_name ? dn_normalize(p->dn, err) : NULL;
+	struct world_query q = world_query_entries(side, by_name ? MATCH_KEY_DN : MATCH_KEY_GUID,
+	    by_name ? bytes_of(norm ? norm : "") : guid_bytes(&p->guid));
+
+	*ret = WORLD_NONE;
+	if (by_name && !norm)
+		return err->src == ERR_SYS ? -1 : 0;
+	q.by_all_means = true;
+	return world_find_each(w, &q, take_index, ret, err) < 0 ? -1 : 0;
+}
+
+/* A counterpart that was read, and does not hold the address, has a record that is out of date. */
 static int
 judge_promise(
-    struct promise *p, const struct guid *g, uint32_t self, struct entry **ret, struct err *err)
+    struct world *w, enum side side, const struct promised *p, struct entry **ret, struct err *err)
 {
-	struct world_query q = world_query_entries(p->side, MATCH_KEY_GUID, guid_bytes(g));
-	_cleanup_(free) char *dn = NULL;
-	uint32_t index = WORLD_NONE;
-	char guid[GUID_TEXT_SIZE];
+	uint32_t index;
 
-	q.by_all_means = true;
-	if (world_find_each(p->w, &q, take_index, &index, err) < 0)
+	if (find_counterpart(w, side, p, &index, err) < 0)
 		return -1;
-	if (index != WORLD_NONE || index == self)
+	if (index != WORLD_NONE)
 		return 0;
-	guid_format(g, guid);
-	dn = str_printf("<GUID=%s>", guid);
-	if (!dn || !(*ret = entry_new(dn)))
+	*ret = entry_new(p->dn);
+	if (!*ret)
 		return err_nomem(err);
-	(*ret)->guid = *g;
+	(*ret)->guid = p->guid;
 	return 0;
 }
 
@@ -278,22 +333,22 @@ is_shared(struct world *w, bool *ret, struct err *err)
 }
 
 static int
-find_promised(struct world *w, enum side side, struct bytes address, uint32_t self,
-    struct entry **ret, struct err *err)
+find_promised(
+    struct world *w, enum side side, struct bytes address, struct entry **ret, struct err *err)
 {
-	struct promise p = {.w = w, .side = side, .err = err};
+	struct dir *d = w->run->dir[side];
+	_cleanup_(promises_done) struct promises p = {
+	    .run = w->run, .domain = d->ops->info(d)->domain_dn};
 	enum store_key key = address_is_x500(address) ? KEY_X500 : KEY_ADDRESS;
-	int rc = store_lookup(w->run->map, key, address_value(address).data, take_promise, &p, err);
 
+	if (store_lookup(w->run->map, key, address_value(address).data, take_promise, &p, err) < 0)
+		return -1;
 	if (p.failed)
-		rc = -1;
-	for (size_t i = 0; rc == 0 && !*ret && i < p.guids.n; i++)
-		rc = judge_promise(&p, &p.guids.v[i], self, ret, err);
-	if (rc == 0 && !*ret && p.unborn && !(*ret = entry_new(p.unborn)))
-		rc = err_nomem(err);
-	free(p.guids.v);
-	free(p.unborn);
-	return rc;
+		return err_nomem(err);
+	for (size_t i = 0; !*ret && i < p.n; i++)
+		if (judge_promise(w, side, &p.v[i], ret, err) < 0)
+			return -1;
+	return 0;
 }
 
 int
@@ -312,5 +367,5 @@ world_find_holder(struct world *w, enum side side, struct bytes address, uint32_
 	*ret = h.holder;
 	if (*ret || is_shared(w, &shared, err) < 0)
 		return *ret ? 0 : -1;
-	return shared ? find_promised(w, side, address, self, ret, err) : 0;
+	return shared ? find_promised(w, side, address, ret, err) : 0;
 }
