@@ -20,7 +20,7 @@ writes_target(const struct plan_step *s)
 }
 
 /* What galsync put on an object is known by its record alone, so that is stored before the write:
- * with what was put before and what is put now, for nobody knows how far a dead process came. The
+ * with what was put before and what is put now, for how far a dead process came is not known. The
  * counterpart keeps its old name until it is renamed. */
 int
 outcome_intend(struct store_txn *t, struct plan_step *s, void *arg, struct err *err)

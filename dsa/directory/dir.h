@@ -12,11 +12,11 @@
  * hands a change over, and its outcome is reported to its callback from a later process(),
  * submit() or drain() of the same directory, never from inside the submit() that started it
  * unless the window was full (then outcomes of OTHER changes may be reported first). Changes of
- * one directory may complete in any order; who needs an order waits for the first before he
- * submits the second. A callback may submit further changes.
+ * one directory may complete in any order; a caller that needs an order waits for the first before
+ * it submits the second. A callback may submit further changes.
  *
  * When the connection breaks, every change under way is reported with an err of scope ERR_PEER
- * and retry ERR_LATER: its outcome is UNKNOWN. The caller reads the object again before he decides.
+ * and retry ERR_LATER: its outcome is UNKNOWN. The caller reads the object again before it decides.
  * A read that meets a broken connection reconnects (to the next server if need be) and starts
  * again by itself only if nothing was delivered yet; else it fails with ERR_PEER.
  */
@@ -68,8 +68,8 @@ struct dir_query {
 
 /* Takes ownership of E. Returns 0, or -1 with err to end the read with that error. */
 typedef int dir_entry_fn(struct entry *e, void *arg, struct err *err);
-/* The outcome of a change: ERR is NULL if it was done. NEW_GUID is NULL: who created an object
- * reads it when he needs its GUID. */
+/* The outcome of a change: ERR is NULL if it was done. The GUID of what was created
+ * is not told: it is read when it is needed. */
 typedef void dir_done_fn(void *arg, const struct err *err);
 
 /* What a change feed tells of one object: that it changed. What it is now is read by its GUID. */

@@ -5,6 +5,7 @@
 
 #include "dsa/base/list.h"
 #include "dsa/base/str.h"
+#include "dsa/world/world.h"
 
 struct plan_step *
 plan_step_new(uint32_t source, const struct guid *guid)
@@ -131,7 +132,7 @@ plan_step_of(const struct guid *source, enum side side, struct change *change,
     const struct entry *present, const char *reason, struct plan_step **ret, struct err *err)
 {
 	_cleanup_(change_free) struct change *own = change;
-	_cleanup_(plan_step_free) struct plan_step *s = plan_step_new(PLAN_NO_SOURCE, source);
+	_cleanup_(plan_step_free) struct plan_step *s = plan_step_new(WORLD_NONE, source);
 
 	if (!s)
 		return err_nomem(err);

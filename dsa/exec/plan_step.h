@@ -28,7 +28,6 @@ enum plan_phase {
 };
 
 #define PLAN_MAX_CHANGES 6
-#define PLAN_NO_SOURCE UINT32_MAX
 
 /* Of an attribute with more values than this, a before-image has only those that are taken away. */
 #define PLAN_LONG_LIST 1000
@@ -41,7 +40,7 @@ struct plan_change {
 };
 
 struct plan_step {
-	uint32_t source;  /* number in the source's working set, PLAN_NO_SOURCE for none */
+	uint32_t source;  /* number in the source's working set, WORLD_NONE for none */
 	struct guid guid; /* source GUID, or zero */
 	enum plan_phase phase;
 	uint64_t number; /* in the order in which the steps of a phase begin */

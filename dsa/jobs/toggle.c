@@ -61,7 +61,7 @@ try_dummy(struct toggle *t, const struct entry *e, struct bytes dummy, bool ther
 }
 
 /* Adds or removes the dummy; what is so already is left so, and so is one that is primary. *E is
- * the object as it was read (NULL: it is gone), read again if somebody did the same meanwhile. An
+ * the object as it was read (NULL: it is gone), read again if it has changed meanwhile. An
  * entry's refusal is 1, with ERR. */
 static int
 set_dummy(struct toggle *t, struct entry **e, const char *dummy, bool there)

@@ -12,8 +12,8 @@
  *
  * The dummy is secondary, in toggle_domain, and never reaches the target. While the operation is in
  * the map, toggle_resume() removes the dummy; every cycle begins with that. All writes add or
- * remove the one value: what others do to the same attribute meanwhile stays. If somebody made the
- * dummy the primary address it is left to him: an object without a primary address is worse.
+ * remove the one value: what others do to the same attribute meanwhile stays. A dummy that
+ * was made the primary address meanwhile is left: an object without a primary address is worse.
  */
 
 #include "dsa/run/run.h"

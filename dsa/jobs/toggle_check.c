@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Who may be toggled, and what that means for the object: reads and decides, writes nothing. */
+/* Which objects may be toggled, and what that means for the object: reads and decides, writes
+ * nothing. */
 #include "dsa/jobs/toggle_priv.h"
 
 #include <stdio.h>
@@ -67,7 +68,7 @@ take_holder(struct entry *e, void *arg, struct err *err)
 	return 0;
 }
 
-/* Who but SELF holds the address in the source forest, or NULL. */
+/* The object other than SELF that holds the address in the source forest, or NULL. */
 static int
 find_holder(struct toggle *t, const struct guid *self, const char *address, struct entry **ret)
 {

@@ -7,7 +7,7 @@
 #include "dsa/exec/exec.h"
 #include "dsa/jobs/toggle.h"
 
-#define TOGGLE_TRIES 3 /* when somebody changes the same value meanwhile */
+#define TOGGLE_TRIES 3 /* when the same value changes meanwhile */
 
 struct toggle {
 	struct run *run;

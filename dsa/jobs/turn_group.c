@@ -72,7 +72,7 @@ turn_change_group(struct chunk *c, struct err *err)
 {
 	int rc = c->conf.marker_group && any_wanted(c) ? change_members(c, err) : 0;
 
-	/* Somebody may have renamed a mailbox, or changed the same members. */
+	/* A mailbox may have been renamed, or the same members changed. */
 	for (int i = 1; i < TRIES && rc > 0; i++) {
 		if (turn_read(c, false, err) < 0)
 			return -1;

@@ -9,7 +9,7 @@
 #include "dsa/jobs/turn_run.h"
 
 #define CHUNK EXEC_BATCH_MAX
-#define TRIES 3 /* when somebody changes the same objects meanwhile */
+#define TRIES 3 /* when the same objects change meanwhile */
 
 /* In this order: from FAILED on a mailbox is not read again. */
 enum state { STATE_NEW, STATE_READY, STATE_RUNNING, STATE_CHANGED, STATE_FAILED, STATE_ENDED };
@@ -51,7 +51,7 @@ struct chunk {
 
 /* Forgets what was read of M, and the changes that follow from it. */
 void turn_forget_reads(struct mailbox *m);
-/* Reads both sides of every mailbox of C that is not at its end; with HOLDERS also who holds the
+/* Reads both sides of every mailbox of C that is not at its end; with HOLDERS also what holds the
  * redirect addresses. */
 int turn_read(struct chunk *c, bool holders, struct err *err) MUST_CHECK;
 /* Brings the marker group to what the mailboxes' `member` asks for, which is MEMBER_ANY afterwards.

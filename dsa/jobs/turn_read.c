@@ -45,7 +45,8 @@ take_entry(struct entry *e, void *arg, struct err *err)
 	return 0;
 }
 
-/* Counts who holds the redirect addresses: an address is unique only if it is found once. */
+/* Counts the objects that hold the redirect addresses: an address is unique only if it is found
+ * once. */
 static int
 take_holder(struct entry *e, void *arg, struct err *err)
 {

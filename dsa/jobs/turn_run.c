@@ -11,7 +11,7 @@
  * changes are differences from what is there, so whichever of them was made is not made twice. If
  * the turn cannot be finished any more (its preconditions are gone) it is turned back instead; both
  * ways obey the order that never lets both sides redirect. If there is no way back either, what was
- * set is taken away at least: no mail may go where nobody is.
+ * set is taken away at least: no mail may go where no mailbox is.
  *
  * The two changes of a mailbox are one step of the executor (exec.h): the second is sent as soon as
  * the first is acknowledged. Order is important! If the first is refused nothing has happened. If
@@ -28,6 +28,7 @@
 
 #include "dsa/base/clock.h"
 #include "dsa/base/str.h"
+#include "dsa/world/world.h"
 #include "mapping/event.h"
 #include "redirect/event_body.h"
 
@@ -134,7 +135,7 @@ changes_donep(struct changes *c)
 static int
 make_ready(struct mailbox *m, struct changes *c, struct err *err)
 {
-	m->step = plan_step_new(PLAN_NO_SOURCE, &m->source);
+	m->step = plan_step_new(WORLD_NONE, &m->source);
 	if (!m->step)
 		return err_nomem(err);
 	m->step->number = (uint64_t)(m - m->chunk->m);
@@ -265,7 +266,7 @@ carry_out(struct chunk *c, struct err *err)
 
 /* ---- recording ---- */
 
-/* A turn that was turned back changed nothing, and a repeated one did not either: of these nobody
+/* A turn that was turned back changed nothing, and a repeated one did not either: neither
  * is told. */
 static int
 tell(struct store_txn *t, struct mailbox *m, struct err *err)
@@ -297,16 +298,16 @@ tell(struct store_txn *t, struct mailbox *m, struct err *err)
 	return store_add_event(t, &e, err);
 }
 
-/* The record, its event and the end of the operation are one transaction: who dies before it turns
- * again, who dies after it has told. */
+/* The record, its event and the end of the operation are one transaction: after a death
+ * before it the turn is made again, after a death behind it all was told. */
 static int
 record_turn(struct store_txn *t, struct mailbox *m, struct err *err)
 {
 	m->record->active = m->turn == TURN_SWITCH ? TARGET : SOURCE;
 	m->record->switched_at = m->turn == TURN_SWITCH ? clock_realtime_s() : 0;
 	m->record->source_guard &= m->turn == TURN_SWITCH;
-	/* Whoever asked for an undo does not want it switched at once again; a switch that had to
-	 * be turned back was not asked for. */
+	/* After an undo it is not switched at once again; a switch that had to be turned back was
+	 * no undo that was asked for. */
 	if (!m->turned_back)
 		m->record->ready_used = m->turn == TURN_UNDO;
 	if (store_put(t, m->record, err) < 0 || tell(t, m, err) < 0)
@@ -386,7 +387,7 @@ try_once(struct chunk *c, struct err *err)
 	return carry_out(c, err);
 }
 
-/* Those that failed because somebody changed the object are tried from the beginning; true if there
+/* Those that failed because the object has changed are tried from the beginning; true if there
  * are any. A lost connection ends all, with the error. */
 static int
 again(struct chunk *c, bool *ret, struct err *err)

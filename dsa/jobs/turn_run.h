@@ -18,7 +18,7 @@
 int turn_run(const struct run *run, enum turn turn, const struct guid *sources, size_t n,
     struct err *err) MUST_CHECK;
 /* Finishes what a crash or an outage interrupted. Must be done before any cycle of the link: a
- * cycle would take the half-done turn for somebody's mistake. */
+ * cycle would take the half-done turn for a mistake. */
 int turn_resume(const struct run *run, struct err *err) MUST_CHECK;
 
 #endif

@@ -15,6 +15,7 @@
 
 #include "dsa/exec/exec.h"
 #include "dsa/exec/plan.h"
+#include "dsa/world/world.h"
 #include "mapping/journal.h"
 #include "tests/support/scenario.h"
 
@@ -28,7 +29,7 @@ static const struct guid several;
 static struct plan_step *
 step_of(enum plan_phase phase, uint64_t number, uint64_t after)
 {
-	struct plan_step *s = plan_step_new(PLAN_NO_SOURCE, &several);
+	struct plan_step *s = plan_step_new(WORLD_NONE, &several);
 
 	assert_non_null(s);
 	s->phase = phase;

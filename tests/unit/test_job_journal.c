@@ -230,6 +230,15 @@ idle_job_has_no_number(void **state)
 static const char *const hows[] = {
     [TAP_STOP_BEFORE] = "before", [TAP_STOP_AFTER] = "after", [TAP_STOP_DROP] = "drop"};
 
+/* The change number AT of a job, from 1. */
+static void
+assert_outcome(struct journal *j, unsigned at, enum journal_outcome want, const char *what)
+{
+	read_journal(j);
+	if (j->outcome[at - 1] != want)
+		fail_msg("%s: not outcome %d:\n%s", what, (int)want, (char *)j->text.data);
+}
+
 /* The job is stopped at change AT; the next run finds out whether it was made. False if it has no
  * such change. */
 static bool
@@ -238,6 +247,7 @@ stop_at(enum kind_of_job k, unsigned at, enum tap_stop how, bool dies)
 	struct tap tap = {.stop_at = at, .how = how};
 	struct journal j;
 	struct lab l;
+	char what[64];
 	bool stopped;
 
 	prepare(&l, k);
@@ -248,16 +258,14 @@ stop_at(enum kind_of_job k, unsigned at, enum tap_stop how, bool dies)
 	stopped = atomic_load(&tap.stopped);
 	tap_done(&tap);
 	if (stopped) {
-		read_journal(&j);
-		print_message(
-		    "%s, change %u, %s%s\n", jobs[k].name, at, hows[how], dies ? ", dead" : "");
-		assert_int_equal(j.outcome[at - 1], JOURNAL_OPEN);
-		assert_int_equal(lab_cycle(&l, NULL), 0);
+		(void)snprintf(what, sizeof what, "%s, change %u, %s%s", jobs[k].name, at,
+		    hows[how], dies ? ", dead" : "");
+		assert_outcome(&j, at, JOURNAL_OPEN, what);
+		if (lab_cycle(&l, NULL) < 0)
+			fail_msg("%s: %s", what, l.err.text);
 		assert_non_null(strstr(lab_notes(&l), "the last run was interrupted"));
 		lab_check_nothing_open(&l);
-		read_journal(&j);
-		assert_int_equal(
-		    j.outcome[at - 1], how == TAP_STOP_AFTER ? JOURNAL_DONE : JOURNAL_STALE);
+		assert_outcome(&j, at, how == TAP_STOP_AFTER ? JOURNAL_DONE : JOURNAL_STALE, what);
 	}
 	buf_done(&j.text);
 	lab_close(&l);
