@@ -201,7 +201,7 @@ give_conflict(struct bytes key, struct bytes value, void *arg, struct err *err)
 	if (conflict_decode(value, &g, &c, err) < 0)
 		return -1;
 	return w->fn((uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3], &c,
-		   w->arg) != 0;
+	    w->arg, err);
 }
 
 int
@@ -232,8 +232,7 @@ give_involved(struct bytes key, struct bytes value, void *arg, struct err *err)
 	struct guid g;
 
 	(void)key;
-	(void)err;
-	return guid_from_bytes(value, &g) ? w->fn(&g, w->arg) != 0 : 0;
+	return guid_from_bytes(value, &g) ? w->fn(&g, w->arg, err) : 0;
 }
 
 int
@@ -253,16 +252,17 @@ give_source(struct bytes key, struct bytes value, void *arg, struct err *err)
 {
 	struct sources *w = arg;
 	struct guid g;
+	int rc;
 
 	(void)value;
-	(void)err;
 	if (key.len != LINK_GUID_LEN || (w->from && memcmp(key.data, w->from, key.len) <= 0))
 		return 0;
 	if (w->to && memcmp(key.data, w->to, key.len) > 0)
 		return 1;
 	memcpy(g.octets, (const uint8_t *)key.data + 4, GUID_LEN);
-	w->stopped = w->fn(&g, w->arg) != 0;
-	return w->stopped;
+	rc = w->fn(&g, w->arg, err);
+	w->stopped = rc != 0;
+	return rc;
 }
 
 int

@@ -143,7 +143,7 @@ give(struct bytes key, struct bytes value, void *arg, struct err *err)
 	e.number = (uint64_t)be32(k + LINK_GUID_LEN) << 32 | be32(k + LINK_GUID_LEN + 4);
 	rc = event_decode(value, &e, err);
 	if (rc == 0)
-		rc = w->fn(&e, w->arg) != 0;
+		rc = w->fn(&e, w->arg, err);
 	event_done(&e);
 	return rc;
 }

@@ -40,9 +40,9 @@ int store_put_event(struct store_txn *t, const struct store_event *e, struct err
 /* No error if it is not there. */
 int store_delete_event(
     struct store_txn *t, const struct store_event *e, struct err *err) MUST_CHECK;
-/* Those of LINK (0: all): by link, by mailbox, and of one mailbox by number. FN returns 0 to go on,
- * 1 to stop; E is borrowed, FN may TAKE() its strings. */
-typedef int store_event_fn(struct store_event *e, void *arg);
+/* Those of LINK (0: all): by link, by mailbox, and of one mailbox by number. E is borrowed, FN may
+ * TAKE() its strings. */
+typedef int store_event_fn(struct store_event *e, void *arg, struct err *err);
 int store_each_event(
     struct store_txn *t, uint32_t link, store_event_fn *fn, void *arg, struct err *err) MUST_CHECK;
 

@@ -141,13 +141,12 @@ give(struct bytes key, struct bytes value, void *arg, struct err *err)
 	struct walk *w = arg;
 	struct store_held h;
 
-	(void)err;
 	if (key.len != HELD_LEN || k[4] == HELD_NOTHING || k[4] >= HELD_KIND_MAX ||
 	    !decode(value, &h))
 		return 0;
 	h.kind = (enum held_kind)k[4];
 	memcpy(h.source.octets, k + LINK_KIND_LEN, GUID_LEN);
-	return w->fn(&h, w->arg) != 0;
+	return w->fn(&h, w->arg, err);
 }
 
 int
@@ -168,18 +167,16 @@ store_each_held(struct store_txn *t, uint32_t link, store_held_fn *fn, void *arg
 struct chosen {
 	enum held_kind kind;
 	struct held_list list;
-	bool failed;
 };
 
 static int
-choose(const struct store_held *h, void *arg)
+choose(const struct store_held *h, void *arg, struct err *err)
 {
 	struct chosen *c = arg;
 
 	if ((c->kind != HELD_NOTHING && h->kind != c->kind) || h->verdict != HELD_WAITS)
 		return 0;
-	c->failed = held_list_add(&c->list, h) < 0;
-	return c->failed;
+	return held_list_add(&c->list, h) < 0 ? err_nomem(err) : 0;
 }
 
 /* The entries of one object, without a look at all the others. */
@@ -195,7 +192,7 @@ choose_object(struct store_txn *t, uint32_t link, const struct guid *source, str
 		    store_find_held(t, link, (enum held_kind)k, source, &h, &found, err) < 0)
 			return -1;
 		if (found && held_list_add(&c->list, &h) < 0)
-			c->failed = true;
+			return err_nomem(err);
 	}
 	return 0;
 }
@@ -209,8 +206,6 @@ store_decide_held(struct store_txn *t, uint32_t link, enum held_kind kind,
 			: store_each_held(t, link, choose, &c, err);
 
 	memset(ret, 0, HELD_KIND_MAX * sizeof *ret);
-	if (c.failed)
-		rc = err_nomem(err);
 	for (size_t i = 0; rc == 0 && i < c.list.n; i++) {
 		c.list.v[i].verdict = v;
 		ret[c.list.v[i].kind]++;

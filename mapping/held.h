@@ -54,9 +54,9 @@ int store_find_held(struct store_txn *t, uint32_t link, enum held_kind kind,
 /* No error if there is none. */
 int store_clear_held(struct store_txn *t, uint32_t link, enum held_kind kind,
     const struct guid *source, struct err *err) MUST_CHECK;
-/* Those of LINK by kind. FN returns 0 to go on, 1 to stop; H is borrowed. What cannot be read is
- * left out: it is held again by the next cycle that meets it. */
-typedef int store_held_fn(const struct store_held *h, void *arg);
+/* Those of LINK by kind. H is borrowed. What cannot be read is left out: it is held again by the
+ * next cycle that meets it. */
+typedef int store_held_fn(const struct store_held *h, void *arg, struct err *err);
 int store_each_held(
     struct store_txn *t, uint32_t link, store_held_fn *fn, void *arg, struct err *err) MUST_CHECK;
 

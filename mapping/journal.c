@@ -202,7 +202,7 @@ give(struct journal_walk *w, uint64_t number, struct err *err)
 		return -1;
 	if (!e || (w->link && e->link != w->link) || (w->cycle && e->cycle != w->cycle))
 		return 0;
-	return w->fn(e, w->arg) != 0;
+	return w->fn(e, w->arg, err);
 }
 
 static int

@@ -50,7 +50,8 @@ int journal_intend(struct store_txn *t, struct journal_entry *e, struct err *err
 /* Records how NUMBER ended. ERROR may be NULL. */
 int journal_finish(struct store_txn *t, uint64_t number, enum journal_outcome outcome,
     const char *error, struct err *err) MUST_CHECK;
-typedef int journal_fn(const struct journal_entry *e, void *arg);
+/* As in store.h. */
+typedef int journal_fn(const struct journal_entry *e, void *arg, struct err *err);
 /* Entries still JOURNAL_OPEN of LINK (0: all), oldest first: kept in a list of their own, so this
  * costs nothing on a healthy map. */
 int journal_each_open(

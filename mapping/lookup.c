@@ -234,7 +234,6 @@ struct search {
 	store_record_fn *fn;
 	void *arg;
 	struct numbers given;
-	bool stop;
 };
 
 static inline void
@@ -265,7 +264,7 @@ at_home(struct store_txn *t, struct bytes v, uint64_t *ret_id, struct bytes *raw
 	return get_matching(t, *ret_id, 1, SOURCE, &g, raw, ret, err);
 }
 
-/* Gives the record ID, encoded as RAW, to FN if it really has the value. */
+/* Gives the record ID, encoded as RAW, to FN if it really has the value; 1: FN wants no more. */
 static int
 give(struct search *s, uint64_t id, struct bytes raw, enum store_key key, struct bytes v,
     struct err *err)
@@ -279,8 +278,7 @@ give(struct search *s, uint64_t id, struct bytes raw, enum store_key key, struct
 	add_number(&s->given, id);
 	if (s->given.failed)
 		return err_nomem(err);
-	s->stop = s->fn(r, s->arg) != 0;
-	return 0;
+	return s->fn(r, s->arg, err);
 }
 
 static int
@@ -288,8 +286,9 @@ give_all(struct search *s, const struct numbers *ids, enum store_key key, struct
     struct err *err)
 {
 	size_t before = s->given.n; /* by another key */
+	int rc = 0;
 
-	for (size_t i = 0; i < ids->n && !s->stop; i++) {
+	for (size_t i = 0; i < ids->n && rc == 0; i++) {
 		uint64_t id = ids->v[i];
 		struct bytes raw;
 		bool found;
@@ -298,10 +297,10 @@ give_all(struct search *s, const struct numbers *ids, enum store_key key, struct
 			continue;
 		if (store_db_get(s->t, DB_RECORD, (struct bytes){&id, 8}, &raw, &found, err) < 0)
 			return -1;
-		if (found && give(s, id, raw, key, v, err) < 0)
-			return -1;
+		if (found)
+			rc = give(s, id, raw, key, v, err);
 	}
-	return 0;
+	return rc;
 }
 
 static int
@@ -363,7 +362,7 @@ store_lookup(struct store_txn *t, enum store_key key, const char *value, store_r
 {
 	_cleanup_(search_done) struct search s = {.t = t, .fn = fn, .arg = arg};
 
-	return visit_text(&s, key, value, err);
+	return visit_text(&s, key, value, err) < 0 ? -1 : 0;
 }
 
 int
@@ -371,8 +370,9 @@ store_lookup_guid(struct store_txn *t, enum side side, const struct guid *g, sto
     void *arg, struct err *err)
 {
 	_cleanup_(search_done) struct search s = {.t = t, .fn = fn, .arg = arg};
+	enum store_key key = side == SOURCE ? KEY_SOURCE_GUID : KEY_TARGET_GUID;
 
-	return visit(&s, side == SOURCE ? KEY_SOURCE_GUID : KEY_TARGET_GUID, guid_bytes(g), err);
+	return visit(&s, key, guid_bytes(g), err) < 0 ? -1 : 0;
 }
 
 int
@@ -382,16 +382,16 @@ store_lookup_who(
 	static const enum store_key order[] = {
 	    KEY_SOURCE_GUID, KEY_TARGET_GUID, KEY_SID, KEY_DN, KEY_ADDRESS, KEY_X500, KEY_ALIAS};
 	_cleanup_(search_done) struct search s = {.t = t, .fn = fn, .arg = arg};
+	int rc = 0;
 
 	if (str_starts_nocase(who, "smtp:") || str_starts_nocase(who, "x500:"))
 		who += 5;
 	/* One sort of identifier decides: an alias that looks like somebody's address is not asked.
 	 */
-	for (size_t i = 0; i < ARRAY_SIZE(order) && !s.stop; i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(order) && rc == 0; i++) {
 		if (s.given.n && order[i] != KEY_TARGET_GUID)
 			break;
-		if (visit_text(&s, order[i], who, err) < 0)
-			return -1;
+		rc = visit_text(&s, order[i], who, err);
 	}
-	return 0;
+	return rc < 0 ? -1 : 0;
 }

@@ -53,7 +53,7 @@ give(struct bytes key, struct bytes value, void *arg, struct err *err)
 		return err_set(err, ERR_DATA, ERR_LINK, ERR_NEVER, 0, "map: damaged operation");
 	memcpy(o.source.octets, (const uint8_t *)key.data + 4, GUID_LEN);
 	o.detail = detail;
-	return w->fn(&o, w->arg) != 0;
+	return w->fn(&o, w->arg, err);
 }
 
 int

@@ -123,10 +123,9 @@ give_ref(const struct waiting_ref *w, void *arg, struct err *err)
 {
 	struct waiting_walk *x = arg;
 
-	(void)err;
 	if (x->wanted && strcmp(w->wanted_dn, x->wanted) != 0)
 		return 0;
-	return x->fn(w, x->arg) != 0;
+	return x->fn(w, x->arg, err);
 }
 
 static int

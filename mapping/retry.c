@@ -112,7 +112,7 @@ give(struct bytes key, struct bytes value, void *arg, struct err *err)
 	memcpy(r.source.octets, (const uint8_t *)key.data + 4, GUID_LEN);
 	rc = decode(value, &r, err);
 	if (rc == 0 && (!w->now || r.next <= w->now))
-		rc = w->fn(&r, w->arg) != 0;
+		rc = w->fn(&r, w->arg, err);
 	store_retry_done(&r);
 	return rc;
 }

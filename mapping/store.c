@@ -569,7 +569,7 @@ each_pair(struct bytes key, struct bytes value, void *arg, struct err *err)
 	memcpy(&id, key.data, sizeof id);
 	if (record_decode_view(value, id, &r, err) < 0)
 		return -1;
-	return (!e->link || r->link == e->link) && e->fn(r, e->arg) != 0;
+	return e->link && r->link != e->link ? 0 : e->fn(r, e->arg, err);
 }
 
 int

@@ -24,6 +24,9 @@
  * the thread that began it. Commits are durable (fsync). Read transactions are short: a long one
  * keeps the file from reusing its pages.
  *
+ * Every function that gives something to a callback FN goes on while that returns 0. 1 ends it,
+ * with success; -1 ends it with the error that FN has set in its ERR, which is the caller's.
+ *
  * Full disk, full map: the commit fails with ERR_LMDB (or ERR_SYS), ERR_LINK, ERR_LATER; the map
  * stays as it was before the transaction. A map of a newer format version is refused with
  * ERR_DAEMON, ERR_NEVER, naming both versions; nothing is written to it.
@@ -85,8 +88,8 @@ int store_find_guid(struct store_txn *t, uint32_t link, enum side side, const st
     struct record **ret, struct err *err) MUST_CHECK;
 /* Calls FN with each record that has VALUE under KEY (verified, not only by hash). VALUE as text:
  * a DN in any spelling, an address without prefix, "S-1-5-...", a GUID, an alias, a
- * legacyExchangeDN. FN returns 0 to go on, 1 to stop. R is borrowed. */
-typedef int store_record_fn(const struct record *r, void *arg);
+ * legacyExchangeDN. R is borrowed. */
+typedef int store_record_fn(const struct record *r, void *arg, struct err *err);
 int store_lookup(struct store_txn *t, enum store_key key, const char *value, store_record_fn *fn,
     void *arg, struct err *err) MUST_CHECK;
 /* The same by the GUID of either side, without its text: the cheapest look-up. */
@@ -96,7 +99,7 @@ int store_lookup_guid(struct store_txn *t, enum side side, const struct guid *g,
  * without smtp:/X500: prefix), legacyExchangeDN, then alias; each record once. */
 int store_lookup_who(struct store_txn *t, const char *who, store_record_fn *fn, void *arg,
     struct err *err) MUST_CHECK;
-/* All records of LINK (0: of all links) in id order. FN as above. */
+/* All records of LINK (0: of all links) in id order. */
 int store_each(
     struct store_txn *t, uint32_t link, store_record_fn *fn, void *arg, struct err *err) MUST_CHECK;
 struct store_counts {
@@ -117,7 +120,7 @@ struct waiting_ref {
 /* Replaces all waiting references of REFERRER by the N given (0 to clear). */
 int store_put_waiting(struct store_txn *t, uint32_t link, const struct guid *referrer,
     const struct waiting_ref *refs, size_t n, struct err *err) MUST_CHECK;
-typedef int store_waiting_fn(const struct waiting_ref *w, void *arg);
+typedef int store_waiting_fn(const struct waiting_ref *w, void *arg, struct err *err);
 /* Those that wait for WANTED_DN (normalized), or all of LINK if it is NULL. */
 int store_each_waiting(struct store_txn *t, uint32_t link, const char *wanted_dn,
     store_waiting_fn *fn, void *arg, struct err *err) MUST_CHECK;
@@ -163,11 +166,10 @@ int store_find_conflict(struct store_txn *t, uint32_t link, const struct guid *s
 /* No error if there is none. */
 int store_clear_conflict(
     struct store_txn *t, uint32_t link, const struct guid *source, struct err *err) MUST_CHECK;
-typedef int store_conflict_fn(uint32_t link, const struct conflict *c, void *arg);
+typedef int store_conflict_fn(uint32_t link, const struct conflict *c, void *arg, struct err *err);
 int store_each_conflict(struct store_txn *t, uint32_t link, store_conflict_fn *fn, void *arg,
     struct err *err) MUST_CHECK;
-/* FN returns 0 to go on, 1 to stop. */
-typedef int store_source_fn(const struct guid *source, void *arg);
+typedef int store_source_fn(const struct guid *source, void *arg, struct err *err);
 /* The source objects whose conflicts have the object INVOLVED among their candidates. */
 int store_each_involved(struct store_txn *t, uint32_t link, const struct guid *involved,
     store_source_fn *fn, void *arg, struct err *err) MUST_CHECK;
@@ -201,8 +203,8 @@ void store_retry_done(struct store_retry *r);
 /* No error if there is none. */
 int store_clear_retry(
     struct store_txn *t, uint32_t link, const struct guid *source, struct err *err) MUST_CHECK;
-/* FN returns 0 to go on, 1 to stop; R is borrowed. */
-typedef int store_retry_fn(const struct store_retry *r, void *arg);
+/* R is borrowed. */
+typedef int store_retry_fn(const struct store_retry *r, void *arg, struct err *err);
 /* Those due at time NOW, or all if it is 0. */
 int store_each_retry(struct store_txn *t, uint32_t link, int64_t now, store_retry_fn *fn, void *arg,
     struct err *err) MUST_CHECK;
@@ -221,8 +223,8 @@ int store_put_operation(struct store_txn *t, uint32_t link, const struct store_o
 /* No error if there is none. */
 int store_clear_operation(
     struct store_txn *t, uint32_t link, const struct guid *source, struct err *err) MUST_CHECK;
-typedef int store_operation_fn(const struct store_operation *o, void *arg);
-/* FN returns 0 to go on, 1 to stop; O is borrowed. */
+typedef int store_operation_fn(const struct store_operation *o, void *arg, struct err *err);
+/* O is borrowed. */
 int store_each_operation(struct store_txn *t, uint32_t link, store_operation_fn *fn, void *arg,
     struct err *err) MUST_CHECK;
 

@@ -246,7 +246,7 @@ give_wave(struct bytes key, struct bytes value, void *arg, struct err *err)
 
 	if (wave_decode(value, id_of(key), &w, err) < 0)
 		return -1;
-	return (!x->link || w.link == x->link) && x->fn(&w, x->arg) != 0;
+	return x->link && w.link != x->link ? 0 : x->fn(&w, x->arg, err);
 }
 
 int
@@ -330,7 +330,7 @@ give_member(struct bytes key, struct bytes value, void *arg, struct err *err)
 		return damaged("mailbox of a wave", err);
 	if (wave_member_decode(value, &source, &m, err) < 0)
 		return -1;
-	rc = x->fn(&m, x->arg) != 0;
+	rc = x->fn(&m, x->arg, err);
 	wave_member_done(&m);
 	return rc;
 }

@@ -89,12 +89,12 @@ int wave_get(
 /* The open wave of LINK that comes first: one that is running, else by its time, then by its id. */
 int wave_next(
     struct store_txn *t, uint32_t link, struct wave *ret, bool *found, struct err *err) MUST_CHECK;
-/* The waves of LINK (0: all), oldest first. FN returns 0 to go on, 1 to stop. */
-typedef int wave_fn(const struct wave *w, void *arg);
+/* The waves of LINK (0: all), oldest first. FN as in store.h. */
+typedef int wave_fn(const struct wave *w, void *arg, struct err *err);
 int wave_each(
     struct store_txn *t, uint32_t link, wave_fn *fn, void *arg, struct err *err) MUST_CHECK;
 /* The mailboxes of wave ID, in no order that matters. FN as above. */
-typedef int wave_member_fn(const struct wave_member *m, void *arg);
+typedef int wave_member_fn(const struct wave_member *m, void *arg, struct err *err);
 int wave_each_member(
     struct store_txn *t, uint32_t id, wave_member_fn *fn, void *arg, struct err *err) MUST_CHECK;
 /* Ends the mailbox of wave ID, and counts it in *W, which the caller puts. *FOUND false, and

@@ -15,8 +15,6 @@ struct held_walk {
 	uint32_t link;
 	json_t *array; /* with --json */
 	uint64_t n;
-	struct err *err;
-	bool failed;
 };
 
 static void
@@ -39,16 +37,14 @@ row_json(struct ctl *c, const struct store_held *h, const struct record *r)
 }
 
 static int
-list_one(const struct store_held *h, void *arg)
+list_one(const struct store_held *h, void *arg, struct err *err)
 {
 	struct held_walk *w = arg;
 	_cleanup_(record_free) struct record *r = NULL;
 	char since[CLOCK_TEXT_SIZE];
 
-	if (store_find_guid(w->c->txn, w->link, SOURCE, &h->source, &r, w->err) < 0) {
-		w->failed = true;
-		return 1;
-	}
+	if (store_find_guid(w->c->txn, w->link, SOURCE, &h->source, &r, err) < 0)
+		return -1;
 	if (!r)
 		return 0;
 	if (w->array) {
@@ -67,14 +63,14 @@ enum ctl_status
 ctl_list_held(struct ctl *c, uint32_t link)
 {
 	struct err err;
-	struct held_walk w = {.c = c, .err = &err, .array = c->json ? json_array() : NULL};
+	struct held_walk w = {.c = c, .array = c->json ? json_array() : NULL};
 
 	/* Link numbers are given out from 1 without gaps. */
 	for (w.link = link ? link : 1;; w.link++) {
 		_cleanup_(free) char *name = NULL;
 
 		if (store_link_name(c->txn, w.link, &name, &err) < 0 ||
-		    (name && store_each_held(c->txn, w.link, list_one, &w, &err) < 0) || w.failed) {
+		    (name && store_each_held(c->txn, w.link, list_one, &w, &err) < 0)) {
 			json_decref(w.array);
 			return ctl_fail(&err);
 		}
@@ -91,10 +87,11 @@ struct held_counts {
 };
 
 static int
-count_one(const struct store_held *h, void *arg)
+count_one(const struct store_held *h, void *arg, struct err *err)
 {
 	struct held_counts *counts = arg;
 
+	(void)err;
 	counts->n[h->kind][h->verdict]++;
 	return 0;
 }

@@ -22,10 +22,11 @@ print_row(const char *kind, const char *state, const char *active, const char *m
 }
 
 static int
-list_one(const struct record *r, void *arg)
+list_one(const struct record *r, void *arg, struct err *err)
 {
 	struct walk *w = arg;
 
+	(void)err;
 	if (w->state && strcmp(w->state, record_state_name(r->state)) != 0)
 		return 0;
 	if (w->array)
@@ -122,11 +123,12 @@ print_side(const char *name, const struct record_side *s)
 }
 
 static int
-show_one(const struct record *r, void *arg)
+show_one(const struct record *r, void *arg, struct err *err)
 {
 	struct walk *w = arg;
 	_cleanup_(free) char *link = NULL;
 
+	(void)err;
 	w->n++;
 	if (w->array) {
 		(void)json_array_append_new(w->array, ctl_record_json(w->c, r));
@@ -184,11 +186,12 @@ ctl_verb_show(struct ctl *c, int argc, char **argv)
 }
 
 static int
-lookup_one(const struct record *r, void *arg)
+lookup_one(const struct record *r, void *arg, struct err *err)
 {
 	struct walk *w = arg;
 	char source[GUID_TEXT_SIZE], target[GUID_TEXT_SIZE];
 
+	(void)err;
 	w->n++;
 	if (w->array) {
 		(void)json_array_append_new(w->array, ctl_record_json(w->c, r));
@@ -244,12 +247,13 @@ csv_side(const struct record_side *s)
 }
 
 static int
-export_one(const struct record *r, void *arg)
+export_one(const struct record *r, void *arg, struct err *err)
 {
 	struct walk *w = arg;
 	_cleanup_(free) char *link = ctl_link_name(w->c, r->link);
 	char when[CLOCK_TEXT_SIZE] = "";
 
+	(void)err;
 	if (w->n++ == 0 && !w->array)
 		(void)puts(
 		    "link,kind,state,active,created,rule,evidence,source_guid,source_dn,source_sid,"

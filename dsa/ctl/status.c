@@ -55,10 +55,11 @@ struct hook_counts {
 };
 
 static int
-count_event(struct store_event *e, void *arg)
+count_event(struct store_event *e, void *arg, struct err *err)
 {
 	struct hook_counts *n = arg;
 
+	(void)err;
 	n->waiting += !e->given_up;
 	n->failing += !e->given_up && e->attempts;
 	n->given_up += e->given_up;
@@ -215,13 +216,14 @@ struct conflict_walk {
 };
 
 static int
-one_conflict(uint32_t link, const struct conflict *x, void *arg)
+one_conflict(uint32_t link, const struct conflict *x, void *arg, struct err *err)
 {
 	struct conflict_walk *w = arg;
 	_cleanup_(free) char *name = ctl_link_name(w->c, link);
 	char since[CLOCK_TEXT_SIZE];
 	json_t *candidates;
 
+	(void)err;
 	clock_format_local(x->since, since);
 	w->n++;
 	if (!w->array) {

@@ -98,11 +98,12 @@ print_wave(const struct listing *l, const struct wave *w, const char *link)
 }
 
 static int
-list_one(const struct wave *w, void *arg)
+list_one(const struct wave *w, void *arg, struct err *err)
 {
 	struct listing *l = arg;
 	_cleanup_(free) char *link = ctl_link_name(l->c, w->link);
 
+	(void)err;
 	if (l->array)
 		(void)json_array_append_new(l->array, wave_json(l, w, link ? link : "?"));
 	else
@@ -140,25 +141,21 @@ ctl_verb_wave_list(struct ctl *c, int argc, char **argv)
 struct members {
 	struct wave_member *v;
 	size_t n, cap;
-	bool failed;
 };
 
 static int
-take_member(const struct wave_member *m, void *arg)
+take_member(const struct wave_member *m, void *arg, struct err *err)
 {
 	struct members *all = arg;
 	struct wave_member *to;
 
-	if (list_grow(all->v, all->n, all->cap) < 0) {
-		all->failed = true;
-		return 1;
-	}
+	if (list_grow(all->v, all->n, all->cap) < 0)
+		return err_nomem(err);
 	to = &all->v[all->n++];
 	*to = *m;
 	to->dn = strdup(m->dn);
 	to->text = strdup(m->text);
-	all->failed = !to->dn || !to->text;
-	return all->failed;
+	return to->dn && to->text ? 0 : err_nomem(err);
 }
 
 static int
@@ -237,8 +234,7 @@ show(struct ctl *c, const struct wave *w)
 	struct members all = {0};
 	struct err err;
 
-	if (wave_each_member(c->txn, w->id, take_member, &all, &err) < 0 ||
-	    (all.failed && err_nomem(&err) < 0)) {
+	if (wave_each_member(c->txn, w->id, take_member, &all, &err) < 0) {
 		status = ctl_fail(&err);
 	} else {
 		if (all.n)

@@ -49,20 +49,11 @@ put_conflict(
 	return store_put_conflict(t, c->run->link_id, &x, err);
 }
 
-struct resolved {
-	struct guid_list guids;
-	struct err *err;
-	bool failed;
-};
-
 static int
-collect_conflict(uint32_t link, const struct conflict *x, void *arg)
+collect_conflict(uint32_t link, const struct conflict *x, void *arg, struct err *err)
 {
-	struct resolved *r = arg;
-
 	(void)link;
-	r->failed = guid_list_add(&r->guids, &x->source, r->err) < 0;
-	return r->failed;
+	return guid_list_add(arg, &x->source, err);
 }
 
 static int
@@ -86,20 +77,18 @@ clear_conflict(struct cycle *c, struct store_txn *t, const struct guid *source, 
 static int
 clear_resolved(struct cycle *c, struct store_txn *t, struct err *err)
 {
-	struct resolved r = {.err = err};
-	int rc = store_each_conflict(t, c->run->link_id, collect_conflict, &r, err);
+	struct guid_list known = {0};
+	int rc = store_each_conflict(t, c->run->link_id, collect_conflict, &known, err);
 
-	if (r.failed)
-		rc = -1;
-	for (size_t i = 0; rc == 0 && i < r.guids.n; i++) {
+	for (size_t i = 0; rc == 0 && i < known.n; i++) {
 		_cleanup_(decision_done) struct decision d = {0};
 		bool found;
 
-		rc = cycle_find_decision(c, &r.guids.v[i], &d, &found, err);
+		rc = cycle_find_decision(c, &known.v[i], &d, &found, err);
 		if (rc == 0 && !(found && d.in_conflict))
-			rc = clear_conflict(c, t, &r.guids.v[i], err);
+			rc = clear_conflict(c, t, &known.v[i], err);
 	}
-	free(r.guids.v);
+	free(known.v);
 	return rc;
 }
 

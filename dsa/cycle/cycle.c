@@ -424,19 +424,10 @@ cycle_free(struct cycle *c)
 	free(c);
 }
 
-struct settled {
-	struct guid_list guids;
-	struct err *err;
-	bool failed;
-};
-
 static int
-take_settled(const struct store_retry *r, void *arg)
+take_settled(const struct store_retry *r, void *arg, struct err *err)
 {
-	struct settled *w = arg;
-
-	w->failed = guid_list_add(&w->guids, &r->source, w->err) < 0;
-	return w->failed;
+	return guid_list_add(arg, &r->source, err);
 }
 
 /* What was due when the cycle began was looked at, and would be due later if it had failed again:
@@ -445,17 +436,15 @@ static int
 forget_settled(struct cycle *c, struct store_txn *t, struct err *err)
 {
 	_cleanup_(guid_set_done) struct guid_set held = {0};
-	struct settled w = {.err = err};
-	int rc = store_each_retry(t, c->run->link_id, c->run->start_s, take_settled, &w, err);
+	struct guid_list due = {0};
+	int rc = store_each_retry(t, c->run->link_id, c->run->start_s, take_settled, &due, err);
 
-	if (w.failed)
-		rc = -1;
 	if (rc == 0)
 		rc = limits_add_held(c, &held, err);
-	for (size_t i = 0; rc == 0 && i < w.guids.n; i++)
-		if (!guid_set_has(&held, &w.guids.v[i]))
-			rc = outcome_accept(c, t, &w.guids.v[i], err);
-	free(w.guids.v);
+	for (size_t i = 0; rc == 0 && i < due.n; i++)
+		if (!guid_set_has(&held, &due.v[i]))
+			rc = outcome_accept(c, t, &due.v[i], err);
+	free(due.v);
 	return rc;
 }
 

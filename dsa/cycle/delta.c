@@ -245,32 +245,22 @@ expand_containers(struct delta *x, enum side side, struct err *err)
 	return 0;
 }
 
-struct walk {
-	struct delta *x;
-	struct err *err;
-	bool failed;
-};
-
 static int
-take_retry(const struct store_retry *r, void *arg)
+take_retry(const struct store_retry *r, void *arg, struct err *err)
 {
-	struct walk *w = arg;
+	struct delta *x = arg;
 
-	w->failed = guid_list_add(&w->x->concerned, &r->source, w->err) < 0;
-	return w->failed;
+	return guid_list_add(&x->concerned, &r->source, err);
 }
 
 /* Who failed before and is due again. */
 static int
 add_unfinished(struct delta *x, struct err *err)
 {
-	struct walk w = {x, err, false};
 	struct cycle *c = x->c;
 
-	if (store_each_retry(
-		c->run->map, c->run->link_id, clock_realtime_s(), take_retry, &w, err) < 0)
-		return -1;
-	return w.failed ? -1 : 0;
+	return store_each_retry(
+	    c->run->map, c->run->link_id, clock_realtime_s(), take_retry, x, err);
 }
 
 int
@@ -455,19 +445,12 @@ delta_fetch(struct delta *x, size_t from, struct err *err)
 
 /* ---- who follows from the decisions ---- */
 
-struct waiting {
-	struct delta *x;
-	struct err *err;
-	bool failed;
-};
-
 static int
-take_waiting(const struct waiting_ref *ref, void *arg)
+take_waiting(const struct waiting_ref *ref, void *arg, struct err *err)
 {
-	struct waiting *w = arg;
+	struct delta *x = arg;
 
-	w->failed = guid_list_add(&w->x->concerned, &ref->referrer, w->err) < 0;
-	return w->failed;
+	return guid_list_add(&x->concerned, &ref->referrer, err);
 }
 
 /* Objects that wait for a reference to somebody who gets a counterpart in this cycle. */
@@ -475,16 +458,13 @@ static int
 add_waiting(struct delta *x, const struct decision *d, struct err *err)
 {
 	_cleanup_(free) char *norm = NULL;
-	struct waiting w = {x, err, false};
 
 	if (!decision_has_target(d) || (d->state == DECIDE_MATCHED && d->rule == MATCH_RECORD))
 		return 0;
 	norm = dn_normalize(d->source_dn, err);
 	if (!norm)
 		return -1;
-	if (store_each_waiting(x->c->run->map, x->c->run->link_id, norm, take_waiting, &w, err) < 0)
-		return -1;
-	return w.failed ? -1 : 0;
+	return store_each_waiting(x->c->run->map, x->c->run->link_id, norm, take_waiting, x, err);
 }
 
 /* Who is beside the counterpart that is to be renamed. */

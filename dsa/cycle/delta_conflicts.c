@@ -28,30 +28,25 @@
 struct taking {
 	struct delta *x;
 	size_t max; /* as many concerned are enough */
-	struct err *err;
-	bool failed;
 };
 
 static int
-take_involved(const struct guid *source, void *arg)
+take_involved(const struct guid *source, void *arg, struct err *err)
 {
 	struct taking *w = arg;
 
 	if (w->x->concerned.n >= w->max)
 		return 1;
-	w->failed = guid_list_add(&w->x->concerned, source, w->err) < 0;
-	return w->failed;
+	return guid_list_add(&w->x->concerned, source, err);
 }
 
 /* Whose candidate the object G is. */
 static int
 add_involved(struct delta *x, const struct guid *g, size_t max, struct err *err)
 {
-	struct taking w = {.x = x, .max = max, .err = err};
+	struct taking w = {.x = x, .max = max};
 
-	if (store_each_involved(x->c->run->map, x->c->run->link_id, g, take_involved, &w, err) < 0)
-		return -1;
-	return w.failed ? -1 : 0;
+	return store_each_involved(x->c->run->map, x->c->run->link_id, g, take_involved, &w, err);
 }
 
 /* Who shares a candidate with SOURCE. */
@@ -75,12 +70,10 @@ struct round {
 	size_t n_known; /* of the concerned, in order */
 	size_t left;	/* to be taken */
 	bool more;	/* there are others behind the last one that was taken */
-	struct err *err;
-	bool failed;
 };
 
 static int
-take_other(const struct guid *source, void *arg)
+take_other(const struct guid *source, void *arg, struct err *err)
 {
 	struct round *w = arg;
 	struct delta *x = w->x;
@@ -92,22 +85,20 @@ take_other(const struct guid *source, void *arg)
 	if (delta_has(&x->concerned, w->n_known, source))
 		return 0;
 	w->left--;
-	w->failed = guid_list_add(&x->concerned, source, w->err) < 0;
-	return w->failed;
+	return guid_list_add(&x->concerned, source, err);
 }
 
 /* The next ones of those that no change leads to. */
 static int
 add_others(struct delta *x, struct err *err)
 {
-	struct round w = {.x = x, .n_known = x->concerned.n, .left = AT_ONCE, .err = err};
+	struct round w = {.x = x, .n_known = x->concerned.n, .left = AT_ONCE};
 	struct cycle *c = x->c;
 	struct guid place;
 
 	if (store_get_conflict_place(c->run->map, c->run->link_id, &place, err) < 0 ||
 	    store_each_conflict_after(c->run->map, c->run->link_id, &place, take_other, &w, err) <
-		0 ||
-	    w.failed)
+		0)
 		return -1;
 	/* Where all are taken it does not matter where the next one begins. */
 	if (!w.more)

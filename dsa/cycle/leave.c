@@ -22,29 +22,27 @@ struct leavers {
 	struct cycle *c;
 	struct leaver *v;
 	size_t n, cap;
-	struct err *err;
-	bool failed;
 };
 
 /* Who is concerned in a delta for several reasons leaves but once. */
 static int
-add_leaver(struct leavers *l, const struct record *r, enum scope_verdict why)
+add_leaver(struct leavers *l, const struct record *r, enum scope_verdict why, struct err *err)
 {
 	enum held_verdict said;
 
 	for (size_t i = 0; l->c->run->is_delta && i < l->n; i++)
 		if (guid_equal(&l->v[i].source, &r->side[SOURCE].guid))
 			return 0;
-	if (limits_find_verdict(l->c, HELD_DELETES, &r->side[SOURCE].guid, &said, l->err) < 0)
+	if (limits_find_verdict(l->c, HELD_DELETES, &r->side[SOURCE].guid, &said, err) < 0)
 		return -1;
 	if (list_grow(l->v, l->n, l->cap) < 0)
-		return err_nomem(l->err);
+		return err_nomem(err);
 	l->v[l->n++] = (struct leaver){r->side[SOURCE].guid, why, said};
 	return 0;
 }
 
 static int
-look_at(const struct record *r, void *arg)
+look_at(const struct record *r, void *arg, struct err *err)
 {
 	_cleanup_(decision_done) struct decision d = {0};
 	struct leavers *l = arg;
@@ -52,14 +50,11 @@ look_at(const struct record *r, void *arg)
 
 	if (r->state == RECORD_LEFT)
 		return 0;
-	if (cycle_find_decision(l->c, &r->side[SOURCE].guid, &d, &found, l->err) < 0) {
-		l->failed = true;
-		return 1;
-	}
+	if (cycle_find_decision(l->c, &r->side[SOURCE].guid, &d, &found, err) < 0)
+		return -1;
 	if (found && d.verdict == SCOPE_IN)
 		return 0;
-	l->failed = add_leaver(l, r, found ? d.verdict : SCOPE_BASE) < 0;
-	return l->failed;
+	return add_leaver(l, r, found ? d.verdict : SCOPE_BASE, err);
 }
 
 int
@@ -185,7 +180,7 @@ look_at_concerned(struct cycle *c, struct leavers *l, struct err *err)
 		if (store_find_guid(
 			c->run->map, c->run->link_id, SOURCE, &delta_about(c)->v[i], &r, err) < 0)
 			return -1;
-		if (r && look_at(r, l))
+		if (r && look_at(r, l, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -194,15 +189,13 @@ look_at_concerned(struct cycle *c, struct leavers *l, struct err *err)
 int
 cycle_plan_leavers(struct cycle *c, struct err *err)
 {
-	struct leavers l = {.c = c, .err = err};
+	struct leavers l = {.c = c};
 	int rc = 0;
 
 	if (!c->run->map)
 		return 0;
 	rc = c->run->is_delta ? look_at_concerned(c, &l, err)
 			      : store_each(c->run->map, c->run->link_id, look_at, &l, err);
-	if (l.failed)
-		rc = -1;
 	if (rc == 0)
 		rc = limits_check(c, HELD_DELETES, err);
 	for (size_t i = 0; rc == 0 && i < l.n; i++)

@@ -91,10 +91,11 @@ struct waiting {
 };
 
 static int
-count_waiting(const struct store_held *h, void *arg)
+count_waiting(const struct store_held *h, void *arg, struct err *err)
 {
 	struct waiting *w = arg;
 
+	(void)err;
 	w->n[h->kind] += h->verdict == HELD_WAITS && !guid_set_has(w->but, &h->source);
 	return 0;
 }
@@ -272,19 +273,17 @@ struct prune {
 	struct guid_set approved[HELD_KIND_MAX]; /* to whom it was done, if it worked */
 	struct guid_set concerned;		 /* delta: whom this cycle looked at */
 	struct held_list old;
-	bool failed;
 };
 
 static int
-keep_or_take(const struct store_held *h, void *arg)
+keep_or_take(const struct store_held *h, void *arg, struct err *err)
 {
 	struct prune *p = arg;
 
 	if (guid_set_has(&p->wanted[h->kind], &h->source) ||
 	    (p->c->run->is_delta && !guid_set_has(&p->concerned, &h->source)))
 		return 0;
-	p->failed = held_list_add(&p->old, h) < 0;
-	return p->failed;
+	return held_list_add(&p->old, h) < 0 ? err_nomem(err) : 0;
 }
 
 static int
@@ -351,8 +350,6 @@ forget_done(struct cycle *c, struct store_txn *t, struct err *err)
 		rc = add_all(&p.concerned, delta_about(c), err);
 	if (rc == 0)
 		rc = store_each_held(t, c->run->link_id, keep_or_take, &p, err);
-	if (p.failed)
-		rc = err_nomem(err);
 	for (size_t i = 0; rc == 0 && i < p.old.n; i++)
 		rc = forget(&p, t, &p.old.v[i], err);
 	for (size_t i = 0; i < HELD_KIND_MAX; i++) {
@@ -382,8 +379,9 @@ put_held(struct cycle *c, struct store_txn *t, enum held_kind kind, const struct
 }
 
 static int
-found_one(const struct store_held *h, void *arg)
+found_one(const struct store_held *h, void *arg, struct err *err)
 {
+	(void)err;
 	(void)h;
 	*(bool *)arg = true;
 	return 1;

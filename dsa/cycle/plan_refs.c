@@ -37,10 +37,11 @@ struct left_named {
 };
 
 static int
-is_left_named(const struct record *r, void *arg)
+is_left_named(const struct record *r, void *arg, struct err *err)
 {
 	struct left_named *w = arg;
 
+	(void)err;
 	w->found =
 	    r->link == w->link && r->state == RECORD_LEFT && dn_equal(r->side[w->side].dn, w->dn);
 	return w->found;

@@ -8,21 +8,16 @@ struct by_dn {
 	uint32_t link;
 	const char *dn;
 	struct record *found;
-	bool failed;
 };
 
 static int
-is_by_dn(const struct record *r, void *arg)
+is_by_dn(const struct record *r, void *arg, struct err *err)
 {
-	_cleanup_(buf_done) struct buf b = {0};
 	struct by_dn *w = arg;
-	struct err ignored;
 
 	if (r->link != w->link || r->state == RECORD_LEFT || !dn_equal(r->side[w->side].dn, w->dn))
 		return 0;
-	record_encode(r, &b);
-	w->failed = b.failed || record_decode(buf_bytes(&b), r->id, &w->found, &ignored) < 0;
-	return 1;
+	return record_dup(r, &w->found, err) < 0 ? -1 : 1;
 }
 
 int
@@ -36,8 +31,6 @@ cycle_record_by_dn(
 		return 0;
 	if (store_lookup(c->run->map, KEY_DN, w.dn, is_by_dn, &w, err) < 0)
 		return -1;
-	if (w.failed)
-		return err_nomem(err);
 	*ret = w.found;
 	return 0;
 }

@@ -37,11 +37,10 @@ struct birth {
 	uint32_t link;
 	char *server; /* NULL: none that was, or may have been, made */
 	int64_t at;
-	bool failed;
 };
 
 static int
-note_birth(const struct journal_entry *e, void *arg)
+note_birth(const struct journal_entry *e, void *arg, struct err *err)
 {
 	struct birth *b = arg;
 
@@ -52,9 +51,9 @@ note_birth(const struct journal_entry *e, void *arg)
 		free(TAKE(b->server));
 		b->at = e->at;
 	}
-	if (e->change->op == CHANGE_ADD)
-		b->failed = !(b->server = strdup(e->server));
-	return b->failed;
+	if (e->change->op == CHANGE_ADD && !(b->server = strdup(e->server)))
+		return err_nomem(err);
+	return 0;
 }
 
 static int
@@ -141,8 +140,6 @@ lag_may_come(
 	    (!c->opt->toggling && cycle_is_asked_for(c, source)))
 		return 0;
 	rc = journal_each_of(c->run->map, source, note_birth, &birth, err);
-	if (rc == 0 && birth.failed)
-		rc = err_nomem(err);
 	if (rc == 0)
 		rc = judge(c, source, known ? &r->side[TARGET].guid : NULL, &birth, ret, err);
 	free(birth.server);

@@ -90,26 +90,22 @@ hook_configure(struct hook *h, const struct conf *conf, struct err *err)
 	return 0;
 }
 
-/* A copy of the program of the link named NAME; false if it has none. */
-static bool
+/* A copy of the program of the link named NAME; zeros if it has none. */
+static void
 find_program(struct hook *h, const char *name, struct program *ret)
 {
-	bool found = false;
-
+	*ret = (struct program){0};
 	(void)pthread_mutex_lock(&h->lock);
-	for (size_t i = 0; i < h->n_programs && !found; i++)
-		if (strcmp(h->programs[i].link, name) == 0) {
+	for (size_t i = 0; i < h->n_programs && !ret->link; i++)
+		if (strcmp(h->programs[i].link, name) == 0)
 			*ret = (struct program){
 			    strdup(name), strdup(h->programs[i].path), h->programs[i].timeout_s};
-			found = true;
-		}
 	(void)pthread_mutex_unlock(&h->lock);
-	if (found && ret->link && ret->path)
-		return true;
+	if (ret->link && ret->path)
+		return;
 	free(ret->link);
 	free(ret->path);
 	*ret = (struct program){0};
-	return false;
 }
 
 /* ---- what is said ---- */
@@ -239,24 +235,25 @@ struct looking {
 	struct store_event forget[FORGET_AT_ONCE]; /* without their texts */
 	size_t n_forget;
 	int64_t next; /* the earliest that is to come, or 0 */
-	struct err *err;
-	bool failed;
 };
 
-/* Events come link by link. */
-static bool
-know_program(struct looking *l, uint32_t link)
+/* Makes the program of LINK known, if it has one. Events come link by link. */
+static int
+know_program(struct looking *l, uint32_t link, struct err *err)
 {
 	_cleanup_(free) char *name = NULL;
 
 	if (l->link == link)
-		return l->program.path != NULL;
+		return 0;
 	free(l->program.link);
 	free(l->program.path);
 	l->program = (struct program){0};
 	l->link = link;
-	l->failed = store_link_name(l->t, link, &name, l->err) < 0;
-	return name && find_program(l->h, name, &l->program);
+	if (store_link_name(l->t, link, &name, err) < 0)
+		return -1;
+	if (name)
+		find_program(l->h, name, &l->program);
+	return 0;
 }
 
 static void
@@ -280,7 +277,7 @@ take(struct looking *l, struct store_event *e)
 }
 
 static int
-look_at(struct store_event *e, void *arg)
+look_at(struct store_event *e, void *arg, struct err *err)
 {
 	struct looking *l = arg;
 
@@ -294,7 +291,11 @@ look_at(struct store_event *e, void *arg)
 		}
 		break;
 	case HOOK_NOW:
-		if (!is_running(l->h, e->number) && know_program(l, e->link))
+		if (is_running(l->h, e->number))
+			break;
+		if (know_program(l, e->link, err) < 0)
+			return -1;
+		if (l->program.path)
 			take(l, e);
 		break;
 	case HOOK_LATER:
@@ -305,7 +306,7 @@ look_at(struct store_event *e, void *arg)
 	default: break;
 	}
 	/* With all slots taken the end of one of them is waited for. */
-	return l->failed || !free_slot(l->h);
+	return !free_slot(l->h);
 }
 
 static void
@@ -348,8 +349,7 @@ static void
 look(struct hook *h)
 {
 	struct err err;
-	struct looking l = {
-	    .h = h, .walk = {.limits = h->limits, .now = clock_realtime_s()}, .err = &err};
+	struct looking l = {.h = h, .walk = {.limits = h->limits, .now = clock_realtime_s()}};
 	int rc = store_begin(h->store, STORE_READ, &l.t, &err);
 
 	h->look = false;
@@ -357,7 +357,7 @@ look(struct hook *h)
 	if (rc == 0)
 		rc = store_each_event(l.t, 0, look_at, &l, &err);
 	store_abort(l.t);
-	if (rc < 0 || l.failed)
+	if (rc < 0)
 		store_failed(h, &err);
 	else if (l.next)
 		h->due_ms = clock_monotonic_ms() + (l.next - l.walk.now) * 1000;

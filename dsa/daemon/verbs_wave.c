@@ -64,20 +64,16 @@ struct found {
 	uint32_t link;
 	unsigned n;
 	struct record *first;
-	struct err err;
-	bool failed;
 };
 
 static int
-take_record(const struct record *r, void *arg)
+take_record(const struct record *r, void *arg, struct err *err)
 {
 	struct found *f = arg;
 
-	if (r->link != f->link)
+	if (r->link != f->link || f->n++)
 		return 0;
-	if (f->n++ == 0)
-		f->failed = record_dup(r, &f->first, &f->err) < 0;
-	return f->failed;
+	return record_dup(r, &f->first, err);
 }
 
 static bool PRINTF_LIKE(3, 4) refuse(char *why, size_t size, const char *fmt, ...)
@@ -118,11 +114,12 @@ identify(struct store_txn *t, const struct draft *d, const char *who, struct rec
     char *why, size_t size)
 {
 	struct found f = {.link = d->link_id};
+	struct err err;
 	bool ok;
 
-	if (store_lookup_who(t, who, take_record, &f, &f.err) < 0 || f.failed) {
+	if (store_lookup_who(t, who, take_record, &f, &err) < 0) {
 		record_free(f.first);
-		return refuse(why, size, "%s", f.err.text);
+		return refuse(why, size, "%s", err.text);
 	}
 	*ret = f.first;
 	ok = f.n == 1;

@@ -12,10 +12,11 @@ struct who {
 };
 
 static int
-take_who(const struct record *r, void *arg)
+take_who(const struct record *r, void *arg, struct err *err)
 {
 	struct who *w = arg;
 
+	(void)err;
 	if (r->link != w->link)
 		return 0;
 	w->guid = r->side[SOURCE].guid;

@@ -28,7 +28,6 @@ struct open_entry {
 struct open_list {
 	struct open_entry *v;
 	size_t n, cap;
-	bool failed;
 };
 
 static void
@@ -48,19 +47,17 @@ open_list_donep(struct open_list *l)
 }
 
 static int
-collect(const struct journal_entry *e, void *arg)
+collect(const struct journal_entry *e, void *arg, struct err *err)
 {
 	struct open_list *l = arg;
+	struct open_entry *to;
 
-	if (list_grow(l->v, l->n, l->cap) < 0) {
-		l->failed = true;
-		return 1;
-	}
-	l->v[l->n] = (struct open_entry){e->number, e->cycle, e->side, e->source,
-	    change_dup(e->change), strdup(e->server), e->at, JOURNAL_OPEN};
-	l->failed |= !l->v[l->n].change || !l->v[l->n].server;
-	l->n++;
-	return l->failed;
+	if (list_grow(l->v, l->n, l->cap) < 0)
+		return err_nomem(err);
+	to = &l->v[l->n++];
+	*to = (struct open_entry){e->number, e->cycle, e->side, e->source, change_dup(e->change),
+	    strdup(e->server), e->at, JOURNAL_OPEN};
+	return to->change && to->server ? 0 : err_nomem(err);
 }
 
 static int
@@ -94,10 +91,9 @@ read_open(const struct run *run, struct open_list *ret, struct err *err)
 {
 	_cleanup_(store_abort) struct store_txn *t = NULL;
 
-	if (store_begin(run->store, STORE_READ, &t, err) < 0 ||
-	    journal_each_open(t, run->link_id, collect, ret, err) < 0)
+	if (store_begin(run->store, STORE_READ, &t, err) < 0)
 		return -1;
-	return ret->failed ? err_nomem(err) : 0;
+	return journal_each_open(t, run->link_id, collect, ret, err);
 }
 
 /* No transaction of the map is open meanwhile: a slow server of one link would stop the commits of

@@ -68,10 +68,11 @@ struct owner {
 };
 
 static int
-take_operation(const struct store_operation *o, void *arg)
+take_operation(const struct store_operation *o, void *arg, struct err *err)
 {
 	struct owner *w = arg;
 
+	(void)err;
 	w->found = o->kind == OPERATION_TOGGLE && guid_equal(&o->source, w->guid);
 	return w->found;
 }

@@ -299,21 +299,18 @@ struct left {
 	struct guid *v;
 	char **dummies;
 	size_t n;
-	bool failed;
 };
 
 static int
-collect(const struct store_operation *o, void *arg)
+collect(const struct store_operation *o, void *arg, struct err *err)
 {
 	struct left *l = arg;
 
 	if (o->kind != OPERATION_TOGGLE)
 		return 0;
 	if (list_grow_by_one(l->v, l->n) < 0 || list_grow_by_one(l->dummies, l->n) < 0 ||
-	    !(l->dummies[l->n] = strdup(o->detail))) {
-		l->failed = true;
-		return 1;
-	}
+	    !(l->dummies[l->n] = strdup(o->detail)))
+		return err_nomem(err);
 	l->v[l->n++] = o->source;
 	return 0;
 }
@@ -323,10 +320,9 @@ find_left(const struct run *run, struct left *l, struct err *err)
 {
 	_cleanup_(store_abort) struct store_txn *txn = NULL;
 
-	if (store_begin(run->store, STORE_READ, &txn, err) < 0 ||
-	    store_each_operation(txn, run->link_id, collect, l, err) < 0)
+	if (store_begin(run->store, STORE_READ, &txn, err) < 0)
 		return -1;
-	return l->failed ? err_nomem(err) : 0;
+	return store_each_operation(txn, run->link_id, collect, l, err);
 }
 
 int
@@ -334,7 +330,7 @@ toggle_resume(const struct run *run, struct err *err)
 {
 	struct run own = run_job(run);
 	struct toggle t = {.run = &own, .err = err};
-	struct left l = {.failed = false};
+	struct left l = {.n = 0};
 	int rc = find_left(run, &l, err);
 
 	for (size_t i = 0; rc == 0 && i < l.n; i++) {

@@ -127,10 +127,11 @@ struct activity {
 };
 
 static int
-take_record(const struct record *r, void *arg)
+take_record(const struct record *r, void *arg, struct err *err)
 {
 	struct activity *a = arg;
 
+	(void)err;
 	if (r->state == RECORD_LEFT)
 		return 0;
 	a->active = r->active == a->side ? TRACE_ACTIVE : TRACE_PASSIVE;

@@ -518,40 +518,31 @@ turn_run(
 	return run_some(&own, turn, sources, n, false, err);
 }
 
-struct collecting {
-	struct guid_list of[2]; /* by turn */
-	struct err *err;
-	bool failed;
-};
-
 static int
-collect(const struct store_operation *o, void *arg)
+collect(const struct store_operation *o, void *arg, struct err *err)
 {
-	struct collecting *x = arg;
+	struct guid_list *of = arg; /* by turn */
 
-	if (o->kind != OPERATION_TOGGLE)
-		x->failed =
-		    guid_list_add(&x->of[o->kind == OPERATION_SWITCH ? TURN_SWITCH : TURN_UNDO],
-			&o->source, x->err) < 0;
-	return x->failed;
+	if (o->kind == OPERATION_TOGGLE)
+		return 0;
+	return guid_list_add(
+	    &of[o->kind == OPERATION_SWITCH ? TURN_SWITCH : TURN_UNDO], &o->source, err);
 }
 
 int
 turn_resume(const struct run *run, struct err *err)
 {
-	struct collecting x = {.err = err};
+	struct guid_list of[2] = {0};
 	struct run own = run_job(run);
 	struct store_txn *t = NULL;
 	int rc = store_begin(run->store, STORE_READ, &t, err);
 
 	if (rc == 0)
-		rc = store_each_operation(t, run->link_id, collect, &x, err);
+		rc = store_each_operation(t, run->link_id, collect, of, err);
 	store_abort(t);
-	if (x.failed)
-		rc = -1;
 	for (size_t i = 0; rc == 0 && i < 2; i++)
-		rc = run_some(&own, (enum turn)i, x.of[i].v, x.of[i].n, true, err);
-	free(x.of[0].v);
-	free(x.of[1].v);
+		rc = run_some(&own, (enum turn)i, of[i].v, of[i].n, true, err);
+	free(of[0].v);
+	free(of[1].v);
 	return rc;
 }

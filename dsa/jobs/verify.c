@@ -16,32 +16,25 @@ struct verifying {
 	struct guid_set conflicts, toggled;
 	const char **attrs;
 	struct guid_list suspects; /* to be read once more */
-	struct err *err;
-	bool failed;
 };
 
 static int
-add_guid(struct verifying *r, struct guid_set *set, const struct guid *g)
-{
-	r->failed = guid_set_add(set, g) < 0;
-	return r->failed ? err_nomem(r->err) : 0;
-}
-
-static int
-take_conflict(uint32_t link, const struct conflict *c, void *arg)
+take_conflict(uint32_t link, const struct conflict *c, void *arg, struct err *err)
 {
 	struct verifying *r = arg;
 
 	(void)link;
-	return add_guid(r, &r->conflicts, &c->source) < 0;
+	return guid_set_add(&r->conflicts, &c->source) < 0 ? err_nomem(err) : 0;
 }
 
 static int
-take_operation(const struct store_operation *o, void *arg)
+take_operation(const struct store_operation *o, void *arg, struct err *err)
 {
 	struct verifying *r = arg;
 
-	return o->kind == OPERATION_TOGGLE && add_guid(r, &r->toggled, &o->source) < 0;
+	if (o->kind != OPERATION_TOGGLE)
+		return 0;
+	return guid_set_add(&r->toggled, &o->source) < 0 ? err_nomem(err) : 0;
 }
 
 static int
@@ -59,10 +52,9 @@ prepare(struct verifying *r, struct err *err)
 	r->attrs[n] = r->run->link->target->stamp_attribute;
 	if (run_open_known(r->run, err) < 0 ||
 	    store_begin(r->run->store, STORE_READ, &t, err) < 0 ||
-	    store_each_conflict(t, r->run->link_id, take_conflict, r, err) < 0 ||
-	    store_each_operation(t, r->run->link_id, take_operation, r, err) < 0)
+	    store_each_conflict(t, r->run->link_id, take_conflict, r, err) < 0)
 		return -1;
-	return r->failed ? -1 : 0;
+	return store_each_operation(t, r->run->link_id, take_operation, r, err);
 }
 
 static struct verify
@@ -151,10 +143,11 @@ struct naming {
 };
 
 static int
-take_source(const struct record *r, void *arg)
+take_source(const struct record *r, void *arg, struct err *err)
 {
 	struct naming *n = arg;
 
+	(void)err;
 	n->source = r->side[SOURCE].guid;
 	n->found = true;
 	return 1;
@@ -192,7 +185,6 @@ struct sweep {
 	struct verify v;
 	struct store_counts counts;
 	uint64_t done;
-	bool failed;
 };
 
 static size_t
@@ -219,19 +211,19 @@ sweep_one(struct sweep *s, const struct record *r, struct err *err)
 }
 
 static int
-sweep_record(const struct record *r, void *arg)
+sweep_record(const struct record *r, void *arg, struct err *err)
 {
 	struct sweep *s = arg;
 	struct verify_result *res = s->all->res;
+	int rc = sweep_one(s, r, err);
 
 	if (guid_is_zero(&r->side[TARGET].guid))
 		res->unwritten++;
 	else
 		res->checked++;
-	s->failed = sweep_one(s, r, s->all->err) < 0;
 	if (++s->done % 256 == 0)
 		run_progress(s->all->run, RUN_PHASE_DECIDE, s->done, s->counts.records);
-	return s->failed;
+	return rc;
 }
 
 static int
@@ -240,10 +232,9 @@ sweep_map(struct sweep *s, struct err *err)
 	_cleanup_(store_abort) struct store_txn *t = NULL;
 
 	if (store_begin(s->all->run->store, STORE_READ, &t, err) < 0 ||
-	    store_count(t, s->all->run->link_id, &s->counts, err) < 0 ||
-	    store_each(t, s->all->run->link_id, sweep_record, s, err) < 0)
+	    store_count(t, s->all->run->link_id, &s->counts, err) < 0)
 		return -1;
-	return s->failed ? -1 : 0;
+	return store_each(t, s->all->run->link_id, sweep_record, s, err);
 }
 
 static int
@@ -373,7 +364,7 @@ verify_run(
     struct run *run, const struct verify_options *opt, struct verify_result *ret, struct err *err)
 {
 	int64_t since = clock_monotonic_ms();
-	struct verifying r = {.run = run, .opt = opt, .res = ret, .err = err};
+	struct verifying r = {.run = run, .opt = opt, .res = ret};
 	int rc;
 
 	*ret = (struct verify_result){0};

@@ -40,7 +40,6 @@ struct slice {
 	struct outcome outcomes[SLICE];
 	size_t n_outcomes;
 	const struct err *err; /* why it waits */
-	bool failed;
 };
 
 static int
@@ -185,16 +184,14 @@ waits(struct slice *s, const struct err *why)
 /* ---- its mailboxes ---- */
 
 static int
-take_open(const struct wave_member *m, void *arg)
+take_open(const struct wave_member *m, void *arg, struct err *err)
 {
 	struct slice *s = arg;
 
 	if (m->result != WAVE_OPEN)
 		return 0;
-	if (list_grow(s->open, s->n_open, s->cap_open) < 0) {
-		s->failed = true;
-		return 1;
-	}
+	if (list_grow(s->open, s->n_open, s->cap_open) < 0)
+		return err_nomem(err);
 	s->open[s->n_open++] = (struct wave_member){.source = m->source, .line = m->line};
 	return 0;
 }
@@ -216,8 +213,6 @@ take_members(struct slice *s, struct err *err)
 	if (store_begin(s->run->store, STORE_READ, &t, err) < 0 ||
 	    wave_each_member(t, s->wave.id, take_open, s, err) < 0)
 		return -1;
-	if (s->failed)
-		return err_nomem(err);
 	if (s->n_open)
 		qsort(s->open, s->n_open, sizeof *s->open, by_line);
 	if (s->n_open > SLICE)

@@ -217,7 +217,6 @@ struct promises {
 	const char *domain;
 	struct promised *v;
 	size_t n, cap;
-	bool failed; /* for want of memory */
 };
 
 static void
@@ -251,22 +250,21 @@ has_expired(const struct promises *p, const struct record *r, const char *dn)
 	       is_in_domain(dn, p->domain) && p->run->start_s - r->synced_at > RUN_REPLICATION_S;
 }
 
-static void
+/* -1 without memory. */
+static int
 add_promise(struct promises *p, const struct record_side *s)
 {
-	char *dn = strdup(s->dn);
+	_cleanup_(free) char *dn = strdup(s->dn);
 
-	if (!dn || list_grow(p->v, p->n, p->cap) < 0) {
-		free(dn);
-		p->failed = true;
-	} else {
-		p->v[p->n++] = (struct promised){s->guid, dn};
-	}
+	if (!dn || list_grow(p->v, p->n, p->cap) < 0)
+		return -1;
+	p->v[p->n++] = (struct promised){s->guid, TAKE(dn)};
+	return 0;
 }
 
 /* Both links have a side in this forest: its DN says so. */
 static int
-take_promise(const struct record *r, void *arg)
+take_promise(const struct record *r, void *arg, struct err *err)
 {
 	struct promises *p = arg;
 
@@ -275,10 +273,11 @@ take_promise(const struct record *r, void *arg)
 	for (int side = SOURCE; side < SIDES; side++) {
 		const struct record_side *s = &r->side[side];
 
-		if (*s->dn && dn_is_under(s->dn, p->domain) && !has_expired(p, r, s->dn))
-			add_promise(p, s);
+		if (*s->dn && dn_is_under(s->dn, p->domain) && !has_expired(p, r, s->dn) &&
+		    add_promise(p, s) < 0)
+			return err_nomem(err);
 	}
-	return p->failed;
+	return 0;
 }
 
 /* The entry of SIDE that P is about, or WORLD_NONE. */
@@ -343,8 +342,6 @@ find_promised(
 
 	if (store_lookup(w->run->map, key, address_value(address).data, take_promise, &p, err) < 0)
 		return -1;
-	if (p.failed)
-		return err_nomem(err);
 	for (size_t i = 0; !*ret && i < p.n; i++)
 		if (judge_promise(w, side, &p.v[i], ret, err) < 0)
 			return -1;

@@ -157,10 +157,11 @@ struct bench {
 };
 
 static int
-note(const struct record *r, void *arg)
+note(const struct record *r, void *arg, struct err *err)
 {
 	struct bench *b = arg;
 
+	(void)err;
 	b->found += r->alias[0] != '\0';
 	return 1;
 }

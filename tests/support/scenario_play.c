@@ -209,10 +209,11 @@ struct conflicts {
 };
 
 static int
-count_conflict(uint32_t link, const struct conflict *c, void *arg)
+count_conflict(uint32_t link, const struct conflict *c, void *arg, struct err *err)
 {
 	struct conflicts *n = arg;
 
+	(void)err;
 	(void)link;
 	n->n++;
 	n->last = c->reason;
@@ -389,11 +390,12 @@ dump_side(struct dumping *d, const struct record *r, enum side side)
 }
 
 static int
-dump_record(const struct record *r, void *arg)
+dump_record(const struct record *r, void *arg, struct err *err)
 {
 	struct dumping *d = arg;
 	char guid[GUID_TEXT_SIZE];
 
+	(void)err;
 	guid_format(&r->side[SOURCE].guid, guid);
 	buf_printf(d->ret, "\nrecord: %s\nkind: %s\ncreated: %d\nactive: %s\nstate: %s\n", guid,
 	    kind_name(r->kind), r->created, side_name(r->active), record_state_name(r->state));
@@ -411,21 +413,23 @@ dump_record(const struct record *r, void *arg)
 }
 
 static int
-dump_waiting(const struct waiting_ref *w, void *arg)
+dump_waiting(const struct waiting_ref *w, void *arg, struct err *err)
 {
 	struct dumping *d = arg;
 	char guid[GUID_TEXT_SIZE];
 
+	(void)err;
 	guid_format(&w->referrer, guid);
 	buf_printf(d->ret, "\nwaiting: %s %s %s\n", guid, w->attr, w->wanted_dn);
 	return 0;
 }
 
 static int
-dump_open(const struct journal_entry *e, void *arg)
+dump_open(const struct journal_entry *e, void *arg, struct err *err)
 {
 	struct dumping *d = arg;
 
+	(void)err;
 	buf_printf(d->ret, "\nopen: %s\n", e->change->dn);
 	return 0;
 }

@@ -162,15 +162,17 @@ lab_check_mailbox(struct lab *l, const char *name, bool guarded)
 }
 
 static int
-found_operation(const struct store_operation *o, void *arg)
+found_operation(const struct store_operation *o, void *arg, struct err *err)
 {
+	(void)err;
 	*(int *)arg = (int)o->kind;
 	return 1;
 }
 
 static int
-found_open(const struct journal_entry *e, void *arg)
+found_open(const struct journal_entry *e, void *arg, struct err *err)
 {
+	(void)err;
 	*(bool *)arg = true;
 	(void)e;
 	return 1;

@@ -69,8 +69,9 @@ decide(struct lab *l, enum held_kind kind, const char *name, enum held_verdict v
 }
 
 static inline int
-count(const struct store_held *h, void *arg)
+count(const struct store_held *h, void *arg, struct err *err)
 {
+	(void)err;
 	((size_t *)arg)[h->verdict]++;
 	return 0;
 }

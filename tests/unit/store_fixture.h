@@ -215,10 +215,11 @@ struct hits {
 };
 
 static inline int
-fixture_note(const struct record *r, void *arg)
+fixture_note(const struct record *r, void *arg, struct err *err)
 {
 	struct hits *h = arg;
 
+	(void)err;
 	assert_true(h->n < ARRAY_SIZE(h->ids));
 	h->ids[h->n++] = r->id;
 	return h->n == h->stop_at;

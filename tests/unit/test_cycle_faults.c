@@ -234,10 +234,11 @@ server_goes_away(void **state)
 /* ---- the journal after a crash ---- */
 
 static int
-note_outcome(const struct journal_entry *e, void *arg)
+note_outcome(const struct journal_entry *e, void *arg, struct err *err)
 {
 	struct buf *b = arg;
 
+	(void)err;
 	buf_printf(b, "%d", (int)e->outcome);
 	return 0;
 }

@@ -267,8 +267,9 @@ leaves_in_spite_of_others(void **state)
 }
 
 static int
-take_reason(const struct store_retry *r, void *arg)
+take_reason(const struct store_retry *r, void *arg, struct err *err)
 {
+	(void)err;
 	(void)snprintf(arg, 512, "%s", r->why);
 	return 0;
 }

@@ -219,8 +219,9 @@ too_many(void **state)
 /* ---- what failed ---- */
 
 static int
-count_retry(const struct store_retry *r, void *arg)
+count_retry(const struct store_retry *r, void *arg, struct err *err)
 {
+	(void)err;
 	(void)r;
 	++*(size_t *)arg;
 	return 0;

@@ -35,10 +35,11 @@ struct seen {
 };
 
 static int
-see(struct store_event *e, void *arg)
+see(struct store_event *e, void *arg, struct err *err)
 {
 	struct seen *s = arg;
 
+	(void)err;
 	(void)snprintf(s->text + strlen(s->text), sizeof s->text - strlen(s->text),
 	    "%u/%u #%llu %s %s %u %lld %d %s%s\n", e->link, e->source.octets[0],
 	    (unsigned long long)e->number, event_kind_name(e->kind), e->body, e->attempts,

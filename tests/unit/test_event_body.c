@@ -137,10 +137,11 @@ turn(struct lab *l, enum turn which, struct tap *tap)
 }
 
 static int
-count(struct store_event *e, void *arg)
+count(struct store_event *e, void *arg, struct err *err)
 {
 	unsigned *n = arg;
 
+	(void)err;
 	assert_false(e->damaged);
 	assert_int_equal(e->attempts, 0);
 	n[e->kind]++;

@@ -288,8 +288,9 @@ failures_are_judged(void **state)
 }
 
 static int
-note_outcome(const struct journal_entry *e, void *arg)
+note_outcome(const struct journal_entry *e, void *arg, struct err *err)
 {
+	(void)err;
 	if (strcmp(e->reason, "lost") == 0)
 		*(enum journal_outcome *)arg = e->outcome;
 	return 0;

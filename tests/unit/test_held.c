@@ -22,10 +22,11 @@ put(struct fixture *f, uint32_t link, enum held_kind kind, uint8_t who, enum hel
 }
 
 static int
-see(const struct store_held *h, void *arg)
+see(const struct store_held *h, void *arg, struct err *err)
 {
 	struct fixture *f = arg;
 
+	(void)err;
 	buf_printf(&f->seen, "%s %u %s %lld\n", held_kind_name(h->kind), fixture_number(&h->source),
 	    held_verdict_name(h->verdict), (long long)h->since);
 	return 0;

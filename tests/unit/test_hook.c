@@ -154,10 +154,11 @@ struct left {
 };
 
 static int
-count(struct store_event *e, void *arg)
+count(struct store_event *e, void *arg, struct err *err)
 {
 	struct left *l = arg;
 
+	(void)err;
 	l->n++;
 	l->given_up += e->given_up;
 	l->attempts += e->attempts;

@@ -41,11 +41,12 @@ add_before(const struct entry *before, struct buf *ret)
 }
 
 static int
-take(const struct journal_entry *e, void *arg)
+take(const struct journal_entry *e, void *arg, struct err *err)
 {
 	static const char *const outcomes[] = {"open", "done", "failed", "stale"};
 	struct journal *j = arg;
 
+	(void)err;
 	if (e->number <= j->from)
 		return 0;
 	assert_true(e->cycle > 0);
@@ -79,8 +80,9 @@ read_journal(struct journal *j)
 }
 
 static int
-note_last(const struct journal_entry *e, void *arg)
+note_last(const struct journal_entry *e, void *arg, struct err *err)
 {
+	(void)err;
 	*(uint64_t *)arg = e->number;
 	return 0;
 }

@@ -56,13 +56,14 @@ struct notes {
 };
 
 static int
-note(const struct journal_entry *e, void *arg)
+note(const struct journal_entry *e, void *arg, struct err *err)
 {
 	struct notes *n = arg;
 
+	(void)err;
 	buf_printf(&n->text, "%llu:%d%s%s;", (unsigned long long)e->number, (int)e->outcome,
 	    e->error ? ":" : "", e->error ? e->error : "");
-	return e->number == n->stop ? -1 : 0;
+	return e->number == n->stop;
 }
 
 enum walk { WALK_ALL, WALK_OPEN, WALK_OF };
@@ -168,10 +169,11 @@ about(void **state)
 }
 
 static int
-take(const struct journal_entry *e, void *arg)
+take(const struct journal_entry *e, void *arg, struct err *err)
 {
 	struct journal_entry *to = arg;
 
+	(void)err;
 	to->number = e->number;
 	to->change = change_dup(e->change);
 	to->before = e->before ? entry_dup(e->before) : NULL;

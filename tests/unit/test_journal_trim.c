@@ -100,8 +100,9 @@ trim(struct store_txn *t, const struct journal_limits *l, size_t max)
 }
 
 static int
-write_number(const struct journal_entry *e, void *arg)
+write_number(const struct journal_entry *e, void *arg, struct err *err)
 {
+	(void)err;
 	buf_printf(arg, "%llu;", (unsigned long long)e->number);
 	return 0;
 }

@@ -52,10 +52,11 @@ struct census {
 };
 
 static int
-count(const struct record *r, void *arg)
+count(const struct record *r, void *arg, struct err *err)
 {
 	struct census *c = arg;
 
+	(void)err;
 	c->seen[fixture_number(&r->side[SOURCE].guid)]++;
 	return ++c->n == c->stop_at;
 }
@@ -101,14 +102,13 @@ everyone(void **state)
 }
 
 static int
-look_up_all(const struct record *r, void *arg)
+look_up_all(const struct record *r, void *arg, struct err *err)
 {
 	struct census *outer = arg, inner = {.n = 0};
-	struct err err = {0};
 
-	assert_int_equal(store_lookup(outer->t, KEY_ADDRESS, ADDRESS, count, &inner, &err), 0);
+	assert_int_equal(store_lookup(outer->t, KEY_ADDRESS, ADDRESS, count, &inner, err), 0);
 	assert_everyone(&inner);
-	return count(r, outer);
+	return count(r, outer, err);
 }
 
 /* Whoever is given a record may look up others, and stops nothing by it. */
@@ -124,16 +124,15 @@ within_each_other(void **state)
 }
 
 static int
-take_it_away(const struct record *r, void *arg)
+take_it_away(const struct record *r, void *arg, struct err *err)
 {
 	struct census *c = arg;
 	_cleanup_(record_free) struct record *copy = NULL;
-	struct err err = {0};
 
-	assert_int_equal(record_dup(r, &copy, &err), 0);
+	assert_int_equal(record_dup(r, &copy, err), 0);
 	record_clear_addresses(copy);
-	assert_int_equal(store_put(c->t, copy, &err), 0);
-	return count(r, c);
+	assert_int_equal(store_put(c->t, copy, err), 0);
+	return count(r, c, err);
 }
 
 /* Nor does a write of what is looked up. */

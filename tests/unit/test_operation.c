@@ -9,19 +9,20 @@
 #include "tests/unit/store_fixture.h"
 
 static int
-see(const struct store_operation *o, void *arg)
+see(const struct store_operation *o, void *arg, struct err *err)
 {
 	struct fixture *f = arg;
 
+	(void)err;
 	buf_printf(&f->seen, "%u %d %lld %s\n", fixture_number(&o->source), (int)o->kind,
 	    (long long)o->since, o->detail);
 	return 0;
 }
 
 static int
-see_one(const struct store_operation *o, void *arg)
+see_one(const struct store_operation *o, void *arg, struct err *err)
 {
-	(void)see(o, arg);
+	(void)see(o, arg, err);
 	return 1;
 }
 

@@ -155,10 +155,11 @@ struct waiter {
 };
 
 static int
-take_retry(const struct store_retry *r, void *arg)
+take_retry(const struct store_retry *r, void *arg, struct err *err)
 {
 	struct waiter *w = arg;
 
+	(void)err;
 	w->n++;
 	w->attempts = r->attempts;
 	w->since = r->since;

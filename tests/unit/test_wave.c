@@ -93,8 +93,9 @@ kept(void **state)
 }
 
 static int
-note_wave(const struct wave *w, void *arg)
+note_wave(const struct wave *w, void *arg, struct err *err)
 {
+	(void)err;
 	buf_printf(arg, "%u %s; ", w->id, wave_state_name(w->state));
 	return w->id == 3;
 }
@@ -131,8 +132,9 @@ order(void **state)
 }
 
 static int
-note_member(const struct wave_member *m, void *arg)
+note_member(const struct wave_member *m, void *arg, struct err *err)
 {
+	(void)err;
 	buf_printf(arg, "%u %u %d %lld %s %s; ", m->source.octets[0], m->line, (int)m->result,
 	    (long long)m->at, m->dn, m->text);
 	return 0;
