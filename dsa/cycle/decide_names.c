@@ -156,9 +156,13 @@ cycle_choose_names(struct cycle *c, uint32_t index, const struct entry *source, 
 	struct taking t = {.c = c, .self = index, .replaced = d->target, .err = err};
 	_cleanup_(free) char *parent = NULL;
 	struct names n = {0};
+	enum world_ou ignored;
 	int rc;
 
 	if (parent_of(c, d, source, &parent, err) < 0)
+		return -1;
+	/* The plan wants to know whether it is there, and reads nothing. */
+	if (world_find_ou(c->world, parent, &ignored, err) < 0)
 		return -1;
 	if (fetch_names(c, source, parent, err) < 0)
 		return -1;
