@@ -20,6 +20,7 @@ struct hunt {
 	const char *what; /* the rule's name, for the evidence */
 	unsigned key;	  /* that is looked up */
 	struct bytes value;
+	uint32_t refused; /* of the pairs' target, the last one that was reported */
 	struct err *err;
 };
 
@@ -38,6 +39,17 @@ note_evidence(struct hunt *h)
 	(void)snprintf(h->found->evidence, sizeof h->found->evidence, "%s=%s", h->what, text);
 }
 
+/* Reported for pairs only: an operator wrote them. One name may be found under several keys. */
+static void
+report_refused(struct hunt *h, const struct world_hit *hit, const char *why)
+{
+	if (h->found->rule != MATCH_CSV || h->refused == hit->index)
+		return;
+	h->refused = hit->index;
+	run_message(h->c->run, LOG_WARNING, &h->source->guid, h->source->dn,
+	    "the pairs name '%s', which may not be a counterpart: %s", hit->entry->dn, why);
+}
+
 /* The one way to become a candidate. */
 static int
 consider(struct world_hit *hit, void *arg, struct err *err)
@@ -47,12 +59,10 @@ consider(struct world_hit *hit, void *arg, struct err *err)
 	const char *refusal = identity_refusal(hit->entry);
 
 	(void)err;
-	if (refusal && f->rule == MATCH_CSV)
-		run_message(h->c->run, LOG_WARNING, &h->source->guid, h->source->dn,
-		    "the pairs name '%s', which may not be a counterpart: %s", hit->entry->dn,
-		    refusal);
-	if (refusal)
+	if (refusal) {
+		report_refused(h, hit, refusal);
 		return 0;
+	}
 	for (size_t i = 0; i < f->n; i++)
 		if (f->v[i] == hit->index)
 			return 0;
@@ -196,7 +206,7 @@ int
 candidates_find(
     struct cycle *c, const struct entry *source, struct candidates *ret, struct err *err)
 {
-	struct hunt h = {.c = c, .source = source, .found = ret, .err = err};
+	struct hunt h = {.c = c, .source = source, .found = ret, .refused = WORLD_NONE, .err = err};
 
 	if (hunt_record(&h) < 0)
 		return -1;

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -350,14 +351,56 @@ static const struct scenario collisions[] = {
 	    {TARGET, "CN=JOSE (Sales)", "mailNickname", "jose3"}}},
 };
 
+/* ---- pairs that name what may not be a counterpart ---- */
+
+#define ADMINISTRATOR "CN=Administrator,CN=Users,DC=globex,DC=example"
+#define NEEDED                                                                                     \
+	"dn: " ADMINISTRATOR "\nobjectClass: user\nsAMAccountName: administrator\n"                \
+	"userPrincipalName: administrator\nisCriticalSystemObject: TRUE\n"                         \
+	"objectGUID:: AAECAwQFBgcICQoLDA0ODw==\n"
+/* By whatever the file names it, there is one reason and one warning. */
+static void
+refused_pairs(void **state)
+{
+	static const char *const pairs[] = {"ann,administrator\n", "ann,\"" ADMINISTRATOR "\"\n",
+	    "ann,\"cn=administrator, cn=users, dc=globex, dc=example\"\n",
+	    "ann,03020100-0504-0706-0809-0a0b0c0d0e0f\n"};
+	static const char warning[] =
+	    "4 CN=Ann" ACME ": the pairs name '" ADMINISTRATOR "', which may not be a counterpart: "
+	    "the directory needs it itself (isCriticalSystemObject)\n";
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
+		const struct scenario sc = {.name = pairs[i],
+		    .link = "match = [ \"csv:pairs.csv\" ];",
+		    .csv = pairs[i],
+		    .source = {ANN("")},
+		    .target = {NEEDED}};
+		const char *found;
+		struct lab l;
+
+		lab_open(&l, &sc);
+		lab_run(&l);
+		found = strstr(lab_notes(&l), warning);
+		assert_non_null(found);
+		assert_null(strstr(found + sizeof warning - 1, "counterpart"));
+		assert_int_equal(l.res.matched, 0);
+		assert_int_equal(l.res.created[SHAPE_MAILBOX], 1);
+		assert_int_equal(lab_count(&l, TARGET, ADMINISTRATOR, "extensionAttribute15"), 0);
+		assert_int_equal(lab_count(&l, TARGET, ADMINISTRATOR, "proxyAddresses"), 0);
+		lab_close(&l);
+	}
+}
+
 int
 main(void)
 {
-	struct CMUnitTest tests[ARRAY_SIZE(rules) + ARRAY_SIZE(conflicts) + ARRAY_SIZE(collisions)];
+	struct CMUnitTest tests[ARRAY_SIZE(rules) + ARRAY_SIZE(conflicts) + ARRAY_SIZE(collisions) +
+				1] = {cmocka_unit_test(refused_pairs)};
 
-	scenario_tests(rules, ARRAY_SIZE(rules), tests);
-	scenario_tests(conflicts, ARRAY_SIZE(conflicts), tests + ARRAY_SIZE(rules));
-	scenario_tests(
-	    collisions, ARRAY_SIZE(collisions), tests + ARRAY_SIZE(rules) + ARRAY_SIZE(conflicts));
+	scenario_tests(rules, ARRAY_SIZE(rules), tests + 1);
+	scenario_tests(conflicts, ARRAY_SIZE(conflicts), tests + 1 + ARRAY_SIZE(rules));
+	scenario_tests(collisions, ARRAY_SIZE(collisions),
+	    tests + 1 + ARRAY_SIZE(rules) + ARRAY_SIZE(conflicts));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
