@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "dsa/base/str.h"
+#include "tests/support/place.h"
 #include "tests/support/scenario_priv.h"
 
 #define DOMAIN_ACME "DC=acme,DC=example"
@@ -133,14 +134,8 @@ lab_open_store(struct lab *l)
 void
 lab_open(struct lab *l, const struct scenario *sc)
 {
-	const char *tmp = getenv("TMPDIR");
-
-	/* Thousands of durable commits: a disk would have most of the time. */
-	if (!tmp)
-		tmp = access("/dev/shm", W_OK | X_OK) == 0 ? "/dev/shm" : "/tmp";
 	*l = (struct lab){.sc = sc};
-	(void)snprintf(l->dir, sizeof l->dir, "%s/galsync-lab-XXXXXX", tmp);
-	assert_non_null(mkdtemp(l->dir));
+	place_make("galsync-lab", l->dir, sizeof l->dir);
 	make_forests(l);
 	if (sc->csv)
 		write_file(l, "pairs.csv", sc->csv);

@@ -6,8 +6,7 @@
  * Full cycles between two fake forests, as tables: what is in the source and in the target, what
  * the configuration says, what happens in between, and what must be there in the end.
  *
- * A `struct lab` is one such pair of forests with a map in a directory of its own below
- * $TMPDIR, or in memory.
+ * A `struct lab` is one such pair of forests with a map in a directory of its own (place.h).
  * The forests are acme (DC=acme,DC=example, with OU=Staff) and globex (DC=globex,DC=example, with a
  * mailbox database); the one link goes from acme to globex, where OU=Acme does not exist yet.
  *

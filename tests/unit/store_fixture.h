@@ -11,9 +11,10 @@
 
 #include "mapping/store.h"
 #include "mapping/store_priv.h"
+#include "tests/support/place.h"
 
 struct fixture {
-	char dir[64], path[96]; /* the directory, and the map file in it */
+	char dir[256], path[288]; /* the directory, and the map file in it */
 	struct store *s;
 	struct store_txn *t; /* of fixture_setup_txn() */
 	struct buf seen;     /* what a walk gave, as text */
@@ -35,8 +36,7 @@ fixture_setup_dir(void **state)
 	struct fixture *f = calloc(1, sizeof *f);
 
 	assert_non_null(f);
-	(void)snprintf(f->dir, sizeof f->dir, "/tmp/galsync-map-XXXXXX");
-	assert_non_null(mkdtemp(f->dir));
+	place_make("galsync-map", f->dir, sizeof f->dir);
 	(void)snprintf(f->path, sizeof f->path, "%s/map.mdb", f->dir);
 	*state = f;
 	return 0;
@@ -68,7 +68,7 @@ fixture_teardown(void **state)
 {
 	static const char *const names[] = {"map.mdb", "map.mdb-lock", "writer.lock"};
 	struct fixture *f = *state;
-	char path[128];
+	char path[512];
 
 	store_abort(f->t);
 	store_close(f->s);

@@ -17,6 +17,7 @@
 #include "dsa/exec/plan.h"
 #include "dsa/world/world.h"
 #include "mapping/journal.h"
+#include "tests/support/place.h"
 #include "tests/support/scenario.h"
 
 static const struct scenario people = {.name = "people",
@@ -63,12 +64,11 @@ steps_come_by_round_and_phase(void **state)
 	_cleanup_(plan_step_free) struct plan_step *again = step_of(PLAN_OUS, 0, 0);
 	_cleanup_(workset_free) struct workset *w = NULL;
 	_cleanup_(plan_free) struct plan *p = NULL;
-	const char *tmp = getenv("TMPDIR");
 	struct plan_step *s;
 	struct err err;
 
 	(void)state;
-	assert_int_equal(workset_open(tmp ? tmp : "/tmp", "plan", 16, &w, &err), 0);
+	assert_int_equal(workset_open(place_root(), "plan", 16, &w, &err), 0);
 	assert_int_equal(plan_new(w, &p, &err), 0);
 	for (uint64_t i = 0; i < ARRAY_SIZE(puts); i++) {
 		s = step_of(puts[i].phase, 99, 0);

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "dsa/world/workset.h"
+#include "tests/support/place.h"
 
 #define THREADS 4
 #define TURNS 50
@@ -29,11 +30,9 @@ static char dir[256];
 static int
 make_dir(void **state)
 {
-	const char *tmp = getenv("TMPDIR");
-
 	(void)state;
-	(void)snprintf(dir, sizeof dir, "%s/galsync-workset-XXXXXX", tmp ? tmp : "/tmp");
-	return mkdtemp(dir) ? 0 : -1;
+	place_make("galsync-workset", dir, sizeof dir);
+	return 0;
 }
 
 static int

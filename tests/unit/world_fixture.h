@@ -12,6 +12,7 @@
 #include "dsa/world/world.h"
 #include "tests/support/fakedir.h"
 #include "tests/support/given.h"
+#include "tests/support/place.h"
 #include "tests/support/tapdir.h"
 
 #define GLOBEX_DN "DC=globex,DC=example"
@@ -60,7 +61,7 @@ open_world(const char *source, const char *target, bool delta)
 	f.table = given_table(&f.given.link, &f.schema);
 	f.run = (struct run){.link = &f.given.link,
 	    .link_id = 1,
-	    .work_dir = "/tmp",
+	    .work_dir = place_root(),
 	    .map_size_mb = 64,
 	    .observer = &f.observer,
 	    .start_s = NOW_S,
