@@ -1,48 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "redirect/event_body.h"
 
-#include <jansson.h>
 #include <string.h>
 
-#include "dsa/base/clock.h"
-#include "dsa/base/err.h"
+#include "dsa/base/json.h"
 #include "dsa/base/str.h"
 #include "redirect/address.h"
 #include "redirect/turn.h"
-
-static void
-json_releasep(json_t **o)
-{
-	json_decref(*o);
-}
-
-/* null for NULL. Octets that are no UTF-8 are written as \xHH. */
-static json_t *
-text(const char *s)
-{
-	_cleanup_(free) char *escaped = NULL;
-	size_t size;
-
-	if (!s)
-		return json_null();
-	if (utf8_valid(bytes_of(s)))
-		return json_string(s);
-	size = 4 * strlen(s) + 1;
-	escaped = malloc(size);
-	if (!escaped)
-		return NULL;
-	err_escape(escaped, size, bytes_of(s));
-	return json_string(escaped);
-}
-
-static json_t *
-moment(int64_t t)
-{
-	char when[CLOCK_TEXT_SIZE];
-
-	clock_format_utc(t, when);
-	return json_string(when);
-}
 
 static const char *
 value(const struct entry *e, const char *attr)
@@ -63,28 +27,39 @@ side_object(const struct event_facts *f, enum side side)
 	const struct entry *e = f->side[side];
 	const char *legacy = value(e, "legacyExchangeDN"), *alias = value(e, "mailNickname");
 	char guid[GUID_TEXT_SIZE];
+	json_t *o = json_object();
 
 	guid_format(&r->guid, guid);
 	if (side == SOURCE)
 		alias = first(alias, f->record->alias);
-	return json_pack("{s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "forest",
-	    text(f->forest[side]), "server", text(f->server[side]), "dn", text(e ? e->dn : r->dn),
-	    "guid", guid, "displayName", text(value(e, "displayName")), "alias", text(alias),
-	    "mail", text(e ? address_primary(e) : NULL), "legacyExchangeDN",
-	    text(first(legacy, r->n_legacy_dns ? r->legacy_dns[0] : NULL)), "redirectAddress",
-	    text(turn_redirect_address(
-		f->side[SOURCE], f->side[TARGET], side, f->redirect_domain[side])),
-	    "targetAddress", text(value(e, "targetAddress")));
+	json_put_member(&o, "forest", json_of_text(f->forest[side]));
+	json_put_member(&o, "server", json_of_text(f->server[side]));
+	json_put_member(&o, "dn", json_of_text(e ? e->dn : r->dn));
+	json_put_member(&o, "guid", json_of_text(guid));
+	json_put_member(&o, "displayName", json_of_text(value(e, "displayName")));
+	json_put_member(&o, "alias", json_of_text(alias));
+	json_put_member(&o, "mail", json_of_text(e ? address_primary(e) : NULL));
+	json_put_member(&o, "legacyExchangeDN",
+	    json_of_text(first(legacy, r->n_legacy_dns ? r->legacy_dns[0] : NULL)));
+	json_put_member(&o, "redirectAddress",
+	    json_of_text(turn_redirect_address(
+		f->side[SOURCE], f->side[TARGET], side, f->redirect_domain[side])));
+	json_put_member(&o, "targetAddress", json_of_text(value(e, "targetAddress")));
+	return o;
 }
 
 char *
 event_body(const struct event_facts *f)
 {
-	_cleanup_(json_release) json_t *o = json_pack("{s:i, s:s, s:o, s:o, s:s, s:o, s:o}",
-	    "version", EVENT_BODY_VERSION, "event", event_kind_name(f->kind), "link", text(f->link),
-	    "time", moment(f->at), "active", side_name(f->record->active), "source",
-	    side_object(f, SOURCE), "target", side_object(f, TARGET));
+	_cleanup_(json_release) json_t *o = json_object();
 
+	json_put_member(&o, "version", json_integer(EVENT_BODY_VERSION));
+	json_put_member(&o, "event", json_of_text(event_kind_name(f->kind)));
+	json_put_member(&o, "link", json_of_text(f->link));
+	json_put_member(&o, "time", json_of_time(f->at));
+	json_put_member(&o, "active", json_of_text(side_name(f->record->active)));
+	json_put_member(&o, "source", side_object(f, SOURCE));
+	json_put_member(&o, "target", side_object(f, TARGET));
 	return o ? json_dumps(o, JSON_COMPACT) : NULL;
 }
 

@@ -25,7 +25,7 @@ struct event_facts {
 	const struct entry *side[SIDES];	   /* NULL: what the record knows must do */
 };
 
-/* Caller frees; NULL: no memory. What is no UTF-8 is escaped, so that the result always is. */
+/* Caller frees; NULL: no memory. Octets that are no UTF-8 are escaped (dsa/base/json.h). */
 char *event_body(const struct event_facts *f) MUST_CHECK;
 /* BODY with the members "id", the same at each delivery of E and no other event's, and "attempt",
  * from 1, and a newline. NULL if BODY is no JSON object (or there is no memory). Caller frees. */

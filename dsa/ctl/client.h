@@ -4,9 +4,8 @@
 
 /* A connection to the control socket of the running daemon: objects out, objects in. */
 
-#include <jansson.h>
-
 #include "dsa/base/err.h"
+#include "dsa/base/json.h"
 
 struct client;
 
@@ -18,12 +17,6 @@ DEFINE_CLEANUP(struct client *, client_close)
 int client_ask(struct client *c, json_t *request, struct err *err) MUST_CHECK;
 /* The next object, waited for; the caller releases it. -1 if the daemon ended the connection. */
 int client_next(struct client *c, json_t **ret, struct err *err) MUST_CHECK;
-
-static inline void
-json_releasep(json_t **o)
-{
-	json_decref(*o);
-}
 
 /* A member of an object, or "" and 0. */
 static inline const char *

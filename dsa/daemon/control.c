@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "dsa/base/json.h"
+
 #define GROUPS_MAX 256
 
 struct client {
@@ -119,23 +121,30 @@ write_out(struct client *c)
 	return 0;
 }
 
+json_t *
+client_answer(bool ok)
+{
+	json_t *o = json_object();
+
+	json_put_member(&o, "ok", json_boolean(ok));
+	return o;
+}
+
 void
 client_send(struct client *c, json_t *o)
 {
-	char *text;
+	_cleanup_(json_release) json_t *own = o;
+	_cleanup_(free) char *text = NULL;
 
-	if (o && !c->closing) {
-		(void)json_object_set_new(o, "version", json_integer(CONTROL_VERSION));
-		text = json_dumps(o, JSON_COMPACT);
-		if (text) {
-			buf_add_str(&c->out, text);
-			buf_add_char(&c->out, '\n');
-		}
-		free(text);
+	json_put_member(&own, "version", json_integer(CONTROL_VERSION));
+	text = own ? json_dumps(own, JSON_COMPACT) : NULL;
+	if (text && !c->closing) {
+		buf_add_str(&c->out, text);
+		buf_add_char(&c->out, '\n');
 	}
-	json_decref(o);
-	/* Who does not fetch his answers is not kept: the hang-up ends him in the next turn. */
-	if (c->out.failed || client_pending(c) > CONTROL_PENDING_MAX)
+	/* A client that does not fetch its answers is not kept: the hang-up ends it in the next
+	 * turn. */
+	if (!text || c->out.failed || client_pending(c) > CONTROL_PENDING_MAX)
 		(void)shutdown(c->fd, SHUT_RDWR);
 	want(c);
 }
@@ -145,11 +154,14 @@ client_refuse(struct client *c, const char *fmt, ...)
 {
 	char text[512];
 	va_list ap;
+	json_t *o;
 
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	client_send(c, json_pack("{s:b, s:s}", "ok", 0, "error", text));
+	o = client_answer(false);
+	json_put_member(&o, "error", json_of_text(text));
+	client_send(c, o);
 }
 
 /* ---- input ---- */

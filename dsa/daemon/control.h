@@ -64,7 +64,10 @@ enum control_right client_right(const struct client *c);
 /* Who it is, as the kernel says. */
 uid_t client_uid(const struct client *c);
 struct client_wait *client_wait(struct client *c);
-/* Sends O (taken over) as one line. The version is added. */
+/* The beginning of an answer, {"ok": OK}, to which members are added. */
+json_t *client_answer(bool ok);
+/* Sends O (taken over) as one line. The version is added. Without memory, or if O is NULL for the
+ * lack of it, the connection ends: whoever waits for an answer must not wait for ever. */
 void client_send(struct client *c, json_t *o);
 /* {"ok": false, "error": text}. */
 void client_refuse(struct client *c, const char *fmt, ...) PRINTF_LIKE(2, 3);

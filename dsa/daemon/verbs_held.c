@@ -40,8 +40,8 @@ take_kind(struct client *c, const json_t *request, enum held_kind *ret)
 
 /* All in one transaction, which is given up if one of them is not held: PROBLEMS then says whom. */
 static int
-decide(struct verbs *v, const struct decision_asked *a, size_t ret[HELD_KIND_MAX], json_t *problems,
-    struct err *err)
+decide(struct verbs *v, const struct decision_asked *a, size_t ret[HELD_KIND_MAX],
+    json_t **problems, struct err *err)
 {
 	_cleanup_(store_abort) struct store_txn *t = NULL;
 	uint32_t link;
@@ -64,7 +64,7 @@ decide(struct verbs *v, const struct decision_asked *a, size_t ret[HELD_KIND_MAX
 			verbs_problem(problems, json_string_value(json_array_get(a->objects, i)),
 			    "no limit holds it");
 	}
-	return json_array_size(problems) ? 0 : store_commit(TAKE(t), err);
+	return !*problems || json_array_size(*problems) ? 0 : store_commit(TAKE(t), err);
 }
 
 static void
@@ -93,20 +93,19 @@ answer(struct client *c, const size_t n[HELD_KIND_MAX])
 }
 
 static void
-run(struct verbs *v, struct client *c, struct worker *w, const struct decision_asked *a,
-    json_t *problems)
+run(struct verbs *v, struct client *c, struct worker *w, const struct decision_asked *a)
 {
 	size_t n[HELD_KIND_MAX] = {0}, sum = 0;
+	json_t *problems = json_array();
 	struct err err;
 
-	if (json_array_size(problems) == 0 && decide(v, a, n, problems, &err) < 0) {
+	if (decide(v, a, n, &problems, &err) < 0) {
+		json_decref(problems);
 		client_refuse(c, "%s", err.text);
 		return;
 	}
-	if (json_array_size(problems)) {
-		verbs_refuse_list(c, problems, a->n_who, "nothing was decided");
+	if (verbs_refuse_list(c, problems, a->n_who, "nothing was decided"))
 		return;
-	}
 	for (size_t k = 0; k < HELD_KIND_MAX; k++)
 		sum += n[k];
 	if (sum == 0) {
@@ -135,15 +134,15 @@ approve_or_reject(
 	if (a.objects && a.n_who == 0)
 		return;
 	who = calloc(a.n_who + 1, sizeof *who);
-	problems = json_array();
-	if (!who || !problems) {
+	if (!who) {
 		client_refuse(c, "out of memory");
-	} else {
-		verbs_identify(v, a.link, a.objects, false, who, problems);
-		a.who = who;
-		run(v, c, w, &a, problems);
+		return;
 	}
-	json_decref(problems);
+	problems = json_array();
+	verbs_identify(v, a.link, a.objects, false, who, &problems);
+	a.who = who;
+	if (!verbs_refuse_list(c, problems, a.n_who, "nothing was decided"))
+		run(v, c, w, &a);
 }
 
 void

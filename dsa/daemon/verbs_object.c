@@ -42,26 +42,21 @@ turn(struct verbs *v, struct client *c, const json_t *request, enum worker_reque
 	const json_t *objects = json_object_get(request, "objects");
 	struct worker *w = verbs_worker(v, c, request);
 	size_t n = w ? verbs_count(c, objects) : 0;
+	_cleanup_(free) struct guid *g = NULL;
 	json_t *problems;
-	struct guid *g;
 
 	if (n == 0)
 		return;
 	g = calloc(n, sizeof *g);
-	problems = json_array();
-	if (g)
-		/* Of whom the map does not know verify says just that. */
-		verbs_identify(
-		    v, worker_link(w)->name, objects, what == REQUEST_VERIFY, g, problems);
 	if (!g) {
 		client_refuse(c, "out of memory");
-	} else if (json_array_size(problems)) {
-		verbs_refuse_list(c, problems, n, "nothing was begun");
-		free(g);
-	} else {
-		verbs_wait_for(c, w, worker_request(w, what, g, n, -1), -1);
+		return;
 	}
-	json_decref(problems);
+	problems = json_array();
+	/* Of a GUID that the map does not know verify says just that. */
+	verbs_identify(v, worker_link(w)->name, objects, what == REQUEST_VERIFY, g, &problems);
+	if (!verbs_refuse_list(c, problems, n, "nothing was begun"))
+		verbs_wait_for(c, w, worker_request(w, what, TAKE(g), n, -1), -1);
 }
 
 void

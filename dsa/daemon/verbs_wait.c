@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dsa/base/json.h"
 #include "dsa/daemon/verbs_json.h"
 
 #define PLAN_CHUNK 16384
@@ -69,6 +70,7 @@ send_plan(struct client *c)
 	while (wait->plan_fd >= 0 && client_pending(c) < (size_t)4 * PLAN_CHUNK) {
 		ssize_t n = pread(wait->plan_fd, piece, sizeof piece, wait->plan_at);
 		size_t whole = n > 0 ? (size_t)n : 0;
+		json_t *o;
 
 		if (n <= 0) {
 			(void)close(wait->plan_fd);
@@ -81,7 +83,10 @@ send_plan(struct client *c)
 		if (!whole)
 			whole = (size_t)n;
 		wait->plan_at += (int64_t)whole;
-		client_send(c, json_pack("{s:s, s:s%}", "event", "plan", "ldif", piece, whole));
+		o = json_object();
+		json_put_member(&o, "event", json_of_text("plan"));
+		json_put_member(&o, "ldif", json_of_octets((struct bytes){piece, whole}));
+		client_send(c, o);
 	}
 	return wait->plan_fd < 0;
 }

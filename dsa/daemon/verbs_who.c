@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dsa/base/json.h"
+
 struct who {
 	uint32_t link;
 	struct guid guid;
@@ -52,20 +54,37 @@ verbs_identify_one(struct verbs *v, const char *link, const char *who, bool fres
 }
 
 void
-verbs_problem(json_t *problems, const char *who, const char *why)
+verbs_problem(json_t **problems, const char *who, const char *why)
 {
-	(void)json_array_append_new(problems, json_pack("{s:s, s:s, s:b, s:s}", "guid", "", "dn",
-						  who ? who : "", "ok", 0, "text", why));
+	json_t *o = json_object();
+
+	json_put_member(&o, "guid", json_of_text(""));
+	json_put_member(&o, "dn", json_of_text(who ? who : ""));
+	json_put_member(&o, "ok", json_false());
+	json_put_member(&o, "text", json_of_text(why));
+	json_add_item(problems, o);
 }
 
-void
+bool
 verbs_refuse_list(struct client *c, json_t *problems, size_t of, const char *what)
 {
+	_cleanup_(json_release) json_t *own = problems;
+	json_t *o;
 	char text[96];
 
-	(void)snprintf(text, sizeof text, "%s: %zu of %zu cannot be taken", what,
-	    json_array_size(problems), of);
-	client_send(c, json_pack("{s:b, s:s, s:O}", "ok", 0, "error", text, "results", problems));
+	if (own && json_array_size(own) == 0)
+		return false;
+	if (!own) {
+		client_refuse(c, "out of memory");
+		return true;
+	}
+	(void)snprintf(
+	    text, sizeof text, "%s: %zu of %zu cannot be taken", what, json_array_size(own), of);
+	o = client_answer(false);
+	json_put_member(&o, "error", json_of_text(text));
+	json_put_member(&o, "results", TAKE(own));
+	client_send(c, o);
+	return true;
 }
 
 size_t
@@ -82,7 +101,7 @@ verbs_count(struct client *c, const json_t *objects)
 
 void
 verbs_identify(struct verbs *v, const char *link, const json_t *objects, bool fresh, struct guid *g,
-    json_t *problems)
+    json_t **problems)
 {
 	for (size_t i = 0; i < json_array_size(objects); i++) {
 		const char *who = json_string_value(json_array_get(objects, i));

@@ -4,7 +4,8 @@
 
 /*
  * The objects that a request names, by anything store_lookup_who() knows. A list with a mistake in
- * it is refused whole, with all its mistakes: PROBLEMS is a JSON array of them.
+ * it is refused whole, with all its mistakes: PROBLEMS is a JSON array of them, or NULL when there
+ * was no memory for one.
  */
 
 #include "dsa/daemon/verbs.h"
@@ -21,10 +22,10 @@ bool verbs_identify_one(struct verbs *v, const char *link, const char *who, bool
 /* The same for every one of OBJECTS into G, which has room for them; what is wrong is put into
  * PROBLEMS, all of it. */
 void verbs_identify(struct verbs *v, const char *link, const json_t *objects, bool fresh,
-    struct guid *g, json_t *problems);
+    struct guid *g, json_t **problems);
 /* Puts into PROBLEMS that WHO, as the client wrote it, cannot be taken, and WHY. */
-void verbs_problem(json_t *problems, const char *who, const char *why);
-/* Refuses a list of OF objects, "WHAT: ...", with its PROBLEMS. */
-void verbs_refuse_list(struct client *c, json_t *problems, size_t of, const char *what);
+void verbs_problem(json_t **problems, const char *who, const char *why);
+/* Refuses a list of OF objects, "WHAT: ...", if it has PROBLEMS (taken over), or they are NULL. */
+bool verbs_refuse_list(struct client *c, json_t *problems, size_t of, const char *what);
 
 #endif

@@ -33,8 +33,9 @@ struct worker {
 	unsigned failures; /* in a row */
 	uint32_t wave;	   /* under way, or the last one */
 	json_t *results; /* of the request under way, for its answer; NULL: nobody waits for them */
-	uint64_t refused; /* how many of them are failures */
-	bool quiet;	  /* what runs does nothing, so there is nothing to log */
+	bool results_lost; /* there was no memory for them */
+	uint64_t refused;  /* how many of them are failures */
+	bool quiet;	   /* what runs does nothing, so there is nothing to log */
 
 	pthread_mutex_t lock; /* for what follows */
 	struct worker_state state;

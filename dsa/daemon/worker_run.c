@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "dsa/base/clock.h"
+#include "dsa/base/json.h"
 #include "dsa/daemon/inspect.h"
 #include "dsa/daemon/worker_priv.h"
 #include "dsa/jobs/retention.h"
@@ -44,17 +45,29 @@ on_event(const struct run_event *e, void *arg)
 	lines_event(e, w->lines);
 }
 
+static json_t *
+result_json(const struct run_result *r)
+{
+	char guid[GUID_TEXT_SIZE];
+	json_t *o = json_object();
+
+	guid_format(r->source, guid);
+	json_put_member(&o, "guid", json_of_text(guid));
+	json_put_member(&o, "dn", json_of_text(r->dn));
+	json_put_member(&o, "ok", json_boolean(r->ok));
+	json_put_member(&o, "text", json_of_text(r->text));
+	return o;
+}
+
 static void
 on_result(const struct run_result *r, void *arg)
 {
 	struct worker *w = arg;
-	char guid[GUID_TEXT_SIZE];
 
-	guid_format(r->source, guid);
-	if (w->results)
-		(void)json_array_append_new(
-		    w->results, json_pack("{s:s, s:s, s:b, s:s}", "guid", guid, "dn", r->dn, "ok",
-				    r->ok, "text", r->text));
+	if (w->results) {
+		json_add_item(&w->results, result_json(r));
+		w->results_lost = !w->results;
+	}
 	w->refused += !r->ok;
 	if (!w->quiet)
 		lines_result(w->lines, r);
@@ -102,6 +115,7 @@ run_turns(struct worker *w, const struct request *q, struct cycle_result *r, str
 
 	lines_begin(w->lines, false);
 	w->results = json_array();
+	w->results_lost = !w->results;
 	w->refused = 0;
 	w->quiet = dry_run;
 	if (q->what == REQUEST_TOGGLE)
@@ -165,7 +179,7 @@ worker_trim_journal(struct worker *w)
 struct worker_answer *
 worker_answer_of(struct worker *w, const struct request *q, int rc, const struct cycle_result *r)
 {
-	struct worker_answer *a = calloc(1, sizeof *a);
+	_cleanup_(worker_answer_free) struct worker_answer *a = calloc(1, sizeof *a);
 	/* Whoever asks for one object is not told of the others. */
 	bool held = q->what == REQUEST_OBJECT ? r->held_asked > 0 : r->held;
 
@@ -173,6 +187,8 @@ worker_answer_of(struct worker *w, const struct request *q, int rc, const struct
 		json_decref(TAKE(w->results));
 		return NULL;
 	}
+	if (TAKE(w->results_lost))
+		return NULL;
 	*a = (struct worker_answer){.number = q->number,
 	    .status = rc < 0 || r->failed		    ? 1
 		      : held || r->conflicts || r->problems ? 3
@@ -181,5 +197,5 @@ worker_answer_of(struct worker *w, const struct request *q, int rc, const struct
 	    .result = *r,
 	    .results = TAKE(w->results)};
 	(void)snprintf(a->error, sizeof a->error, "%s", rc < 0 ? w->state.error : "");
-	return a;
+	return TAKE(a);
 }
