@@ -164,7 +164,7 @@ hunt_record(struct hunt *h)
 	    hunt_key(MATCH_KEY_GUID, guid_bytes(&r->side[TARGET].guid), h) < 0)
 		return -1;
 	if (f->n == 0)
-		return lag_may_come(c, &h->source->guid, r, &f->elsewhere, h->err);
+		return lag_may_come(c, &h->source->guid, r, &f->may_come, h->err);
 	if (world_get(c->world, TARGET, f->v[0], &target, h->err) < 0)
 		return -1;
 	if (!identity_believes(
@@ -215,5 +215,5 @@ candidates_find(
 	if (world_demand_candidates(c->world, source, err) < 0 ||
 	    world_fetch(c->world, TARGET, err) < 0)
 		return -1;
-	return ret->elsewhere ? hunt_stamp(&h) : hunt_rules(&h);
+	return ret->may_come ? hunt_stamp(&h) : hunt_rules(&h);
 }

@@ -17,10 +17,10 @@ struct candidates {
 	enum match_method rule; /* that found them */
 	char evidence[256];	/* of the first one: "mail=jose@acme.example"; or the record's */
 	bool created;		/* by the record: galsync created the counterpart */
-	bool elsewhere;		/* there is one, or may be, that only this server does not have */
+	bool may_come;		/* there is one, or may be, that only this server does not have */
 };
 
-/* RET is zeroed at first. With `elsewhere` there may be none, or one that carries our stamp: softer
+/* RET is zeroed at first. With `may_come` there may be none, or one that carries our stamp: softer
  * evidence would find another object. */
 int candidates_find(struct cycle *c, const struct entry *source, struct candidates *ret,
     struct err *err) MUST_CHECK;

@@ -110,7 +110,7 @@ learn(struct entry *e, void *arg, struct err *err)
 	struct learned *l = &f->v[f->n];
 	struct bytes sid = entry_get(own, "objectSid");
 
-	if (!stamp_parse(entry_get_str(own, f->c->run->link->target->stamp_attribute), &l->stamp))
+	if (!stamp_of(own, f->c->run->link->target->stamp_attribute, &l->stamp))
 		return 0;
 	l->guid = own->guid;
 	l->sid_len = sid.len <= sizeof l->sid ? sid.len : 0;

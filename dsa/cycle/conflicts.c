@@ -17,7 +17,7 @@ conflicts_taken_text(bool whole)
 }
 
 void
-cycle_report_taken(const struct cycle *c, const struct run_event *e, const char *address,
+conflicts_report_taken(const struct cycle *c, const struct run_event *e, const char *address,
     const char *holder, bool whole)
 {
 	run_event(c->run, e, TAKEN_FORMAT, address, holder, conflicts_taken_text(whole));
@@ -103,7 +103,8 @@ tell_conflict(const struct cycle *c, const struct decision *d, bool again)
 	_cleanup_(buf_done) struct buf b = {0};
 
 	if (d->reason == CONFLICT_ADDRESS) {
-		cycle_report_taken(c, &e, d->what, d->candidates[0], d->state == DECIDE_CONFLICT);
+		conflicts_report_taken(
+		    c, &e, d->what, d->candidates[0], d->state == DECIDE_CONFLICT);
 		return;
 	}
 	for (size_t i = 0; i < DECISION_CANDIDATES && d->candidates[i]; i++)
@@ -113,8 +114,8 @@ tell_conflict(const struct cycle *c, const struct decision *d, bool again)
 	    b.len ? (char *)b.data : "");
 }
 
-/* In a delta: the concerned that were in conflict and are deleted. Whom an answer only lacks may be
- * somebody's rival still. */
+/* In a delta: the concerned that were in conflict and are deleted. What an answer only lacks may be
+ * a rival still. */
 static int
 find_gone(struct cycle *c, struct guid_list *ret, struct err *err)
 {
@@ -131,7 +132,7 @@ find_gone(struct cycle *c, struct guid_list *ret, struct err *err)
 			return -1;
 		if (!found)
 			continue;
-		if (cycle_prove_gone(c, g, &gone, &missed, err) < 0 ||
+		if (leave_prove_gone(c, g, &gone, &missed, err) < 0 ||
 		    (gone && guid_list_add(ret, g, err) < 0))
 			return -1;
 	}
@@ -204,7 +205,7 @@ store_conflicts(struct cycle *c, const struct guid_list *gone, struct err *err)
 }
 
 int
-cycle_store_conflicts(struct cycle *c, struct err *err)
+conflicts_store(struct cycle *c, struct err *err)
 {
 	struct guid_list gone = {0};
 	int rc = 0;

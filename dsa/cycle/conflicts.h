@@ -7,13 +7,13 @@
 #include "dsa/cycle/state.h"
 
 /* Stores the conflicts of this cycle's decisions and forgets those that are resolved. */
-int cycle_store_conflicts(struct cycle *c, struct err *err) MUST_CHECK;
+int conflicts_store(struct cycle *c, struct err *err) MUST_CHECK;
 /* The format of ADDRESS, HOLDER and conflicts_taken_text(). */
 #define TAKEN_FORMAT "%s is held by '%s': %s"
 /* What happens to the object. WHOLE: that keeps it from being written. */
 const char *conflicts_taken_text(bool whole);
 /* Reports E: ADDRESS is held by HOLDER. WHOLE: that keeps the object from being written. */
-void cycle_report_taken(const struct cycle *c, const struct run_event *e, const char *address,
+void conflicts_report_taken(const struct cycle *c, const struct run_event *e, const char *address,
     const char *holder, bool whole);
 
 #endif

@@ -4,8 +4,8 @@
  *
  *   connect   both directories; schema, bases and rights are checked.     nothing
  *   read      both sides, whole, into the working sets.                   nothing (unlinked files)
- *   decide    who is in scope, who corresponds to whom, new names, and    nothing
- *             who left, with the proof.
+ *   decide    what is in scope, what corresponds to what, new names, and  nothing
+ *             what left, with the proof.
  *   plan      projection and difference: the steps. No network.           nothing
  *   apply     intent, write, outcome: batch by batch.                     open intents: see recover
  *   confirm   the GUIDs of what was created.                              records without target
@@ -147,19 +147,19 @@ phase(struct cycle *c, enum run_phase p, int (*run)(struct cycle *c, struct err 
 static int
 plan_all(struct cycle *c, struct err *err)
 {
-	if (cycle_plan(c, err) < 0 || limits_check(c, HELD_REDIRECTIONS, err) < 0 ||
-	    cycle_find_ready(c, err) < 0)
+	if (plan_objects(c, err) < 0 || limits_check(c, HELD_REDIRECTIONS, err) < 0 ||
+	    plan_find_ready(c, err) < 0)
 		return -1;
 	limits_report(c);
 	if (!c->opt->plan_only)
 		return 0;
-	return cycle_store_conflicts(c, err) < 0 ? -1 : lag_store(c, err);
+	return conflicts_store(c, err) < 0 ? -1 : lag_store(c, err);
 }
 
 static int
 apply_all(struct cycle *c, struct err *err)
 {
-	if (cycle_store_conflicts(c, err) < 0 || cycle_apply(c, err) < 0)
+	if (conflicts_store(c, err) < 0 || cycle_apply(c, err) < 0)
 		return -1;
 	for (int i = 0; i < DRIFT_ROUNDS && replan_is_needed(c); i++)
 		if (replan_run(c, err) < 0 || cycle_apply(c, err) < 0)
@@ -203,7 +203,7 @@ close_map(struct cycle *c)
 static int
 finish_phases(struct cycle *c, struct err *err)
 {
-	int rc = phase(c, RUN_PHASE_DECIDE, cycle_plan_leavers, err);
+	int rc = phase(c, RUN_PHASE_DECIDE, leave_plan_all, err);
 
 	if (rc == 0)
 		rc = phase(c, RUN_PHASE_PLAN, plan_all, err);
@@ -211,7 +211,7 @@ finish_phases(struct cycle *c, struct err *err)
 	if (rc < 0 || limits_why_full(c))
 		return rc;
 	if (c->opt->plan_only)
-		return cycle_print_plan(c, err);
+		return plan_print(c, err);
 	if (phase(c, RUN_PHASE_APPLY, apply_all, err) < 0)
 		return -1;
 	return phase(c, RUN_PHASE_CONFIRM, cycle_confirm, err);
@@ -247,7 +247,7 @@ run_full(struct cycle *c, struct err *err)
 		return -1;
 	if (r->map && limits_recall(c, &ignored, err) < 0)
 		return -1;
-	if (phase(c, RUN_PHASE_DECIDE, cycle_decide, err) < 0)
+	if (phase(c, RUN_PHASE_DECIDE, decide_all, err) < 0)
 		return -1;
 	return finish_phases(c, err);
 }
@@ -307,7 +307,7 @@ listen(struct cycle *c, struct delta *x, bool *ret_full, struct err *err)
 	return rc;
 }
 
-/* A delta's reading is in two places: what changed, and then round by round who is concerned. */
+/* A delta's reading is in two places: what changed, and then round by round what is concerned. */
 static int
 listen_timed(struct cycle *c, struct delta *x, bool *ret_full, struct err *err)
 {
@@ -332,7 +332,7 @@ static int
 decide_timed(struct cycle *c, struct delta *x, uint32_t index, size_t from, struct err *err)
 {
 	int64_t start_ms = begin_phase(c, RUN_PHASE_DECIDE);
-	int rc = cycle_decide_from(c, index, err);
+	int rc = decide_from(c, index, err);
 
 	if (rc == 0)
 		rc = delta_followers(x, index, from, err);

@@ -8,12 +8,13 @@
  * was only intended, because the process died, needs its stamp. So a wrong record is dropped by
  * itself, and a lost one is found again by the stamp.
  *
- * One target object has one counterpart. Who comes with a record or a stamp keeps it; two that
+ * One target object has one counterpart. What comes with a record or a stamp keeps it; two that
  * found it by softer evidence are both conflicts.
  */
 #include "dsa/cycle/decide.h"
 
 #include <string.h>
+#include <syslog.h>
 
 #include "dsa/cycle/candidates.h"
 #include "dsa/cycle/replica_lag.h"
@@ -94,7 +95,7 @@ decide_conflict(struct cycle *c, struct decision *d, enum conflict_reason reason
 	return 0;
 }
 
-/* D found target entry INDEX. Settles who has it if another source object found it before. */
+/* D found target entry INDEX. Settles which one has it if another source object found it before. */
 static int
 claim_target(struct cycle *c, uint32_t self, struct decision *d, uint32_t index, struct err *err)
 {
@@ -169,9 +170,9 @@ find_counterpart(struct cycle *c, uint32_t index, const struct entry *source, st
 		    c, d, CONFLICT_AMBIGUOUS, found.evidence, found.v, found.n, err);
 	if (found.n == 1)
 		return take_candidate(c, index, d, source, found.v[0], err);
-	if (found.elsewhere || scope->create == CREATE_NOTHING) {
+	if (found.may_come || scope->create == CREATE_NOTHING) {
 		d->state = DECIDE_NOTHING;
-		return found.elsewhere ? lag_wait_for(c, &source->guid, err) : 0;
+		return found.may_come ? lag_wait_for(c, &source->guid, err) : 0;
 	}
 	d->state = DECIDE_CREATE;
 	d->created = true;
@@ -181,7 +182,7 @@ find_counterpart(struct cycle *c, uint32_t index, const struct entry *source, st
 }
 
 int
-cycle_decide_one(struct cycle *c, uint32_t index, const struct entry *source, struct decision *ret,
+decide_one(struct cycle *c, uint32_t index, const struct entry *source, struct decision *ret,
     struct err *err)
 {
 	_cleanup_(decision_done) struct decision d = {.target = WORLD_NONE,
@@ -214,7 +215,7 @@ decide_failed(struct cycle *c, const struct entry *source, const struct err *err
 	if (err->scope != ERR_ENTRY)
 		return -1;
 	c->res->problems++;
-	run_message(c->run, 4, &source->guid, source->dn, "%s: skipped", err->text);
+	run_message(c->run, LOG_WARNING, &source->guid, source->dn, "%s: skipped", err->text);
 	return 0;
 }
 
@@ -231,7 +232,7 @@ name_one(struct cycle *c, uint32_t index, struct err *err)
 		return 0;
 	if (world_get(c->world, SOURCE, index, &source, err) < 0)
 		return -1;
-	if (cycle_choose_names(c, index, source, &d, err) < 0) {
+	if (decide_names(c, index, source, &d, err) < 0) {
 		if (decide_failed(c, source, err) < 0)
 			return -1;
 		if (decide_conflict(c, &d, CONFLICT_NAME, "no free name", NULL, 0, err) < 0)
@@ -241,7 +242,7 @@ name_one(struct cycle *c, uint32_t index, struct err *err)
 }
 
 int
-cycle_decide_from(struct cycle *c, uint32_t from, struct err *err)
+decide_from(struct cycle *c, uint32_t from, struct err *err)
 {
 	uint32_t n = world_count(c->world, SOURCE);
 
@@ -251,7 +252,7 @@ cycle_decide_from(struct cycle *c, uint32_t from, struct err *err)
 
 		if (world_get(c->world, SOURCE, i, &source, err) < 0)
 			return -1;
-		if (cycle_decide_one(c, i, source, &d, err) < 0) {
+		if (decide_one(c, i, source, &d, err) < 0) {
 			if (decide_failed(c, source, err) < 0)
 				return -1;
 			continue;
@@ -270,7 +271,7 @@ cycle_decide_from(struct cycle *c, uint32_t from, struct err *err)
 }
 
 int
-cycle_decide(struct cycle *c, struct err *err)
+decide_all(struct cycle *c, struct err *err)
 {
-	return cycle_decide_from(c, 0, err);
+	return decide_from(c, 0, err);
 }

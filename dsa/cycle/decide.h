@@ -7,11 +7,11 @@
 #include "dsa/cycle/state.h"
 
 /* Decides about every source entry. */
-int cycle_decide(struct cycle *c, struct err *err) MUST_CHECK;
+int decide_all(struct cycle *c, struct err *err) MUST_CHECK;
 /* The same for the entries from number FROM on. */
-int cycle_decide_from(struct cycle *c, uint32_t from, struct err *err) MUST_CHECK;
-int cycle_decide_one(struct cycle *c, uint32_t index, const struct entry *source,
-    struct decision *ret, struct err *err) MUST_CHECK;
+int decide_from(struct cycle *c, uint32_t from, struct err *err) MUST_CHECK;
+int decide_one(struct cycle *c, uint32_t index, const struct entry *source, struct decision *ret,
+    struct err *err) MUST_CHECK;
 int cycle_get_decision(
     struct cycle *c, uint32_t index, struct decision *ret, bool *found, struct err *err) MUST_CHECK;
 /* The decision about the source object with GUID G; *FOUND false if it was not read. */
@@ -20,7 +20,7 @@ int cycle_find_decision(struct cycle *c, const struct guid *g, struct decision *
 int cycle_put_decision(
     struct cycle *c, uint32_t index, const struct decision *d, struct err *err) MUST_CHECK;
 /* decide_names.c: names for what D creates, taken by no other object, and claimed. */
-int cycle_choose_names(struct cycle *c, uint32_t index, const struct entry *source,
-    struct decision *d, struct err *err) MUST_CHECK;
+int decide_names(struct cycle *c, uint32_t index, const struct entry *source, struct decision *d,
+    struct err *err) MUST_CHECK;
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Names for what is to be created: what is taken on the target, and who claimed what this cycle. */
+/* Names for what is to be created: what is taken on the target, and what was claimed in this cycle.
+ */
 #include "dsa/cycle/decide.h"
 
 #include <string.h>
@@ -68,7 +69,7 @@ key_taken(struct taking *t, enum match_key key, const char *value)
 	return taken;
 }
 
-/* Whoever has no userPrincipalName of his own logs on as sAMAccountName@domain (MS-ADTS 5.1.1.1.1),
+/* An account without userPrincipalName logs on as sAMAccountName@domain (MS-ADTS 5.1.1.1.1),
  * so the two names exclude each other in the domain's own suffix. */
 static bool
 name_taken(enum match_key key, const char *value, void *arg)
@@ -150,7 +151,7 @@ fetch_names(struct cycle *c, const struct entry *source, const char *parent, str
 }
 
 int
-cycle_choose_names(struct cycle *c, uint32_t index, const struct entry *source, struct decision *d,
+decide_names(struct cycle *c, uint32_t index, const struct entry *source, struct decision *d,
     struct err *err)
 {
 	struct taking t = {.c = c, .self = index, .replaced = d->target, .err = err};

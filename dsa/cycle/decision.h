@@ -3,7 +3,7 @@
 #define GALSYNC_CYCLE_DECISION_H
 
 /*
- * What a cycle decided about one source object: whether it is synchronized, who its counterpart is
+ * What a cycle decided about one source object: whether it is synchronized, what its counterpart is
  * or will be, and why. Kept in the source's working set by the entry's number.
  */
 
@@ -48,7 +48,7 @@ struct decision {
 	bool in_conflict;
 	enum conflict_reason reason;
 	char *what;			       /* "mail jose@acme.example" */
-	char *candidates[DECISION_CANDIDATES]; /* DNs of who is involved, NULL beyond the last */
+	char *candidates[DECISION_CANDIDATES]; /* DNs of what is involved, NULL beyond the last */
 	struct guid candidate_guids[DECISION_CANDIDATES];
 };
 

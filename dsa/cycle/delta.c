@@ -2,16 +2,16 @@
 /*
  * A delta cycle: what changed on either side since the cursors, and nothing else.
  *
- *   cursors  ->  changes of both sides  ->  whom that concerns  ->  read, decide, plan, apply
+ *   cursors  ->  changes of both sides  ->  what that concerns  ->  read, decide, plan, apply
  *                                                                     |
  *              new cursors, in one transaction with the summary  <----+
  *
- * The feeds only say who changed. Concerned are: who changed in the source; whose counterpart
- * changed in the target (our own writes too: they are read once more and found right); whatever
- * lies below a container that was renamed or moved; the members' groups of who left; who waits for
- * a reference to somebody who now has a counterpart; who failed before; who is in conflict, as far
- * as a change may end that, and some of the others (delta_conflicts.c). They are read again, so
- * what a feed said of attributes does not matter.
+ * The feeds only say which objects changed. Concerned is a source object that changed; one whose
+ * counterpart changed in the target (our own writes too: they are read once more and found right);
+ * one below a container that was renamed or moved; a group that had a member which left; one that
+ * waits for a reference to an object which now has a counterpart; one that failed before; one that
+ * is in conflict, as far as a change may end that, and some of the others (delta_conflicts.c). They
+ * are read again, so what a feed said of attributes does not matter.
  *
  * The cursors advance only when all of that was done or put down to be tried again. A crash before
  * that brings the same changes again, and they are found done.
@@ -175,7 +175,7 @@ delta_listen(
 	return 0;
 }
 
-/* ---- whom that concerns ---- */
+/* ---- what that concerns ---- */
 
 static int
 concern(struct delta *x, const struct record *r, struct err *err)
@@ -183,7 +183,7 @@ concern(struct delta *x, const struct record *r, struct err *err)
 	return guid_list_add(&x->concerned, &r->side[SOURCE].guid, err);
 }
 
-/* Whose counterpart changed. */
+/* Those whose counterpart changed. */
 static int
 add_counterparts(struct delta *x, struct err *err)
 {
@@ -253,7 +253,7 @@ take_retry(const struct store_retry *r, void *arg, struct err *err)
 	return guid_list_add(&x->concerned, &r->source, err);
 }
 
-/* Who failed before and is due again. */
+/* What failed before and is due again. */
 static int
 add_unfinished(struct delta *x, struct err *err)
 {
@@ -353,7 +353,7 @@ delta_fetch_references(struct cycle *c, const struct entry *e, struct err *err)
 	return demand_references_of(c, e, err) < 0 ? -1 : world_fetch(c->world, SOURCE, err);
 }
 
-/* Whom the source entries from number FROM on refer to, as far as no record has that name. A
+/* What the source entries from number FROM on refer to, as far as no record has that name. A
  * record's name is as old as the last step that stored it: what has left, or is in conflict, may
  * have been renamed since. */
 static int
@@ -443,7 +443,7 @@ delta_fetch(struct delta *x, size_t from, struct err *err)
 	return rc;
 }
 
-/* ---- who follows from the decisions ---- */
+/* ---- what follows from the decisions ---- */
 
 static int
 take_waiting(const struct waiting_ref *ref, void *arg, struct err *err)
@@ -453,7 +453,7 @@ take_waiting(const struct waiting_ref *ref, void *arg, struct err *err)
 	return guid_list_add(&x->concerned, &ref->referrer, err);
 }
 
-/* Objects that wait for a reference to somebody who gets a counterpart in this cycle. */
+/* Objects that wait for a reference to one that gets a counterpart in this cycle. */
 static int
 add_waiting(struct delta *x, const struct decision *d, struct err *err)
 {
@@ -467,7 +467,7 @@ add_waiting(struct delta *x, const struct decision *d, struct err *err)
 	return store_each_waiting(x->c->run->map, x->c->run->link_id, norm, take_waiting, x, err);
 }
 
-/* Who is beside the counterpart that is to be renamed. */
+/* What is beside the counterpart that is to be renamed. */
 static int
 fetch_names(struct delta *x, uint32_t index, const struct decision *d, struct err *err)
 {
@@ -485,7 +485,7 @@ fetch_names(struct delta *x, uint32_t index, const struct decision *d, struct er
 	return own ? world_fetch_names(x->c->world, dn_parent(d->target_dn), own, err) : -1;
 }
 
-/* Who refers to the target object E, by way of the back link ATTR, is concerned. */
+/* What refers to the target object E, by way of the back link ATTR, is concerned. */
 static int
 add_referrers(struct delta *x, const struct entry *e, const char *attr, struct err *err)
 {
@@ -502,7 +502,7 @@ add_referrers(struct delta *x, const struct entry *e, const char *attr, struct e
 }
 
 /* A deletion takes an object out of its groups, and ends every other reference to it, without
- * telling so of those who referred to it: the counterpart still knows them. */
+ * a word about the objects that referred to it: the counterpart still knows them. */
 static int
 add_groups(struct delta *x, const struct guid *source, struct err *err)
 {

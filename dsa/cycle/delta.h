@@ -33,18 +33,18 @@ int delta_listen(struct delta *x, const struct bytes cursor[SIDES], enum side *r
 /* Fills x->concerned. */
 int delta_concerned(struct delta *x, struct err *err) MUST_CHECK;
 /* Reads the concerned from number FROM on into the working sets, and at the same time their
- * recorded counterparts; then the candidates of those who have none. */
+ * recorded counterparts; then the candidates of those that have none. */
 int delta_fetch(struct delta *x, size_t from, struct err *err) MUST_CHECK;
-/* Reads whom the source entry E refers to, as far as no record has that name. Without effect in a
+/* Reads what the source entry E refers to, as far as no record has that name. Without effect in a
  * full cycle. */
 int delta_fetch_references(struct cycle *c, const struct entry *e, struct err *err) MUST_CHECK;
-/* Adds to x->concerned who is concerned because of what was decided about the source entries from
+/* Adds to x->concerned what is concerned because of what was decided about the source entries from
  * FROM_INDEX and the concerned from FROM on. */
 int delta_followers(struct delta *x, uint32_t from_index, size_t from, struct err *err) MUST_CHECK;
 
-/* delta_conflicts.c: adds to x->concerned, which is in order, whose conflicts must be looked at
- * because of those and of what changed in the target; and if ANYTHING changed, some of the others:
- * conflict_place is where the next delta goes on. */
+/* delta_conflicts.c: adds to x->concerned, which is in order, the objects whose conflicts must be
+ * looked at because of those and of what changed in the target; and if ANYTHING changed, some of
+ * the others: conflict_place is where the next delta goes on. */
 int delta_add_conflicts(struct delta *x, bool anything, struct err *err) MUST_CHECK;
 /* Adds those in conflict about the counterpart that D has found by soft evidence. */
 int delta_add_rivals(struct delta *x, const struct decision *d, struct err *err) MUST_CHECK;

@@ -2,17 +2,17 @@
 /*
  * Which conflicts a delta looks at again.
  *
- * A conflict is about a source object and its candidates: whom the match rules found, or who holds
+ * A conflict is about a source object and its candidates: what the match rules found, or what holds
  * an address. It ends, or becomes another one, when one of these changes, or when another source
  * object that wants the same candidate changes. The map knows for every object whose candidate it
  * is, so these are found without a look at the other conflicts:
  *
- *   a source object changed        it is concerned anyway; who shares a candidate with it; whose
+ *   a source object changed        it is concerned anyway; what shares a candidate with it; whose
  *                                  candidate it is, because it carries an address
  *   a target object changed        whose candidate it is
- *   somebody found a counterpart   whose candidate that is: two who find the same one by soft
- *                                  evidence are both in conflict, so nobody who did may be decided
- *                                  without his rivals
+ *   an object found a counterpart  the objects of which that is a candidate: two that find the same
+ *                                  one by soft evidence are both in conflict, so neither may be
+ *                                  decided without the other
  *
  * What the map cannot know (a new object that a rule would find too, a name that has become free, a
  * CSV file) is found by going round: each delta with changes looks at a few of the other conflicts,
@@ -40,7 +40,7 @@ take_involved(const struct guid *source, void *arg, struct err *err)
 	return guid_list_add(&w->x->concerned, source, err);
 }
 
-/* Whose candidate the object G is. */
+/* The objects of which G is a candidate. */
 static int
 add_involved(struct delta *x, const struct guid *g, size_t max, struct err *err)
 {
@@ -49,7 +49,7 @@ add_involved(struct delta *x, const struct guid *g, size_t max, struct err *err)
 	return store_each_involved(x->c->run->map, x->c->run->link_id, g, take_involved, &w, err);
 }
 
-/* Who shares a candidate with SOURCE. */
+/* What shares a candidate with SOURCE. */
 static int
 add_sharers(struct delta *x, const struct guid *source, struct err *err)
 {

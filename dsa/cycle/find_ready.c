@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who is ready to be switched (ready.h): found from what was read, and the records, before anything
- * is written; and the limit, which lets none of them be switched if they are too many. The switches
- * themselves come after the cycle (ready_switch.c).
+ * Which mailboxes are ready to be switched (ready.h): found from what was read, and the records,
+ * before anything is written; and the limit, which lets none of them be switched if they are too
+ * many. The switches themselves come after the cycle (ready_switch.c).
  */
 #include "dsa/cycle/decide.h"
 #include "dsa/cycle/limits.h"
@@ -34,8 +34,8 @@ look_at(struct cycle *c, uint32_t index, struct err *err)
 		   : guid_list_add(&c->opt->ready->of[verdict], &d.source, err);
 }
 
-/* Keeps of the list whom an operator approved, and if they are not too many those nobody decided
- * about. */
+/* Keeps of the list what an operator approved, and, if that is not too much, what no operator
+ * decided about. */
 static int
 limit(struct cycle *c, struct err *err)
 {
@@ -61,7 +61,7 @@ limit(struct cycle *c, struct err *err)
 }
 
 int
-cycle_find_ready(struct cycle *c, struct err *err)
+plan_find_ready(struct cycle *c, struct err *err)
 {
 	uint32_t n = world_count(c->world, SOURCE);
 

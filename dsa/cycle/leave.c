@@ -24,7 +24,7 @@ struct leavers {
 	size_t n, cap;
 };
 
-/* Who is concerned in a delta for several reasons leaves but once. */
+/* What is concerned in a delta for several reasons leaves but once. */
 static int
 add_leaver(struct leavers *l, const struct record *r, enum scope_verdict why, struct err *err)
 {
@@ -58,7 +58,7 @@ look_at(const struct record *r, void *arg, struct err *err)
 }
 
 int
-cycle_prove_gone(
+leave_prove_gone(
     struct cycle *c, const struct guid *g, bool *ret_gone, bool *ret_missed, struct err *err)
 {
 	static const char *const attrs[] = {"objectGUID", NULL};
@@ -100,7 +100,7 @@ gather(struct cycle *c, const struct record *r, struct leaving_facts *f, struct 
 	const struct guid *source = &r->side[SOURCE].guid;
 	uint32_t index;
 
-	if (cycle_prove_gone(c, source, ret_gone, &f->missed, err) < 0 ||
+	if (leave_prove_gone(c, source, ret_gone, &f->missed, err) < 0 ||
 	    cycle_find_recorded(c, r, &index, ret_target, err) < 0)
 		return -1;
 	if (!*ret_target && !f->missed && lag_may_come(c, source, r, &f->may_come, err) < 0)
@@ -154,7 +154,7 @@ plan_leaver(struct cycle *c, const struct leaver *l, bool again, struct err *err
 }
 
 int
-cycle_plan_leaver(struct cycle *c, const struct guid *source, struct err *err)
+leave_plan_one(struct cycle *c, const struct guid *source, struct err *err)
 {
 	_cleanup_(decision_done) struct decision d = {0};
 	struct leaver l = {.source = *source, .why = SCOPE_BASE};
@@ -187,7 +187,7 @@ look_at_concerned(struct cycle *c, struct leavers *l, struct err *err)
 }
 
 int
-cycle_plan_leavers(struct cycle *c, struct err *err)
+leave_plan_all(struct cycle *c, struct err *err)
 {
 	struct leavers l = {.c = c};
 	int rc = 0;

@@ -14,11 +14,11 @@
 
 /* Plans what happens to the counterparts of all that left. Part of the deciding pass: the proof is
  * read. */
-int cycle_plan_leavers(struct cycle *c, struct err *err) MUST_CHECK;
+int leave_plan_all(struct cycle *c, struct err *err) MUST_CHECK;
 /* The same for one of them, which was planned before. */
-int cycle_plan_leaver(struct cycle *c, const struct guid *source, struct err *err) MUST_CHECK;
+int leave_plan_one(struct cycle *c, const struct guid *source, struct err *err) MUST_CHECK;
 /* What the source lacks, it must lack by GUID too: *RET_MISSED says that it does not. */
-int cycle_prove_gone(struct cycle *c, const struct guid *g, bool *ret_gone, bool *ret_missed,
+int leave_prove_gone(struct cycle *c, const struct guid *g, bool *ret_gone, bool *ret_missed,
     struct err *err) MUST_CHECK;
 
 #endif

@@ -168,7 +168,7 @@ count_others(struct cycle *c, enum held_kind kind, size_t *ret, struct err *err)
 	*ret = c->run->is_delta && c->run->map ? l->stored : 0;
 	if (*ret == 0 || delta_about(c)->n == 0)
 		return 0;
-	/* Whom somebody refers to is looked at too. */
+	/* What others refer to is looked at too. */
 	if (add_all(&seen, delta_about(c), err) < 0 || add_all(&seen, &l->waits, err) < 0 ||
 	    store_each_held(c->run->map, c->run->link_id, count_waiting, &w, err) < 0)
 		return -1;
@@ -269,9 +269,9 @@ limits_uncount_if_held(struct cycle *c, const struct plan_step *s)
 
 struct prune {
 	struct cycle *c;
-	struct guid_set wanted[HELD_KIND_MAX];	 /* to whom it would be done: held, rejected */
-	struct guid_set approved[HELD_KIND_MAX]; /* to whom it was done, if it worked */
-	struct guid_set concerned;		 /* delta: whom this cycle looked at */
+	struct guid_set wanted[HELD_KIND_MAX];	 /* it would be done to these: held, rejected */
+	struct guid_set approved[HELD_KIND_MAX]; /* it was done to these, if it worked */
+	struct guid_set concerned;		 /* delta: what this cycle looked at */
 	struct held_list old;
 };
 

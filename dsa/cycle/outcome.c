@@ -38,7 +38,7 @@ outcome_intend(struct store_txn *t, struct plan_step *s, void *arg, struct err *
 		return -1;
 	pending->state = RECORD_PENDING;
 	side = &pending->side[TARGET];
-	/* Whose GUID was never learned, the stamp has found again. */
+	/* One whose GUID was never learned was found again by its stamp. */
 	same = old && (guid_equal(&old->side[TARGET].guid, &side->guid) ||
 			  (guid_is_zero(&old->side[TARGET].guid) && pending->created));
 	/* Why it was refused before is true until it was taken. */
@@ -87,7 +87,7 @@ outcome_refuse(
 	return store_put_retry(t, c->run->link_id, e->source, e->dn, what, clock_realtime_s(), err);
 }
 
-/* The counterpart has another name now: whoever is planned again refers to it by that. */
+/* The counterpart has another name now: what is planned again refers to it by that. */
 static int
 note_renamed(struct cycle *c, const struct plan_step *s, struct err *err)
 {

@@ -93,7 +93,7 @@ count_step(struct planning *p, bool stored)
 		r->unchanged++;
 }
 
-/* Who redirects to whom: a source mailbox that is active has both redirect addresses. */
+/* A source mailbox that is active has both redirect addresses. */
 static void
 fill_in(struct planning *p, const struct entry *source, const struct entry *target,
     const struct record *record, const struct project_names *names)
@@ -274,7 +274,7 @@ plan_referred(const struct planning *p, uint32_t index)
 }
 
 int
-cycle_plan_object(struct cycle *c, uint32_t index, struct err *err)
+plan_one_object(struct cycle *c, uint32_t index, struct err *err)
 {
 	return plan_object(c, index, NULL, 0, err);
 }
@@ -304,8 +304,8 @@ plan_all(struct cycle *c, struct err *err)
 }
 
 int
-cycle_plan_known(struct cycle *c, int (*some)(struct cycle *c, void *arg, struct err *err),
-    void *arg, struct err *err)
+plan_known(struct cycle *c, int (*some)(struct cycle *c, void *arg, struct err *err), void *arg,
+    struct err *err)
 {
 	for (;;) {
 		size_t unknown = world_unknown(c->world);
@@ -334,7 +334,7 @@ plan_everything(struct cycle *c, void *arg, struct err *err)
 }
 
 int
-cycle_plan(struct cycle *c, struct err *err)
+plan_objects(struct cycle *c, struct err *err)
 {
-	return cycle_plan_known(c, plan_everything, NULL, err);
+	return plan_known(c, plan_everything, NULL, err);
 }

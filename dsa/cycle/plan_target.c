@@ -52,7 +52,7 @@ drop_dummies(struct planning *p, const struct entry *e, struct change *change)
 	if (p->c->opt->toggling && cycle_is_asked_for(p->c, &p->in.source->guid))
 		return 0;
 	for (size_t i = 0; a && domain && i < a->n_values; i++) {
-		/* A primary address is nobody's leftover. */
+		/* A primary address is no leftover. */
 		if (!address_in_domain(a->values[i], domain) || address_is_primary(a->values[i]))
 			continue;
 		plan_note(p, LOG_NOTICE, e->dn,

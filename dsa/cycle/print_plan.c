@@ -52,7 +52,7 @@ print_ready(struct cycle *c, struct err *err)
 }
 
 int
-cycle_print_plan(struct cycle *c, struct err *err)
+plan_print(struct cycle *c, struct err *err)
 {
 	if (!c->opt->plan_to)
 		return 0;

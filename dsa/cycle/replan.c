@@ -117,10 +117,10 @@ decide_again(struct cycle *c, uint32_t index, struct err *err)
 	}
 	if (delta_fetch_references(c, source, err) < 0)
 		return -1;
-	if (cycle_decide_one(c, index, source, &d, err) < 0)
+	if (decide_one(c, index, source, &d, err) < 0)
 		return -1;
 	if ((d.state == DECIDE_CREATE || d.state == DECIDE_PROMOTE) &&
-	    cycle_choose_names(c, index, source, &d, err) < 0)
+	    decide_names(c, index, source, &d, err) < 0)
 		return -1;
 	return cycle_put_decision(c, index, &d, err);
 }
@@ -140,10 +140,10 @@ replan_leaver(struct cycle *c, const struct guid *source, struct err *err)
 	if (cycle_find_recorded(c, r, &index, &target, err) < 0 ||
 	    (target && world_refresh(c->world, TARGET, &target->guid, NULL, &index, err) < 0))
 		return -1;
-	return cycle_plan_leaver(c, source, err);
+	return leave_plan_one(c, source, err);
 }
 
-/* Source entry INDEX could not be planned again: nobody may refer to what was to be created. */
+/* Source entry INDEX could not be planned again: nothing may refer to what was to be created. */
 static int
 set_aside(struct cycle *c, uint32_t index, struct err *err)
 {
@@ -182,7 +182,7 @@ for_each(struct cycle *c, struct again *again, size_t n, size_t *ret_failed,
 }
 
 static int
-decide_one(struct cycle *c, const struct again *a, struct err *err)
+decide_listed(struct cycle *c, const struct again *a, struct err *err)
 {
 	return a->source == WORLD_NONE ? 0 : decide_again(c, a->source, err);
 }
@@ -194,9 +194,9 @@ plan_leaver(struct cycle *c, const struct again *a, struct err *err)
 }
 
 static int
-plan_one(struct cycle *c, const struct again *a, struct err *err)
+plan_listed(struct cycle *c, const struct again *a, struct err *err)
 {
-	return a->source == WORLD_NONE ? 0 : cycle_plan_object(c, a->source, err);
+	return a->source == WORLD_NONE ? 0 : plan_one_object(c, a->source, err);
 }
 
 /* Those that are planned again in one round; the first N_FAILED of them could not be. */
@@ -206,11 +206,11 @@ struct round {
 };
 
 static int
-plan_objects(struct cycle *c, void *arg, struct err *err)
+plan_all_listed(struct cycle *c, void *arg, struct err *err)
 {
 	struct round *r = arg;
 
-	return for_each(c, r->v, r->n, &r->n_failed, plan_one, err);
+	return for_each(c, r->v, r->n, &r->n_failed, plan_listed, err);
 }
 
 /* The source object DN has a counterpart that this cycle made: is it still there? */
@@ -325,11 +325,11 @@ replan(struct cycle *c, struct round *r, struct err *err)
 	if (store_begin(c->run->store, STORE_READ, &c->run->map, err) < 0)
 		return -1;
 	limits_begin_round(c);
-	rc = for_each(c, r->v, r->n, &r->n_failed, decide_one, err);
+	rc = for_each(c, r->v, r->n, &r->n_failed, decide_listed, err);
 	if (rc == 0)
 		rc = for_each(c, r->v, r->n, &r->n_failed, plan_leaver, err);
 	if (rc == 0)
-		rc = cycle_plan_known(c, plan_objects, r, err);
+		rc = plan_known(c, plan_all_listed, r, err);
 	if (rc == 0)
 		rc = limits_check_round(c, err);
 	store_abort(TAKE(c->run->map));

@@ -4,7 +4,7 @@
 
 /*
  * What the passes of a running cycle share: what they work on, and the parts, each of which owns
- * its state and lets nobody look into it. A part is made when it is first needed and freed with the
+ * its state, which no other file looks into. A part is made when it is first needed and freed with the
  * cycle.
  */
 

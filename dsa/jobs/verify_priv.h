@@ -6,9 +6,7 @@
 
 #include "dsa/directory/guid_set.h"
 #include "dsa/jobs/verify.h"
-#include "dsa/world/workset.h"
-
-#define VERIFY_NONE UINT32_MAX
+#include "dsa/world/world.h"
 
 /* What was read of one side. */
 struct verify_side {
@@ -34,7 +32,7 @@ int verify_read_all(struct verify *v, struct err *err) MUST_CHECK;
 /* Reads both objects of the N records, and who holds their addresses. */
 int verify_read_some(
     struct verify *v, struct record *const *records, size_t n, struct err *err) MUST_CHECK;
-/* The entry with GUID G, owned by the caller; *RET NULL and *RET_INDEX VERIFY_NONE if there is
+/* The entry with GUID G, owned by the caller; *RET NULL and *RET_INDEX WORLD_NONE if there is
  * none.
  */
 int verify_find(struct verify *v, enum side side, const struct guid *g, struct entry **ret,

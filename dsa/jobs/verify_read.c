@@ -121,7 +121,7 @@ verify_find(struct verify *v, enum side side, const struct guid *g, struct entry
 	_cleanup_(workset_hits_done) struct workset_hits hits = {.n = 0};
 
 	*ret = NULL;
-	*ret_index = VERIFY_NONE;
+	*ret_index = WORLD_NONE;
 	if (workset_find(ws, bytes_hash(guid_bytes(g), BY_GUID), &hits, err) < 0)
 		return -1;
 	for (size_t i = 0; i < hits.n; i++) {

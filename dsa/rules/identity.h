@@ -3,7 +3,7 @@
 #define GALSYNC_RULES_IDENTITY_H
 
 /*
- * Who corresponds to whom, once candidates are found. Pure.
+ * Which object is the counterpart, once candidates are found. Pure.
  *
  * Every candidate, by whatever rule it was found, passes one door first (identity_refusal()). A
  * recorded counterpart is believed only while the directory agrees (identity_believes()). What is
@@ -47,7 +47,7 @@ bool identity_believes(const struct record *r, const struct guid *source,
 bool identity_is_recorded(
     const struct record *r, const struct entry *e, const char *stamp_attribute);
 
-/* Two source objects found the same target object, OLD before NOW. Who comes with a record or a
+/* Two source objects found the same target object, OLD before NOW. What comes with a record or a
  * stamp keeps it; of two that found it by softer evidence neither has it. */
 enum identity_owner { IDENTITY_OLD, IDENTITY_NOW, IDENTITY_NEITHER };
 enum identity_owner identity_settle(

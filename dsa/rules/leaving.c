@@ -62,7 +62,7 @@ leaving_text(enum leaving l)
 	return texts[l];
 }
 
-/* As compare-and-set, so that whoever changes it meanwhile is noticed. */
+/* As compare-and-set, so that a change of it meanwhile is noticed. */
 static int
 set(struct change *c, const struct entry *e, const char *attr, const char *value, struct err *err)
 {

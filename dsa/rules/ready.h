@@ -8,7 +8,7 @@
  *
  * It is the appearance that counts. An undo uses it up: the mailbox is left alone until a cycle has
  * seen the object without the attribute; when it appears again, it is switched again. So it is with
- * a record that was made anew from the stamp because the map was lost: nobody knows any more what
+ * a record that was made anew from the stamp because the map was lost: nothing knows any more what
  * became of its readiness.
  *
  *   attribute      record                                      verdict

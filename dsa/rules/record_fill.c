@@ -53,7 +53,7 @@ add_all_smtp(struct record *r, const struct bytes *values, size_t n)
 	return 0;
 }
 
-/* But for the dummy of a toggle, which is there for a moment and nobody's address. */
+/* But for the dummy of a toggle, which is there for a moment and no address of the object. */
 static int
 add_of_source(const struct project_in *in, struct record *r)
 {

@@ -49,7 +49,7 @@ bool repair_was_in_place(
     const struct project_in *in, const struct record *old, const struct record *record);
 /* Is CHANGE, a modify of the counterpart, about a redirection that was in place: does it take one
  * away, or bring one where OLD knows one? *BROKEN becomes true if that one is not there any more:
- * somebody took it. */
+ * it was taken away. */
 bool repair_is_about(const struct project_in *in, const struct record *old,
     const struct change *change, bool *broken);
 /* Do both sides redirect to each other? */

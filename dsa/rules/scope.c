@@ -50,7 +50,7 @@ is_mail_enabled(const struct entry *e, enum kind kind)
 }
 
 /* A disabled account is normal for shared, room, equipment and linked mailboxes: only a plain
- * user's (type 1, or no type) says that somebody left. */
+ * user's (type 1, or no type) says that a user left. */
 static bool
 is_disabled_person(const struct entry *e, enum kind kind)
 {
@@ -73,7 +73,7 @@ scope_judge(const struct conf_link *link, const struct entry *e, const char *dn_
 									    : SCOPE_BASE;
 	if (entry_get_i64(e, "msExchRecipientTypeDetails", 0) & SYSTEM_TYPES)
 		return SCOPE_SYSTEM;
-	if (stamp_parse(entry_get_str(e, link->source->stamp_attribute), &stamp) && stamp.created)
+	if (stamp_of(e, link->source->stamp_attribute, &stamp) && stamp.created)
 		return SCOPE_OURS;
 	if (s->filter && !filter_match(s->filter, e))
 		return SCOPE_FILTER;

@@ -24,7 +24,7 @@ settle_failure(const struct err *err, enum change_op op, bool first_look)
 		   : SETTLE_REFUSED;
 }
 
-/* Does NOW have what the add of an object gave that nobody else gives? */
+/* Does NOW have what the add of an object gave that nothing else gives? */
 static bool
 add_made(const struct entry *added, const struct entry *now)
 {

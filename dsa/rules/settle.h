@@ -30,7 +30,7 @@ enum settle { SETTLE_UNKNOWN, SETTLE_UNSENT, SETTLE_DRIFT, SETTLE_REFUSED, SETTL
 enum settle settle_failure(const struct err *err, enum change_op op, bool first_look);
 /* Was CHANGE made? NOW is its object with all attributes (of an add: whatever has its name), or
  * NULL if there is none. An add was made if the object has the classes and the stamp that it gave:
- * somebody else may have taken the name. */
+ * another object may have taken the name. */
 bool settle_was_made(const struct change *change, const struct entry *now);
 
 #endif

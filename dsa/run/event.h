@@ -3,7 +3,7 @@
 #define GALSYNC_RUN_EVENT_H
 
 /*
- * What happens in a run, for whoever observes it: a journal of lines, a terminal, a client. There
+ * What happens in a run, for an observer of it: a journal of lines, a terminal, a client. There
  * is one observer for everything that runs over a link (a cycle, a switch, a toggle, a look), and
  * it gets three sorts of things:
  *

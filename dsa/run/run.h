@@ -3,7 +3,7 @@
 #define GALSYNC_RUN_RUN_H
 
 /*
- * A run: a link, its two directories, the map, and who observes. Whatever works on a link (a cycle,
+ * A run: a link, its two directories, the map, and an observer. Whatever works on a link (a cycle,
  * a switch, a toggle, a look) gets one. It owns nothing of this. A run belongs to one thread at a
  * time; a copy with another observer is a run too.
  */

@@ -175,7 +175,7 @@ world_get_owner(struct world *w, uint32_t target, uint32_t *ret, struct err *err
 	return 0;
 }
 
-/* ---- who holds an address ---- */
+/* ---- what holds an address ---- */
 
 struct holding {
 	struct bytes address;

@@ -21,7 +21,7 @@
 
 struct workset;
 
-/* What else may be kept by number: the decision about a source entry, who claims a target entry,
+/* What else may be kept by number: the decision about a source entry, what claims a target entry,
  * the steps of the plan, and the hashes of keys that a delta has searched for. */
 enum workset_blob { WORKSET_DECISION, WORKSET_CLAIM, WORKSET_PLAN, WORKSET_SEEN, WORKSET_BLOB_MAX };
 

@@ -3,8 +3,8 @@
 #define GALSYNC_WORLD_WORLD_H
 
 /*
- * The world of a cycle: what was read of both forests, found by number or by key, and who claims
- * what. Everything that asks who has a name, an address, a GUID or a stamp asks here.
+ * The world of a cycle: what was read of both forests, found by number or by key, and what is
+ * claimed by what. Everything that asks what has a name, an address, a GUID or a stamp asks here.
  *
  * In a full cycle both forests are read whole (world_read_all()). In a delta the world begins with
  * the objects that changed, and grows: before a key is looked up, the objects that have it are
@@ -110,9 +110,9 @@ int world_find_dn(
 /* The same by GUID. */
 int world_find_guid(struct world *w, enum side side, const struct guid *g, uint32_t *ret,
     struct err *err) MUST_CHECK;
-/* Who holds ADDRESS ("smtp:..." or "X500:...") on SIDE other than entry SELF: in proxyAddresses, as
- * mail or as legacyExchangeDN, by a claim of another source entry than CLAIMANT, or, by the map, as
- * a counterpart of another link that this server has not received yet. *RET NULL if nobody does;
+/* What holds ADDRESS ("smtp:..." or "X500:...") on SIDE other than entry SELF: in proxyAddresses,
+ * as mail or as legacyExchangeDN, by a claim of another source entry than CLAIMANT, or, by the map,
+ * as a counterpart of another link that this server has not received yet. *RET NULL if none does;
  * the entry of a claim is the claiming source object. Caller frees. */
 int world_find_holder(struct world *w, enum side side, struct bytes address, uint32_t self,
     uint32_t claimant, struct entry **ret, struct err *err) MUST_CHECK;
@@ -143,10 +143,10 @@ int world_demand(
     struct world *w, enum side side, unsigned key, struct bytes value, struct err *err) MUST_CHECK;
 int world_demand_guids(struct world *w, enum side side, const struct guid *guids, size_t n,
     struct err *err) MUST_CHECK;
-/* Who holds one of the addresses of A (NULL: none). */
+/* What holds one of the addresses of A (NULL: none). */
 int world_demand_addresses(
     struct world *w, enum side side, const struct attr *a, struct err *err) MUST_CHECK;
-/* Whom the match rules may find for SOURCE. */
+/* What the match rules may find for SOURCE. */
 int world_demand_candidates(
     struct world *w, const struct entry *source, struct err *err) MUST_CHECK;
 /* Reads what was put down for SIDE, many in one request. */
