@@ -52,7 +52,10 @@ SRCS := $(sort $(wildcard $(ROOMS:%=%/*.c)) $(filter-out dsa/daemon/main.c,$(wil
 DAEMON_SRCS := dsa/daemon/main.c
 CTL_SRCS := $(sort $(wildcard dsa/ctl/*.c))
 SUPPORT_SRCS := $(sort $(wildcard tests/support/*.c))
+# A program under a second each, for every save; what plays crashes at every step, long random walks
+# and outages is torture.
 UNIT_TESTS := $(sort $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c)))
+TORTURE_TESTS := $(sort $(patsubst tests/torture/test_%.c,%,$(wildcard tests/torture/test_*.c)))
 FUZZ_TARGETS := $(sort $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
 BENCH_TOOLS := $(filter-out session,$(basename $(notdir $(wildcard tests/bench/*.c))))
 
@@ -60,6 +63,7 @@ obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 LIB := $(BUILD)/libgalsync.a
 SUPPORT := $(BUILD)/libsupport.a
 UNITS := $(UNIT_TESTS:%=$(BUILD)/unit/test_%)
+TORTURES := $(TORTURE_TESTS:%=$(BUILD)/torture/test_%)
 FUZZERS := $(FUZZ_TARGETS:%=$(BUILD)/fuzz/fuzz_%)
 
 all: $(BUILD)/galsyncd $(BUILD)/galsyncctl
@@ -87,13 +91,13 @@ $(BUILD)/galsyncctl: $(call obj,$(CTL_SRCS)) $(LIB)
 	$(call say,LD,$@)
 	$(call link,$^)
 
-$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(SUPPORT) $(LIB)
+$(UNITS) $(TORTURES): $(BUILD)/%: $(BUILD)/tests/%.o $(SUPPORT) $(LIB)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(call link,$(filter %.o,$^) $(filter %.a,$^) -lcmocka)
 
 # Its processes die right behind a commit.
-$(BUILD)/unit/test_turn_crash: GALSYNC_LDFLAGS += -Wl,--wrap=store_commit
+$(BUILD)/torture/test_turn_crash: GALSYNC_LDFLAGS += -Wl,--wrap=store_commit
 
 $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(SUPPORT) $(LIB)
 	$(call say,LD,$@)
@@ -106,7 +110,7 @@ $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/tests/bench/session.o $(LIB)
 	$(call link,$^)
 
 DEPS := $(patsubst %.o,%.d,$(call obj,$(SRCS) $(DAEMON_SRCS) $(CTL_SRCS) $(SUPPORT_SRCS) \
-	$(UNIT_TESTS:%=tests/unit/test_%.c) $(FUZZ_TARGETS:%=tests/fuzz/fuzz_%.c) tests/fuzz/replay.c \
+	$(UNIT_TESTS:%=tests/unit/test_%.c) $(TORTURE_TESTS:%=tests/torture/test_%.c) $(FUZZ_TARGETS:%=tests/fuzz/fuzz_%.c) tests/fuzz/replay.c \
 	$(BENCH_TOOLS:%=tests/bench/%.c) tests/bench/session.c))
 -include $(DEPS)
 
@@ -120,11 +124,15 @@ deps-%:
 check: deps-check
 	@CI=$(CI) BUILD=$(BUILD) PYTEST='$(PYTEST)' tests/check
 
-# The parts of it that need neither root nor a lab.
-check-unit: units
-	@BUILD=$(BUILD) tests/check unit fuzz
+# The parts of it that need neither root nor a lab: those for every save, and those that take minutes.
+check-unit:
+	@CI=$(CI) BUILD=$(BUILD) tests/check unit fuzz
+
+check-torture:
+	@CI=$(CI) BUILD=$(BUILD) tests/check torture
 
 units: $(UNITS) $(FUZZERS)
+tortures: $(TORTURES)
 bench-tools: $(BENCH_TOOLS:%=$(BUILD)/bench/%)
 
 # Every outage of either side, in every phase, and a session that outlives its ticket: a quarter of
@@ -203,7 +211,9 @@ clean:
 help:
 	@echo 'all (default)   build galsyncd and galsyncctl in $(BUILD)'
 	@echo 'demo            two real forests, a plan, a full sync, a second one; then clean up (root)'
-	@echo 'check           every test, with sanitizers (root); check-unit: without root'
+	@echo 'check           every test, with sanitizers (root)'
+	@echo 'check-unit      unit tests and fuzz corpora: for every save'
+	@echo 'check-torture   crashes at every step, outages, random walks (some minutes)'
 	@echo 'check-outages   outages of the domain controllers in every phase (root, a quarter of an hour)'
 	@echo 'check-kills     the daemon killed hundreds of times in the middle of switches (root, some minutes)'
 	@echo 'bench           measure against plain tools on a real lab; prints a table of ratios (root)'
@@ -213,6 +223,6 @@ help:
 	@echo 'install         to $$(DESTDIR)$$(PREFIX), configuration to $$(DESTDIR)$$(SYSCONFDIR)/galsync'
 	@echo 'uninstall, clean'
 
-.PHONY: all check check-unit check-outages check-kills units bench-tools check-layers check-headers lint format demo bench fuzz \
+.PHONY: all check check-unit check-torture check-outages check-kills units tortures bench-tools check-layers check-headers lint format demo bench fuzz \
 	install uninstall clean help
 .SECONDARY:

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "mapping/event.h"
-#include "store_fixture.h"
+#include "tests/support/store_fixture.h"
 
 static struct store_event
 event(uint32_t link, uint8_t who, enum event_kind kind, const char *body)

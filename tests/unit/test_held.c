@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "mapping/held.h"
-#include "store_fixture.h"
+#include "tests/support/store_fixture.h"
 
 #define HOUR INT64_C(3600)
 #define NOW (1000000 * HOUR)

@@ -11,7 +11,7 @@
 #include <poll.h>
 
 #include "dsa/daemon/hook_process.h"
-#include "tests/unit/hook_fixture.h"
+#include "tests/support/hook_fixture.h"
 
 struct run {
 	bool ok;

@@ -12,7 +12,7 @@
 
 #include "mapping/journal.h"
 #include "tests/support/scenario_turn.h"
-#include "tests/unit/toggle_fixture.h"
+#include "tests/support/toggle_fixture.h"
 
 static const struct scenario staff = {.name = "staff",
     .link = LAB_GROUP_CONF,

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "mapping/journal.h"
-#include "store_fixture.h"
+#include "tests/support/store_fixture.h"
 
 static struct journal_entry *
 some_entry(uint32_t link, uint64_t cycle, uint8_t who, int64_t at)

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "mapping/journal.h"
-#include "store_fixture.h"
+#include "tests/support/store_fixture.h"
 
 #define KIB 1024
 #define NEVER INT64_MAX

@@ -5,7 +5,7 @@
  * objects leave, than is allowed without an operator; what he approves and what he rejects.
  */
 
-#include "limits_fixture.h"
+#include "tests/support/limits_fixture.h"
 
 #include "dsa/rules/limit.h"
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "store_fixture.h"
+#include "tests/support/store_fixture.h"
 
 #define MANY 100
 #define X500 "/o=acme/cn=shared"

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "tests/unit/store_fixture.h"
+#include "tests/support/store_fixture.h"
 
 static int
 see(const struct store_operation *o, void *arg, struct err *err)

@@ -2,31 +2,14 @@
 
 /*
  * The automatic switch: what the readiness attribute means, and cycles on two fake forests in which
- * it appears, goes, is limited, fails, or is interrupted at every step.
+ * it appears, goes, is limited, or fails.
  */
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "tests/support/ready_fixture.h"
 
 #include "dsa/base/clock.h"
 #include "dsa/jobs/turns.h"
 #include "dsa/rules/ready.h"
-#include "tests/support/scenario_priv.h"
-
-#define READY "extensionAttribute10"
-#define MARKER "extensionAttribute14"
-#define LINK "readiness_attribute = \"" READY "\"; readiness_value = \"Ready\"; "
-
-static const struct scenario two = {.name = "two mailboxes",
-    .link = LINK,
-    .source = {MAILBOX("Ann", "ann", ""), MAILBOX("Bea", "bea", "")}};
 
 /* ---- the rule ---- */
 
@@ -87,47 +70,6 @@ values(void **state)
 }
 
 /* ---- in cycles ---- */
-
-/* What Exchange does with a mailbox that it finds. */
-static void
-is_finished(struct lab *l, const char *dn)
-{
-	lab_set(l, TARGET, dn, "showInAddressBook", "CN=Users,DC=globex,DC=example");
-}
-
-static void
-start(struct lab *l, const struct scenario *sc, bool delta)
-{
-	lab_open(l, sc);
-	lab_run(l);
-	is_finished(l, "CN=Ann");
-	is_finished(l, "CN=Bea");
-	assert_int_equal(lab_cycle(l, NULL), 0);
-	l->delta = delta;
-}
-
-static void
-run(struct lab *l)
-{
-	if (lab_cycle(l, NULL) < 0)
-		fail_msg("%s", l->err.text);
-	assert_int_equal(l->res.failed, 0);
-	assert_false(l->needs_full);
-	if (!lab_check_mail(l))
-		fail_msg("%s", l->why);
-}
-
-static bool
-switched(struct lab *l, const char *dn)
-{
-	bool there = lab_count(l, SOURCE, dn, "targetAddress") == 1;
-	_cleanup_(record_free) struct record *r = lab_record(l, dn);
-
-	assert_non_null(r);
-	assert_true(there != (lab_count(l, TARGET, dn, "targetAddress") == 1));
-	assert_int_equal(r->active, there ? TARGET : SOURCE);
-	return there;
-}
 
 static void
 must_end(const struct run_result *r, void *arg)
@@ -434,75 +376,6 @@ map_lost(void **state)
 	lab_close(&l);
 }
 
-/* ---- stops ---- */
-
-static void
-prepare(struct lab *l)
-{
-	start(l, &two, true);
-	lab_set(l, SOURCE, "CN=Ann", READY, "ready");
-	lab_set(l, SOURCE, "CN=Bea", READY, "ready");
-	lab_set(l, SOURCE, "CN=Bea", "title", "Boss");
-}
-
-/* To the end; without the time in the markers. */
-static void
-finish(struct lab *l, struct buf *ret)
-{
-	run(l);
-	run(l);
-	run(l);
-	assert_true(switched(l, "CN=Ann") && switched(l, "CN=Bea"));
-	lab_set(l, SOURCE, "CN=Ann", MARKER, NULL);
-	lab_set(l, SOURCE, "CN=Bea", MARKER, NULL);
-	lab_dump(l, ret, LAB_DUMP_ALL);
-}
-
-static void
-stop_at(unsigned at, enum tap_stop how, bool dies, const struct buf *end)
-{
-	struct tap tap = {.stop_at = at, .how = how, .count_reads = true};
-	_cleanup_(buf_done) struct buf now = {0};
-	char what[96];
-	struct lab l;
-
-	(void)snprintf(
-	    what, sizeof what, "stopped (%d) at step %u%s", (int)how, at, dies ? ", dead" : "");
-	prepare(&l);
-	l.dies = dies;
-	if (lab_cycle(&l, &tap) == 0)
-		fail_msg("%s: nothing failed", what);
-	assert_true(atomic_load(&tap.stopped));
-	tap_done(&tap);
-	if (!lab_check_mail(&l))
-		fail_msg("%s: %s", what, l.why);
-	l.dies = false;
-	finish(&l, &now);
-	lab_same_dumps(&l, what, end, &now);
-	lab_close(&l);
-}
-
-static void
-stopped_at_every_step(void **state)
-{
-	struct tap tap = {.count_reads = true};
-	_cleanup_(buf_done) struct buf end = {0};
-	struct lab l;
-	unsigned n;
-
-	(void)state;
-	prepare(&l);
-	assert_int_equal(lab_cycle(&l, &tap), 0);
-	n = atomic_load(&tap.steps);
-	tap_done(&tap);
-	assert_int_equal(l.res.switched, 2);
-	finish(&l, &end);
-	lab_close(&l);
-	/* Every step in some form, or in all. */
-	for (unsigned i = 0; i < n * 6; i += lab_try_all() ? 1 : 5)
-		stop_at(1 + i / 6, (enum tap_stop)(i % 3), i / 3 % 2, &end);
-}
-
 int
 main(void)
 {
@@ -517,7 +390,6 @@ main(void)
 	    cmocka_unit_test(fails_and_is_tried_again),
 	    cmocka_unit_test(unknown_attribute),
 	    cmocka_unit_test(map_lost),
-	    cmocka_unit_test(stopped_at_every_step),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,7 +9,7 @@
 
 #include "dsa/jobs/retention.h"
 #include "mapping/journal.h"
-#include "store_fixture.h"
+#include "tests/support/store_fixture.h"
 
 #define DAY ((int64_t)86400)
 #define NOW (1000 * DAY)

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "store_fixture.h"
+#include "tests/support/store_fixture.h"
 
 static void
 links(void **state)

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "store_fixture.h"
+#include "tests/support/store_fixture.h"
 
 #define BOSS "cn=boss,dc=acme,dc=example"
 #define STAFF "cn=staff,dc=acme,dc=example"

@@ -19,7 +19,7 @@
 
 #include "dsa/base/str.h"
 #include "mapping/journal.h"
-#include "store_fixture.h"
+#include "tests/support/store_fixture.h"
 
 static void
 assert_exits_0(pid_t pid)

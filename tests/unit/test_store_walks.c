@@ -11,7 +11,7 @@
 #include "mapping/held.h"
 #include "mapping/journal.h"
 #include "mapping/wave.h"
-#include "store_fixture.h"
+#include "tests/support/store_fixture.h"
 
 #define DN "CN=Boss,DC=acme,DC=example"
 #define SHARED "shared@acme.example"

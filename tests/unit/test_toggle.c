@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The proxy toggle on two fake forests: what it refuses, what others do meanwhile, and what is left
- * after a death at any step. */
+/* The proxy toggle on two fake forests: what it refuses, and what others do meanwhile. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +10,7 @@
 #include <cmocka.h>
 #include <ldap.h>
 
-#include "tests/unit/toggle_fixture.h"
+#include "tests/support/toggle_fixture.h"
 
 /* ---- what it does ---- */
 
@@ -312,110 +311,6 @@ made_primary(void **state)
 	lab_close(&l);
 }
 
-/* ---- death ---- */
-
-static unsigned
-die_at(unsigned at, enum tap_stop how, bool reads)
-{
-	struct tap tap = {.stop_at = at, .how = how, .count_reads = reads};
-	unsigned steps;
-	struct lab l;
-
-	lab_open(&l, &people);
-	lab_run(&l);
-	lose_mailbox(&l, "CN=Ann");
-	l.dies = at != 0;
-	job.who[0] = "CN=Ann";
-	job.who[1] = "CN=Cid";
-	job.who[2] = NULL;
-	job.dry_run = job.sweep = false;
-	assert_true(lab_act(&l, &tap, toggle_them, NULL) <= 0);
-	l.dies = false;
-	steps = tap.steps;
-	tap_done(&tap);
-	l.delta = at & 1;
-	assert_int_equal(lab_cycle(&l, NULL), 0);
-	assert_string_equal(l.why, "");
-	if (anywhere(&l))
-		fail_msg("a dummy is left after a death at step %u (%d)", at, (int)how);
-	assert_true(has_mailbox(&l, "CN=Ann"));
-	l.delta = false;
-	lab_run_silent(&l);
-	lab_close(&l);
-	return steps;
-}
-
-/* At every write in every way, and at every read too. */
-static void
-dies(void **state)
-{
-	unsigned writes = die_at(0, TAP_STOP_BEFORE, false), all = die_at(0, TAP_STOP_BEFORE, true);
-
-	(void)state;
-	assert_true(writes >= 5 && all > writes + 5);
-	for (unsigned at = 1; at <= writes; at++)
-		for (int how = TAP_STOP_BEFORE; how <= TAP_STOP_DROP; how++)
-			(void)die_at(at, (enum tap_stop)how, false);
-	for (unsigned at = 1; at <= all; at++)
-		(void)die_at(at, TAP_STOP_AFTER, true);
-}
-
-/* A domain controller of either side goes away in the middle: an error, and the next toggle ends
- * well. */
-static struct lab *falling;
-static enum side falls;
-
-static void
-go_down(void *arg, unsigned write, const struct change *c)
-{
-	(void)c;
-	if (write == *(unsigned *)arg)
-		fakedir_set_down(falling->fd[falls], true);
-}
-
-/* It does not come back before the process is told to stop: nobody waits for it. */
-static struct tap *falling_tap;
-
-static void
-give_up_waiting(struct lab *l, const char *text)
-{
-	(void)l;
-	if (strstr(text, "tried again in"))
-		atomic_store(&falling_tap->stopped, true);
-}
-
-static void
-server_goes_away(void **state)
-{
-	(void)state;
-	for (int side = SOURCE; side < SIDES; side++)
-		for (unsigned at = 1; at <= 3; at++) {
-			struct tap tap = {.hook = go_down, .hook_arg = &at};
-			struct lab l;
-
-			lab_open(&l, &people);
-			lab_run(&l);
-			lose_mailbox(&l, "CN=Ann");
-			falling = &l;
-			falls = (enum side)side;
-			job.who[0] = "CN=Ann";
-			job.who[1] = NULL;
-			job.dry_run = job.sweep = false;
-			falling_tap = &tap;
-			l.on_note = give_up_waiting;
-			assert_true(lab_act(&l, &tap, toggle_them, NULL) <= 0);
-			tap_done(&tap);
-			fakedir_set_down(l.fd[side], false);
-			l.on_note = NULL;
-			l.why[0] = '\0'; /* the observer saw nothing either */
-			toggle(&l, "CN=Ann", NULL);
-			assert_told("ok CN=Ann: \n");
-			assert_true(has_mailbox(&l, "CN=Ann"));
-			assert_false(anywhere(&l));
-			lab_close(&l);
-		}
-}
-
 /* ---- operations do not replace each other ---- */
 
 static void
@@ -481,8 +376,7 @@ main(void)
 	    cmocka_unit_test(stamp_alone), cmocka_unit_test(mail_user), cmocka_unit_test(dry_run),
 	    cmocka_unit_test(refusals), cmocka_unit_test(same_alias), cmocka_unit_test(no_map_yet),
 	    cmocka_unit_test(server_refuses), cmocka_unit_test(nothing_of_theirs_is_lost),
-	    cmocka_unit_test(made_primary), cmocka_unit_test(dies),
-	    cmocka_unit_test(server_goes_away), cmocka_unit_test(interrupted_switch_first),
+	    cmocka_unit_test(made_primary), cmocka_unit_test(interrupted_switch_first),
 	    cmocka_unit_test(interrupted_toggle_first)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 #include <ldap.h>
 
-#include "tests/unit/toggle_fixture.h"
+#include "tests/support/toggle_fixture.h"
 
 static void
 leave_behind(struct lab *l)

@@ -11,7 +11,7 @@
 
 #include "dsa/base/json.h"
 #include "dsa/daemon/verbs_who.h"
-#include "tests/unit/store_fixture.h"
+#include "tests/support/store_fixture.h"
 
 #define LINK "acme-globex"
 

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "mapping/wave.h"
-#include "store_fixture.h"
+#include "tests/support/store_fixture.h"
 
 static struct guid
 guid(unsigned n)

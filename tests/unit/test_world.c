@@ -16,7 +16,7 @@
 
 #include "dsa/base/text_fold.h"
 #include "dsa/rules/names.h"
-#include "tests/unit/store_fixture.h"
+#include "tests/support/store_fixture.h"
 #include "tests/unit/world_fixture.h"
 
 #define FIRST_ATTR MATCH_KEY_ATTR /* employeeID */

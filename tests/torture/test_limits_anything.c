@@ -6,7 +6,7 @@
  * all is approved, nothing is held and all is well. GALSYNC_SEED=N plays one game again.
  */
 
-#include "limits_fixture.h"
+#include "tests/support/limits_fixture.h"
 
 #define PEOPLE 5
 static const char *const people[] = {"Ann", "Bea", "Cleo", "Dora", "Eve"};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef GALSYNC_TESTS_UNIT_STORE_FIXTURE_H
-#define GALSYNC_TESTS_UNIT_STORE_FIXTURE_H
+#ifndef GALSYNC_TESTS_STORE_FIXTURE_H
+#define GALSYNC_TESTS_STORE_FIXTURE_H
 
 /* A map in a directory of its own, for the tests of what lives in it. Behind cmocka.h. */
 

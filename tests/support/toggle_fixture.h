@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef GALSYNC_TESTS_UNIT_TOGGLE_FIXTURE_H
-#define GALSYNC_TESTS_UNIT_TOGGLE_FIXTURE_H
+#ifndef GALSYNC_TESTS_TOGGLE_FIXTURE_H
+#define GALSYNC_TESTS_TOGGLE_FIXTURE_H
 
 /* Toggles and sweeps on two fake forests, and what they told. Behind cmocka.h. */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef GALSYNC_TESTS_UNIT_HOOK_FIXTURE_H
-#define GALSYNC_TESTS_UNIT_HOOK_FIXTURE_H
+#ifndef GALSYNC_TESTS_HOOK_FIXTURE_H
+#define GALSYNC_TESTS_HOOK_FIXTURE_H
 
 /* Hook programs that are scripts which a test writes into a directory of its own. Behind cmocka.h.
  */

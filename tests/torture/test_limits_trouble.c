@@ -5,7 +5,7 @@
  * while something is held, and what is a change of a redirection and what is not.
  */
 
-#include "limits_fixture.h"
+#include "tests/support/limits_fixture.h"
 
 static const char *const all[] = {"CN=Ann", "CN=Bea", "CN=Cleo", NULL};
 
