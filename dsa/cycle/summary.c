@@ -3,39 +3,131 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "dsa/base/clock.h"
 #include "dsa/cycle/cycle.h"
 
-static void
-print_count(FILE *to, const char *what, uint64_t n)
+/* What a count, or each of a group of them, is called. */
+typedef const char *name_fn(size_t i);
+
+static const char *
+verdict_name(size_t i)
 {
-	if (n)
-		(void)fprintf(to, "  %-34s %8llu\n", what, (unsigned long long)n);
+	return scope_verdict_name((enum scope_verdict)(i + SCOPE_IN + 1));
+}
+
+static const char *
+created_name(size_t i)
+{
+	return shape_name((enum shape)i);
+}
+
+static const char *
+left_name(size_t i)
+{
+	static const char *const names[] = {[LEAVE_KEEP] = "kept",
+	    [LEAVE_HIDE] = "hidden",
+	    [LEAVE_DISABLE] = "disabled",
+	    [LEAVE_DELETE] = "deleted"};
+
+	return names[i];
+}
+
+static const char *
+phase_name(size_t i)
+{
+	return run_phase_name((enum run_phase)i);
+}
+
+#define AT(field) offsetof(struct cycle_result, field)
+
+/* Every count of a cycle, in the order of the text: a member of the JSON object, described in
+ * galsync-control(7). NAMES: a group of N, which is an object of its own. */
+static const struct {
+	const char *member;
+	const char *text; /* for people; NULL: not a line of its own */
+	size_t offset;	  /* in struct cycle_result */
+	name_fn *names;
+	size_t n;
+} counts[] = {
+    {"cycle", NULL, AT(number), NULL, 0},
+    {"read_source", NULL, AT(read[SOURCE]), NULL, 0},
+    {"read_target", NULL, AT(read[TARGET]), NULL, 0},
+    {"in_scope", "in scope", AT(out[SCOPE_IN]), NULL, 0},
+    {"out", "not in scope: ", AT(out[SCOPE_IN + 1]), verdict_name, SCOPE_MAX - SCOPE_IN - 1},
+    {"created", "created: ", AT(created), created_name, SHAPE_MAX},
+    {"promoted", "contacts replaced by users", AT(promoted), NULL, 0},
+    {"matched", "matched for the first time", AT(matched), NULL, 0},
+    {"updated_target", "target objects updated", AT(updated[TARGET]), NULL, 0},
+    {"updated_source", "source objects updated", AT(updated[SOURCE]), NULL, 0},
+    {"renamed", "renamed", AT(renamed), NULL, 0},
+    {"references", "reference changes", AT(references), NULL, 0},
+    {"left", "left, ", AT(left), left_name, LEAVE_DELETE + 1},
+    {"ready", "ready to be switched", AT(ready), NULL, 0},
+    {"switched", "switched", AT(switched), NULL, 0},
+    {"unchanged", "unchanged", AT(unchanged), NULL, 0},
+    {"waiting", "references waiting", AT(waiting), NULL, 0},
+    {"conflicts", "conflicts", AT(conflicts), NULL, 0},
+    {"problems", "problems", AT(problems), NULL, 0},
+    {"drift", "planned again", AT(drift), NULL, 0},
+    {"failed", "failed", AT(failed), NULL, 0},
+    {"planned", NULL, AT(changes), NULL, 0},
+    {"changes", NULL, AT(applied), NULL, 0},
+    {"phase_ms", NULL, AT(phase_ms), phase_name, RUN_PHASE_MAX},
+};
+
+/* Count I of row ROW. */
+static uint64_t
+count_of(const struct cycle_result *r, size_t row, size_t i)
+{
+	uint64_t n;
+
+	memcpy(&n, (const char *)r + counts[row].offset + i * sizeof n, sizeof n);
+	return n;
 }
 
 static void
-print_outs(const struct cycle_result *r, FILE *to)
+print_count(FILE *to, const char *what, const char *name, uint64_t n)
 {
-	for (size_t i = SCOPE_IN + 1; i < SCOPE_MAX; i++)
-		if (r->out[i]) {
-			char text[64];
+	char text[64];
 
-			(void)snprintf(text, sizeof text, "not in scope: %s",
-			    scope_verdict_name((enum scope_verdict)i));
-			print_count(to, text, r->out[i]);
-		}
+	(void)snprintf(text, sizeof text, "%s%s", what, name);
+	if (n)
+		(void)fprintf(to, "  %-34s %8llu\n", text, (unsigned long long)n);
+}
+
+static void
+print_row(const struct cycle_result *r, size_t row, FILE *to)
+{
+	const char *text = counts[row].text;
+
+	if (!text)
+		return;
+	if (!counts[row].names)
+		print_count(to, text, "", count_of(r, row, 0));
+	for (size_t i = 0; i < counts[row].n; i++)
+		print_count(to, text, counts[row].names(i), count_of(r, row, i));
+}
+
+static void
+print_times(const struct cycle_result *r, FILE *to)
+{
+	uint64_t ms = 0;
+
+	(void)fprintf(to, "  time");
+	for (size_t i = 0; i < RUN_PHASE_MAX; i++) {
+		if (r->phase_ms[i])
+			(void)fprintf(
+			    to, " %s %.2f s,", phase_name(i), (double)r->phase_ms[i] / 1000);
+		ms += r->phase_ms[i];
+	}
+	(void)fprintf(to, " in all %.2f s\n", (double)ms / 1000);
 }
 
 void
 cycle_print_summary(
     const struct conf_link *link, const struct cycle_result *r, bool plan_only, FILE *to)
 {
-	static const char *const leaves[] = {
-	    "left, kept", "left, hidden", "left, disabled", "left, deleted"};
-	uint64_t ms = 0;
-
 	(void)fprintf(to, "link %s: %s\n", link->name,
 	    plan_only  ? "plan"
 	    : r->delta ? "delta synchronization"
@@ -43,79 +135,41 @@ cycle_print_summary(
 	(void)fprintf(to,
 	    "  read                               %8llu source, %llu target objects\n",
 	    (unsigned long long)r->read[SOURCE], (unsigned long long)r->read[TARGET]);
-	print_count(to, "in scope", r->out[SCOPE_IN]);
-	print_outs(r, to);
-	for (size_t i = 0; i < SHAPE_MAX; i++) {
-		char text[64];
-
-		(void)snprintf(text, sizeof text, "created: %s", shape_name((enum shape)i));
-		print_count(to, text, r->created[i]);
-	}
-	print_count(to, "contacts replaced by users", r->promoted);
-	print_count(to, "matched for the first time", r->matched);
-	print_count(to, "target objects updated", r->updated[TARGET]);
-	print_count(to, "source objects updated", r->updated[SOURCE]);
-	print_count(to, "renamed", r->renamed);
-	print_count(to, "reference changes", r->references);
-	for (size_t i = 0; i < ARRAY_SIZE(leaves); i++)
-		print_count(to, leaves[i], r->left[i]);
-	print_count(to, "ready to be switched", r->ready);
-	print_count(to, "switched", r->switched);
-	print_count(to, "unchanged", r->unchanged);
-	print_count(to, "references waiting", r->waiting);
-	print_count(to, "conflicts", r->conflicts);
-	print_count(to, "problems", r->problems);
-	print_count(to, "planned again", r->drift);
-	print_count(to, "failed", r->failed);
+	for (size_t row = 0; row < ARRAY_SIZE(counts); row++)
+		print_row(r, row, to);
 	if (r->held)
 		(void)fprintf(to, "  held: %s\n", r->held_why);
 	(void)fprintf(to, "  changes %-26s %8llu\n", plan_only ? "planned" : "written",
 	    (unsigned long long)(plan_only ? r->changes : r->applied));
-	(void)fprintf(to, "  time");
-	for (size_t i = 0; i < RUN_PHASE_MAX; i++) {
-		if (r->phase_ms[i])
-			(void)fprintf(to, " %s %.2f s,", run_phase_name((enum run_phase)i),
-			    (double)r->phase_ms[i] / 1000);
-		ms += r->phase_ms[i];
-	}
-	(void)fprintf(to, " in all %.2f s\n", (double)ms / 1000);
+	print_times(r, to);
 }
 
 static json_t *
-count(uint64_t n)
+row_json(const struct cycle_result *r, size_t row)
 {
-	return json_integer((json_int_t)n);
+	json_t *group;
+
+	if (!counts[row].names)
+		return json_integer((json_int_t)count_of(r, row, 0));
+	group = json_object();
+	for (size_t i = 0; i < counts[row].n; i++)
+		(void)json_object_set_new(
+		    group, counts[row].names(i), json_integer((json_int_t)count_of(r, row, i)));
+	return group;
 }
 
 char *
 cycle_summary_json(const struct conf_link *link, const struct cycle_result *r)
 {
-	char when[CLOCK_TEXT_SIZE];
-	json_t *o, *created = json_object(), *out = json_object(), *ms = json_object();
-	char *text;
+	char when[CLOCK_TEXT_SIZE], *text;
+	json_t *o;
 
 	clock_format_utc(clock_realtime_s(), when);
-	for (size_t i = 0; i < SHAPE_MAX; i++)
-		(void)json_object_set_new(created, shape_name((enum shape)i), count(r->created[i]));
-	for (size_t i = SCOPE_IN + 1; i < SCOPE_MAX; i++)
-		if (r->out[i])
-			(void)json_object_set_new(
-			    out, scope_verdict_name((enum scope_verdict)i), count(r->out[i]));
-	for (size_t i = 0; i < RUN_PHASE_MAX; i++)
-		(void)json_object_set_new(
-		    ms, run_phase_name((enum run_phase)i), count(r->phase_ms[i]));
-	o = json_pack(
-	    "{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
-	    "s:o, s:o, s:o, s:o, s:b, s:s, s:o, s:o}",
-	    "link", link->name, "kind", r->delta ? "delta" : "full", "finished", when, "cycle",
-	    count(r->number), "read_source", count(r->read[SOURCE]), "read_target",
-	    count(r->read[TARGET]), "in_scope", count(r->out[SCOPE_IN]), "created", created,
-	    "matched", count(r->matched), "promoted", count(r->promoted), "updated_target",
-	    count(r->updated[TARGET]), "updated_source", count(r->updated[SOURCE]), "references",
-	    count(r->references), "unchanged", count(r->unchanged), "conflicts",
-	    count(r->conflicts), "problems", count(r->problems), "failed", count(r->failed),
-	    "ready", count(r->ready), "switched", count(r->switched), "changes", count(r->applied),
-	    "held", r->held, "held_why", r->held_why, "out", out, "phase_ms", ms);
+	o = json_pack("{s:s, s:s, s:s, s:b, s:s}", "link", link->name, "kind",
+	    r->delta ? "delta" : "full", "finished", when, "held", r->held, "held_why",
+	    r->held_why);
+	for (size_t row = 0; o && row < ARRAY_SIZE(counts); row++)
+		(void)json_object_set_new(o, counts[row].member, row_json(r, row));
 	text = o ? json_dumps(o, JSON_COMPACT) : NULL;
 	json_decref(o);
 	return text;
