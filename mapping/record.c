@@ -12,7 +12,8 @@
  *       41     8  created_at   49  8  synced_at   57  8  switched_at
  *       65        then, each behind its 32-bit length: evidence, alias, last_error, source DN,
  * target DN, source SID, target SID; then, each behind its 32-bit count, the legacy DNs of the
- *                 source, those of the target, the addresses, and the put hashes (8 octets each)
+ *                 source, those of the target, the addresses, and the hashes of what was written (8
+ * octets each)
  *
  * The GUIDs stand at fixed places, so that a look-up can verify a hit without decoding.
  */
@@ -91,7 +92,7 @@ record_free(struct record *r)
 	free(r->evidence);
 	free(r->alias);
 	free(r->last_error);
-	free(r->put);
+	free(r->written);
 	free(r);
 }
 
@@ -184,7 +185,7 @@ record_sort_addresses(struct record *r)
 }
 
 uint64_t
-record_put_hash(const char *attr, struct bytes value)
+record_written_hash(const char *attr, struct bytes value)
 {
 	return bytes_hash_nocase(value, bytes_hash_nocase(bytes_of(attr), 0));
 }
@@ -198,43 +199,43 @@ compare_u64(const void *x, const void *y)
 }
 
 bool
-record_was_put(const struct record *r, uint64_t hash)
+record_was_written(const struct record *r, uint64_t hash)
 {
-	return r->n_put && bsearch(&hash, r->put, r->n_put, sizeof hash, compare_u64);
+	return r->n_written && bsearch(&hash, r->written, r->n_written, sizeof hash, compare_u64);
 }
 
 int
-record_set_put(struct record *r, const uint64_t *hashes, size_t n)
+record_set_written(struct record *r, const uint64_t *hashes, size_t n)
 {
-	uint64_t *put = malloc((n + 1) * sizeof *put);
+	uint64_t *written = malloc((n + 1) * sizeof *written);
 	size_t kept = 0;
 
-	if (!put)
+	if (!written)
 		return -1;
 	if (n)
-		memcpy(put, hashes, n * sizeof *put);
-	qsort(put, n, sizeof *put, compare_u64);
+		memcpy(written, hashes, n * sizeof *written);
+	qsort(written, n, sizeof *written, compare_u64);
 	for (size_t i = 0; i < n; i++)
-		if (!kept || put[kept - 1] != put[i])
-			put[kept++] = put[i];
-	free(r->put);
-	r->put = put;
-	r->n_put = kept;
+		if (!kept || written[kept - 1] != written[i])
+			written[kept++] = written[i];
+	free(r->written);
+	r->written = written;
+	r->n_written = kept;
 	return 0;
 }
 
 int
-record_add_put(struct record *r, const uint64_t *hashes, size_t n)
+record_add_written(struct record *r, const uint64_t *hashes, size_t n)
 {
-	_cleanup_(free) uint64_t *all = malloc((r->n_put + n + 1) * sizeof *all);
+	_cleanup_(free) uint64_t *all = malloc((r->n_written + n + 1) * sizeof *all);
 
 	if (!all)
 		return -1;
-	if (r->n_put)
-		memcpy(all, r->put, r->n_put * sizeof *all);
+	if (r->n_written)
+		memcpy(all, r->written, r->n_written * sizeof *all);
 	if (n)
-		memcpy(all + r->n_put, hashes, n * sizeof *all);
-	return record_set_put(r, all, r->n_put + n);
+		memcpy(all + r->n_written, hashes, n * sizeof *all);
+	return record_set_written(r, all, r->n_written + n);
 }
 
 static void
@@ -272,9 +273,9 @@ record_encode(const struct record *r, struct buf *ret)
 	add_strings(ret, r->side[SOURCE].legacy_dns, r->side[SOURCE].n_legacy_dns);
 	add_strings(ret, r->side[TARGET].legacy_dns, r->side[TARGET].n_legacy_dns);
 	add_strings(ret, r->addresses, r->n_addresses);
-	buf_add_u32(ret, (uint32_t)r->n_put);
-	for (size_t i = 0; i < r->n_put; i++)
-		buf_add_u64(ret, r->put[i]);
+	buf_add_u32(ret, (uint32_t)r->n_written);
+	for (size_t i = 0; i < r->n_written; i++)
+		buf_add_u64(ret, r->written[i]);
 }
 
 bool
@@ -375,10 +376,10 @@ read_put(struct decoder *d, struct record *r)
 		d->rd.failed = true;
 		return;
 	}
-	r->put = take_array(d, (n + 1U) * sizeof *r->put);
-	for (; r->put && r->n_put < n; r->n_put++) {
-		r->put[r->n_put] = reader_u64(&d->rd);
-		if (r->n_put && r->put[r->n_put] <= r->put[r->n_put - 1])
+	r->written = take_array(d, (n + 1U) * sizeof *r->written);
+	for (; r->written && r->n_written < n; r->n_written++) {
+		r->written[r->n_written] = reader_u64(&d->rd);
+		if (r->n_written && r->written[r->n_written] <= r->written[r->n_written - 1])
 			d->rd.failed = true; /* not sorted: a search would miss */
 	}
 }

@@ -52,9 +52,9 @@ struct record {
 	char **addresses; /* smtp addresses of both sides without prefix, lower case, unique;
 			   * the source's primary one first */
 	size_t n_addresses;
-	uint64_t *put; /* sorted record_put_hash() of the values galsync wrote on the target (while
-			* PENDING also of those it is about to write): */
-	size_t n_put;  /* only these may be removed from it */
+	uint64_t *written; /* sorted record_written_hash() of the values galsync wrote on the target
+			    * (while PENDING also of those it is about to write): */
+	size_t n_written;  /* only these may be removed from it */
 	/* An undo, or the loss of the map, has used its readiness up: only when the readiness
 	 * attribute has gone and comes again may it be switched by itself. */
 	bool ready_used;
@@ -90,12 +90,12 @@ bool record_has_address(const struct record *r, const char *address);
 void record_sort_addresses(struct record *r);
 /* The hash under which VALUE of attribute ATTR is remembered as written by us (ASCII case of both
  * ignored). */
-uint64_t record_put_hash(const char *attr, struct bytes value);
-bool record_was_put(const struct record *r, uint64_t hash);
+uint64_t record_written_hash(const char *attr, struct bytes value);
+bool record_was_written(const struct record *r, uint64_t hash);
 /* Takes over N hashes (any order, duplicates allowed) as the new set. */
-int record_set_put(struct record *r, const uint64_t *hashes, size_t n) MUST_CHECK;
+int record_set_written(struct record *r, const uint64_t *hashes, size_t n) MUST_CHECK;
 /* Adds N hashes to the set. */
-int record_add_put(struct record *r, const uint64_t *hashes, size_t n) MUST_CHECK;
+int record_add_written(struct record *r, const uint64_t *hashes, size_t n) MUST_CHECK;
 
 /* True if both say the same; the number counts for nothing. */
 bool record_equal(const struct record *x, const struct record *y);

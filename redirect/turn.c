@@ -270,7 +270,7 @@ guard_is_ours(const struct turn_conf *conf, const struct turn_facts *f, enum sid
 	const char *marker;
 
 	if (side == TARGET)
-		return record_was_put(f->record, record_put_hash(GUARD, bytes_of("TRUE")));
+		return record_was_written(f->record, record_written_hash(GUARD, bytes_of("TRUE")));
 	if (f->record->source_guard)
 		return true;
 	marker = entry_get_str(f->side[SOURCE], conf->marker_attribute);
@@ -291,7 +291,7 @@ guard(const struct turn_conf *conf, const struct turn_facts *f, enum side side, 
 int
 turn_note_guard(const struct change *c, enum side side, struct record *r, bool *ret_noted)
 {
-	uint64_t hash = record_put_hash(GUARD, bytes_of("TRUE"));
+	uint64_t hash = record_written_hash(GUARD, bytes_of("TRUE"));
 
 	*ret_noted = false;
 	for (size_t i = 0; c && i < c->n_mods; i++)
@@ -299,7 +299,7 @@ turn_note_guard(const struct change *c, enum side side, struct record *r, bool *
 	if (!*ret_noted)
 		return 0;
 	if (side == TARGET)
-		return record_add_put(r, &hash, 1);
+		return record_add_written(r, &hash, 1);
 	r->source_guard = true;
 	return 0;
 }

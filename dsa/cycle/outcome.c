@@ -19,9 +19,9 @@ writes_target(const struct plan_step *s)
 	return false;
 }
 
-/* What galsync put on an object is known by its record alone, so that is stored before the write:
- * with what was put before and what is put now, for how far a dead process came is not known. The
- * counterpart keeps its old name until it is renamed. */
+/* What galsync wrote on an object is known by its record alone, so that is stored before the write:
+ * with what was written before and what is written now, for how far a dead process came is not
+ * known. The counterpart keeps its old name until it is renamed. */
 int
 outcome_intend(struct store_txn *t, struct plan_step *s, void *arg, struct err *err)
 {
@@ -44,7 +44,7 @@ outcome_intend(struct store_txn *t, struct plan_step *s, void *arg, struct err *
 	/* Why it was refused before is true until it was taken. */
 	if (old && record_set_str(&pending->last_error, old->last_error) < 0)
 		return err_nomem(err);
-	if (same && (record_add_put(pending, old->put, old->n_put) < 0 ||
+	if (same && (record_add_written(pending, old->written, old->n_written) < 0 ||
 			record_set_str(&side->dn, old->side[TARGET].dn) < 0))
 		return err_nomem(err);
 	if (store_put(t, pending, err) < 0)

@@ -140,7 +140,7 @@ lost_mail(const struct project_in *in, const struct record *record, const struct
 		overwritten |=
 		    change->mods[i].op == MOD_DELETE && strcmp(change->mods[i].attr, "mail") == 0;
 	if (!overwritten || in->created || !local || !at[1] || !address_local_ok(local) ||
-	    record_was_put(record, record_put_hash("mail", bytes_of(mail))))
+	    record_was_written(record, record_written_hash("mail", bytes_of(mail))))
 		return NULL;
 	return mail;
 }

@@ -270,7 +270,7 @@ plan_target(struct planning *p, const struct entry *target, struct record *recor
 	}
 	if (p->in.target && drop_dummies(p, target, change) < 0)
 		return -1;
-	if (diff_note_put(p->c->table, &p->in, when, want, change, record, p->err) < 0)
+	if (diff_note_written(p->c->table, &p->in, when, want, change, record, p->err) < 0)
 		return -1;
 	if (p->in.target &&
 	    (plan_modify(p, TAKE(change), target) < 0 || plan_rename(p, target) < 0))

@@ -17,7 +17,7 @@ struct diff {
 static bool
 was_put(const struct diff *d, struct bytes v)
 {
-	return d->record && record_was_put(d->record, record_put_hash(d->attr, v));
+	return d->record && record_was_written(d->record, record_written_hash(d->attr, v));
 }
 
 static bool
@@ -213,10 +213,10 @@ change_adds(const struct change *c, const char *attr, struct bytes v)
 /* Links need no memory: their rule is diff_is_ours_fn. Nor do the rows of a create alone: what they
  * gave is never touched again. */
 int
-diff_note_put(const struct table *table, const struct project_in *in, unsigned when,
+diff_note_written(const struct table *table, const struct project_in *in, unsigned when,
     const struct entry *want, const struct change *change, struct record *record, struct err *err)
 {
-	_cleanup_(free) uint64_t *put = NULL;
+	_cleanup_(free) uint64_t *written = NULL;
 	size_t n = 0, total = 0;
 
 	if (when == WHEN_CREATE)
@@ -225,8 +225,8 @@ diff_note_put(const struct table *table, const struct project_in *in, unsigned w
 		total += want->attrs[i].n_values;
 	for (size_t i = 0; in->target && i < in->target->n_attrs; i++)
 		total += in->target->attrs[i].n_values;
-	put = malloc((total + 1) * sizeof *put);
-	if (!put)
+	written = malloc((total + 1) * sizeof *written);
+	if (!written)
 		return err_nomem(err);
 	for (size_t i = 0; i < table->n; i++) {
 		const struct row *r = &table->rows[i];
@@ -239,14 +239,14 @@ diff_note_put(const struct table *table, const struct project_in *in, unsigned w
 		if (!w || r->meet == MEET_LINK || !row_applies(r, in, when))
 			continue;
 		for (size_t j = 0; j < w->n_values && n < total; j++) {
-			uint64_t h = record_put_hash(r->attr, w->values[j]);
+			uint64_t h = record_written_hash(r->attr, w->values[j]);
 
-			if ((in->created && !left) || record_was_put(record, h) ||
+			if ((in->created && !left) || record_was_written(record, h) ||
 			    change_adds(change, r->attr, w->values[j]))
-				put[n++] = h;
+				written[n++] = h;
 		}
 	}
-	return record_set_put(record, put, n) < 0 ? err_nomem(err) : 0;
+	return record_set_written(record, written, n) < 0 ? err_nomem(err) : 0;
 }
 
 int

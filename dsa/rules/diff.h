@@ -5,9 +5,9 @@
 /*
  * The difference between what is wanted and what is there, as one compare-and-set modify. Pure.
  *
- * A value is taken away only if galsync put it there (the record's `put` set), or if it is a link
- * to an object that is itself a counterpart, whose membership the source decides. Everything else
- * on the target belongs to others and stays.
+ * A value is taken away only if galsync put it there (the record's `written` set), or if it is a
+ * link to an object that is itself a counterpart, whose membership the source decides. Everything
+ * else on the target belongs to others and stays.
  */
 
 #include "dsa/directory/change.h"
@@ -23,9 +23,9 @@ typedef bool diff_is_ours_fn(const char *dn, void *arg);
 int diff_target(const struct table *table, const struct project_in *in, unsigned when,
     const struct entry *want, const struct entry *present, const struct record *record,
     diff_is_ours_fn *is_ours, void *arg, struct change *change, struct err *err) MUST_CHECK;
-/* The record's new `put` set after CHANGE was made: what was put and is still wanted, and what the
- * change adds. On a created object everything wanted counts as put. Fills RECORD. */
-int diff_note_put(const struct table *table, const struct project_in *in, unsigned when,
+/* The record's new `written` set after CHANGE was made: what was written and is still wanted, and
+ * what the change adds. On a created object everything wanted counts as written. Fills RECORD. */
+int diff_note_written(const struct table *table, const struct project_in *in, unsigned when,
     const struct entry *want, const struct change *change, struct record *record,
     struct err *err) MUST_CHECK;
 /* Adds the values of WANT's proxyAddresses that PRESENT (the source object) lacks. */

@@ -108,7 +108,7 @@ leaving_change(enum leaving l, const struct entry *target, struct change **ret, 
 int
 leaving_note(enum leaving l, const struct entry *target, struct record *record, struct err *err)
 {
-	uint64_t hidden = record_put_hash(HIDES, bytes_of("TRUE"));
+	uint64_t hidden = record_written_hash(HIDES, bytes_of("TRUE"));
 
 	record->state = RECORD_LEFT;
 	if (target)
@@ -116,5 +116,5 @@ leaving_note(enum leaving l, const struct entry *target, struct record *record, 
 	if ((l != LEAVING_HIDE && l != LEAVING_DISABLE) ||
 	    (!record->created && entry_get_bool(target, HIDES)))
 		return 0;
-	return record_add_put(record, &hidden, 1) < 0 ? err_nomem(err) : 0;
+	return record_add_written(record, &hidden, 1) < 0 ? err_nomem(err) : 0;
 }

@@ -14,7 +14,7 @@ record_forget_other(const struct project_in *in, struct record *r)
 	    (guid_is_zero(was) && in->created))
 		return 0;
 	r->synced_at = 0;
-	return record_set_put(r, NULL, 0);
+	return record_set_written(r, NULL, 0);
 }
 
 static int

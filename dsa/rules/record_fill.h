@@ -5,7 +5,7 @@
 /*
  * The record of a correspondence as it will be when the changes of its step were made. Pure. What
  * the map keeps for itself is left as it is: the number, the times of synchronization and of the
- * switch, what was put, the guard, readiness.
+ * switch, what was written, the guard, readiness.
  */
 
 #include "dsa/directory/change.h"
@@ -28,8 +28,8 @@ struct record_facts {
 
 /* Fills R, the stored record or a fresh one. ERR_DATA if a redirect address cannot be made. */
 int record_fill(const struct record_facts *f, struct record *r, struct err *err) MUST_CHECK;
-/* If IN's counterpart is another than the one on record, R: what was put on that one says nothing
- * of this one, which was never synchronized. -1 without memory. */
+/* If IN's counterpart is another than the one on record, R: what was written on that one says
+ * nothing of this one, which was never synchronized. -1 without memory. */
 int record_forget_other(const struct project_in *in, struct record *r) MUST_CHECK;
 
 #endif

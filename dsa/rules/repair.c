@@ -140,7 +140,7 @@ is_redirection(const struct project_in *in, const struct record *old, struct byt
 {
 	return turn_leads_to(
 		   v.data, in->redirects ? in->source : NULL, in->link->source->redirect_domain) &&
-	       (record_was_put(old, record_put_hash("targetAddress", v)) ||
+	       (record_was_written(old, record_written_hash("targetAddress", v)) ||
 		   record_has_address(old, address_value(v).data));
 }
 

@@ -19,8 +19,8 @@ check_record(struct bytes raw)
 	}
 	CHECK(r->id == 7 && r->kind < KIND_MAX && r->rule < MATCH_METHOD_MAX);
 	CHECK(*record_state_name(r->state) && *side_name(r->active));
-	for (size_t i = 0; i < r->n_put; i++)
-		CHECK(record_was_put(r, r->put[i]));
+	for (size_t i = 0; i < r->n_written; i++)
+		CHECK(record_was_written(r, r->written[i]));
 	record_encode(r, &b);
 	CHECK(!b.failed && record_decode(buf_bytes(&b), 7, &again, &err) == 0);
 	record_encode(again, &b2);

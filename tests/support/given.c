@@ -117,9 +117,9 @@ given_record(const char *put)
 		for (size_t i = 0; i < e->n_attrs; i++)
 			for (size_t j = 0; j < e->attrs[i].n_values; j++) {
 				uint64_t h =
-				    record_put_hash(e->attrs[i].name, e->attrs[i].values[j]);
+				    record_written_hash(e->attrs[i].name, e->attrs[i].values[j]);
 
-				assert_int_equal(record_add_put(r, &h, 1), 0);
+				assert_int_equal(record_add_written(r, &h, 1), 0);
 			}
 	}
 	return r;

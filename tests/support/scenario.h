@@ -146,8 +146,8 @@ enum lab_dump_flags {
 	 */
 	LAB_DUMP_EVIDENCE = 1 << 0,
 	/* What galsync put on a matched object is known by its record alone. */
-	LAB_DUMP_PUT = 1 << 1,
-	LAB_DUMP_ALL = LAB_DUMP_EVIDENCE | LAB_DUMP_PUT
+	LAB_DUMP_WRITTEN = 1 << 1,
+	LAB_DUMP_ALL = LAB_DUMP_EVIDENCE | LAB_DUMP_WRITTEN
 };
 void lab_dump(struct lab *l, struct buf *ret, unsigned flags);
 /* Tests that take a sample of many cases try all of them: GALSYNC_CRASH_ALL=1 is set. */

@@ -367,8 +367,8 @@ static void
 dump_hashes(struct buf *ret, const struct record *r)
 {
 	buf_add_str(ret, "put:");
-	for (size_t i = 0; i < r->n_put; i++)
-		buf_printf(ret, " %llx", (unsigned long long)r->put[i]);
+	for (size_t i = 0; i < r->n_written; i++)
+		buf_printf(ret, " %llx", (unsigned long long)r->written[i]);
 	buf_add_char(ret, '\n');
 }
 
@@ -407,7 +407,7 @@ dump_record(const struct record *r, void *arg, struct err *err)
 	dump_side(d, r, TARGET);
 	for (size_t i = 0; i < r->n_addresses; i++)
 		buf_printf(d->ret, "address: %s\n", r->addresses[i]);
-	if (d->flags & LAB_DUMP_PUT)
+	if (d->flags & LAB_DUMP_WRITTEN)
 		dump_hashes(d->ret, r);
 	return 0;
 }

@@ -48,11 +48,11 @@ lost_map(void **state)
 	lab_open(&l, &people);
 	lab_run(&l);
 	lab_run_idle(&l);
-	lab_dump(&l, &before, LAB_DUMP_PUT);
+	lab_dump(&l, &before, LAB_DUMP_WRITTEN);
 	lab_lose_map(&l);
 	lab_run_silent(&l);
 	assert_int_equal(l.res.matched, 4);
-	lab_dump(&l, &after, LAB_DUMP_PUT);
+	lab_dump(&l, &after, LAB_DUMP_WRITTEN);
 	lab_same_dumps(&l, "after the map was lost", &before, &after);
 	lab_run_idle(&l);
 	/* What was created is still known as created. */
@@ -212,7 +212,7 @@ server_goes_away(void **state)
 	(void)state;
 	lab_open(&l, &people);
 	lab_run(&l);
-	lab_dump(&l, &end, LAB_DUMP_PUT);
+	lab_dump(&l, &end, LAB_DUMP_WRITTEN);
 	lab_close(&l);
 
 	lab_open(&l, &people);
@@ -225,7 +225,7 @@ server_goes_away(void **state)
 	assert_int_equal(l.res.failed, 0);
 	l.on_note = NULL;
 	lab_run_silent(&l);
-	lab_dump(&l, &now, LAB_DUMP_PUT);
+	lab_dump(&l, &now, LAB_DUMP_WRITTEN);
 	lab_same_dumps(&l, "after the server was away", &end, &now);
 	tap_done(&tap);
 	lab_close(&l);

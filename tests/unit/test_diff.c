@@ -22,7 +22,7 @@
 struct diff_case {
 	/* WANT: an attribute with one empty value is to be absent. */
 	const char *want, *present, *mods;
-	const char *put; /* on record; NULL: no record */
+	const char *written; /* on record; NULL: no record */
 	/* What is remembered afterwards; NULL: not asked. */
 	const char *keep;
 	enum kind kind;	  /* default KIND_USER */
@@ -43,12 +43,13 @@ static const struct diff_case cases[] = {
     {"title:: QQBC\n", "title:: QQBC\n", .mods = ""},
     {"title: Boss\n", "title: A\ntitle: B\n", .mods = "-title: A\n-title: B\n+title: Boss\n"},
     {"title: \n", "title: Boss\n", .mods = "", .keep = ""},
-    {"title: \n", "title: Boss\n", .put = "title: Boss\n", .mods = "-title: Boss\n", .keep = ""},
-    {"title: \n", "title: Boss\n", .put = "TITLE: BOSS\n", .mods = "-title: Boss\n"},
-    {"title: \n", "title: Other\n", .put = "title: Boss\n", .mods = "", .keep = ""},
-    {"title: \n", "title: Boss\n", .put = "company: Boss\n", .mods = ""},
-    {"title: \n", "", .put = "title: Boss\n", .mods = "", .keep = ""},
-    {"", "title: Boss\n", .mods = "", .put = "title: Boss\n"},
+    {"title: \n", "title: Boss\n", .written = "title: Boss\n", .mods = "-title: Boss\n",
+	.keep = ""},
+    {"title: \n", "title: Boss\n", .written = "TITLE: BOSS\n", .mods = "-title: Boss\n"},
+    {"title: \n", "title: Other\n", .written = "title: Boss\n", .mods = "", .keep = ""},
+    {"title: \n", "title: Boss\n", .written = "company: Boss\n", .mods = ""},
+    {"title: \n", "", .written = "title: Boss\n", .mods = "", .keep = ""},
+    {"", "title: Boss\n", .mods = "", .written = "title: Boss\n"},
     {"", "", .mods = "", .keep = ""},
     {"title: Boss\ncompany: Acme\n", "l: Rom\n", .mods = "+title: Boss\n+company: Acme\n",
 	.keep = "company: Acme\ntitle: Boss\n"},
@@ -57,7 +58,7 @@ static const struct diff_case cases[] = {
     /* One value, where the target has none. */
     {"homeMDB: CN=DB1\n", "homeMDB: CN=DB9\n", .mods = ""},
     {"homeMDB: CN=DB1\n", "", .mods = "+homeMDB: CN=DB1\n"},
-    {"homeMDB: \n", "homeMDB: CN=DB1\n", .put = "homeMDB: CN=DB1\n", .mods = ""},
+    {"homeMDB: \n", "homeMDB: CN=DB1\n", .written = "homeMDB: CN=DB1\n", .mods = ""},
     {"mailNickname: ann\n", "mailNickname: bea\n",
 	.mods = "-mailNickname: bea\n+mailNickname: ann\n"},
     {"mailNickname: ann\n", "mailNickname: bea\n", .matched = true, .mods = "", .keep = ""},
@@ -67,15 +68,17 @@ static const struct diff_case cases[] = {
     /* Several values. */
     {"otherTelephone: 1\notherTelephone: 2\n", "otherTelephone: 2\notherTelephone: 3\n",
 	.mods = "+otherTelephone: 1\n", .keep = "otherTelephone: 1\notherTelephone: 2\n"},
-    {"otherTelephone: 1\n", "otherTelephone: 2\notherTelephone: 3\n", .put = "otherTelephone: 2\n",
-	.mods = "-otherTelephone: 2\n+otherTelephone: 1\n", .keep = "otherTelephone: 1\n"},
-    {"otherTelephone: \n", "otherTelephone: 1\notherTelephone: 2\n", .put = "otherTelephone: 1\n",
-	.mods = "-otherTelephone: 1\n", .keep = ""},
+    {"otherTelephone: 1\n", "otherTelephone: 2\notherTelephone: 3\n",
+	.written = "otherTelephone: 2\n", .mods = "-otherTelephone: 2\n+otherTelephone: 1\n",
+	.keep = "otherTelephone: 1\n"},
+    {"otherTelephone: \n", "otherTelephone: 1\notherTelephone: 2\n",
+	.written = "otherTelephone: 1\n", .mods = "-otherTelephone: 1\n", .keep = ""},
     {"url: HTTP://A\n", "url: http://a\n", .mods = ""},
     {"otherTelephone: 1\notherTelephone: 2\n", "otherTelephone: 1\n", .matched = true,
 	.mods = "+otherTelephone: 2\n", .keep = "otherTelephone: 2\n"},
     {"otherTelephone: 1\notherTelephone: 2\n", "otherTelephone: 1\notherTelephone: 2\n",
-	.matched = true, .put = "otherTelephone: 1\n", .mods = "", .keep = "otherTelephone: 1\n"},
+	.matched = true, .written = "otherTelephone: 1\n", .mods = "",
+	.keep = "otherTelephone: 1\n"},
 
     /* References: those of counterparts are the source's to decide. */
     {MEMBERS("Ours1"), "", GROUP_ROW, .mods = "+member: CN=Ours1" GLOBEX "\n", .keep = ""},
@@ -86,7 +89,7 @@ static const struct diff_case cases[] = {
 	.mods = "-member: CN=Ours2" GLOBEX "\n+member: CN=Ours1" GLOBEX "\n"},
     {"member: \n", MEMBERS("Ours2") MEMBERS("Native"), GROUP_ROW,
 	.mods = "-member: CN=Ours2" GLOBEX "\n"},
-    {"member: \n", MEMBERS("Native"), GROUP_ROW, .put = MEMBERS("Native"), .mods = ""},
+    {"member: \n", MEMBERS("Native"), GROUP_ROW, .written = MEMBERS("Native"), .mods = ""},
     {"member: nonsense\n", "member: nonsense\n", GROUP_ROW, .mods = ""},
     {"member: nonsense\n", "member: Nonsense\n", GROUP_ROW, .mods = "+member: nonsense\n"},
     {MANAGER("Ours1"), MANAGER("Native"),
@@ -102,9 +105,9 @@ static const struct diff_case cases[] = {
 	.mods = "-proxyAddresses: SMTP:b@x\n-proxyAddresses: smtp:A@x\n"
 		"+proxyAddresses: smtp:b@x\n+proxyAddresses: SMTP:a@x\n"},
     {PROXY("SMTP:a@x"), PROXY("SMTP:a@x") PROXY("smtp:b@x") PROXY("X500:/o=A"),
-	.put = PROXY("smtp:b@x") PROXY("X500:/o=A"), .mods = "-proxyAddresses: smtp:b@x\n",
+	.written = PROXY("smtp:b@x") PROXY("X500:/o=A"), .mods = "-proxyAddresses: smtp:b@x\n",
 	.keep = PROXY("SMTP:a@x")},
-    {PROXY("SMTP:a@x"), PROXY("SMTP:a@x") PROXY("smtp:b@x"), .put = PROXY("SMTP:B@X"),
+    {PROXY("SMTP:a@x"), PROXY("SMTP:a@x") PROXY("smtp:b@x"), .written = PROXY("SMTP:B@X"),
 	.mods = "-proxyAddresses: smtp:b@x\n"},
     {PROXY("SMTP:a@x"), PROXY("SMTP:a@x") PROXY("smtp:b@x"), .mods = ""},
 
@@ -115,7 +118,7 @@ static const struct diff_case cases[] = {
     {"homeMDB: CN=DB1\n", "", .shape = SHAPE_CONTACT, .mods = ""},
     {"userAccountControl: 514\n", "userAccountControl: 512\n", .mods = "", .keep = ""},
 
-    /* A new object: all of it is put, but what only a create gives. */
+    /* A new object: all of it is written, but what only a create gives. */
     {"title: Boss\nuserAccountControl: 514\nhomeMDB: CN=DB1\n", NULL, .create = true,
 	.keep = "title: Boss\nhomeMDB: CN=DB1\n"},
     {MEMBERS("Ours1") "groupType: 8\n", NULL, GROUP_ROW, .create = true, .keep = "groupType: 8\n"},
@@ -123,9 +126,9 @@ static const struct diff_case cases[] = {
 
     /* What could not be written (it is not in WANT) leaves what is there, which stays what it was.
      */
-    {"", "title: Boss\n", .put = "title: Boss\n", .mods = "", .keep = "title: Boss\n"},
-    {"", "title: Boss\n", .put = "", .mods = "", .keep = ""},
-    {"", "title: Boss\n", .put = "title: Old\n", .mods = "", .keep = ""},
+    {"", "title: Boss\n", .written = "title: Boss\n", .mods = "", .keep = "title: Boss\n"},
+    {"", "title: Boss\n", .written = "", .mods = "", .keep = ""},
+    {"", "title: Boss\n", .written = "title: Old\n", .mods = "", .keep = ""},
 };
 
 /* LDIF of an object, where a value of no octets stands for no value. */
@@ -167,9 +170,10 @@ static void
 check_put(size_t i, const struct diff_case *c, const struct record *r)
 {
 	_cleanup_(record_free) struct record *want = c->keep ? given_record(c->keep) : NULL;
-	size_t n = want ? want->n_put : 0;
+	size_t n = want ? want->n_written : 0;
 
-	if (want && (r->n_put != n || (n && memcmp(r->put, want->put, n * sizeof *r->put) != 0)))
+	if (want && (r->n_written != n ||
+			(n && memcmp(r->written, want->written, n * sizeof *r->written) != 0)))
 		given_same(i, "put", "other values", c->keep);
 }
 
@@ -178,8 +182,8 @@ check(size_t i, const struct diff_case *c, const struct table *table)
 {
 	_cleanup_(entry_free) struct entry *want = wanted(c->want);
 	_cleanup_(entry_free) struct entry *present = c->present ? wanted(c->present) : NULL;
-	_cleanup_(record_free) struct record *old = c->put ? given_record(c->put) : NULL;
-	_cleanup_(record_free) struct record *record = given_record(c->put);
+	_cleanup_(record_free) struct record *old = c->written ? given_record(c->written) : NULL;
+	_cleanup_(record_free) struct record *record = given_record(c->written);
 	_cleanup_(change_free) struct change *change = change_new(CHANGE_MODIFY, "", NULL);
 	_cleanup_(free) char *mods = NULL;
 	struct project_in in = facts(c, present);
@@ -193,7 +197,7 @@ check(size_t i, const struct diff_case *c, const struct table *table)
 	mods = given_mods(change);
 	given_same(i, c->want, mods, c->mods ? c->mods : "");
 	given_ended(
-	    i, "put", diff_note_put(table, &in, when, want, change, record, &err), &err, NULL);
+	    i, "put", diff_note_written(table, &in, when, want, change, record, &err), &err, NULL);
 	check_put(i, c, record);
 }
 

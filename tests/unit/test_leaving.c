@@ -38,7 +38,7 @@ static const struct leaving_case {
     {LEAVE_KEEP, NULL, .want = LEAVING_FORGET},
     {LEAVE_HIDE, NULL, .matched = true, .want = LEAVING_FORGET},
     /* What is here did not stay elsewhere. */
-    {LEAVE_HIDE, PERSON(""), .may_come = true, .want = LEAVING_HIDE, .mods = HIDES, .put = PUT},
+    {LEAVE_HIDE, PERSON(""), .may_come = true, .want = LEAVING_HIDE, .mods = HIDES, .written = PUT},
 
     {LEAVE_KEEP, PERSON(UAC("512")), .want = LEAVING_KEEP},
     {LEAVE_KEEP, PERSON(HIDDEN("TRUE")), .want = LEAVING_KEEP},
@@ -49,45 +49,45 @@ static const struct leaving_case {
     {LEAVE_HIDE, PERSON(UAC("512")), .active = TARGET, .matched = true, .want = LEAVING_KEEP},
     {LEAVE_HIDE, NULL, .active = TARGET, .want = LEAVING_FORGET},
 
-    {LEAVE_HIDE, PERSON(UAC("512")), .want = LEAVING_HIDE, .mods = HIDES, .put = PUT},
+    {LEAVE_HIDE, PERSON(UAC("512")), .want = LEAVING_HIDE, .mods = HIDES, .written = PUT},
     {LEAVE_HIDE, PERSON(UAC("512")), .matched = true, .want = LEAVING_HIDE, .mods = HIDES,
-	.put = PUT},
-    {LEAVE_HIDE, CARD(""), .want = LEAVING_HIDE, .mods = HIDES, .put = PUT},
+	.written = PUT},
+    {LEAVE_HIDE, CARD(""), .want = LEAVING_HIDE, .mods = HIDES, .written = PUT},
     {LEAVE_HIDE, PERSON(HIDDEN("FALSE")), .want = LEAVING_HIDE,
-	.mods = "-msExchHideFromAddressLists: FALSE\n" HIDES, .put = PUT},
-    {LEAVE_HIDE, PERSON(HIDDEN("true")), .want = LEAVING_HIDE, .mods = NULL, .put = PUT},
-    {LEAVE_HIDE, PERSON(HIDDEN("TRUE")), .want = LEAVING_HIDE, .mods = NULL, .put = PUT},
+	.mods = "-msExchHideFromAddressLists: FALSE\n" HIDES, .written = PUT},
+    {LEAVE_HIDE, PERSON(HIDDEN("true")), .want = LEAVING_HIDE, .mods = NULL, .written = PUT},
+    {LEAVE_HIDE, PERSON(HIDDEN("TRUE")), .want = LEAVING_HIDE, .mods = NULL, .written = PUT},
     {LEAVE_HIDE, PERSON(HIDDEN("TRUE")), .matched = true, .want = LEAVING_HIDE, .mods = NULL},
     {LEAVE_HIDE, PERSON(HIDDEN("FALSE")), .matched = true, .want = LEAVING_HIDE,
-	.mods = "-msExchHideFromAddressLists: FALSE\n" HIDES, .put = PUT},
+	.mods = "-msExchHideFromAddressLists: FALSE\n" HIDES, .written = PUT},
 
-    {LEAVE_DISABLE, PERSON(UAC("512")), .want = LEAVING_DISABLE, .put = PUT,
+    {LEAVE_DISABLE, PERSON(UAC("512")), .want = LEAVING_DISABLE, .written = PUT,
 	.mods = HIDES "-userAccountControl: 512\n+userAccountControl: 514\n"},
-    {LEAVE_DISABLE, PERSON(UAC("66048") HIDDEN("TRUE")), .want = LEAVING_DISABLE, .put = PUT,
+    {LEAVE_DISABLE, PERSON(UAC("66048") HIDDEN("TRUE")), .want = LEAVING_DISABLE, .written = PUT,
 	.mods = "-userAccountControl: 66048\n+userAccountControl: 66050\n"},
-    {LEAVE_DISABLE, PERSON(UAC("514")), .want = LEAVING_HIDE, .mods = HIDES, .put = PUT},
-    {LEAVE_DISABLE, PERSON(UAC("many")), .want = LEAVING_DISABLE, .put = PUT,
+    {LEAVE_DISABLE, PERSON(UAC("514")), .want = LEAVING_HIDE, .mods = HIDES, .written = PUT},
+    {LEAVE_DISABLE, PERSON(UAC("many")), .want = LEAVING_DISABLE, .written = PUT,
 	.mods = HIDES "-userAccountControl: many\n+userAccountControl: 2\n"},
-    {LEAVE_DISABLE, PERSON(""), .want = LEAVING_HIDE, .mods = HIDES, .put = PUT},
-    {LEAVE_DISABLE, CARD(""), .want = LEAVING_HIDE, .mods = HIDES, .put = PUT},
+    {LEAVE_DISABLE, PERSON(""), .want = LEAVING_HIDE, .mods = HIDES, .written = PUT},
+    {LEAVE_DISABLE, CARD(""), .want = LEAVING_HIDE, .mods = HIDES, .written = PUT},
     {LEAVE_DISABLE, PERSON(UAC("512")), .matched = true, .want = LEAVING_HIDE, .mods = HIDES,
-	.put = PUT},
+	.written = PUT},
 
     {LEAVE_DELETE, PERSON(UAC("512")), .want = LEAVING_DELETE, .mods = "delete"},
     {LEAVE_DELETE, CARD(HIDDEN("TRUE")), .want = LEAVING_DELETE, .mods = "delete"},
     {LEAVE_DELETE, PERSON(UAC("512")), .matched = true, .want = LEAVING_HIDE, .mods = HIDES,
-	.put = PUT},
+	.written = PUT},
 };
 
 static void
 check_record(size_t i, const struct leaving_case *c, const struct entry *target, struct record *r)
 {
-	uint64_t hidden = record_put_hash("msExchHideFromAddressLists", bytes_of("TRUE"));
+	uint64_t hidden = record_written_hash("msExchHideFromAddressLists", bytes_of("TRUE"));
 	struct err err = {0};
 
 	given_ended(i, "note", leaving_note(c->want, target, r, &err), &err, NULL);
 	given_same(i, "record", record_state_name(r->state), "left");
-	given_same(i, "put", record_was_put(r, hidden) ? PUT : NULL, c->put);
+	given_same(i, "put", record_was_written(r, hidden) ? PUT : NULL, c->written);
 	assert_true(guid_is_zero(&r->side[TARGET].guid) == !target);
 }
 
@@ -118,7 +118,7 @@ judged(void **state)
 		mods = change && change->op == CHANGE_MODIFY ? given_mods(change) : NULL;
 		given_same(i, "change", change && !mods ? "delete" : mods, c->mods);
 		check_record(i, c, target, r);
-		assert_int_equal(r->n_put, 1 + (c->put != NULL));
+		assert_int_equal(r->n_written, 1 + (c->written != NULL));
 	}
 	given_all_same();
 }

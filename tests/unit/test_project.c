@@ -200,13 +200,13 @@ static const struct project_case cases[] = {
     /* The redirect address that the source still redirects to. */
     {"proxyAddresses", ANN("targetAddress: SMTP:Old@redirect.globex.example\n"),
 	BEA_MAILBOX(PROXY("smtp:old@redirect.globex.example")), .active = TARGET,
-	.put = PROXY("smtp:old@redirect.globex.example"),
+	.written = PROXY("smtp:old@redirect.globex.example"),
 	.want = ANN_HAS "|" ANN_X500 "|smtp:old@redirect.globex.example|smtp:" RT},
     {"proxyAddresses", ANN("targetAddress: SMTP:old@redirect.globex.example\n"),
 	BEA_MAILBOX(PROXY("smtp:old@redirect.globex.example")), .active = TARGET, .want = TO_RT},
     {"proxyAddresses", ANN("targetAddress: SMTP:else@redirect.globex.example\n"),
 	BEA_MAILBOX(PROXY("smtp:old@redirect.globex.example")), .active = TARGET,
-	.put = PROXY("smtp:old@redirect.globex.example"), .want = TO_RT},
+	.written = PROXY("smtp:old@redirect.globex.example"), .want = TO_RT},
     {"proxyAddresses", ANN("mailNickname: other\n"),
 	.why = "attribute 'mailNickname' has 2 values"},
 
@@ -448,7 +448,7 @@ arrange(struct given *g, const struct project_case *c, struct conf_row *row)
 static struct record *
 remembered(const struct project_case *c)
 {
-	struct record *r = c->put || c->legacy[SOURCE] ? given_record(c->put) : NULL;
+	struct record *r = c->written || c->legacy[SOURCE] ? given_record(c->written) : NULL;
 
 	for (int side = SOURCE; r && side < SIDES; side++)
 		if (c->legacy[side])

@@ -44,7 +44,7 @@ full_record(void)
 	assert_int_equal(record_add_legacy_dn(&r->side[TARGET], "/o=b/cn=1"), 0);
 	assert_int_equal(record_add_address(r, "Jose@ACME.example"), 0);
 	assert_int_equal(record_add_address(r, "j@globex.example"), 0);
-	assert_int_equal(record_set_put(r, put, 4), 0);
+	assert_int_equal(record_set_written(r, put, 4), 0);
 	return r;
 }
 
@@ -97,9 +97,9 @@ assert_same(const struct record *x, const struct record *y)
 	assert_int_equal(x->n_addresses, y->n_addresses);
 	for (size_t i = 0; i < x->n_addresses; i++)
 		assert_string_equal(x->addresses[i], y->addresses[i]);
-	assert_int_equal(x->n_put, y->n_put);
-	for (size_t i = 0; i < x->n_put; i++)
-		assert_int_equal(x->put[i], y->put[i]);
+	assert_int_equal(x->n_written, y->n_written);
+	for (size_t i = 0; i < x->n_written; i++)
+		assert_int_equal(x->written[i], y->written[i]);
 }
 
 static void
@@ -240,27 +240,27 @@ static void
 put_hashes(void **state)
 {
 	_cleanup_(record_free) struct record *r = full_record();
-	uint64_t h = record_put_hash("proxyAddresses", bytes_of("smtp:a@x"));
+	uint64_t h = record_written_hash("proxyAddresses", bytes_of("smtp:a@x"));
 
 	(void)state;
-	assert_int_equal(r->n_put, 3);
-	assert_true(record_was_put(r, 3) && record_was_put(r, UINT64_MAX));
-	assert_false(record_was_put(r, 4));
-	assert_int_equal(h, record_put_hash("PROXYaddresses", bytes_of("SMTP:A@X")));
-	assert_int_not_equal(h, record_put_hash("mail", bytes_of("smtp:a@x")));
-	assert_int_not_equal(h, record_put_hash("proxyAddresses", bytes_of("smtp:b@x")));
+	assert_int_equal(r->n_written, 3);
+	assert_true(record_was_written(r, 3) && record_was_written(r, UINT64_MAX));
+	assert_false(record_was_written(r, 4));
+	assert_int_equal(h, record_written_hash("PROXYaddresses", bytes_of("SMTP:A@X")));
+	assert_int_not_equal(h, record_written_hash("mail", bytes_of("smtp:a@x")));
+	assert_int_not_equal(h, record_written_hash("proxyAddresses", bytes_of("smtp:b@x")));
 	/* The end of the name and the beginning of the value are not run together. */
 	assert_int_not_equal(
-	    record_put_hash("ab", bytes_of("c")), record_put_hash("a", bytes_of("bc")));
-	assert_int_equal(record_set_put(r, &h, 1), 0);
-	assert_int_equal(r->n_put, 1);
-	assert_true(record_was_put(r, h));
-	assert_int_equal(record_set_put(r, NULL, 0), 0);
-	assert_false(record_was_put(r, h));
+	    record_written_hash("ab", bytes_of("c")), record_written_hash("a", bytes_of("bc")));
+	assert_int_equal(record_set_written(r, &h, 1), 0);
+	assert_int_equal(r->n_written, 1);
+	assert_true(record_was_written(r, h));
+	assert_int_equal(record_set_written(r, NULL, 0), 0);
+	assert_false(record_was_written(r, h));
 	/* From its own array. */
-	assert_int_equal(record_set_put(r, (const uint64_t[]){9, 8, 9}, 3), 0);
-	assert_int_equal(record_set_put(r, r->put, r->n_put), 0);
-	assert_int_equal(r->n_put, 2);
+	assert_int_equal(record_set_written(r, (const uint64_t[]){9, 8, 9}, 3), 0);
+	assert_int_equal(record_set_written(r, r->written, r->n_written), 0);
+	assert_int_equal(r->n_written, 2);
 }
 
 static void

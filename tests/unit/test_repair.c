@@ -82,7 +82,7 @@ static const struct repair_case {
 	.want = "S+msExchCalendarRepairDisabled: TRUE\nS+" NEW_MARKER ":guard\n"},
     {"switched, the marker alone is gone", ANN(TO(RT) GUARD), MBX(""), .active = TARGET,
 	.want = "S+" NEW_MARKER "\n", .broken = ""},
-    {"switched, a guard that galsync put", SWITCHED, MBX(GUARD), .active = TARGET, .put = GUARD,
+    {"switched, a guard that galsync put", SWITCHED, MBX(GUARD), .active = TARGET, .written = GUARD,
 	.want = "T-msExchCalendarRepairDisabled: TRUE\n", .broken = "T"},
     {"switched, somebody's guard", SWITCHED, MBX(GUARD), .active = TARGET, .want = "",
 	.broken = ""},
@@ -116,7 +116,7 @@ pair_open(struct pair *p, const struct repair_case *c)
 		given_plain(&p->g);
 	p->side[SOURCE] = given_entry(c->source);
 	p->side[TARGET] = given_entry(c->target);
-	p->record = given_record(c->put);
+	p->record = given_record(c->written);
 	p->record->id = !c->unknown;
 	p->in = given_pair(&p->g, p->side[SOURCE], p->side[TARGET]);
 	p->in.active = c->active;
@@ -180,14 +180,14 @@ static const struct about_case {
 	bool want, broken;
 } abouts[] = {
     /* What is taken away was one, if the record knows it as that. */
-    {.takes = RS, .put = TO(RS), .want = true},
+    {.takes = RS, .written = TO(RS), .want = true},
     {.takes = RS, .knows = "ann@redirect.acme.example", .want = true},
     {.takes = RS, .want = false},
-    {.takes = "SMTP:x@else.example", .put = TO("SMTP:x@else.example"), .want = false},
-    {.takes = "SMTP:ann@acme.example", .put = TO("SMTP:ann@acme.example"), .want = true},
+    {.takes = "SMTP:x@else.example", .written = TO("SMTP:x@else.example"), .want = false},
+    {.takes = "SMTP:ann@acme.example", .written = TO("SMTP:ann@acme.example"), .want = true},
     {.takes = RS,
 	.brings = "SMTP:new@redirect.acme.example",
-	.put = TO(RS),
+	.written = TO(RS),
 	.knows = "ann@redirect.acme.example",
 	.want = true},
     /* What comes is one again where the record knows of one; then somebody took it. */
@@ -213,7 +213,7 @@ limited(void **state)
 	pair_open(&p, &cases[0]);
 	for (size_t i = 0; i < ARRAY_SIZE(abouts); i++) {
 		const struct about_case *a = &abouts[i];
-		_cleanup_(record_free) struct record *old = given_record(a->put);
+		_cleanup_(record_free) struct record *old = given_record(a->written);
 		_cleanup_(change_free) struct change *c = change_new(CHANGE_MODIFY, "CN=Ann", NULL);
 		bool broken = false, about;
 

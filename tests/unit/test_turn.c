@@ -48,14 +48,14 @@ static int
 set_up(void **state)
 {
 	struct pair *p = calloc(1, sizeof *p);
-	uint64_t put = record_put_hash(GUARD, bytes_of("TRUE"));
+	uint64_t put = record_written_hash(GUARD, bytes_of("TRUE"));
 
 	assert_non_null(p);
 	p->record = record_new();
 	p->record->kind = KIND_USER;
 	p->record->state = RECORD_SYNCED;
 	p->record->side[TARGET].guid.octets[0] = 7;
-	assert_int_equal(record_set_put(p->record, &put, 1), 0);
+	assert_int_equal(record_set_written(p->record, &put, 1), 0);
 	p->side[SOURCE] = mailbox(SOURCE);
 	p->side[TARGET] = mailbox(TARGET);
 	assert_int_equal(entry_add_str(p->side[TARGET], "targetAddress", RS), 0);
@@ -192,7 +192,7 @@ foreign_values(void **state)
 
 	assert_int_equal(entry_add_str(p->side[SOURCE], MARKER, "cost centre 7"), 0);
 	assert_int_equal(entry_add_str(p->side[SOURCE], GUARD, "TRUE"), 0);
-	assert_int_equal(record_set_put(p->record, NULL, 0), 0);
+	assert_int_equal(record_set_written(p->record, NULL, 0), 0);
 	turn_some(p, TURN_SWITCH, 2);
 	assert_string_equal(entry_get_str(p->side[SOURCE], MARKER), "cost centre 7");
 	assert_string_equal(entry_get_str(p->side[TARGET], GUARD), "TRUE");
