@@ -59,7 +59,8 @@ struct ring {
 	struct plan_step *ahead; /* the next step to load, NULL if it was not asked for yet */
 	bool at_end;		 /* there is none */
 	uint64_t cycle;		 /* the number of the intents, 0: not given yet */
-	bool lost;		 /* a connection broke: nothing is sent until it is back */
+	bool lost;		 /* a connection broke: nothing is begun until it is back */
+	bool lost_side[SIDES];	 /* whose it was */
 	bool was_lost;		 /* since the beginning */
 	bool stopped;		 /* nothing was lost, but the program stops */
 	struct err lost_err;
@@ -119,36 +120,50 @@ release(struct ring *r)
 static void
 note_lost(struct ring *r, const struct running *s)
 {
+	enum side side;
+
 	if (s->state != STEP_FAILED ||
 	    (s->failure != SETTLE_UNKNOWN && s->failure != SETTLE_UNSENT))
 		return;
-	if (!r->lost)
-		run_lost(r->run, s->step->changes[s->next].side, &s->err);
-	r->lost = true;
+	side = s->step->changes[s->next].side;
+	if (!r->lost_side[side])
+		run_lost(r->run, side, &s->err);
+	r->lost = r->lost_side[side] = true;
 	r->stopped |= s->failure == SETTLE_UNSENT;
 	r->lost_err = s->err;
 }
 
-/* Hands over what is ready, as far as the windows have room: a full window of one directory must
- * not keep the other one waiting. */
+/* A full window of one directory must not keep the other one waiting. Without the other one a step
+ * that was begun goes on: half of a turn leaves a mailbox without its redirection. */
+static bool
+may_send(const struct ring *r, const struct running *s)
+{
+	const struct conf_link *l = r->run->link;
+	struct dir *d;
+	enum side side;
+
+	if (s->state != STEP_READY || r->stopped)
+		return false;
+	side = s->step->changes[s->next].side;
+	if (r->lost && (s->next == 0 || r->lost_side[side]))
+		return false;
+	d = r->run->dir[side];
+	return d->ops->pending(d) < (size_t)(side == SOURCE ? l->source : l->target)->dir.window;
+}
+
 static void
 submit_ready(struct ring *r)
 {
-	const struct conf_link *l = r->run->link;
-	const size_t window[SIDES] = {(size_t)l->source->dir.window, (size_t)l->target->dir.window};
-
-	for (size_t i = 0; i < r->n && !r->lost; i++) {
+	for (size_t i = 0; i < r->n; i++) {
 		struct running *s = at(r, i);
 		struct plan_change *pc;
 		struct dir *d;
 		struct err err;
 
-		if (s->state != STEP_READY)
+		if (!may_send(r, s))
 			continue;
 		pc = &s->step->changes[s->next];
 		d = r->run->dir[pc->side];
-		if (d->ops->pending(d) >= window[pc->side])
-			continue;
 		s->state = STEP_RUNNING;
 		if (d->ops->submit(d, pc->change, change_done, s, &err) < 0) {
 			change_done(s, &err);
@@ -326,7 +341,7 @@ reopen(struct ring *r, struct err *err)
 		*err = r->lost_err;
 		return -1;
 	}
-	r->lost = false;
+	r->lost = r->lost_side[SOURCE] = r->lost_side[TARGET] = false;
 	r->was_lost = true;
 	return r->ops->lost(r->arg, err);
 }

@@ -39,16 +39,23 @@ step_of(enum plan_phase phase, uint64_t number, uint64_t after)
 	return s;
 }
 
-/* Adds to S: the title of the source object NAME, which has none, becomes TITLE. */
+/* Adds to S: ATTR of the object NAME of SIDE, which has none, becomes VALUE. */
 static void
-add_title(struct lab *l, struct plan_step *s, const char *name, const char *title)
+add_to(struct lab *l, struct plan_step *s, enum side side, const char *name, const char *attr,
+    const char *value)
 {
-	const struct entry *e = fakedir_find(l->fd[SOURCE], lab_dn(SOURCE, name));
+	const struct entry *e = fakedir_find(l->fd[side], lab_dn(side, name));
 	struct change *c = change_new(CHANGE_MODIFY, e->dn, &e->guid);
 
 	assert_non_null(c);
-	assert_int_equal(change_mod_str(c, MOD_ADD, "title", title), 0);
-	assert_int_equal(plan_step_add(s, SOURCE, c, e, title, &l->err), 0);
+	assert_int_equal(change_mod_str(c, MOD_ADD, attr, value), 0);
+	assert_int_equal(plan_step_add(s, side, c, e, value, &l->err), 0);
+}
+
+static void
+add_title(struct lab *l, struct plan_step *s, const char *name, const char *title)
+{
+	add_to(l, s, SOURCE, name, "title", title);
 }
 
 /* ---- the plan ---- */
@@ -332,6 +339,27 @@ a_lost_connection(void **state)
 	}
 }
 
+/* A step that was begun goes on where the connection is left, and nothing else does. */
+static void
+a_begun_step_goes_on(void **state)
+{
+	const struct fakedir_outage away = {.fault = FAKEDIR_CUT, .after = 2};
+	struct lab l;
+	struct playing p = begin(&l);
+
+	(void)state;
+	for (uint64_t i = 0; i < 3; i++)
+		p.steps[p.n++] = step_of(PLAN_OBJECTS, i, 0);
+	add_to(&l, p.steps[0], TARGET, "CN=Ann", "division", "1");
+	add_title(&l, p.steps[0], "CN=Ann", "begun");
+	add_to(&l, p.steps[1], TARGET, "CN=Bea", "division", "2");
+	add_title(&l, p.steps[1], "CN=Bea", "not begun");
+	fakedir_set_outage(l.fd[TARGET], &away);
+	assert_int_equal(carry_out(&p), -1);
+	assert_true(lab_has(&l, SOURCE, "CN=Ann", "title", "begun"));
+	assert_log(&p, "0 1 2 0:2,done 1:0,unknown 2:0,done ");
+}
+
 int
 main(void)
 {
@@ -342,6 +370,7 @@ main(void)
 	    cmocka_unit_test(a_step_waits),
 	    cmocka_unit_test(failures_are_judged),
 	    cmocka_unit_test(a_lost_connection),
+	    cmocka_unit_test(a_begun_step_goes_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
