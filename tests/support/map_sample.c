@@ -311,7 +311,7 @@ fill_link(struct store_txn *t, const char *name, uint8_t first, uint8_t n, struc
 
 	if (store_link_id(t, name, &link, err) < 0)
 		return -1;
-	for (uint8_t i = first, end = (uint8_t)(first + n); i < end; i++)
+	for (uint8_t i = first; i < first + n; i++)
 		if (put_record(t, link, i, err) < 0 || put_conflict(t, link, i, err) < 0 ||
 		    put_waiting(t, link, i, err) < 0 || put_event(t, link, i, err) < 0 ||
 		    put_held(t, link, i, err) < 0 || put_operation(t, link, i, err) < 0 ||
@@ -337,8 +337,8 @@ map_sample_fill(struct store *s, struct err *err)
 	    fill_link(t, "acme-globex", 1, 12, err) < 0 ||
 	    fill_link(t, "initech-globex", 1, 2, err) < 0)
 		return -1;
-	for (uint8_t i = 0; i < WAVE_STATE_MAX; i++)
-		if (put_wave(t, i % 2 + 1U, i, err) < 0)
+	for (unsigned i = 0; i < WAVE_STATE_MAX; i++)
+		if (put_wave(t, i % 2 + 1, (uint8_t)i, err) < 0)
 			return -1;
 	return store_commit(TAKE(t), err);
 }
