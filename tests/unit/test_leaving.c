@@ -25,7 +25,7 @@ static const struct leaving_case {
 	const char *target; /* NULL: none */
 	enum leaving want;
 	const char *mods; /* NULL: no change; "delete": the object goes */
-	const char *put;  /* remembered afterwards; NULL: nothing */
+	const char *written;  /* remembered afterwards; NULL: nothing */
 	bool matched, missed, may_come;
 	enum side active;
 } cases[] = {
