@@ -60,9 +60,9 @@ fill_addresses(struct record *r, uint8_t n)
 		    text, sizeof text, "%.*s%u%s", (int)before, form, n, form + before + 2);
 		if (record_add_address(r, text) < 0)
 			return -1;
-		put[i] = record_put_hash("proxyAddresses", bytes_of(text));
+		put[i] = record_written_hash("proxyAddresses", bytes_of(text));
 	}
-	return record_set_put(r, put, n % (ARRAY_SIZE(forms) + 1));
+	return record_set_written(r, put, n % (ARRAY_SIZE(forms) + 1));
 }
 
 /* Record N: whatever has few values takes each of them in turn. */

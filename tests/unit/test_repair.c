@@ -38,7 +38,7 @@ static const struct repair_case {
 	enum side active;
 	const char *want;   /* "S" or "T" and a modification a line, in their order */
 	const char *broken; /* "", "S", "T", "ST" */
-	const char *put, *why;
+	const char *written, *why;
 	bool plain, unknown; /* no redirect domains; not in the map */
 } cases[] = {
     {"as it must be", ANN(""), MBX(TO(RS)), .want = "", .broken = ""},
@@ -175,8 +175,8 @@ planned(void **state)
 /* ---- what a limit is about ---- */
 
 static const struct about_case {
-	const char *takes, *brings; /* targetAddress */
-	const char *put, *knows;    /* the record: what was put, an address of it */
+	const char *takes, *brings;  /* targetAddress */
+	const char *written, *knows; /* the record: what was written, an address of it */
 	bool want, broken;
 } abouts[] = {
     /* What is taken away was one, if the record knows it as that. */
