@@ -65,7 +65,7 @@ struct project_case {
 	bool linked, matched, plain; /* PLAIN: the link has no redirect domains */
 	enum side active;
 	const char *primary, *home_server;
-	const char *put;	   /* of the record */
+	const char *written;	   /* of the record */
 	const char *legacy[SIDES]; /* that the record remembers */
 	/* If FROM is not NULL: a row of the site for the attribute. */
 	const char *from;
