@@ -98,7 +98,9 @@ def test_is_told_of_switch_and_undo(daemon, lab, hook):
     e, undone = hook.wait(2)
     assert (undone["event"], undone["active"]) == ("undone", "source")
     assert undone["id"] != e["id"]
-    assert status(daemon) == {"waiting": 0, "failing": 0, "given_up": 0, "error": None}
+    # The program has written its line before it ends, and the event goes after that.
+    wait_for(lambda: status(daemon) == {"waiting": 0, "failing": 0, "given_up": 0, "error": None},
+             "the events are not done")
 
 
 def test_one_that_fails_and_one_that_hangs(daemon, lab, hook):
