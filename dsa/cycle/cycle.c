@@ -3,6 +3,7 @@
  * A cycle, phase by phase, and what a crash leaves behind:
  *
  *   connect   both directories; schema, bases and rights are checked.     nothing
+ *   wait      for other links into the target forest.                     nothing
  *   read      both sides, whole, into the working sets.                   nothing (unlinked files)
  *   decide    what is in scope, what corresponds to what, new names, and  nothing
  *             what left, with the proof.
@@ -11,6 +12,10 @@
  *   confirm   the GUIDs of what was created.                              records without target
  * GUID: found again by their stamps
  *   finish    cursors of both sides, as they were before the read         the old cursors
+ *
+ * From `read` to `confirm` the cycle has the lock of its target forest (forest_lock.h): what it
+ * finds free is free until it has taken it. What it reads of the map it reads after it got the
+ * lock.
  *
  * Everything before `apply` reads only. Whatever a crash in `apply` leaves half done is a
  * difference that the next cycle's plan finds, because it starts from what is in the directories.
@@ -231,8 +236,19 @@ read_all(struct cycle *c, struct err *err)
 	return world_read_all(c->world, err);
 }
 
+/* A plan takes nothing, so it need not wait. */
 static int
-run_full(struct cycle *c, struct err *err)
+lock_target(struct cycle *c, struct forest_lock **ret, struct err *err)
+{
+	int64_t start_ms = clock_monotonic_ms();
+	int rc = c->opt->plan_only ? 0 : run_lock_target(c->run, ret, err);
+
+	end_phase(c, RUN_PHASE_WAIT, start_ms);
+	return rc;
+}
+
+static int
+run_all(struct cycle *c, struct err *err)
 {
 	const struct run *r = c->run;
 	const char *ignored;
@@ -250,6 +266,14 @@ run_full(struct cycle *c, struct err *err)
 	if (phase(c, RUN_PHASE_DECIDE, decide_all, err) < 0)
 		return -1;
 	return finish_phases(c, err);
+}
+
+static int
+run_full(struct cycle *c, struct err *err)
+{
+	_cleanup_(forest_lock_release) struct forest_lock *lock = NULL;
+
+	return lock_target(c, &lock, err) < 0 ? -1 : run_all(c, err);
 }
 
 /* ---- delta ---- */
@@ -369,8 +393,11 @@ keep_cursors(struct delta *x)
 static int
 run_concerned(struct cycle *c, struct delta *x, bool *ret_full, struct err *err)
 {
-	if (open_world(c, err) < 0 || begin(c, err) < 0 || load_csv(c, err) < 0 ||
-	    open_map(c, err) < 0 || decide_concerned(c, x, err) < 0 || finish_phases(c, err) < 0)
+	_cleanup_(forest_lock_release) struct forest_lock *lock = NULL;
+
+	if (lock_target(c, &lock, err) < 0 || open_world(c, err) < 0 || begin(c, err) < 0 ||
+	    load_csv(c, err) < 0 || open_map(c, err) < 0 || decide_concerned(c, x, err) < 0 ||
+	    finish_phases(c, err) < 0)
 		return -1;
 	return limits_why_full(c) ? need_full(c, ret_full, limits_why_full(c)) : 0;
 }

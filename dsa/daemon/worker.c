@@ -292,6 +292,7 @@ work(void *arg)
 		bool wave = false;
 		int rc = 0;
 
+		w->gave_way = false;
 		take_request(w, &q);
 		if (!q.number && is_paused(w)) {
 			rest(w, true, 0);
@@ -309,6 +310,10 @@ work(void *arg)
 		if (rc < 0 && is_cancelled(w, &err)) {
 			request_done(&q);
 			break;
+		}
+		if (rc < 0 && w->gave_way) {
+			worker_hurry(w); /* it comes right behind what it gave way to */
+			continue;
 		}
 		if (rc < 0)
 			pause_ms = failed(w, &err);

@@ -36,6 +36,8 @@ struct worker {
 	bool results_lost; /* there was no memory for them */
 	uint64_t refused;  /* how many of them are failures */
 	bool quiet;	   /* what runs does nothing, so there is nothing to log */
+	bool unasked;	   /* what runs is a cycle that was not asked for: */
+	bool gave_way;	   /* it waited for another link, and there is something better to do */
 
 	pthread_mutex_t lock; /* for what follows */
 	struct worker_state state;

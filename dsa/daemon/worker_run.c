@@ -73,11 +73,29 @@ on_result(const struct run_result *r, void *arg)
 		lines_result(w->lines, r);
 }
 
+/* A cycle that nobody asked for can wait for another link later, too. */
+static bool
+gives_way(void *arg)
+{
+	struct worker *w = arg;
+
+	if (!w->unasked)
+		return false;
+	(void)pthread_mutex_lock(&w->lock);
+	w->gave_way = w->request.number != 0 || w->pause;
+	(void)pthread_mutex_unlock(&w->lock);
+	w->gave_way |= waves_wait_ms(&w->run) == 0;
+	return w->gave_way;
+}
+
 void
 worker_observe(struct worker *w)
 {
-	w->observer = (struct run_observer){
-	    .event = on_event, .progress = on_progress, .result = on_result, .arg = w};
+	w->observer = (struct run_observer){.event = on_event,
+	    .progress = on_progress,
+	    .result = on_result,
+	    .gives_way = gives_way,
+	    .arg = w};
 	w->run.observer = &w->observer;
 }
 
@@ -101,7 +119,9 @@ run_cycle(struct worker *w, const struct request *q, struct cycle_result *r, str
 	lines_begin(w->lines, opt.plan_only);
 	if (q->number && q->what == REQUEST_FULL)
 		lines_full(w->lines, "asked for");
+	w->unasked = !q->number;
 	rc = sync_run(&w->run, full, &opt, r, err);
+	w->unasked = false;
 	if (plan && fclose(plan) != 0 && rc == 0)
 		rc = err_sys(err, errno, "write of the plan");
 	return rc;

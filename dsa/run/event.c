@@ -9,6 +9,7 @@
 
 static const char *const phase_names[] = {
     [RUN_PHASE_CONNECT] = "connect",
+    [RUN_PHASE_WAIT] = "wait",
     [RUN_PHASE_READ] = "read",
     [RUN_PHASE_DECIDE] = "decide",
     [RUN_PHASE_PLAN] = "plan",

@@ -61,6 +61,7 @@ struct run_event {
 
 enum run_phase {
 	RUN_PHASE_CONNECT,
+	RUN_PHASE_WAIT, /* for other links into the target forest */
 	RUN_PHASE_READ, /* both sides; TOTAL unknown (0) */
 	RUN_PHASE_DECIDE,
 	RUN_PHASE_PLAN,
@@ -84,6 +85,9 @@ struct run_observer {
 	void (*event)(const struct run_event *e, void *arg);
 	void (*progress)(enum run_phase phase, uint64_t done, uint64_t total, void *arg);
 	void (*result)(const struct run_result *r, void *arg);
+	/* Asked again and again while a cycle waits for another link: true ends it with an
+	 * error before it has done anything, because there is something better to do. */
+	bool (*gives_way)(void *arg);
 	void *arg;
 };
 

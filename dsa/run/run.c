@@ -9,6 +9,7 @@
 
 #define RECONNECT_ATTEMPTS 5
 #define FIRST_PAUSE_MS 250
+#define WAITS_LONG (5000 / FOREST_LOCK_SLICE_MS)
 
 struct opening {
 	const struct run *run;
@@ -91,6 +92,53 @@ run_open_known(struct run *run, struct err *err)
 		   ? 0
 		   : err_set(err, ERR_DATA, ERR_LINK, ERR_LATER, 0,
 			 "link '%s': no synchronization was completed yet", run->link->name);
+}
+
+/* ---- the target forest ---- */
+
+struct waiting {
+	const struct run *run;
+	unsigned times; /* that it was asked */
+};
+
+/* Has one of the directories been cancelled? What else process() has to say, the next use says. */
+static bool
+is_cancelled(const struct run *run, struct err *err)
+{
+	for (int side = SOURCE; side < SIDES; side++) {
+		struct dir *d = run->dir[side];
+
+		if (d->ops->process(d, err) < 0 && err->src == ERR_SYS && err->code == ECANCELED)
+			return true;
+	}
+	return false;
+}
+
+static int
+go_on_waiting(const char *holder, void *arg, struct err *err)
+{
+	struct waiting *w = arg;
+	const struct run_observer *o = w->run->observer;
+
+	run_progress(w->run, RUN_PHASE_WAIT, 0, 0);
+	if (++w->times == WAITS_LONG)
+		run_message(w->run, LOG_INFO, NULL, w->run->link->name,
+		    "waits until the cycle of link '%s' into the same forest has ended", holder);
+	if (is_cancelled(w->run, err))
+		return -1;
+	return o->gives_way && o->gives_way(o->arg)
+		   ? err_set(err, ERR_SYS, ERR_LINK, ERR_LATER, EAGAIN,
+			 "waited for link '%s' and gave way to something else", holder)
+		   : 0;
+}
+
+int
+run_lock_target(const struct run *run, struct forest_lock **ret, struct err *err)
+{
+	const struct dir_info *info = run->dir[TARGET]->ops->info(run->dir[TARGET]);
+	struct waiting w = {.run = run};
+
+	return forest_lock_take(info->config_dn, run->link->name, go_on_waiting, &w, ret, err);
 }
 
 const char *

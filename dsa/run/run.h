@@ -13,6 +13,7 @@
 #include "dsa/config/conf.h"
 #include "dsa/directory/dir.h"
 #include "dsa/run/event.h"
+#include "dsa/run/forest_lock.h"
 #include "mapping/store.h"
 
 /* What one domain controller knows the others know after this time, in seconds. */
@@ -42,6 +43,10 @@ int run_open(const struct run *run, struct err *err) MUST_CHECK;
 int run_reopen(const struct run *run, struct err *err) MUST_CHECK;
 /* Opens both directories and sets link_id. ERR_DATA if the map does not know the link yet. */
 int run_open_known(struct run *run, struct err *err) MUST_CHECK;
+/* Takes the lock of the target forest, which is open, for RUN's link. While it waits the observer
+ * gets progress, and one message if it waits long; it ends with ECANCELED when one of the
+ * directories is cancelled, and with EAGAIN when the observer gives way. */
+int run_lock_target(const struct run *run, struct forest_lock **ret, struct err *err) MUST_CHECK;
 /* The name of the server of SIDE, which is open. Borrowed. */
 const char *run_server(const struct run *run, enum side side);
 
