@@ -24,8 +24,8 @@ trim_tail(char *text, size_t size)
 }
 
 int
-err_set_at(struct err *e, const char *file, const char *func, int line, enum err_src src,
-    enum err_scope scope, enum err_retry retry, int code, const char *fmt, ...)
+err_set_at(struct err *e, struct err_place at, enum err_src src, enum err_scope scope,
+    enum err_retry retry, int code, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -33,9 +33,9 @@ err_set_at(struct err *e, const char *file, const char *func, int line, enum err
 	    .scope = scope,
 	    .retry = retry,
 	    .code = code,
-	    .file = file,
-	    .func = func,
-	    .line = line};
+	    .file = at.file,
+	    .func = at.func,
+	    .line = at.line};
 	va_start(ap, fmt);
 	(void)vsnprintf(e->text, sizeof e->text, fmt, ap);
 	va_end(ap);
@@ -44,8 +44,7 @@ err_set_at(struct err *e, const char *file, const char *func, int line, enum err
 }
 
 int
-err_sys_at(
-    struct err *e, const char *file, const char *func, int line, int en, const char *fmt, ...)
+err_sys_at(struct err *e, struct err_place at, int en, const char *fmt, ...)
 {
 	char what[256], why[128];
 	va_list ap;
@@ -55,9 +54,8 @@ err_sys_at(
 	va_end(ap);
 	trim_tail(what, sizeof what);
 	if (en == ENOMEM && strcmp(what, "out of memory") == 0)
-		return err_set_at(
-		    e, file, func, line, ERR_SYS, ERR_LINK, ERR_LATER, en, "%s", what);
-	return err_set_at(e, file, func, line, ERR_SYS, ERR_LINK, ERR_LATER, en, "%s: %s", what,
+		return err_set_at(e, at, ERR_SYS, ERR_LINK, ERR_LATER, en, "%s", what);
+	return err_set_at(e, at, ERR_SYS, ERR_LINK, ERR_LATER, en, "%s: %s", what,
 	    strerror_r(en, why, sizeof why));
 }
 

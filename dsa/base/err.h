@@ -33,19 +33,24 @@ struct err {
 
 /* All of these return -1, so that a failing function ends `return err_sys(err, ...)`. */
 #define err_set(e, src, scope, retry, code, ...)                                                   \
-	err_set_at(e, __FILE__, __func__, __LINE__, src, scope, retry, code, __VA_ARGS__)
+	err_set_at(e, ERR_HERE, src, scope, retry, code, __VA_ARGS__)
 /* From errno number EN: no space and no memory end the daemon's cycle and may pass later. */
-#define err_sys(e, en, ...) err_sys_at(e, __FILE__, __func__, __LINE__, en, __VA_ARGS__)
+#define err_sys(e, en, ...) err_sys_at(e, ERR_HERE, en, __VA_ARGS__)
 /* Foreign data of one entry that can never work as it is. */
 #define err_data(e, ...) err_set(e, ERR_DATA, ERR_ENTRY, ERR_NEVER, 0, __VA_ARGS__)
 /* A mistake in the configuration: the daemon cannot start with it. */
 #define err_conf(e, ...) err_set(e, ERR_CONF, ERR_DAEMON, ERR_NEVER, 0, __VA_ARGS__)
 #define err_nomem(e) err_sys(e, ENOMEM, "out of memory")
 
-int err_set_at(struct err *e, const char *file, const char *func, int line, enum err_src src,
-    enum err_scope scope, enum err_retry retry, int code, const char *fmt, ...) PRINTF_LIKE(9, 10);
-int err_sys_at(struct err *e, const char *file, const char *func, int line, int en, const char *fmt,
-    ...) PRINTF_LIKE(6, 7);
+/* The place in the code where an error was made. */
+struct err_place {
+	const char *file, *func;
+	int line;
+};
+#define ERR_HERE ((struct err_place){__FILE__, __func__, __LINE__})
+int err_set_at(struct err *e, struct err_place at, enum err_src src, enum err_scope scope,
+    enum err_retry retry, int code, const char *fmt, ...) PRINTF_LIKE(7, 8);
+int err_sys_at(struct err *e, struct err_place at, int en, const char *fmt, ...) PRINTF_LIKE(4, 5);
 /* Appends ": <context>" to the text. Keeps cause, scope and retry. */
 int err_ctx(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Copies the octets of V (remote text) into DST of SIZE octets with control characters and invalid

@@ -129,10 +129,10 @@ poll_side(enum side side, void *arg, struct err *err)
 	struct polls *p = arg;
 	struct delta *x = p->x;
 	struct dir *d = x->c->run->dir[side];
+	struct dir_since since = {p->cursor[side], p->attrs[side]};
 	struct listening l = {x, side};
 
-	if (d->ops->changes(d, p->cursor[side], p->attrs[side], hear, &l, &x->cursor[side],
-		&p->feed[side], err) == 0)
+	if (d->ops->changes(d, &since, hear, &l, &x->cursor[side], &p->feed[side], err) == 0)
 		return 0;
 	p->failed[side] = true;
 	return -1;

@@ -34,9 +34,7 @@ struct control {
 	char *path; /* to be removed, or NULL */
 	struct client *clients;
 	size_t n;
-	control_request_fn *request;
-	control_drained_fn *drained;
-	void *arg;
+	struct control_handlers handlers;
 };
 
 enum control_right
@@ -181,7 +179,7 @@ handle_line(struct client *c, const char *line, size_t len)
 		client_refuse(c, "version %lld of the protocol is not known; it is %d",
 		    (long long)json_integer_value(version), CONTROL_VERSION);
 	} else {
-		c->control->request(c, request, c->control->arg);
+		c->control->handlers.request(c, request, c->control->handlers.arg);
 	}
 	json_decref(request);
 }
@@ -248,7 +246,7 @@ on_client(sd_event_source *s, int fd, uint32_t events, void *arg)
 		return 0;
 	}
 	if (client_pending(c) == 0)
-		c->control->drained(c, c->control->arg);
+		c->control->handlers.drained(c, c->control->handlers.arg);
 	want(c);
 	return 0;
 }
@@ -372,8 +370,8 @@ listen_at(struct control *c, const char *path, struct err *err)
 }
 
 int
-control_new(sd_event *event, const char *path, int fd, control_request_fn *request,
-    control_drained_fn *drained, void *arg, struct control **ret, struct err *err)
+control_new(sd_event *event, const char *path, int fd, const struct control_handlers *handlers,
+    struct control **ret, struct err *err)
 {
 	_cleanup_(control_free) struct control *c = calloc(1, sizeof *c);
 	int rc;
@@ -382,8 +380,7 @@ control_new(sd_event *event, const char *path, int fd, control_request_fn *reque
 		closep(&fd);
 		return err_nomem(err);
 	}
-	*c = (struct control){
-	    .event = event, .fd = fd, .request = request, .drained = drained, .arg = arg};
+	*c = (struct control){.event = event, .fd = fd, .handlers = *handlers};
 	if (fd < 0 && listen_at(c, path, err) < 0)
 		return -1;
 	rc = sd_event_add_io(event, &c->source, c->fd, EPOLLIN, on_connect, c);

@@ -49,13 +49,16 @@ struct client_wait {
 	void (*draft_free)(void *draft);
 };
 
-typedef void control_request_fn(struct client *c, const json_t *request, void *arg);
-/* Called when C's output has been taken by the kernel. */
-typedef void control_drained_fn(struct client *c, void *arg);
+struct control_handlers {
+	void (*request)(struct client *c, const json_t *request, void *arg);
+	/* Called when C's output has been taken by the kernel. */
+	void (*drained)(struct client *c, void *arg);
+	void *arg;
+};
 
 /* Listens on FD (a listening socket, taken over), or on a fresh socket at PATH if FD is -1. */
-int control_new(sd_event *event, const char *path, int fd, control_request_fn *request,
-    control_drained_fn *drained, void *arg, struct control **ret, struct err *err) MUST_CHECK;
+int control_new(sd_event *event, const char *path, int fd, const struct control_handlers *handlers,
+    struct control **ret, struct err *err) MUST_CHECK;
 /* Ends all connections; removes the socket if it was made by control_new(). */
 void control_free(struct control *c);
 DEFINE_CLEANUP(struct control *, control_free)

@@ -237,6 +237,8 @@ add_watchdog(struct service *s, struct err *err)
 static int
 set_up(struct service *s, struct err *err)
 {
+	const struct control_handlers handlers = {
+	    .request = verbs_request, .drained = verbs_drained, .arg = &s->verbs};
 	int rc, fd = sd_listen_fds(1) >= 1 ? SD_LISTEN_FDS_START : -1;
 
 	rc = sd_event_new(&s->event);
@@ -256,8 +258,7 @@ set_up(struct service *s, struct err *err)
 		return -1;
 	s->verbs.store = s->store;
 	s->verbs.started_at = clock_realtime_s();
-	if (control_new(s->event, s->socket, fd, verbs_request, verbs_drained, &s->verbs,
-		&s->verbs.control, err) < 0)
+	if (control_new(s->event, s->socket, fd, &handlers, &s->verbs.control, err) < 0)
 		return -1;
 	return start_workers(s, err);
 }

@@ -87,6 +87,12 @@ enum dir_feed {
 	DIR_FEED_LOST	  /* the cursor is of no use: everything has to be read */
 };
 
+/* What a question for changes is about. */
+struct dir_since {
+	struct bytes cursor;
+	const char *const *attrs;
+};
+
 struct dir_ops {
 	/* Connects, binds, reads rootDSE and schema. Tries each server in turn; the error names
 	 * every server tried and why it failed. Idempotent: an open directory stays as it is. */
@@ -102,16 +108,15 @@ struct dir_ops {
 	/* One entry by DN or "<GUID=...>". *ret is NULL if there is none (that is no error). */
 	int (*read)(struct dir *d, const char *name, const char *const *attrs, struct entry **ret,
 	    struct err *err);
-	/* Delivers what changed below the domain's naming context since CURSOR, each object at
-	 * least once, for changes of the attributes ATTRS at least, and gives the cursor for the
-	 * next call. An empty CURSOR delivers nothing and only gives a cursor that stands for now.
-	 * A cursor is opaque octets that may be kept for ever. It is lost when the server does not
-	 * know it, when the server's database was set back, or when another server answers and the
-	 * feed is one that only one server can tell. *RET_CURSOR is valid only with
+	/* Delivers what changed below the domain's naming context since SINCE->cursor, each object
+	 * at least once, for changes of the attributes SINCE->attrs at least, and gives the cursor
+	 * for the next call. An empty cursor delivers nothing and only gives a cursor that stands
+	 * for now. A cursor is opaque octets that may be kept for ever. It is lost when the server
+	 * does not know it, when the server's database was set back, or when another server answers
+	 * and the feed is one that only one server can tell. *RET_CURSOR is valid only with
 	 * DIR_FEED_CHANGES. The number of requests does not depend on the directory's size. */
-	int (*changes)(struct dir *d, struct bytes cursor, const char *const *attrs,
-	    dir_change_fn *fn, void *arg, struct buf *ret_cursor, enum dir_feed *ret,
-	    struct err *err);
+	int (*changes)(struct dir *d, const struct dir_since *since, dir_change_fn *fn, void *arg,
+	    struct buf *ret_cursor, enum dir_feed *ret, struct err *err);
 	/* Asks the server to tell when anything changes. Without effect if it was asked already in
 	 * this session and nothing was submitted since: a server may have to search everything to
 	 * tell us of a change of ours. What happened since the last changes() counts as told. Only

@@ -74,8 +74,7 @@ trimmed(const char *diag)
 }
 
 int
-err_ldap_at(struct err *e, const char *file, const char *func, int line, int rc, const char *diag,
-    const char *fmt, ...)
+err_ldap_at(struct err *e, struct err_place at, int rc, const char *diag, const char *fmt, ...)
 {
 	struct judgement j = judge(rc);
 	struct bytes words = trimmed(diag);
@@ -86,6 +85,6 @@ err_ldap_at(struct err *e, const char *file, const char *func, int line, int rc,
 	(void)vsnprintf(what, sizeof what, fmt, ap);
 	va_end(ap);
 	err_escape(said, sizeof said, words);
-	return err_set_at(e, file, func, line, ERR_LDAP, j.scope, j.retry, rc, "%s: %s (%d)%s%s",
-	    what, ldap_err2string(rc), rc, words.len ? ": " : "", said);
+	return err_set_at(e, at, ERR_LDAP, j.scope, j.retry, rc, "%s: %s (%d)%s%s", what,
+	    ldap_err2string(rc), rc, words.len ? ": " : "", said);
 }

@@ -12,9 +12,8 @@
 /* Fills E from LDAP result RC and the server's DIAG (may be NULL; escaped here; AD's leading
  * "0000208D: NameErr: DSID-..." codes are kept, administrators search for them). The text is
  * "<what>: <name of the code> (<rc>): <diag>". Returns -1. */
-#define err_ldap(e, rc, diag, ...)                                                                 \
-	err_ldap_at(e, __FILE__, __func__, __LINE__, rc, diag, __VA_ARGS__)
-int err_ldap_at(struct err *e, const char *file, const char *func, int line, int rc,
-    const char *diag, const char *fmt, ...) PRINTF_LIKE(7, 8);
+#define err_ldap(e, rc, diag, ...) err_ldap_at(e, ERR_HERE, rc, diag, __VA_ARGS__)
+int err_ldap_at(struct err *e, struct err_place at, int rc, const char *diag, const char *fmt, ...)
+    PRINTF_LIKE(5, 6);
 
 #endif

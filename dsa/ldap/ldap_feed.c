@@ -319,11 +319,11 @@ ask(struct feed *f, struct bytes raw, const struct feed_cursor *c, struct feed_s
 }
 
 int
-ldap_dir_changes(struct dir *dir, struct bytes cursor, const char *const *attrs, dir_change_fn *fn,
-    void *arg, struct buf *ret_cursor, enum dir_feed *ret, struct err *err)
+ldap_dir_changes(struct dir *dir, const struct dir_since *since, dir_change_fn *fn, void *arg,
+    struct buf *ret_cursor, enum dir_feed *ret, struct err *err)
 {
 	struct ldap_dir *d = ldap_dir_of(dir);
-	struct feed f = {.d = d, .attrs = attrs, .fn = fn, .arg = arg};
+	struct feed f = {.d = d, .attrs = since->attrs, .fn = fn, .arg = arg};
 	struct feed_server s = {.former = FEED_FORMER_UNKNOWN};
 	struct feed_cursor c;
 
@@ -332,16 +332,16 @@ ldap_dir_changes(struct dir *dir, struct bytes cursor, const char *const *attrs,
 		return -1;
 	d->heard_usn = s.usn;
 	/* The right may have been given meanwhile. */
-	if (!cursor.len)
+	if (!since->cursor.len)
 		d->no_dirsync = false;
 	s.invocation = d->info.invocation_id;
-	if (cursor.len && !feed_cursor_decode(cursor, &c)) {
+	if (since->cursor.len && !feed_cursor_decode(since->cursor, &c)) {
 		d->info.lost = "the map's cursor is of another version, or damaged";
 		*ret = DIR_FEED_LOST;
 		return 0;
 	}
 	*ret = DIR_FEED_CHANGES;
-	if (ask(&f, cursor, cursor.len ? &c : NULL, &s, ret_cursor, ret, err) < 0)
+	if (ask(&f, since->cursor, since->cursor.len ? &c : NULL, &s, ret_cursor, ret, err) < 0)
 		return err_ctx(err, "changes of forest '%s'", dir->name);
 	/* How the next question will be asked. */
 	d->info.by_usn = *ret == DIR_FEED_LOST

@@ -207,8 +207,8 @@ int ldap_read_once(struct ldap_dir *d, const char *name, const char *const *attr
 
 /* ldap_feed.c */
 
-int ldap_dir_changes(struct dir *dir, struct bytes cursor, const char *const *attrs,
-    dir_change_fn *fn, void *arg, struct buf *ret_cursor, enum dir_feed *ret, struct err *err);
+int ldap_dir_changes(struct dir *dir, const struct dir_since *since, dir_change_fn *fn, void *arg,
+    struct buf *ret_cursor, enum dir_feed *ret, struct err *err);
 int ldap_dir_watch(struct dir *dir, struct err *err);
 bool ldap_dir_woken(struct dir *dir);
 /* Before a write of ours: ends the notification search. */

@@ -23,6 +23,8 @@ static struct verbs verbs;
 static void
 set_up(void)
 {
+	static const struct control_handlers handlers = {
+	    .request = verbs_request, .drained = verbs_drained, .arg = &verbs};
 	const char *tmp = getenv("TMPDIR");
 	char dir[256], path[320];
 	struct err err;
@@ -45,8 +47,7 @@ set_up(void)
 	}
 	CHECK(rmdir(dir) == 0);
 	verbs.state_directory = "/nowhere";
-	CHECK(control_new(
-		  loop, NULL, fd, verbs_request, verbs_drained, &verbs, &verbs.control, &err) == 0);
+	CHECK(control_new(loop, NULL, fd, &handlers, &verbs.control, &err) == 0);
 }
 
 /* What there is to do, without waiting. */

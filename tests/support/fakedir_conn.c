@@ -327,8 +327,8 @@ conn_usn(struct dir *d, uint64_t *ret, struct err *err)
 /* A cursor is the USN. An object is told if its USN is above; like AD's, the feed says nothing of
  * an object whose links lost a value because the other end was deleted. */
 static int
-conn_changes(struct dir *d, struct bytes cursor, const char *const *attrs, dir_change_fn *fn,
-    void *arg, struct buf *ret_cursor, enum dir_feed *ret, struct err *err)
+conn_changes(struct dir *d, const struct dir_since *since, dir_change_fn *fn, void *arg,
+    struct buf *ret_cursor, enum dir_feed *ret, struct err *err)
 {
 	static const char *const told[] = {"objectGUID", "uSNChanged", "isDeleted", "name", NULL};
 	struct conn *c = conn_of(d);
@@ -339,24 +339,23 @@ conn_changes(struct dir *d, struct bytes cursor, const char *const *attrs, dir_c
 	    .deleted = true};
 	struct entry **v = NULL;
 	size_t n = 0;
-	struct reader r = reader_of(cursor);
-	uint64_t since = reader_u64(&r), now;
+	struct reader r = reader_of(since->cursor);
+	uint64_t usn = reader_u64(&r), now;
 	int rc;
 
-	(void)attrs;
 	if (ask(d, err) < 0)
 		return -1;
 	now = lock(c);
-	rc = cursor.len ? fake_search(c->fd, &q, &v, &n, err) : 0;
+	rc = since->cursor.len ? fake_search(c->fd, &q, &v, &n, err) : 0;
 	unlock(c);
-	*ret = cursor.len && since > now ? DIR_FEED_LOST : DIR_FEED_CHANGES;
+	*ret = since->cursor.len && usn > now ? DIR_FEED_LOST : DIR_FEED_CHANGES;
 	for (size_t i = 0; rc == 0 && *ret == DIR_FEED_CHANGES && i < n; i++) {
 		struct dir_change change = {.guid = v[i]->guid,
 		    .dn = v[i]->dn,
 		    .deleted = entry_get_bool(v[i], "isDeleted"),
 		    .named = true};
 
-		if ((uint64_t)entry_get_i64(v[i], "uSNChanged", 0) > since)
+		if ((uint64_t)entry_get_i64(v[i], "uSNChanged", 0) > usn)
 			rc = fn(&change, arg, err);
 	}
 	fake_entries_free(v, n);

@@ -444,11 +444,11 @@ spy_read(
 }
 
 static int
-spy_changes(struct dir *d, struct bytes cursor, const char *const *attrs, dir_change_fn *fn,
-    void *arg, struct buf *ret_cursor, enum dir_feed *ret, struct err *err)
+spy_changes(struct dir *d, const struct dir_since *since, dir_change_fn *fn, void *arg,
+    struct buf *ret_cursor, enum dir_feed *ret, struct err *err)
 {
 	count_read();
-	return below[side_of(d)].changes(d, cursor, attrs, fn, arg, ret_cursor, ret, err);
+	return below[side_of(d)].changes(d, since, fn, arg, ret_cursor, ret, err);
 }
 
 static int

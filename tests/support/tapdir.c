@@ -227,14 +227,14 @@ tap_read(struct dir *dir, const char *name, const char *const *attrs, struct ent
 }
 
 static int
-tap_changes(struct dir *dir, struct bytes cursor, const char *const *attrs, dir_change_fn *fn,
-    void *arg, struct buf *ret_cursor, enum dir_feed *ret, struct err *err)
+tap_changes(struct dir *dir, const struct dir_since *since, dir_change_fn *fn, void *arg,
+    struct buf *ret_cursor, enum dir_feed *ret, struct err *err)
 {
 	struct tapdir *d = tapdir_of(dir);
 
 	if (read_step(d, err) < 0)
 		return -1;
-	return d->inner->ops->changes(d->inner, cursor, attrs, fn, arg, ret_cursor, ret, err);
+	return d->inner->ops->changes(d->inner, since, fn, arg, ret_cursor, ret, err);
 }
 
 static int
