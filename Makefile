@@ -124,9 +124,10 @@ deps-%:
 check: deps-check
 	@CI=$(CI) BUILD=$(BUILD) PYTEST='$(PYTEST)' tests/check
 
-# The parts of it that need neither root nor a lab: those for every save, and those that take minutes.
+# The parts of it that need neither root nor a lab: those for every save, and those that take
+# minutes.
 check-unit:
-	@CI=$(CI) BUILD=$(BUILD) tests/check unit fuzz
+	@CI=$(CI) BUILD=$(BUILD) tests/check unit fuzz tools
 
 check-torture:
 	@CI=$(CI) BUILD=$(BUILD) tests/check torture
@@ -212,7 +213,7 @@ help:
 	@echo 'all (default)   build galsyncd and galsyncctl in $(BUILD)'
 	@echo 'demo            two real forests, a plan, a full sync, a second one; then clean up (root)'
 	@echo 'check           every test, with sanitizers (root)'
-	@echo 'check-unit      unit tests and fuzz corpora: for every save'
+	@echo 'check-unit      unit tests, fuzz corpora, tests of the tools: for every save'
 	@echo 'check-torture   crashes at every step, outages, random walks (some minutes)'
 	@echo 'check-outages   outages of the domain controllers in every phase (root, a quarter of an hour)'
 	@echo 'check-kills     the daemon killed hundreds of times in the middle of switches (root, some minutes)'

@@ -7,7 +7,7 @@ import re
 import subprocess
 import tempfile
 
-from conftest import BUILD, wait_for
+from conftest import BUILD, patient, wait_for
 from galsynclab.lab import GLOBEX, STAFF_OU, TARGET_OU
 
 DONE, FAILED, USAGE, HELD = range(4)
@@ -141,7 +141,7 @@ class Running:
     def end(self, timeout_s=60):
         """Waits for the end: what subprocess.run() would have answered."""
         try:
-            self.proc.wait(timeout_s)
+            self.proc.wait(patient(timeout_s))
         finally:
             if self.proc.poll() is None:
                 self.proc.kill()

@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 
 import pytest
-from conftest import BUILD, ROOT, wait_for
+from conftest import BUILD, ROOT, patient, wait_for
 
 TOOLS = ("systemd-nspawn", "systemctl", "journalctl", "nsenter")
 NSPAWN = ("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--link-journal=no",
@@ -119,7 +119,7 @@ class Container:
     def probe(self):
         """A program in the container, without systemd: can this machine do it at all?"""
         p = self._spawn("/bin/true", stderr=subprocess.PIPE)
-        _, words = p.communicate(timeout=60)
+        _, words = p.communicate(timeout=patient(60))
         if p.returncode:
             why = words.decode(errors="replace").strip().splitlines() or ["no reason given"]
             pytest.skip(f"systemd-nspawn cannot work here: {why[-1]}")
@@ -169,7 +169,7 @@ class Container:
                            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8",
                                 "SYSTEMD_PAGER": ""},
                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                           text=True, errors="replace", timeout=timeout_s, check=False)
+                           text=True, errors="replace", timeout=patient(timeout_s), check=False)
         assert status in (None, p.returncode), \
             f"{' '.join(argv)}: status {p.returncode}\n{p.stdout}\n{p.stderr}"
         return p
@@ -187,10 +187,10 @@ class Container:
         if self.nspawn and self.nspawn.poll() is None:
             self.nspawn.terminate()
             try:
-                self.nspawn.wait(30)
+                self.nspawn.wait(patient(30))
             except subprocess.TimeoutExpired:
                 self.nspawn.kill()
-                self.nspawn.wait(30)
+                self.nspawn.wait(patient(30))
         if self.leader and status_of(self.leader).get("PPid") in (self.pid, "1"):
             # The first process outlives its nspawn. Our own namespace has another pid for it.
             subprocess.run(["kill", "-KILL", self.leader], check=False)

@@ -12,7 +12,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import BUILD, ROOT
+from conftest import BUILD, ROOT, patient
 
 COMPLETION = os.path.join(ROOT, "conf", "galsyncctl.completion")
 
@@ -60,7 +60,7 @@ def busy(n):
 def watched(directory, links, *, terminal, enough, timeout_s=30):
     """What `galsyncctl watch` writes, until that is ENOUGH, of a daemon that tells LINKS(0),
     LINKS(1) and so on."""
-    path, text, until = str(directory / "control.sock"), "", time.monotonic() + timeout_s
+    path, text, until = str(directory / "control.sock"), "", time.monotonic() + patient(timeout_s)
     mine, its = pty.openpty() if terminal else os.pipe()
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
@@ -68,7 +68,7 @@ def watched(directory, links, *, terminal, enough, timeout_s=30):
         with subprocess.Popen([os.path.join(BUILD, "galsyncctl"), "--socket", path, "watch"],
                               stdin=subprocess.DEVNULL, stdout=its) as p:
             os.close(its)
-            listener.settimeout(timeout_s)
+            listener.settimeout(patient(timeout_s))
             s, _ = listener.accept()
             with s, os.fdopen(mine, "rb", 0) as output:
                 assert json.loads(s.makefile().readline())["verb"] == "watch"

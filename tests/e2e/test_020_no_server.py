@@ -11,7 +11,7 @@ import time
 
 import pytest
 from badinput_helpers import write
-from conftest import BUILD
+from conftest import BUILD, patient
 
 CONF = """
 state_directory = "{dir}/state";
@@ -58,7 +58,7 @@ class Notified:
 
     def wait(self, *wanted, timeout_s=30):
         """The next messages that begin with WANTED, in this order; others are passed over."""
-        until, found = time.monotonic() + timeout_s, []
+        until, found = time.monotonic() + patient(timeout_s), []
         while len(found) < len(wanted):
             message = self.next(until)
             if message.startswith(wanted[len(found)]):
@@ -98,7 +98,7 @@ def test_ready_status_watchdog_stopping(daemon):
     daemon.wait("WATCHDOG=1", "WATCHDOG=1", "WATCHDOG=1")
     daemon.process.send_signal(signal.SIGTERM)
     daemon.wait("STOPPING=1")
-    assert daemon.process.wait(20) == 0
+    assert daemon.process.wait(patient(20)) == 0
     assert count(daemon, "READY=1") == 1 and not count(daemon, "RELOADING=1")
 
 
@@ -112,7 +112,7 @@ def test_reload(daemon):
         after = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         assert before <= int(reloading.partition("MONOTONIC_USEC=")[2]) <= after
     daemon.process.send_signal(signal.SIGTERM)
-    _, log = daemon.process.communicate(timeout=20)
+    _, log = daemon.process.communicate(timeout=patient(20))
     assert b": reloaded" in log and b"the old one stays in effect" in log
 
 

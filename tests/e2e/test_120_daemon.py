@@ -10,7 +10,7 @@ import subprocess
 import uuid
 
 import pytest
-from conftest import BUILD, wait_for
+from conftest import BUILD, patient, wait_for
 
 STAMP = "extensionAttribute15"
 
@@ -56,7 +56,7 @@ class Daemon:
 
     def connect(self, timeout_s=60):
         s = socket.socket(socket.AF_UNIX)
-        s.settimeout(timeout_s)
+        s.settimeout(patient(timeout_s))
         s.connect(self.socket)
         return s
 
@@ -72,7 +72,7 @@ class Daemon:
             return None
         return wait_for(idle, "the daemon is not idle", timeout_s)
 
-    def end(self, sig=signal.SIGTERM, timeout_s=30):
+    def end(self, sig=signal.SIGTERM, timeout_s=120):
         self.process.send_signal(sig)
         return self.process.wait(timeout_s)
 

@@ -63,6 +63,6 @@ def test_stops_while_a_kdc_is_silent(world):
         before = kdc.set("hole")
         world.relays.plain["globex"].set("break")
         wait_for(lambda: kdc.accepted() > before, "no ticket is asked for")
-        assert daemon.end(timeout_s=10) == 0
+        assert daemon.end(timeout_s=25) == 0
     world.work.next()
     world.check(world.daemon(), silent=True)
