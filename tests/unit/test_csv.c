@@ -45,68 +45,68 @@ parsed(struct bytes text)
 	return buf_take_str(&b);
 }
 
+static const struct {
+	const char *text, *expect;
+} texts[] = {
+    {"", ""},
+    {BOM, ""},
+    {"ann", "1[ann]"},
+    {BOM "ann,bea\n", "1[ann][bea]"},
+    {BOM BOM "ann", "1[" BOM "ann]"},
+    /* a byte order mark is one at the beginning alone */
+    {"ann\n" BOM "bea\n", "1[ann]2[" BOM "bea]"},
+    /* ends of lines */
+    {"ann\nbea\r\ncid\rdan\n", "1[ann]2[bea]3[cid]4[dan]"},
+    {"ann\r\rbea\n\r\ncid", "1[ann]3[bea]5[cid]"},
+    {"ann\r", "1[ann]"},
+    /* separators: the first one outside quotes */
+    {"a,b;c\td\n", "1" CONTROL},
+    {"a,b;c\nd;e,f\n", "1[a][b;c]2[d;e][f]"},
+    {"a;b,c\nd,e;f\n", "1[a][b,c]2[d,e][f]"},
+    {"a\tb,c\nd;e\tf\n", "1[a][b,c]2[d;e][f]"},
+    {"\"a,b\";c\nd,e;f\n", "1[a,b][c]2[d,e][f]"},
+    {"a\n\"b;c\"\nd\te,f\n", "1[a]2[b;c]3[d][e,f]"},
+    {"# a,b\na;b,c\n", "2[a][b,c]"},
+    {"CN=Ann,OU=Staff;CN=Bea\n", "1[CN=Ann][OU=Staff;CN=Bea]"},
+    {"guid;target\n1;CN=Bea,OU=Staff\n", "1[guid][target]2[1][CN=Bea,OU=Staff]"},
+    {",\n,,\n", "1[][]2[][][]"},
+    {"\ta\n", "1[][a]"},
+    /* blanks */
+    {"  a  ,  b c  \n", "1[a][b c]"},
+    {"  \"a\"  ,  \" b \"  \n", "1[a][ b ]"},
+    {"a,\n", "1[a][]"},
+    /* quotes */
+    {"\"\"\n", "1[]"},
+    {"\"\"\"\"\n", "1[\"]"},
+    {"\"a \"\"b\"\"\",\"\"\"c\"\n", "1[a \"b\"][\"c]"},
+    {"a\"b,c\"\n", "1[a\"b][c\"]"},
+    {"\"#a\"\n", "1[#a]"},
+    /* what is passed over, and counted */
+    {"\n \t \n# x\n  # y\na\n", "5[a]"},
+    {"a#b\n", "1[a#b]"},
+    {"a\n\t#b\n", "1[a]2[][#b]"},
+    /* what is wrong */
+    {"\"a\nb\n", "1" OPEN "2[b]"},
+    {"\"a\rb\"\n", "1" OPEN "2[b\"]"},
+    {"\"a\"b,c\n", "1" BEHIND},
+    {"\"a\" b,c\nd\n", "1" BEHIND "2[d]"},
+    {"a,\"b\n", "1" OPEN},
+    {"jos\xe9\nann\n", "1" NOT_UTF8 "2[ann]"},
+    {"a,\xc0\x80\n", "1" NOT_UTF8},
+    {"a\x01,b\n", "1" CONTROL},
+    {"a,\"b\tc\"\n", "1" CONTROL},
+    {"a,b\x7f\n", "1" CONTROL},
+};
+
 static void
 lines_and_columns(void **state)
 {
-	static const struct {
-		const char *text, *expect;
-	} rows[] = {
-	    {"", ""},
-	    {BOM, ""},
-	    {"ann", "1[ann]"},
-	    {BOM "ann,bea\n", "1[ann][bea]"},
-	    {BOM BOM "ann", "1[" BOM "ann]"},
-	    /* a byte order mark is one at the beginning alone */
-	    {"ann\n" BOM "bea\n", "1[ann]2[" BOM "bea]"},
-	    /* ends of lines */
-	    {"ann\nbea\r\ncid\rdan\n", "1[ann]2[bea]3[cid]4[dan]"},
-	    {"ann\r\rbea\n\r\ncid", "1[ann]3[bea]5[cid]"},
-	    {"ann\r", "1[ann]"},
-	    /* separators: the first one outside quotes */
-	    {"a,b;c\td\n", "1" CONTROL},
-	    {"a,b;c\nd;e,f\n", "1[a][b;c]2[d;e][f]"},
-	    {"a;b,c\nd,e;f\n", "1[a][b,c]2[d,e][f]"},
-	    {"a\tb,c\nd;e\tf\n", "1[a][b,c]2[d;e][f]"},
-	    {"\"a,b\";c\nd,e;f\n", "1[a,b][c]2[d,e][f]"},
-	    {"a\n\"b;c\"\nd\te,f\n", "1[a]2[b;c]3[d][e,f]"},
-	    {"# a,b\na;b,c\n", "2[a][b,c]"},
-	    {"CN=Ann,OU=Staff;CN=Bea\n", "1[CN=Ann][OU=Staff;CN=Bea]"},
-	    {"guid;target\n1;CN=Bea,OU=Staff\n", "1[guid][target]2[1][CN=Bea,OU=Staff]"},
-	    {",\n,,\n", "1[][]2[][][]"},
-	    {"\ta\n", "1[][a]"},
-	    /* blanks */
-	    {"  a  ,  b c  \n", "1[a][b c]"},
-	    {"  \"a\"  ,  \" b \"  \n", "1[a][ b ]"},
-	    {"a,\n", "1[a][]"},
-	    /* quotes */
-	    {"\"\"\n", "1[]"},
-	    {"\"\"\"\"\n", "1[\"]"},
-	    {"\"a \"\"b\"\"\",\"\"\"c\"\n", "1[a \"b\"][\"c]"},
-	    {"a\"b,c\"\n", "1[a\"b][c\"]"},
-	    {"\"#a\"\n", "1[#a]"},
-	    /* what is passed over, and counted */
-	    {"\n \t \n# x\n  # y\na\n", "5[a]"},
-	    {"a#b\n", "1[a#b]"},
-	    {"a\n\t#b\n", "1[a]2[][#b]"},
-	    /* what is wrong */
-	    {"\"a\nb\n", "1" OPEN "2[b]"},
-	    {"\"a\rb\"\n", "1" OPEN "2[b\"]"},
-	    {"\"a\"b,c\n", "1" BEHIND},
-	    {"\"a\" b,c\nd\n", "1" BEHIND "2[d]"},
-	    {"a,\"b\n", "1" OPEN},
-	    {"jos\xe9\nann\n", "1" NOT_UTF8 "2[ann]"},
-	    {"a,\xc0\x80\n", "1" NOT_UTF8},
-	    {"a\x01,b\n", "1" CONTROL},
-	    {"a,\"b\tc\"\n", "1" CONTROL},
-	    {"a,b\x7f\n", "1" CONTROL},
-	};
-
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		_cleanup_(free) char *got = parsed(bytes_of(rows[i].text));
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		_cleanup_(free) char *got = parsed(bytes_of(texts[i].text));
 
-		if (strcmp(got, rows[i].expect) != 0)
-			fail_msg("%s: '%s', not '%s'", rows[i].text, got, rows[i].expect);
+		if (strcmp(got, texts[i].expect) != 0)
+			fail_msg("%s: '%s', not '%s'", texts[i].text, got, texts[i].expect);
 	}
 }
 

@@ -13,80 +13,79 @@
 
 #define GUID_PREFIX "<GUID=6f9619ff-8b86-d011-b42d-00c04fc964ff>;"
 
+static const struct {
+	const char *dn, *norm; /* NULL: refused */
+} normal_rows[] = {
+    {"", ""},
+    {"   ", ""},
+    {"CN=Jos\xc3\xa9,OU=Staff,DC=Acme,DC=Example", "cn=jos\xc3\xa9,ou=staff,dc=acme,dc=example"},
+    {"cn = A B , dc = X", "cn=a b,dc=x"},
+    {"CN=a;DC=x", "cn=a,dc=x"},
+    {"CN=a+L=b,DC=x", "cn=a+l=b,dc=x"},
+    {"2.5.4.3=a", "2.5.4.3=a"},
+    {"msExch-x=a", "msexch-x=a"},
+    {"CN=Smith\\, John", "cn=smith\\, john"},
+    {"CN=Smith\\2C John", "cn=smith\\, john"},
+    {"CN=Smith\\2c\\20John", "cn=smith\\, john"},
+    {"CN=\"Smith, John\" ,DC=x", "cn=smith\\, john,dc=x"},
+    {"CN=\"a\\\"b\"", "cn=a\\\"b"},
+    {"CN=\\ a\\ ", "cn=\\ a\\ "},
+    {"CN=\\20a\\20 ", "cn=\\ a\\ "},
+    {"CN=\" a \"", "cn=\\ a\\ "},
+    {"CN=\\20", "cn=\\ "},
+    {"CN=a \\ ", "cn=a \\ "},
+    {"CN=\\#1", "cn=\\#1"},
+    {"CN=a#1", "cn=a#1"},
+    {"CN=a=b", "cn=a\\=b"},
+    {"CN=a\\=b", "cn=a\\=b"},
+    {"CN=\\<\\>\\+\\;", "cn=\\<\\>\\+\\;"},
+    {"CN=a\\\\,DC=x", "cn=a\\\\,dc=x"},
+    {"CN=\\C3\\A9", "cn=\xc3\xa9"},
+    {"CN=\\41", "cn=a"},
+    {"CN=x\\0ADEL:1,DC=x", "cn=x\\0Adel:1,dc=x"},
+    {"CN=a\\00b", "cn=a\\00b"},
+    {"CN=", "cn="},
+    {"CN=,DC=x", "cn=,dc=x"},
+    {GUID_PREFIX "<SID=010100>;CN=a", "cn=a"},
+    {"CN", NULL},
+    {"=a", NULL},
+    {",CN=a", NULL},
+    {"CN=a,", NULL},
+    {"CN=a, ", NULL},
+    {"CN=a+", NULL},
+    {"CN=a,,DC=x", NULL},
+    {"CN=a\\", NULL},
+    {"CN=a\\z", NULL},
+    {"CN=a\\4", NULL},
+    {"CN=\"a", NULL},
+    {"CN=\"a\"b,DC=x", NULL}, /* nothing may be lost behind the quotation */
+    {"CN=a\"b\",DC=x", NULL},
+    {"C N=a", NULL},
+    {"CN\xc3\xa9=a", NULL},
+    {"<GUID=6f96>", NULL},
+    {"/o=acme/cn=x", NULL},
+};
+
 static void
 normalize(void **state)
 {
-	static const struct {
-		const char *dn, *norm; /* NULL: refused */
-	} rows[] = {
-	    {"", ""},
-	    {"   ", ""},
-	    {"CN=Jos\xc3\xa9,OU=Staff,DC=Acme,DC=Example",
-		"cn=jos\xc3\xa9,ou=staff,dc=acme,dc=example"},
-	    {"cn = A B , dc = X", "cn=a b,dc=x"},
-	    {"CN=a;DC=x", "cn=a,dc=x"},
-	    {"CN=a+L=b,DC=x", "cn=a+l=b,dc=x"},
-	    {"2.5.4.3=a", "2.5.4.3=a"},
-	    {"msExch-x=a", "msexch-x=a"},
-	    {"CN=Smith\\, John", "cn=smith\\, john"},
-	    {"CN=Smith\\2C John", "cn=smith\\, john"},
-	    {"CN=Smith\\2c\\20John", "cn=smith\\, john"},
-	    {"CN=\"Smith, John\" ,DC=x", "cn=smith\\, john,dc=x"},
-	    {"CN=\"a\\\"b\"", "cn=a\\\"b"},
-	    {"CN=\\ a\\ ", "cn=\\ a\\ "},
-	    {"CN=\\20a\\20 ", "cn=\\ a\\ "},
-	    {"CN=\" a \"", "cn=\\ a\\ "},
-	    {"CN=\\20", "cn=\\ "},
-	    {"CN=a \\ ", "cn=a \\ "},
-	    {"CN=\\#1", "cn=\\#1"},
-	    {"CN=a#1", "cn=a#1"},
-	    {"CN=a=b", "cn=a\\=b"},
-	    {"CN=a\\=b", "cn=a\\=b"},
-	    {"CN=\\<\\>\\+\\;", "cn=\\<\\>\\+\\;"},
-	    {"CN=a\\\\,DC=x", "cn=a\\\\,dc=x"},
-	    {"CN=\\C3\\A9", "cn=\xc3\xa9"},
-	    {"CN=\\41", "cn=a"},
-	    {"CN=x\\0ADEL:1,DC=x", "cn=x\\0Adel:1,dc=x"},
-	    {"CN=a\\00b", "cn=a\\00b"},
-	    {"CN=", "cn="},
-	    {"CN=,DC=x", "cn=,dc=x"},
-	    {GUID_PREFIX "<SID=010100>;CN=a", "cn=a"},
-	    {"CN", NULL},
-	    {"=a", NULL},
-	    {",CN=a", NULL},
-	    {"CN=a,", NULL},
-	    {"CN=a, ", NULL},
-	    {"CN=a+", NULL},
-	    {"CN=a,,DC=x", NULL},
-	    {"CN=a\\", NULL},
-	    {"CN=a\\z", NULL},
-	    {"CN=a\\4", NULL},
-	    {"CN=\"a", NULL},
-	    {"CN=\"a\"b,DC=x", NULL}, /* nothing may be lost behind the quotation */
-	    {"CN=a\"b\",DC=x", NULL},
-	    {"C N=a", NULL},
-	    {"CN\xc3\xa9=a", NULL},
-	    {"<GUID=6f96>", NULL},
-	    {"/o=acme/cn=x", NULL},
-	};
-
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(normal_rows); i++) {
 		struct err err = {0};
-		_cleanup_(free) char *norm = dn_normalize(rows[i].dn, &err), *again = NULL;
+		_cleanup_(free) char *norm = dn_normalize(normal_rows[i].dn, &err), *again = NULL;
 
-		if (!norm != !rows[i].norm)
-			fail_msg("'%s' gives '%s'", rows[i].dn, norm ? norm : "(refused)");
+		if (!norm != !normal_rows[i].norm)
+			fail_msg("'%s' gives '%s'", normal_rows[i].dn, norm ? norm : "(refused)");
 		if (!norm) {
 			assert_int_equal(err.src, ERR_DATA);
 			assert_int_equal(err.scope, ERR_ENTRY);
-			assert_false(dn_equal(rows[i].dn, rows[i].dn));
+			assert_false(dn_equal(normal_rows[i].dn, normal_rows[i].dn));
 			continue;
 		}
-		assert_string_equal(norm, rows[i].norm);
+		assert_string_equal(norm, normal_rows[i].norm);
 		again = dn_normalize(norm, &err);
 		assert_string_equal(again, norm);
-		assert_true(dn_equal(rows[i].dn, norm));
+		assert_true(dn_equal(normal_rows[i].dn, norm));
 	}
 }
 
