@@ -47,7 +47,7 @@ say = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' '$(1)' '$(2)',@:)
 
 # All of a folder; main.c apart, so that unit tests link whatever they need.
 ROOMS := dsa/base dsa/directory dsa/ldap mapping redirect dsa/config dsa/rules dsa/run dsa/world \
-	dsa/exec dsa/cycle dsa/jobs
+	dsa/exec dsa/cycle dsa/jobs dsa/view
 SRCS := $(sort $(wildcard $(ROOMS:%=%/*.c)) $(filter-out dsa/daemon/main.c,$(wildcard dsa/daemon/*.c)))
 DAEMON_SRCS := dsa/daemon/main.c
 CTL_SRCS := $(sort $(wildcard dsa/ctl/*.c))

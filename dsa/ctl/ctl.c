@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "dsa/base/clock.h"
-#include "dsa/directory/sid.h"
+#include "dsa/base/json.h"
+#include "dsa/view/view_record.h"
 
 enum ctl_status
 ctl_fail(const struct err *err)
@@ -60,54 +60,12 @@ ctl_link_name(struct ctl *c, uint32_t link)
 	return name;
 }
 
-static json_t *
-strings(char *const *v, size_t n)
-{
-	json_t *a = json_array();
-
-	for (size_t i = 0; a && i < n; i++)
-		(void)json_array_append_new(a, json_string(v[i]));
-	return a;
-}
-
-static json_t *
-side_json(const struct record_side *s)
-{
-	char guid[GUID_TEXT_SIZE], sid[SID_TEXT_SIZE] = "";
-
-	guid_format(&s->guid, guid);
-	(void)sid_format(s->sid, sid);
-	return json_pack("{s:s, s:s, s:o, s:o}", "guid", guid, "dn", s->dn, "sid",
-	    *sid ? json_string(sid) : json_null(), "legacy_exchange_dns",
-	    strings(s->legacy_dns, s->n_legacy_dns));
-}
-
-json_t *
-ctl_moment(int64_t at)
-{
-	char text[CLOCK_TEXT_SIZE];
-
-	if (!at)
-		return json_null();
-	clock_format_utc(at, text);
-	return json_string(text);
-}
-
-json_t *
-ctl_record_json(struct ctl *c, const struct record *r)
+void
+ctl_add_record(struct ctl *c, json_t **list, const struct record *r)
 {
 	_cleanup_(free) char *link = ctl_link_name(c, r->link);
 
-	return json_pack(
-	    "{s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:b, s:s}",
-	    "link", link ? link : "?", "kind", kind_name(r->kind), "state",
-	    record_state_name(r->state), "active", side_name(r->active), "created", r->created,
-	    "rule", r->created && !*r->evidence ? "created" : match_method_name(r->rule),
-	    "evidence", r->evidence, "source", side_json(&r->side[SOURCE]), "target",
-	    side_json(&r->side[TARGET]), "alias", r->alias, "addresses",
-	    strings(r->addresses, r->n_addresses), "created_at", ctl_moment(r->created_at),
-	    "synced_at", ctl_moment(r->synced_at), "switched_at", ctl_moment(r->switched_at),
-	    "readiness_used", r->ready_used, "last_error", r->last_error);
+	json_add_item(list, view_record(r, link ? link : "?"));
 }
 
 enum ctl_status

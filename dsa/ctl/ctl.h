@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "dsa/base/err.h"
+#include "dsa/view/view_held.h"
 #include "mapping/store.h"
 
 enum ctl_status {
@@ -43,23 +44,22 @@ json_t *ctl_daemon_links(const struct ctl *c);
 /* held.c: `list --held`: a line for each object of LINK (0: all links) that a limit holds, or that
  * an operator decided about. */
 enum ctl_status ctl_list_held(struct ctl *c, uint32_t link);
-/* Part of `status`: counts by limit, as text, or as an object. */
-enum ctl_status ctl_print_held(struct ctl *c, uint32_t link);
-enum ctl_status ctl_held_json(struct ctl *c, uint32_t link, json_t **ret);
+/* Part of `status`: counts by limit. */
+void ctl_print_held(const struct view_held *v);
 /* {"verb": VERB, "link": LINK unless it is NULL}; NULL without memory. */
 json_t *ctl_request(const char *verb, const char *link);
 /* Sends REQUEST (taken over) to the daemon, shows how far it is, and gives the answer, which the
  * caller releases. Else the exit status; why was printed. */
 enum ctl_status ctl_ask(struct ctl *c, json_t *request, json_t **ret);
-/* Adds whoever FILE ("-": standard input) names to the array OBJECTS; see wave_file.h. Else the
+/* Adds whoever FILE ("-": standard input) names to the array *OBJECTS; see wave_file.h. Else the
  * exit status; why was printed. */
-enum ctl_status ctl_read_list(const char *file, json_t *objects);
+enum ctl_status ctl_read_list(const char *file, json_t **objects);
 
 /* The arguments of a verb about objects, [--link LINK] [--file FILE] [WHO...]: the link, or NULL,
- * and who is named, added to the array OBJECTS. Else the exit status; why was printed: USAGE, if it
- * was not understood. */
+ * and who is named, added to the array *OBJECTS. Else the exit status; why was printed: USAGE, if
+ * it was not understood. */
 enum ctl_status ctl_read_args(
-    int argc, char **argv, const char *usage, const char **ret_link, json_t *objects);
+    int argc, char **argv, const char *usage, const char **ret_link, json_t **objects);
 
 /* Prints "galsyncctl: <text>" and returns CTL_FAILED. */
 enum ctl_status ctl_fail(const struct err *err);
@@ -72,11 +72,9 @@ enum ctl_status ctl_usage(const char *fmt, ...) PRINTF_LIKE(1, 2);
 enum ctl_status ctl_link(struct ctl *c, const char *name, uint32_t *ret);
 /* The link's name, "?" if unknown; caller frees, NULL without memory. */
 char *ctl_link_name(struct ctl *c, uint32_t link);
-/* AT in UTC as text; null for 0. */
-json_t *ctl_moment(int64_t at);
-/* A whole record as an object; NULL without memory. */
-json_t *ctl_record_json(struct ctl *c, const struct record *r);
-/* Prints O and a newline, and releases it. */
+/* Adds R as JSON to *LIST (json_add_item()). */
+void ctl_add_record(struct ctl *c, json_t **list, const struct record *r);
+/* Prints O and a newline, and releases it. NULL is a lack of memory, which is told. */
 enum ctl_status ctl_print_json(json_t *o);
 
 #endif

@@ -154,10 +154,12 @@ ask(struct ctl *ctl, json_t *request, bool quiet)
 json_t *
 ctl_request(const char *verb, const char *link)
 {
-	json_t *o = json_pack("{s:i, s:s}", "version", 1, "verb", verb);
+	json_t *o = json_object();
 
-	if (o && link)
-		(void)json_object_set_new(o, "link", json_string(link));
+	json_put_member(&o, "version", json_integer(1));
+	json_put_member(&o, "verb", json_string(verb));
+	if (link)
+		json_put_member(&o, "link", json_string(link));
 	return o;
 }
 
@@ -176,8 +178,8 @@ ctl_verb_resync(struct ctl *c, int argc, char **argv)
 			return ctl_usage("resync [LINK] [--object WHO]");
 	}
 	o = ctl_request("resync", link);
-	if (o && object)
-		(void)json_object_set_new(o, "object", json_string(object));
+	if (object)
+		json_put_member(&o, "object", json_string(object));
 	return ask(c, o, false);
 }
 
@@ -198,14 +200,14 @@ ctl_verb_pause(struct ctl *c, int argc, char **argv)
 }
 
 enum ctl_status
-ctl_read_list(const char *file, json_t *objects)
+ctl_read_list(const char *file, json_t **objects)
 {
 	_cleanup_(wave_file_done) struct wave_file f = {0};
 	_cleanup_(json_release) json_t *problems = json_array();
 	size_t n;
 	struct err err;
 
-	if (wave_file_read(file, &f, problems, &err) < 0)
+	if (wave_file_read(file, &f, &problems, &err) < 0)
 		return ctl_fail(&err);
 	wave_file_tell_header(&f, file);
 	n = json_array_size(problems);
@@ -217,14 +219,15 @@ ctl_read_list(const char *file, json_t *objects)
 		return CTL_FAILED;
 	}
 	for (size_t i = 0; i < f.n; i++)
-		(void)json_array_append_new(objects, json_string(f.lines[i].who));
+		json_add_item(objects, json_string(f.lines[i].who));
 	return CTL_DONE;
 }
 
 enum ctl_status
-ctl_read_args(int argc, char **argv, const char *usage, const char **ret_link, json_t *objects)
+ctl_read_args(int argc, char **argv, const char *usage, const char **ret_link, json_t **objects)
 {
 	enum ctl_status status = CTL_DONE;
+	struct err err;
 
 	*ret_link = NULL;
 	for (int i = 1; status == CTL_DONE && i < argc; i++) {
@@ -235,7 +238,12 @@ ctl_read_args(int argc, char **argv, const char *usage, const char **ret_link, j
 		else if (argv[i][0] == '-')
 			return ctl_usage("%s", usage);
 		else
-			(void)json_array_append_new(objects, json_string(argv[i]));
+			json_add_item(objects, json_string(argv[i]));
+	}
+	/* A request about nobody may mean everybody. */
+	if (status == CTL_DONE && !*objects) {
+		(void)err_nomem(&err);
+		return ctl_fail(&err);
 	}
 	return status;
 }
@@ -246,7 +254,7 @@ turn(struct ctl *c, int argc, char **argv, bool dry_run, const char *usage)
 {
 	_cleanup_(json_release) json_t *objects = json_array();
 	const char *link;
-	enum ctl_status status = ctl_read_args(argc, argv, usage, &link, objects);
+	enum ctl_status status = ctl_read_args(argc, argv, usage, &link, &objects);
 	json_t *o;
 
 	if (status != CTL_DONE)
@@ -254,11 +262,9 @@ turn(struct ctl *c, int argc, char **argv, bool dry_run, const char *usage)
 	if (json_array_size(objects) == 0)
 		return ctl_usage("%s: nobody is named", usage);
 	o = ctl_request(argv[0], link);
-	if (o) {
-		(void)json_object_set(o, "objects", objects);
-		if (dry_run)
-			(void)json_object_set_new(o, "dry_run", json_true());
-	}
+	json_put_member(&o, "objects", TAKE(objects));
+	if (dry_run)
+		json_put_member(&o, "dry_run", json_true());
 	return ask(c, o, false);
 }
 
@@ -278,10 +284,8 @@ sweep(struct ctl *c, const char *link, bool dry_run)
 {
 	json_t *o = ctl_request("proxy-toggle", link);
 
-	if (o) {
-		(void)json_object_set_new(o, "sweep", json_true());
-		(void)json_object_set_new(o, "dry_run", json_boolean(dry_run));
-	}
+	json_put_member(&o, "sweep", json_true());
+	json_put_member(&o, "dry_run", json_boolean(dry_run));
 	return ask(c, o, false);
 }
 

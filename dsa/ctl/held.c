@@ -6,14 +6,15 @@
 #include "dsa/base/clock.h"
 #include "dsa/ctl/client.h"
 #include "dsa/ctl/ctl.h"
-#include "mapping/held.h"
+#include "dsa/view/view_held.h"
 
 /* ---- who ---- */
 
 struct held_walk {
 	struct ctl *c;
 	uint32_t link;
-	json_t *array; /* with --json */
+	const char *name; /* of LINK */
+	json_t *array;	  /* with --json */
 	uint64_t n;
 };
 
@@ -21,19 +22,6 @@ static void
 print_row(const char *limit, const char *verdict, const char *since, const char *dn)
 {
 	(void)printf("%-13s %-9s %-26s %s\n", limit, verdict, since, dn);
-}
-
-static json_t *
-row_json(struct ctl *c, const struct store_held *h, const struct record *r)
-{
-	json_t *o = ctl_record_json(c, r);
-	char since[CLOCK_TEXT_SIZE];
-
-	clock_format_utc(h->since, since);
-	(void)json_object_set_new(o, "held",
-	    json_pack("{s:s, s:s, s:s}", "limit", held_kind_name(h->kind), "verdict",
-		held_verdict_name(h->verdict), "since", since));
-	return o;
 }
 
 static int
@@ -47,8 +35,8 @@ list_one(const struct store_held *h, void *arg, struct err *err)
 		return -1;
 	if (!r)
 		return 0;
-	if (w->array) {
-		(void)json_array_append_new(w->array, row_json(w->c, h, r));
+	if (w->c->json) {
+		json_add_item(&w->array, view_held_record(h, r, w->name));
 		return 0;
 	}
 	if (w->n++ == 0)
@@ -70,7 +58,7 @@ ctl_list_held(struct ctl *c, uint32_t link)
 		_cleanup_(free) char *name = NULL;
 
 		if (store_link_name(c->txn, w.link, &name, &err) < 0 ||
-		    (name && store_each_held(c->txn, w.link, list_one, &w, &err) < 0)) {
+		    ((w.name = name) && store_each_held(c->txn, w.link, list_one, &w, &err) < 0)) {
 			json_decref(w.array);
 			return ctl_fail(&err);
 		}
@@ -82,54 +70,18 @@ ctl_list_held(struct ctl *c, uint32_t link)
 
 /* ---- how many ---- */
 
-struct held_counts {
-	size_t n[HELD_KIND_MAX][HELD_REJECTED + 1];
-};
-
-static int
-count_one(const struct store_held *h, void *arg, struct err *err)
+void
+ctl_print_held(const struct view_held *v)
 {
-	struct held_counts *counts = arg;
-
-	(void)err;
-	counts->n[h->kind][h->verdict]++;
-	return 0;
-}
-
-enum ctl_status
-ctl_print_held(struct ctl *c, uint32_t link)
-{
-	struct held_counts counts = {0};
-	struct err err;
-
-	if (store_each_held(c->txn, link, count_one, &counts, &err) < 0)
-		return ctl_fail(&err);
 	for (size_t k = HELD_NOTHING + 1; k < HELD_KIND_MAX; k++) {
-		const size_t *n = counts.n[k];
+		const uint64_t *n = v->n[k];
 
 		if (n[HELD_WAITS] || n[HELD_APPROVED] || n[HELD_REJECTED])
-			(void)printf("  %-14s %zu held, %zu approved, %zu rejected\n",
-			    held_kind_name((enum held_kind)k), n[HELD_WAITS], n[HELD_APPROVED],
-			    n[HELD_REJECTED]);
+			(void)printf("  %-14s %llu held, %llu approved, %llu rejected\n",
+			    held_kind_name((enum held_kind)k), (unsigned long long)n[HELD_WAITS],
+			    (unsigned long long)n[HELD_APPROVED],
+			    (unsigned long long)n[HELD_REJECTED]);
 	}
-	return CTL_DONE;
-}
-
-enum ctl_status
-ctl_held_json(struct ctl *c, uint32_t link, json_t **ret)
-{
-	struct held_counts counts = {0};
-	struct err err;
-
-	if (store_each_held(c->txn, link, count_one, &counts, &err) < 0)
-		return ctl_fail(&err);
-	*ret = json_object();
-	for (size_t k = HELD_NOTHING + 1; k < HELD_KIND_MAX; k++)
-		(void)json_object_set_new(*ret, held_kind_name((enum held_kind)k),
-		    json_pack("{s:I, s:I, s:I}", "held", (json_int_t)counts.n[k][HELD_WAITS],
-			"approved", (json_int_t)counts.n[k][HELD_APPROVED], "rejected",
-			(json_int_t)counts.n[k][HELD_REJECTED]));
-	return CTL_DONE;
 }
 
 /* ---- approve, reject ---- */
@@ -168,7 +120,7 @@ ctl_verb_decide(struct ctl *c, int argc, char **argv)
 			kind = argv[++i];
 		else
 			argv[n++] = argv[i];
-	status = ctl_read_args(n, argv, usage, &link, objects);
+	status = ctl_read_args(n, argv, usage, &link, &objects);
 	if (status != CTL_DONE)
 		return status;
 	if (kind && held_kind_of(kind) == HELD_NOTHING)
@@ -176,10 +128,10 @@ ctl_verb_decide(struct ctl *c, int argc, char **argv)
 		    "%s: no kind '%.64s'; the kinds are: deletes redirections switches", argv[0],
 		    kind);
 	o = ctl_request(argv[0], link);
-	if (o && kind)
-		(void)json_object_set_new(o, "kind", json_string(kind));
-	if (o && json_array_size(objects))
-		(void)json_object_set(o, "objects", objects);
+	if (kind)
+		json_put_member(&o, "kind", json_string(kind));
+	if (json_array_size(objects))
+		json_put_member(&o, "objects", TAKE(objects));
 	status = ctl_ask(c, o, &answer);
 	return status == CTL_DONE ? print_decided(c, argv[0], answer) : status;
 }

@@ -29,15 +29,15 @@ list_one(const struct record *r, void *arg, struct err *err)
 	(void)err;
 	if (w->state && strcmp(w->state, record_state_name(r->state)) != 0)
 		return 0;
-	if (w->array)
-		(void)json_array_append_new(w->array, ctl_record_json(w->c, r));
-	else if (w->n == 0)
+	if (w->c->json) {
+		ctl_add_record(w->c, &w->array, r);
+		return 0;
+	}
+	if (w->n++ == 0)
 		print_row("KIND", "STATE", "ACTIVE", "TARGET", "ADDRESS", "COUNTERPART");
-	if (!w->array)
-		print_row(kind_name(r->kind), record_state_name(r->state), side_name(r->active),
-		    r->created ? "created" : "matched", r->n_addresses ? r->addresses[0] : r->alias,
-		    r->side[TARGET].dn);
-	w->n++;
+	print_row(kind_name(r->kind), record_state_name(r->state), side_name(r->active),
+	    r->created ? "created" : "matched", r->n_addresses ? r->addresses[0] : r->alias,
+	    r->side[TARGET].dn);
 	return 0;
 }
 
@@ -130,8 +130,8 @@ show_one(const struct record *r, void *arg, struct err *err)
 
 	(void)err;
 	w->n++;
-	if (w->array) {
-		(void)json_array_append_new(w->array, ctl_record_json(w->c, r));
+	if (w->c->json) {
+		ctl_add_record(w->c, &w->array, r);
 		return 0;
 	}
 	link = ctl_link_name(w->c, r->link);
@@ -193,8 +193,8 @@ lookup_one(const struct record *r, void *arg, struct err *err)
 
 	(void)err;
 	w->n++;
-	if (w->array) {
-		(void)json_array_append_new(w->array, ctl_record_json(w->c, r));
+	if (w->c->json) {
+		ctl_add_record(w->c, &w->array, r);
 		return 0;
 	}
 	guid_format(&r->side[SOURCE].guid, source);
@@ -250,17 +250,20 @@ static int
 export_one(const struct record *r, void *arg, struct err *err)
 {
 	struct walk *w = arg;
-	_cleanup_(free) char *link = ctl_link_name(w->c, r->link);
+	_cleanup_(free) char *link = NULL;
 	char when[CLOCK_TEXT_SIZE] = "";
 
 	(void)err;
-	if (w->n++ == 0 && !w->array)
+	if (w->c->json) {
+		ctl_add_record(w->c, &w->array, r);
+		return 0;
+	}
+	link = ctl_link_name(w->c, r->link);
+	if (w->n++ == 0)
 		(void)puts(
 		    "link,kind,state,active,created,rule,evidence,source_guid,source_dn,source_sid,"
 		    "source_legacy_dns,target_guid,target_dn,target_sid,target_legacy_dns,alias,"
 		    "addresses,synced_at,last_error");
-	if (w->array)
-		return json_array_append_new(w->array, ctl_record_json(w->c, r)) < 0;
 	csv_field(link ? link : "?", ',');
 	csv_field(kind_name(r->kind), ',');
 	csv_field(record_state_name(r->state), ',');

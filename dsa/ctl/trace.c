@@ -65,10 +65,9 @@ ctl_verb_trace(struct ctl *c, int argc, char **argv)
 	if (!address)
 		return ctl_usage(USAGE);
 	o = ctl_request("trace", link);
-	if (o)
-		(void)json_object_set_new(o, "address", json_string(address));
-	if (o && from)
-		(void)json_object_set_new(o, "from", json_string(from));
+	json_put_member(&o, "address", json_string(address));
+	if (from)
+		json_put_member(&o, "from", json_string(from));
 	status = ctl_ask(c, o, &answer);
 	if (status != CTL_DONE)
 		return status;

@@ -57,14 +57,14 @@ ctl_verb_verify(struct ctl *c, int argc, char **argv)
 	_cleanup_(json_release) json_t *objects = json_array(), *answer = NULL;
 	const char *link;
 	enum ctl_status status = ctl_read_args(
-	    argc, argv, "verify [--link LINK] [--file FILE] [WHO...]", &link, objects);
+	    argc, argv, "verify [--link LINK] [--file FILE] [WHO...]", &link, &objects);
 	json_t *o;
 
 	if (status != CTL_DONE)
 		return status;
 	o = ctl_request("verify", link);
-	if (o && (argc > (link ? 3 : 1)))
-		(void)json_object_set(o, "objects", objects);
+	if (argc > (link ? 3 : 1))
+		json_put_member(&o, "objects", TAKE(objects));
 	status = ctl_ask(c, o, &answer);
 	if (status != CTL_DONE)
 		return status;

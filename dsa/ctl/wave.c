@@ -38,12 +38,6 @@ ask(const struct ctl *ctl, struct client *c, json_t *request, json_t **ret)
 	return CTL_DONE;
 }
 
-static json_t *
-request_of(const char *verb)
-{
-	return json_pack("{s:i, s:s}", "version", 1, "verb", verb);
-}
-
 /* ---- planning ---- */
 
 struct planning {
@@ -59,7 +53,8 @@ struct planning {
 static json_t *
 next_part(const struct planning *p, size_t *at)
 {
-	json_t *objects = json_array(), *lines = json_array(), *o = request_of("wave-add");
+	json_t *objects = json_array(), *lines = json_array(),
+	       *o = ctl_request("wave-add", p->link);
 	size_t octets = 0, n = 0;
 
 	for (; *at < p->lines.n && n < PART_MAX && octets < PART_OCTETS; n++, (*at)++) {
@@ -67,15 +62,20 @@ next_part(const struct planning *p, size_t *at)
 
 		/* Quotes and backslashes are doubled. */
 		octets += 2 * strlen(l->who) + 24;
-		(void)json_array_append_new(objects, json_string(l->who));
-		(void)json_array_append_new(lines, json_integer(l->line));
+		json_add_item(&objects, json_string(l->who));
+		json_add_item(&lines, json_integer(l->line));
 	}
-	(void)json_object_set_new(o, "objects", objects);
-	(void)json_object_set_new(o, "lines", lines);
-	(void)json_object_set_new(o, "undo", json_boolean(p->undo));
-	if (p->link)
-		(void)json_object_set_new(o, "link", json_string(p->link));
+	json_put_member(&o, "objects", objects);
+	json_put_member(&o, "lines", lines);
+	json_put_member(&o, "undo", json_boolean(p->undo));
 	return o;
+}
+
+static void
+add_problems(struct planning *p, const json_t *more)
+{
+	for (size_t i = 0; i < json_array_size(more); i++)
+		json_add_item(&p->problems, json_incref(json_array_get(more, i)));
 }
 
 static enum ctl_status
@@ -87,7 +87,7 @@ send_list(const struct ctl *ctl, struct client *c, struct planning *p)
 
 		if (status != CTL_DONE)
 			return status;
-		(void)json_array_extend(p->problems, json_object_get(answer, "problems"));
+		add_problems(p, json_object_get(answer, "problems"));
 	}
 	return CTL_DONE;
 }
@@ -120,20 +120,21 @@ report_problems(const struct ctl *ctl, const struct planning *p)
 {
 	_cleanup_(free) json_t **v = sorted(p->problems);
 	size_t n = json_array_size(p->problems), of = p->lines.n + p->unread;
-	json_t *all = json_array();
+	json_t *all = json_array(), *o = json_object();
 
 	for (size_t i = 0; v && i < n; i++) {
-		(void)json_array_append(all, v[i]);
+		json_add_item(&all, json_incref(v[i]));
 		if (!ctl->json)
 			wave_file_print_problem(p->file, v[i]);
 	}
 	(void)fprintf(stderr,
 	    "galsyncctl: nothing was planned: %zu line%s of '%s' cannot be taken (%zu were read)\n",
 	    n, n == 1 ? "" : "s", p->file, of);
+	json_put_member(&o, "ok", json_false());
+	json_put_member(&o, "problems", all);
 	if (ctl->json)
-		(void)ctl_print_json(json_pack("{s:b, s:o}", "ok", 0, "problems", all));
-	else
-		json_decref(all);
+		(void)ctl_print_json(TAKE(o));
+	json_decref(o);
 	return CTL_FAILED;
 }
 
@@ -141,14 +142,14 @@ static enum ctl_status
 send_plan(const struct ctl *ctl, struct client *c, const struct planning *p)
 {
 	_cleanup_(json_release) json_t *answer = NULL;
-	json_t *o = request_of("wave-plan");
+	json_t *o = ctl_request("wave-plan", NULL);
 	char at[WAVE_TIME_SIZE];
 	enum ctl_status status;
 
-	if (o && !p->now)
-		(void)json_object_set_new(o, "at", json_integer(p->at));
-	if (o && p->name)
-		(void)json_object_set_new(o, "name", json_string(p->name));
+	if (!p->now)
+		json_put_member(&o, "at", json_integer(p->at));
+	if (p->name)
+		json_put_member(&o, "name", json_string(p->name));
 	status = ask(ctl, c, o, &answer);
 	if (status != CTL_DONE)
 		return status;
@@ -168,7 +169,7 @@ plan(const struct ctl *ctl, struct planning *p)
 	enum ctl_status status;
 	struct err err;
 
-	if (wave_file_read(p->file, &p->lines, p->problems, &err) < 0)
+	if (wave_file_read(p->file, &p->lines, &p->problems, &err) < 0)
 		return ctl_fail(&err);
 	wave_file_tell_header(&p->lines, p->file);
 	p->unread = json_array_size(p->problems);
@@ -181,6 +182,10 @@ plan(const struct ctl *ctl, struct planning *p)
 	status = send_list(ctl, c, p);
 	if (status != CTL_DONE)
 		return status;
+	if (!p->problems) {
+		(void)err_nomem(&err);
+		return ctl_fail(&err);
+	}
 	if (json_array_size(p->problems))
 		return report_problems(ctl, p);
 	return send_plan(ctl, c, p);
@@ -253,10 +258,10 @@ verb_change(const struct ctl *ctl, int argc, char **argv)
 		return status;
 	if (client_connect(ctl->socket, &c, &err) < 0)
 		return ctl_unreachable(&err);
-	o = request_of(cancel ? "wave-cancel" : "wave-reschedule");
-	(void)json_object_set_new(o, "wave", json_integer(id));
+	o = ctl_request(cancel ? "wave-cancel" : "wave-reschedule", NULL);
+	json_put_member(&o, "wave", json_integer(id));
 	if (!cancel)
-		(void)json_object_set_new(o, "at", json_integer(at));
+		json_put_member(&o, "at", json_integer(at));
 	status = ask(ctl, c, o, &answer);
 	if (status != CTL_DONE)
 		return status;

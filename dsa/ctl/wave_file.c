@@ -8,6 +8,7 @@
 #include "dsa/base/list.h"
 #include "dsa/base/str.h"
 #include "dsa/ctl/client.h"
+#include "dsa/view/view_wave.h"
 
 #define WHO_MAX 4096
 
@@ -56,17 +57,17 @@ add_line(struct wave_file *f, unsigned number, const char *who, struct err *err)
 
 struct reading {
 	struct wave_file f;
-	json_t *problems;
+	json_t **problems;
 };
 
-static void
-add_problem(json_t *problems, const struct csv_line *l, const char *wrong)
+static int
+add_problem(json_t **problems, const struct csv_line *l, const char *wrong, struct err *err)
 {
 	char shown[80];
 
 	err_escape(shown, sizeof shown, l->raw);
-	(void)json_array_append_new(problems,
-	    json_pack("{s:i, s:s, s:s}", "line", (int)l->number, "who", shown, "text", wrong));
+	json_add_item(problems, view_wave_problem(l->number, shown, wrong));
+	return *problems ? 0 : err_nomem(err);
 }
 
 static int
@@ -75,12 +76,10 @@ take_line(const struct csv_line *l, void *arg, struct err *err)
 	struct reading *r = arg;
 	const char *wrong = l->wrong ? l->wrong : check_who(l->columns[0]);
 
-	if (wrong) {
-		add_problem(r->problems, l, wrong);
-		return 0;
-	}
+	if (wrong)
+		return add_problem(r->problems, l, wrong, err);
 	/* Only where nobody was named yet. */
-	if (!r->f.n && !r->f.header && !json_array_size(r->problems) && is_header(l->columns[0])) {
+	if (!r->f.n && !r->f.header && !json_array_size(*r->problems) && is_header(l->columns[0])) {
 		r->f.header = l->number;
 		return 0;
 	}
@@ -88,7 +87,7 @@ take_line(const struct csv_line *l, void *arg, struct err *err)
 }
 
 int
-wave_file_read(const char *path, struct wave_file *ret, json_t *problems, struct err *err)
+wave_file_read(const char *path, struct wave_file *ret, json_t **problems, struct err *err)
 {
 	struct reading r = {.problems = problems};
 

@@ -25,10 +25,10 @@ struct wave_file {
 	unsigned header; /* the line that was taken for one, or 0 */
 };
 
-/* Reads PATH ("-": the standard input) to its end. A line that is wrong is added to PROBLEMS as an
- * object with `line`, `who` and `text`. */
+/* Reads PATH ("-": the standard input) to its end. A line that is wrong is added to the array
+ * *PROBLEMS (view_wave_problem()). */
 int wave_file_read(
-    const char *path, struct wave_file *ret, json_t *problems, struct err *err) MUST_CHECK;
+    const char *path, struct wave_file *ret, json_t **problems, struct err *err) MUST_CHECK;
 /* Says on stderr if a line was taken for a header. */
 void wave_file_tell_header(const struct wave_file *f, const char *path);
 /* Prints PROBLEM on stderr: file, line, what is there, what is wrong. */

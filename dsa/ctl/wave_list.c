@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include "dsa/base/clock.h"
-#include "dsa/base/list.h"
 #include "dsa/base/str.h"
+#include "dsa/ctl/client.h"
 #include "dsa/ctl/ctl.h"
 #include "dsa/ctl/wave_priv.h"
-#include "mapping/wave.h"
+#include "dsa/view/view_wave.h"
 
 void
 wave_format_time(int64_t at, char ret[WAVE_TIME_SIZE])
@@ -29,14 +29,6 @@ wave_parse_id(const char *text, uint32_t *ret)
 		return false;
 	*ret = (uint32_t)id;
 	return true;
-}
-
-static const char *
-text_of(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s ? s : "";
 }
 
 /* ---- list ---- */
@@ -67,18 +59,6 @@ waits_for(const struct listing *l, const struct wave *w, const char *link)
 	return "the link is not in the configuration of galsyncd";
 }
 
-static json_t *
-wave_json(const struct listing *l, const struct wave *w, const char *link)
-{
-	return json_pack("{s:I, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:I, s:I, s:I}", "id",
-	    (json_int_t)w->id, "name", w->name, "link", link, "turn", w->undo ? "undo" : "switch",
-	    "state", wave_state_name(w->state), "at", ctl_moment(w->at), "planned",
-	    ctl_moment(w->planned_at), "started", ctl_moment(w->started_at), "ended",
-	    ctl_moment(w->ended_at), "waits", waits_for(l, w, link), "mailboxes",
-	    (json_int_t)w->total, "done", (json_int_t)w->succeeded, "failed",
-	    (json_int_t)w->failed);
-}
-
 static void
 print_wave(const struct listing *l, const struct wave *w, const char *link)
 {
@@ -101,13 +81,14 @@ static int
 list_one(const struct wave *w, void *arg, struct err *err)
 {
 	struct listing *l = arg;
-	_cleanup_(free) char *link = ctl_link_name(l->c, w->link);
+	_cleanup_(free) char *name = ctl_link_name(l->c, w->link);
+	const char *link = name ? name : "?";
 
 	(void)err;
-	if (l->array)
-		(void)json_array_append_new(l->array, wave_json(l, w, link ? link : "?"));
+	if (l->c->json)
+		json_add_item(&l->array, view_wave(w, link, waits_for(l, w, link)));
 	else
-		print_wave(l, w, link ? link : "?");
+		print_wave(l, w, link);
 	l->n++;
 	return 0;
 }
@@ -130,64 +111,13 @@ ctl_verb_wave_list(struct ctl *c, int argc, char **argv)
 	if (wave_each(c->txn, link, list_one, &l, &err) < 0)
 		status = ctl_fail(&err);
 	else if (c->json)
-		status = ctl_print_json(json_incref(l.array));
+		status = ctl_print_json(TAKE(l.array));
 	json_decref(l.array);
 	json_decref(l.links);
 	return status;
 }
 
 /* ---- show ---- */
-
-struct members {
-	struct wave_member *v;
-	size_t n, cap;
-};
-
-static int
-take_member(const struct wave_member *m, void *arg, struct err *err)
-{
-	struct members *all = arg;
-	struct wave_member *to;
-
-	if (list_grow(all->v, all->n, all->cap) < 0)
-		return err_nomem(err);
-	to = &all->v[all->n++];
-	*to = *m;
-	to->dn = strdup(m->dn);
-	to->text = strdup(m->text);
-	return to->dn && to->text ? 0 : err_nomem(err);
-}
-
-static int
-by_member_line(const void *x, const void *y)
-{
-	uint32_t p = ((const struct wave_member *)x)->line;
-	uint32_t q = ((const struct wave_member *)y)->line;
-
-	return p < q ? -1 : p > q;
-}
-
-static const char *const result_names[] = {
-    [WAVE_OPEN] = "open", [WAVE_SUCCEEDED] = "done", [WAVE_FAILED] = "failed"};
-_Static_assert(ARRAY_SIZE(result_names) == WAVE_RESULT_MAX, "a name for each result");
-
-static json_t *
-members_json(const struct members *all)
-{
-	json_t *a = json_array();
-
-	for (size_t i = 0; i < all->n; i++) {
-		const struct wave_member *m = &all->v[i];
-		char guid[GUID_TEXT_SIZE];
-
-		guid_format(&m->source, guid);
-		(void)json_array_append_new(
-		    a, json_pack("{s:I, s:s, s:s, s:s, s:o, s:s}", "line", (json_int_t)m->line,
-			   "guid", guid, "dn", m->dn, "result", result_names[m->result], "at",
-			   ctl_moment(m->at), "text", m->text));
-	}
-	return a;
-}
 
 static void
 print_moment(const char *what, int64_t at)
@@ -200,8 +130,8 @@ print_moment(const char *what, int64_t at)
 }
 
 static void
-print_whole(
-    const struct listing *l, const struct wave *w, const char *link, const struct members *all)
+print_whole(const struct listing *l, const struct wave *w, const char *link,
+    const struct view_wave_members *all)
 {
 	const char *waits = waits_for(l, w, link);
 
@@ -220,44 +150,30 @@ print_whole(
 		const struct wave_member *m = &all->v[i];
 
 		(void)printf("%-6s %s%s%s\n",
-		    m->result == WAVE_FAILED ? "FAILED" : result_names[m->result], m->dn,
+		    m->result == WAVE_FAILED ? "FAILED" : view_wave_result_name(m->result), m->dn,
 		    *m->text ? ": " : "", m->text);
 	}
 }
 
 static enum ctl_status
-show(struct ctl *c, const struct wave *w)
+show(struct ctl *c, const struct wave *w, const struct view_wave_members *all)
 {
-	struct listing l = {.c = c, .now = clock_realtime_s(), .links = ctl_daemon_links(c)};
-	_cleanup_(free) char *link = ctl_link_name(c, w->link);
-	enum ctl_status status = CTL_DONE;
-	struct members all = {0};
-	struct err err;
+	struct listing l = {.c = c, .now = clock_realtime_s()};
+	_cleanup_(json_release) json_t *links = ctl_daemon_links(c);
+	_cleanup_(free) char *name = ctl_link_name(c, w->link);
+	const char *link = name ? name : "?";
 
-	if (wave_each_member(c->txn, w->id, take_member, &all, &err) < 0) {
-		status = ctl_fail(&err);
-	} else {
-		if (all.n)
-			qsort(all.v, all.n, sizeof *all.v, by_member_line);
-		if (c->json) {
-			json_t *o = wave_json(&l, w, link ? link : "?");
-
-			(void)json_object_set_new(o, "results", members_json(&all));
-			status = ctl_print_json(o);
-		} else {
-			print_whole(&l, w, link ? link : "?", &all);
-		}
-	}
-	for (size_t i = 0; i < all.n; i++)
-		wave_member_done(&all.v[i]);
-	free(all.v);
-	json_decref(l.links);
-	return status;
+	l.links = links;
+	if (c->json)
+		return ctl_print_json(view_wave_show(w, link, waits_for(&l, w, link), all));
+	print_whole(&l, w, link, all);
+	return CTL_DONE;
 }
 
 enum ctl_status
 ctl_verb_wave_show(struct ctl *c, int argc, char **argv)
 {
+	_cleanup_(view_wave_members_done) struct view_wave_members all = {0};
 	_cleanup_(wave_done) struct wave w = {0};
 	struct err err;
 	bool found;
@@ -271,5 +187,7 @@ ctl_verb_wave_show(struct ctl *c, int argc, char **argv)
 		(void)fprintf(stderr, "galsyncctl: there is no wave %u\n", id);
 		return CTL_FAILED;
 	}
-	return show(c, &w);
+	if (view_wave_members_read(c->txn, id, &all, &err) < 0)
+		return ctl_fail(&err);
+	return show(c, &w, &all);
 }

@@ -27,6 +27,7 @@
 #include <syslog.h>
 
 #include "dsa/base/clock.h"
+#include "dsa/base/json.h"
 #include "dsa/base/str.h"
 #include "dsa/cycle/apply.h"
 #include "dsa/cycle/check.h"
@@ -480,7 +481,9 @@ static int
 store_end(struct cycle *c, struct err *err)
 {
 	_cleanup_(store_abort) struct store_txn *t = NULL;
-	_cleanup_(free) char *json = cycle_summary_json(c->run->link, c->res);
+	_cleanup_(json_release) json_t *summary =
+	    cycle_summary(c->run->link, c->res, clock_realtime_s());
+	_cleanup_(free) char *json = summary ? json_dumps(summary, JSON_COMPACT) : NULL;
 	const struct buf *cursor = c->delta->cursor;
 
 	if (!json)

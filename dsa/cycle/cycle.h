@@ -11,33 +11,10 @@
 
 #include "dsa/base/err.h"
 #include "dsa/cycle/decision.h"
+#include "dsa/cycle/summary.h"
 #include "dsa/directory/guid.h"
 #include "dsa/rules/ready.h"
 #include "dsa/run/run.h"
-
-/* What happened, for the summary. Objects are counted once each. */
-struct cycle_result {
-	uint64_t number; /* of the cycle in the journal; 0 in plan mode */
-	uint64_t read[SIDES];
-	uint64_t out[SCOPE_MAX];     /* source objects by verdict; [SCOPE_IN]: in scope */
-	uint64_t created[SHAPE_MAX]; /* target objects to be created, or created */
-	uint64_t promoted;	     /* contacts replaced by users */
-	uint64_t matched;	 /* counterparts found in this cycle that the map did not have */
-	uint64_t updated[SIDES]; /* existing objects changed, by side */
-	uint64_t references;	 /* second-pass changes: members and others */
-	uint64_t renamed, left[LEAVE_DELETE + 1];
-	uint64_t unchanged;
-	uint64_t conflicts; /* of the link, or of the objects that the cycle was asked for */
-	uint64_t problems, failed, waiting;
-	uint64_t drift;		   /* objects planned again because the directory had moved on */
-	uint64_t changes, applied; /* directory changes planned, and done */
-	uint64_t ready, switched;  /* mailboxes whose readiness was seen, and of them switched */
-	uint64_t phase_ms[RUN_PHASE_MAX];
-	bool delta; /* only what changed was looked at */
-	bool held;  /* a limit holds something until an operator decides: */
-	char held_why[400];
-	uint64_t held_asked; /* of the objects that the cycle was asked for */
-};
 
 /* What became ready in a cycle (ready.h), and was not switched by it. */
 struct cycle_ready {
@@ -82,10 +59,5 @@ int cycle_run(struct cycle *c, bool *ret_full, struct err *err) MUST_CHECK;
 /* The last transaction: the summary, what is held, and the cursors, which advance with it. Without
  * effect after a plan, and after a delta that heard of nothing. */
 int cycle_finish(struct cycle *c, struct err *err) MUST_CHECK;
-
-/* Writes the summary as lines of text, or as one JSON object. */
-void cycle_print_summary(
-    const struct conf_link *link, const struct cycle_result *r, bool plan_only, FILE *to);
-char *cycle_summary_json(const struct conf_link *link, const struct cycle_result *r) MUST_CHECK;
 
 #endif

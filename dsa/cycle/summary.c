@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The summary of a cycle, for people and for programs. */
-#include <jansson.h>
-#include <stdio.h>
+#include "dsa/cycle/summary.h"
+
+#include <stddef.h>
 #include <string.h>
 
-#include "dsa/base/clock.h"
-#include "dsa/cycle/cycle.h"
+#include "dsa/base/json.h"
 
 /* What a count, or each of a group of them, is called. */
 typedef const char *name_fn(size_t i);
@@ -150,27 +149,24 @@ row_json(const struct cycle_result *r, size_t row)
 	json_t *group;
 
 	if (!counts[row].names)
-		return json_integer((json_int_t)count_of(r, row, 0));
+		return json_of_count(count_of(r, row, 0));
 	group = json_object();
 	for (size_t i = 0; i < counts[row].n; i++)
-		(void)json_object_set_new(
-		    group, counts[row].names(i), json_integer((json_int_t)count_of(r, row, i)));
+		json_put_member(&group, counts[row].names(i), json_of_count(count_of(r, row, i)));
 	return group;
 }
 
-char *
-cycle_summary_json(const struct conf_link *link, const struct cycle_result *r)
+json_t *
+cycle_summary(const struct conf_link *link, const struct cycle_result *r, int64_t finished_at)
 {
-	char when[CLOCK_TEXT_SIZE], *text;
-	json_t *o;
+	json_t *o = json_object();
 
-	clock_format_utc(clock_realtime_s(), when);
-	o = json_pack("{s:s, s:s, s:s, s:b, s:s}", "link", link->name, "kind",
-	    r->delta ? "delta" : "full", "finished", when, "held", r->held, "held_why",
-	    r->held_why);
-	for (size_t row = 0; o && row < ARRAY_SIZE(counts); row++)
-		(void)json_object_set_new(o, counts[row].member, row_json(r, row));
-	text = o ? json_dumps(o, JSON_COMPACT) : NULL;
-	json_decref(o);
-	return text;
+	json_put_member(&o, "link", json_of_text(link->name));
+	json_put_member(&o, "kind", json_of_text(r->delta ? "delta" : "full"));
+	json_put_member(&o, "finished", json_of_time(finished_at));
+	json_put_member(&o, "held", json_boolean(r->held));
+	json_put_member(&o, "held_why", json_of_text(r->held_why));
+	for (size_t row = 0; row < ARRAY_SIZE(counts); row++)
+		json_put_member(&o, counts[row].member, row_json(r, row));
+	return o;
 }

@@ -11,14 +11,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "dsa/cycle/cycle.h"
+#include "dsa/cycle/summary.h"
 
 struct worker_answer {
 	uint64_t number;
 	int status;		    /* 0 done, 1 failed, 3 held or conflicts, or something found */
 	char error[512];	    /* why it failed as a whole; "" if single objects did */
 	bool cycle;		    /* it was a cycle: */
-	struct cycle_result result; /* with these counts */
+	struct cycle_result result; /* with these counts, */
+	int64_t finished_at;	    /* and ended then: seconds since the epoch */
 	/* What became of each object of a switch, undo or toggle, an array; of a verify or trace,
 	 * an object whose members are the answer's; or NULL. */
 	json_t *results;

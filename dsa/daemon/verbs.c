@@ -7,12 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dsa/base/json.h"
 #include "dsa/daemon/verbs_held.h"
-#include "dsa/daemon/verbs_json.h"
 #include "dsa/daemon/verbs_object.h"
 #include "dsa/daemon/verbs_trace.h"
 #include "dsa/daemon/verbs_wait.h"
 #include "dsa/daemon/verbs_wave.h"
+#include "dsa/view/view_journal.h"
 #include "mapping/journal.h"
 
 struct worker *
@@ -37,9 +38,23 @@ verbs_worker(struct verbs *v, struct client *c, const json_t *request)
 	return w;
 }
 
+static json_t *
+links(struct verbs *v)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; i < v->n_workers; i++) {
+		struct worker_state s;
+
+		worker_get_state(v->workers[i], &s);
+		json_add_item(&a, view_worker(worker_link(v->workers[i]), &s));
+	}
+	return a;
+}
+
 /* Null if the map cannot be read. */
 static json_t *
-journal_json(struct verbs *v)
+journal(struct verbs *v)
 {
 	_cleanup_(store_abort) struct store_txn *t = NULL;
 	struct journal_size n;
@@ -48,18 +63,31 @@ journal_json(struct verbs *v)
 	if (store_begin(v->store, STORE_READ, &t, &ignored) < 0 ||
 	    journal_measure(t, &n, &ignored) < 0)
 		return json_null();
-	return json_pack("{s:o, s:o, s:o}", "entries", verbs_number(n.entries), "octets",
-	    verbs_number(n.octets), "oldest", verbs_time(n.oldest));
+	return view_journal(&n);
 }
 
 static void
 verb_status(struct verbs *v, struct client *c, const json_t *request)
 {
+	json_t *o = client_answer(true);
+
 	(void)request;
-	client_send(
-	    c, json_pack("{s:b, s:s, s:i, s:o, s:o, s:o}", "ok", 1, "program", GALSYNC_VERSION,
-		   "pid", (int)getpid(), "started", verbs_time(v->started_at), "journal",
-		   journal_json(v), "links", verbs_links(v)));
+	json_put_member(&o, "program", json_of_text(GALSYNC_VERSION));
+	json_put_member(&o, "pid", json_integer(getpid()));
+	json_put_member(&o, "started", json_of_time(v->started_at));
+	json_put_member(&o, "journal", journal(v));
+	json_put_member(&o, "links", links(v));
+	client_send(c, o);
+}
+
+void
+verbs_send_state(struct verbs *v, struct client *c)
+{
+	json_t *o = json_object();
+
+	json_put_member(&o, "event", json_of_text("state"));
+	json_put_member(&o, "links", links(v));
+	client_send(c, o);
 }
 
 static void
@@ -67,7 +95,7 @@ verb_watch(struct verbs *v, struct client *c, const json_t *request)
 {
 	(void)request;
 	client_wait(c)->watching = true;
-	client_send(c, json_pack("{s:s, s:o}", "event", "state", "links", verbs_links(v)));
+	verbs_send_state(v, c);
 }
 
 static void
@@ -75,16 +103,20 @@ set_pause(struct verbs *v, struct client *c, const json_t *request, bool pause)
 {
 	const char *name = json_string_value(json_object_get(request, "link"));
 	size_t n = 0;
+	json_t *o;
 
 	for (size_t i = 0; i < v->n_workers; i++)
 		if (!name || strcmp(worker_link(v->workers[i])->name, name) == 0) {
 			worker_pause(v->workers[i], pause);
 			n++;
 		}
-	if (n)
-		client_send(c, json_pack("{s:b, s:i}", "ok", 1, "links", (int)n));
-	else
+	if (n == 0) {
 		client_refuse(c, "there is no link '%s'", name ? name : "");
+		return;
+	}
+	o = client_answer(true);
+	json_put_member(&o, "links", json_of_count(n));
+	client_send(c, o);
 }
 
 static void

@@ -32,4 +32,7 @@ struct worker *verbs_find_worker(struct verbs *v, const char *link);
 /* The worker of the link that the request names; the only one if it names none. NULL: refused. */
 struct worker *verbs_worker(struct verbs *v, struct client *c, const json_t *request);
 
+/* Sends C the event `state`: what all workers are doing. */
+void verbs_send_state(struct verbs *v, struct client *c);
+
 #endif

@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dsa/base/json.h"
 #include "dsa/base/log.h"
-#include "dsa/daemon/verbs_json.h"
 #include "dsa/daemon/verbs_who.h"
-#include "mapping/held.h"
+#include "dsa/view/view_held.h"
 
 struct decision_asked {
 	const char *link;
@@ -84,12 +84,10 @@ log_decided(struct client *c, const struct decision_asked *a, const size_t n[HEL
 static void
 answer(struct client *c, const size_t n[HELD_KIND_MAX])
 {
-	json_t *decided = json_object();
+	json_t *o = client_answer(true);
 
-	for (size_t k = HELD_NOTHING + 1; k < HELD_KIND_MAX; k++)
-		(void)json_object_set_new(
-		    decided, held_kind_name((enum held_kind)k), verbs_number(n[k]));
-	client_send(c, json_pack("{s:b, s:o}", "ok", 1, "decided", decided));
+	json_put_member(&o, "decided", view_held_decided(n));
+	client_send(c, o);
 }
 
 static void

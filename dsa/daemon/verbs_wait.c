@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "dsa/base/json.h"
-#include "dsa/daemon/verbs_json.h"
 
 #define PLAN_CHUNK 16384
 
@@ -40,23 +39,22 @@ stop_waiting(struct client_wait *wait)
 }
 
 static json_t *
-answer_json(struct worker *w, uint64_t number)
+answer_of(struct worker *w, uint64_t number)
 {
 	_cleanup_(worker_answer_free) struct worker_answer *a = worker_take_answer(w, number);
-	_cleanup_(free) char *summary = NULL;
-	json_t *o;
+	json_t *o = client_answer(a && a->status != 1);
 
+	json_put_member(&o, "status", json_integer(a ? a->status : 1));
+	json_put_member(&o, "error", json_of_text(a ? a->error : "out of memory for the answer"));
 	if (!a)
-		return json_pack("{s:b, s:i, s:s}", "ok", 0, "status", 1, "error",
-		    "out of memory for the answer");
-	summary = a->cycle ? cycle_summary_json(worker_link(w), &a->result) : NULL;
-	o = json_pack("{s:b, s:i, s:s, s:o}", "ok", a->status != 1, "status", a->status, "error",
-	    a->error, "summary", summary ? json_loads(summary, 0, NULL) : json_null());
+		return o;
+	json_put_member(&o, "summary",
+	    a->cycle ? cycle_summary(worker_link(w), &a->result, a->finished_at) : json_null());
 	/* What only looks gives members of its own. */
 	if (o && json_is_object(a->results))
 		(void)json_object_update(o, a->results);
-	else if (o && a->results)
-		(void)json_object_set(o, "results", a->results);
+	else if (a->results)
+		json_put_member(&o, "results", json_incref(a->results));
 	return o;
 }
 
@@ -92,6 +90,16 @@ send_plan(struct client *c)
 }
 
 static void
+send_progress(struct client *c, const struct worker_state *s)
+{
+	json_t *o = json_object();
+
+	json_put_member(&o, "event", json_of_text("progress"));
+	view_worker_progress(&o, s);
+	client_send(c, o);
+}
+
+static void
 look_at(struct client *c, void *arg)
 {
 	struct verbs *v = arg;
@@ -101,7 +109,7 @@ look_at(struct client *c, void *arg)
 
 	/* A watcher who is slow misses states, not the connection. */
 	if (wait->watching && client_pending(c) < PLAN_CHUNK)
-		client_send(c, json_pack("{s:s, s:o}", "event", "state", "links", verbs_links(v)));
+		verbs_send_state(v, c);
 	if (!wait->number || wait->answer)
 		return;
 	if (!w) {
@@ -112,12 +120,10 @@ look_at(struct client *c, void *arg)
 	worker_get_state(w, &s);
 	if (s.request_done < wait->number) {
 		if (s.phase == WORKER_RUNNING && !wait->watching && client_pending(c) == 0)
-			client_send(c, json_pack("{s:s, s:s, s:o, s:o}", "event", "progress",
-					   "phase", run_phase_name(s.cycle), "done",
-					   verbs_number(s.done), "total", verbs_number(s.total)));
+			send_progress(c, &s);
 		return;
 	}
-	wait->answer = answer_json(w, wait->number);
+	wait->answer = answer_of(w, wait->number);
 	/* What there is of a plan that failed is no plan. */
 	if (!json_is_true(json_object_get(wait->answer, "ok"))) {
 		closep(&wait->plan_fd);

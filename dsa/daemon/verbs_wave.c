@@ -12,11 +12,11 @@
 #include <string.h>
 
 #include "dsa/base/clock.h"
+#include "dsa/base/json.h"
 #include "dsa/base/list.h"
 #include "dsa/base/log.h"
 #include "dsa/base/str.h"
-#include "dsa/daemon/verbs_json.h"
-#include "mapping/wave.h"
+#include "dsa/view/view_wave.h"
 
 #define PART_MAX 500	     /* mailboxes in a request: its answer has a line for each */
 #define MAILBOXES_MAX 100000 /* in a wave */
@@ -190,7 +190,7 @@ draft_of(struct verbs *v, struct client *c, const json_t *request)
 }
 
 static void
-add_one(struct store_txn *t, struct draft *d, const json_t *who, json_int_t line, json_t *problems)
+add_one(struct store_txn *t, struct draft *d, const json_t *who, json_int_t line, json_t **problems)
 {
 	_cleanup_(record_free) struct record *r = NULL;
 	const char *text = json_string_value(who);
@@ -200,8 +200,7 @@ add_one(struct store_txn *t, struct draft *d, const json_t *who, json_int_t line
 	    keep(d, r, (uint32_t)line, why, sizeof why))
 		return;
 	d->problems++;
-	(void)json_array_append_new(problems,
-	    json_pack("{s:I, s:s, s:s}", "line", line, "who", text ? text : "", "text", why));
+	json_add_item(problems, view_wave_problem(line, text ? text : "", why));
 }
 
 void
@@ -212,7 +211,7 @@ verb_wave_add(struct verbs *v, struct client *c, const json_t *request)
 	const json_t *lines = json_object_get(request, "lines");
 	size_t n = json_array_size(objects);
 	struct draft *d;
-	json_t *problems;
+	json_t *problems, *o;
 	struct err err;
 
 	if (n == 0 || n > PART_MAX || (lines && json_array_size(lines) != n)) {
@@ -234,9 +233,11 @@ verb_wave_add(struct verbs *v, struct client *c, const json_t *request)
 		add_one(t, d, json_array_get(objects, i),
 		    lines ? json_integer_value(json_array_get(lines, i))
 			  : (json_int_t)(d->n + d->problems + 1),
-		    problems);
-	client_send(c, json_pack("{s:b, s:o, s:o}", "ok", 1, "mailboxes", verbs_number(d->n),
-			   "problems", problems));
+		    &problems);
+	o = client_answer(true);
+	json_put_member(&o, "mailboxes", json_of_count(d->n));
+	json_put_member(&o, "problems", problems);
+	client_send(c, o);
 }
 
 /* ---- the plan ---- */
@@ -251,6 +252,15 @@ log_wave(const char *link, const struct wave *w, const char *what)
 	log_event(LOG_NOTICE, LOG_ID_WAVE, &fields,
 	    "link %s: wave %u%s%s: %s: %s of %u mailboxes at %s", link, w->id, *w->name ? " " : "",
 	    w->name, what, w->undo ? "undo" : "switch", w->total, at);
+}
+
+static void
+answer(struct client *c, const struct wave *w, const char *link, bool had)
+{
+	json_t *o = client_answer(true);
+
+	view_wave_answer(&o, w, link, had);
+	client_send(c, o);
 }
 
 /* The time of REQUEST, now if it has none. */
@@ -350,9 +360,7 @@ plan(struct verbs *v, struct client *c, const json_t *request, const struct draf
 	} else {
 		log_wave(d->link, &w, "planned");
 		wake_worker(v, d->link);
-		client_send(c, json_pack("{s:b, s:o, s:s, s:o, s:o}", "ok", 1, "wave",
-				   verbs_number(w.id), "link", d->link, "mailboxes",
-				   verbs_number(w.total), "at", verbs_time(w.at)));
+		answer(c, &w, d->link, false);
 	}
 }
 
@@ -419,10 +427,7 @@ change(struct verbs *v, struct client *c, const json_t *request, const int64_t *
 	}
 	log_wave(link ? link : "?", &w, at ? "rescheduled" : "cancelled");
 	wake_worker(v, link);
-	client_send(
-	    c, json_pack("{s:b, s:o, s:s, s:o, s:o, s:o}", "ok", 1, "wave", verbs_number(w.id),
-		   "link", link ? link : "?", "mailboxes", verbs_number(w.total), "ended",
-		   verbs_number(w.succeeded + w.failed), "at", verbs_time(w.at)));
+	answer(c, &w, link ? link : "?", true);
 }
 
 void

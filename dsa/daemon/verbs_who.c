@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dsa/base/json.h"
+#include "dsa/view/view_result.h"
 
 struct who {
 	uint32_t link;
@@ -56,13 +57,8 @@ verbs_identify_one(struct verbs *v, const char *link, const char *who, bool fres
 void
 verbs_problem(json_t **problems, const char *who, const char *why)
 {
-	json_t *o = json_object();
-
-	json_put_member(&o, "guid", json_of_text(""));
-	json_put_member(&o, "dn", json_of_text(who ? who : ""));
-	json_put_member(&o, "ok", json_false());
-	json_put_member(&o, "text", json_of_text(why));
-	json_add_item(problems, o);
+	json_add_item(
+	    problems, view_result(&(struct run_result){.dn = who ? who : "", .text = why}));
 }
 
 bool

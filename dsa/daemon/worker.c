@@ -18,33 +18,6 @@
 /* The longest uninterrupted sleep, so that the worker shows that it lives. */
 #define SLICE_MS 10000
 
-static const char *const phase_names[] = {
-    [WORKER_IDLE] = "idle",
-    [WORKER_RUNNING] = "running",
-    [WORKER_WAITING] = "waiting",
-    [WORKER_PAUSED] = "paused",
-};
-_Static_assert(ARRAY_SIZE(phase_names) == WORKER_PHASE_MAX, "a name for each phase");
-
-static const char *const feed_names[] = {
-    [WORKER_FEED_UNKNOWN] = NULL,
-    [WORKER_FEED_DIRSYNC] = "dirsync",
-    [WORKER_FEED_USN] = "usn-changed",
-};
-_Static_assert(ARRAY_SIZE(feed_names) == WORKER_FEED_MAX, "a name for each way");
-
-const char *
-worker_phase_name(enum worker_phase p)
-{
-	return phase_names[p];
-}
-
-const char *
-worker_feed_name(enum worker_feed f)
-{
-	return feed_names[f];
-}
-
 const struct conf_link *
 worker_link(const struct worker *w)
 {

@@ -18,41 +18,16 @@
  * works again. The first cycle after a start is a delta where the map's cursors allow it.
  */
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "dsa/base/err.h"
 #include "dsa/config/conf.h"
-#include "dsa/cycle/cycle.h"
 #include "dsa/daemon/answers.h"
+#include "dsa/view/view_worker.h"
 #include "mapping/store.h"
 
 struct worker;
-
-enum worker_phase { WORKER_IDLE, WORKER_RUNNING, WORKER_WAITING, WORKER_PAUSED, WORKER_PHASE_MAX };
-const char *worker_phase_name(enum worker_phase p);
-
-/* How the changes of a side are found; unknown until the first cycle has asked for them. */
-enum worker_feed { WORKER_FEED_UNKNOWN, WORKER_FEED_DIRSYNC, WORKER_FEED_USN, WORKER_FEED_MAX };
-/* "dirsync", "usn-changed", NULL. */
-const char *worker_feed_name(enum worker_feed f);
-
-/* A copy of what the worker is doing. */
-struct worker_state {
-	enum worker_phase phase;
-	enum run_phase cycle; /* RUNNING: where it is, how far, and of how many (0: unknown) */
-	uint64_t done, total;
-	uint64_t cycles;	    /* finished since the start */
-	struct cycle_result result; /* of the last one */
-	enum worker_feed feed[SIDES];
-	int64_t finished_at;	     /* seconds since the epoch; 0: none finished yet */
-	bool failing;		     /* the last one failed: */
-	char error[512];	     /* why, */
-	int64_t failing_since, next; /* since when, and when it is tried again */
-	int64_t beat_ms;	     /* when it last got on, of clock_monotonic_ms() */
-	uint64_t request_done;	     /* number of the last request that was carried out */
-};
 
 /* Starts the worker of LINK. CONF and STORE outlive it. NOTIFY_FD is an eventfd that becomes
  * readable when its state has changed. */
@@ -63,6 +38,7 @@ int worker_start(const struct conf *conf, const struct conf_link *link, struct s
 void worker_stop(struct worker *w);
 DEFINE_CLEANUP(struct worker *, worker_stop)
 const struct conf_link *worker_link(const struct worker *w);
+/* A copy. */
 void worker_get_state(struct worker *w, struct worker_state *ret);
 
 void worker_pause(struct worker *w, bool pause);

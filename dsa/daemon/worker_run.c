@@ -12,6 +12,7 @@
 #include "dsa/jobs/sync.h"
 #include "dsa/jobs/toggle.h"
 #include "dsa/jobs/turns.h"
+#include "dsa/view/view_result.h"
 
 /* Of the journal, after a cycle. */
 #define TRIM_PIECES 20
@@ -45,27 +46,13 @@ on_event(const struct run_event *e, void *arg)
 	lines_event(e, w->lines);
 }
 
-static json_t *
-result_json(const struct run_result *r)
-{
-	char guid[GUID_TEXT_SIZE];
-	json_t *o = json_object();
-
-	guid_format(r->source, guid);
-	json_put_member(&o, "guid", json_of_text(guid));
-	json_put_member(&o, "dn", json_of_text(r->dn));
-	json_put_member(&o, "ok", json_boolean(r->ok));
-	json_put_member(&o, "text", json_of_text(r->text));
-	return o;
-}
-
 static void
 on_result(const struct run_result *r, void *arg)
 {
 	struct worker *w = arg;
 
 	if (w->results) {
-		json_add_item(&w->results, result_json(r));
+		json_add_item(&w->results, view_result(r));
 		w->results_lost = !w->results;
 	}
 	w->refused += !r->ok;
@@ -180,6 +167,7 @@ is_inspection(const struct request *q)
 int
 worker_run(struct worker *w, const struct request *q, struct cycle_result *r, struct err *err)
 {
+	w->results_lost = false;
 	return is_inspection(q)	   ? run_inspection(w, q, r, err)
 	       : worker_is_turn(q) ? run_turns(w, q, r, err)
 				   : run_cycle(w, q, r, err);
@@ -207,7 +195,7 @@ worker_answer_of(struct worker *w, const struct request *q, int rc, const struct
 		json_decref(TAKE(w->results));
 		return NULL;
 	}
-	if (TAKE(w->results_lost))
+	if (w->results_lost)
 		return NULL;
 	*a = (struct worker_answer){.number = q->number,
 	    .status = rc < 0 || r->failed		    ? 1
@@ -215,6 +203,7 @@ worker_answer_of(struct worker *w, const struct request *q, int rc, const struct
 							    : 0,
 	    .cycle = !worker_is_turn(q),
 	    .result = *r,
+	    .finished_at = clock_realtime_s(),
 	    .results = TAKE(w->results)};
 	(void)snprintf(a->error, sizeof a->error, "%s", rc < 0 ? w->state.error : "");
 	return TAKE(a);

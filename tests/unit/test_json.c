@@ -6,22 +6,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include <cmocka.h>
 
-#include "dsa/base/json.h"
-
-static void
-must_be(json_t *o, const char *want)
-{
-	_cleanup_(json_release) json_t *own = o;
-	_cleanup_(free) char *text = json_dumps(own, JSON_COMPACT | JSON_ENCODE_ANY);
-
-	assert_non_null(text);
-	assert_string_equal(text, want);
-}
+#include "tests/support/json_fixture.h"
 
 static void
 texts(void **state)
@@ -49,16 +37,16 @@ texts(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		must_be(json_of_text(rows[i].text), rows[i].want);
+		json_must_be(json_of_text(rows[i].text), rows[i].want);
 }
 
 static void
 octets(void **state)
 {
 	(void)state;
-	must_be(json_of_octets((struct bytes){NULL, 0}), "\"\"");
-	must_be(json_of_octets((struct bytes){"a\0b", 3}), "\"a\\u0000b\"");
-	must_be(json_of_octets((struct bytes){"a\0\xff", 3}), "\"a\\u0000\\\\xFF\"");
+	json_must_be(json_of_octets((struct bytes){NULL, 0}), "\"\"");
+	json_must_be(json_of_octets((struct bytes){"a\0b", 3}), "\"a\\u0000b\"");
+	json_must_be(json_of_octets((struct bytes){"a\0\xff", 3}), "\"a\\u0000\\\\xFF\"");
 }
 
 static void
@@ -68,32 +56,32 @@ lists(void **state)
 	char *v[] = {ann, odd, NULL, empty};
 
 	(void)state;
-	must_be(json_of_texts(NULL, 0), "[]");
-	must_be(json_of_texts(v, ARRAY_SIZE(v)), "[\"CN=Ann\",\"CN=\\\\xE9\",null,\"\"]");
+	json_must_be(json_of_texts(NULL, 0), "[]");
+	json_must_be(json_of_texts(v, ARRAY_SIZE(v)), "[\"CN=Ann\",\"CN=\\\\xE9\",null,\"\"]");
 }
 
 static void
 numbers(void **state)
 {
 	(void)state;
-	must_be(json_of_count(0), "0");
-	must_be(json_of_count(INT64_MAX), "9223372036854775807");
-	must_be(json_of_count((uint64_t)INT64_MAX + 1), "9223372036854775807");
-	must_be(json_of_count(UINT64_MAX), "9223372036854775807");
+	json_must_be(json_of_count(0), "0");
+	json_must_be(json_of_count(INT64_MAX), "9223372036854775807");
+	json_must_be(json_of_count((uint64_t)INT64_MAX + 1), "9223372036854775807");
+	json_must_be(json_of_count(UINT64_MAX), "9223372036854775807");
 }
 
 static void
 times(void **state)
 {
 	(void)state;
-	must_be(json_of_time(0), "null");
-	must_be(json_of_time(1000000000), "\"2001-09-09T01:46:40Z\"");
-	must_be(json_of_time(-1), "\"1969-12-31T23:59:59Z\"");
-	must_be(json_of_time(INT64_C(253402300799)), "\"9999-12-31T23:59:59Z\"");
-	must_be(json_of_time(INT64_C(253402300800)), "null");
-	must_be(json_of_time(INT64_C(-62167219200)), "\"0000-01-01T00:00:00Z\"");
-	must_be(json_of_time(INT64_MIN), "null");
-	must_be(json_of_time(INT64_MAX), "null");
+	json_must_be(json_of_time(0), "null");
+	json_must_be(json_of_time(1000000000), "\"2001-09-09T01:46:40Z\"");
+	json_must_be(json_of_time(-1), "\"1969-12-31T23:59:59Z\"");
+	json_must_be(json_of_time(INT64_C(253402300799)), "\"9999-12-31T23:59:59Z\"");
+	json_must_be(json_of_time(INT64_C(253402300800)), "null");
+	json_must_be(json_of_time(INT64_C(-62167219200)), "\"0000-01-01T00:00:00Z\"");
+	json_must_be(json_of_time(INT64_MIN), "null");
+	json_must_be(json_of_time(INT64_MAX), "null");
 }
 
 /* A member that could not be made is missing loudly, whatever comes behind it. */
@@ -117,39 +105,23 @@ whole_or_none(void **state)
 	assert_null(a);
 }
 
-/* ---- without memory ---- */
-
-static unsigned left;
-
-static void *
-countdown(size_t size)
+static json_t *
+some_object(void)
 {
-	if (left == 0)
-		return NULL;
-	left--;
-	return malloc(size);
+	char ann[] = "Ann", odd[] = "\xff", *names[] = {ann, odd};
+	json_t *o = json_object();
+
+	json_put_member(&o, "names", json_of_texts(names, 2));
+	json_put_member(&o, "since", json_of_time(0));
+	json_put_member(&o, "n", json_of_count(7));
+	return o;
 }
 
 static void
 out_of_memory(void **state)
 {
-	static const char whole[] = "{\"names\":[\"Ann\",\"\\\\xFF\"],\"since\":null,\"n\":7}";
-	char ann[] = "Ann", odd[] = "\xff", *names[] = {ann, odd};
-	json_t *o = NULL;
-	unsigned n = 0;
-
 	(void)state;
-	for (; !o; n++) {
-		json_set_alloc_funcs(countdown, free);
-		left = n;
-		o = json_object();
-		json_put_member(&o, "names", json_of_texts(names, 2));
-		json_put_member(&o, "since", json_of_time(0));
-		json_put_member(&o, "n", json_of_count(7));
-		json_set_alloc_funcs(malloc, free);
-	}
-	assert_true(n > 5);
-	must_be(o, whole);
+	json_must_be_whole(some_object, "{\"names\":[\"Ann\",\"\\\\xFF\"],\"since\":null,\"n\":7}");
 }
 
 int

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+#include "dsa/view/view_link.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "dsa/base/json.h"
+
+void
+view_link_done(struct view_link *v)
+{
+	free(TAKE(v->name));
+	json_decref(TAKE(v->last_cycle));
+	view_hook_done(&v->hook);
+}
+
+static int
+read_last_cycle(struct store_txn *t, uint32_t link, json_t **ret, struct err *err)
+{
+	_cleanup_(free) char *text = NULL;
+	json_t *o;
+
+	if (store_get_summary(t, link, &text, err) < 0)
+		return -1;
+	o = text ? json_loads(text, 0, NULL) : NULL;
+	*ret = o ? o : json_null();
+	return 0;
+}
+
+int
+view_link_read(
+    struct store_txn *t, uint32_t link, const char *name, struct view_link *ret, struct err *err)
+{
+	*ret = (struct view_link){.name = strdup(name)};
+	if (!ret->name)
+		return err_nomem(err);
+	if (store_count(t, link, &ret->counts, err) < 0 ||
+	    journal_measure(t, &ret->journal, err) < 0 ||
+	    view_held_count(t, link, &ret->held, err) < 0 ||
+	    view_hook_count(t, link, &ret->hook, err) < 0)
+		return -1;
+	return read_last_cycle(t, link, &ret->last_cycle, err);
+}
+
+static json_t *
+states(const struct store_counts *n)
+{
+	json_t *o = json_object();
+
+	for (size_t i = 0; i < RECORD_STATE_MAX; i++)
+		json_put_member(
+		    &o, record_state_name((enum record_state)i), json_of_count(n->by_state[i]));
+	return o;
+}
+
+json_t *
+view_link(const struct view_link *v, json_t *daemon)
+{
+	const struct store_counts *n = &v->counts;
+	json_t *o = json_object();
+
+	json_put_member(&o, "link", json_of_text(v->name));
+	json_put_member(&o, "correspondences", json_of_count(n->records));
+	json_put_member(&o, "states", states(n));
+	json_put_member(&o, "created", json_of_count(n->created));
+	json_put_member(&o, "matched", json_of_count(n->matched));
+	json_put_member(&o, "waiting_references", json_of_count(n->waiting_refs));
+	json_put_member(&o, "conflicts", json_of_count(n->conflicts));
+	json_put_member(&o, "journal", json_of_count(v->journal.entries));
+	json_put_member(&o, "journal_octets", json_of_count(v->journal.octets));
+	json_put_member(&o, "journal_oldest", json_of_time(v->journal.oldest));
+	json_put_member(&o, "map_bytes_used", json_of_count(n->bytes_used));
+	json_put_member(&o, "map_bytes_max", json_of_count(n->bytes_max));
+	json_put_member(&o, "last_cycle", json_incref(v->last_cycle));
+	json_put_member(&o, "held", view_held_counts(&v->held));
+	json_put_member(&o, "hook", view_hook(&v->hook));
+	json_put_member(&o, "daemon", daemon ? json_incref(daemon) : json_null());
+	return o;
+}
