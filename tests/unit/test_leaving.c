@@ -24,8 +24,8 @@ static const struct leaving_case {
 	enum leave_action action;
 	const char *target; /* NULL: none */
 	enum leaving want;
-	const char *mods; /* NULL: no change; "delete": the object goes */
-	const char *written;  /* remembered afterwards; NULL: nothing */
+	const char *mods;    /* NULL: no change; "delete": the object goes */
+	const char *written; /* remembered afterwards; NULL: nothing */
 	bool matched, missed, may_come;
 	enum side active;
 } cases[] = {
