@@ -1,31 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The LDAP directory as a whole: which server, what is known of the forest, and the life of the
- * session. The layers below are listed in ldap_priv.h.
+ * The LDAP directory as a whole. From the bottom up:
  *
- * Servers. They are tried in the configured order (or as DNS lists them), with two exceptions: the
- * server used last comes first, because replication makes others lag behind what we wrote there,
- * and a server that stopped answering comes last. A bind that is refused for the password ends the
- * attempt at once: every other server would refuse it too, and count it towards the account's
- * lock-out.
+ *   ldap_cancel.h   the wish that every wait ends
+ *   ldap_sock.h     one TCP connection; every wait there is bounded and can be cancelled
+ *   ldap_krb.h      Kerberos tickets
+ *   ldap_session.h  a session with one server; hands its messages to what waits for them
+ *   ldap_read.h     a request that is waited for
+ *   ldap_tls.h      TLS on a session, and why it failed
+ *   ldap_auth.h     passwords, binds
+ *   ldap_search.h   reads within a session
+ *   ldap_write.h    the window of changes under way
+ *   ldap_feed.h     what changed since, and waking up when something does
+ *   ldap_forest.h   what is known of the forest, and whether a server is fit
+ *   ldap_servers.h  which server
  *
- * What is refused: a server of another domain than the configured one (or than last time), one
- * that has not finished its first replication (its data prove nothing), and for writing a read-only
- * one.
+ * Here they are put together: sessions are opened when they are needed, and opened again.
+ *
+ * Servers. They are those of the configuration, or those that DNS lists. A bind that is refused for
+ * the password ends the attempt at once: every other server would refuse it too, and count it
+ * towards the account's lock-out.
  *
  * A server that answers "busy" or "unavailable" is left as soon as nothing is under way, for
- * another one if there is any. If it said so to changes, it is left alone for a while, longer each
- * time until it takes one; open() fails meanwhile, so that whoever tries again goes by the usual
- * pauses. Without that, each attempt would find an open session, and the attempts would be over in
- * no time.
+ * another one if there is any. If it said so to changes, it is left alone for a while; open() fails
+ * meanwhile, so that the next attempt goes by the usual pauses.
  *
  * Sessions. A session ends when the connection breaks, when nothing comes for the configured
  * time-out, when cancel() is called, and by close(). All but close() leave the directory ready to
  * open another one at the next call, whichever that is. Changes under way are reported as unknown,
- * by the next submit() or process(), or by close() itself. The facts in dir_info may change with
- * the server then; a string stays valid as long as its text stays the same, or until the next
- * session. The schema is read once and kept until close().
+ * by the next submit() or process(), or by close() itself. The schema is kept until close().
  *
  * Time. No wait is longer than connect_timeout_ms (connection, TLS and bind together, for each
  * server) or timeout_ms (silence while an answer is due), but for name resolution and Kerberos,
@@ -38,384 +42,124 @@
 
 #include "dsa/ldap/ldap.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
 
 #include "dsa/base/clock.h"
-#include "dsa/base/str.h"
-#include "dsa/directory/dn.h"
-#include "dsa/directory/filter.h"
-#include "dsa/directory/schema.h"
 #include "dsa/ldap/discover.h"
-#include "dsa/ldap/ldap_priv.h"
+#include "dsa/ldap/ldap_auth.h"
+#include "dsa/ldap/ldap_err.h"
+#include "dsa/ldap/ldap_feed.h"
+#include "dsa/ldap/ldap_forest.h"
+#include "dsa/ldap/ldap_search.h"
+#include "dsa/ldap/ldap_servers.h"
+#include "dsa/ldap/ldap_session.h"
+#include "dsa/ldap/ldap_write.h"
 
-/* How long a server that is busy is left alone. */
-#define FIRST_REST_MS 1000
-#define LAST_REST_MS 30000
-#define CAPABILITY_READ_ONLY_DC "1.2.840.113556.1.4.1920"
-
-enum fact { FACT_SERVER, FACT_DOMAIN, FACT_CONFIG, FACT_SCHEMA, FACT_DNS, FACT_INVOCATION };
-
-/* Takes TEXT (NULL: no memory) over, unless it says what is known already. */
-static int
-set_fact(struct ldap_dir *d, enum fact f, char *text)
-{
-	if (!text)
-		return -1;
-	if (d->facts[f] && strcmp(d->facts[f], text) == 0) {
-		free(text);
-		return 0;
-	}
-	free(d->facts[f]);
-	d->facts[f] = text;
-	return 0;
-}
-
-static void
-publish_facts(struct ldap_dir *d)
-{
-	d->info.server = d->facts[FACT_SERVER];
-	d->info.domain_dn = d->facts[FACT_DOMAIN];
-	d->info.config_dn = d->facts[FACT_CONFIG];
-	d->info.schema_dn = d->facts[FACT_SCHEMA];
-	d->info.domain_dns = d->facts[FACT_DNS];
-	d->info.invocation_id = d->facts[FACT_INVOCATION];
-	d->info.tls = d->tls;
-}
-
-static int
-unfit(struct err *err, enum err_retry retry, const char *why)
-{
-	return err_set(
-	    err, ERR_LDAP, retry == ERR_NEVER ? ERR_LINK : ERR_PEER, retry, 0, "%s", why);
-}
-
-/* Is the server of ROOT one that we may work with? */
-static int
-check_server(struct ldap_dir *d, const struct entry *root, struct err *err)
-{
-	const struct attr *capabilities = entry_find(root, "supportedCapabilities");
-	const char *domain_dn = entry_get_str(root, "defaultNamingContext");
-	_cleanup_(free) char *domain = domain_dn ? dn_to_dns_domain(domain_dn) : NULL;
-
-	if (!domain_dn || !entry_get_str(root, "schemaNamingContext") ||
-	    !entry_get_str(root, "configurationNamingContext"))
-		return unfit(err, ERR_LATER, "this is no Active Directory domain controller");
-	if (!domain)
-		return err_nomem(err);
-	if (d->conf->domain && !str_equal_nocase(domain, d->conf->domain))
-		return err_set(err, ERR_CONF, ERR_LINK, ERR_NEVER, 0,
-		    "this is a domain controller of '%s', not of '%s'", domain, d->conf->domain);
-	if (d->facts[FACT_DOMAIN] && !dn_equal(d->facts[FACT_DOMAIN], domain_dn))
-		return err_set(err, ERR_CONF, ERR_LINK, ERR_NEVER, 0,
-		    "this is a domain controller of '%s', the servers before were of '%s'",
-		    domain_dn, d->facts[FACT_DOMAIN]);
-	if (entry_find(root, "isSynchronized") && !entry_get_bool(root, "isSynchronized"))
-		return unfit(err, ERR_LATER, "its first replication is not finished");
-	if (!d->read_only && capabilities &&
-	    attr_has(capabilities, bytes_of(CAPABILITY_READ_ONLY_DC), false))
-		return unfit(err, ERR_LATER, "it is a read-only domain controller");
-	return 0;
-}
-
-/* The id of the database instance of the DC whose settings are at NAME: "" if it is not to be read,
- * which only those miss who follow update sequence numbers. */
-static int
-read_invocation(struct ldap_dir *d, const char *name, char ret[GUID_TEXT_SIZE], struct err *err)
-{
-	static const char *const attrs[] = {"invocationId", NULL};
-	_cleanup_(entry_free) struct entry *e = NULL;
-	struct guid id;
-
-	ret[0] = '\0';
-	if (!name)
-		return 0;
-	/* "Busy" is no answer: without the id, the database would pass for another one. */
-	if (ldap_read_once(d, name, attrs, &e, err) < 0)
-		return d->ld && err->scope != ERR_PEER ? 0 : -1;
-	if (e && guid_from_bytes(entry_get(e, "invocationId"), &id))
-		guid_format(&id, ret);
-	return 0;
-}
-
-static int
-count_server(struct entry *e, void *arg, struct err *err)
-{
-	(void)err;
-	++*(unsigned *)arg;
-	entry_free(e);
-	return 0;
-}
-
-/* Who cannot see the settings of the DCs must reckon with others. */
-static int
-learn_sole(struct ldap_dir *d, struct err *err)
-{
-	static const char *const attrs[] = {"objectGUID", NULL};
-	_cleanup_(free) char *value = filter_escape(bytes_of(d->info.domain_dn));
-	_cleanup_(free) char *filter =
-	    value ? str_printf("(&(objectClass=nTDSDSA)(hasMasterNCs=%s))", value) : NULL;
-	const struct dir_query q = {.base = d->info.config_dn,
-	    .scope = DIR_SUBTREE,
-	    .filter = filter,
-	    .attrs = attrs,
-	    .limit = 2};
-	unsigned n = 0;
-	bool delivered;
-
-	if (!filter)
-		return err_nomem(err);
-	if (ldap_search_once(d, &q, count_server, &n, &delivered, err) < 0 && !d->ld)
-		return -1;
-	d->info.sole = n == 1;
-	return 0;
-}
-
-static int
-learn_forest(struct ldap_dir *d, struct err *err)
-{
-	static const char *const attrs[] = {"dnsHostName", "defaultNamingContext",
-	    "configurationNamingContext", "schemaNamingContext", "dsServiceName",
-	    "highestCommittedUSN", "isSynchronized", "supportedCapabilities", NULL};
-	_cleanup_(entry_free) struct entry *root = NULL;
-	char invocation[GUID_TEXT_SIZE];
-	const char *server, *domain_dn;
-
-	if (ldap_read_once(d, "", attrs, &root, err) < 0)
-		return -1;
-	if (!root)
-		return unfit(err, ERR_LATER, "it does not show its rootDSE");
-	if (check_server(d, root, err) < 0 ||
-	    read_invocation(d, entry_get_str(root, "dsServiceName"), invocation, err) < 0)
-		return -1;
-	server = entry_get_str(root, "dnsHostName");
-	domain_dn = entry_get_str(root, "defaultNamingContext");
-	if (set_fact(d, FACT_SERVER, strdup(server ? server : d->url)) < 0 ||
-	    set_fact(d, FACT_DOMAIN, strdup(domain_dn)) < 0 ||
-	    set_fact(d, FACT_CONFIG, strdup(entry_get_str(root, "configurationNamingContext"))) <
-		0 ||
-	    set_fact(d, FACT_SCHEMA, strdup(entry_get_str(root, "schemaNamingContext"))) < 0 ||
-	    set_fact(d, FACT_DNS, dn_to_dns_domain(domain_dn)) < 0 ||
-	    set_fact(d, FACT_INVOCATION, strdup(invocation)) < 0)
-		return err_nomem(err);
-	d->info.highest_usn = (uint64_t)entry_get_i64(root, "highestCommittedUSN", 0);
-	publish_facts(d);
-	return 0;
-}
-
-static int
-take_schema_entry(struct entry *e, void *arg, struct err *err)
-{
-	_cleanup_(entry_free) struct entry *own = e;
-
-	if (schema_add_entry(arg, own, err) < 0)
-		return err_ctx(err, "'%s'", own->dn);
-	return 0;
-}
-
-static int
-learn_schema(struct ldap_dir *d, struct err *err)
-{
-	const struct dir_query q = {.base = d->info.schema_dn,
-	    .scope = DIR_ONE,
-	    .filter = "(objectClass=attributeSchema)",
-	    .attrs = schema_read_attrs};
-	_cleanup_(schema_free) struct schema *s = NULL;
-	bool delivered;
-
-	if (d->schema)
-		return 0;
-	s = schema_new();
-	if (!s)
-		return err_nomem(err);
-	if (ldap_search_once(d, &q, take_schema_entry, s, &delivered, err) < 0)
-		return err_ctx(err, "schema");
-	d->schema = TAKE(s);
-	return 0;
-}
-
-static int
-open_server(struct ldap_dir *d, const char *url, struct err *err)
-{
-	free(d->url);
-	d->url = strdup(url);
-	if (!d->url)
-		return err_nomem(err);
-	d->answers_late = d->busy = d->rested = d->no_dirsync = false;
-	if (ldap_conn_open(d, url, err) < 0)
-		return -1;
-	if (learn_forest(d, err) < 0 || learn_sole(d, err) < 0 || learn_schema(d, err) < 0) {
-		struct err why = *err;
-
-		return ldap_conn_broke(d, &why, err);
-	}
-	d->ready = true;
-	return 0;
-}
-
-/* ---- which server ---- */
-
-/* The reasons of the servers tried, as one error. */
-struct failures {
-	struct err worst; /* of all, what may be tried again soonest decides */
-	size_t tried, share, used;
-	char text[sizeof(((struct err *)NULL)->text)];
+struct ldap_dir {
+	struct dir dir;
+	const struct dir_conf *conf;
+	bool read_only;
+	struct ldap_servers servers;
+	struct ldap_session session;
+	struct ldap_forest forest;
+	struct ldap_writes writes;
+	struct ldap_feed feed;
 };
 
-/* The text was cut, perhaps within a character. */
-static void
-drop_last_character(struct failures *f)
+static struct ldap_dir *
+ldap_dir_of(struct dir *dir)
 {
-	while (f->used && (f->text[f->used - 1] & 0xC0) == 0x80)
-		f->used--;
-	if (f->used)
-		f->used--;
-	f->text[f->used] = '\0';
+	return (struct ldap_dir *)dir;
 }
+
+/* ---- what the session tells ---- */
 
 static void
-add_failure(struct failures *f, const char *url, const struct err *err)
+take_message(void *arg, int msgid, LDAPMessage *m)
 {
-	size_t room = sizeof f->text - f->used, start = f->used;
-	int n;
+	struct ldap_dir *d = arg;
+	int rc;
 
-	if (f->tried++ == 0 || err->retry > f->worst.retry)
-		f->worst = *err;
-	if (room < 32)
+	if (ldap_feed_answer(&d->feed, msgid, m) ||
+	    !ldap_writes_answer(&d->writes, &d->session, msgid, m, &rc))
 		return;
-	n = snprintf(f->text + f->used, room < f->share ? room : f->share, "%s%s: %s",
-	    f->used ? "; " : "", url, err->text);
-	if (n < 0)
-		return;
-	f->used += strlen(f->text + f->used);
-	if ((size_t)n > f->used - start)
-		drop_last_character(f);
+	if (rc == LDAP_SUCCESS || ldap_is_busy(rc))
+		ldap_servers_answered(&d->servers, rc != LDAP_SUCCESS, clock_monotonic_ms());
 }
 
-static int
-all_failed(const struct failures *f, struct err *err)
+static void
+take_end(void *arg)
 {
-	*err = f->worst;
-	memcpy(err->text, f->text, sizeof err->text);
-	return -1;
+	struct ldap_dir *d = arg;
+
+	ldap_feed_ended(&d->feed);
+	ldap_writes_unknown(&d->writes, d->session.why.text);
 }
+
+/* ---- opening ---- */
 
 /* A failure that the next server would repeat, at the account's expense. */
 static bool
 is_final(const struct ldap_dir *d, const struct err *err)
 {
-	return atomic_load(&d->cancelled) ||
+	return ldap_cancel_is_set(&d->session.cancel) ||
 	       (d->conf->mechanism == AUTH_SIMPLE && err->src == ERR_LDAP &&
 		   err->code == LDAP_INVALID_CREDENTIALS);
 }
 
-static bool
-same(const char *url, const char *other)
-{
-	return other && strcmp(url, other) == 0;
-}
-
-/* The order in which servers are tried: 0 the last used, 1 the others, 2 who stopped answering. */
 static int
-turn(const struct ldap_dir *d, const char *url)
+open_server(const char *url, void *arg, bool *final, struct err *err)
 {
-	if (d->returning)
-		return 0;
-	if (same(url, d->avoid_url))
-		return 2;
-	return same(url, d->last_url) ? 0 : 1;
+	struct ldap_dir *d = arg;
+	struct ldap_session *s = &d->session;
+	int rc = ldap_session_open(s, url, err);
+
+	if (rc == 0 && ldap_forest_learn(&d->forest, s, url, d->read_only, err) < 0) {
+		struct err why = *err;
+
+		rc = ldap_session_broke(s, &why, err);
+	}
+	s->ready = rc == 0;
+	*final = rc < 0 && is_final(d, err);
+	return rc;
 }
 
-void
-ldap_dir_note_answer(struct ldap_dir *d, int rc)
+/* Nothing is under way: no read, no change. */
+static bool
+is_idle(const struct ldap_dir *d)
 {
-	if (rc == LDAP_SUCCESS)
-		d->rest_ms = 0;
-	/* All that are under way together are answered so: that is once. */
-	if (!ldap_is_busy(rc) || d->rested)
-		return;
-	d->rested = true;
-	d->rest_ms = d->rest_ms == 0 ? FIRST_REST_MS : d->rest_ms * 2;
-	if (d->rest_ms > LAST_REST_MS)
-		d->rest_ms = LAST_REST_MS;
-	d->rest_until_ms = clock_monotonic_ms() + d->rest_ms;
+	return !d->session.reads && d->writes.sent.n == 0;
 }
 
 /* Ends the session with a server that is busy. */
 static void
 leave_busy(struct ldap_dir *d)
 {
+	struct ldap_session *s = &d->session;
 	struct err why, ignored;
 
-	if (!d->ready || !d->busy || d->reads || d->sent.n)
+	if (!s->ready || !s->busy || !is_idle(d))
 		return;
 	(void)err_set(&why, ERR_LDAP, ERR_PEER, ERR_LATER, LDAP_BUSY, "the server is busy");
-	(void)ldap_conn_broke(d, &why, &ignored);
-	d->answers_late = true;
+	(void)ldap_session_broke(s, &why, &ignored);
+	s->answers_late = true;
 }
 
-/* True, with ERR, while the server at URL is left alone. */
-static bool
-is_resting(const struct ldap_dir *d, const char *url, struct err *err)
-{
-	int64_t left = d->rest_until_ms - clock_monotonic_ms();
-
-	if (d->rest_ms == 0 || left <= 0 || !same(url, d->avoid_url))
-		return false;
-	(void)err_set(err, ERR_LDAP, ERR_PEER, ERR_LATER, LDAP_BUSY,
-	    "the server is busy: it is asked again in %lld ms", (long long)left);
-	return true;
-}
-
-static int
-remember_server(struct ldap_dir *d, const char *url)
-{
-	char *copy = strdup(url);
-
-	free(d->avoid_url);
-	d->avoid_url = NULL;
-	/* Without memory the order of preference is lost, nothing else. */
-	free(d->last_url);
-	d->last_url = copy;
-	d->opened_ms = clock_monotonic_ms();
-	d->returning = false;
-	return 0;
-}
-
-static int
-open_any(struct ldap_dir *d, const char *const *urls, size_t n, struct err *err)
-{
-	struct failures f = {.share = n ? (sizeof f.text - 1) / n : 0};
-
-	if (f.share < 96)
-		f.share = 96;
-	for (int t = 0; t <= 2; t++) {
-		for (size_t i = 0; i < n; i++) {
-			if (turn(d, urls[i]) != t)
-				continue;
-			if (!is_resting(d, urls[i], err) && open_server(d, urls[i], err) == 0)
-				return remember_server(d, urls[i]);
-			add_failure(&f, urls[i], err);
-			if (is_final(d, err))
-				return all_failed(&f, err);
-		}
-	}
-	return all_failed(&f, err);
-}
-
-/* The first server of the list is there for a reason: the nearest, the strongest. What it missed
- * while it was away it has received by then. */
+/* The first server of the list is there for a reason: the nearest, the strongest. */
 static bool
 is_to_return(const struct ldap_dir *d)
 {
 	const struct dir_conf *conf = d->conf;
 
-	return conf->return_after_s && conf->n_servers > 1 && d->url &&
-	       !same(conf->servers[0], d->url) && !d->reads && d->sent.n == 0 &&
-	       clock_monotonic_ms() - d->opened_ms >= (int64_t)conf->return_after_s * 1000;
+	return conf->n_servers > 1 && is_idle(d) &&
+	       ldap_servers_may_return(
+		   &d->servers, conf->servers[0], conf->return_after_s, clock_monotonic_ms());
+}
+
+static int
+open_any(struct ldap_dir *d, const char *const *urls, size_t n, struct err *err)
+{
+	return ldap_servers_open(&d->servers, urls, n, clock_monotonic_ms(), open_server, d, err);
 }
 
 static int
@@ -424,21 +168,21 @@ ldap_dir_open(struct dir *dir, struct err *err)
 	struct ldap_dir *d = ldap_dir_of(dir);
 	_cleanup_(discover_free) char **found = NULL;
 	const struct dir_conf *conf = d->conf;
+	struct ldap_session *s = &d->session;
 	size_t n = 0;
 
 	leave_busy(d);
-	if (d->ready && !is_to_return(d))
+	if (s->ready && !is_to_return(d))
 		return 0;
-	if (ldap_conn_check_cancel(d, err) < 0)
+	if (ldap_session_check_cancel(s, err) < 0)
 		return -1;
-	if (d->ready) {
-		ldap_conn_close(d);
-		d->returning = true;
-	} else if (d->url && d->answers_late) {
-		free(d->avoid_url);
-		d->avoid_url = strdup(d->url);
+	if (s->ready) {
+		ldap_session_close(s);
+		ldap_servers_return(&d->servers);
+	} else if (s->answers_late) {
+		ldap_servers_avoid(&d->servers);
 	}
-	if (ldap_auth_prepare(d, err) < 0)
+	if (ldap_auth_prepare(s, err) < 0)
 		return -1;
 	if (conf->n_servers)
 		return open_any(d, conf->servers, conf->n_servers, err);
@@ -451,24 +195,192 @@ ldap_dir_open(struct dir *dir, struct err *err)
 	return open_any(d, (const char *const *)found, n, err);
 }
 
-int
-ldap_dir_ensure(struct ldap_dir *d, struct err *err)
+/* Opens if closed, and notices a connection that the server closed meanwhile, or a server that said
+ * that it is busy. */
+static int
+ensure(struct ldap_dir *d, struct err *err)
 {
-	if (ldap_conn_check_cancel(d, err) < 0)
+	struct ldap_session *s = &d->session;
+
+	if (ldap_session_check_cancel(s, err) < 0)
 		return -1;
 	/* With nothing under way, what comes is the news that the server closed: AD does so after
 	 * fifteen idle minutes. A change sent into that would have an unknown outcome. */
-	if (d->ready && !d->reads && d->sent.n == 0) {
+	if (s->ready && is_idle(d)) {
 		struct err ignored;
 		int rc;
 
 		do
-			rc = ldap_conn_pump(d, &ignored);
+			rc = ldap_session_pump(s, &ignored);
 		while (rc > 0);
 	}
 	/* Only busy: the return to the preferred server waits for the next open(). */
 	leave_busy(d);
-	return d->ready ? 0 : ldap_dir_open(&d->dir, err);
+	return s->ready ? 0 : ldap_dir_open(&d->dir, err);
+}
+
+/* ---- reads, with one reconnect ---- */
+
+/* After a failure: true if the session broke, nothing was delivered, and another session could be
+ * opened. Else ERR says why not. */
+static bool
+may_repeat(struct ldap_dir *d, bool delivered, struct err *err)
+{
+	struct err again;
+
+	if (d->session.ready || delivered || ldap_cancel_is_set(&d->session.cancel))
+		return false;
+	if (ensure(d, &again) == 0)
+		return true;
+	(void)err_ctx(err, "and no other session: %.300s", again.text);
+	return false;
+}
+
+static int
+ldap_dir_search(
+    struct dir *dir, const struct dir_query *q, dir_entry_fn *fn, void *arg, struct err *err)
+{
+	struct ldap_dir *d = ldap_dir_of(dir);
+	struct ldap_session *s = &d->session;
+	bool delivered = false;
+
+	if (ensure(d, err) < 0)
+		return -1;
+	if (ldap_search_once(s, q, fn, arg, &delivered, err) == 0)
+		return 0;
+	return may_repeat(d, delivered, err) ? ldap_search_once(s, q, fn, arg, &delivered, err)
+					     : -1;
+}
+
+static int
+ldap_dir_read(struct dir *dir, const char *name, const char *const *attrs, struct entry **ret,
+    struct err *err)
+{
+	struct ldap_dir *d = ldap_dir_of(dir);
+	struct ldap_session *s = &d->session;
+
+	if (ensure(d, err) < 0)
+		return -1;
+	if (ldap_read_once(s, name, attrs, ret, err) == 0)
+		return 0;
+	return may_repeat(d, false, err) ? ldap_read_once(s, name, attrs, ret, err) : -1;
+}
+
+static int
+ldap_dir_usn(struct dir *dir, uint64_t *ret, struct err *err)
+{
+	struct ldap_dir *d = ldap_dir_of(dir);
+
+	if (ensure(d, err) < 0)
+		return -1;
+	if (ldap_read_usn(&d->session, ret, err) == 0)
+		return 0;
+	return may_repeat(d, false, err) ? ldap_read_usn(&d->session, ret, err) : -1;
+}
+
+static int
+ldap_dir_changes(struct dir *dir, const struct dir_since *since, dir_change_fn *fn, void *arg,
+    struct buf *ret_cursor, enum dir_feed *ret, struct err *err)
+{
+	const struct ldap_feed_question q = {since->cursor, since->attrs, fn, arg};
+	struct ldap_dir *d = ldap_dir_of(dir);
+	uint64_t usn;
+
+	/* This also opens the session, and another one if the server has closed it. */
+	if (ldap_dir_usn(dir, &usn, err) < 0)
+		return -1;
+	if (ldap_feed_changes(&d->feed, &q, usn, ret_cursor, ret, err) < 0)
+		return err_ctx(err, "changes of forest '%s'", dir->name);
+	return 0;
+}
+
+static int
+ldap_dir_watch(struct dir *dir, struct err *err)
+{
+	struct ldap_dir *d = ldap_dir_of(dir);
+
+	return ensure(d, err) < 0 ? -1 : ldap_feed_watch(&d->feed, err);
+}
+
+static bool
+ldap_dir_woken(struct dir *dir)
+{
+	return ldap_feed_woken(&ldap_dir_of(dir)->feed);
+}
+
+/* ---- writes ---- */
+
+static int
+check(const struct ldap_dir *d, const struct change *c, struct err *err)
+{
+	if (d->read_only)
+		return err_set(err, ERR_CONF, ERR_LINK, ERR_NEVER, 0,
+		    "%s '%s': the directory is opened for reading only", change_op_name(c->op),
+		    c->dn);
+	if (change_is_empty(c))
+		return err_data(err, "modify '%s': nothing to modify", c->dn);
+	return 0;
+}
+
+/* There is no session. However the server puts it, that is not the fault of the change that
+ * happened to be next: otherwise one object after the other would be blamed, each at the price of
+ * one more refused bind. */
+static int
+no_session(struct err *err)
+{
+	if (err->scope != ERR_DAEMON)
+		err->scope = ERR_PEER;
+	return -1;
+}
+
+/* Sends C, reopening if need be. *OPEN: there was a session to send it in. */
+static int
+hand_over(struct ldap_dir *d, const struct change *c, dir_done_fn *done, void *arg, bool *open,
+    struct err *err)
+{
+	do {
+		*open = ensure(d, err) == 0;
+		if (!*open)
+			return no_session(err);
+		/* A break while waiting for room is not about C: try with the next session. */
+	} while (ldap_writes_make_room(&d->writes, &d->session, err) < 0 || !d->session.ready);
+	ldap_feed_unwatch(&d->feed);
+	return ldap_writes_send(&d->writes, &d->session, c, done, arg, err);
+}
+
+static int
+ldap_dir_submit(
+    struct dir *dir, const struct change *c, dir_done_fn *done, void *arg, struct err *err)
+{
+	struct ldap_dir *d = ldap_dir_of(dir);
+	bool open;
+
+	if (check(d, c, err) < 0)
+		return -1;
+	if (hand_over(d, c, done, arg, &open, err) == 0)
+		return 0;
+	/* A connection that the server had closed unnoticed: once more. */
+	if (!open || d->session.ready || ldap_cancel_is_set(&d->session.cancel))
+		return -1;
+	return hand_over(d, c, done, arg, &open, err);
+}
+
+static int
+ldap_dir_process(struct dir *dir, struct err *err)
+{
+	struct ldap_dir *d = ldap_dir_of(dir);
+	int rc = ldap_session_check_cancel(&d->session, err);
+
+	if (rc == 0)
+		rc = ldap_writes_take_answers(&d->writes, &d->session, err);
+	ldap_writes_report(&d->writes);
+	return rc;
+}
+
+static size_t
+ldap_dir_pending(const struct dir *dir)
+{
+	return ldap_writes_pending(&((const struct ldap_dir *)dir)->writes);
 }
 
 /* ---- life ---- */
@@ -476,31 +388,27 @@ ldap_dir_ensure(struct ldap_dir *d, struct err *err)
 static const struct dir_info *
 ldap_dir_info(struct dir *dir)
 {
-	struct ldap_dir *d = ldap_dir_of(dir);
+	const struct ldap_forest *f = &ldap_dir_of(dir)->forest;
 
-	return d->facts[FACT_DOMAIN] ? &d->info : NULL;
+	return f->facts[LDAP_FACT_DOMAIN] ? &f->info : NULL;
 }
 
 static const struct schema *
 ldap_dir_schema(struct dir *dir)
 {
-	return ldap_dir_of(dir)->schema;
+	return ldap_dir_of(dir)->forest.schema;
 }
 
 static int
 ldap_dir_fd(const struct dir *dir)
 {
-	return ((const struct ldap_dir *)dir)->epoll_fd;
+	return ((const struct ldap_dir *)dir)->session.epoll_fd;
 }
 
 static void
 ldap_dir_cancel(struct dir *dir)
 {
-	struct ldap_dir *d = ldap_dir_of(dir);
-
-	atomic_store(&d->cancelled, true);
-	/* It fails only when it is readable anyway. */
-	(void)eventfd_write(d->wake_fd, 1);
+	ldap_cancel_set(&ldap_dir_of(dir)->session.cancel);
 }
 
 static void
@@ -508,11 +416,11 @@ ldap_dir_close(struct dir *dir)
 {
 	struct ldap_dir *d = ldap_dir_of(dir);
 
-	(void)err_set(
-	    &d->why, ERR_LDAP, ERR_PEER, ERR_LATER, LDAP_SERVER_DOWN, "the session was closed");
-	ldap_conn_close(d);
-	ldap_write_report(d);
-	schema_free(TAKE(d->schema));
+	(void)err_set(&d->session.why, ERR_LDAP, ERR_PEER, ERR_LATER, LDAP_SERVER_DOWN,
+	    "the session was closed");
+	ldap_session_close(&d->session);
+	ldap_writes_report(&d->writes);
+	ldap_forest_forget_schema(&d->forest, &d->session);
 }
 
 static void
@@ -521,14 +429,9 @@ ldap_dir_free(struct dir *dir)
 	struct ldap_dir *d = ldap_dir_of(dir);
 
 	ldap_dir_close(dir);
-	ldap_auth_done(d);
-	for (size_t i = 0; i < ARRAY_SIZE(d->facts); i++)
-		free(d->facts[i]);
-	free(d->url);
-	free(d->last_url);
-	free(d->avoid_url);
-	closep(&d->wake_fd);
-	closep(&d->epoll_fd);
+	ldap_session_done(&d->session);
+	ldap_forest_done(&d->forest);
+	ldap_servers_done(&d->servers);
 	free(d);
 }
 
@@ -552,9 +455,9 @@ static const struct dir_ops ldap_dir_ops = {.open = ldap_dir_open,
 int
 ldap_dir_new(const struct dir_conf *conf, bool read_only, struct dir **ret, struct err *err)
 {
-	struct epoll_event ev = {.events = EPOLLIN};
 	_cleanup_(dir_free) struct dir *dir = NULL;
 	struct ldap_dir *d = calloc(1, sizeof *d);
+	const struct ldap_session_owner owner = {take_message, take_end, d};
 
 	if (!d)
 		return err_nomem(err);
@@ -563,16 +466,10 @@ ldap_dir_new(const struct dir_conf *conf, bool read_only, struct dir **ret, stru
 	d->dir.name = conf->name;
 	d->conf = conf;
 	d->read_only = read_only;
-	d->sent.end = &d->sent.first;
-	d->finished.end = &d->finished.first;
-	d->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	d->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	d->sock.fd = -1;
-	d->watch_msgid = -1;
-	d->sock.wake_fd = d->wake_fd;
-	if (d->epoll_fd < 0 || d->wake_fd < 0 ||
-	    epoll_ctl(d->epoll_fd, EPOLL_CTL_ADD, d->wake_fd, &ev) < 0)
-		return err_sys(err, errno, "set up a directory");
+	d->feed = (struct ldap_feed){.s = &d->session, .info = &d->forest.info, .watch_msgid = -1};
+	ldap_writes_init(&d->writes);
+	if (ldap_session_init(&d->session, conf, &owner, err) < 0)
+		return err_ctx(err, "set up a directory");
 	*ret = TAKE(dir);
 	return 0;
 }

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Who we are to the server.
- *
  * Kerberos: the tickets are in the directory's own cache (ldap_krb.c), which is named around the
  * bind with gss_krb5_ccache_name(), kept by MIT Kerberos for each thread separately. They are
  * dropped when a bind fails, because the key may have been changed.
@@ -10,6 +8,8 @@
  * Passwords are read when they are needed and wiped at once; libldap's own copy of the request is
  * out of our reach until the session ends.
  */
+
+#include "dsa/ldap/ldap_auth.h"
 
 #include <gssapi/gssapi_krb5.h>
 #include <sasl/sasl.h>
@@ -20,10 +20,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "dsa/base/clock.h"
 #include "dsa/base/str.h"
 #include "dsa/ldap/ldap_err.h"
-#include "dsa/ldap/ldap_priv.h"
+#include "dsa/ldap/ldap_mem.h"
+#include "dsa/ldap/ldap_read.h"
 
 #define LEAST_SSF 56
 
@@ -94,7 +94,7 @@ read_password(const struct dir_conf *conf, struct secret *ret, struct err *err)
 		ret->len--;
 	if (ret->len && ret->data[ret->len - 1] == '\r')
 		ret->len--;
-	/* A bind with an empty password succeeds, as nobody (RFC 4513 section 5.1.2). */
+	/* A bind with an empty password succeeds, anonymously (RFC 4513 section 5.1.2). */
 	if (ret->len == 0)
 		return err_set(err, ERR_CONF, ERR_LINK, ERR_NEVER, 0,
 		    "the password file '%s' is empty", conf->password_file);
@@ -102,38 +102,32 @@ read_password(const struct dir_conf *conf, struct secret *ret, struct err *err)
 }
 
 static int
-prepare_ticket(struct ldap_dir *d, struct err *err)
+prepare_ticket(struct ldap_session *s, struct err *err)
 {
 	/* Without a keytab: whatever the environment offers (KRB5CCNAME, KRB5_CLIENT_KTNAME). */
-	if (!d->conf->keytab)
+	if (!s->conf->keytab)
 		return 0;
-	if (!d->conf->principal)
+	if (!s->conf->principal)
 		return err_conf(err, "a keytab needs a principal");
 	{
-		_cleanup_(close) int fd = open_secret(d->conf->keytab, "keytab", err);
+		_cleanup_(close) int fd = open_secret(s->conf->keytab, "keytab", err);
 
 		if (fd < 0)
 			return -1;
 	}
-	return ldap_krb_ticket(d, NULL, err);
+	return ldap_krb_ticket(&s->krb, s->conf, NULL, &s->cancel, err);
 }
 
 int
-ldap_auth_prepare(struct ldap_dir *d, struct err *err)
+ldap_auth_prepare(struct ldap_session *s, struct err *err)
 {
 	_cleanup_(secret_wipe) struct secret password = {.len = 0};
 
-	if (d->conf->mechanism != AUTH_SIMPLE)
-		return prepare_ticket(d, err);
-	if (!d->conf->bind_dn || !d->conf->bind_dn[0] || !d->conf->password_file)
+	if (s->conf->mechanism != AUTH_SIMPLE)
+		return prepare_ticket(s, err);
+	if (!s->conf->bind_dn || !s->conf->bind_dn[0] || !s->conf->password_file)
 		return err_conf(err, "a simple bind needs bind_dn and password_file");
-	return read_password(d->conf, &password, err);
-}
-
-void
-ldap_auth_done(struct ldap_dir *d)
-{
-	ldap_krb_free(TAKE(d->krb));
+	return read_password(s->conf, &password, err);
 }
 
 /* AD answers each failed bind with code 49; why it failed is a Windows error code behind "data". */
@@ -170,13 +164,13 @@ bind_hint(const char *diag)
 }
 
 static int
-bind_failed(struct ldap_dir *d, int rc, const char *diag, const char *who, struct err *err)
+bind_failed(struct ldap_session *s, int rc, const char *diag, const char *who, struct err *err)
 {
 	const char *hint = bind_hint(diag);
 
 	/* Signatures, key numbers and clocks are in tickets: the next attempt takes a new one. */
-	if (d->krb)
-		ldap_krb_forget(d->krb);
+	if (s->krb)
+		ldap_krb_forget(s->krb);
 	(void)err_ldap(err, rc, diag, "bind as %s", who);
 	/* What would be the entry's fault in the answer to a change is the server's here. */
 	if (err->scope == ERR_ENTRY) {
@@ -187,7 +181,7 @@ bind_failed(struct ldap_dir *d, int rc, const char *diag, const char *who, struc
 }
 
 static int
-simple_bind(struct ldap_dir *d, struct ldap_read *r, struct err *err)
+simple_bind(struct ldap_session *s, struct ldap_read *r, struct err *err)
 {
 	_cleanup_(secret_wipe) struct secret password = {.len = 0};
 	_cleanup_(ldap_msgfree) LDAPMessage *m = NULL;
@@ -195,26 +189,26 @@ simple_bind(struct ldap_dir *d, struct ldap_read *r, struct err *err)
 	struct berval cred;
 	int msgid, rc;
 
-	if (!d->tls)
+	if (!s->tls)
 		return err_set(err, ERR_CONF, ERR_LINK, ERR_NEVER, 0,
 		    "a simple bind sends the password: refused without TLS");
-	if (read_password(d->conf, &password, err) < 0)
+	if (read_password(s->conf, &password, err) < 0)
 		return -1;
 	cred = (struct berval){.bv_len = password.len, .bv_val = password.data};
-	rc = ldap_sasl_bind(d->ld, d->conf->bind_dn, LDAP_SASL_SIMPLE, &cred, NULL, NULL, &msgid);
+	rc = ldap_sasl_bind(s->ld, s->conf->bind_dn, LDAP_SASL_SIMPLE, &cred, NULL, NULL, &msgid);
 	if (rc != LDAP_SUCCESS)
-		return ldap_conn_send_failed(d, rc, "bind", err);
-	ldap_read_expect(d, r, msgid);
-	if (ldap_read_next(d, r, &m, err) < 0)
+		return ldap_session_send_failed(s, rc, "bind", err);
+	ldap_read_expect(s, r, msgid);
+	if (ldap_read_next(s, r, &m, err) < 0)
 		return err_ctx(err, "bind");
-	rc = ldap_result_code(d, m, &diag, NULL);
+	rc = ldap_session_result(s, m, &diag, NULL);
 	if (rc == LDAP_SUCCESS)
 		return 0;
-	(void)bind_failed(d, rc, diag, d->conf->bind_dn, err);
-	return err_ctx(err, "password_file '%s'", d->conf->password_file);
+	(void)bind_failed(s, rc, diag, s->conf->bind_dn, err);
+	return err_ctx(err, "password_file '%s'", s->conf->password_file);
 }
 
-/* GSSAPI asks for an authorization identity: none, we act as who we are. */
+/* GSSAPI asks for an authorization identity: none, the account acts for itself. */
 static int
 interact(LDAP *ld, unsigned flags, void *defaults, void *prompts)
 {
@@ -231,19 +225,19 @@ interact(LDAP *ld, unsigned flags, void *defaults, void *prompts)
 /* Sign and seal without TLS. On top of TLS no second layer, AD refuses that; instead the bind is
  * tied to the TLS channel, which AD may demand. */
 static int
-set_security(struct ldap_dir *d, struct err *err)
+set_security(struct ldap_session *s, struct err *err)
 {
 	const char *props =
-	    d->tls ? "noanonymous,noplain,minssf=0,maxssf=0" : "noanonymous,noplain,minssf=56";
+	    s->tls ? "noanonymous,noplain,minssf=0,maxssf=0" : "noanonymous,noplain,minssf=56";
 
-	if (ldap_set_option(d->ld, LDAP_OPT_X_SASL_SECPROPS, props) != LDAP_OPT_SUCCESS)
+	if (ldap_set_option(s->ld, LDAP_OPT_X_SASL_SECPROPS, props) != LDAP_OPT_SUCCESS)
 		return err_set(err, ERR_SASL, ERR_LINK, ERR_LATER, LDAP_LOCAL_ERROR,
 		    "SASL: libldap refuses '%s'", props);
 #ifdef LDAP_OPT_X_SASL_CBINDING_TLS_ENDPOINT
-	if (d->tls) {
+	if (s->tls) {
 		const int endpoint = LDAP_OPT_X_SASL_CBINDING_TLS_ENDPOINT;
 
-		(void)ldap_set_option(d->ld, LDAP_OPT_X_SASL_CBINDING, &endpoint);
+		(void)ldap_set_option(s->ld, LDAP_OPT_X_SASL_CBINDING, &endpoint);
 	}
 #endif
 	return 0;
@@ -253,26 +247,26 @@ set_security(struct ldap_dir *d, struct err *err)
 enum { SESSION_BROKE = -1000 };
 
 static int
-sasl_rounds(struct ldap_dir *d, struct ldap_read *r, const char *mechanism, struct err *err)
+sasl_rounds(struct ldap_session *s, struct ldap_read *r, const char *mechanism, struct err *err)
 {
 	const char *chosen = NULL;
 	LDAPMessage *answer = NULL;
 
 	for (;;) {
 		int msgid = -1;
-		int rc = ldap_sasl_interactive_bind(d->ld, NULL, mechanism, NULL, NULL,
+		int rc = ldap_sasl_interactive_bind(s->ld, NULL, mechanism, NULL, NULL,
 		    LDAP_SASL_QUIET, interact, NULL, answer, &chosen, &msgid);
 
 		(void)ldap_msgfree(answer);
 		answer = NULL;
 		if (rc == LDAP_SERVER_DOWN) {
-			(void)ldap_conn_lost(d, rc, err);
+			(void)ldap_session_lost(s, rc, err);
 			return SESSION_BROKE;
 		}
 		if (rc != LDAP_SASL_BIND_IN_PROGRESS)
 			return rc;
-		ldap_read_expect(d, r, msgid);
-		if (ldap_read_next(d, r, &answer, err) < 0) {
+		ldap_read_expect(s, r, msgid);
+		if (ldap_read_next(s, r, &answer, err) < 0) {
 			(void)err_ctx(err, "bind");
 			return SESSION_BROKE;
 		}
@@ -280,34 +274,34 @@ sasl_rounds(struct ldap_dir *d, struct ldap_read *r, const char *mechanism, stru
 }
 
 static int
-sasl_bind(struct ldap_dir *d, struct ldap_read *r, const char *host, struct err *err)
+sasl_bind(struct ldap_session *s, struct ldap_read *r, const char *host, struct err *err)
 {
-	const char *mechanism = d->conf->mechanism == AUTH_GSSAPI ? "GSSAPI" : "GSS-SPNEGO";
-	const char *who = d->conf->principal ? d->conf->principal : "the default principal";
+	const char *mechanism = s->conf->mechanism == AUTH_GSSAPI ? "GSSAPI" : "GSS-SPNEGO";
+	const char *who = s->conf->principal ? s->conf->principal : "the default principal";
 	_cleanup_(ldap_memfree) char *diag = NULL;
 	ber_len_t ssf = 0;
 	OM_uint32 minor;
 	int rc;
 
-	if (set_security(d, err) < 0)
+	if (set_security(s, err) < 0)
 		return -1;
-	if (d->krb && ldap_krb_ticket(d, host, err) < 0)
+	if (s->krb && ldap_krb_ticket(&s->krb, s->conf, host, &s->cancel, err) < 0)
 		return -1;
-	if (d->krb && gss_krb5_ccache_name(&minor, ldap_krb_cache(d->krb), NULL) != GSS_S_COMPLETE)
+	if (s->krb && gss_krb5_ccache_name(&minor, ldap_krb_cache(s->krb), NULL) != GSS_S_COMPLETE)
 		return err_set(err, ERR_SASL, ERR_LINK, ERR_LATER, (int)minor,
 		    "GSSAPI refuses the credential cache");
-	rc = sasl_rounds(d, r, mechanism, err);
-	if (d->krb)
+	rc = sasl_rounds(s, r, mechanism, err);
+	if (s->krb)
 		(void)gss_krb5_ccache_name(&minor, NULL, NULL);
 	if (rc == SESSION_BROKE)
 		return -1;
 	if (rc != LDAP_SUCCESS) {
-		(void)ldap_get_option(d->ld, LDAP_OPT_DIAGNOSTIC_MESSAGE, &diag);
-		return bind_failed(d, rc, diag, who, err);
+		(void)ldap_get_option(s->ld, LDAP_OPT_DIAGNOSTIC_MESSAGE, &diag);
+		return bind_failed(s, rc, diag, who, err);
 	}
-	(void)ldap_get_option(d->ld, LDAP_OPT_X_SASL_SSF, &ssf);
-	d->info.sasl_ssf = d->tls ? 0 : (int)ssf;
-	if (!d->tls && ssf < LEAST_SSF)
+	(void)ldap_get_option(s->ld, LDAP_OPT_X_SASL_SSF, &ssf);
+	s->sasl_ssf = s->tls ? 0 : (int)ssf;
+	if (!s->tls && ssf < LEAST_SSF)
 		return err_set(err, ERR_SASL, ERR_LINK, ERR_NEVER, 0,
 		    "the server grants no encryption with %s (%d bits), and there is no TLS",
 		    mechanism, (int)ssf);
@@ -315,15 +309,15 @@ sasl_bind(struct ldap_dir *d, struct ldap_read *r, const char *host, struct err 
 }
 
 int
-ldap_auth_bind(struct ldap_dir *d, const char *host, int64_t deadline_ms, struct err *err)
+ldap_auth_bind(struct ldap_session *s, const char *host, int64_t deadline_ms, struct err *err)
 {
 	struct ldap_read r;
 	int rc;
 
-	d->info.sasl_ssf = 0;
-	ldap_read_begin(d, &r, deadline_ms);
-	rc = d->conf->mechanism == AUTH_SIMPLE ? simple_bind(d, &r, err)
-					       : sasl_bind(d, &r, host, err);
-	ldap_read_end(d, &r);
+	s->sasl_ssf = 0;
+	ldap_read_begin(s, &r, deadline_ms);
+	rc = s->conf->mechanism == AUTH_SIMPLE ? simple_bind(s, &r, err)
+					       : sasl_bind(s, &r, host, err);
+	ldap_read_end(s, &r);
 	return rc;
 }

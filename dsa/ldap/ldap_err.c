@@ -88,3 +88,9 @@ err_ldap_at(struct err *e, struct err_place at, int rc, const char *diag, const 
 	return err_set_at(e, at, ERR_LDAP, j.scope, j.retry, rc, "%s: %s (%d)%s%s", what,
 	    ldap_err2string(rc), rc, words.len ? ": " : "", said);
 }
+
+bool
+ldap_is_busy(int rc)
+{
+	return rc == LDAP_BUSY || rc == LDAP_UNAVAILABLE;
+}

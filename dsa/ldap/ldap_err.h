@@ -15,5 +15,7 @@
 #define err_ldap(e, rc, diag, ...) err_ldap_at(e, ERR_HERE, rc, diag, __VA_ARGS__)
 int err_ldap_at(struct err *e, struct err_place at, int rc, const char *diag, const char *fmt, ...)
     PRINTF_LIKE(5, 6);
+/* Results by which a server says that it cannot now, whatever it is asked. */
+bool ldap_is_busy(int rc);
 
 #endif

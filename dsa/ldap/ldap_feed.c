@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * What changed since. Two ways, of which the server decides:
+ * Two ways, of which the server decides:
  *
  * DirSync (MS-ADTS 3.1.1.3.4.1.3) needs the right DS-Replication-Get-Changes. Its cookie works with
  * every DC of the domain. Values of links are asked for incrementally, so that one new member of a
@@ -19,6 +19,8 @@
  * question itself is spared: a server may look at all its objects to answer that none has changed.
  */
 
+#include "dsa/ldap/ldap_feed.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -26,7 +28,9 @@
 #include "dsa/directory/feed.h"
 #include "dsa/directory/filter.h"
 #include "dsa/ldap/ldap_err.h"
-#include "dsa/ldap/ldap_priv.h"
+#include "dsa/ldap/ldap_mem.h"
+#include "dsa/ldap/ldap_read.h"
+#include "dsa/ldap/ldap_search.h"
 
 #define CONTROL_NOTIFICATION "1.2.840.113556.1.4.528"
 #define INCREMENTAL_VALUES ((int)0x80000000)
@@ -38,58 +42,58 @@
 	"(objectClass=msExchDynamicDistributionList)(objectClass=publicFolder)"                    \
 	"(objectClass=organizationalUnit)(objectClass=container))"
 
-struct feed {
-	struct ldap_dir *d;
-	const char *const *attrs;
-	dir_change_fn *fn;
-	void *arg;
+/* One question, and all that answers it. */
+struct asking {
+	struct ldap_feed *feed;
+	struct ldap_session *s;
+	struct dir_info *info;
+	const struct ldap_feed_question *q;
 };
 
 /* The cursor of now. */
 static int
-encode_cursor(struct ldap_dir *d, enum feed_way way, uint64_t usn, struct bytes cookie,
+encode_cursor(const struct asking *a, enum feed_way way, uint64_t usn, struct bytes cookie,
     struct buf *ret, struct err *err)
 {
 	struct feed_cursor c = {.way = way, .usn = usn, .cookie = cookie};
 
-	(void)snprintf(c.invocation, sizeof c.invocation, "%s", d->info.invocation_id);
+	(void)snprintf(c.invocation, sizeof c.invocation, "%s", a->info->invocation_id);
 	feed_cursor_encode(&c, ret);
 	return ret->failed ? err_nomem(err) : 0;
 }
 
 static int
-deliver(struct feed *f, const struct entry *e, struct err *err)
+deliver(struct asking *a, const struct entry *e, struct err *err)
 {
 	struct dir_change c = {.guid = e->guid,
 	    .dn = e->dn,
 	    .deleted = entry_get_bool(e, "isDeleted"),
 	    .named = entry_find(e, "name") != NULL};
 
-	return guid_is_zero(&c.guid) ? 0 : f->fn(&c, f->arg, err);
+	return guid_is_zero(&c.guid) ? 0 : a->q->fn(&c, a->q->arg, err);
 }
 
 /* ---- DirSync ---- */
 
 static int
-send_dirsync(
-    struct feed *f, struct ldap_read *r, const char *filter, struct berval *cookie, struct err *err)
+send_dirsync(struct asking *a, struct ldap_read *r, const char *filter, struct berval *cookie,
+    struct err *err)
 {
-	struct ldap_dir *d = f->d;
 	LDAPControl *dirsync = NULL;
 	LDAPControl *ctrls[2] = {0};
 	int msgid, rc;
 
-	rc = ldap_create_dirsync_control(d->ld, INCREMENTAL_VALUES, MAX_BYTES, cookie, &dirsync);
+	rc = ldap_create_dirsync_control(a->s->ld, INCREMENTAL_VALUES, MAX_BYTES, cookie, &dirsync);
 	if (rc != LDAP_SUCCESS)
 		return err_ldap(err, rc, NULL, "DirSync control");
 	dirsync->ldctl_iscritical = 1;
 	ctrls[0] = dirsync;
-	rc = ldap_search_ext(d->ld, d->info.domain_dn, LDAP_SCOPE_SUBTREE, filter,
-	    ldap_unconst(f->attrs), 0, ctrls, NULL, NULL, LDAP_NO_LIMIT, &msgid);
+	rc = ldap_search_ext(a->s->ld, a->info->domain_dn, LDAP_SCOPE_SUBTREE, filter,
+	    ldap_unconst(a->q->attrs), 0, ctrls, NULL, NULL, LDAP_NO_LIMIT, &msgid);
 	ldap_control_free(dirsync);
 	if (rc != LDAP_SUCCESS)
-		return ldap_conn_send_failed(d, rc, "DirSync search", err);
-	ldap_read_expect(d, r, msgid);
+		return ldap_session_send_failed(a->s, rc, "DirSync search", err);
+	ldap_read_expect(a->s, r, msgid);
 	return 0;
 }
 
@@ -97,14 +101,14 @@ enum { ROUND_MORE, ROUND_LAST, ROUND_REFUSED };
 
 /* The end of one answer: the next cookie, and whether there is more. *CODE is set if REFUSED. */
 static int
-end_of_round(struct feed *f, LDAPMessage *m, struct berval *cookie, int *code, struct err *err)
+end_of_round(struct asking *a, LDAPMessage *m, struct berval *cookie, int *code, struct err *err)
 {
 	_cleanup_(ldap_memfree) char *diag = NULL;
 	_cleanup_(ldap_controls_free) LDAPControl **ctrls = NULL;
 	LDAPControl *dirsync;
 	int more = 0;
 
-	*code = ldap_result_code(f->d, m, &diag, &ctrls);
+	*code = ldap_session_result(a->s, m, &diag, &ctrls);
 	if (*code != LDAP_SUCCESS) {
 		(void)err_ldap(err, *code, diag, "DirSync search");
 		return ROUND_REFUSED;
@@ -113,7 +117,7 @@ end_of_round(struct feed *f, LDAPMessage *m, struct berval *cookie, int *code, s
 	*cookie = (struct berval){0};
 	dirsync = ldap_control_find(LDAP_CONTROL_X_DIRSYNC, ctrls, NULL);
 	if (!dirsync ||
-	    ldap_parse_dirsync_control(f->d->ld, dirsync, &more, cookie) != LDAP_SUCCESS)
+	    ldap_parse_dirsync_control(a->s->ld, dirsync, &more, cookie) != LDAP_SUCCESS)
 		return err_set(err, ERR_LDAP, ERR_LINK, ERR_LATER, LDAP_DECODING_ERROR,
 		    "the server gave no DirSync cookie");
 	return more ? ROUND_MORE : ROUND_LAST;
@@ -121,36 +125,36 @@ end_of_round(struct feed *f, LDAPMessage *m, struct berval *cookie, int *code, s
 
 static int
 dirsync_round(
-    struct feed *f, struct ldap_read *r, struct berval *cookie, int *code, struct err *err)
+    struct asking *a, struct ldap_read *r, struct berval *cookie, int *code, struct err *err)
 {
 	for (;;) {
 		_cleanup_(ldap_msgfree) LDAPMessage *m = NULL;
 		_cleanup_(entry_free) struct entry *e = NULL;
 
-		if (ldap_read_next(f->d, r, &m, err) < 0)
+		if (ldap_read_next(a->s, r, &m, err) < 0)
 			return -1;
 		if (ldap_msgtype(m) == LDAP_RES_SEARCH_RESULT)
-			return end_of_round(f, m, cookie, code, err);
+			return end_of_round(a, m, cookie, code, err);
 		if (ldap_msgtype(m) == LDAP_RES_SEARCH_ENTRY &&
-		    (ldap_search_convert(f->d, m, &e, err) < 0 || deliver(f, e, err) < 0))
+		    (ldap_search_convert(a->s, m, &e, err) < 0 || deliver(a, e, err) < 0))
 			return -1;
 	}
 }
 
 /* Goes through all rounds. A refusal gives ROUND_REFUSED with the result in *CODE. */
 static int
-dirsync(struct feed *f, const char *filter, struct berval *cookie, int *code, struct err *err)
+dirsync(struct asking *a, const char *filter, struct berval *cookie, int *code, struct err *err)
 {
 	struct ldap_read r;
 	int rc;
 
-	ldap_read_begin(f->d, &r, 0);
+	ldap_read_begin(a->s, &r, 0);
 	do {
-		rc = send_dirsync(f, &r, filter, cookie, err);
+		rc = send_dirsync(a, &r, filter, cookie, err);
 		if (rc == 0)
-			rc = dirsync_round(f, &r, cookie, code, err);
+			rc = dirsync_round(a, &r, cookie, code, err);
 	} while (rc == ROUND_MORE);
-	ldap_read_end(f->d, &r);
+	ldap_read_end(a->s, &r);
 	return rc;
 }
 
@@ -162,16 +166,16 @@ lacks_right(int code)
 }
 
 static void
-cookie_is_bad(struct ldap_dir *d, enum dir_feed *ret)
+cookie_is_bad(struct asking *a, enum dir_feed *ret)
 {
-	d->info.lost = "the server does not take the cookie of the last cycle";
+	a->info->lost = "the server does not take the cookie of the last cycle";
 	*ret = DIR_FEED_LOST;
 }
 
 /* From the cookie of OLD on; or, without one, only the cookie of now. *RET is set if the server
  * does not take the cookie. If the account lacks the right that is kept, and nothing was told. */
 static int
-changes_by_dirsync(struct feed *f, const struct feed_cursor *old, uint64_t usn,
+changes_by_dirsync(struct asking *a, const struct feed_cursor *old, uint64_t usn,
     struct buf *ret_cursor, enum dir_feed *ret, struct err *err)
 {
 	struct berval cookie = {0};
@@ -185,21 +189,21 @@ changes_by_dirsync(struct feed *f, const struct feed_cursor *old, uint64_t usn,
 		memcpy(cookie.bv_val, old->cookie.data, old->cookie.len);
 	}
 	/* A filter that nothing matches: only the cookie is wanted. */
-	rc = dirsync(f, old ? FEED_FILTER : "(&(objectClass=user)(!(objectClass=user)))", &cookie,
+	rc = dirsync(a, old ? FEED_FILTER : "(&(objectClass=user)(!(objectClass=user)))", &cookie,
 	    &code, err);
 	if (rc == ROUND_LAST) {
-		rc = encode_cursor(f->d, FEED_DIRSYNC, usn,
+		rc = encode_cursor(a, FEED_DIRSYNC, usn,
 		    (struct bytes){cookie.bv_val, cookie.bv_len}, ret_cursor, err);
 	} else if (rc == ROUND_REFUSED && lacks_right(code) && old) {
 		/* Samba answers a cookie that it cannot read as a control that it does not know:
-		 * whoever is refused without one too lacks the right. */
-		rc = changes_by_dirsync(f, NULL, usn, ret_cursor, ret, err);
-		if (rc == 0 && !f->d->no_dirsync)
-			cookie_is_bad(f->d, ret);
+		 * an account that is refused without one too lacks the right. */
+		rc = changes_by_dirsync(a, NULL, usn, ret_cursor, ret, err);
+		if (rc == 0 && !a->feed->no_dirsync)
+			cookie_is_bad(a, ret);
 	} else if (rc == ROUND_REFUSED && lacks_right(code)) {
-		f->d->no_dirsync = true;
+		a->feed->no_dirsync = true;
 	} else if (rc == ROUND_REFUSED && old && err->scope != ERR_PEER) {
-		cookie_is_bad(f->d, ret);
+		cookie_is_bad(a, ret);
 	} else if (rc == ROUND_REFUSED) {
 		rc = -1;
 	}
@@ -218,12 +222,12 @@ take_changed(struct entry *e, void *arg, struct err *err)
 }
 
 static int
-ask_above(struct feed *f, uint64_t usn, struct err *err)
+ask_above(struct asking *a, uint64_t usn, struct err *err)
 {
 	static const char *const attrs[] = {"objectGUID", "isDeleted", "name", NULL};
 	_cleanup_(free) char *filter =
 	    str_printf("(&(uSNChanged>=%llu)" FEED_FILTER ")", (unsigned long long)usn + 1);
-	struct dir_query q = {.base = f->d->info.domain_dn,
+	struct dir_query q = {.base = a->info->domain_dn,
 	    .scope = DIR_SUBTREE,
 	    .filter = filter,
 	    .attrs = attrs,
@@ -232,24 +236,24 @@ ask_above(struct feed *f, uint64_t usn, struct err *err)
 
 	if (!filter)
 		return err_nomem(err);
-	return ldap_search_once(f->d, &q, take_changed, f, &delivered, err);
+	return ldap_search_once(a->s, &q, take_changed, a, &delivered, err);
 }
 
 /* From the USN of OLD on (NULL: nothing is told). Where the right for DirSync is there, the next
  * question is one by DirSync: its cookie is fetched first, so that what changes in between is told
  * twice. */
 static int
-changes_by_usn(struct feed *f, const struct feed_cursor *old, uint64_t usn, struct buf *ret_cursor,
-    struct err *err)
+changes_by_usn(struct asking *a, const struct feed_cursor *old, uint64_t usn,
+    struct buf *ret_cursor, struct err *err)
 {
 	enum dir_feed ignored;
 
-	if (!f->d->no_dirsync && changes_by_dirsync(f, NULL, usn, ret_cursor, &ignored, err) < 0)
+	if (!a->feed->no_dirsync && changes_by_dirsync(a, NULL, usn, ret_cursor, &ignored, err) < 0)
 		return -1;
-	if (old && ask_above(f, old->usn, err) < 0)
+	if (old && ask_above(a, old->usn, err) < 0)
 		return -1;
-	return f->d->no_dirsync
-		   ? encode_cursor(f->d, FEED_USN, usn, (struct bytes){0}, ret_cursor, err)
+	return a->feed->no_dirsync
+		   ? encode_cursor(a, FEED_USN, usn, (struct bytes){0}, ret_cursor, err)
 		   : 0;
 }
 
@@ -266,11 +270,11 @@ take_nothing(struct entry *e, void *arg, struct err *err)
 
 /* Is there a DC of this forest whose database instance is INVOCATION? */
 static int
-is_known_instance(struct ldap_dir *d, const char *invocation, bool *ret, struct err *err)
+is_known_instance(const struct asking *a, const char *invocation, bool *ret, struct err *err)
 {
 	static const char *const attrs[] = {"objectGUID", NULL};
 	_cleanup_(free) char *value = NULL, *filter = NULL;
-	struct dir_query q = {.base = d->info.config_dn, .scope = DIR_SUBTREE, .attrs = attrs};
+	struct dir_query q = {.base = a->info->config_dn, .scope = DIR_SUBTREE, .attrs = attrs};
 	bool delivered = false;
 	struct guid id;
 
@@ -282,147 +286,145 @@ is_known_instance(struct ldap_dir *d, const char *invocation, bool *ret, struct 
 	if (!filter)
 		return err_nomem(err);
 	q.filter = filter;
-	return ldap_search_once(d, &q, take_nothing, ret, &delivered, err);
+	return ldap_search_once(a->s, &q, take_nothing, ret, &delivered, err);
 }
 
 /* One step after the other until the question is answered. */
 static int
-ask(struct feed *f, struct bytes raw, const struct feed_cursor *c, struct feed_server *s,
+ask(struct asking *a, const struct feed_cursor *c, struct feed_server *server,
     struct buf *ret_cursor, enum dir_feed *ret, struct err *err)
 {
-	struct ldap_dir *d = f->d;
 	bool there;
 
 	for (;;) {
-		s->no_dirsync = d->no_dirsync;
-		switch (feed_next(c, s, &d->info.lost)) {
+		server->no_dirsync = a->feed->no_dirsync;
+		switch (feed_next(c, server, &a->info->lost)) {
 		case FEED_STEP_LOST: *ret = DIR_FEED_LOST; return 0;
 		case FEED_STEP_NOTHING:
 			buf_reset(ret_cursor);
-			buf_add(ret_cursor, raw.data, raw.len);
+			buf_add(ret_cursor, a->q->cursor.data, a->q->cursor.len);
 			return ret_cursor->failed ? err_nomem(err) : 0;
 		case FEED_STEP_LOOK:
-			if (is_known_instance(d, c->invocation, &there, err) < 0)
+			if (is_known_instance(a, c->invocation, &there, err) < 0)
 				return -1;
-			s->former = there ? FEED_FORMER_THERE : FEED_FORMER_GONE;
+			server->former = there ? FEED_FORMER_THERE : FEED_FORMER_GONE;
 			break;
 		case FEED_STEP_DIRSYNC:
-			if (changes_by_dirsync(f, c, s->usn, ret_cursor, ret, err) < 0)
+			if (changes_by_dirsync(a, c, server->usn, ret_cursor, ret, err) < 0)
 				return -1;
-			if (!d->no_dirsync)
+			if (!a->feed->no_dirsync)
 				return 0;
 			break;
 		case FEED_STEP_START:
-		case FEED_STEP_USN: return changes_by_usn(f, c, s->usn, ret_cursor, err);
+		case FEED_STEP_USN: return changes_by_usn(a, c, server->usn, ret_cursor, err);
 		}
 	}
 }
 
 int
-ldap_dir_changes(struct dir *dir, const struct dir_since *since, dir_change_fn *fn, void *arg,
+ldap_feed_changes(struct ldap_feed *f, const struct ldap_feed_question *q, uint64_t usn,
     struct buf *ret_cursor, enum dir_feed *ret, struct err *err)
 {
-	struct ldap_dir *d = ldap_dir_of(dir);
-	struct feed f = {.d = d, .attrs = since->attrs, .fn = fn, .arg = arg};
-	struct feed_server s = {.former = FEED_FORMER_UNKNOWN};
+	struct asking a = {f, f->s, f->info, q};
+	struct feed_server server = {
+	    .former = FEED_FORMER_UNKNOWN, .usn = usn, .invocation = f->info->invocation_id};
 	struct feed_cursor c;
 
-	/* This also opens the session, and another one if the server has closed it. */
-	if (ldap_dir_usn(dir, &s.usn, err) < 0)
-		return -1;
-	d->heard_usn = s.usn;
+	f->heard_usn = usn;
 	/* The right may have been given meanwhile. */
-	if (!since->cursor.len)
-		d->no_dirsync = false;
-	s.invocation = d->info.invocation_id;
-	if (since->cursor.len && !feed_cursor_decode(since->cursor, &c)) {
-		d->info.lost = "the map's cursor is of another version, or damaged";
+	if (!q->cursor.len)
+		f->no_dirsync = false;
+	if (q->cursor.len && !feed_cursor_decode(q->cursor, &c)) {
+		f->info->lost = "the map's cursor is of another version, or damaged";
 		*ret = DIR_FEED_LOST;
 		return 0;
 	}
 	*ret = DIR_FEED_CHANGES;
-	if (ask(&f, since->cursor, since->cursor.len ? &c : NULL, &s, ret_cursor, ret, err) < 0)
-		return err_ctx(err, "changes of forest '%s'", dir->name);
+	if (ask(&a, q->cursor.len ? &c : NULL, &server, ret_cursor, ret, err) < 0)
+		return -1;
 	/* How the next question will be asked. */
-	d->info.by_usn = *ret == DIR_FEED_LOST
-			     ? d->no_dirsync
-			     : feed_cursor_decode(buf_bytes(ret_cursor), &c) && c.way == FEED_USN;
+	f->info->by_usn = *ret == DIR_FEED_LOST
+			      ? f->no_dirsync
+			      : feed_cursor_decode(buf_bytes(ret_cursor), &c) && c.way == FEED_USN;
 	return 0;
 }
 
 /* ---- notification (MS-ADTS 3.1.1.3.4.1.9) ---- */
 
 /*
- * Who waits for notifications while he writes himself is told of his own changes. Samba searches
+ * A client that waits for notifications while it writes is told of its own changes. Samba searches
  * the whole domain to find out what to tell, after every write: with 10,000 users that takes many
  * times as long as the write. So the wish ends with our first write, and when it is renewed, one
  * look at the USN tells whether anything happened meanwhile, be it our own writes.
  */
 
 void
-ldap_feed_unwatch(struct ldap_dir *d)
+ldap_feed_unwatch(struct ldap_feed *f)
 {
-	if (d->watch_msgid >= 0)
-		(void)ldap_abandon_ext(d->ld, d->watch_msgid, NULL, NULL);
-	d->watch_msgid = -1;
+	if (f->watch_msgid >= 0)
+		(void)ldap_abandon_ext(f->s->ld, f->watch_msgid, NULL, NULL);
+	f->watch_msgid = -1;
 }
 
-/* What happened between changes() and the wish to be notified is told to nobody. */
+/* What happened between changes() and the wish to be notified is not notified. */
 static int
-look_back(struct ldap_dir *d, struct err *err)
+look_back(struct ldap_feed *f, struct err *err)
 {
 	static const char *const attrs[] = {"highestCommittedUSN", NULL};
 	_cleanup_(entry_free) struct entry *e = NULL;
 
-	if (ldap_read_once(d, "", attrs, &e, err) < 0)
+	if (ldap_read_once(f->s, "", attrs, &e, err) < 0)
 		return -1;
-	if (d->heard_usn && e &&
-	    (uint64_t)entry_get_i64(e, "highestCommittedUSN", 0) != d->heard_usn)
-		d->woken = true;
+	if (f->heard_usn && e &&
+	    (uint64_t)entry_get_i64(e, "highestCommittedUSN", 0) != f->heard_usn)
+		f->woken = true;
 	return 0;
 }
 
 int
-ldap_dir_watch(struct dir *dir, struct err *err)
+ldap_feed_watch(struct ldap_feed *f, struct err *err)
 {
 	static const char *const attrs[] = {"objectGUID", NULL};
-	struct ldap_dir *d = ldap_dir_of(dir);
 	char oid[] = CONTROL_NOTIFICATION, deleted_oid[] = LDAP_CONTROL_SHOW_DELETED;
 	LDAPControl notify = {.ldctl_oid = oid, .ldctl_iscritical = 1};
-	/* Without it a deletion is not told of. */
+	/* Without it a deletion is not notified. */
 	LDAPControl deleted = {.ldctl_oid = deleted_oid};
 	LDAPControl *ctrls[] = {&notify, &deleted, NULL};
 	int rc;
 
-	if (ldap_dir_ensure(d, err) < 0)
-		return -1;
-	if (d->watch_msgid >= 0)
+	if (f->watch_msgid >= 0)
 		return 0;
-	rc = ldap_search_ext(d->ld, d->info.domain_dn, LDAP_SCOPE_SUBTREE, "(objectClass=*)",
-	    ldap_unconst(attrs), 0, ctrls, NULL, NULL, LDAP_NO_LIMIT, &d->watch_msgid);
+	rc = ldap_search_ext(f->s->ld, f->info->domain_dn, LDAP_SCOPE_SUBTREE, "(objectClass=*)",
+	    ldap_unconst(attrs), 0, ctrls, NULL, NULL, LDAP_NO_LIMIT, &f->watch_msgid);
 	if (rc == LDAP_SUCCESS)
-		return look_back(d, err);
-	d->watch_msgid = -1;
-	return ldap_conn_send_failed(d, rc, "change notification", err);
+		return look_back(f, err);
+	f->watch_msgid = -1;
+	return ldap_session_send_failed(f->s, rc, "change notification", err);
 }
 
 bool
-ldap_feed_answer(struct ldap_dir *d, int msgid, LDAPMessage *m)
+ldap_feed_answer(struct ldap_feed *f, int msgid, LDAPMessage *m)
 {
-	if (msgid != d->watch_msgid)
+	if (msgid != f->watch_msgid)
 		return false;
 	/* A server that refuses is not asked again in this session: the interval remains. */
 	if (ldap_msgtype(m) == LDAP_RES_SEARCH_ENTRY)
-		d->woken = true;
+		f->woken = true;
 	return true;
 }
 
 bool
-ldap_dir_woken(struct dir *dir)
+ldap_feed_woken(struct ldap_feed *f)
 {
-	struct ldap_dir *d = ldap_dir_of(dir);
-	bool woken = d->woken;
+	bool woken = f->woken;
 
-	d->woken = false;
+	f->woken = false;
 	return woken;
+}
+
+void
+ldap_feed_ended(struct ldap_feed *f)
+{
+	f->watch_msgid = -1;
+	f->no_dirsync = false;
 }

@@ -14,6 +14,8 @@
  * left to itself: it works on copies and frees them when libkrb5 has returned.
  */
 
+#include "dsa/ldap/ldap_krb.h"
+
 #include <krb5.h>
 
 #include <errno.h>
@@ -25,7 +27,6 @@
 
 #include "dsa/base/clock.h"
 #include "dsa/base/str.h"
-#include "dsa/ldap/ldap_priv.h"
 
 #define TICKET_RESERVE_S 600
 
@@ -47,7 +48,7 @@ struct errand {
 	int rc;
 };
 
-/* What the codes mean to who set galsync up; the others speak for themselves. */
+/* What the codes mean to an administrator; the others speak for themselves. */
 static const struct krb_advice {
 	krb5_error_code code;
 	enum err_scope scope;
@@ -101,7 +102,6 @@ ldap_krb_free(struct ldap_krb *k)
 	free(k->cache_name);
 	free(k);
 }
-DEFINE_CLEANUP(struct ldap_krb *, ldap_krb_free)
 
 static int
 krb_new(struct errand *x, struct err *err)
@@ -316,13 +316,13 @@ start_errand(struct errand *x, struct err *err)
 }
 
 static int
-wait_for_errand(struct ldap_dir *d, struct errand *x, struct err *err)
+wait_for_errand(const struct ldap_cancel *cancel, struct errand *x, struct err *err)
 {
 	struct pollfd fds[2] = {
-	    {.fd = x->done_fd, .events = POLLIN}, {.fd = d->wake_fd, .events = POLLIN}};
+	    {.fd = x->done_fd, .events = POLLIN}, {.fd = cancel->wake_fd, .events = POLLIN}};
 
 	for (;;) {
-		if (ldap_conn_check_cancel(d, err) < 0)
+		if (ldap_cancel_check(cancel, err) < 0)
 			return -1;
 		if (poll(fds, 2, -1) < 0 && errno != EINTR)
 			return err_sys(err, errno, "poll");
@@ -332,23 +332,24 @@ wait_for_errand(struct ldap_dir *d, struct errand *x, struct err *err)
 }
 
 int
-ldap_krb_ticket(struct ldap_dir *d, const char *host, struct err *err)
+ldap_krb_ticket(struct ldap_krb **k, const struct dir_conf *conf, const char *host,
+    const struct ldap_cancel *cancel, struct err *err)
 {
 	_cleanup_(errand_release) struct errand *x = NULL;
 
-	if (!host && d->krb && d->krb->ends_s > clock_realtime_s() + TICKET_RESERVE_S)
+	if (!host && *k && (*k)->ends_s > clock_realtime_s() + TICKET_RESERVE_S)
 		return 0;
-	x = errand_new(d->conf, host, err);
+	x = errand_new(conf, host, err);
 	if (!x)
 		return -1;
-	x->krb = TAKE(d->krb);
+	x->krb = TAKE(*k);
 	if (start_errand(x, err) < 0) {
-		d->krb = TAKE(x->krb);
+		*k = TAKE(x->krb);
 		return -1;
 	}
-	if (wait_for_errand(d, x, err) < 0)
+	if (wait_for_errand(cancel, x, err) < 0)
 		return -1;
-	d->krb = TAKE(x->krb);
+	*k = TAKE(x->krb);
 	if (x->rc < 0)
 		*err = x->err;
 	return x->rc;

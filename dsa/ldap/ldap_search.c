@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Reads. Entries are delivered as they arrive, never a page at a time; the next page is asked for
+ * Entries are delivered as they arrive, never a page at a time; the next page is asked for
  * as soon as the answer that carries the cookie is there.
  *
  * A complete read is used as proof of absence, so everything that is not plain success is an
@@ -16,6 +16,8 @@
  * under way.
  */
 
+#include "dsa/ldap/ldap_search.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -23,7 +25,8 @@
 #include "dsa/directory/dn.h"
 #include "dsa/directory/schema.h"
 #include "dsa/ldap/ldap_err.h"
-#include "dsa/ldap/ldap_priv.h"
+#include "dsa/ldap/ldap_mem.h"
+#include "dsa/ldap/ldap_read.h"
 
 #define ATTR_NAME_MAX 256
 #define RANGE_TRIES 5
@@ -31,15 +34,15 @@
 /* ---- entries ---- */
 
 static bool
-is_dn_valued(const struct ldap_dir *d, const char *name)
+is_dn_valued(const struct ldap_session *s, const char *name)
 {
 	char base[ATTR_NAME_MAX];
 	const struct schema_attr *a;
 
-	if (!d->schema)
+	if (!s->schema)
 		return false;
 	(void)snprintf(base, sizeof base, "%.*s", (int)strcspn(name, ";"), name);
-	a = schema_find(d->schema, base);
+	a = schema_find(s->schema, base);
 	return a && a->syntax == SCHEMA_DN;
 }
 
@@ -52,9 +55,9 @@ add_dn_value(struct entry *e, const char *name, const struct berval *v)
 }
 
 static int
-add_values(struct ldap_dir *d, struct entry *e, const char *name, const struct berval *values)
+add_values(struct ldap_session *s, struct entry *e, const char *name, const struct berval *values)
 {
-	bool dn_valued = is_dn_valued(d, name);
+	bool dn_valued = is_dn_valued(s, name);
 
 	for (const struct berval *v = values; v->bv_val; v++) {
 		int rc;
@@ -78,12 +81,12 @@ malformed(struct err *err)
 
 static int
 convert_attributes(
-    struct ldap_dir *d, LDAPMessage *m, BerElement *ber, struct entry *e, struct err *err)
+    struct ldap_session *s, LDAPMessage *m, BerElement *ber, struct entry *e, struct err *err)
 {
 	for (;;) {
 		struct berval raw_name, *values = NULL;
 		char name[ATTR_NAME_MAX];
-		int rc = ldap_get_attribute_ber(d->ld, m, ber, &raw_name, &values);
+		int rc = ldap_get_attribute_ber(s->ld, m, ber, &raw_name, &values);
 
 		if (rc == LDAP_SUCCESS && !raw_name.bv_val)
 			return 0;
@@ -94,16 +97,15 @@ convert_attributes(
 		memcpy(name, raw_name.bv_val, raw_name.bv_len);
 		name[raw_name.bv_len] = '\0';
 		/* AD gives "member" without values beside "member;range=0-1499". */
-		rc = values ? add_values(d, e, name, values) : 0;
+		rc = values ? add_values(s, e, name, values) : 0;
 		ber_memfree(values);
 		if (rc < 0)
 			return err_nomem(err);
 	}
 }
 
-/* Attributes are named as the server names them. */
 int
-ldap_search_convert(struct ldap_dir *d, LDAPMessage *m, struct entry **ret, struct err *err)
+ldap_search_convert(struct ldap_session *s, LDAPMessage *m, struct entry **ret, struct err *err)
 {
 	_cleanup_(entry_free) struct entry *e = NULL;
 	_cleanup_(free) char *dn = NULL;
@@ -111,11 +113,11 @@ ldap_search_convert(struct ldap_dir *d, LDAPMessage *m, struct entry **ret, stru
 	struct berval raw_dn;
 	int rc;
 
-	if (ldap_get_dn_ber(d->ld, m, &ber, &raw_dn) != LDAP_SUCCESS)
+	if (ldap_get_dn_ber(s->ld, m, &ber, &raw_dn) != LDAP_SUCCESS)
 		return malformed(err);
 	dn = bytes_dup((struct bytes){raw_dn.bv_val, raw_dn.bv_len});
 	e = dn ? entry_new(dn_strip_extended(dn)) : NULL;
-	rc = e ? convert_attributes(d, m, ber, e, err) : err_nomem(err);
+	rc = e ? convert_attributes(s, m, ber, e, err) : err_nomem(err);
 	ber_free(ber, 0);
 	if (rc < 0)
 		return -1;
@@ -126,8 +128,8 @@ ldap_search_convert(struct ldap_dir *d, LDAPMessage *m, struct entry **ret, stru
 /* ---- requests ---- */
 
 static int
-send_search(struct ldap_dir *d, struct ldap_read *r, const struct dir_query *q, LDAPControl *page,
-    struct err *err)
+send_search(struct ldap_session *s, struct ldap_read *r, const struct dir_query *q,
+    LDAPControl *page, struct err *err)
 {
 	static const int scopes[] = {[DIR_BASE] = LDAP_SCOPE_BASE,
 	    [DIR_ONE] = LDAP_SCOPE_ONELEVEL,
@@ -142,17 +144,17 @@ send_search(struct ldap_dir *d, struct ldap_read *r, const struct dir_query *q, 
 		ctrls[n++] = page;
 	if (q->deleted)
 		ctrls[n++] = &deleted;
-	rc = ldap_search_ext(d->ld, q->base, scopes[q->scope], q->filter, ldap_unconst(q->attrs), 0,
+	rc = ldap_search_ext(s->ld, q->base, scopes[q->scope], q->filter, ldap_unconst(q->attrs), 0,
 	    ctrls, NULL, NULL, LDAP_NO_LIMIT, &msgid);
 	if (rc != LDAP_SUCCESS)
-		return ldap_conn_send_failed(d, rc, "search", err);
-	ldap_read_expect(d, r, msgid);
+		return ldap_session_send_failed(s, rc, "search", err);
+	ldap_read_expect(s, r, msgid);
 	return 0;
 }
 
 /* One object: NULL if it does not exist. Ranges are left as they are. */
 static int
-read_plain(struct ldap_dir *d, const char *name, const char *const *attrs, struct entry **ret,
+read_plain(struct ldap_session *s, const char *name, const char *const *attrs, struct entry **ret,
     struct err *err)
 {
 	const struct dir_query q = {.base = name, .filter = "(objectClass=*)", .attrs = attrs};
@@ -161,24 +163,24 @@ read_plain(struct ldap_dir *d, const char *name, const char *const *attrs, struc
 	bool last = false;
 	int rc;
 
-	ldap_read_begin(d, &r, 0);
-	rc = send_search(d, &r, &q, NULL, err);
+	ldap_read_begin(s, &r, 0);
+	rc = send_search(s, &r, &q, NULL, err);
 	while (rc == 0 && !last) {
 		_cleanup_(ldap_msgfree) LDAPMessage *m = NULL;
 
-		rc = ldap_read_next(d, &r, &m, err);
+		rc = ldap_read_next(s, &r, &m, err);
 		if (rc == 0 && ldap_msgtype(m) == LDAP_RES_SEARCH_ENTRY && !e) {
-			rc = ldap_search_convert(d, m, &e, err);
+			rc = ldap_search_convert(s, m, &e, err);
 		} else if (rc == 0 && ldap_msgtype(m) == LDAP_RES_SEARCH_RESULT) {
 			_cleanup_(ldap_memfree) char *diag = NULL;
-			int code = ldap_result_code(d, m, &diag, NULL);
+			int code = ldap_session_result(s, m, &diag, NULL);
 
 			last = true;
 			if (code != LDAP_SUCCESS && code != LDAP_NO_SUCH_OBJECT)
 				rc = err_ldap(err, code, diag, "search");
 		}
 	}
-	ldap_read_end(d, &r);
+	ldap_read_end(s, &r);
 	if (rc < 0)
 		return err_ctx(err, "read '%s'", name);
 	*ret = TAKE(e);
@@ -247,7 +249,7 @@ enum pieces { PIECES_COMPLETE, PIECES_MOVED };
 
 /* Reads attribute NAME of OBJECT into ALL, WIDTH values a request. */
 static int
-read_pieces(struct ldap_dir *d, const char *object, const char *name, uint64_t width,
+read_pieces(struct ldap_session *s, const char *object, const char *name, uint64_t width,
     struct entry *all, enum pieces *ret, struct err *err)
 {
 	_cleanup_(free) char *usn = NULL;
@@ -264,7 +266,7 @@ read_pieces(struct ldap_dir *d, const char *object, const char *name, uint64_t w
 
 		if (!request)
 			return err_nomem(err);
-		if (read_plain(d, object, attrs, &e, err) < 0)
+		if (read_plain(s, object, attrs, &e, err) < 0)
 			return -1;
 		*ret = PIECES_MOVED;
 		if (!e)
@@ -288,7 +290,7 @@ read_pieces(struct ldap_dir *d, const char *object, const char *name, uint64_t w
 
 /* Replaces the piece A of E by the whole attribute. */
 static int
-complete_attribute(struct ldap_dir *d, struct entry *e, const char *raw_name,
+complete_attribute(struct ldap_session *s, struct entry *e, const char *raw_name,
     const struct range *range, struct err *err)
 {
 	_cleanup_(free) char *piece_name = strdup(raw_name);
@@ -301,11 +303,11 @@ complete_attribute(struct ldap_dir *d, struct entry *e, const char *raw_name,
 	(void)snprintf(object, sizeof object, "<GUID=%s>", guid);
 	for (int i = 0; i < RANGE_TRIES; i++) {
 		_cleanup_(entry_free) struct entry *all = entry_new("");
-		enum pieces how;
+		enum pieces how = PIECES_MOVED;
 
 		if (!all)
 			return err_nomem(err);
-		if (read_pieces(d, guid_is_zero(&e->guid) ? e->dn : object, name,
+		if (read_pieces(s, guid_is_zero(&e->guid) ? e->dn : object, name,
 			range->high - range->low + 1, all, &how, err) < 0)
 			return -1;
 		if (how != PIECES_COMPLETE)
@@ -319,7 +321,7 @@ complete_attribute(struct ldap_dir *d, struct entry *e, const char *raw_name,
 
 /* Makes every attribute of E that came as a range complete. */
 static int
-complete(struct ldap_dir *d, struct entry *e, struct err *err)
+complete(struct ldap_session *s, struct entry *e, struct err *err)
 {
 	for (size_t i = 0; i < e->n_attrs;) {
 		struct range range;
@@ -334,7 +336,7 @@ complete(struct ldap_dir *d, struct entry *e, struct err *err)
 		}
 		if (range.to_end)
 			range.high = range.low; /* asked for by name; any width will do */
-		if (complete_attribute(d, e, e->attrs[i].name, &range, err) < 0)
+		if (complete_attribute(s, e, e->attrs[i].name, &range, err) < 0)
 			return -1;
 		i = 0; /* the attributes changed places */
 	}
@@ -355,162 +357,120 @@ struct search {
 enum { SEARCH_GOES_ON, SEARCH_NEXT_PAGE, SEARCH_COMPLETE };
 
 static int
-send_page(struct ldap_dir *d, struct ldap_read *r, struct search *s, struct err *err)
+send_page(struct ldap_session *s, struct ldap_read *r, struct search *search, struct err *err)
 {
-	int size = d->conf->page_size;
+	int size = s->conf->page_size;
 	LDAPControl *page = NULL;
 	int rc;
 
-	if (s->q->scope == DIR_BASE)
-		return send_search(d, r, s->q, NULL, err);
-	if (s->q->limit && s->q->limit < (unsigned)size)
-		size = (int)s->q->limit;
-	rc = ldap_create_page_control(d->ld, size, s->cookie.bv_val ? &s->cookie : NULL, 1, &page);
-	ber_memfree(s->cookie.bv_val);
-	s->cookie = (struct berval){0};
+	if (search->q->scope == DIR_BASE)
+		return send_search(s, r, search->q, NULL, err);
+	if (search->q->limit && search->q->limit < (unsigned)size)
+		size = (int)search->q->limit;
+	rc = ldap_create_page_control(
+	    s->ld, size, search->cookie.bv_val ? &search->cookie : NULL, 1, &page);
+	ber_memfree(search->cookie.bv_val);
+	search->cookie = (struct berval){0};
 	if (rc != LDAP_SUCCESS)
 		return err_ldap(err, rc, NULL, "page of %d entries", size);
-	rc = send_search(d, r, s->q, page, err);
+	rc = send_search(s, r, search->q, page, err);
 	ldap_control_free(page);
 	return rc;
 }
 
 static int
-deliver(struct ldap_dir *d, LDAPMessage *m, struct search *s, struct err *err)
+deliver(struct ldap_session *s, LDAPMessage *m, struct search *search, struct err *err)
 {
 	_cleanup_(entry_free) struct entry *e = NULL;
 
-	if (ldap_search_convert(d, m, &e, err) < 0 || complete(d, e, err) < 0)
+	if (ldap_search_convert(s, m, &e, err) < 0 || complete(s, e, err) < 0)
 		return -1;
-	*s->delivered = true;
-	if (s->fn(TAKE(e), s->arg, err) < 0)
+	*search->delivered = true;
+	if (search->fn(TAKE(e), search->arg, err) < 0)
 		return -1;
-	return s->q->limit && ++s->count == s->q->limit ? SEARCH_COMPLETE : SEARCH_GOES_ON;
+	return search->q->limit && ++search->count == search->q->limit ? SEARCH_COMPLETE
+								       : SEARCH_GOES_ON;
 }
 
 static int
-end_of_page(struct ldap_dir *d, LDAPMessage *m, struct search *s, struct err *err)
+end_of_page(struct ldap_session *s, LDAPMessage *m, struct search *search, struct err *err)
 {
 	_cleanup_(ldap_memfree) char *diag = NULL;
 	_cleanup_(ldap_controls_free) LDAPControl **ctrls = NULL;
 	LDAPControl *page;
-	int rc = ldap_result_code(d, m, &diag, &ctrls);
+	int rc = ldap_session_result(s, m, &diag, &ctrls);
 
 	if (rc != LDAP_SUCCESS)
 		return err_ldap(err, rc, diag, "search");
-	if (s->q->scope == DIR_BASE)
+	if (search->q->scope == DIR_BASE)
 		return SEARCH_COMPLETE;
 	page = ldap_control_find(LDAP_CONTROL_PAGEDRESULTS, ctrls, NULL);
-	if (!page || ldap_parse_pageresponse_control(d->ld, page, NULL, &s->cookie) != LDAP_SUCCESS)
+	if (!page ||
+	    ldap_parse_pageresponse_control(s->ld, page, NULL, &search->cookie) != LDAP_SUCCESS)
 		return err_set(err, ERR_LDAP, ERR_LINK, ERR_LATER, LDAP_DECODING_ERROR,
 		    "the server ignores that pages were asked for");
-	return s->cookie.bv_len ? SEARCH_NEXT_PAGE : SEARCH_COMPLETE;
+	return search->cookie.bv_len ? SEARCH_NEXT_PAGE : SEARCH_COMPLETE;
 }
 
 static int
-receive_page(struct ldap_dir *d, struct ldap_read *r, struct search *s, struct err *err)
+receive_page(struct ldap_session *s, struct ldap_read *r, struct search *search, struct err *err)
 {
 	for (;;) {
 		_cleanup_(ldap_msgfree) LDAPMessage *m = NULL;
 		int rc = SEARCH_GOES_ON;
 
-		if (ldap_read_next(d, r, &m, err) < 0)
+		if (ldap_read_next(s, r, &m, err) < 0)
 			return -1;
 		if (ldap_msgtype(m) == LDAP_RES_SEARCH_ENTRY)
-			rc = deliver(d, m, s, err);
+			rc = deliver(s, m, search, err);
 		else if (ldap_msgtype(m) == LDAP_RES_SEARCH_RESULT)
-			rc = end_of_page(d, m, s, err);
+			rc = end_of_page(s, m, search, err);
 		if (rc != SEARCH_GOES_ON)
 			return rc;
 	}
 }
 
 int
-ldap_search_once(struct ldap_dir *d, const struct dir_query *q, dir_entry_fn *fn, void *arg,
+ldap_search_once(struct ldap_session *s, const struct dir_query *q, dir_entry_fn *fn, void *arg,
     bool *delivered, struct err *err)
 {
-	struct search s = {.q = q, .fn = fn, .arg = arg, .delivered = delivered};
+	struct search search = {.q = q, .fn = fn, .arg = arg, .delivered = delivered};
 	struct ldap_read r;
 	int rc;
 
-	ldap_read_begin(d, &r, 0);
+	ldap_read_begin(s, &r, 0);
 	do {
-		rc = send_page(d, &r, &s, err);
+		rc = send_page(s, &r, &search, err);
 		if (rc == 0)
-			rc = receive_page(d, &r, &s, err);
+			rc = receive_page(s, &r, &search, err);
 	} while (rc == SEARCH_NEXT_PAGE);
-	ldap_read_end(d, &r);
-	ber_memfree(s.cookie.bv_val);
+	ldap_read_end(s, &r);
+	ber_memfree(search.cookie.bv_val);
 	return rc < 0 ? err_ctx(err, "search below '%s'", q->base) : 0;
 }
 
 int
-ldap_read_once(struct ldap_dir *d, const char *name, const char *const *attrs, struct entry **ret,
-    struct err *err)
+ldap_read_once(struct ldap_session *s, const char *name, const char *const *attrs,
+    struct entry **ret, struct err *err)
 {
 	_cleanup_(entry_free) struct entry *e = NULL;
 
-	if (read_plain(d, name, attrs, &e, err) < 0)
+	if (read_plain(s, name, attrs, &e, err) < 0)
 		return -1;
-	if (e && complete(d, e, err) < 0)
+	if (e && complete(s, e, err) < 0)
 		return err_ctx(err, "read '%s'", name);
 	*ret = TAKE(e);
 	return 0;
 }
 
-/* ---- with one reconnect ---- */
-
-/* After a failure: true if the session broke, nothing was delivered, and another session could be
- * opened. Else ERR says why not. */
-static bool
-may_repeat(struct ldap_dir *d, bool delivered, struct err *err)
-{
-	struct err again;
-
-	if (d->ready || delivered || atomic_load(&d->cancelled))
-		return false;
-	if (ldap_dir_ensure(d, &again) == 0)
-		return true;
-	(void)err_ctx(err, "and no other session: %.300s", again.text);
-	return false;
-}
-
 int
-ldap_dir_search(
-    struct dir *dir, const struct dir_query *q, dir_entry_fn *fn, void *arg, struct err *err)
-{
-	struct ldap_dir *d = ldap_dir_of(dir);
-	bool delivered = false;
-
-	if (ldap_dir_ensure(d, err) < 0)
-		return -1;
-	if (ldap_search_once(d, q, fn, arg, &delivered, err) == 0)
-		return 0;
-	return may_repeat(d, delivered, err) ? ldap_search_once(d, q, fn, arg, &delivered, err)
-					     : -1;
-}
-
-int
-ldap_dir_read(struct dir *dir, const char *name, const char *const *attrs, struct entry **ret,
-    struct err *err)
-{
-	struct ldap_dir *d = ldap_dir_of(dir);
-
-	if (ldap_dir_ensure(d, err) < 0)
-		return -1;
-	if (ldap_read_once(d, name, attrs, ret, err) == 0)
-		return 0;
-	return may_repeat(d, false, err) ? ldap_read_once(d, name, attrs, ret, err) : -1;
-}
-
-int
-ldap_dir_usn(struct dir *dir, uint64_t *ret, struct err *err)
+ldap_read_usn(struct ldap_session *s, uint64_t *ret, struct err *err)
 {
 	static const char *const attrs[] = {"highestCommittedUSN", NULL};
 	_cleanup_(entry_free) struct entry *e = NULL;
 	int64_t usn;
 
-	if (ldap_dir_read(dir, "", attrs, &e, err) < 0)
+	if (ldap_read_once(s, "", attrs, &e, err) < 0)
 		return -1;
 	usn = e ? entry_get_i64(e, "highestCommittedUSN", -1) : -1;
 	if (usn < 0)

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * One TCP connection below libldap.
- *
  * libldap can connect by itself, but then a hung server is waited for inside read() or write(),
  * the reason of a failure is lost, and nothing can be cancelled. So we connect, and give libldap
  * the transport (LDAP_PROTO_EXT and our Sockbuf_IO at the bottom of its stack, below TLS and the
  * SASL layer). Three rules make it safe:
  *
  * - Reads never wait: they give what is there, or EAGAIN, and libldap comes back later. Waiting is
- *   ldap_conn_wait()'s. The one exception is the TLS handshake, which libldap drives in a loop:
+ *   ldap_session_wait()'s. The one exception is the TLS handshake, which libldap drives in a loop:
  *   while read_until_ms is set, reads wait, with that moment as their end.
  * - Writes are complete or fail. They wait for room in the send buffer, not longer than the
  *   time-out without progress. So libldap never holds a half-sent request, a state in which it
@@ -24,6 +22,8 @@
  * the default, a page of entries closes the window and reading goes on in steps of 200 ms.
  */
 
+#include "dsa/ldap/ldap_sock.h"
+
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -34,7 +34,6 @@
 #include <sys/socket.h>
 
 #include "dsa/base/clock.h"
-#include "dsa/ldap/ldap_priv.h"
 
 #define RECEIVE_BUFFER (1 << 20)
 #define KEEPALIVE_IDLE_S 60

@@ -6,9 +6,11 @@
  *
  * libldap may be built on OpenSSL or on GnuTLS. With GnuTLS it ignores the minimum version, which
  * must be part of the priority string, and it forgets why a certificate was refused. So after a
- * refusal ldap_conn.c fetches the certificate once more and ldap_tls_describe_cert() says what is
- * to be seen in it: expired, another name, or issued by an authority that is not trusted.
+ * refusal ldap_session_open() fetches the certificate once more and ldap_tls_describe_cert() says
+ * what is to be seen in it: expired, another name, or issued by an authority that is not trusted.
  */
+
+#include "dsa/ldap/ldap_tls.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +21,8 @@
 #include "dsa/base/str.h"
 #include "dsa/ldap/ldap_cert.h"
 #include "dsa/ldap/ldap_err.h"
-#include "dsa/ldap/ldap_priv.h"
+#include "dsa/ldap/ldap_mem.h"
+#include "dsa/ldap/ldap_read.h"
 
 #define GNUTLS_PRIORITY "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
@@ -66,7 +69,7 @@ no_certificates(const char *file, struct err *err)
 	    file);
 }
 
-/* GnuTLS takes any file, finds nothing in it and then trusts nobody. */
+/* GnuTLS takes any file, finds nothing in it and then trusts no server. */
 static bool
 has_certificate(const char *file)
 {
@@ -83,10 +86,10 @@ has_certificate(const char *file)
 }
 
 static int
-set_authorities(struct ldap_dir *d, struct err *err)
+set_authorities(struct ldap_session *s, struct err *err)
 {
 	_cleanup_(ldap_memfree) char *owned = NULL;
-	const char *file = d->conf->ca_file ? d->conf->ca_file : system_ca_file(d->ld, &owned);
+	const char *file = s->conf->ca_file ? s->conf->ca_file : system_ca_file(s->ld, &owned);
 
 	if (!file)
 		return err_conf(err, "TLS: no ca_file is configured and the system has none");
@@ -99,78 +102,78 @@ set_authorities(struct ldap_dir *d, struct err *err)
 	}
 	if (!has_certificate(file))
 		return no_certificates(file, err);
-	if (ldap_set_option(d->ld, LDAP_OPT_X_TLS_CACERTFILE, file) != LDAP_OPT_SUCCESS ||
-	    (d->conf->ca_file &&
-		ldap_set_option(d->ld, LDAP_OPT_X_TLS_CACERTDIR, NULL) != LDAP_OPT_SUCCESS))
+	if (ldap_set_option(s->ld, LDAP_OPT_X_TLS_CACERTFILE, file) != LDAP_OPT_SUCCESS ||
+	    (s->conf->ca_file &&
+		ldap_set_option(s->ld, LDAP_OPT_X_TLS_CACERTDIR, NULL) != LDAP_OPT_SUCCESS))
 		return refused_option("the CA file", err);
 	return 0;
 }
 
 int
-ldap_tls_setup(struct ldap_dir *d, bool verify, struct err *err)
+ldap_tls_setup(struct ldap_session *s, bool verify, struct err *err)
 {
 	const int require = verify ? LDAP_OPT_X_TLS_DEMAND : LDAP_OPT_X_TLS_NEVER;
 	_cleanup_(ldap_memfree) char *package = NULL;
 	int client = 0;
 
-	if (set_int(d->ld, LDAP_OPT_X_TLS_REQUIRE_CERT, require, "verification", err) < 0 ||
-	    set_int(d->ld, LDAP_OPT_X_TLS_PROTOCOL_MIN, LDAP_OPT_X_TLS_PROTOCOL_TLS1_2,
+	if (set_int(s->ld, LDAP_OPT_X_TLS_REQUIRE_CERT, require, "verification", err) < 0 ||
+	    set_int(s->ld, LDAP_OPT_X_TLS_PROTOCOL_MIN, LDAP_OPT_X_TLS_PROTOCOL_TLS1_2,
 		"the least version", err) < 0 ||
-	    set_authorities(d, err) < 0)
+	    set_authorities(s, err) < 0)
 		return -1;
-	(void)ldap_get_option(d->ld, LDAP_OPT_X_TLS_PACKAGE, &package);
+	(void)ldap_get_option(s->ld, LDAP_OPT_X_TLS_PACKAGE, &package);
 	if (package && strcmp(package, "GnuTLS") == 0 &&
-	    ldap_set_option(d->ld, LDAP_OPT_X_TLS_CIPHER_SUITE, GNUTLS_PRIORITY) !=
+	    ldap_set_option(s->ld, LDAP_OPT_X_TLS_CIPHER_SUITE, GNUTLS_PRIORITY) !=
 		LDAP_OPT_SUCCESS)
 		return refused_option("the least version", err);
-	if (ldap_set_option(d->ld, LDAP_OPT_X_TLS_NEWCTX, &client) != LDAP_OPT_SUCCESS)
+	if (ldap_set_option(s->ld, LDAP_OPT_X_TLS_NEWCTX, &client) != LDAP_OPT_SUCCESS)
 		return err_set(err, ERR_LDAP, ERR_LINK, ERR_NEVER, LDAP_LOCAL_ERROR,
 		    "TLS: no usable certificates in the ca_file '%s'",
-		    d->conf->ca_file ? d->conf->ca_file : "of the system");
+		    s->conf->ca_file ? s->conf->ca_file : "of the system");
 	return 0;
 }
 
 static int
-ask_start_tls(struct ldap_dir *d, struct ldap_read *r, struct err *err)
+ask_start_tls(struct ldap_session *s, struct ldap_read *r, struct err *err)
 {
 	_cleanup_(ldap_msgfree) LDAPMessage *m = NULL;
 	_cleanup_(ldap_memfree) char *diag = NULL;
 	int msgid, rc;
 
-	rc = ldap_start_tls(d->ld, NULL, NULL, &msgid);
+	rc = ldap_start_tls(s->ld, NULL, NULL, &msgid);
 	if (rc != LDAP_SUCCESS)
-		return ldap_conn_send_failed(d, rc, "StartTLS", err);
-	ldap_read_expect(d, r, msgid);
-	if (ldap_read_next(d, r, &m, err) < 0)
+		return ldap_session_send_failed(s, rc, "StartTLS", err);
+	ldap_read_expect(s, r, msgid);
+	if (ldap_read_next(s, r, &m, err) < 0)
 		return err_ctx(err, "StartTLS");
-	rc = ldap_result_code(d, m, &diag, NULL);
+	rc = ldap_session_result(s, m, &diag, NULL);
 	if (rc != LDAP_SUCCESS)
 		return err_ldap(err, rc, diag, "TLS: the server refuses StartTLS");
 	return 0;
 }
 
 static int
-handshake(struct ldap_dir *d, const char *host, int64_t deadline_ms, struct err *err)
+handshake(struct ldap_session *s, const char *host, int64_t deadline_ms, struct err *err)
 {
 	_cleanup_(ldap_memfree) char *diag = NULL;
 	char reason[160], said[200];
 	int rc;
 
 	/* libldap calls us in a loop until it is done or the socket fails. */
-	d->sock.read_until_ms = deadline_ms;
-	rc = ldap_install_tls(d->ld);
-	d->sock.read_until_ms = 0;
+	s->sock.read_until_ms = deadline_ms;
+	rc = ldap_install_tls(s->ld);
+	s->sock.read_until_ms = 0;
 	if (rc == LDAP_SUCCESS)
 		return 0;
-	if (ldap_conn_check_cancel(d, err) < 0)
+	if (ldap_session_check_cancel(s, err) < 0)
 		return -1;
-	if (d->sock.broken && d->sock.error == ETIMEDOUT)
+	if (s->sock.broken && s->sock.error == ETIMEDOUT)
 		return err_set(err, ERR_LDAP, ERR_PEER, ERR_LATER, LDAP_TIMEOUT,
-		    "TLS handshake: no answer for %d ms", d->conf->connect_timeout_ms);
-	if (d->sock.broken)
+		    "TLS handshake: no answer for %d ms", s->conf->connect_timeout_ms);
+	if (s->sock.broken)
 		return err_set(err, ERR_LDAP, ERR_PEER, ERR_LATER, LDAP_SERVER_DOWN,
-		    "TLS handshake: %s", ldap_sock_reason(&d->sock, reason, sizeof reason));
-	(void)ldap_get_option(d->ld, LDAP_OPT_DIAGNOSTIC_MESSAGE, &diag);
+		    "TLS handshake: %s", ldap_sock_reason(&s->sock, reason, sizeof reason));
+	(void)ldap_get_option(s->ld, LDAP_OPT_DIAGNOSTIC_MESSAGE, &diag);
 	err_escape(said, sizeof said, bytes_of(diag ? diag : ldap_err2string(rc)));
 	return err_set(err, ERR_LDAP, ERR_PEER, ERR_LATER, LDAP_CONNECT_ERROR,
 	    "TLS handshake with %s: %s", host, said);
@@ -178,32 +181,32 @@ handshake(struct ldap_dir *d, const char *host, int64_t deadline_ms, struct err 
 
 int
 ldap_tls_start(
-    struct ldap_dir *d, bool ldaps, const char *host, int64_t deadline_ms, struct err *err)
+    struct ldap_session *s, bool ldaps, const char *host, int64_t deadline_ms, struct err *err)
 {
 	if (!ldaps) {
 		struct ldap_read r;
 		int rc;
 
-		ldap_read_begin(d, &r, deadline_ms);
-		rc = ask_start_tls(d, &r, err);
-		ldap_read_end(d, &r);
+		ldap_read_begin(s, &r, deadline_ms);
+		rc = ask_start_tls(s, &r, err);
+		ldap_read_end(s, &r);
 		if (rc < 0)
 			return -1;
 	}
-	return handshake(d, host, deadline_ms, err);
+	return handshake(s, host, deadline_ms, err);
 }
 
 bool
-ldap_tls_describe_cert(struct ldap_dir *d, const char *host, char *text, size_t size)
+ldap_tls_describe_cert(struct ldap_session *s, const char *host, char *text, size_t size)
 {
 	struct berval der = {0};
 	bool ok;
 
-	if (ldap_get_option(d->ld, LDAP_OPT_X_TLS_PEERCERT, &der) != LDAP_OPT_SUCCESS ||
+	if (ldap_get_option(s->ld, LDAP_OPT_X_TLS_PEERCERT, &der) != LDAP_OPT_SUCCESS ||
 	    !der.bv_val)
 		return false;
 	ok = ldap_cert_describe((struct bytes){der.bv_val, der.bv_len}, host,
-	    d->conf->ca_file ? d->conf->ca_file : "the system's CA file", clock_realtime_s(), text,
+	    s->conf->ca_file ? s->conf->ca_file : "the system's CA file", clock_realtime_s(), text,
 	    size);
 	ldap_memfree(der.bv_val);
 	return ok;

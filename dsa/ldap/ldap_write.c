@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Changes under way. Up to conf->window requests are sent before the first answer is needed; their
+ * Up to conf->window requests are sent before the first answer is needed; their
  * answers come in any order and are matched by message id.
  *
  *   submit()  ->  sent  --answer-->  finished  --process()-->  the callback
@@ -14,12 +14,26 @@
  * message means nothing to the server. Only what was handed over and not answered is unknown.
  */
 
+#include "dsa/ldap/ldap_write.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "dsa/base/clock.h"
 #include "dsa/ldap/ldap_err.h"
-#include "dsa/ldap/ldap_priv.h"
+#include "dsa/ldap/ldap_mem.h"
+
+/* A change under way, or one whose outcome has not been reported yet. */
+struct ldap_write {
+	struct ldap_write *next;
+	int msgid;
+	const struct change *change;
+	dir_done_fn *done;
+	void *arg;
+	bool known; /* RC is the server's answer, DIAG its words; else DIAG is why we cannot know */
+	int rc;
+	char *diag;
+};
 
 static void
 write_free(struct ldap_write *w)
@@ -32,7 +46,7 @@ write_free(struct ldap_write *w)
 DEFINE_CLEANUP(struct ldap_write *, write_free)
 
 static void
-push(struct ldap_writes *l, struct ldap_write *w)
+push(struct ldap_write_list *l, struct ldap_write *w)
 {
 	w->next = NULL;
 	if (!l->first)
@@ -44,7 +58,7 @@ push(struct ldap_writes *l, struct ldap_write *w)
 
 /* Takes the change that *AT points to out of L. */
 static struct ldap_write *
-pull(struct ldap_writes *l, struct ldap_write **at)
+pull(struct ldap_write_list *l, struct ldap_write **at)
 {
 	struct ldap_write *w = *at;
 
@@ -55,35 +69,43 @@ pull(struct ldap_writes *l, struct ldap_write **at)
 	return w;
 }
 
-bool
-ldap_write_answer(struct ldap_dir *d, int msgid, LDAPMessage *m)
+void
+ldap_writes_init(struct ldap_writes *ws)
 {
-	for (struct ldap_write **at = &d->sent.first; *at; at = &(*at)->next) {
+	*ws = (struct ldap_writes){0};
+	ws->sent.end = &ws->sent.first;
+	ws->finished.end = &ws->finished.first;
+}
+
+bool
+ldap_writes_answer(
+    struct ldap_writes *ws, struct ldap_session *s, int msgid, LDAPMessage *m, int *ret_rc)
+{
+	for (struct ldap_write **at = &ws->sent.first; *at; at = &(*at)->next) {
 		_cleanup_(ldap_memfree) char *diag = NULL;
 		struct ldap_write *w = *at;
 
 		if (w->msgid != msgid)
 			continue;
-		(void)pull(&d->sent, at);
+		(void)pull(&ws->sent, at);
 		w->known = true;
-		w->rc = ldap_result_code(d, m, &diag, NULL);
-		ldap_dir_note_answer(d, w->rc);
+		*ret_rc = w->rc = ldap_session_result(s, m, &diag, NULL);
 		w->diag = diag && diag[0] ? strdup(diag) : NULL;
-		push(&d->finished, w);
+		push(&ws->finished, w);
 		return true;
 	}
 	return false;
 }
 
 void
-ldap_write_unknown(struct ldap_dir *d)
+ldap_writes_unknown(struct ldap_writes *ws, const char *why)
 {
-	while (d->sent.first) {
-		struct ldap_write *w = pull(&d->sent, &d->sent.first);
+	while (ws->sent.first) {
+		struct ldap_write *w = pull(&ws->sent, &ws->sent.first);
 
 		w->known = false;
-		w->diag = strdup(d->why.text);
-		push(&d->finished, w);
+		w->diag = strdup(why);
+		push(&ws->finished, w);
 	}
 }
 
@@ -108,10 +130,11 @@ report(const struct ldap_write *w)
 }
 
 void
-ldap_write_report(struct ldap_dir *d)
+ldap_writes_report(struct ldap_writes *ws)
 {
-	while (d->finished.first) {
-		_cleanup_(write_free) struct ldap_write *w = pull(&d->finished, &d->finished.first);
+	while (ws->finished.first) {
+		_cleanup_(write_free) struct ldap_write *w =
+		    pull(&ws->finished, &ws->finished.first);
 
 		report(w);
 	}
@@ -172,7 +195,7 @@ mod_list_add(struct mod_list *l, struct mod_fill *f, int op, const char *name,
 }
 
 static int
-send_add(struct ldap_dir *d, const struct change *c, int *ret_msgid)
+send_add(struct ldap_session *s, const struct change *c, int *ret_msgid)
 {
 	_cleanup_(mod_list_done) struct mod_list l = {0};
 	const struct entry *e = c->entry;
@@ -188,11 +211,11 @@ send_add(struct ldap_dir *d, const struct change *c, int *ret_msgid)
 			mod_list_add(&l, &f, LDAP_MOD_ADD, e->attrs[i].name, e->attrs[i].values,
 			    e->attrs[i].n_values);
 	}
-	return ldap_add_ext(d->ld, c->dn, l.ptrs, NULL, NULL, ret_msgid);
+	return ldap_add_ext(s->ld, c->dn, l.ptrs, NULL, NULL, ret_msgid);
 }
 
 static int
-send_modify(struct ldap_dir *d, const struct change *c, const char *name, int *ret_msgid)
+send_modify(struct ldap_session *s, const struct change *c, const char *name, int *ret_msgid)
 {
 	static const int ops[] = {[MOD_ADD] = LDAP_MOD_ADD,
 	    [MOD_DELETE] = LDAP_MOD_DELETE,
@@ -208,11 +231,11 @@ send_modify(struct ldap_dir *d, const struct change *c, const char *name, int *r
 	for (size_t i = 0; i < c->n_mods; i++)
 		mod_list_add(&l, &f, ops[c->mods[i].op], c->mods[i].attr, c->mods[i].values,
 		    c->mods[i].n_values);
-	return ldap_modify_ext(d->ld, name, l.ptrs, NULL, NULL, ret_msgid);
+	return ldap_modify_ext(s->ld, name, l.ptrs, NULL, NULL, ret_msgid);
 }
 
 static int
-send_change(struct ldap_dir *d, const struct change *c, int *ret_msgid)
+send_change(struct ldap_session *s, const struct change *c, int *ret_msgid)
 {
 	char guid[GUID_TEXT_SIZE], by_guid[GUID_TEXT_SIZE + 8];
 	const char *name = c->dn;
@@ -223,138 +246,81 @@ send_change(struct ldap_dir *d, const struct change *c, int *ret_msgid)
 		name = by_guid;
 	}
 	switch (c->op) {
-	case CHANGE_ADD: return send_add(d, c, ret_msgid);
-	case CHANGE_MODIFY: return send_modify(d, c, name, ret_msgid);
+	case CHANGE_ADD: return send_add(s, c, ret_msgid);
+	case CHANGE_MODIFY: return send_modify(s, c, name, ret_msgid);
 	case CHANGE_RENAME:
 		/* By name: Samba finds no object to rename by GUID. If the name has changed
 		 * since it was read the request fails, and the object is read again. */
 		return ldap_rename(
-		    d->ld, c->dn, c->new_rdn, c->new_parent, 1, NULL, NULL, ret_msgid);
-	case CHANGE_DELETE: return ldap_delete_ext(d->ld, name, NULL, NULL, ret_msgid);
+		    s->ld, c->dn, c->new_rdn, c->new_parent, 1, NULL, NULL, ret_msgid);
+	case CHANGE_DELETE: return ldap_delete_ext(s->ld, name, NULL, NULL, ret_msgid);
 	}
 	return LDAP_PARAM_ERROR;
 }
 
-/* ---- the operations ---- */
+/* ---- the window ---- */
 
 /* Takes in every answer that is there. */
 static int
-take_answers(struct ldap_dir *d, struct err *err)
+take_answers(struct ldap_session *s, struct err *err)
 {
 	int rc;
 
 	do
-		rc = ldap_conn_pump(d, err);
+		rc = ldap_session_pump(s, err);
 	while (rc > 0);
 	return rc;
 }
 
-/* Waits until there is room in the window, calling back for changes that finish meanwhile. -1 if
- * the session broke; all changes are reported then. */
-static int
-make_room(struct ldap_dir *d, struct err *err)
+int
+ldap_writes_make_room(struct ldap_writes *ws, struct ldap_session *s, struct err *err)
 {
-	while (d->ready && d->sent.n + d->finished.n >= (size_t)d->conf->window) {
-		int rc = take_answers(d, err);
+	while (s->ready && ldap_writes_pending(ws) >= (size_t)s->conf->window) {
+		int rc = take_answers(s, err);
 
-		if (rc == 0 && !d->finished.first)
-			rc = ldap_conn_wait(d, 0, err);
-		ldap_write_report(d);
+		if (rc == 0 && !ws->finished.first)
+			rc = ldap_session_wait(s, 0, err);
+		ldap_writes_report(ws);
 		if (rc < 0)
 			return -1;
 	}
 	return 0;
 }
 
-static int
-check(const struct ldap_dir *d, const struct change *c, struct err *err)
-{
-	if (d->read_only)
-		return err_set(err, ERR_CONF, ERR_LINK, ERR_NEVER, 0,
-		    "%s '%s': the directory is opened for reading only", change_op_name(c->op),
-		    c->dn);
-	if (change_is_empty(c))
-		return err_data(err, "modify '%s': nothing to modify", c->dn);
-	return 0;
-}
-
-/* There is no session. However the server puts it, that is not the fault of the change that
- * happened to be next: whoever took it for that would blame one object after the other, each at the
- * price of one more refused bind. */
-static int
-no_session(struct err *err)
-{
-	if (err->scope != ERR_DAEMON)
-		err->scope = ERR_PEER;
-	return -1;
-}
-
-/* Sends C, reopening if need be. *OPEN: there was a session to send it in. */
-static int
-hand_over(struct ldap_dir *d, const struct change *c, int *ret_msgid, bool *open, struct err *err)
-{
-	int rc;
-
-	do {
-		*open = ldap_dir_ensure(d, err) == 0;
-		if (!*open)
-			return no_session(err);
-		/* A break while waiting for room is not about C: try with the next session. */
-	} while (make_room(d, err) < 0 || !d->ready);
-	ldap_feed_unwatch(d);
-	rc = send_change(d, c, ret_msgid);
-	if (rc != LDAP_SUCCESS) {
-		(void)ldap_conn_send_failed(d, rc, change_op_name(c->op), err);
-		return err_ctx(err, "'%s'", c->dn);
-	}
-	return 0;
-}
-
 int
-ldap_dir_submit(
-    struct dir *dir, const struct change *c, dir_done_fn *done, void *arg, struct err *err)
+ldap_writes_send(struct ldap_writes *ws, struct ldap_session *s, const struct change *c,
+    dir_done_fn *done, void *arg, struct err *err)
 {
 	_cleanup_(write_free) struct ldap_write *w = calloc(1, sizeof *w);
-	struct ldap_dir *d = ldap_dir_of(dir);
-	bool open;
+	int rc;
 
 	if (!w)
 		return err_nomem(err);
-	if (check(d, c, err) < 0)
-		return -1;
-	if (hand_over(d, c, &w->msgid, &open, err) < 0) {
-		/* A connection that the server had closed unnoticed: once more. */
-		if (!open || d->ready || atomic_load(&d->cancelled) ||
-		    hand_over(d, c, &w->msgid, &open, err) < 0)
-			return -1;
+	rc = send_change(s, c, &w->msgid);
+	if (rc != LDAP_SUCCESS) {
+		(void)ldap_session_send_failed(s, rc, change_op_name(c->op), err);
+		return err_ctx(err, "'%s'", c->dn);
 	}
 	w->change = c;
 	w->done = done;
 	w->arg = arg;
-	push(&d->sent, TAKE(w));
+	push(&ws->sent, TAKE(w));
 	return 0;
 }
 
 int
-ldap_dir_process(struct dir *dir, struct err *err)
+ldap_writes_take_answers(struct ldap_writes *ws, struct ldap_session *s, struct err *err)
 {
-	struct ldap_dir *d = ldap_dir_of(dir);
-	int rc = ldap_conn_check_cancel(d, err);
+	int rc = s->ready ? take_answers(s, err) : 0;
 
-	if (rc == 0 && d->ready)
-		rc = take_answers(d, err);
-	/* With changes under way, silence has an end. */
-	if (rc == 0 && d->sent.n &&
-	    clock_monotonic_ms() > d->sock.progress_ms + d->conf->timeout_ms)
-		rc = ldap_conn_wait(d, 0, err);
-	ldap_write_report(d);
+	if (rc == 0 && ws->sent.n &&
+	    clock_monotonic_ms() > s->sock.progress_ms + s->conf->timeout_ms)
+		rc = ldap_session_wait(s, 0, err);
 	return rc;
 }
 
 size_t
-ldap_dir_pending(const struct dir *dir)
+ldap_writes_pending(const struct ldap_writes *ws)
 {
-	const struct ldap_dir *d = (const struct ldap_dir *)dir;
-
-	return d->sent.n + d->finished.n;
+	return ws->sent.n + ws->finished.n;
 }
