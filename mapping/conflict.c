@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Conflicts: who waits for a decision of the operator's. A value is: reason, since, DN, what, the
- * candidates' DNs and behind them their GUIDs, which an older map lacks. `involved` has the pairs
- * of candidate and source, so that a change of the one leads to the other.
+ * Conflicts: objects that wait for a decision of the operator. A value is: reason, since, DN, what,
+ * the candidates' DNs and behind them their GUIDs, which an older map lacks. `involved` has the
+ * pairs of candidate and source, so that a change of the one leads to the other.
  *
  * The place in the round through all conflicts is kept with the cursors, in the place of a third
  * side.
@@ -216,7 +216,7 @@ store_each_conflict(
 	    t, DB_CONFLICT, (struct bytes){key, link ? sizeof key : 0}, give_conflict, &w, err);
 }
 
-/* ---- whom a change concerns, and the round through all of them ---- */
+/* ---- the conflicts that a change concerns, and the round through all of them ---- */
 
 struct sources {
 	store_source_fn *fn;

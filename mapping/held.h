@@ -6,8 +6,9 @@
  * What a limit holds until an operator decides, object by object, and what was done within the
  * limits of the last 24 hours.
  *
- * A cycle writes down whom it holds. An operator approves or rejects them. The entry of an object
- * goes when a cycle has looked at the object and nothing of that kind is to be done to it any more.
+ * A cycle writes down the objects it holds. An operator approves or rejects them. The entry of an
+ * object goes when a cycle has looked at the object and nothing of that kind is to be done to it
+ * any more.
  *
  * Layout: held.c.
  */
@@ -62,12 +63,12 @@ int store_each_held(
 
 /* An operator decides V (approved or rejected) about KIND, HELD_NOTHING: all kinds: about those
  * that wait, or, if SOURCE is not NULL, about that object, whatever was decided about it before.
- * RET counts them by kind. If there are any, the next cycle has to look at everyone. */
+ * RET counts them by kind. If there are any, the next cycle has to look at all objects. */
 int store_decide_held(struct store_txn *t, uint32_t link, enum held_kind kind,
     const struct guid *source, enum held_verdict v, size_t ret[HELD_KIND_MAX],
     struct err *err) MUST_CHECK;
 /* How often that was so in the life of LINK, and how often it was when the last cycle that looked
- * at everyone began. */
+ * at all objects began. */
 int store_get_decided(struct store_txn *t, uint32_t link, uint64_t *ret_decided,
     uint64_t *ret_carried_out, struct err *err) MUST_CHECK;
 int store_put_carried_out(

@@ -124,7 +124,7 @@ store_keys_update(struct store_txn *t, const struct record *old, const struct re
 }
 
 /* All record ids kept under HASH. They are collected before any of them is looked at: the cursor is
- * one for the transaction, and whoever gets a record may look others up, or write. */
+ * one for the transaction, and the callback may look others up, or write. */
 static int
 find_ids(struct store_txn *t, uint64_t hash, struct numbers *ret, struct err *err)
 {
@@ -386,7 +386,7 @@ store_lookup_who(
 
 	if (str_starts_nocase(who, "smtp:") || str_starts_nocase(who, "x500:"))
 		who += 5;
-	/* One sort of identifier decides: an alias that looks like somebody's address is not asked.
+	/* One sort of identifier decides: an alias that looks like another's address is not asked.
 	 */
 	for (size_t i = 0; i < ARRAY_SIZE(order) && rc == 0; i++) {
 		if (s.given.n && order[i] != KEY_TARGET_GUID)

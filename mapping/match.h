@@ -3,7 +3,7 @@
 #define GALSYNC_MAPPING_MATCH_H
 
 /*
- * Who corresponds to whom: the pure part. A rule turns a source object into search keys, and a
+ * Which objects correspond: the pure part. A rule turns a source object into search keys, and a
  * target object into the keys under which it is found; equal keys make a candidate. The rules are
  * asked in the configured order and the first one that finds a candidate decides: exactly one
  * eligible candidate is a match, two are a conflict. A rule never chooses.
@@ -82,7 +82,7 @@ int match_target_keys(const struct entry *target, const struct match_rule *rules
 bool match_verify(const struct entry *target, const struct match_rule *rules, size_t n,
     unsigned key, struct bytes value, bool exact) MUST_CHECK;
 /* Calls FN with every key that rule INDEX of RULES looks for on behalf of SOURCE. For the CSV rule
- * the caller looks the source up in the file himself. */
+ * the caller looks the source up in the file. */
 int match_source_keys(const struct entry *source, const struct match_rule *rules, size_t index,
     match_key_fn *fn, void *arg);
 
@@ -99,7 +99,7 @@ bool stamp_parse(const char *text, struct stamp *ret);
 /* The same of E's ATTRIBUTE, which has one value. */
 bool stamp_of(const struct entry *e, const char *attribute, struct stamp *ret);
 
-/* What became of the question "who is SOURCE's counterpart?". */
+/* What became of the question "which is SOURCE's counterpart?". */
 enum match_verdict {
 	MATCH_NONE, /* no candidate: create one */
 	MATCH_FOUND,

@@ -5,7 +5,7 @@
 #include "dsa/base/str.h"
 #include "mapping/store_priv.h"
 
-/* The key in `wanted`: link and hash, so that all who wait for one DN stand together. */
+/* The key in `wanted`: link and hash, so that all that wait for one DN stand together. */
 static void
 wanted_key(uint32_t link, const char *dn, uint8_t ret[12])
 {

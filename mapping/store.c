@@ -219,7 +219,7 @@ make_dir(const char *dir, struct err *err)
 	return err_sys(err, errno, "state directory '%s'", dir);
 }
 
-/* Held as long as the writer lives; the kernel lets go of it however he ends. */
+/* Held as long as the writer lives; the kernel lets go of it however the writer ends. */
 static int
 lock_writer(struct store *s, struct err *err)
 {
@@ -348,8 +348,9 @@ open_database(struct store *s, struct store_txn *t, size_t i, struct err *err)
 	return i == DB_META ? check_format(t, err) : 0;
 }
 
-/* A map of before there was `involved` says of no conflict whom it is about; a delta relies on
- * that. Without cursors the next cycle is a full one, which puts every conflict down again. */
+/* A map of before there was `involved` does not say which objects a conflict involves; a delta
+ * relies on that. Without cursors the next cycle is a full one, which puts every conflict down
+ * again. */
 static int
 need_involved(struct store *s, struct store_txn *t, struct err *err)
 {

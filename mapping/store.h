@@ -10,7 +10,7 @@
  *   key         64-bit hash of (key kind, normalized value) -> record ids (sorted duplicates)
  *   cursor      link and forest -> where the next delta starts (opaque octets)
  *   waiting     references to what is not there yet; wanted: the same by what they wait for
- *   conflict    link and source GUID -> conflict; involved: the same by whom they are about
+ *   conflict    link and source GUID -> conflict; involved: the same by candidate
  *   retry       link and source GUID -> what failed, and when it is tried again
  *   operation   link and source GUID -> a switch, undo or toggle that is under way
  *   journal     change number -> journal entry (journal.h)
@@ -113,7 +113,7 @@ int store_count(
 
 /* A reference from one source object to another that has no counterpart yet. */
 struct waiting_ref {
-	struct guid referrer; /* source GUID of who refers */
+	struct guid referrer; /* source GUID of the object that refers */
 	char *attr;	      /* the target attribute that will get the value */
 	char *wanted_dn;      /* source DN that is referred to, normalized */
 };
@@ -139,7 +139,7 @@ struct conflict {
 	enum conflict_reason reason;
 	char *source_dn;
 	char *what;	   /* the rule and the value: "mail jose@acme.example" */
-	char **candidates; /* DNs of everyone involved, of either forest */
+	char **candidates; /* DNs of all objects involved, of either forest */
 	/* Their GUIDs; zero, or NULL for all: not known. */
 	struct guid *candidate_guids;
 	size_t n_candidates;

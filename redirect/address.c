@@ -213,7 +213,7 @@ address_merge(const struct address_list *want, const struct attr *present,
 		struct bytes v = want->values[i];
 		const struct bytes *p = find_present(present, v);
 
-		/* Nobody else would be the primary: the one that is there stays. */
+		/* Without another primary address the one that is there stays. */
 		if (p && (address_is_primary(*p) == address_is_primary(v) || !primary_wanted))
 			continue;
 		if (p && change_mod(change, MOD_DELETE, "proxyAddresses", *p) < 0)

@@ -168,7 +168,7 @@ check_mailboxes(struct audit *a)
 
 /* ---- addresses ---- */
 
-/* May ADDRESS be missing on SIDE, because a conflict is recorded and somebody else holds it? */
+/* May ADDRESS be missing on SIDE, because a conflict is recorded and another object holds it? */
 static int
 is_excused(struct audit *a, enum side side, struct bytes address, bool *ret)
 {
@@ -211,7 +211,7 @@ stays_at_source(const struct audit *a, struct bytes v, const struct attr *target
 	for (size_t i = 0; i < ARRAY_SIZE(domains); i++)
 		if (domains[i] && address_in_domain(v, domains[i]))
 			return true;
-	/* A second sip: is never given to anybody. */
+	/* No object is ever given a second sip:. */
 	return address_is_x500(v) || (has_type(v, "sip:") && has_any(target, "sip:"));
 }
 

@@ -33,7 +33,7 @@ enum audit_invariant {
 	AUDIT_STAMP,   /* on the target, naming the source */
 	AUDIT_GUARD,   /* msExchCalendarRepairDisabled is TRUE on the passive mailbox */
 	AUDIT_DUMMY,   /* no address in the toggle domain */
-	AUDIT_UNIQUE,  /* nobody else in the forest holds an address */
+	AUDIT_UNIQUE,  /* no other object in the forest holds an address */
 	AUDIT_MAX
 };
 /* "objects", "loop", "redirection", ... */

@@ -21,7 +21,7 @@ struct event_facts {
 	int64_t at;
 	const char *forest[SIDES], *server[SIDES]; /* the DCs in use; may be NULL */
 	const char *redirect_domain[SIDES];	   /* may be NULL */
-	const struct record *record;		   /* as it is now: active says who is */
+	const struct record *record;		   /* as it is now */
 	const struct entry *side[SIDES];	   /* NULL: what the record knows must do */
 };
 

@@ -224,8 +224,8 @@ holds_as_proxy(const struct entry *e, const char *typed)
 	return (a && attr_has(a, bytes_of(typed), true)) || is_x500(typed);
 }
 
-/* Moves those that really accept the address to the front: who has it in `mail` alone counts only
- * if nobody else has it. Returns how many there are. */
+/* Moves those that really accept the address to the front: an object that has it in `mail` alone
+ * counts only if no other has it. Returns how many there are. */
 static size_t
 choose(struct entry **found, size_t n, const char *typed)
 {
@@ -274,7 +274,7 @@ look_up(struct walk *w, enum side side, const char *address, struct entry **foun
 	return 0;
 }
 
-/* Organization SIDE has accepted mail to ADDRESS. *FOUND tells whether somebody holds it. */
+/* Organization SIDE has accepted mail to ADDRESS. *RET_FOUND tells whether an object holds it. */
 static int
 accept_in(
     struct walk *w, struct frame *parent, enum side side, const char *address, bool *ret_found)

@@ -4,13 +4,13 @@
 
 /*
  * The way of a mail through both organizations, hop by hop, as the two directories have it now.
- * Reading is the caller's: he answers who holds an address and what an object is.
+ * The caller reads: it answers which objects hold an address and what an object is.
  *
- * An organization looks for an object that holds the address (proxyAddresses; `mail` where nobody
+ * An organization looks for an object that holds the address (proxyAddresses; `mail` where none
  * has it there). What happens then is the object's:
  *
- *   targetAddress    the mail is sent on to that address, to whoever accepts its domain: the
- *                    organization whose redirect_domain it is, else this one or the other one by
+ *   targetAddress    the mail is sent on to that address, to the organization that accepts its
+ * domain: the organization whose redirect_domain it is, else this one or the other one by
  *                    mail_domains, else it leaves both
  *   group            to each member; a member is an object, not an address
  *   altRecipient     to that object, and to the mailbox too if deliverAndRedirect is TRUE
@@ -34,7 +34,7 @@
 
 enum trace_step {
 	/* The mail goes on: to the hops below that are one deeper. */
-	TRACE_PASSES,	/* nobody here, but the other organization accepts the domain */
+	TRACE_PASSES,	/* no object here has it, but the other organization accepts the domain */
 	TRACE_REDIRECT, /* by targetAddress */
 	TRACE_FORWARD,	/* by altRecipient */
 	TRACE_GROUP,
@@ -46,7 +46,7 @@ enum trace_step {
 	TRACE_SKIPPED, /* a member that is no recipient */
 	TRACE_EMPTY,   /* a group without members */
 	TRACE_DYNAMIC, /* a group whose members Exchange searches: they are not followed */
-	/* It does not arrive, or nobody can say where. */
+	/* It does not arrive, or it is not known where. */
 	TRACE_DEAD_END, /* see trace_hop.detail */
 	TRACE_COLLISION,
 	TRACE_LOOP,

@@ -151,7 +151,7 @@ check_side(const struct turn_conf *conf, const struct turn_facts *f, enum side s
 	return true;
 }
 
-/* A redirection that is neither ours nor none is somebody's decision. */
+/* A redirection that is neither ours nor none is an administrator's decision. */
 static bool
 check_redirections(const struct turn_conf *conf, const struct turn_facts *f, char *why, size_t size)
 {

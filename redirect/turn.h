@@ -67,15 +67,15 @@ int turn_changes(const struct turn_conf *conf, enum turn turn, const struct turn
     int64_t now, struct change *ret[TURN_CHANGES], struct err *err) MUST_CHECK;
 /* Where change I of the turn is made. */
 enum side turn_side(enum turn turn, size_t i);
-/* When the way back TURN cannot be gone (a side is gone, or somebody redirects it): its first
+/* When the way back TURN cannot be gone (a side is gone, or it was redirected by others): its first
  * change alone, which takes away what galsync set. *RET NULL if there is nothing of the kind. */
 int turn_take_away(const struct turn_conf *conf, enum turn turn, const struct turn_facts *f,
     struct change **ret, struct err *err) MUST_CHECK;
 /* If C sets the guard of SIDE, R remembers that it is galsync's. To be stored before C is made. */
 int turn_note_guard(
     const struct change *c, enum side side, struct record *r, bool *ret_noted) MUST_CHECK;
-/* False if the source object (NULL: gone) has no room for the marker: the attribute has a value
- * of somebody else, which stays. */
+/* False if the source object (NULL: gone) has no room for the marker: the attribute has a
+ * foreign value, which stays. */
 bool turn_can_mark(const struct turn_conf *conf, const struct entry *source);
 /* True if both sides are as they must be after the turn; else WHY says what is not. */
 bool turn_verify(const struct turn_conf *conf, enum turn turn, const struct turn_facts *f,

@@ -96,7 +96,7 @@ struct conf_link {
 	struct conf_row *rows;
 	size_t n_rows;
 	/* In a cycle and in 24 hours; more are held. The percentages are of the correspondences. */
-	int64_t max_deletes;	     /* of whom the source left (default 50) */
+	int64_t max_deletes;	     /* of objects whose source left (default 50) */
 	int max_delete_percent;	     /* (default 5) */
 	int64_t max_redirections;    /* changed by a cycle (default 50) */
 	int max_redirection_percent; /* (default 5) */

@@ -219,7 +219,7 @@ check_mailbox(const struct checking *c, const config_setting_t *s, const struct 
 	}
 }
 
-/* A redirect domain is accepted by one organization and by nobody else, or mail loops. */
+/* A redirect domain is accepted by one organization and by no other, or mail loops. */
 static void
 check_redirect(const struct checking *c, const struct conf_link *l)
 {
@@ -247,7 +247,7 @@ check_redirect(const struct checking *c, const struct conf_link *l)
 	}
 }
 
-/* Every address in toggle_domain is taken for a leftover and removed: it must be nobody's. */
+/* Every address in toggle_domain is taken for a leftover and removed: no object may own one. */
 static void
 check_toggle(const struct checking *c, const config_setting_t *s, const struct conf_link *l)
 {
@@ -322,7 +322,8 @@ check_row(const struct checking *c, const config_setting_t *s, const struct conf
 		}
 }
 
-/* What galsync writes itself would switch, or keep from it, whom nobody called ready. */
+/* What galsync writes itself would switch mailboxes that no administrator called ready, or keep
+ * others from it. */
 static void
 check_readiness(const struct checking *c, const config_setting_t *s, const struct conf_link *l)
 {

@@ -56,7 +56,7 @@ label_ok(const char *p, size_t len)
 	       p[len - 1] != '-';
 }
 
-/* A single label is no name of a forest or mail domain that anybody uses; it is a typing mistake.
+/* A single label is no name of a forest or mail domain that is in use; it is a typing mistake.
  * The underscore is not for host names, but AD domains have it. */
 bool
 conf_check_dns(const char *value, char *why, size_t size)
@@ -183,7 +183,7 @@ conf_check_bind_dn(const char *value, char *why, size_t size)
 	return (!strchr(value, '=') && count_at(value) == 1) || conf_check_dn(value, why, size);
 }
 
-/* True if FD's file lies below $CREDENTIALS_DIRECTORY: systemd keeps it from everybody else, and
+/* True if FD's file lies below $CREDENTIALS_DIRECTORY: systemd keeps it from all others, and
  * gives it a mode that looks wider than it is (an ACL). */
 static bool
 is_credential(const char *path)
@@ -234,7 +234,7 @@ conf_check_secret_file(const char *value, char *why, size_t size)
 	return false;
 }
 
-/* Tried with the rights of the process, not guessed from the mode. Whoever may write it has the
+/* Tried with the rights of the process, not guessed from the mode. Whatever may write it has the
  * rights of galsync. */
 bool
 conf_check_program(const char *value, char *why, size_t size)

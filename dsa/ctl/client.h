@@ -9,7 +9,7 @@
 
 struct client;
 
-/* -1 with ERR_SYS if nobody listens at PATH. */
+/* -1 with ERR_SYS if no daemon listens at PATH. */
 int client_connect(const char *path, struct client **ret, struct err *err) MUST_CHECK;
 void client_close(struct client *c);
 DEFINE_CLEANUP(struct client *, client_close)

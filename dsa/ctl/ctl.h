@@ -51,8 +51,8 @@ json_t *ctl_request(const char *verb, const char *link);
 /* Sends REQUEST (taken over) to the daemon, shows how far it is, and gives the answer, which the
  * caller releases. Else the exit status; why was printed. */
 enum ctl_status ctl_ask(struct ctl *c, json_t *request, json_t **ret);
-/* Adds whoever FILE ("-": standard input) names to the array *OBJECTS; see wave_file.h. Else the
- * exit status; why was printed. */
+/* Adds the mailboxes that FILE ("-": standard input) names to the array *OBJECTS; see wave_file.h.
+ * Else the exit status; why was printed. */
 enum ctl_status ctl_read_list(const char *file, json_t **objects);
 
 /* The arguments of a verb about objects, [--link LINK] [--file FILE] [WHO...]: the link, or NULL,

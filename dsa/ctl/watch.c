@@ -88,7 +88,7 @@ static void
 show(struct view *v, const json_t *links)
 {
 	_cleanup_(buf_done) struct buf b = {0};
-	static struct pace others; /* of more links than anybody looks at */
+	static struct pace others; /* of more links than fit a screen */
 
 	for (size_t i = 0; i < json_array_size(links); i++)
 		add_link(&b, v, i < PACES ? &v->pace[i] : &others, json_array_get(links, i));

@@ -40,7 +40,7 @@ ask(const struct ctl *ctl, struct client *c, json_t *request, json_t **ret)
 
 /* ---- planning ---- */
 
-struct planning {
+struct wave_request {
 	const char *file, *link, *name, *at_text;
 	bool undo, now;
 	int64_t at;
@@ -51,7 +51,7 @@ struct planning {
 
 /* The next part, from line number *AT of the list on. */
 static json_t *
-next_part(const struct planning *p, size_t *at)
+next_part(const struct wave_request *p, size_t *at)
 {
 	json_t *objects = json_array(), *lines = json_array(),
 	       *o = ctl_request("wave-add", p->link);
@@ -72,14 +72,14 @@ next_part(const struct planning *p, size_t *at)
 }
 
 static void
-add_problems(struct planning *p, const json_t *more)
+add_problems(struct wave_request *p, const json_t *more)
 {
 	for (size_t i = 0; i < json_array_size(more); i++)
 		json_add_item(&p->problems, json_incref(json_array_get(more, i)));
 }
 
 static enum ctl_status
-send_list(const struct ctl *ctl, struct client *c, struct planning *p)
+send_list(const struct ctl *ctl, struct client *c, struct wave_request *p)
 {
 	for (size_t at = 0; at < p->lines.n;) {
 		_cleanup_(json_release) json_t *answer = NULL;
@@ -116,7 +116,7 @@ sorted(const json_t *problems)
 }
 
 static enum ctl_status
-report_problems(const struct ctl *ctl, const struct planning *p)
+report_problems(const struct ctl *ctl, const struct wave_request *p)
 {
 	_cleanup_(free) json_t **v = sorted(p->problems);
 	size_t n = json_array_size(p->problems), of = p->lines.n + p->unread;
@@ -139,7 +139,7 @@ report_problems(const struct ctl *ctl, const struct planning *p)
 }
 
 static enum ctl_status
-send_plan(const struct ctl *ctl, struct client *c, const struct planning *p)
+send_plan(const struct ctl *ctl, struct client *c, const struct wave_request *p)
 {
 	_cleanup_(json_release) json_t *answer = NULL;
 	json_t *o = ctl_request("wave-plan", NULL);
@@ -163,7 +163,7 @@ send_plan(const struct ctl *ctl, struct client *c, const struct planning *p)
 }
 
 static enum ctl_status
-plan(const struct ctl *ctl, struct planning *p)
+plan(const struct ctl *ctl, struct wave_request *p)
 {
 	_cleanup_(client_close) struct client *c = NULL;
 	enum ctl_status status;
@@ -206,7 +206,7 @@ static enum ctl_status
 verb_plan(struct ctl *ctl, int argc, char **argv)
 {
 	static const char how[] = "wave FILE --at TIME [--name NAME] [--undo] [LINK]";
-	struct planning p = {0};
+	struct wave_request p = {0};
 	enum ctl_status status;
 
 	for (int i = 1; i < argc; i++) {

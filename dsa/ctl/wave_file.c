@@ -78,7 +78,7 @@ take_line(const struct csv_line *l, void *arg, struct err *err)
 
 	if (wrong)
 		return add_problem(r->problems, l, wrong, err);
-	/* Only where nobody was named yet. */
+	/* Only where no mailbox was named yet. */
 	if (!r->f.n && !r->f.header && !json_array_size(*r->problems) && is_header(l->columns[0])) {
 		r->f.header = l->number;
 		return 0;

@@ -4,7 +4,7 @@
 
 /*
  * How requests to a worker ended, by their numbers, until they are fetched: the next request may
- * end before anybody looked. The caller locks.
+ * end before any client looked. The caller locks.
  */
 
 #include <jansson.h>
@@ -41,7 +41,7 @@ void answers_done(struct answers *l);
 void answers_add(struct answers *l, struct worker_answer *a);
 /* That of request NUMBER, the caller's from now on; NULL if there is none. */
 struct worker_answer *answers_take(struct answers *l, uint64_t number);
-/* Those of the requests up to NUMBER, for which nobody has come. */
+/* Those of the requests up to NUMBER, for which no client has come. */
 void answers_forget(struct answers *l, uint64_t number);
 
 #endif

@@ -332,7 +332,7 @@ on_connect(sd_event_source *s, int fd, uint32_t events, void *arg)
 
 /* ---- life ---- */
 
-/* A socket that nobody listens on was left by a daemon that was killed. */
+/* A socket on which no process listens was left by a daemon that was killed. */
 static bool
 is_left_over(const struct sockaddr_un *a)
 {
@@ -360,7 +360,7 @@ listen_at(struct control *c, const char *path, struct err *err)
 		return err_sys(err, errno, "control socket");
 	if (is_left_over(&a))
 		(void)unlink(path);
-	/* Anybody may connect; who is answered is decided by his groups. */
+	/* Every process may connect; its groups decide whether it is answered. */
 	before = umask(0111);
 	rc = bind(c->fd, (struct sockaddr *)&a, sizeof a);
 	(void)umask(before);

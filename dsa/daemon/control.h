@@ -11,11 +11,11 @@
  *
  * Before the answer, and for `watch` without end, events may come: objects with the member "event".
  *
- * Who may do what is decided by the peer's credentials as the kernel gives them: root and the group
- * galsync-admin may change, root and the groups galsync and galsync-admin may read, nobody else
- * gets more than a refusal.
+ * What a client may do is decided by its credentials as the kernel gives them: root and the group
+ * galsync-admin may change, root and the groups galsync and galsync-admin may read, all others get
+ * a refusal.
  *
- * A client can harm nobody but itself: a line longer than CONTROL_LINE_MAX, what is no JSON object,
+ * A client can harm only itself: a line longer than CONTROL_LINE_MAX, what is no JSON object,
  * and answers that are not fetched end its connection; there are at most CONTROL_CLIENTS_MAX of
  * them, and nothing ever waits for one.
  */
@@ -44,7 +44,8 @@ struct client_wait {
 	int plan_fd;	 /* a file to be sent as events before the answer, or -1 */
 	int64_t plan_at; /* how much of it was */
 	json_t *answer;	 /* that the request ended with, if the plan is still to be sent */
-	/* What the client says in several requests, or NULL, and what releases it at his end. */
+	/* What the client says in several requests, or NULL, and what releases it when the client
+	 * ends. */
 	void *draft;
 	void (*draft_free)(void *draft);
 };
@@ -64,13 +65,13 @@ void control_free(struct control *c);
 DEFINE_CLEANUP(struct control *, control_free)
 
 enum control_right client_right(const struct client *c);
-/* Who it is, as the kernel says. */
+/* Its user, as the kernel says. */
 uid_t client_uid(const struct client *c);
 struct client_wait *client_wait(struct client *c);
 /* The beginning of an answer, {"ok": OK}, to which members are added. */
 json_t *client_answer(bool ok);
 /* Sends O (taken over) as one line. The version is added. Without memory, or if O is NULL for the
- * lack of it, the connection ends: whoever waits for an answer must not wait for ever. */
+ * lack of it, the connection ends: a client must not wait for an answer for ever. */
 void client_send(struct client *c, json_t *o);
 /* {"ok": false, "error": text}. */
 void client_refuse(struct client *c, const char *fmt, ...) PRINTF_LIKE(2, 3);

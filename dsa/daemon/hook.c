@@ -492,7 +492,7 @@ hook_start(
 	    .look = true};
 	(void)pthread_mutex_init(&h->lock, NULL);
 	rc = h->wake_fd < 0 ? errno : 0;
-	/* Whoever started the daemon may have it ignored: no exit status would be seen. */
+	/* It may be ignored since the daemon was started: no exit status would be seen. */
 	(void)signal(SIGCHLD, SIG_DFL);
 	/* Signals belong to the main thread. */
 	(void)sigfillset(&all);

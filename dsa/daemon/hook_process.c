@@ -201,13 +201,13 @@ reap(struct hook_process *p)
 	siginfo_t how = {0};
 
 	if (waitid(P_PID, (id_t)p->pid, &how, WEXITED | WNOHANG | WNOWAIT) < 0) {
-		/* Somebody else has waited for it: the number may be another's by now. */
+		/* Other code has waited for it: another process may have the number by now. */
 		p->ended = errno == ECHILD;
 		return p->ended;
 	}
 	if (!how.si_pid)
 		return false;
-	/* It has exited; whom it left in its group must not outlive it unwatched. */
+	/* It has exited; the processes it left in its group must not outlive it. */
 	(void)kill(-p->pid, SIGKILL);
 	drain(p);
 	p->ended = waitid(P_PID, (id_t)p->pid, &p->how, WEXITED | WNOHANG) == 0;

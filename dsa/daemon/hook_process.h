@@ -13,7 +13,7 @@
  *      +------------------------------- it exits ---------------------------------+
  *
  * Signals go to the whole process group. What is left of the group when the program itself has
- * exited is killed; nothing waits for who holds its output open.
+ * exited is killed; nothing waits for a process that holds its output open.
  *
  * Nothing here blocks: the caller polls the descriptors and calls hook_process_step().
  */

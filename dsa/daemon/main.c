@@ -112,7 +112,8 @@ run(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	/* The wait for a silent name server ends with nothing but its time-out: resolv.conf(5). The
-	 * daemon must stop within seconds, so that is short unless somebody has chosen it. */
+	 * daemon must stop within seconds, so that is short unless the environment says otherwise.
+	 */
 	(void)setenv("RES_OPTIONS", "timeout:1 attempts:2", 0);
 	/* Few arenas and an eager trim keep the process as small as its working data. */
 	(void)mallopt(M_ARENA_MAX, 2);
@@ -137,7 +138,7 @@ run(int argc, char **argv)
 	return service_run(o.file, TAKE(conf), o.socket ? o.socket : DEFAULT_SOCKET);
 }
 
-/* A plan or a summary that nobody could read must not look like a success. */
+/* A plan or a summary that could not be written must not look like a success. */
 int
 main(int argc, char **argv)
 {

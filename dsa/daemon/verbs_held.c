@@ -38,7 +38,7 @@ take_kind(struct client *c, const json_t *request, enum held_kind *ret)
 	return true;
 }
 
-/* All in one transaction, which is given up if one of them is not held: PROBLEMS then says whom. */
+/* All in one transaction, which is given up if one of them is not held: PROBLEMS then names it. */
 static int
 decide(struct verbs *v, const struct decision_asked *a, size_t ret[HELD_KIND_MAX],
     json_t **problems, struct err *err)

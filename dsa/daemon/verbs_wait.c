@@ -107,7 +107,7 @@ look_at(struct client *c, void *arg)
 	struct worker *w = verbs_find_worker(v, wait->link);
 	struct worker_state s;
 
-	/* A watcher who is slow misses states, not the connection. */
+	/* A slow watcher misses states and keeps the connection. */
 	if (wait->watching && client_pending(c) < PLAN_CHUNK)
 		verbs_send_state(v, c);
 	if (!wait->number || wait->answer)
@@ -158,7 +158,7 @@ verbs_changed(struct verbs *v)
 		done[i] = s.request_done;
 	}
 	control_each(v->control, look_at, v);
-	/* Whoever waited for these has them now, or has gone. */
+	/* The clients that waited for these have them now, or have gone. */
 	for (size_t i = 0; done && i < v->n_workers; i++)
 		worker_forget_answers(v->workers[i], done[i]);
 	free(done);

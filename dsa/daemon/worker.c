@@ -158,7 +158,7 @@ end_request(struct worker *w, const struct request *q, int rc, const struct cycl
 
 	if (!q->number)
 		return;
-	/* Without memory there is none, and whoever waits is told that. */
+	/* Without memory there is none, and the client that waits is told that. */
 	a = worker_answer_of(w, q, rc, r);
 	(void)pthread_mutex_lock(&w->lock);
 	w->state.request_done = q->number;

@@ -71,7 +71,7 @@ uint64_t worker_request(
 uint64_t worker_request_trace(struct worker *w, char *address, unsigned from);
 /* How request NUMBER ended, the caller's from now on; NULL if it has not, or was forgotten. */
 struct worker_answer *worker_take_answer(struct worker *w, uint64_t number);
-/* Nobody will come for the answers up to NUMBER. */
+/* No client will ask for the answers up to NUMBER. */
 void worker_forget_answers(struct worker *w, uint64_t number);
 
 #endif

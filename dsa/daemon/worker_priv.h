@@ -32,7 +32,7 @@ struct worker {
 	atomic_bool stop;
 	unsigned failures; /* in a row */
 	uint32_t wave;	   /* under way, or the last one */
-	json_t *results; /* of the request under way, for its answer; NULL: nobody waits for them */
+	json_t *results;   /* of the request under way, for its answer; NULL: not asked for */
 	bool results_lost; /* there was no memory for them */
 	uint64_t refused;  /* how many of them are failures */
 	bool quiet;	   /* what runs does nothing, so there is nothing to log */
@@ -53,7 +53,7 @@ void worker_tell(struct worker *w);
 
 /* worker_run.c. In the worker's thread: */
 
-/* Sets RUN's observer: state, journal lines and the answer to whoever asked. */
+/* Sets RUN's observer: state, journal lines and the answer to the client that asked. */
 void worker_observe(struct worker *w);
 /* Does what Q asks for, a delta if it is no request. */
 int worker_run(

@@ -60,7 +60,7 @@ on_result(const struct run_result *r, void *arg)
 		lines_result(w->lines, r);
 }
 
-/* A cycle that nobody asked for can wait for another link later, too. */
+/* A cycle that no client asked for can also wait for another link later. */
 static bool
 gives_way(void *arg)
 {
@@ -188,7 +188,7 @@ struct worker_answer *
 worker_answer_of(struct worker *w, const struct request *q, int rc, const struct cycle_result *r)
 {
 	_cleanup_(worker_answer_free) struct worker_answer *a = calloc(1, sizeof *a);
-	/* Whoever asks for one object is not told of the others. */
+	/* A client that asks for one object is not told of the others. */
 	bool held = q->what == REQUEST_OBJECT ? r->held_asked > 0 : r->held;
 
 	if (!a) {

@@ -187,7 +187,7 @@ end_one(struct toggle *t, const struct guid *g, const char *dummy)
 		return 0;
 	}
 	if (toggle_dummy(after, bytes_of(v)) == DUMMY_PRIMARY)
-		why = "somebody made the dummy address the primary one: give it another one";
+		why = "the dummy address became the primary one: give the object another one";
 	tell(t, g, &c, !why, why ? why : "");
 	return clear_operation(t, g);
 }

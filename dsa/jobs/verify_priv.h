@@ -13,7 +13,7 @@ struct verify_side {
 	struct workset *ws;
 	uint32_t *dummies; /* entries with a dummy address */
 	size_t n_dummies, cap_dummies;
-	uint8_t *asked; /* a bit for each entry: somebody asked who else has its addresses */
+	uint8_t *asked; /* a bit for each entry: it was asked which others have its addresses */
 };
 
 /* One reading of some or all objects, and the judgement of what was read. */

@@ -37,7 +37,7 @@ struct ldap_krb {
 	int64_t ends_s; /* 0: no ticket */
 };
 
-/* What one thread asks and another one waits for. Who lets go of it last frees it. */
+/* What one thread asks and another one waits for. The thread that lets go of it last frees it. */
 struct errand {
 	atomic_int holders;
 	int done_fd; /* eventfd: readable when it is done */

@@ -242,14 +242,14 @@ shape_name(enum shape s)
 
 /* A name list under construction: NULL-terminated, each name once, all owned: a template names an
  * attribute only while it is walked. */
-struct names {
+struct name_list {
 	const char **v;
 	size_t n, cap;
 	bool failed;
 };
 
 static void
-names_add(struct names *l, const char *name)
+names_add(struct name_list *l, const char *name)
 {
 	for (size_t i = 0; i < l->n; i++)
 		if (str_equal_nocase(l->v[i], name))
@@ -280,7 +280,7 @@ names_add_cb(const char *name, void *arg)
 
 /* Templates name attributes in braces: they are read too. The template's own module walks them. */
 static void
-add_row_sources(const struct row *r, struct names *l)
+add_row_sources(const struct row *r, struct name_list *l)
 {
 	if (r->compute || r->how == ROW_CONSTANT)
 		return;
@@ -293,7 +293,7 @@ add_row_sources(const struct row *r, struct names *l)
 static int
 collect_attrs(struct table *t, const struct conf_link *link, struct err *err)
 {
-	struct names source = {0}, target = {0};
+	struct name_list source = {0}, target = {0};
 
 	for (size_t i = 0; i < ARRAY_SIZE(always_read); i++) {
 		names_add(&source, always_read[i]);

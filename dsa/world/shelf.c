@@ -5,13 +5,13 @@
 
 #include "dsa/base/list.h"
 
-struct row {
+struct shelf_row {
 	struct shelf_item *items;
 	size_t n, cap;
 };
 
 struct shelf {
-	struct row row[SHELF_ROWS + 1];
+	struct shelf_row row[SHELF_ROWS + 1];
 	size_t size;
 };
 
@@ -48,7 +48,7 @@ is_before(const struct shelf_item *item, uint64_t key, uint32_t number)
 
 /* The place of the first item that is not before KEY and NUMBER. */
 static size_t
-place_of(const struct row *r, uint64_t key, uint32_t number)
+place_of(const struct shelf_row *r, uint64_t key, uint32_t number)
 {
 	size_t low = 0, high = r->n;
 
@@ -68,7 +68,7 @@ place_of(const struct row *r, uint64_t key, uint32_t number)
 
 /* The item of KEY and NUMBER, a new one if there is none; NULL: no memory. */
 static struct shelf_item *
-take_place(struct shelf *s, struct row *r, uint64_t key, uint32_t number)
+take_place(struct shelf *s, struct shelf_row *r, uint64_t key, uint32_t number)
 {
 	size_t place = place_of(r, key, number);
 
@@ -106,7 +106,7 @@ shelf_add_pair(struct shelf *s, uint64_t hash, uint32_t number, struct err *err)
 const struct shelf_item *
 shelf_from(const struct shelf *s, size_t row, uint64_t from, size_t *ret_n)
 {
-	const struct row *r = &s->row[row];
+	const struct shelf_row *r = &s->row[row];
 	size_t place = place_of(r, from, 0);
 
 	*ret_n = r->n - place;

@@ -123,7 +123,7 @@ class Daemon:
         self.wait_state("idle")
 
     def empty_cycles(self, n):
-        """Seconds of N cycles that find nothing to do, as somebody sees who watches."""
+        """Seconds of N cycles that find nothing to do, as a watcher sees it."""
         found, began, before = [], None, None
         with self.connect() as (s, lines):
             s.sendall(b'{"verb": "watch"}\n')
@@ -172,7 +172,7 @@ class Forests:
 
     @staticmethod
     def write_many(conn, dns, title):
-        """And waits until the server is at rest again: it looks for whom to notify."""
+        """And waits until the server is at rest again: it looks for clients to notify."""
         for msgid in [conn.modify(dn, [(ldap.MOD_REPLACE, "title", [title.encode()])])
                       for dn in dns]:
             conn.result(msgid)

@@ -55,7 +55,7 @@ class Switch:
                       GLOBEX: (self.both.target, [p.target_dn for p in pairs])}
 
     def leave_out(self, daemon, pairs):
-        """Who cannot be switched, because he has no mailbox."""
+        """An object that cannot be switched, because it has no mailbox."""
         found = []
         for i in range(0, len(pairs), MAILBOXES):
             guids = [p.source_guid for p in pairs[i:i + MAILBOXES]]

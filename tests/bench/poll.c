@@ -179,7 +179,7 @@ run_empty(LDAP *ld, const char *base, const char *times, char **attrs)
 		(void)printf("%.4f\n", now_s() - start);
 	}
 	if (g.n)
-		die("somebody changed something", LDAP_BUSY);
+		die("there was another change", LDAP_BUSY);
 }
 
 static void

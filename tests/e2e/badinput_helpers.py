@@ -94,7 +94,7 @@ def usns(lab):
 
 def first_logon(lab):
     """The first logon of an account is written to its lastLogonTimestamp. After it, a changed USN
-    is somebody's write."""
+    is another program's write."""
     p = lab.galsyncd("--once", "--full", "--plan")
     assert p.returncode == COMPLETE, p.stderr
 

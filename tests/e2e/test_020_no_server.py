@@ -126,7 +126,7 @@ def test_which_link(both_ways, verb):
         assert p.returncode == status, p.stdout + p.stderr
         return p.stdout + p.stderr
     both_ways.wait("READY=1")
-    assert "there are several links: name one" in said(*verb, "somebody")
-    assert "there is no link 'three'" in said(*verb, "--link", "three", "somebody")
-    assert "'somebody' is not in the map" in said(*verb, "--link", "two-one", "somebody")
+    assert "there are several links: name one" in said(*verb, "ann")
+    assert "there is no link 'three'" in said(*verb, "--link", "three", "ann")
+    assert "'ann' is not in the map" in said(*verb, "--link", "two-one", "ann")
     assert "[--link LINK]" in said(*verb, "--link", "one-two", "--link", "two-one", "x", status=2)

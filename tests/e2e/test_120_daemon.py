@@ -271,7 +271,7 @@ def test_a_watcher_who_never_reads(daemon, lab):
 
 
 def test_nobody_gets_the_answer_of_another(daemon):
-    """Whoever hangs up before his answer leaves nothing for the next one."""
+    """A client that hangs up before its answer leaves nothing for the next one."""
     for _ in range(5):
         with daemon.connect() as gone:
             gone.sendall(b'{"verb":"verify"}\n')

@@ -79,7 +79,7 @@ def test_cycles_leave_a_switched_mailbox_alone(daemon, lab):
     lab.target.modify(f"<GUID={guid}>", title="Changed in the target")
     daemon.ask(verb="resync")
     assert lab.target.read(f"<GUID={guid}>")["title"] == [b"Changed in the target"]
-    # Somebody breaks the redirection: it is put right, and never loops.
+    # A broken redirection is put right, and never loops.
     lab.target.modify(f"<GUID={guid}>", targetAddress=f"SMTP:{lab.alias}@redirect.acme.example")
     lab.source.modify(dn, targetAddress=None)
     daemon.ask(verb="resync")
@@ -158,7 +158,7 @@ def test_refusals(daemon, lab):
 
 
 def test_addresses_that_are_missing_or_shared(daemon, lab):
-    """Mail would be lost, or go to somebody else: nothing is switched, and nothing is written."""
+    """Mail would be lost, or go to another person: nothing is switched, and nothing is written."""
     dn, key = lab.special["acme"]["long-name"], "long-name"
     mailbox, other = (f"<GUID={both(lab, k)[2]}>" for k in (key, "polish"))
     alias = lab.source.read(dn)["mailNickname"][0].decode()

@@ -404,7 +404,7 @@ def _listening(service):
 @pytest.mark.parametrize("group, reads, changes", [
     ("nogroup", False, False), ("galsync", True, False), ("galsync-admin", True, True)])
 def test_who_is_answered(service, group, reads, changes):
-    # A stranger is told so before he asks, and may find that nobody listens any more.
+    # A stranger is refused before the request, and may find the connection closed.
     code = ("import contextlib, socket, sys\n"
             "s = socket.socket(socket.AF_UNIX)\n"
             "s.connect(sys.argv[1])\n"

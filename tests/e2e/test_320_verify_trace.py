@@ -305,7 +305,7 @@ def test_trace_what_goes_wrong(pair, lab, daemon):
     status, ways, _ = trace(lab, daemon, "nobody@globex.example")
     assert status == 3 and ways["globex"] == [(0, "globex", "dead-end")]
     assert ways["acme"] == [(0, "acme", "passes"), (1, "globex", "dead-end")]
-    status, ways, _ = trace(lab, daemon, "somebody@elsewhere.example")
+    status, ways, _ = trace(lab, daemon, "other@elsewhere.example")
     assert status == 0 and ways["acme"] == [(0, "acme", "leaves")]
     # A collision: both are named.
     other = lab.special["acme"]["polish"]

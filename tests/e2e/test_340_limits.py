@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Limits on two real forests: what somebody breaks in bulk is held until an operator decides."""
+"""Limits on two real forests: what is broken in bulk is held until an operator decides."""
 
 import json
 

@@ -104,7 +104,7 @@ int fakedir_hide(struct fakedir *fd, const char *dn, bool hide) MUST_CHECK;
 int fakedir_deny(struct fakedir *fd, const char *what) MUST_CHECK;
 
 /*
- * What somebody else does, at once and with the rights of the system: objectGUID, objectSid and
+ * What another client does, at once and with the rights of the system: objectGUID, objectSid and
  * the like may be given. They return 0, or -1 with the reason in fakedir_error() and on stderr.
  */
 int fakedir_add(struct fakedir *fd, const struct entry *e) MUST_CHECK;

@@ -23,7 +23,7 @@
 
 #define RS(alias) "SMTP:" alias "@redirect.acme.example"
 #define RT(alias) "SMTP:" alias "@redirect.globex.example"
-#define THEIRS "SMTP:somebody@else.example"
+#define THEIRS "SMTP:other@else.example"
 #define KEPT "create = \"mailbox\"; on_leave = \"delete\";"
 
 static const struct scenario three = {.name = "three mailboxes",

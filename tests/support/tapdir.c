@@ -4,7 +4,7 @@
  * Outcomes pass through a list of their own: the directory below reports to the tap, and the tap
  * to the caller, as long as the process "lives". After the stop the directory below is brought to
  * rest (its changes are done, or dropped) and what it says is thrown away; the caller is told from
- * process() or close() that he does not know.
+ * process() or close() that it does not know.
  *
  *   submit()  ->  under way  --outcome from below-->  reported
  *                            --outcome from below, stopped-->  lost  --process(), close()-->

@@ -4,7 +4,7 @@
 
 /*
  * A tap on a directory: counts and records what goes through, stops everything at a chosen step as
- * the death of the process would, and lets somebody else change the directory at a chosen moment.
+ * the death of the process would, and lets another client change the directory at a chosen moment.
  *
  * One `struct tap` is shared by all directories of a run, so that steps are counted through the
  * run. Each submit is a step; with COUNT_READS so is each search, read and usn (the steps of

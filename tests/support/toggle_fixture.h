@@ -17,7 +17,7 @@ static const struct scenario people = {.name = "people",
     .source = {MAILBOX("Ann", "ann", "title: Boss\n"), MAILBOX("Cid", "cid", ""),
 	MAILBOX("Eve", "eve", "")}};
 
-/* What is to be done with whom, and what was told. */
+/* What is to be done, with which objects, and what was told. */
 static struct {
 	const char *who[3];
 	bool dry_run, sweep;
@@ -36,7 +36,7 @@ take_result(const struct run_result *r, void *arg)
 }
 
 static inline size_t
-whom(struct lab *l, struct guid *ret)
+named(struct lab *l, struct guid *ret)
 {
 	size_t n = 0;
 
@@ -73,7 +73,7 @@ static inline int
 toggle_them(struct lab *l, struct run *run, void *arg)
 {
 	struct guid g[ARRAY_SIZE(job.who)];
-	size_t n = job.sweep ? 0 : whom(l, g);
+	size_t n = job.sweep ? 0 : named(l, g);
 	struct run_observer o;
 	struct run own = hear(l, run, &o);
 
@@ -89,7 +89,7 @@ static inline int
 turn_them(struct lab *l, struct run *run, void *arg)
 {
 	struct guid g[ARRAY_SIZE(job.who)];
-	size_t n = whom(l, g);
+	size_t n = named(l, g);
 	struct run_observer o;
 	struct run own = hear(l, run, &o);
 

@@ -50,7 +50,7 @@ much_changes(struct lab *l)
 	lab_delete_value(l, SOURCE, "CN=Sales", "member", "CN=Ann" ACME);
 	lab_add_value(l, SOURCE, "CN=Sales", "member", "CN=Cid" ACME);
 	lab_add(l, SOURCE, MAILBOX("Dan", "dan", MANAGER("Ann")));
-	lab_set(l, TARGET, "CN=Cid", "displayName", "Somebody's idea");
+	lab_set(l, TARGET, "CN=Cid", "displayName", "Another's idea");
 }
 
 static void

@@ -2,7 +2,7 @@
 
 /*
  * Deltas among many conflicts: one that ends does so at once, the others cost little, all of them
- * are looked at in turn, and nobody is matched behind his rivals' backs.
+ * are looked at in turn, and none is matched without a look at its rivals.
  *
  * The crowd are contacts o0, o1, ... whose only candidates are groups; they stay in conflict.
  */
@@ -171,7 +171,7 @@ requests(void **state)
 
 /* ---- all in turn ---- */
 
-/* Marks whom of the N the last cycle told of; how many for the first time. */
+/* Marks those of the N that the last cycle reported; how many for the first time. */
 static int
 mark_seen(struct lab *l, int n, bool *seen)
 {
@@ -399,7 +399,7 @@ never_too_many(void **state)
 	lab_close(&l);
 }
 
-/* ---- nobody is decided without his rivals ---- */
+/* ---- none is decided without its rivals ---- */
 
 static int
 look_at(struct lab *l, struct run *run, void *arg)
@@ -438,7 +438,7 @@ rivals_stay(void **state)
 		assert_non_null(e);
 		named[i] = e->guid;
 	}
-	/* Looked at by somebody's order, without any change. */
+	/* Looked at because an administrator asked, without any change. */
 	assert_int_equal(lab_act(&l, NULL, look_at, named), 0);
 	check_rivals(&l, SOME);
 	for (int i = 0; i < SOME; i++) {
@@ -476,7 +476,7 @@ newcomers_meet_rivals(void **state)
 	lab_close(&l);
 }
 
-/* Whom an answer lacks is not gone, and stays in conflict. */
+/* An object that an answer lacks is not gone, and stays in conflict. */
 static void
 cut_is_not_gone(void **state)
 {

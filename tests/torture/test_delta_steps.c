@@ -41,7 +41,7 @@ end(struct lab *l)
 	lab_close(l);
 }
 
-/* Her old counterpart holds the names until it is gone. */
+/* The old counterpart holds the names until it is gone. */
 static void
 made_again(void **state)
 {
@@ -309,7 +309,7 @@ missed_and_made_up_for(void **state)
 	end(&l);
 }
 
-/* Somebody took back what could not be written. */
+/* What could not be written was taken back. */
 static void
 failed_and_taken_back(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Limits, whatever happens: somebody does this and that to five mailboxes, an operator decides now
+ * Limits, whatever happens: this and that is done to five mailboxes, an operator decides now
  * and then, the process dies now and then. No full cycle leads to another one, and in the end, when
  * all is approved, nothing is held and all is well. GALSYNC_SEED=N plays one game again.
  */
@@ -24,7 +24,7 @@ roll(struct dice *d, unsigned n)
 	return (unsigned)(d->state >> 33) % n;
 }
 
-/* Somebody does something to one of them. */
+/* Something is done to one of them. */
 static void
 do_something(struct dice *d)
 {

@@ -286,7 +286,7 @@ goes_on(void **state)
 	assert_int_equal(l.res.read[SOURCE], 1);
 	lab_run_idle(&l);
 	assert_true(l.res.held);
-	/* Who is looked at because somebody refers to him is not counted twice. */
+	/* An object that is looked at because another refers to it is not counted twice. */
 	lab_rename(&l, SOURCE, "CN=Ann", "CN=Anna");
 	lab_run(&l);
 	lab_set(&l, SOURCE, "CN=Cleo", "manager", lab_dn(SOURCE, "CN=Anna"));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Somebody changes a mailbox by hand between our read and our write, or between two writes of ours,
+ * An administrator changes a mailbox between our read and our write, or between two writes of ours,
  * in a switch, an undo and a proxy toggle: before each single write of the operation each of the
  * things below is done to Ann, on either side. Nothing of theirs is lost by the operation; it plans
  * again, or stops with a message; Bea is turned whatever happens to Ann; mail never loops by what
@@ -193,7 +193,7 @@ look(struct lab *l)
 		(void)snprintf(l->why, sizeof l->why, "both sides of Bea redirect");
 }
 
-/* After the cycle: Ann is whole, unless somebody's own redirection is in the way. */
+/* After the cycle: Ann is whole, unless another redirection is in the way. */
 static void
 check_ann(const struct meddler *x)
 {

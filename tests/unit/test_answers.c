@@ -32,7 +32,7 @@ must_have(struct answers *l, uint64_t number)
 	assert_null(answers_take(l, number));
 }
 
-/* Everyone gets his own, in whatever order he comes. */
+/* Each client gets its own, in whatever order they come. */
 static void
 by_number(void **state)
 {

@@ -20,7 +20,7 @@ struct pair {
 	struct record *record;
 	struct entry *side[SIDES];
 	bool conflict;
-	enum side held_on; /* somebody else holds HELD there */
+	enum side held_on; /* another object holds HELD there */
 	const char *held;
 	struct buf found; /* "invariant side, ..." */
 	char there[AUDIT_TEXT_SIZE], want[AUDIT_TEXT_SIZE];
@@ -283,7 +283,7 @@ addresses(void **state)
 	drop_address(p, TARGET, "smtp:old@acme.example");
 	finds(p, "addresses target");
 	assert_string_equal(p->want, "smtp:old@acme.example, which the source has");
-	/* A conflict excuses what somebody else really holds. */
+	/* A conflict excuses what another object really holds. */
 	p->conflict = true;
 	finds(p, "addresses target");
 	p->held = "SMTP:old@acme.example";

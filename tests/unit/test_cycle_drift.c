@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Somebody who writes at the same time. */
+/* Another client writes at the same time. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,7 +23,7 @@ static const struct scenario people = {.name = "people",
 static void
 another_title(struct lab *l)
 {
-	lab_set(l, TARGET, "CN=Ann", "title", "Somebody's");
+	lab_set(l, TARGET, "CN=Ann", "title", "Another's");
 }
 
 static void
@@ -148,7 +148,7 @@ check_drift(struct lab *l, const struct drift *d)
 	}
 }
 
-/* Somebody changes the directory right before write number WRITE. */
+/* Another client changes the directory right before write number WRITE. */
 static unsigned
 drift_at(const struct drift *d, unsigned write)
 {
@@ -188,7 +188,7 @@ drift(void **state)
 		assert_true(drift_at(d, write) >= n);
 }
 
-/* Somebody is quicker to put the new member into the group. */
+/* Another client is quicker to put the new member into the group. */
 static void
 group_is_quicker(void *arg, unsigned number, const struct change *c)
 {

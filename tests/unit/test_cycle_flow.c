@@ -246,7 +246,7 @@ record_of_what_is_written(void **state)
 	lab_close(&l);
 }
 
-/* Whatever name a side ever had resolves at the other one, and comes back if somebody removes it.
+/* Whatever name a side ever had resolves at the other one, and comes back if it is removed.
  */
 static void
 names_for_replies(void **state)

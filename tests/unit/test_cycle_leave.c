@@ -222,7 +222,7 @@ leaves_a_switched_mailbox(void **state)
 
 /* ---- others write at the same time ---- */
 
-/* Somebody enables the account, and says that it is not hidden, right before it is left. */
+/* An administrator enables the account, and says that it is not hidden, right before it is left. */
 static void
 is_enabled(void *arg, unsigned write, const struct change *c)
 {

@@ -28,7 +28,7 @@ member_leaves_the_group(struct lab *l)
 static void
 others_join_the_group(struct lab *l)
 {
-	/* Somebody of the target alone stays; a counterpart whose source is no member does not. */
+	/* A member of the target alone stays; a counterpart whose source is no member does not. */
 	lab_add(l, TARGET, THERE("user", "Native", ""));
 	lab_add_value(l, TARGET, "CN=Sales", "member", "CN=Native" GLOBEX);
 	lab_add_value(l, TARGET, "CN=Sales", "member", "CN=Bea" GLOBEX);
@@ -86,7 +86,7 @@ bea_is_missing(struct lab *l)
 	l->cut = "CN=Bea";
 }
 
-/* Her redirect address is taken away, and somebody else has it. */
+/* Bea's redirect address is taken away, and another object has it. */
 static void
 bea_is_in_conflict(struct lab *l)
 {

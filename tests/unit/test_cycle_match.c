@@ -121,7 +121,7 @@ static const struct scenario rules[] = {
 	.target = {THERE_OU, BEA("")},
 	.counts = {.matched = 1},
 	.expect = {IS_ANN, {TARGET, "CN=Ann", NULL, NULL}}},
-    {.name = "the first rule that finds somebody decides",
+    {.name = "the first rule that finds a candidate decides",
 	.source = {ANN("")},
 	.target = {THERE_OU, BEA("mail: ann@acme.example\n"),
 	    THERE("user", "Other", "sAMAccountName: ann\n")},

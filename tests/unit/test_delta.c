@@ -72,7 +72,7 @@ ann_is_deleted(struct lab *l)
 	lab_delete(l, SOURCE, "CN=Ann");
 }
 
-/* Ann is concerned because she left, and because she waited for two who come. */
+/* Ann is concerned because it left, and because it waited for two that come. */
 static void
 ann_leaves_whom_she_awaited(struct lab *l)
 {
@@ -167,8 +167,8 @@ rival_goes(struct lab *l)
 static void
 somebody_drifts(struct lab *l)
 {
-	lab_set(l, TARGET, "CN=Ann", "displayName", "Somebody's idea");
-	lab_set(l, TARGET, "CN=Ann", "info", "a note of his own");
+	lab_set(l, TARGET, "CN=Ann", "displayName", "Another's idea");
+	lab_set(l, TARGET, "CN=Ann", "info", "a note of the target");
 	lab_add_value(l, TARGET, "CN=Ann", "proxyAddresses", "smtp:annie@globex.example");
 	lab_delete_value(l, TARGET, "CN=Sales", "member", "CN=Ann" GLOBEX);
 }
@@ -237,7 +237,7 @@ static const struct scenario scenarios[] = {
 	.counts = {.left = {[LEAVE_HIDE] = 1}},
 	.expect = {{TARGET, "CN=Ann", HIDES, "TRUE"},
 	    {TARGET, "CN=Sales", "member", "CN=Bea" GLOBEX}}},
-    {.name = "leaves, and those whom it waited for appear",
+    {.name = "leaves, and those it waited for appear",
 	.delta = true,
 	.scope = KEPT,
 	.link = "limits = { deletes = 1; };",
@@ -306,7 +306,7 @@ static const struct scenario scenarios[] = {
 	.between = stranger_joins,
 	.expect = {{TARGET, "CN=Sales", "member", "CN=Own" GLOBEX},
 	    {TARGET, "CN=Sales", "member", "CN=Bea" GLOBEX}}},
-    {.name = "whom others wait for appears",
+    {.name = "an object that others wait for appears",
 	.delta = true,
 	.source = {MAILBOX("Ann", "ann", MANAGER("Boss")), GROUP("Sales", "sales", MEMBER("Boss")),
 	    MAILBOX("Boss", "boss", HIDES ": TRUE\n")},
@@ -338,14 +338,14 @@ static const struct scenario scenarios[] = {
 	.between = rival_goes,
 	.counts = {.matched = 1},
 	.expect = {{TARGET, "CN=One", "title", "Boss"}, {TARGET, "CN=Ann", NULL, NULL}}},
-    {.name = "somebody changes the target",
+    {.name = "the target is changed",
 	.delta = true,
 	.source = {MAILBOX("Ann", "ann", "displayName: Ann\n"),
 	    GROUP("Sales", "sales", MEMBER("Ann"))},
 	.between = somebody_drifts,
 	.expect = {{TARGET, "CN=Ann", "displayName", "Ann"},
 	    {TARGET, "CN=Ann", "proxyAddresses", "smtp:annie@globex.example"},
-	    {TARGET, "CN=Ann", "info", "a note of his own"},
+	    {TARGET, "CN=Ann", "info", "a note of the target"},
 	    {TARGET, "CN=Sales", "member", "CN=Ann" GLOBEX}}},
     {.name = "a mailbox loses its attributes",
 	.delta = true,

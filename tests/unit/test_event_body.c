@@ -186,7 +186,7 @@ told_once(void **state)
 	assert_events(&l, 1, 0);
 	assert_int_equal(turn(&l, TURN_UNDO, NULL), 0);
 	assert_events(&l, 1, 1);
-	/* Somebody broke it, and it is put right: the owner's mailbox is where it was. */
+	/* It was broken, and is put right: the owner's mailbox is where it was. */
 	lab_set(&l, TARGET, "CN=Ann", "targetAddress", NULL);
 	assert_int_equal(turn(&l, TURN_UNDO, NULL), 0);
 	assert_events(&l, 1, 1);

@@ -145,7 +145,7 @@ one_at_a_time(void **state)
 struct waiter {
 	const char *name;
 	atomic_bool waits, has_it, gives_up, gave_up;
-	char holder[32]; /* whom it waited for at first */
+	char holder[32]; /* what it waited for at first */
 	pthread_t thread;
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Who corresponds to whom, once candidates are found. */
+/* Which objects correspond, once candidates are found. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -90,7 +90,7 @@ static const struct judge_case {
     {"user", USER(MATCHED), CREATE_MAILBOX, .want = IDENTITY_MATCHED, .was = true},
     {"user", USER(CREATED), CREATE_MAILBOX, .want = IDENTITY_MATCHED, .was = true, .becomes = true},
 
-    /* Somebody's stamp, whatever else is so. */
+    /* A foreign stamp, whatever else is so. */
     {"user", USER(OTHERS), CREATE_MAILBOX, .want = IDENTITY_TAKEN},
     {"user", USER(OTHERS_CREATED), CREATE_MAILBOX, .want = IDENTITY_TAKEN, .was = true},
     {"user", CARD(OTHERS), CREATE_MAILBOX, .want = IDENTITY_TAKEN, .promotes = true},

@@ -2,7 +2,7 @@
 
 /*
  * Limits: the rule, and cycles on two fake forests that would change more redirections, or let more
- * objects leave, than is allowed without an operator; what he approves and what he rejects.
+ * objects leave, than is allowed without an operator; what the operator approves and rejects.
  */
 
 #include "tests/support/limits_fixture.h"
@@ -153,7 +153,7 @@ repair_by_hand(void **state)
 		break_two(&l);
 		lab_run(&l);
 		check_held(&l);
-		/* Somebody mends one of them: what is left is allowed. */
+		/* One of them is mended: what is left is allowed. */
 		lab_set(&l, TARGET, "CN=Bea", "targetAddress", RS("bea"));
 		run_on(&l);
 		check_repaired(&l);
@@ -185,7 +185,7 @@ repair_rejected(void **state)
 		lab_set(&l, SOURCE, "CN=Ann", "department", "Sales");
 		lab_run_silent(&l);
 		assert_true(is(&l, TARGET, "CN=Ann", NULL));
-		/* Until he thinks better of it. */
+		/* Until the operator thinks better of it. */
 		assert_int_equal(decide(&l, HELD_NOTHING, "CN=Ann", HELD_APPROVED), 1);
 		run_on(&l);
 		assert_true(is(&l, TARGET, "CN=Ann", RS("ann")));
@@ -241,7 +241,7 @@ loops(void **state)
 		run_on(&l);
 		assert_true(is(&l, TARGET, "CN=Ann", NULL));
 		l.delta = delta;
-		/* Somebody makes both sides redirect: the lab's own eye must not see that. */
+		/* Both sides are made to redirect: the lab's own eye must not see that. */
 		tap.hook = do_nothing;
 		lab_set(&l, TARGET, "CN=Ann", "targetAddress", RS("ann"));
 		lab_set(&l, SOURCE, "CN=Ann", "targetAddress", RT("ann"));
@@ -313,7 +313,7 @@ run_about(struct lab *l, struct run *run, void *arg)
 	return sync_delta(run, &about, &l->res, &l->needs_full, &l->err);
 }
 
-/* What somebody asks for by name is not limited. */
+/* What is asked for by name is not limited. */
 static void
 asked_for(void **state)
 {

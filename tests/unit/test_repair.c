@@ -84,8 +84,7 @@ static const struct repair_case {
 	.want = "S+" NEW_MARKER "\n", .broken = ""},
     {"switched, a guard that galsync put", SWITCHED, MBX(GUARD), .active = TARGET, .written = GUARD,
 	.want = "T-msExchCalendarRepairDisabled: TRUE\n", .broken = "T"},
-    {"switched, somebody's guard", SWITCHED, MBX(GUARD), .active = TARGET, .want = "",
-	.broken = ""},
+    {"switched, a foreign guard", SWITCHED, MBX(GUARD), .active = TARGET, .want = "", .broken = ""},
     {"switched, the target lost its address", ANN(GUARD MARKER),
 	THERE("user", "Ann", "homeMDB: CN=DB1\n"), .active = TARGET,
 	.want = "S+targetAddress: " RT "\n", .broken = "S"},
@@ -190,7 +189,7 @@ static const struct about_case {
 	.written = TO(RS),
 	.knows = "ann@redirect.acme.example",
 	.want = true},
-    /* What comes is one again where the record knows of one; then somebody took it. */
+    /* What comes is one again where the record knows of one; then it was taken. */
     {.brings = RS, .knows = "ann@redirect.acme.example", .want = true, .broken = true},
     {.brings = RS, .knows = "x@REDIRECT.acme.example", .want = true, .broken = true},
     {.brings = RS, .knows = "ann@acme.example", .want = false},

@@ -145,7 +145,7 @@ after_a_day(void **state)
 	lab_close(&l);
 }
 
-/* Softer evidence must not find somebody else meanwhile. */
+/* Softer evidence must not find another object meanwhile. */
 static void
 no_other_match(void **state)
 {

@@ -76,7 +76,7 @@ static const struct scope_case {
     {"matched by galsync", MAILBOX("Ann", "ann", STAMP("galsync:matched:" GIVEN_GUID)),
 	.want = SCOPE_IN},
     {"stamp without a GUID", MAILBOX("Ann", "ann", STAMP("galsync:created:")), .want = SCOPE_IN},
-    {"somebody's text", MAILBOX("Ann", "ann", STAMP("x galsync:created:" GIVEN_GUID)),
+    {"a foreign text", MAILBOX("Ann", "ann", STAMP("x galsync:created:" GIVEN_GUID)),
 	.want = SCOPE_IN},
 
     {"filter matches", MAILBOX("Ann", "ann", "title: Boss\n"), .want = SCOPE_IN,

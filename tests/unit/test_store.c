@@ -287,7 +287,7 @@ lookup_who(void **state)
 	    {"user8", 0},
 	    {"", 0},
 	    {"smtp:", 0},
-	    /* somebody's alias is another's address: the address decides */
+	    /* the alias of one is the address of another: the address decides */
 	    {"user6@acme.example", 1},
 	};
 	struct fixture *f = *state;

@@ -120,8 +120,8 @@ newer_format(void **state)
 	assert_refused(f, STORE_WRITE, "this galsync knows format 1");
 }
 
-/* A map from before `involved`: its conflicts do not say whom they are about, so nothing may rely
- * on them before a full cycle. */
+/* A map from before `involved`: its conflicts do not say which objects they involve, so nothing may
+ * rely on them before a full cycle. */
 static void
 older_map(void **state)
 {

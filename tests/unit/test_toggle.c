@@ -59,7 +59,7 @@ dry_run(void **state)
 }
 
 /* What is left of a purged mailbox's account is still what galsync created; an object whose stamp
- * alone was taken off is somebody's own. */
+ * alone was taken off is not galsync's. */
 static void
 stamp_alone(void **state)
 {
@@ -265,8 +265,8 @@ nothing_of_theirs_is_lost(void **state)
 			meddle(what[i], at);
 }
 
-/* Somebody makes the dummy the primary address while the cycle runs: an object without a primary
- * address would be worse. */
+/* An administrator makes the dummy the primary address while the cycle runs: an object without a
+ * primary address would be worse. */
 static void
 make_primary(struct lab *l, const char *text)
 {
@@ -302,7 +302,7 @@ made_primary(void **state)
 	job.dry_run = job.sweep = false;
 	assert_int_equal(lab_act(&l, &tap, toggle_them, NULL), 0);
 	tap_done(&tap);
-	assert_told("no CN=Ann: somebody made the dummy address the primary one");
+	assert_told("no CN=Ann: the dummy address became the primary one");
 	assert_true(has(&l, SOURCE, "CN=Ann", "SMTP:ann@delete.me"));
 	/* A sweep tells of it and leaves it too. */
 	sweep(&l, false);

@@ -131,7 +131,7 @@ owned(void **state)
 	lab_close(&l);
 }
 
-/* Somebody removes the same value, or adds another, right before the sweep's write. */
+/* An administrator removes the same value, or adds another, right before the sweep's write. */
 static void
 sweep_meddled(void **state)
 {

@@ -296,7 +296,7 @@ ends(void **state)
 	follows(w, SOURCE, "dyn@acme.example", false, "0 acme dynamic-group");
 	follows(w, SOURCE, "nobody@acme.example", true, "0 acme dead-end");
 	follows(w, SOURCE, "nobody@globex.example", true, "0 acme passes, 1 globex dead-end");
-	follows(w, SOURCE, "somebody@else.example", false, "0 acme leaves");
+	follows(w, SOURCE, "other@else.example", false, "0 acme leaves");
 	follows(w, SOURCE, "no address", false, "0 acme leaves");
 	follows(w, SOURCE, "x500:/o=Nobody", true, "0 acme dead-end");
 }

@@ -201,7 +201,7 @@ foreign_values(void **state)
 	assert_string_equal(entry_get_str(p->side[SOURCE], MARKER), "cost centre 7");
 }
 
-/* Without room for the marker, or when somebody has removed it, the guard goes with the undo. */
+/* Without room for the marker, or when it was removed, the guard goes with the undo. */
 static void
 guard_without_marker(void **state)
 {

@@ -130,7 +130,7 @@ all_and_some(void **state)
 	look(&k, g, 2);
 	assert_int_equal(k.found, 1);
 	assert_int_equal(k.res.checked, 2);
-	/* Whoever holds an address of the one is found, though nobody named him. */
+	/* Another holder of its address is found without being named. */
 	lab_add_value(&k.l, TARGET, "CN=Carl", "proxyAddresses", "smtp:ANN@acme.example");
 	look(&k, g, 1);
 	assert_int_equal(k.found, 1);

@@ -121,7 +121,7 @@ class Bulk:
             e.attrs["msExchSafeSendersHash"] = r.randbytes(4 * r.randrange(1, 20))
 
     def _links(self, e, parent):
-        """Six report to one; the first of a team reports to somebody of another one."""
+        """Six report to one; the first of a team reports to a member of another one."""
         r, team = self.rng, self.teams.get(parent, [])
         if team:
             e.attrs["manager"] = team[(len(team) - 1) // 6].dn

@@ -52,7 +52,7 @@ ROOT = "/var/spool/postfix"
 OUTSIDE = "outside"
 HOPS = 10
 PROGRAMS = "/usr/lib/postfix/sbin"
-# As whom mail is delivered: nobody, not the user whose the queue is.
+# The user that delivers mail: nobody, not the owner of the queue.
 DELIVERY_UID = DELIVERY_GID = 65534
 
 MAIN_CF = """compatibility_level = 3.6

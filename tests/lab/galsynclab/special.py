@@ -130,7 +130,7 @@ class Source:
         return [(s["chief"], "manager", s["worker"]), (s["group-loop-1"], "member", s["group-loop-2"])]
 
     def _counterparts(self):
-        """The ones for whom GLOBEX has something: Target reads their addresses."""
+        """The ones that have something in GLOBEX: Target reads their addresses."""
         for key, given in (("mail-match", "Mail"), ("proxy-match", "Proxy"), ("x500-match", "Xfive"),
                            ("sid-match", "Sid"), ("ambiguous", "Ambiguous"),
                            ("secondary-held", "Secondary"), ("contact-in-the-way", "Inway"),
