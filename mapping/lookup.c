@@ -145,11 +145,18 @@ find_ids(struct store_txn *t, uint64_t hash, struct numbers *ret, struct err *er
 	return rc != MDB_NOTFOUND ? store_fail(t->s, rc, "look-up", err) : 0;
 }
 
+/* The object with this GUID on this side of LINK (0: of any). */
+struct wanted {
+	uint32_t link;
+	enum side side;
+	const struct guid *guid;
+};
+
 /* The record ID if its GUID on SIDE is G and its link is LINK (0: any). *RAW is valid until the
  * next write. */
 static int
-get_matching(struct store_txn *t, uint64_t id, uint32_t link, enum side side, const struct guid *g,
-    struct bytes *raw, bool *ret, struct err *err)
+get_matching(struct store_txn *t, uint64_t id, const struct wanted *w, struct bytes *raw, bool *ret,
+    struct err *err)
 {
 	const uint8_t *p;
 
@@ -157,11 +164,12 @@ get_matching(struct store_txn *t, uint64_t id, uint32_t link, enum side side, co
 		return -1;
 	p = raw->data;
 	*ret = *ret && raw->len >= RECORD_GUID_OFFSET + (size_t)2 * GUID_LEN &&
-	       memcmp(p + RECORD_GUID_OFFSET + (size_t)side * GUID_LEN, g->octets, GUID_LEN) == 0;
-	if (*ret && link) {
+	       memcmp(p + RECORD_GUID_OFFSET + (size_t)w->side * GUID_LEN, w->guid->octets,
+		   GUID_LEN) == 0;
+	if (*ret && w->link) {
 		struct reader r = reader_of((struct bytes){p + RECORD_GUID_OFFSET - 4, 4});
 
-		*ret = reader_u32(&r) == link;
+		*ret = reader_u32(&r) == w->link;
 	}
 	return 0;
 }
@@ -171,6 +179,7 @@ store_find_guid(struct store_txn *t, uint32_t link, enum side side, const struct
     struct record **ret, struct err *err)
 {
 	enum store_key key = side == SOURCE ? KEY_SOURCE_GUID : KEY_TARGET_GUID;
+	const struct wanted w = {link, side, g};
 	_cleanup_(numbers_done) struct numbers ids = {0};
 	uint64_t home = link ? store_home(link, g) : 0;
 	struct bytes raw;
@@ -178,14 +187,14 @@ store_find_guid(struct store_txn *t, uint32_t link, enum side side, const struct
 
 	*ret = NULL;
 	/* Nearly always one look-up is enough. */
-	if (side == SOURCE && link && get_matching(t, home, link, side, g, &raw, &found, err) < 0)
+	if (side == SOURCE && link && get_matching(t, home, &w, &raw, &found, err) < 0)
 		return -1;
 	if (found)
 		return record_decode(raw, home, ret, err);
 	if (find_ids(t, store_key_hash(key, guid_bytes(g)), &ids, err) < 0)
 		return -1;
 	for (size_t i = 0; i < ids.n; i++) {
-		if (get_matching(t, ids.v[i], link, side, g, &raw, &found, err) < 0)
+		if (get_matching(t, ids.v[i], &w, &raw, &found, err) < 0)
 			return -1;
 		if (found)
 			return record_decode(raw, ids.v[i], ret, err);
@@ -261,7 +270,7 @@ at_home(struct store_txn *t, struct bytes v, uint64_t *ret_id, struct bytes *raw
 	if (t->several_links || !guid_from_bytes(v, &g))
 		return 0;
 	*ret_id = store_home(1, &g);
-	return get_matching(t, *ret_id, 1, SOURCE, &g, raw, ret, err);
+	return get_matching(t, *ret_id, &(struct wanted){1, SOURCE, &g}, raw, ret, err);
 }
 
 /* Gives the record ID, encoded as RAW, to FN if it really has the value; 1: FN wants no more. */

@@ -360,11 +360,11 @@ get_member(struct store_txn *t, uint32_t id, const struct guid *source, struct w
 }
 
 int
-wave_end_member(struct store_txn *t, struct wave *w, const struct guid *source, bool ok,
-    int64_t now, const char *text, bool *found, struct err *err)
+wave_end_member(
+    struct store_txn *t, struct wave *w, const struct wave_outcome *o, bool *found, struct err *err)
 {
 	struct wave_member m = {0};
-	int rc = get_member(t, w->id, source, &m, found, err);
+	int rc = get_member(t, w->id, &o->source, &m, found, err);
 
 	*found = rc == 0 && *found && m.result != WAVE_SUCCEEDED;
 	if (*found) {
@@ -372,11 +372,11 @@ wave_end_member(struct store_txn *t, struct wave *w, const struct guid *source, 
 		char *old = m.text;
 
 		w->failed -= m.result == WAVE_FAILED && w->failed;
-		m.result = ok ? WAVE_SUCCEEDED : WAVE_FAILED;
-		w->succeeded += ok;
-		w->failed += !ok;
-		m.at = now;
-		m.text = (char *)(uintptr_t)text;
+		m.result = o->ok ? WAVE_SUCCEEDED : WAVE_FAILED;
+		w->succeeded += o->ok;
+		w->failed += !o->ok;
+		m.at = o->at;
+		m.text = (char *)(uintptr_t)o->text;
 		rc = put_member(t, w->id, &m, err);
 		m.text = old;
 	}

@@ -97,10 +97,17 @@ int wave_each(
 typedef int wave_member_fn(const struct wave_member *m, void *arg, struct err *err);
 int wave_each_member(
     struct store_txn *t, uint32_t id, wave_member_fn *fn, void *arg, struct err *err) MUST_CHECK;
-/* Ends the mailbox of wave ID, and counts it in *W, which the caller puts. *FOUND false, and
- * nothing done, if the wave has no such mailbox, or it has ended well already. */
-int wave_end_member(struct store_txn *t, struct wave *w, const struct guid *source, bool ok,
-    int64_t now, const char *text, bool *found, struct err *err) MUST_CHECK;
+/* How a mailbox of a wave ended: OK and "" or a remark, or why not. */
+struct wave_outcome {
+	struct guid source;
+	bool ok;
+	int64_t at; /* seconds since the epoch */
+	const char *text;
+};
+/* Ends the mailbox of wave W, and counts it in *W, which the caller puts. *FOUND false, and nothing
+ * done, if the wave has no such mailbox, or it has ended well already. */
+int wave_end_member(struct store_txn *t, struct wave *w, const struct wave_outcome *o, bool *found,
+    struct err *err) MUST_CHECK;
 /* The open wave of LINK in which the mailbox has not ended yet, 0 if there is none. */
 int wave_holding(struct store_txn *t, uint32_t link, const struct guid *source, uint32_t *ret,
     struct err *err) MUST_CHECK;

@@ -156,6 +156,7 @@ decide_names(struct cycle *c, uint32_t index, const struct entry *source, struct
 {
 	struct taking t = {.c = c, .self = index, .replaced = d->target, .err = err};
 	_cleanup_(free) char *parent = NULL;
+	struct names_in in;
 	struct names n = {0};
 	enum world_ou ignored;
 	int rc;
@@ -167,7 +168,8 @@ decide_names(struct cycle *c, uint32_t index, const struct entry *source, struct
 		return -1;
 	if (fetch_names(c, source, parent, err) < 0)
 		return -1;
-	rc = names_choose(c->run->link, d->shape, source, parent, name_taken, &t, &n, err);
+	in = (struct names_in){c->run->link, d->shape, source, parent};
+	rc = names_choose(&in, name_taken, &t, &n, err);
 	if (rc == 0 && t.rc == 0)
 		rc = claim_names(c, index, &n, parent, err);
 	if (rc == 0 && t.rc == 0) {

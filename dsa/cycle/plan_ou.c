@@ -76,9 +76,10 @@ plan_choose_rdn(struct cycle *c, uint32_t index, const struct entry *source, con
     struct names *ret, struct err *err)
 {
 	struct rdn_taking t = {.c = c, .self = index, .err = err};
+	const struct names_in in = {c->run->link, SHAPE_CONTACT, source, parent};
 	_cleanup_(free) char *key = NULL;
 
-	if (names_choose(c->run->link, SHAPE_CONTACT, source, parent, rdn_taken, &t, ret, err) < 0)
+	if (names_choose(&in, rdn_taken, &t, ret, err) < 0)
 		return -1;
 	if (t.failed)
 		return -1;

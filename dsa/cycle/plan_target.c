@@ -234,6 +234,24 @@ plan_rename(struct planning *p, const struct entry *target)
 	return plan_step_add(p->step, TARGET, TAKE(rename), target, "rename", p->err);
 }
 
+static int
+plan_existing(
+    struct planning *p, const struct diff_in *d, struct record *record, struct change *change)
+{
+	if (diff_target(d, is_ours, p, change, p->err) < 0 ||
+	    plan_keep_mail(p, d->want, d->present, record, change) < 0)
+		return -1;
+	return drop_dummies(p, d->present, change);
+}
+
+static int
+plan_new_one(struct planning *p, const struct entry *contact, struct entry *want)
+{
+	if (contact && plan_promote(p, want, contact) < 0)
+		return -1;
+	return plan_create(p, want);
+}
+
 int
 plan_target(struct planning *p, const struct entry *target, struct record *record)
 {
@@ -241,11 +259,12 @@ plan_target(struct planning *p, const struct entry *target, struct record *recor
 	_cleanup_(entry_free) struct entry *want = NULL;
 	_cleanup_(change_free) struct change *change = NULL;
 	_cleanup_(free) char *redirect = NULL;
+	const struct project_calls calls = {plan_resolve_ref, note_problem, p};
 	uint32_t self = p->d->target;
+	struct diff_in diff;
 	bool blocked = false;
 
-	if (project(p->c->table, &p->in, when, plan_resolve_ref, note_problem, p, &want, p->err) <
-	    0)
+	if (project(p->c->table, &p->in, when, &calls, &want, p->err) < 0)
 		return -1;
 	/* Without it mail could not be redirected to the target after a switch. */
 	if (project_has_redirect(&p->in) &&
@@ -258,17 +277,9 @@ plan_target(struct planning *p, const struct entry *target, struct record *recor
 	change = change_new(CHANGE_MODIFY, target ? target->dn : "", target ? &target->guid : NULL);
 	if (!change)
 		return err_nomem(p->err);
-	if (!p->in.target) {
-		if (target && plan_promote(p, want, target) < 0)
-			return -1;
-		if (plan_create(p, want) < 0)
-			return -1;
-	} else if (diff_target(p->c->table, &p->in, when, want, target, record, is_ours, p, change,
-		       p->err) < 0 ||
-		   plan_keep_mail(p, want, target, record, change) < 0) {
-		return -1;
-	}
-	if (p->in.target && drop_dummies(p, target, change) < 0)
+	diff = (struct diff_in){p->c->table, &p->in, when, want, target, record};
+	if (p->in.target ? plan_existing(p, &diff, record, change) < 0
+			 : plan_new_one(p, target, want) < 0)
 		return -1;
 	if (diff_note_written(p->c->table, &p->in, when, want, change, record, p->err) < 0)
 		return -1;

@@ -4,8 +4,8 @@
 
 /*
  * What the passes of a running cycle share: what they work on, and the parts, each of which owns
- * its state, which no other file looks into. A part is made when it is first needed and freed with the
- * cycle.
+ * its state, which no other file looks into. A part is made when it is first needed and freed with
+ * the cycle.
  */
 
 #include "dsa/cycle/cycle.h"

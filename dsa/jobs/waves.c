@@ -296,8 +296,9 @@ store_results(struct slice *s, struct store_txn *t, struct wave *now, struct err
 
 	for (size_t i = 0; i < s->n_outcomes; i++) {
 		const struct outcome *o = &s->outcomes[i];
+		const struct wave_outcome end = {o->source, o->ok, s->now, o->text};
 
-		if (wave_end_member(t, now, &o->source, o->ok, s->now, o->text, &found, err) < 0)
+		if (wave_end_member(t, now, &end, &found, err) < 0)
 			return -1;
 	}
 	if (now->state == WAVE_RUNNING && now->succeeded + now->failed >= now->total) {

@@ -175,21 +175,20 @@ row_applies(const struct row *r, const struct project_in *in, unsigned when)
 }
 
 int
-diff_target(const struct table *table, const struct project_in *in, unsigned when,
-    const struct entry *want, const struct entry *present, const struct record *record,
-    diff_is_ours_fn *is_ours, void *arg, struct change *change, struct err *err)
+diff_target(const struct diff_in *in, diff_is_ours_fn *is_ours, void *arg, struct change *change,
+    struct err *err)
 {
-	struct diff d = {.record = record, .is_ours = is_ours, .arg = arg, .change = change};
+	struct diff d = {.record = in->record, .is_ours = is_ours, .arg = arg, .change = change};
 
-	for (size_t i = 0; i < table->n; i++) {
-		const struct row *r = &table->rows[i];
-		const struct attr *w = entry_find(want, r->attr);
+	for (size_t i = 0; i < in->table->n; i++) {
+		const struct row *r = &in->table->rows[i];
+		const struct attr *w = entry_find(in->want, r->attr);
 
-		if (!w || !row_applies(r, in, when))
+		if (!w || !row_applies(r, in->in, in->when))
 			continue;
 		d.attr = r->attr;
-		if (meet(&d, r, schema_find(table->target_schema, r->attr), w,
-			entry_find(present, r->attr)) < 0)
+		if (meet(&d, r, schema_find(in->table->target_schema, r->attr), w,
+			entry_find(in->present, r->attr)) < 0)
 			return err_nomem(err);
 	}
 	return 0;

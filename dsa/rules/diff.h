@@ -18,11 +18,17 @@
 /* True if the target object named DN is the counterpart of some source object of this link. */
 typedef bool diff_is_ours_fn(const char *dn, void *arg);
 
-/* Adds to CHANGE what turns PRESENT into WANT under the table's rows for IN at WHEN. RECORD is the
- * correspondence so far, or NULL. */
-int diff_target(const struct table *table, const struct project_in *in, unsigned when,
-    const struct entry *want, const struct entry *present, const struct record *record,
-    diff_is_ours_fn *is_ours, void *arg, struct change *change, struct err *err) MUST_CHECK;
+struct diff_in {
+	const struct table *table;
+	const struct project_in *in;
+	unsigned when; /* one WHEN_ bit */
+	const struct entry *want, *present;
+	const struct record *record; /* the correspondence so far, or NULL */
+};
+
+/* Adds to CHANGE what turns D's PRESENT into WANT under the rows that apply. */
+int diff_target(const struct diff_in *d, diff_is_ours_fn *is_ours, void *arg, struct change *change,
+    struct err *err) MUST_CHECK;
 /* The record's new `written` set after CHANGE was made: what was written and is still wanted, and
  * what the change adds. On a created object everything wanted counts as written. Fills RECORD. */
 int diff_note_written(const struct table *table, const struct project_in *in, unsigned when,

@@ -106,63 +106,87 @@ choose_rdn(const struct entry *source, const char *parent, names_taken_fn *taken
 	return err_data(err, "no free name like '%s' in '%s'", own, parent);
 }
 
-/* "base", "base-2", ...; TAIL (NULL: none) is appended before asking: "@globex.example". */
+/* What an account name is made of: of BASE at most MAX characters are kept; TAIL is appended before
+ * asking ("@globex.example"). */
+struct numbered {
+	const char *base, *tail;
+	size_t max;
+	enum match_key key;
+};
+
+/* "base", "base-2", ... */
 static int
-choose_numbered(const char *base, const char *tail, size_t max, enum match_key key,
-    names_taken_fn *taken, void *arg, char **ret, struct err *err)
+choose_numbered(
+    const struct numbered *in, names_taken_fn *taken, void *arg, char **ret, struct err *err)
 {
 	for (int i = 1; i < ATTEMPTS; i++) {
 		_cleanup_(free) char *suffix = i == 1 ? strdup("") : str_printf("-%d", i);
-		_cleanup_(free) char *name = suffix ? with_suffix(base, suffix, max) : NULL;
-		_cleanup_(free) char *full =
-		    name ? str_printf("%s%s", name, tail ? tail : "") : NULL;
+		_cleanup_(free) char *name = suffix ? with_suffix(in->base, suffix, in->max) : NULL;
+		_cleanup_(free) char *full = name ? str_printf("%s%s", name, in->tail) : NULL;
 
 		if (!full)
 			return err_nomem(err);
-		if (!taken(key, full, arg)) {
+		if (!taken(in->key, full, arg)) {
 			*ret = TAKE(full);
 			return 0;
 		}
 	}
-	return err_data(err, "no free name like '%s'", base);
+	return err_data(err, "no free name like '%s'", in->base);
 }
 
 static int
-choose_account(const struct conf_link *link, enum shape shape, const struct entry *source,
-    names_taken_fn *taken, void *arg, struct names *n, struct err *err)
+choose_sam(const struct names_in *in, const char *sam, names_taken_fn *taken, void *arg,
+    struct names *n, struct err *err)
 {
-	const char *sam = entry_get_str(source, "sAMAccountName");
-	const char *upn = entry_get_str(source, "userPrincipalName");
-	_cleanup_(free) char *local = NULL, *tail = NULL;
+	const struct numbered want = {.base = sam,
+	    .tail = "",
+	    .max = in->shape == SHAPE_GROUP ? SAM_GROUP_MAX : SAM_USER_MAX,
+	    .key = MATCH_KEY_SAM};
 
-	if (shape == SHAPE_CONTACT)
-		return 0;
-	if (!sam && !(sam = entry_get_str(source, "mailNickname")))
-		return err_data(err, "the source has neither sAMAccountName nor mailNickname");
-	if (choose_numbered(sam, NULL, shape == SHAPE_GROUP ? SAM_GROUP_MAX : SAM_USER_MAX,
-		MATCH_KEY_SAM, taken, arg, &n->sam, err) < 0)
-		return -1;
-	if (shape == SHAPE_GROUP)
-		return 0;
-	local = strdup(upn ? upn : sam);
-	tail = str_printf("@%s", link->upn_suffix);
+	return choose_numbered(&want, taken, arg, &n->sam, err);
+}
+
+static int
+choose_upn(const struct names_in *in, const char *like, names_taken_fn *taken, void *arg,
+    struct names *n, struct err *err)
+{
+	_cleanup_(free) char *local = strdup(like), *tail = str_printf("@%s", in->link->upn_suffix);
+	const struct numbered want = {
+	    .base = local, .tail = tail, .max = UPN_LOCAL_MAX, .key = MATCH_KEY_UPN};
+
 	if (!local || !tail)
 		return err_nomem(err);
 	if (strrchr(local, '@'))
 		*strrchr(local, '@') = '\0';
-	return choose_numbered(local, tail, UPN_LOCAL_MAX, MATCH_KEY_UPN, taken, arg, &n->upn, err);
+	return choose_numbered(&want, taken, arg, &n->upn, err);
+}
+
+static int
+choose_account(
+    const struct names_in *in, names_taken_fn *taken, void *arg, struct names *n, struct err *err)
+{
+	const char *sam = entry_get_str(in->source, "sAMAccountName");
+	const char *upn = entry_get_str(in->source, "userPrincipalName");
+
+	if (in->shape == SHAPE_CONTACT)
+		return 0;
+	if (!sam && !(sam = entry_get_str(in->source, "mailNickname")))
+		return err_data(err, "the source has neither sAMAccountName nor mailNickname");
+	if (choose_sam(in, sam, taken, arg, n, err) < 0)
+		return -1;
+	return in->shape == SHAPE_GROUP ? 0 : choose_upn(in, upn ? upn : sam, taken, arg, n, err);
 }
 
 int
-names_choose(const struct conf_link *link, enum shape shape, const struct entry *source,
-    const char *parent, names_taken_fn *taken, void *arg, struct names *ret, struct err *err)
+names_choose(
+    const struct names_in *in, names_taken_fn *taken, void *arg, struct names *ret, struct err *err)
 {
 	_cleanup_(names_done) struct names n = {0};
 
-	if (choose_rdn(source, parent, taken, arg, &n.rdn_value, err) < 0 ||
-	    choose_account(link, shape, source, taken, arg, &n, err) < 0)
+	if (choose_rdn(in->source, in->parent, taken, arg, &n.rdn_value, err) < 0 ||
+	    choose_account(in, taken, arg, &n, err) < 0)
 		return -1;
-	n.dn = dn_build("CN", n.rdn_value, parent);
+	n.dn = dn_build("CN", n.rdn_value, in->parent);
 	if (!n.dn)
 		return err_nomem(err);
 	*ret = n;

@@ -28,9 +28,16 @@ struct names {
 };
 void names_done(struct names *n);
 
-/* Chooses the names of the counterpart of SOURCE in PARENT. ERR_DATA if nothing is free. */
-int names_choose(const struct conf_link *link, enum shape shape, const struct entry *source,
-    const char *parent, names_taken_fn *taken, void *arg, struct names *ret,
+/* For what names are chosen: the counterpart of SOURCE, of SHAPE, in PARENT. */
+struct names_in {
+	const struct conf_link *link;
+	enum shape shape;
+	const struct entry *source;
+	const char *parent;
+};
+
+/* Chooses the names. ERR_DATA if nothing is free. */
+int names_choose(const struct names_in *in, names_taken_fn *taken, void *arg, struct names *ret,
     struct err *err) MUST_CHECK;
 /* True if VALUE is a name that the rule gives for SOURCE: an object so named needs no rename. */
 bool names_acceptable(const struct entry *source, const char *value);

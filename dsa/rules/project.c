@@ -112,8 +112,8 @@ drop_invalid(const struct table *t, const struct row *r, struct entry *e,
 }
 
 int
-project(const struct table *table, const struct project_in *in, unsigned when, project_ref_fn *ref,
-    project_problem_fn *problem, void *arg, struct entry **ret, struct err *err)
+project(const struct table *table, const struct project_in *in, unsigned when,
+    const struct project_calls *calls, struct entry **ret, struct err *err)
 {
 	_cleanup_(entry_free) struct entry *e = entry_new("");
 
@@ -128,9 +128,9 @@ project(const struct table *table, const struct project_in *in, unsigned when, p
 			continue;
 		if (entry_touch(e, r->attr) < 0)
 			return err_nomem(err);
-		if (project_row(r, in, ref, arg, e, err) < 0)
+		if (project_row(r, in, calls->ref, calls->arg, e, err) < 0)
 			return err_ctx(err, "attribute '%s'", r->attr);
-		drop_invalid(table, r, e, problem, arg);
+		drop_invalid(table, r, e, calls->problem, calls->arg);
 	}
 	*ret = TAKE(e);
 	return 0;

@@ -39,13 +39,18 @@ typedef int project_ref_fn(
 /* A value that may not be written, and why; the attribute is left as it is. */
 typedef int project_problem_fn(const char *attr, const char *why, void *arg);
 
+struct project_calls {
+	project_ref_fn *ref;
+	project_problem_fn *problem;
+	void *arg; /* of both */
+};
+
 /* Fills *RET with the wanted values of every row that applies at WHEN (one WHEN_ bit): attributes
  * that should be absent are present without values. Values that the target's schema does not admit,
- * and several where it takes one, are reported to PROBLEM; their attribute is left out altogether.
- */
+ * and several where it takes one, are reported to CALLS->problem; their attribute is left out
+ * altogether. */
 int project(const struct table *table, const struct project_in *in, unsigned when,
-    project_ref_fn *ref, project_problem_fn *problem, void *arg, struct entry **ret,
-    struct err *err) MUST_CHECK;
+    const struct project_calls *calls, struct entry **ret, struct err *err) MUST_CHECK;
 
 /* The shape of the target for a source of KIND: of an existing TARGET, or of one to be created. */
 enum shape project_shape(const struct conf_scope *scope, enum kind kind, const struct entry *source,

@@ -188,12 +188,12 @@ check(size_t i, const struct diff_case *c, const struct table *table)
 	_cleanup_(free) char *mods = NULL;
 	struct project_in in = facts(c, present);
 	unsigned when = c->create ? WHEN_CREATE : c->matched ? WHEN_MATCHED : WHEN_CREATED;
+	const struct diff_in given = {table, &in, when, want, present, old};
 	struct err err = {0};
 
 	if (present)
-		given_ended(i, "diff",
-		    diff_target(table, &in, when, want, present, old, is_ours, NULL, change, &err),
-		    &err, NULL);
+		given_ended(
+		    i, "diff", diff_target(&given, is_ours, NULL, change, &err), &err, NULL);
 	mods = given_mods(change);
 	given_same(i, c->want, mods, c->mods ? c->mods : "");
 	given_ended(

@@ -175,7 +175,8 @@ chosen(void **state)
 		struct taking t = {c->taken, c->parent ? c->parent : PARENT};
 		struct names n = {0};
 		struct err err = {0};
-		int rc = names_choose(&g.link, c->shape, source, t.parent, is_taken, &t, &n, &err);
+		const struct names_in in = {&g.link, c->shape, source, t.parent};
+		int rc = names_choose(&in, is_taken, &t, &n, &err);
 
 		given_ended(i, "names", rc, &err, c->why);
 		check(i, c, &n);

@@ -479,7 +479,8 @@ check(
 	_cleanup_(entry_free) struct entry *want = NULL;
 	_cleanup_(free) char *values = NULL;
 	struct err err = {0};
-	int rc = project(table, in, when, find_counterpart, note_problem, &problems, &want, &err);
+	const struct project_calls calls = {find_counterpart, note_problem, &problems};
+	int rc = project(table, in, when, &calls, &want, &err);
 
 	given_ended(i, c->attr, rc, &err, c->why);
 	values = want ? given_values(entry_find(want, c->attr)) : NULL;

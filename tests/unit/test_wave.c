@@ -152,18 +152,26 @@ results(void **state)
 
 	(void)plan(t, 1, 1000, 7, 1);
 	get(t, plan(t, 1, 1000, 1, 3), &w);
-	assert_int_equal(wave_end_member(t, &w, &one, true, 50, "", &found, &err), 0);
+	assert_int_equal(
+	    wave_end_member(t, &w, &(struct wave_outcome){one, true, 50, ""}, &found, &err), 0);
 	assert_true(found);
-	assert_int_equal(wave_end_member(t, &w, &two, false, 51, "no mailbox", &found, &err), 0);
+	assert_int_equal(wave_end_member(t, &w,
+			     &(struct wave_outcome){two, false, 51, "no mailbox"}, &found, &err),
+	    0);
 	assert_true(found);
 	assert_int_equal(w.succeeded * 10 + w.failed, 11);
 	/* A second attempt counts once; what is done stays done. */
-	assert_int_equal(wave_end_member(t, &w, &two, false, 52, "gone", &found, &err), 0);
+	assert_int_equal(
+	    wave_end_member(t, &w, &(struct wave_outcome){two, false, 52, "gone"}, &found, &err),
+	    0);
 	assert_true(found);
 	assert_int_equal(w.succeeded * 10 + w.failed, 11);
-	assert_int_equal(wave_end_member(t, &w, &one, false, 53, "gone", &found, &err), 0);
+	assert_int_equal(
+	    wave_end_member(t, &w, &(struct wave_outcome){one, false, 53, "gone"}, &found, &err),
+	    0);
 	assert_false(found);
-	assert_int_equal(wave_end_member(t, &w, &nobody, true, 53, "", &found, &err), 0);
+	assert_int_equal(
+	    wave_end_member(t, &w, &(struct wave_outcome){nobody, true, 53, ""}, &found, &err), 0);
 	assert_false(found);
 	assert_int_equal(w.succeeded * 10 + w.failed, 11);
 	assert_int_equal(wave_each_member(t, w.id, note_member, &seen, &err), 0);
@@ -199,7 +207,8 @@ who_is_where(void **state)
 	assert_int_equal(holding(t, 2, 3), 0);
 	assert_int_equal(holding(t, 1, 4), 0);
 	get(t, 1, &w);
-	assert_int_equal(wave_end_member(t, &w, &two, false, 50, "", &found, &err), 0);
+	assert_int_equal(
+	    wave_end_member(t, &w, &(struct wave_outcome){two, false, 50, ""}, &found, &err), 0);
 	assert_int_equal(holding(t, 1, 2), 0);
 	assert_int_equal(holding(t, 1, 1), 1);
 	set_state(t, 1, WAVE_CANCELLED);
