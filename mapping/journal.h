@@ -7,6 +7,8 @@
  * intent is committed before the change is sent and the outcome after it, so that a crash leaves
  * intents without outcome: those, and only those, must be checked against the directory.
  *
+ *   feed -> entry -> match -> project -> diff -> plan -> [exec] -> record
+ *
  * Entries are numbered without gaps in order of intent. They live in the store's `journal`
  * database; journal_trim() removes old ones, whose pages are used again.
  */

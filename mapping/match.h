@@ -10,6 +10,8 @@
  *
  * Keys are 64-bit hashes of (rule, normalized value). A hash that hits is verified by comparing
  * the values themselves (match_verify()), so that a collision of hashes never makes a match.
+ *
+ *   feed -> entry -> [match] -> project -> diff -> plan -> exec -> record
  */
 
 #include <stdbool.h>

@@ -5,6 +5,9 @@
 /*
  * One correspondence: a source object and its one counterpart in the target, as it is kept in the
  * map. The two sides are side[SOURCE] and side[TARGET]. Record layout on disk: see record.c.
+ * It is where the flow ends, and where the next cycle looks first:
+ *
+ *   feed -> entry -> match -> project -> diff -> plan -> exec -> [record]
  *
  * A `struct record` from record_new() or from the store owns every string and array in it.
  */

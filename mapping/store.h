@@ -3,7 +3,12 @@
 #define GALSYNC_MAPPING_STORE_H
 
 /*
- * The map on disk: one LMDB environment, DIR/map.mdb with its lock file. Named databases:
+ * The map, where the flow ends (records, journal, conflicts, and the cursors where the next feed
+ * begins):
+ *
+ *   feed -> entry -> match -> project -> diff -> plan -> exec -> [record]
+ *
+ * On disk it is one LMDB environment, DIR/map.mdb with its lock file. Named databases:
  *
  *   meta        format version, link names and ids, counters
  *   record      record id -> encoded record (record.c)

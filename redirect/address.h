@@ -8,6 +8,8 @@
  * "SMTP:" is the one primary address, "smtp:" a secondary one. X500 values carry every
  * legacyExchangeDN the object (or its counterpart) ever had and are never taken away, because old
  * replies and calendar items are addressed by them.
+ *
+ *   feed -> entry -> match -> [project] -> [diff] -> plan -> exec -> record
  */
 
 #include <stdbool.h>

@@ -10,7 +10,7 @@
  * has it there). What happens then is the object's:
  *
  *   targetAddress    the mail is sent on to that address, to the organization that accepts its
- * domain: the organization whose redirect_domain it is, else this one or the other one by
+ *                    domain: the one whose redirect_domain it is, else this one or the other one by
  *                    mail_domains, else it leaves both
  *   group            to each member; a member is an object, not an address
  *   altRecipient     to that object, and to the mailbox too if deliverAndRedirect is TRUE

@@ -17,6 +17,8 @@
  *
  * The side that is passive afterwards gets msExchCalendarRepairDisabled TRUE (the Calendar Repair
  * Assistant and a calendar synchronization race), the active one loses it if galsync set it.
+ *
+ * In the flow this is project and diff of a switch; its changes go to exec like those of a cycle.
  */
 
 #include <stdbool.h>

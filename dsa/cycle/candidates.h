@@ -6,6 +6,8 @@
  * Which target objects may be the counterpart of a source object: by the record, while the
  * directory agrees, else by the first of the link's rules that finds any. Each passes the door of
  * dsa/rules/identity.h, by whatever rule it was found.
+ *
+ *   feed -> entry -> [match] -> project -> diff -> plan -> exec -> record
  */
 
 #include "dsa/cycle/state.h"

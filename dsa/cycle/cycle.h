@@ -3,8 +3,17 @@
 #define GALSYNC_CYCLE_CYCLE_H
 
 /*
- * One cycle over a link, full or delta. The order of the phases, and what a crash between any two
- * of them leaves behind, is in cycle.c; what a delta looks at is in delta.c.
+ * One cycle over a link, full or delta: the whole flow.
+ *
+ *   phase     part of the flow
+ *   read      feed -> entry
+ *   decide    match
+ *   plan      project -> diff -> plan
+ *   apply     exec -> record
+ *   confirm   record: the GUIDs of what was created
+ *
+ * The phases are those of the progress. Their order, and what a crash between any two of them
+ * leaves behind, is in cycle.c; what a delta looks at is in delta.c.
  */
 
 #include <stdio.h>

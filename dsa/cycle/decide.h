@@ -2,7 +2,11 @@
 #ifndef GALSYNC_CYCLE_DECIDE_H
 #define GALSYNC_CYCLE_DECIDE_H
 
-/* The deciding pass: what becomes of each source object, its counterpart, and its names. */
+/*
+ * The deciding pass: what becomes of each source object, its counterpart, and its names.
+ *
+ *   feed -> entry -> [match] -> project -> diff -> plan -> exec -> record
+ */
 
 #include "dsa/cycle/state.h"
 

@@ -8,6 +8,8 @@
  * That an entry was not in the complete read of the source is only half of the proof: its GUID is
  * looked up as well, so that an answer the server cut short can never look like a departure. And a
  * limit holds all leave actions of a cycle in which too many leave at once.
+ *
+ *   feed -> entry -> [match] -> project -> diff -> plan -> exec -> record
  */
 
 #include "dsa/cycle/state.h"

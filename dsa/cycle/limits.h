@@ -3,7 +3,7 @@
 #define GALSYNC_CYCLE_LIMITS_H
 
 /*
- * Limits (dsa/rules/limit.h) as part of a cycle:
+ * Limits (dsa/rules/limit.h) as part of a cycle. In the flow they stand between plan and exec:
  *
  *   recall   at a delta's beginning: is what is held allowed now?                      nothing
  *   find     everything a limit is about, as it is planned: what did an operator say?   nothing

@@ -2,8 +2,12 @@
 #ifndef GALSYNC_CYCLE_PLAN_H
 #define GALSYNC_CYCLE_PLAN_H
 
-/* The planning pass: from decisions to steps. Nothing is written, and nothing is read over the
- * network: what is not known yet is put down, read in a step of its own, and planned then. */
+/*
+ * The planning pass: from decisions to steps. Nothing is written, and nothing is read over the
+ * network: what is not known yet is put down, read in a step of its own, and planned then.
+ *
+ *   feed -> entry -> match -> [project] -> [diff] -> [plan] -> exec -> record
+ */
 
 #include "dsa/cycle/state.h"
 

@@ -5,7 +5,8 @@
 /*
  * When the directory has moved on since it was read: the objects concerned are read again, and
  * decided and planned as if they had been read so in the first place, as the steps of a new round.
- * A few rounds of that are enough unless the very same objects are written to all the time.
+ * A few rounds of that are enough unless the very same objects are written to all the time. So the
+ * flow has one way back, from exec to entry.
  */
 
 #include "dsa/cycle/state.h"

@@ -7,6 +7,8 @@
  * keeps. A modify is a list of value-level modifications that the server applies all or none
  * (RFC 4511 section 4.6); deleting the value that was read and adding the new one in the same
  * request is the compare-and-set on which every write relies.
+ *
+ *   feed -> entry -> match -> project -> [diff] -> [plan] -> [exec] -> record
  */
 
 #include <stddef.h>

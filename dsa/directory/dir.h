@@ -5,7 +5,10 @@
 /*
  * What a directory is: one documented function for each thing galsync asks of one. The real LDAP
  * directory (ldap.h), the fake directory and the recording wrapper of the tests implement it;
- * nothing above this layer knows which one it talks to.
+ * nothing above this layer knows which one it talks to. The flow of a cycle begins and ends here:
+ * changes() is the feed, search() and read() give entries, submit() takes what is to be made.
+ *
+ *   [feed] -> [entry] -> match -> project -> diff -> plan -> [exec] -> record
  *
  * A `struct dir` belongs to one thread, but for cancel(), which any thread may call. Reads block,
  * never longer than the configured time-out without progress. Writes are asynchronous: submit()

@@ -10,6 +10,8 @@
  *
  * An entry owns all its memory. Every value and the DN have a NUL behind their last octet that is
  * not part of the value, so text values may be used as C strings.
+ *
+ *   feed -> [entry] -> match -> project -> diff -> plan -> exec -> record
  */
 
 #include <stdbool.h>

@@ -3,9 +3,12 @@
 #define GALSYNC_DIRECTORY_FEED_H
 
 /*
- * The decisions about a change feed: what a cursor is, what the server is to be asked to learn what
- * happened since, and when a cursor is of no use any more. Nothing here asks or writes; ldap_feed.c
- * does.
+ * The feed, where the flow of a delta begins:
+ *
+ *   [feed] -> entry -> match -> project -> diff -> plan -> exec -> record
+ *
+ * These are its decisions: what a cursor is, what the server is to be asked to learn what happened
+ * since, and when a cursor is of no use any more. Nothing here asks or writes; ldap_feed.c does.
  *
  *   decode  ->  next()  --LOOK-->  is there a DC of the cursor's instance?  -->  next()
  *                       --DIRSYNC-->  ask, refused for want of the right    -->  next()

@@ -16,6 +16,8 @@
  *
  * What a failure means is one rule (settle.h). A step that the directory refuses because the object
  * has moved on since it was read ends without harm: the caller reads it and decides again.
+ *
+ *   feed -> entry -> match -> project -> diff -> plan -> [exec] -> record
  */
 
 #include "dsa/exec/plan_step.h"

@@ -9,6 +9,8 @@
  *
  * A round is one pass of planning and executing: the first one for everything, each further one for
  * what the directory had moved on from meanwhile.
+ *
+ *   feed -> entry -> match -> project -> diff -> [plan] -> exec -> record
  */
 
 #include "dsa/exec/plan_step.h"

@@ -8,6 +8,8 @@
  * Steps run side by side, but for two rules that see to it that what a step refers to is there
  * before the step runs: a phase begins when the one before it has ended, and within a phase a step
  * waits until all steps numbered below `after` have ended.
+ *
+ *   feed -> entry -> match -> project -> diff -> [plan] -> exec -> record
  */
 
 #include <stddef.h>

@@ -4,7 +4,8 @@
 
 /*
  * A synchronization of a link: what an interrupted run left is settled, then comes a cycle, then
- * the switches of those who became ready in it, and last the cursors advance.
+ * the switches of those who became ready in it, and last the cursors advance. The cycle is the flow
+ * from feed to record; what comes before and after it enters the flow at exec.
  */
 
 #include "dsa/cycle/cycle.h"

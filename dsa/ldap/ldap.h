@@ -5,6 +5,8 @@
 /*
  * The real directory: Active Directory over LDAP with libldap and libsasl2. See dir.h for what it
  * does; the essay in ldap.c says how connections, time-outs and the window of requests work.
+ *
+ *   [feed] -> [entry] -> match -> project -> diff -> plan -> [exec] -> record
  */
 
 #include "dsa/base/err.h"

@@ -9,6 +9,8 @@
  * recorded counterpart is believed only while the directory agrees (identity_believes()). What is
  * left is judged by kind and stamp (identity_judge()); and if two source objects found the same
  * target object, identity_settle() says which of them has it.
+ *
+ *   feed -> entry -> [match] -> project -> diff -> plan -> exec -> record
  */
 
 #include "dsa/config/conf.h"

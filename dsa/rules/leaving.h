@@ -16,6 +16,8 @@
  *   anything else                                      HIDE
  *
  * What was matched is never deleted or disabled: its account belongs to others.
+ *
+ *   feed -> entry -> [match] -> project -> diff -> plan -> exec -> record
  */
 
 #include "dsa/config/conf.h"

@@ -10,6 +10,8 @@
  * userPrincipalName become "name-2", "name-3", ... What no longer fits is cut from the name's end,
  * never from the suffix: 64 characters for an RDN and 20 for a user's sAMAccountName. A department
  * that leaves no two characters of the name is passed over.
+ *
+ *   feed -> entry -> [match] -> project -> diff -> plan -> exec -> record
  */
 
 #include <stdbool.h>

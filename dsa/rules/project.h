@@ -3,7 +3,10 @@
 #define GALSYNC_RULES_PROJECT_H
 
 /*
- * Projection: from a source entry to what the target entry should hold. Pure.
+ * Projection: from a source entry to what the target entry should hold. Pure. The rows are in
+ * table.h; the addresses follow redirect/address.h.
+ *
+ *   feed -> entry -> match -> [project] -> diff -> plan -> exec -> record
  */
 
 #include "dsa/directory/entry.h"

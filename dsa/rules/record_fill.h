@@ -6,6 +6,8 @@
  * The record of a correspondence as it will be when the changes of its step were made. Pure. What
  * the map keeps for itself is left as it is: the number, the times of synchronization and of the
  * switch, what was written, the guard, readiness.
+ *
+ *   feed -> entry -> match -> project -> diff -> plan -> exec -> [record]
  */
 
 #include "dsa/directory/change.h"

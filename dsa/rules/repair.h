@@ -16,6 +16,8 @@
  * With the source active the target's own redirection is no repair: it is projected. The changes
  * are those of a turn (turn.h): differences, as compare-and-set, that clear before they set. Each
  * side is looked at as it will be when its redirect address was written.
+ *
+ *   feed -> entry -> match -> project -> [diff] -> plan -> exec -> record
  */
 
 #include "dsa/directory/change.h"

@@ -5,6 +5,8 @@
 /*
  * Which source objects a link takes: pure. The server is asked for all recipients of the domain
  * and the choice is made here, so that an object that leaves a filter is noticed.
+ *
+ *   feed -> entry -> [match] -> project -> diff -> plan -> exec -> record
  */
 
 #include "dsa/config/conf.h"

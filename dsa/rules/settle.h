@@ -15,6 +15,8 @@
  * Some servers say with results that mean "never" elsewhere that the directory has moved on: the
  * removal of a member that is no longer one (53), a second value for an attribute that was empty
  * (19), a reference to what is gone (19). One more look decides.
+ *
+ *   feed -> entry -> match -> project -> diff -> plan -> [exec] -> record
  */
 
 #include <stdbool.h>

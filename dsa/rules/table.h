@@ -6,6 +6,8 @@
  * The projection table: which attribute of the target gets what, from where, how, for which kind
  * of object, and when. The defaults in table.c are complete; a site's rows override or remove
  * them. The table is pure data; project.c interprets it.
+ *
+ *   feed -> entry -> match -> [project] -> diff -> plan -> exec -> record
  */
 
 #include <stdbool.h>

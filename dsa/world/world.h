@@ -17,6 +17,8 @@
  *
  * Entries are numbered from 0 in the order they were read. Each side may be used by a thread of its
  * own as long as nothing but entries of that side is asked for.
+ *
+ *   feed -> [entry] -> match -> project -> diff -> plan -> exec -> record
  */
 
 #include "dsa/directory/entry.h"
