@@ -218,7 +218,7 @@ help:
 	@echo 'check-outages   outages of the domain controllers in every phase (root, a quarter of an hour)'
 	@echo 'check-kills     the daemon killed hundreds of times in the middle of switches (root, some minutes)'
 	@echo 'bench           measure against plain tools on a real lab; prints a table of ratios (root)'
-	@echo 'lint            clang-format, clang-tidy, cppcheck, mandoc, names, sizes, shellcheck, layers, headers'
+	@echo 'lint            clang-format, clang-tidy, cppcheck, mandoc, names, words, sizes, shellcheck, layers, headers'
 	@echo 'fuzz            every fuzz target for FUZZ_SECONDS (60)'
 	@echo 'format          clang-format over the tree'
 	@echo 'install         to $$(DESTDIR)$$(PREFIX), configuration to $$(DESTDIR)$$(SYSCONFDIR)/galsync'

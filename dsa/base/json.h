@@ -6,8 +6,8 @@
  * JSON values out of ours, with Jansson.
  *
  * Jansson refuses text that is not UTF-8, and a container refuses a value that could not be made.
- *An object with a foreign name in it would then be missing from a list, and nobody would notice. So
- * no text is refused here, and an object or a list is either whole or NULL:
+ *An object with a foreign name in it would then be missing from a list, and that would go
+ *unnoticed. So no text is refused here, and an object or a list is either whole or NULL:
  *
  *	json_t *o = json_object();
  *

@@ -259,7 +259,7 @@ check_toggle(const struct checking *c, const config_setting_t *s, const struct c
 			conf_note(c->notes, s, "toggle_domain",
 			    "'%s' is a mail domain of forest '%s': addresses in it would be "
 			    "removed; "
-			    "allowed: a domain that nobody has an address in",
+			    "allowed: a domain in which no object has an address",
 			    l->toggle_domain, f->name ? f->name : "");
 	}
 }

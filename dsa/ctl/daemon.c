@@ -240,7 +240,7 @@ ctl_read_args(int argc, char **argv, const char *usage, const char **ret_link, j
 		else
 			json_add_item(objects, json_string(argv[i]));
 	}
-	/* A request about nobody may mean everybody. */
+	/* A request without objects may mean all of them. */
 	if (status == CTL_DONE && !*objects) {
 		(void)err_nomem(&err);
 		return ctl_fail(&err);

@@ -89,8 +89,8 @@ get_record(struct run *run, const struct guid *g, struct record **ret, struct er
 	return store_find_guid(t, run->link_id, SOURCE, g, ret, err);
 }
 
-/* Keeps of the list who is synchronized completely, and nobody while anything else is held. What
- * failed comes again when it is tried again. */
+/* Keeps of the list the mailboxes that are synchronized completely, and none while anything else is
+ * held. What failed comes again when it is tried again. */
 static int
 keep_synced(struct run *run, bool held, struct guid_list *l, struct err *err)
 {

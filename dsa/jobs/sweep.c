@@ -77,7 +77,7 @@ take_operation(const struct store_operation *o, void *arg, struct err *err)
 	return w->found;
 }
 
-/* The link's own operations are leftovers too: whoever sweeps does nothing else at the time. */
+/* The link's own operations are leftovers too: a link that sweeps does nothing else at the time. */
 static int
 is_owned(struct toggle *t, struct store_txn *txn, const struct guid *g, bool *ret)
 {

@@ -56,7 +56,8 @@ search(const struct run *run, enum side side, const char *filter, unsigned limit
 	return d->ops->search(d, &q, fn, f, err);
 }
 
-/* Who has the address in proxyAddresses; only if nobody has, who has it elsewhere. */
+/* The objects that have the address in proxyAddresses; if there are none, those that have it
+ * elsewhere. */
 static int
 holders(enum side side, const char *address, struct entry **ret, size_t *ret_n, void *arg,
     struct err *err)

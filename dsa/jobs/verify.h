@@ -10,7 +10,7 @@
  * from there. Reading takes a while, in which others go on changing things; so whatever looks
  * broken is read once more, by itself, before it is told (the first VERIFY_SURE_MAX
  * correspondences; when more are broken the rest is told as it was found). Some of them: they, and
- * whoever holds their addresses, are read, many in one request.
+ * the holders of their addresses, are read, many in one request.
  *
  * Dummy addresses are looked for on every recipient of both forests that is read, whether it is in
  * the map or not. One that a toggle in the map's list of operations needs is left alone.

@@ -10,7 +10,7 @@
  *   turn        the mailboxes                                            turned, without a result
  *   store       their results; after the last one the wave is done       the results
  *
- * Whoever was turned without a result is "switched already" in the next slice.
+ * A mailbox that was turned without a result is "switched already" in the next slice.
  */
 #include "dsa/jobs/waves.h"
 
@@ -273,7 +273,7 @@ turn(struct slice *s, struct err *err)
 	return turns_run(&own, s->wave.undo ? TURN_UNDO : TURN_SWITCH, sources, s->n_open, err);
 }
 
-/* Nobody may be left without a result by a slice that succeeded: the wave would never end. */
+/* No mailbox may be left without a result by a slice that succeeded: the wave would never end. */
 static void
 complete(struct slice *s)
 {

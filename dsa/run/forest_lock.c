@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One queue for all forests, in the order of arrival. The first of a forest's has its lock, the
- * others wait, each for a signal of its own: whoever leaves the queue wakes the next one.
+ * others wait, each for a signal of its own: the one that leaves the queue wakes the next one.
  */
 #include "dsa/run/forest_lock.h"
 

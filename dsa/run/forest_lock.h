@@ -20,9 +20,9 @@ struct forest_lock;
 
 /* The longest time between two calls of the function below, in milliseconds. */
 #define FOREST_LOCK_SLICE_MS 250
-/* Called by whoever waits, in its own thread and without any lock: when it begins to wait, and then
- * again and again. HOLDER is the owner of the lock, valid during the call. -1 with ERR: it gives up
- * waiting. */
+/* Called by the one that waits, in its own thread and without any lock: when it begins to wait, and
+ * then again and again. HOLDER is the owner of the lock, valid during the call. -1 with ERR: it
+ * gives up waiting. */
 typedef int forest_lock_wait_fn(const char *holder, void *arg, struct err *err);
 
 /* Takes the lock of the forest NAME (a DN that is the same for all its domains, in any spelling)

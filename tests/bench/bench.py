@@ -14,7 +14,7 @@
 What is compared runs next to each other in the same state of the servers; a ratio is the median of
 the rounds' ratios. A missed goal is a result: the exit status tells of errors alone. Needs root.
 
-The servers wait for their disk at every write. TMPDIR=/dev/shm keeps the disk, and whoever else
+The servers wait for their disk at every write. TMPDIR=/dev/shm keeps the disk, and what else
 uses it, out of the measure.
 """
 

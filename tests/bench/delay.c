@@ -121,7 +121,7 @@ give(struct lane *l, int64_t now)
 
 			if (n < 0 && errno == EAGAIN)
 				return true;
-			/* Whoever has gone needs nothing more. */
+			/* A client that has gone needs nothing more. */
 			c->sent = n < 0 ? c->len : c->sent + (size_t)n;
 		}
 		l->first = c->next;

@@ -43,7 +43,7 @@ EMPTY_CYCLES = 20
 DELTAS = 10         # at least
 CHANGES = {"told": 50, "late": 15, "polled": 50}
 LONG_S, SHORT_S = 60, 1     # interval_s
-# Before each change, at random: over the period of whoever looks, so that it may come at any time.
+# Before each change, at random: over the period of the side that looks, so that it comes at any time.
 PAUSE_S = {"told": 0.5, "late": 5, "polled": 1}
 
 Pair = collections.namedtuple("Pair", "source_dn source_guid target_dn target_guid")

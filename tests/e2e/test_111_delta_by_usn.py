@@ -71,7 +71,7 @@ def dacl(side, replace=None):
 
 
 def test_the_right_is_given_and_taken(synced, lab):
-    """Whoever gets the right is asked by DirSync from the next question on, and nothing is read
+    """An account that gets the right asks by DirSync from the next question on, and nothing is read
     again for that. Without it everything is read once, for the cookie is of no use then."""
     denied, dn = dacl(synced.source), synced.special["acme"]["mailbox"]
     dacl(synced.source, WITH_RIGHT["acme"])

@@ -29,7 +29,7 @@ def test_second_galsyncd(lab, tmp_path):
         first.wait_line("connect")
         file = conf(lab, tmp_path, state=state)
         refused(lab, file, f"state directory '{state}'", "in use by another galsyncd")
-        # Who only reads is welcome.
+        # A reader is welcome.
         assert lab.galsyncctl("status", conf=file).returncode == DONE
         assert lab.galsyncd("--once", "--full", "--plan", conf=file).returncode == COMPLETE
         first.proc.send_signal(signal.SIGKILL)

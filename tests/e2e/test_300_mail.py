@@ -58,7 +58,7 @@ def test_first_synchronization_while_mail_flows(mail, lab):
     """Counterparts appear in the middle of it and take the mail of the target organization."""
     people = [read_person(lab, dn) for dn in moving(lab)]
     groups = [read_group(lab.source, people, lab.special["acme"][key]) for key in FIRST_GROUPS]
-    # Who has a mailbox of the target too gets mail there until the two are one.
+    # An object with a mailbox of the target too gets mail there until the two are one.
     own = people[MOVING.index("proxy-match")]
     own.home["target"] = home(GLOBEX, lab.target.read(lab.special["globex"]["proxy-match"]))
     with flowing(mail, flow_targets(people, groups)) as flows:

@@ -244,7 +244,7 @@ def test_in_parts(daemon, lab):
         assert "comes first" in ask(f, verb="wave-plan")["error"]
         assert ask(f, verb="wave-add", objects=lab.aliases[:2])["ok"]
         assert "is past" in ask(f, verb="wave-plan", at=1700000000)["error"]
-        # Whoever goes away in the middle leaves nothing behind.
+        # A client that goes away in the middle leaves nothing behind.
         assert ask(f, verb="wave-add", objects=lab.aliases[:2])["ok"]
     assert daemon.ask(verb="status")["ok"]
 

@@ -96,8 +96,8 @@ def test_clean(pair, lab, daemon):
     assert (lab.source.usn(), lab.target.usn()) == usn
 
 
-# What is done by hand, which invariant that breaks, on which side, and who mends it: the next
-# cycle, or whoever broke it, because galsync takes away nothing that it did not put there.
+# What is done by hand, which invariant that breaks, on which side, and what mends it: the next
+# cycle, or the test that broke it, because galsync takes away nothing that it did not put there.
 CYCLE, HAND = "cycle", "hand"
 BREAKS = {
     "loop": (lambda p: p.set("source", targetAddress=f"SMTP:{p.alias}@{RT}"), "source", CYCLE),

@@ -111,7 +111,7 @@ open_files(void)
 	return n;
 }
 
-/* Gone, or dead and not yet waited for by whoever inherited it. */
+/* Gone, or dead and not yet waited for by the process that inherited it. */
 static inline bool
 is_gone(pid_t pid)
 {

@@ -479,7 +479,7 @@ put_crash_and_change(void **state)
 	lab_close(&l);
 }
 
-/* Who was only about to be the counterpart is none: the rules are asked again. */
+/* An object that was only about to be the counterpart is none: the rules are asked again. */
 static void
 intended_alone(void **state)
 {

@@ -328,7 +328,7 @@ add_holders(struct lab *l)
 	add_text(l, TARGET, &b);
 }
 
-/* One conflict of an object is kept, but whoever holds any of its addresses may end a part. */
+/* One conflict of an object is kept, but any holder of its addresses may end a part. */
 static void
 holders_let_go(void **state)
 {

@@ -85,7 +85,7 @@ large_group(void **state)
 	assert_int_equal(l.res.references, 2);
 	tap_done(&tap);
 
-	/* Who is emptied is emptied in chunks too. */
+	/* A group is emptied in chunks too. */
 	k = (struct chunks){0, 0};
 	tap = (struct tap){.hook = measure, .hook_arg = &k};
 	lab_set(&l, SOURCE, "CN=All", "member", NULL);

@@ -397,7 +397,7 @@ shipped_sample(void **state)
 		}
 }
 
-/* Who may not read the secrets may still learn where the map is. */
+/* A user who may not read the secrets may still learn where the map is. */
 static void
 without_secrets(void **state)
 {

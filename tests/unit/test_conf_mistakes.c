@@ -74,10 +74,10 @@ static const struct mistake mistake_rows[] = {
     /* the dummy address */
     {"interval_s = 60", "toggle_domain = \"Globex.example\"",
 	AT22 "toggle_domain: 'Globex.example' is a mail domain of forest 'globex': addresses in it "
-	     "would be removed; allowed: a domain that nobody has an address in\n"},
+	     "would be removed; allowed: a domain in which no object has an address\n"},
     {"interval_s = 60", "toggle_domain = \"redirect.acme.example\"",
 	AT22 "toggle_domain: 'redirect.acme.example' is a mail domain of forest 'acme': addresses "
-	     "in it would be removed; allowed: a domain that nobody has an address in\n"},
+	     "in it would be removed; allowed: a domain in which no object has an address\n"},
     /* the hook */
     {"interval_s = 60", "hook = \"no-hook\"",
 	AT22 "hook: 'DIR/no-hook' cannot be executed: No such file or directory" PROGRAM},

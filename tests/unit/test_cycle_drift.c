@@ -268,7 +268,7 @@ rdn_is_taken(void **state)
 	lab_close(&l);
 }
 
-/* Who has it is not known before the next complete read. */
+/* Its holder is not known before the next complete read. */
 static void
 account_name_is_taken(void **state)
 {

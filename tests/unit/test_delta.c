@@ -41,7 +41,7 @@ attributes(struct lab *l)
 static void
 newcomers(struct lab *l)
 {
-	/* The one refers to the other, whoever comes first. */
+	/* The one refers to the other, whichever comes first. */
 	lab_add(
 	    l, SOURCE, MAILBOX("Dan", "dan", MANAGER("Eve")) MAILBOX("Eve", "eve", MANAGER("Dan")));
 	lab_set(l, SOURCE, "CN=Ann", "manager", "CN=Dan" ACME);

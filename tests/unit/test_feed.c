@@ -59,7 +59,8 @@ static const struct row rows[] = {
 	.why = NULL},
     {"DirSync, the former one hid its id", FEED_DIRSYNC, "", B, 100, FEED_STEP_DIRSYNC,
 	.why = NULL},
-    /* Whoever it is: equal USNs prove nothing, and a smaller one may be a database set back. */
+    /* Whichever server it is: equal USNs prove nothing, and a smaller one may be a database set
+       back. */
     {"DirSync, ids are hidden", FEED_DIRSYNC, "", "", 100, FEED_STEP_DIRSYNC, .why = NULL},
     {"DirSync, ids are hidden, a smaller USN", FEED_DIRSYNC, "", "", 99, FEED_STEP_LOST,
 	.why = "set back"},

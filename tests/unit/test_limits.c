@@ -195,7 +195,7 @@ repair_rejected(void **state)
 	}
 }
 
-/* Who mends by hand what was to stay broken is asked again the next time. */
+/* After what was to stay broken is mended by hand, the next time is decided anew. */
 static void
 rejected_and_mended(void **state)
 {

@@ -111,7 +111,7 @@ look_up_all(const struct record *r, void *arg, struct err *err)
 	return count(r, outer, err);
 }
 
-/* Whoever is given a record may look up others, and stops nothing by it. */
+/* The callback may look up others, and stops nothing by it. */
 static void
 within_each_other(void **state)
 {

@@ -120,7 +120,7 @@ kept_by_link_and_source(void **state)
 	assert_int_equal(store_clear_retry(f->t, 1, &unknown, &err), 0);
 	assert_string_equal(due(f, 1, 0), "2 2 2100 2110 CN=x d\n");
 	assert_string_equal(due(f, 2, 0), "1 1 3000 3005 CN=x c\n");
-	/* Who failed again later begins anew. */
+	/* One that failed again later begins anew. */
 	put(f, 1, 1, "e", 9000);
 	assert_string_equal(due(f, 1, 9005), "1 1 9000 9005 CN=x e\n2 2 2100 2110 CN=x d\n");
 }

@@ -443,7 +443,7 @@ map_full(void **state)
 	assert_int_equal(err.retry, ERR_LATER);
 	assert_int_equal(err.code, MDB_MAP_FULL);
 	assert_non_null(strstr(err.text, "raise map_size_mb"));
-	/* Whoever overlooks it cannot commit half of the work. */
+	/* Code that overlooks it cannot commit half of the work. */
 	assert_int_equal(store_commit(t, &err), -1);
 	assert_int_equal(err.src, ERR_LMDB);
 	assert_int_equal(err.retry, ERR_LATER);

@@ -449,7 +449,7 @@ occupy(void)
 	return lock;
 }
 
-/* Who has nothing to write waits for no other link. */
+/* A link that has nothing to write waits for no other. */
 static void
 no_need_to_wait(void **state)
 {

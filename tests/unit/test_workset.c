@@ -90,7 +90,7 @@ two_of_one_name(void **state)
 	assert_true(one && two);
 	assert_true(holds(one, "CN=One"));
 	assert_true(holds(two, "CN=Two"));
-	/* Whoever is killed now leaves nothing. */
+	/* A process that is killed now leaves nothing. */
 	assert_int_equal(files(), 0);
 }
 

@@ -192,7 +192,7 @@ batches(void **state)
 	close_world();
 }
 
-/* Whoever asks for what was put down gets it, with all else that was. */
+/* A question for what was put down gets it, with all else that was. */
 static void
 asked_before_fetched(void **state)
 {

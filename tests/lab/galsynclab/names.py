@@ -61,7 +61,7 @@ CITIES = (
     ("Dublin", "Ireland", "IE", "Leinster", "+353 1 555", "Ltd."),
     ("Київ", "Ukraine", "UA", "Київ", "+380 44 555", "ТОВ"),
 )
-# The comma is a trap for whoever joins DNs by hand.
+# The comma is a trap for code that joins DNs by hand.
 DEPARTMENTS = ("Sales", "Research, Development", "Finance", "IT", "Legal & Compliance", "Support")
 TITLES = ("Engineer", "Analyst", "Assistant", "Consultant", "Manager", "Architect", "Director",
           "Clerk", "Specialist", "Technician", "Counsel", "Accountant")

@@ -11,8 +11,8 @@ service account; any account may read what it needs. Every recipient goes throug
                 address. NAME has four parts and is wrapped up: /o=A B is _o=A+20B.
     members     a group is replaced by the mail of the users and contacts in it, nested groups
                 and all. Postfix can neither retrieve a large group by ranges nor end where
-                groups contain each other. So the DN of the group is looked up, and then whoever
-                has that DN in its chain of memberOf: the directory does the work.
+                groups contain each other. So the DN of the group is looked up, and then all that
+                have that DN in their chain of memberOf: the directory does the work.
     empty       a group without members swallows what it gets.
     one         an object with targetAddress, a mailbox too, is replaced by that address; any
                 other one with homeMDB by SAMACCOUNTNAME@mailboxes.DOMAIN, an address that exists
