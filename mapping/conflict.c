@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "dsa/base/str.h"
-#include "mapping/store_priv.h"
+#include "mapping/store_db.h"
 
 static const char *const reason_names[] = {
     [CONFLICT_AMBIGUOUS] = "ambiguous",

@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-#include "mapping/store_priv.h"
+#include "mapping/store_db.h"
 
 #define FORMAT 1
 #define KEY_LEN (LINK_GUID_LEN + 8)

@@ -19,7 +19,7 @@
 
 #include "dsa/base/list.h"
 #include "dsa/base/str.h"
-#include "mapping/store_priv.h"
+#include "mapping/store_db.h"
 
 #define LINK_KIND_LEN 5
 #define HELD_LEN (LINK_KIND_LEN + GUID_LEN)

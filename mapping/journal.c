@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-#include "mapping/store_priv.h"
+#include "mapping/store_db.h"
 
 #define JOURNAL_FORMAT 2
 #define FORMAT_WITHOUT_SERVER 1

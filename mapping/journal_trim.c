@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-#include "mapping/store_priv.h"
+#include "mapping/store_db.h"
 
 #define FUTURE_S 86400
 /* Entries that are only looked at, for each that may be removed. */

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "mapping/store_priv.h"
+#include "mapping/store_db.h"
 
 int
 store_link_name(struct store_txn *t, uint32_t id, char **ret, struct err *err)

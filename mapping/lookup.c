@@ -6,7 +6,9 @@
 #include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
 #include "dsa/directory/sid.h"
-#include "mapping/store_priv.h"
+#include "mapping/record_view.h"
+#include "mapping/store_db.h"
+#include "mapping/store_keys.h"
 
 uint64_t
 store_key_hash(enum store_key key, struct bytes v)

@@ -2,7 +2,7 @@
 /* Operations of several steps. A value is: kind, since, detail. */
 #include <string.h>
 
-#include "mapping/store_priv.h"
+#include "mapping/store_db.h"
 
 int
 store_put_operation(

@@ -23,7 +23,7 @@
 
 #include "dsa/base/list.h"
 #include "dsa/base/str.h"
-#include "mapping/store_priv.h"
+#include "mapping/record_view.h"
 
 #define FLAG_CREATED 1U
 #define FLAG_TARGET_ACTIVE 2U

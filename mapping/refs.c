@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "dsa/base/str.h"
-#include "mapping/store_priv.h"
+#include "mapping/store_db.h"
 
 /* The key in `wanted`: link and hash, so that all that wait for one DN stand together. */
 static void

@@ -2,7 +2,7 @@
 /* Objects whose last write failed. A value is: attempts, since, next, DN and the reason. */
 #include <string.h>
 
-#include "mapping/store_priv.h"
+#include "mapping/store_db.h"
 
 #define FIRST_PAUSE_S 5
 #define LAST_PAUSE_S 3600

@@ -30,7 +30,9 @@
 #include <sys/statvfs.h>
 
 #include "dsa/base/str.h"
-#include "mapping/store_priv.h"
+#include "mapping/record_view.h"
+#include "mapping/store_db.h"
+#include "mapping/store_keys.h"
 
 #define MAX_READERS 512
 #define DEFAULT_SIZE_MB 65536

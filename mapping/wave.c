@@ -22,7 +22,7 @@
 
 #include <string.h>
 
-#include "mapping/store_priv.h"
+#include "mapping/store_db.h"
 
 #define WAVE_FORMAT 1
 #define MEMBER_FORMAT 1

@@ -10,7 +10,9 @@
 #include <time.h>
 
 #include "mapping/store.h"
-#include "mapping/store_priv.h"
+#include "mapping/record_view.h"
+#include "mapping/store_db.h"
+#include "mapping/store_keys.h"
 
 #define BATCH 10000 /* records a commit */
 #define SIZE_MB 65536

@@ -12,7 +12,7 @@
 #include "mapping/event.h"
 #include "mapping/held.h"
 #include "mapping/journal.h"
-#include "mapping/store_priv.h"
+#include "mapping/store_db.h"
 #include "mapping/wave.h"
 
 static void

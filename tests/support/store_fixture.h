@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "mapping/store.h"
-#include "mapping/store_priv.h"
+#include "mapping/store_keys.h"
 #include "tests/support/place.h"
 
 struct fixture {

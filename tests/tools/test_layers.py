@@ -79,3 +79,10 @@ def test_second_writer(house):
     house.write("dsa/cycle/write.c", "int x = d->ops->submit(d);\n")
     assert layers(house) == (
         1, ["dsa/cycle/write.c:1 writes to a directory without dsa/exec/exec.c"])
+
+
+def test_databases_of_the_map(house):
+    house.write("mapping/store_db.h", "")
+    house.write("dsa/cycle/map.c", '#include "mapping/store_db.h"\n')
+    assert layers(house) == (
+        1, ["dsa/cycle/map.c includes mapping/store_db.h, which only the map may"])

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef GALSYNC_MAPPING_STORE_PRIV_H
-#define GALSYNC_MAPPING_STORE_PRIV_H
+#ifndef GALSYNC_MAPPING_STORE_DB_H
+#define GALSYNC_MAPPING_STORE_DB_H
 
-/* What the files of the store share. */
+/*
+ * The databases of the map, below the nouns that live in them (records, journal, waves, ...): each
+ * noun's file reads and writes its own databases by these functions, inside a transaction of
+ * store.h. LMDB's types go no further than this folder.
+ */
 
 #include <lmdb.h>
 
 #include "mapping/store.h"
-
-#define RECORD_FORMAT 1
-#define RECORD_GUID_OFFSET 9 /* of the source's GUID; the target's follows */
 
 enum store_db {
 	DB_META,
@@ -92,23 +93,6 @@ store_be64(uint64_t v, uint8_t ret[8])
 {
 	store_be32((uint32_t)(v >> 32), ret);
 	store_be32((uint32_t)v, ret + 4);
-}
-
-/* The number under which the record of LINK and source GUID usually is. */
-uint64_t store_home(uint32_t link, const struct guid *source);
-/* lookup.c: under what a value is kept in DB_KEY. */
-uint64_t store_key_hash(enum store_key key, struct bytes v);
-/* The keys of a record, kept in step with it. */
-int store_keys_update(struct store_txn *t, const struct record *old, const struct record *now,
-    uint64_t id, struct err *err) MUST_CHECK;
-
-/* record.c: the same as record_decode() in one allocation, for reading alone: free() it. */
-int record_decode_view(
-    struct bytes raw, uint64_t id, const struct record **ret, struct err *err) MUST_CHECK;
-static inline void
-record_view_freep(const struct record **r)
-{
-	free((void *)(uintptr_t)*r);
 }
 
 #endif
