@@ -11,6 +11,7 @@
 
 #include "dsa/daemon/hook.h"
 #include "dsa/daemon/hook_rule.h"
+#include "mapping/store_db.h"
 #include "tests/support/hook_fixture.h"
 #include "tests/support/store_fixture.h"
 

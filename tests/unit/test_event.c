@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "mapping/event.h"
+#include "mapping/store_db.h"
 #include "tests/support/store_fixture.h"
 
 static struct store_event

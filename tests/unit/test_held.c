@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "mapping/held.h"
+#include "mapping/store_db.h"
 #include "tests/support/store_fixture.h"
 
 #define HOUR INT64_C(3600)

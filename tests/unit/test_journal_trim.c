@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "mapping/journal.h"
+#include "mapping/store_db.h"
 #include "tests/support/store_fixture.h"
 
 #define KIB 1024

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "mapping/store_db.h"
 #include "tests/support/store_fixture.h"
 
 static int
