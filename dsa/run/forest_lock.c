@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "dsa/base/clock.h"
 #include "dsa/directory/dn.h"
@@ -16,6 +17,7 @@
 struct forest_lock {
 	struct forest_lock *next; /* that came later */
 	char *name, *owner;
+	pid_t process; /* a child does not inherit it */
 	pthread_cond_t is_first;
 	bool has_cond;
 };
@@ -57,6 +59,7 @@ lock_new(const char *name, const char *owner, struct forest_lock **ret, struct e
 
 	if (!l || !(l->owner = strdup(owner)))
 		return err_nomem(err);
+	l->process = getpid();
 	l->name = dn_normalize(name, err);
 	if (!l->name || make_cond(l, err) < 0)
 		return -1;
@@ -71,7 +74,7 @@ first_of(const char *name)
 {
 	struct forest_lock *l = queue;
 
-	while (l && strcmp(l->name, name) != 0)
+	while (l && (l->process != getpid() || strcmp(l->name, name) != 0))
 		l = l->next;
 	return l;
 }

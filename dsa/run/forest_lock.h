@@ -8,9 +8,9 @@
  * from before it reads what it decides about until its outcome is in the map.
  *
  * A forest is known by its own name, whatever the configuration calls it. The locks belong to the
- * process: one process writes a map. They are given in the order in which they were asked for, so
- * that a link with much to do does not starve the others. Any thread may use them; a thread may not
- * ask for the lock of a forest that it has already.
+ * process, not to a child that it forks: one process writes a map. They are given in the order in
+ * which they were asked for, so that a link with much to do does not starve the others. Any thread
+ * may use them; a thread may not ask for the lock of a forest that it has already.
  */
 
 #include "dsa/base/err.h"

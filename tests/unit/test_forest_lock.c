@@ -14,6 +14,8 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "dsa/base/clock.h"
 #include "dsa/run/forest_lock.h"
@@ -239,6 +241,38 @@ giving_up(void **state)
 	assert_int_equal(atomic_load(&broken), 0);
 }
 
+static int
+gives_up(const char *holder, void *arg, struct err *err)
+{
+	(void)arg;
+	return err_data(err, "'%s' has it", holder);
+}
+
+/* A child that is forked meanwhile is another process. */
+static void
+not_of_a_child(void **state)
+{
+	struct forest_lock *l = take(GLOBEX);
+	int status = 0;
+	pid_t pid;
+
+	(void)state;
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		struct forest_lock *own = NULL;
+		struct err err;
+
+		atomic_store(&broken, 0);
+		expect(forest_lock_take(GLOBEX, "child", gives_up, NULL, &own, &err) == 0);
+		forest_lock_release(own);
+		_exit(atomic_load(&broken) != 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	forest_lock_release(l);
+}
+
 int
 main(void)
 {
@@ -248,6 +282,7 @@ main(void)
 	    cmocka_unit_test(one_at_a_time),
 	    cmocka_unit_test(in_order),
 	    cmocka_unit_test(giving_up),
+	    cmocka_unit_test(not_of_a_child),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
