@@ -114,8 +114,10 @@ int world_find_guid(struct world *w, enum side side, const struct guid *g, uint3
     struct err *err) MUST_CHECK;
 /* What holds ADDRESS ("smtp:..." or "X500:...") on SIDE other than entry SELF: in proxyAddresses,
  * as mail or as legacyExchangeDN, by a claim of another source entry than CLAIMANT, or, by the map,
- * as a counterpart of another link that this server has not received yet. *RET NULL if none does;
- * the entry of a claim is the claiming source object. Caller frees. */
+ * as a counterpart of another link that this server has not received yet: of that the entry has the
+ * name and, if it is known, the GUID. Within the domain the map is believed for RUN_REPLICATION_S
+ * after the last write. *RET NULL if none does; the entry of a claim is the claiming source object.
+ * Caller frees. */
 int world_find_holder(struct world *w, enum side side, struct bytes address, uint32_t self,
     uint32_t claimant, struct entry **ret, struct err *err) MUST_CHECK;
 
