@@ -51,10 +51,10 @@ answer_of(struct worker *w, uint64_t number)
 	json_put_member(&o, "summary",
 	    a->cycle ? cycle_summary(worker_link(w), &a->result, a->finished_at) : json_null());
 	/* What only looks gives members of its own. */
-	if (o && json_is_object(a->results))
-		(void)json_object_update(o, a->results);
-	else if (a->results)
+	if (!json_is_object(a->results) && a->results)
 		json_put_member(&o, "results", json_incref(a->results));
+	else if (a->results && json_object_update(o, a->results) < 0)
+		json_decref(TAKE(o));
 	return o;
 }
 
