@@ -19,8 +19,8 @@ from galsynclab.forests import running
 from galsynclab.lab import ACME, GLOBEX, SAMBA_ROOT, STAFF_OU, TARGET_OU
 
 CROWD = 150
-SHORT = {"extra": "connect_timeout_ms = 400; timeout_ms = 1000; window = 4;"}
-SLOW_READ = {"extra": "connect_timeout_ms = 400; timeout_ms = 1000; page_size = 1;"}
+SHORT = {"extra": "connect_timeout_ms = 2000; timeout_ms = 4000; window = 4;"}
+SLOW_READ = {"extra": "connect_timeout_ms = 2000; timeout_ms = 4000; page_size = 1;"}
 FORESTS = pytest.mark.parametrize("forest", [GLOBEX, ACME], ids=lambda f: f.name)
 # What differs between two runs that did the same.
 VOLATILE = {"objectGUID", "objectSid", "uSNChanged", "uSNCreated", "whenChanged", "whenCreated",
@@ -190,7 +190,7 @@ def test_freeze_while_reading(fresh, tmp_path, undisturbed):
     fresh.command("dc", "thaw", "globex")
     assert p.returncode == FAILED, p.stderr
     check_output(fresh, p)
-    check_words(p.stderr, ["link acme-globex", "no answer for 1000 ms", "read of forest 'globex'"])
+    check_words(p.stderr, ["link acme-globex", "no answer for 4000 ms", "read of forest 'globex'"])
     assert (fresh.source.usn(), fresh.target.usn()) == before
     complete(fresh, file, undisturbed)
 
