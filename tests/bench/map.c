@@ -9,8 +9,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "mapping/store.h"
 #include "mapping/record_view.h"
+#include "mapping/store.h"
 #include "mapping/store_db.h"
 #include "mapping/store_keys.h"
 

@@ -502,9 +502,11 @@ cancelled(void **state)
 	(void)state;
 	open_links(MAILBOX("Ann", "ann", ""), NULL);
 	for (int side = SOURCE; side < SIDES; side++) {
-		_cleanup_(forest_lock_release) struct forest_lock *lock = occupy();
-		struct side_run *s = start_waiting(true);
+		_cleanup_(forest_lock_release) struct forest_lock *lock = NULL;
+		struct side_run *s;
 
+		lock = occupy();
+		s = start_waiting(true);
 		s->dir[side]->ops->cancel(s->dir[side]);
 		join(s);
 		assert_int_equal(s->rc, -1);
