@@ -59,7 +59,7 @@ say_notes(const struct planning *p)
 	const char *at = (const char *)p->notes.data, *end = at + p->notes.len;
 
 	while (!p->notes.failed && at < end) {
-		int level = *at;
+		int level = (uint8_t)*at;
 		const char *dn = at + 1, *text = dn + strlen(dn) + 1;
 
 		run_message(p->c->run, level, &p->in.source->guid, dn, "%s", text);
