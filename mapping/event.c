@@ -20,7 +20,11 @@
 const char *
 event_kind_name(enum event_kind k)
 {
-	return k == EVENT_SWITCHED ? "switched" : "undone";
+	static const char *const names[] = {
+	    [EVENT_SWITCHED] = "switched", [EVENT_UNDONE] = "undone", [EVENT_MOVED] = "moved"};
+
+	_Static_assert(ARRAY_SIZE(names) == EVENT_KIND_MAX, "a name for each");
+	return names[k];
 }
 
 void
@@ -59,7 +63,8 @@ event_decode(struct bytes raw, struct store_event *ret, struct err *err)
 	uint8_t format = reader_u8(&r), kind = reader_u8(&r), given_up = reader_u8(&r);
 	struct bytes dn, body, error;
 
-	ret->kind = kind == EVENT_UNDONE ? EVENT_UNDONE : EVENT_SWITCHED;
+	ret->kind = kind >= EVENT_SWITCHED && kind < EVENT_KIND_MAX ? (enum event_kind)kind
+								    : EVENT_SWITCHED;
 	ret->given_up = given_up == 1;
 	ret->at = (int64_t)reader_u64(&r);
 	ret->attempts = reader_u32(&r);
@@ -69,7 +74,7 @@ event_decode(struct bytes raw, struct store_event *ret, struct err *err)
 	body = reader_bytes(&r);
 	error = reader_bytes(&r);
 	ret->damaged = r.failed || reader_left(&r) || format != FORMAT || kind < EVENT_SWITCHED ||
-		       kind > EVENT_UNDONE || given_up > 1 || !is_text(dn) || !is_text(body) ||
+		       kind >= EVENT_KIND_MAX || given_up > 1 || !is_text(dn) || !is_text(body) ||
 		       !is_text(error);
 	ret->dn = bytes_dup(ret->damaged ? bytes_of("") : dn);
 	ret->body = bytes_dup(ret->damaged ? bytes_of("") : body);

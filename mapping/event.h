@@ -12,8 +12,13 @@
 
 #include "mapping/store.h"
 
-enum event_kind { EVENT_SWITCHED = 1, EVENT_UNDONE = 2 };
-/* "switched", "undone". */
+enum event_kind {
+	EVENT_SWITCHED = 1,
+	EVENT_UNDONE,
+	EVENT_MOVED, /* turned, in either direction, but not by galsync */
+	EVENT_KIND_MAX
+};
+/* "switched", "undone", "moved". */
 const char *event_kind_name(enum event_kind k);
 
 struct store_event {

@@ -155,22 +155,37 @@ stamp_format(const struct stamp *s, char ret[STAMP_TEXT_SIZE])
 	char guid[GUID_TEXT_SIZE];
 
 	guid_format(&s->source, guid);
-	(void)snprintf(
-	    ret, STAMP_TEXT_SIZE, "galsync:%s:%s", s->created ? "created" : "matched", guid);
+	(void)snprintf(ret, STAMP_TEXT_SIZE, "galsync:%s:%s%s%s",
+	    s->created ? "created" : "matched", guid, s->has_side ? ":" : "",
+	    s->has_side ? side_name(s->active) : "");
+}
+
+/* What is behind the GUID of a stamp: nothing, or ":" and a side. */
+static bool
+parse_side(const char *text, struct stamp *s)
+{
+	s->has_side = *text != '\0';
+	if (!s->has_side)
+		return true;
+	s->active = str_equal_nocase(text, ":target") ? TARGET : SOURCE;
+	return s->active == TARGET || str_equal_nocase(text, ":source");
 }
 
 bool
 stamp_parse(const char *text, struct stamp *ret)
 {
 	static const char created[] = "galsync:created:", matched[] = "galsync:matched:";
-	struct stamp s;
+	struct stamp s = {.created = false};
+	char guid[GUID_TEXT_SIZE] = "";
 
 	if (!text)
 		return false;
 	s.created = str_starts_nocase(text, created);
 	if (!s.created && !str_starts_nocase(text, matched))
 		return false;
-	if (!guid_parse(text + sizeof created - 1, &s.source))
+	text += sizeof created - 1;
+	(void)snprintf(guid, sizeof guid, "%s", text);
+	if (!guid_parse(guid, &s.source) || !parse_side(text + strlen(guid), &s))
 		return false;
 	*ret = s;
 	return true;

@@ -22,6 +22,7 @@
 #include "dsa/directory/entry.h"
 #include "dsa/directory/guid.h"
 #include "dsa/directory/kind.h"
+#include "mapping/side.h"
 
 enum match_method {
 	MATCH_RECORD, /* the map already says so; always asked first, not configurable */
@@ -88,11 +89,15 @@ bool match_verify(const struct entry *target, const struct match_rule *rules, si
 int match_source_keys(const struct entry *source, const struct match_rule *rules, size_t index,
     match_key_fn *fn, void *arg);
 
-/* The stamp galsync writes on every target object: "galsync:created:<source GUID>" or
- * "galsync:matched:<source GUID>". */
+/* The stamp galsync writes on every target object: "galsync:created:<source GUID>:source", with
+ * "matched" if the object was there before, and with "target" once the target's mailbox is the
+ * active one. The directory itself so says who corresponds and which mailbox is in use. A stamp
+ * without a side is of an older version: it says nothing about the active side. */
 struct stamp {
 	bool created;
 	struct guid source;
+	bool has_side;
+	enum side active; /* meaningless without has_side */
 };
 #define STAMP_TEXT_SIZE 64
 void stamp_format(const struct stamp *s, char ret[STAMP_TEXT_SIZE]);

@@ -37,6 +37,7 @@ static const char *const state_names[] = {
     [RECORD_WAITING] = "waiting",
     [RECORD_ERROR] = "error",
     [RECORD_LEFT] = "left",
+    [RECORD_FINISHED] = "finished",
 };
 _Static_assert(ARRAY_SIZE(state_names) == RECORD_STATE_MAX, "a name for each state");
 
@@ -236,6 +237,17 @@ record_add_written(struct record *r, const uint64_t *hashes, size_t n)
 	if (n)
 		memcpy(all + r->n_written, hashes, n * sizeof *all);
 	return record_set_written(r, all, r->n_written + n);
+}
+
+void
+record_forget_written(struct record *r, uint64_t hash)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < r->n_written; i++)
+		if (r->written[i] != hash)
+			r->written[kept++] = r->written[i];
+	r->n_written = kept;
 }
 
 static void

@@ -21,15 +21,16 @@
 #include "dsa/directory/guid.h"
 #include "dsa/directory/kind.h"
 #include "mapping/match.h"
-
-enum side { SOURCE, TARGET, SIDES };
+#include "mapping/side.h"
 
 enum record_state {
-	RECORD_PENDING, /* decided; the target is not known to be written completely */
-	RECORD_SYNCED,	/* both sides were seen as the rules want them */
-	RECORD_WAITING, /* as SYNCED, but Exchange has not finished the mailbox yet */
-	RECORD_ERROR,	/* the last write failed: see last_error */
-	RECORD_LEFT,	/* the source left; its leave action was carried out */
+	RECORD_PENDING,	 /* decided; the target is not known to be written completely */
+	RECORD_SYNCED,	 /* both sides were seen as the rules want them */
+	RECORD_WAITING,	 /* as SYNCED, but Exchange has not finished the mailbox yet */
+	RECORD_ERROR,	 /* the last write failed: see last_error */
+	RECORD_LEFT,	 /* the source left; its leave action was carried out */
+	RECORD_FINISHED, /* the source left, and the owner uses the target: nothing was done to it
+			  */
 	RECORD_STATE_MAX
 };
 
@@ -72,10 +73,14 @@ struct record *record_new(void) MUST_CHECK;
 void record_free(struct record *r);
 DEFINE_CLEANUP(struct record *, record_free)
 int record_dup(const struct record *r, struct record **ret, struct err *err) MUST_CHECK;
-/* "pending", "synced", "waiting", "error", "left". */
+/* "pending", "synced", "waiting", "error", "left", "finished". */
 const char *record_state_name(enum record_state s);
-/* "source", "target". */
-const char *side_name(enum side s);
+/* True if the source object has left the synchronization. */
+static inline bool
+record_has_left(const struct record *r)
+{
+	return r->state == RECORD_LEFT || r->state == RECORD_FINISHED;
+}
 
 /* Replaces the string *FIELD of a record by a copy of S. */
 int record_set_str(char **field, const char *s) MUST_CHECK;
@@ -95,6 +100,8 @@ void record_sort_addresses(struct record *r);
  * ignored). */
 uint64_t record_written_hash(const char *attr, struct bytes value);
 bool record_was_written(const struct record *r, uint64_t hash);
+/* It is remembered no more. Without effect if it was not. */
+void record_forget_written(struct record *r, uint64_t hash);
 /* Takes over N hashes (any order, duplicates allowed) as the new set. */
 int record_set_written(struct record *r, const uint64_t *hashes, size_t n) MUST_CHECK;
 /* Adds N hashes to the set. */

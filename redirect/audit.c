@@ -7,17 +7,21 @@
 #include "dsa/base/str.h"
 #include "dsa/directory/kind.h"
 #include "mapping/match.h"
+#include "redirect/active_side.h"
 #include "redirect/address.h"
 #include "redirect/turn.h"
 
 #define GUARD "msExchCalendarRepairDisabled"
 
 const char *const audit_attrs[] = {"objectGUID", "objectClass", "mail", "proxyAddresses",
-    "targetAddress", "legacyExchangeDN", "homeMDB", "msExchHomeServerName", GUARD, NULL};
+    "targetAddress", "legacyExchangeDN", "homeMDB", "msExchHomeServerName",
+    "msExchRecipientTypeDetails", GUARD, NULL};
 
 static const char *const names[] = {
     [AUDIT_OBJECTS] = "objects",
     [AUDIT_LOOP] = "loop",
+    [AUDIT_SELF] = "self",
+    [AUDIT_MAP] = "map",
     [AUDIT_REDIRECTION] = "redirection",
     [AUDIT_MAILBOX] = "mailbox",
     [AUDIT_REDIRECT_ADDRESS] = "redirect-address",
@@ -43,16 +47,11 @@ struct audit {
 	const struct audit_env *env;
 	const struct audit_pair *p;
 	struct audit_replies *replies;
-	bool redirects; /* the source is a user with a mailbox, and there is a redirect domain */
+	bool redirects; /* the active side has a mailbox, and there is a redirect domain */
+	struct active_side verdict;
 	enum side active, passive;
 	struct err *err;
 };
-
-static enum side
-other(enum side side)
-{
-	return side == SOURCE ? TARGET : SOURCE;
-}
 
 /* THERE NULL: nothing is there. */
 static void tell(struct audit *a, enum audit_invariant what, enum side side, const char *there,
@@ -88,12 +87,43 @@ check_loop(struct audit *a)
 		      address_in_domain(bytes_of(there), domain[TARGET]) &&
 		      address_in_domain(bytes_of(back), domain[SOURCE]);
 
-	if (!there || !back || !(a->redirects || circle))
+	if (!a->verdict.is_loop && !circle)
 		return true;
 	tell(a, AUDIT_LOOP, a->active, a->active == SOURCE ? there : back,
 	    "nothing in targetAddress: the %s object '%s' redirects too, to %s",
 	    side_name(a->passive), a->p->side[a->passive]->dn, a->active == SOURCE ? back : there);
 	return false;
+}
+
+static void
+check_self(struct audit *a)
+{
+	for (int s = SOURCE; s < SIDES; s++)
+		if (a->verdict.facts.leads[s] == LEADS_HOME)
+			tell(a, AUDIT_SELF, (enum side)s,
+			    entry_get_str(a->p->side[s], "targetAddress"),
+			    "no targetAddress that leads back to the object itself");
+}
+
+/* The next cycle takes over what the directories say. */
+static void
+check_map(struct audit *a)
+{
+	enum side known = a->p->record->active;
+
+	if (known != a->active)
+		tell(a, AUDIT_MAP, a->active, side_name(known),
+		    "%s as the active side in the map: both objects say so", side_name(a->active));
+}
+
+/* Nothing turns by itself. */
+static void
+check_lost(struct audit *a)
+{
+	if (a->verdict.lost)
+		tell(a, AUDIT_MAILBOX, SOURCE, NULL,
+		    "homeMDB and msExchHomeServerName: it is the active side, and its counterpart "
+		    "redirects to it");
 }
 
 /* True if TO leads to E: to one of its addresses in DOMAIN, or to the domain if it has none. */
@@ -139,7 +169,7 @@ check_redirect_addresses(struct audit *a)
 	for (int s = SOURCE; s < SIDES; s++) {
 		enum side side = (enum side)s;
 		const char *domain = a->env->redirect_domain[side];
-		const char *foreign = a->env->redirect_domain[other(side)];
+		const char *foreign = a->env->redirect_domain[side_other(side)];
 		const struct entry *e = a->p->side[side];
 		const struct attr *v = entry_find(e, "proxyAddresses");
 		bool needed = a->redirects && domain && kind_of(e) == KIND_USER;
@@ -157,9 +187,6 @@ check_redirect_addresses(struct audit *a)
 static void
 check_mailboxes(struct audit *a)
 {
-	if (a->active == TARGET && !kind_has_mailbox(a->p->side[TARGET]))
-		tell(a, AUDIT_MAILBOX, TARGET, NULL,
-		    "homeMDB and msExchHomeServerName: its owner uses this mailbox");
 	if (kind_has_mailbox(a->p->side[a->passive]) &&
 	    !entry_get_bool(a->p->side[a->passive], GUARD))
 		tell(a, AUDIT_GUARD, a->passive, entry_get_str(a->p->side[a->passive], GUARD),
@@ -222,7 +249,8 @@ check_addresses(struct audit *a)
 	const struct attr *there = entry_find(a->p->side[TARGET], "proxyAddresses");
 	bool excused;
 
-	for (size_t i = 0; v && i < v->n_values; i++) {
+	/* An active target's addresses are its own. */
+	for (size_t i = 0; a->active == SOURCE && v && i < v->n_values; i++) {
 		if (stays_at_source(a, v->values[i], there) ||
 		    (there && attr_has(there, v->values[i], true)))
 			continue;
@@ -327,7 +355,7 @@ check_replies(struct audit *a, enum side side)
 	_cleanup_(address_list_done) struct address_list list = {0};
 	bool excused;
 
-	if (names_of(a, other(side), &list) < 0)
+	if (names_of(a, side_other(side), &list) < 0)
 		return -1;
 	for (size_t i = 0; i < list.n; i++) {
 		a->replies->known++;
@@ -349,11 +377,13 @@ static void
 check_stamp(struct audit *a)
 {
 	const char *text = entry_get_str(a->p->side[TARGET], a->env->stamp_attribute);
-	struct stamp want = {a->p->record->created, a->p->record->side[SOURCE].guid}, there;
+	struct stamp there,
+	    want = {a->p->record->created, a->p->record->side[SOURCE].guid, true, a->active};
 	char stamp[STAMP_TEXT_SIZE];
 
 	if (stamp_parse(text, &there) && there.created == want.created &&
-	    guid_equal(&there.source, &want.source))
+	    guid_equal(&there.source, &want.source) && there.has_side &&
+	    there.active == want.active)
 		return;
 	stamp_format(&want, stamp);
 	tell(a, AUDIT_STAMP, TARGET, text, "%s %s", a->env->stamp_attribute, stamp);
@@ -385,7 +415,7 @@ static bool
 check_objects(struct audit *a)
 {
 	for (int side = SOURCE; side < SIDES; side++)
-		if (!a->p->side[side] && a->p->record->state != RECORD_LEFT) {
+		if (!a->p->side[side] && !record_has_left(a->p->record)) {
 			char guid[GUID_TEXT_SIZE];
 
 			guid_format(&a->p->record->side[side].guid, guid);
@@ -399,22 +429,26 @@ int
 audit_pair(const struct audit_env *env, const struct audit_pair *p, struct audit_replies *replies,
     struct err *err)
 {
-	struct audit a = {.env = env,
-	    .p = p,
-	    .replies = replies,
-	    .active = p->record->active,
-	    .passive = other(p->record->active),
-	    .err = err};
-	const struct entry *source = p->side[SOURCE];
+	struct audit a = {.env = env, .p = p, .replies = replies, .err = err};
+	const struct active_conf conf = {
+	    .redirect_domain = {env->redirect_domain[SOURCE], env->redirect_domain[TARGET]},
+	    .stamp_attribute = env->stamp_attribute,
+	    .marker_attribute = env->marker_attribute};
+	bool left = record_has_left(p->record);
 
 	if (guid_is_zero(&p->record->side[TARGET].guid) || !check_objects(&a))
 		return 0;
-	a.redirects = p->record->kind == KIND_USER && kind_has_mailbox(source) &&
-		      env->redirect_domain[SOURCE];
-	if (check_loop(&a) && a.redirects && p->record->state != RECORD_LEFT)
+	a.verdict = active_side_of(&conf, p->side, p->record);
+	a.active = a.verdict.side;
+	a.passive = side_other(a.active);
+	a.redirects = a.verdict.facts.mailbox[a.active] && env->redirect_domain[SOURCE];
+	if (check_loop(&a) && a.redirects && !left)
 		check_redirection(&a);
-	if (p->record->state == RECORD_LEFT)
+	check_self(&a);
+	if (left)
 		return 0;
+	check_map(&a);
+	check_lost(&a);
 	check_redirect_addresses(&a);
 	if (a.redirects)
 		check_mailboxes(&a);

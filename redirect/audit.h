@@ -4,8 +4,8 @@
 
 /*
  * What must be true of a correspondence at any time, judged from both objects as they are now and
- * its record. Pure; each thing that is broken is told with the object, what is there and what
- * should be.
+ * its record. Which side is active both objects say (active_side.h), not the record. Pure; each
+ * thing that is broken is told with the object, what is there and what should be.
  *
  * A mailbox's redirection is judged where the source is a user with a mailbox; all else of every
  * correspondence. Of one whose source left, only that it makes no loop.
@@ -21,16 +21,18 @@
 enum audit_invariant {
 	AUDIT_OBJECTS,		/* both objects of a record are there */
 	AUDIT_LOOP,		/* never do both sides redirect */
+	AUDIT_SELF,		/* and nothing redirects to itself */
+	AUDIT_MAP,		/* the map knows which side is active */
 	AUDIT_REDIRECTION,	/* the passive side redirects to the active one, which does not */
-	AUDIT_MAILBOX,		/* the active target has a mailbox */
+	AUDIT_MAILBOX,		/* the active side has one, if either has */
 	AUDIT_REDIRECT_ADDRESS, /* each side has an address in its own redirect domain */
 	AUDIT_FOREIGN_REDIRECT, /* and none in the other one's */
-	AUDIT_ADDRESSES,	/* the target has every other address of the source */
+	AUDIT_ADDRESSES,	/* the target has every other address of an active source */
 	AUDIT_REPLY,   /* every legacyExchangeDN and X500 that either side ever had, as far as
 			* it is known, is its counterpart's legacyExchangeDN or X500 */
 	AUDIT_MAIL,    /* mail is the primary SMTP address */
 	AUDIT_PRIMARY, /* of which there is one */
-	AUDIT_STAMP,   /* on the target, naming the source */
+	AUDIT_STAMP,   /* on the target, naming the source and the active side */
 	AUDIT_GUARD,   /* msExchCalendarRepairDisabled is TRUE on the passive mailbox */
 	AUDIT_DUMMY,   /* no address in the toggle domain */
 	AUDIT_UNIQUE,  /* no other object in the forest holds an address */
@@ -52,7 +54,8 @@ struct audit_finding {
 struct audit_env {
 	const char *redirect_domain[SIDES]; /* or NULL */
 	const char *toggle_domain;
-	const char *stamp_attribute; /* on the target */
+	const char *stamp_attribute;  /* on the target */
+	const char *marker_attribute; /* on the source */
 	/* An object of SIDE other than SELF that holds ADDRESS ("smtp:..." or "x500:...", in any
 	 * case) in proxyAddresses, or as its legacyExchangeDN: its DN, owned by the caller; NULL if
 	 * there is none. FRESH: not one that was asked about before, so that two objects with one
@@ -62,7 +65,8 @@ struct audit_env {
 	void (*found)(const struct audit_finding *f, void *arg);
 	void *arg;
 };
-/* What has to be read of either side, NULL-terminated, beside the stamp attribute. */
+/* What has to be read of either side, NULL-terminated, beside the attributes of stamp and marker.
+ */
 extern const char *const audit_attrs[];
 
 struct audit_pair {

@@ -57,7 +57,7 @@ enum trace_step {
 /* "redirect", "mailbox", "dead-end", ... */
 const char *trace_step_name(enum trace_step s);
 
-/* Is a mailbox the one that its owner uses, by the map? */
+/* Is a mailbox the one that its owner uses (active_side.h)? */
 enum trace_active { TRACE_NOT_IN_MAP, TRACE_ACTIVE, TRACE_PASSIVE };
 
 struct trace_hop {

@@ -7,6 +7,7 @@
 
 #include "dsa/base/str.h"
 #include "dsa/directory/kind.h"
+#include "redirect/active_side.h"
 #include "redirect/address.h"
 
 #define GUARD "msExchCalendarRepairDisabled"
@@ -14,7 +15,7 @@
 
 const char *const turn_attrs[] = {"objectGUID", "objectClass", "mailNickname", "mail",
     "proxyAddresses", "targetAddress", "legacyExchangeDN", "homeMDB", "msExchHomeServerName",
-    "msExchMailboxGuid", "displayName", GUARD, NULL};
+    "msExchMailboxGuid", "msExchRecipientTypeDetails", "displayName", GUARD, NULL};
 
 static bool PRINTF_LIKE(3, 4) refuse(char *why, size_t size, const char *fmt, ...)
 {
@@ -38,12 +39,6 @@ static enum side
 active_after(enum turn turn)
 {
 	return turn == TURN_SWITCH ? TARGET : SOURCE;
-}
-
-static enum side
-other(enum side side)
-{
-	return side == SOURCE ? TARGET : SOURCE;
 }
 
 /* How well ADDRESS serves: it is in use, or of ALIAS, or any. */
@@ -98,17 +93,6 @@ redirects_to(const struct entry *e, const char *address)
 	return v && address && str_starts_nocase(v, "smtp:") && str_equal_nocase(v + 5, address);
 }
 
-bool
-turn_leads_to(const char *to, const struct entry *e, const char *domain)
-{
-	const struct attr *a = e ? entry_find(e, "proxyAddresses") : NULL;
-
-	if (!to)
-		return false;
-	return (domain && address_in_domain(bytes_of(to), domain)) ||
-	       (a && attr_has(a, bytes_of(to), true));
-}
-
 static bool
 has_x500(const struct entry *e, const char *legacy_dn)
 {
@@ -123,12 +107,12 @@ static bool
 check_side(const struct turn_conf *conf, const struct turn_facts *f, enum side side, char *why,
     size_t size)
 {
-	const struct entry *e = f->side[side], *peer = f->side[other(side)];
+	const struct entry *e = f->side[side], *peer = f->side[side_other(side)];
 	const char *name = side_name(side), *legacy, *own;
 
 	if (!e)
 		return refuse(why, size, "the %s object is gone", name);
-	if (!kind_has_mailbox(e))
+	if (!active_has_mailbox(e, side))
 		return refuse(why, size,
 		    "the %s object has no mailbox (neither homeMDB nor "
 		    "msExchHomeServerName)",
@@ -158,7 +142,7 @@ check_redirections(const struct turn_conf *conf, const struct turn_facts *f, cha
 	for (int side = SOURCE; side < SIDES; side++) {
 		const struct entry *e = f->side[side];
 		const char *to = entry_get_str(e, "targetAddress");
-		const char *want = address_of(conf, f, other((enum side)side));
+		const char *want = address_of(conf, f, side_other((enum side)side));
 
 		if (to && !redirects_to(e, want))
 			return refuse(why, size,
@@ -173,7 +157,7 @@ bool
 turn_verify(const struct turn_conf *conf, enum turn turn, const struct turn_facts *f, char *why,
     size_t size)
 {
-	enum side active = active_after(turn), passive = other(active);
+	enum side active = active_after(turn), passive = side_other(active);
 	const char *want = address_of(conf, f, active);
 
 	if (!f->side[SOURCE] || !f->side[TARGET])
@@ -197,6 +181,50 @@ check_settled(const struct record *r, char *why, size_t size)
 	return true;
 }
 
+/* The stamp as it is on the target, if it is this correspondence's. False: it is another value. */
+static bool
+own_stamp(const struct turn_conf *conf, const struct turn_facts *f, struct stamp *ret)
+{
+	const struct entry *target = f->side[TARGET];
+
+	*ret =
+	    (struct stamp){.created = f->record->created, .source = f->record->side[SOURCE].guid};
+	if (!entry_get(target, conf->stamp_attribute).data)
+		return true;
+	return stamp_of(target, conf->stamp_attribute, ret) &&
+	       guid_equal(&ret->source, &f->record->side[SOURCE].guid);
+}
+
+/* Are the directories as they must be after the turn, the stamp too? The map is not asked. */
+static bool
+is_turned(const struct turn_conf *conf, enum turn turn, const struct turn_facts *f, char *why,
+    size_t size)
+{
+	const struct active_conf ac = {
+	    .redirect_domain = {conf->redirect_domain[SOURCE], conf->redirect_domain[TARGET]},
+	    .stamp_attribute = conf->stamp_attribute,
+	    .marker_attribute = conf->marker_attribute};
+	const struct entry *const side[SIDES] = {f->side[SOURCE], f->side[TARGET]};
+	struct active_side a = active_side_of(&ac, side, NULL);
+	enum active_witness vouched =
+	    active_after(turn) == TARGET ? WITNESS_TARGET : WITNESS_SOURCE;
+
+	return a.side == active_after(turn) && turn_verify(conf, turn, f, why, size) &&
+	       (!conf->stamp_attribute || a.facts.stamp == vouched);
+}
+
+/* A foreign value stays, so the switch could not be seen without the map. */
+static bool
+check_stamp(const struct turn_conf *conf, const struct turn_facts *f, char *why, size_t size)
+{
+	struct stamp ignored;
+
+	if (!f->side[TARGET] || !conf->stamp_attribute || own_stamp(conf, f, &ignored))
+		return true;
+	return refuse(why, size, "'%s' of the target object is '%.200s', which is not its stamp",
+	    conf->stamp_attribute, entry_get_str(f->side[TARGET], conf->stamp_attribute));
+}
+
 bool
 turn_check(const struct turn_conf *conf, enum turn turn, const struct turn_facts *f, bool *done,
     char *why, size_t size)
@@ -208,13 +236,15 @@ turn_check(const struct turn_conf *conf, enum turn turn, const struct turn_facts
 		return refuse(why, size, "it is a %s, not a mailbox", kind_name(f->record->kind));
 	if (guid_is_zero(&f->record->side[TARGET].guid))
 		return refuse(why, size, "it has no counterpart yet");
-	if (f->record->state == RECORD_LEFT)
+	if (record_has_left(f->record))
 		return refuse(why, size, "its source object has left the synchronization");
-	if (f->record->active == active_after(turn) && turn_verify(conf, turn, f, why, size)) {
+	if (is_turned(conf, turn, f, why, size)) {
 		*done = true;
 		return true;
 	}
 	if (turn == TURN_SWITCH && !f->begun && !check_settled(f->record, why, size))
+		return false;
+	if (turn == TURN_SWITCH && !check_stamp(conf, f, why, size))
 		return false;
 	return check_side(conf, f, SOURCE, why, size) && check_side(conf, f, TARGET, why, size) &&
 	       check_redirections(conf, f, why, size);
@@ -240,18 +270,14 @@ marker_text(const struct turn_facts *f, int64_t now, char **ret)
 	time_t t = (time_t)now;
 	struct tm tm;
 
-	guid_format(&f->record->side[TARGET].guid, guid);
+	guid_format(&f->side[TARGET]->guid, guid);
 	if (gmtime_r(&t, &tm))
 		(void)strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &tm);
 	*ret = str_printf("galsync:switched:%s:%s%s", when, guid,
-	    entry_get_bool(f->side[SOURCE], GUARD) ? "" : GUARD_OURS);
+	    entry_get_bool(f->side[SOURCE], GUARD) || !active_has_mailbox(f->side[SOURCE], SOURCE)
+		? ""
+		: GUARD_OURS);
 	return *ret ? 0 : -1;
-}
-
-static bool
-is_marker(const char *v)
-{
-	return str_starts_nocase(v, "galsync:switched:");
 }
 
 bool
@@ -259,7 +285,7 @@ turn_can_mark(const struct turn_conf *conf, const struct entry *source)
 {
 	const char *v = source ? entry_get_str(source, conf->marker_attribute) : NULL;
 
-	return !v || is_marker(v);
+	return !v || active_is_marker(v);
 }
 
 /* The guard is taken off only where galsync put it: the record knows, and of the source the marker
@@ -274,7 +300,7 @@ guard_is_ours(const struct turn_conf *conf, const struct turn_facts *f, enum sid
 	if (f->record->source_guard)
 		return true;
 	marker = entry_get_str(f->side[SOURCE], conf->marker_attribute);
-	return marker && is_marker(marker) && strstr(marker, GUARD_OURS);
+	return active_is_marker(marker) && strstr(marker, GUARD_OURS);
 }
 
 static int
@@ -284,7 +310,9 @@ guard(const struct turn_conf *conf, const struct turn_facts *f, enum side side, 
 	const struct entry *e = f->side[side];
 
 	if (!active)
-		return entry_get_bool(e, GUARD) ? 0 : set_value(c, e, GUARD, "TRUE");
+		return entry_get_bool(e, GUARD) || !active_has_mailbox(e, side)
+			   ? 0
+			   : set_value(c, e, GUARD, "TRUE");
 	return guard_is_ours(conf, f, side) ? set_value(c, e, GUARD, NULL) : 0;
 }
 
@@ -323,20 +351,35 @@ mark(const struct turn_conf *conf, enum turn turn, const struct turn_facts *f, i
 		   : set_value(c, f->side[SOURCE], conf->marker_attribute, text);
 }
 
+/* The stamp of the target says whose mailbox is active, also when the map is lost. */
+static int
+restamp(const struct turn_conf *conf, enum turn turn, const struct turn_facts *f, struct change *c)
+{
+	char text[STAMP_TEXT_SIZE];
+	struct stamp s;
+
+	if (!conf->stamp_attribute || !own_stamp(conf, f, &s))
+		return 0;
+	s.has_side = true;
+	s.active = active_after(turn);
+	stamp_format(&s, text);
+	return set_value(c, f->side[TARGET], conf->stamp_attribute, text);
+}
+
 static int
 change_side(const struct turn_conf *conf, enum turn turn, const struct turn_facts *f,
     enum side side, int64_t now, struct change *c)
 {
 	const struct entry *e = f->side[side];
 	bool active = side == active_after(turn);
-	const char *to = address_of(conf, f, other(side));
+	const char *to = address_of(conf, f, side_other(side));
 	_cleanup_(free) char *address = active ? NULL : str_printf("SMTP:%s", to ? to : "");
 
 	if (!active && (!address || !to))
 		return -1;
 	if (set_value(c, e, "targetAddress", address) < 0 || guard(conf, f, side, active, c) < 0)
 		return -1;
-	return side == SOURCE ? mark(conf, turn, f, now, c) : 0;
+	return side == SOURCE ? mark(conf, turn, f, now, c) : restamp(conf, turn, f, c);
 }
 
 int
@@ -369,7 +412,7 @@ turn_take_away(const struct turn_conf *conf, enum turn turn, const struct turn_f
 	_cleanup_(change_free) struct change *c = NULL;
 
 	*ret = NULL;
-	if (!turn_leads_to(to, NULL, conf->redirect_domain[other(side)]))
+	if (!active_leads_to(to, NULL, conf->redirect_domain[side_other(side)]))
 		return 0; /* not by galsync */
 	c = change_new(CHANGE_MODIFY, e->dn, &e->guid);
 	if (!c || change_side(conf, turn, f, side, 0, c) < 0)

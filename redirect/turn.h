@@ -7,8 +7,10 @@
  * must be true before, and what is changed on either side.
  *
  *              switch                                   undo
- *   first      target: targetAddress goes               source: targetAddress and marker go
- *   second     source: targetAddress and marker come    target: targetAddress comes
+ *   first      target: targetAddress goes, the stamp    source: targetAddress and marker go
+ *              says "target"
+ *   second     source: targetAddress and marker come    target: targetAddress comes, the stamp
+ *                                                       says "source"
  *
  * The first change takes a redirection away and the second sets the other one, so at no moment do
  * both sides redirect; between the two neither does, and each organization delivers to its own
@@ -35,11 +37,13 @@ enum turn { TURN_SWITCH, TURN_UNDO };
 
 struct turn_conf {
 	const char *redirect_domain[SIDES];
+	const char *stamp_attribute;  /* on the target object: match.h; NULL: it is left alone */
 	const char *marker_attribute; /* on the source object: "galsync:switched:<time>:<GUID>" */
 	const char *marker_group;     /* DN, or NULL */
 };
 
-/* What has to be read of either side, NULL-terminated but for the marker attribute. */
+/* What has to be read of either side, NULL-terminated, beside the attributes of stamp and marker.
+ */
 extern const char *const turn_attrs[];
 
 /* One mailbox as it was read. An entry may be NULL: it is gone. */
@@ -57,10 +61,6 @@ struct turn_facts {
  * NULL. Borrowed. */
 const char *turn_redirect_address(
     const struct entry *source, const struct entry *target, enum side of, const char *domain);
-/* True if the targetAddress TO (NULL: none) leads to the mailbox E of a forest with redirect domain
- * DOMAIN: while E redirects back, that is a loop. Without E only DOMAIN is looked at: what galsync
- * sets is in it. */
-bool turn_leads_to(const char *to, const struct entry *e, const char *domain);
 /* False if the turn must not begin, with the reason in WHY. *DONE: it is as wanted already. */
 bool turn_check(const struct turn_conf *conf, enum turn turn, const struct turn_facts *f,
     bool *done, char *why, size_t size);

@@ -39,6 +39,7 @@ static const char *const ids[] = {
     [LOG_ID_STORE] = "a852ce0b5f7b4b1482b248249c8809ed",
     [LOG_ID_SWITCH] = "261572527fae477b91e0b9236517f02b",
     [LOG_ID_INVARIANT] = "a77768602f6f4c5599a97a484b93f63c",
+    [LOG_ID_MOVED] = "ba9e5ff897d64ccbaf0c9a0a29b39416",
     [LOG_ID_HOOK_FAILED] = "ebd33ca0d44144cba7fa8d7317ac01d4",
     [LOG_ID_RIGHTS] = "3138f616abd64bfab4dee2344edbc2a7",
     [LOG_ID_ENTRY_CLEARED] = "5848bd0c98a54669891ed7dd75b4fbf9",

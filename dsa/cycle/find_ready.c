@@ -7,14 +7,17 @@
 #include "dsa/cycle/decide.h"
 #include "dsa/cycle/limits.h"
 #include "dsa/cycle/plan.h"
+#include "dsa/cycle/records.h"
 
 static int
 look_at(struct cycle *c, uint32_t index, struct err *err)
 {
 	_cleanup_(decision_done) struct decision d = {0};
-	_cleanup_(entry_free) struct entry *source = NULL;
+	_cleanup_(entry_free) struct entry *source = NULL, *target = NULL;
 	_cleanup_(record_free) struct record *r = NULL;
+	struct active_side active = {.side = SOURCE};
 	enum ready verdict;
+	bool is_ready;
 	bool found;
 
 	if (cycle_get_decision(c, index, &d, &found, err) < 0)
@@ -28,7 +31,13 @@ look_at(struct cycle *c, uint32_t index, struct err *err)
 	    (c->run->map &&
 		store_find_guid(c->run->map, c->run->link_id, SOURCE, &d.source, &r, err) < 0))
 		return -1;
-	verdict = ready_judge(ready_is(c->run->link, source), r, d.rule);
+	is_ready = ready_is(c->run->link, source);
+	if (is_ready && d.state == DECIDE_MATCHED) {
+		if (world_get(c->world, TARGET, d.target, &target, err) < 0)
+			return -1;
+		active = cycle_active_side(c, source, target, r);
+	}
+	verdict = ready_judge(is_ready, r, d.rule, active.side);
 	return verdict == READY_NOTHING
 		   ? 0
 		   : guid_list_add(&c->opt->ready->of[verdict], &d.source, err);

@@ -26,18 +26,45 @@ struct leavers {
 
 /* What is concerned in a delta for several reasons leaves but once. */
 static int
-add_leaver(struct leavers *l, const struct record *r, enum scope_verdict why, struct err *err)
+add_leaver(
+    struct leavers *l, const struct record *r, enum scope_verdict why, bool in_use, struct err *err)
 {
-	enum held_verdict said;
+	enum held_verdict said = HELD_APPROVED;
 
 	for (size_t i = 0; l->c->run->is_delta && i < l->n; i++)
 		if (guid_equal(&l->v[i].source, &r->side[SOURCE].guid))
 			return 0;
-	if (limits_find_verdict(l->c, HELD_DELETES, &r->side[SOURCE].guid, &said, err) < 0)
+	/* Nothing is done to what is in use, so there is nothing to limit. */
+	if (!in_use &&
+	    limits_find_verdict(l->c, HELD_DELETES, &r->side[SOURCE].guid, &said, err) < 0)
 		return -1;
 	if (list_grow(l->v, l->n, l->cap) < 0)
 		return err_nomem(err);
 	l->v[l->n++] = (struct leaver){r->side[SOURCE].guid, why, said};
+	return 0;
+}
+
+/* The source object of R as it was read; *RET NULL if it was not. */
+static int
+find_source(struct cycle *c, const struct record *r, struct entry **ret, struct err *err)
+{
+	uint32_t index;
+
+	if (world_find_guid(c->world, SOURCE, &r->side[SOURCE].guid, &index, err) < 0)
+		return -1;
+	return index == WORLD_NONE ? 0 : world_get(c->world, SOURCE, index, ret, err);
+}
+
+static int
+judge_active(struct cycle *c, const struct record *r, struct active_side *ret, struct err *err)
+{
+	_cleanup_(entry_free) struct entry *source = NULL, *target = NULL;
+	uint32_t index;
+
+	if (find_source(c, r, &source, err) < 0 ||
+	    cycle_find_recorded(c, r, &index, &target, err) < 0)
+		return -1;
+	*ret = cycle_active_side(c, source, target, r);
 	return 0;
 }
 
@@ -46,15 +73,18 @@ look_at(const struct record *r, void *arg, struct err *err)
 {
 	_cleanup_(decision_done) struct decision d = {0};
 	struct leavers *l = arg;
+	struct active_side active;
 	bool found;
 
-	if (r->state == RECORD_LEFT)
+	if (record_has_left(r))
 		return 0;
 	if (cycle_find_decision(l->c, &r->side[SOURCE].guid, &d, &found, err) < 0)
 		return -1;
 	if (found && d.verdict == SCOPE_IN)
 		return 0;
-	return add_leaver(l, r, found ? d.verdict : SCOPE_BASE, err);
+	if (judge_active(l->c, r, &active, err) < 0)
+		return -1;
+	return add_leaver(l, r, found ? d.verdict : SCOPE_BASE, leaving_is_in_use(&active), err);
 }
 
 int
@@ -98,8 +128,11 @@ gather(struct cycle *c, const struct record *r, struct leaving_facts *f, struct 
     bool *ret_gone, struct err *err)
 {
 	const struct guid *source = &r->side[SOURCE].guid;
+	_cleanup_(entry_free) struct entry *e = NULL;
 	uint32_t index;
 
+	if (find_source(c, r, &e, err) < 0)
+		return -1;
 	if (leave_prove_gone(c, source, ret_gone, &f->missed, err) < 0 ||
 	    cycle_find_recorded(c, r, &index, ret_target, err) < 0)
 		return -1;
@@ -108,6 +141,7 @@ gather(struct cycle *c, const struct record *r, struct leaving_facts *f, struct 
 	f->action = leaving_action(c->run->link, r);
 	f->record = r;
 	f->target = *ret_target;
+	f->active = cycle_active_side(c, e, *ret_target, r);
 	return 0;
 }
 
@@ -146,9 +180,10 @@ plan_leaver(struct cycle *c, const struct leaver *l, bool again, struct err *err
 		return -1;
 	s->counts = l->said == HELD_WAITS ? HELD_DELETES : HELD_NOTHING;
 	if (target)
-		c->res->left[leaving == LEAVING_KEEP ? LEAVE_KEEP : f.action] += !again;
+		c->res->left[leaving <= LEAVING_KEEP ? LEAVE_KEEP : f.action] += !again;
 	tell(c, r, gone ? "deleted" : scope_verdict_name(l->why),
-	    s->n_changes || s->forgets ? leaving : LEAVING_KEEP, again);
+	    s->n_changes || s->forgets || leaving == LEAVING_FINISH ? leaving : LEAVING_KEEP,
+	    again);
 	s->record = TAKE(r);
 	return plan_put_step(c, s, err);
 }

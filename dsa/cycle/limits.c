@@ -313,7 +313,7 @@ is_open(
 	if (store_find_guid(t, c->run->link_id, SOURCE, &h->source, &r, err) < 0 ||
 	    cycle_find_decision(c, &h->source, &d, &found, err) < 0)
 		return -1;
-	if (!r || r->state == RECORD_LEFT)
+	if (!r || record_has_left(r))
 		return 0;
 	*ret = !found || !decision_has_target(&d);
 	if (*ret || !guid_set_has(&p->approved[h->kind], &h->source))

@@ -9,6 +9,7 @@
 #include "dsa/cycle/confirm.h"
 #include "dsa/cycle/decide.h"
 #include "dsa/cycle/replan.h"
+#include "dsa/run/turn_event.h"
 
 static bool
 writes_target(const struct plan_step *s)
@@ -37,6 +38,9 @@ outcome_intend(struct store_txn *t, struct plan_step *s, void *arg, struct err *
 	if (record_dup(s->record, &pending, err) < 0)
 		return -1;
 	pending->state = RECORD_PENDING;
+	/* That a mailbox was turned is known when it was told. */
+	if (old)
+		pending->active = old->active;
 	side = &pending->side[TARGET];
 	/* One whose GUID was never learned was found again by its stamp. */
 	same = old && (guid_equal(&old->side[TARGET].guid, &side->guid) ||
@@ -117,6 +121,25 @@ note_renamed(struct cycle *c, const struct plan_step *s, struct err *err)
 		   : world_put(c->world, TARGET, e, &d.target, err);
 }
 
+/* The hook hears of what was turned elsewhere when the map does. */
+static int
+tell_moved(struct cycle *c, struct store_txn *t, const struct plan_step *s, struct err *err)
+{
+	_cleanup_(decision_done) struct decision d = {0};
+	_cleanup_(entry_free) struct entry *source = NULL, *target = NULL;
+	bool found = false;
+
+	if (!s->moved || !s->record)
+		return 0;
+	if (world_get(c->world, SOURCE, s->source, &source, err) < 0 ||
+	    cycle_get_decision(c, s->source, &d, &found, err) < 0 ||
+	    (found && d.target != WORLD_NONE &&
+		world_get(c->world, TARGET, d.target, &target, err) < 0))
+		return -1;
+	return turn_event_store(c->run, t, EVENT_MOVED, s->record,
+	    (const struct entry *const[SIDES]){source, target}, err);
+}
+
 static int
 store_done(struct cycle *c, struct store_txn *t, struct plan_step *s, struct err *err)
 {
@@ -131,7 +154,7 @@ store_done(struct cycle *c, struct store_txn *t, struct plan_step *s, struct err
 		return s->record ? store_delete(t, s->record->id, err) : 0;
 	if (s->record) {
 		s->record->synced_at = clock_realtime_s();
-		if (store_put(t, s->record, err) < 0)
+		if (store_put(t, s->record, err) < 0 || tell_moved(c, t, s, err) < 0)
 			return -1;
 	}
 	if (s->source == WORLD_NONE || s->phase == PLAN_LINKS)

@@ -20,6 +20,7 @@
 #include "dsa/cycle/decide.h"
 #include "dsa/cycle/plan.h"
 #include "dsa/cycle/planning.h"
+#include "dsa/cycle/records.h"
 #include "dsa/rules/record_fill.h"
 
 #define MAX_DEPTH 64
@@ -93,26 +94,25 @@ count_step(struct planning *p, bool stored)
 		r->unchanged++;
 }
 
-/* A source mailbox that is active has both redirect addresses. */
+/* A pair of which the active side has a mailbox has both redirect addresses. */
 static void
 fill_in(struct planning *p, const struct entry *source, const struct entry *target,
     const struct record *record, const struct project_names *names)
 {
 	const struct conf_link *link = p->c->run->link;
-	bool mailbox = p->d->kind == KIND_USER && kind_has_mailbox(source);
-	bool migrated = p->d->kind == KIND_USER && !mailbox && target && kind_has_mailbox(target);
+	const struct entry *matched = p->d->state == DECIDE_MATCHED ? target : NULL;
+	struct active_side a = cycle_active_side(p->c, source, matched, record);
 
 	p->in = (struct project_in){.link = link,
 	    .scope = &link->scopes[p->d->scope],
 	    .source = source,
-	    .target = p->d->state == DECIDE_MATCHED ? target : NULL,
+	    .target = matched,
 	    .kind = p->d->kind,
 	    .shape = p->d->shape,
 	    .created = p->d->created,
-	    .active = record && record->id ? record->active
-		      : migrated	   ? TARGET
-					   : SOURCE,
-	    .redirects = mailbox && link->source->redirect_domain,
+	    .active = a.side,
+	    .verdict = a,
+	    .redirects = a.facts.mailbox[a.side] && link->source->redirect_domain,
 	    .names = names,
 	    .record = record};
 }

@@ -33,7 +33,7 @@ plan_redirect(struct planning *p, enum side active)
 static bool
 changes_redirection(struct planning *p, const struct record *old, const struct record *record)
 {
-	bool yes = p->turned;
+	bool yes = p->turned || p->in.verdict.moved;
 
 	if (!repair_was_in_place(&p->in, old, record))
 		return false;
@@ -43,6 +43,49 @@ changes_redirection(struct planning *p, const struct record *old, const struct r
 			yes |= repair_is_about(
 			    &p->in, old, p->step->changes[i].change, &p->broken[TARGET]);
 	return yes;
+}
+
+/* To each other, or one of both to itself. */
+static bool
+redirects_in_circles(const struct active_side *a)
+{
+	return a->is_loop || a->facts.leads[SOURCE] == LEADS_HOME ||
+	       a->facts.leads[TARGET] == LEADS_HOME;
+}
+
+/* The owner uses the other mailbox now. */
+static void
+report_moved(const struct planning *p)
+{
+	const struct run_event e = {.kind = RUN_MOVED,
+	    .level = LOG_NOTICE,
+	    .source = &p->in.source->guid,
+	    .dn = p->in.source->dn};
+
+	run_event(p->c->run, &e,
+	    "its mailbox was turned, but not by galsync: the %s mailbox is the active one now",
+	    side_name(p->in.active));
+}
+
+/* What galsync does nothing about, because it is an administrator's decision. */
+static void
+note_left_alone(struct planning *p)
+{
+	const struct active_side *a = &p->in.verdict;
+
+	for (int s = SOURCE; s < SIDES; s++) {
+		const struct entry *e = s == SOURCE ? p->in.source : p->in.target;
+
+		if (p->in.redirects && a->facts.leads[s] == LEADS_AWAY)
+			plan_note(p, LOG_WARNING, e->dn,
+			    "the %s object redirects to %s, a third place: its redirection is left "
+			    "alone",
+			    side_name((enum side)s), entry_get_str(e, "targetAddress"));
+	}
+	if (a->lost)
+		plan_note(p, LOG_WARNING, p->in.source->dn,
+		    "the source object has lost its mailbox before it was switched: its "
+		    "counterpart still redirects to it");
 }
 
 /* The redirection of SIDE's object is not as it must be. */
@@ -67,10 +110,14 @@ plan_limit_redirection(struct planning *p, const struct record *old, const struc
 {
 	enum held_verdict said = HELD_APPROVED;
 
-	if (changes_redirection(p, old, record) && !repair_is_loop(&p->in) &&
+	if (changes_redirection(p, old, record) && !redirects_in_circles(&p->in.verdict) &&
 	    limits_find_verdict(p->c, HELD_REDIRECTIONS, &p->in.source->guid, &said, err) < 0)
 		return -1;
 	*ret_left = said == HELD_REJECTED;
+	note_left_alone(p);
+	if (p->in.verdict.moved && said != HELD_REJECTED)
+		report_moved(p);
+	p->step->moved = p->in.verdict.moved;
 	for (int side = SOURCE; side < SIDES; side++)
 		if (p->broken[side])
 			report_broken(p, (enum side)side, *ret_left);

@@ -74,14 +74,20 @@ record_by_index(
 	    c->run->map, c->run->link_id, SOURCE, e ? &e->guid : &ret_d->source, ret, err);
 }
 
-static bool
-is_deleted_when_left(
-    const struct conf_link *link, const struct record *r, const struct entry *target)
+/* INDEX is the source object's, WORLD_NONE: it was not read. */
+static int
+is_deleted_when_left(struct cycle *c, const struct record *r, uint32_t index,
+    const struct entry *target, bool *ret, struct err *err)
 {
-	const struct leaving_facts f = {
-	    .action = leaving_action(link, r), .record = r, .target = target};
+	_cleanup_(entry_free) struct entry *source = NULL;
+	struct leaving_facts f = {
+	    .action = leaving_action(c->run->link, r), .record = r, .target = target};
 
-	return leaving_judge(&f) == LEAVING_DELETE;
+	if (index != WORLD_NONE && world_get(c->world, SOURCE, index, &source, err) < 0)
+		return -1;
+	f.active = cycle_active_side(c, source, target, r);
+	*ret = leaving_judge(&f) == LEAVING_DELETE;
+	return 0;
 }
 
 static int
@@ -115,7 +121,9 @@ recorded_target(struct cycle *c, const char *dn, uint32_t index, char **ret_dn, 
 		return -1;
 	if (owner != WORLD_NONE && owner != index)
 		return 0;
-	leaves = decided && d.verdict != SCOPE_IN && is_deleted_when_left(c->run->link, r, target);
+	leaves = decided && d.verdict != SCOPE_IN;
+	if (leaves && is_deleted_when_left(c, r, index, target, &leaves, err) < 0)
+		return -1;
 	*ret_dn = strdup(target->dn);
 	return !*ret_dn ? err_nomem(err) : leaves ? 2 : 1;
 }

@@ -2,6 +2,7 @@
 #include "dsa/cycle/records.h"
 #include "dsa/directory/dn.h"
 #include "dsa/rules/identity.h"
+#include "dsa/run/active.h"
 
 struct by_dn {
 	enum side side;
@@ -33,6 +34,16 @@ cycle_record_by_dn(
 		return -1;
 	*ret = w.found;
 	return 0;
+}
+
+struct active_side
+cycle_active_side(const struct cycle *c, const struct entry *source, const struct entry *target,
+    const struct record *record)
+{
+	const struct active_conf conf = active_conf_of(c->run->link);
+	const struct entry *const side[SIDES] = {source, target};
+
+	return active_side_of(&conf, side, record);
 }
 
 struct recorded {

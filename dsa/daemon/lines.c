@@ -245,6 +245,7 @@ lines_event(const struct run_event *e, void *arg)
 	case RUN_RESOLVED: write_event(l, LOG_NOTICE, LOG_ID_CONFLICT_RESOLVED, e); break;
 	case RUN_HELD: held(l, e); break;
 	case RUN_BROKEN: write_event(l, level, LOG_ID_INVARIANT, e); break;
+	case RUN_MOVED: write_event(l, level, LOG_ID_MOVED, e); break;
 	case RUN_WAVE: wave(l, e); break;
 	case RUN_EVENT_MAX: break;
 	}

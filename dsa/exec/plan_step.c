@@ -173,6 +173,7 @@ plan_step_encode(const struct plan_step *s, struct buf *ret)
 	buf_add_u64(ret, s->number);
 	buf_add_u64(ret, s->after);
 	buf_add_u8(ret, s->creates);
+	buf_add_u8(ret, s->moved);
 	buf_add_u8(ret, s->forgets);
 	buf_add_u8(ret, (uint8_t)s->counts);
 	buf_add_u8(ret, (uint8_t)s->n_changes);
@@ -254,6 +255,7 @@ plan_step_decode(struct bytes raw, struct plan_step **ret, struct err *err)
 	s->number = reader_u64(&r);
 	s->after = reader_u64(&r);
 	s->creates = reader_u8(&r);
+	s->moved = reader_u8(&r);
 	s->forgets = reader_u8(&r);
 	s->counts = (enum held_kind)reader_u8(&r);
 	n = reader_u8(&r);

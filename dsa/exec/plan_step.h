@@ -48,6 +48,7 @@ struct plan_step {
 	uint64_t number; /* in the order in which the steps of a phase begin */
 	uint64_t after;	 /* 0: waits for nothing in its phase */
 	bool creates;	 /* its last change creates the counterpart */
+	bool moved;	 /* RECORD has another active side than before, but by no turn of ours */
 	/* The limit it counts against, HELD_NOTHING if none or if an operator approved it. */
 	enum held_kind counts;
 	struct plan_change changes[PLAN_MAX_CHANGES];

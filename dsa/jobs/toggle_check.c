@@ -8,6 +8,7 @@
 
 #include "dsa/base/str.h"
 #include "dsa/directory/filter.h"
+#include "dsa/run/active.h"
 #include "redirect/address.h"
 
 const char *const toggle_attrs[] = {"objectGUID", "objectClass", "mailNickname", "proxyAddresses",
@@ -96,8 +97,8 @@ find_holder(struct toggle *t, const struct guid *self, const char *address, stru
 /* Pure: why the object must not be toggled, NULL if it may. DUMMY is NULL if it has no usable
  * alias. */
 static const char *
-refusal(const struct record *r, const struct entry *e, const char *dummy,
-    const struct entry *holder, char *why, size_t size)
+refusal(const struct record *r, const struct active_side *active, const struct entry *e,
+    const char *dummy, const struct entry *holder, char *why, size_t size)
 {
 	_cleanup_(free) char *v = dummy ? str_printf("smtp:%s", dummy) : NULL;
 
@@ -105,9 +106,9 @@ refusal(const struct record *r, const struct entry *e, const char *dummy,
 		return "it is not in the map";
 	if (!e)
 		return "its source object is gone";
-	if (r->state == RECORD_LEFT)
+	if (record_has_left(r))
 		return "its source object has left the synchronization";
-	if (r->active == TARGET)
+	if (active->side == TARGET)
 		return "its mailbox is switched: what the target lacks is not the source's to give";
 	if (!dummy)
 		return "it has no alias that can be the local part of an address";
@@ -132,10 +133,12 @@ int
 toggle_check(struct toggle *t, const struct guid *g, struct candidate *c)
 {
 	_cleanup_(entry_free) struct entry *holder = NULL;
+	struct active_side active = {.side = SOURCE};
 	const char *alias, *why;
 
 	if (toggle_record(t, g, &c->record) < 0 ||
-	    dir_read_guid(t->run->dir[SOURCE], g, toggle_attrs, &c->e, t->err) < 0)
+	    dir_read_guid(t->run->dir[SOURCE], g, toggle_attrs, &c->e, t->err) < 0 ||
+	    (c->record && active_read(t->run, c->record, &active, t->err) < 0))
 		return -1;
 	alias = c->e ? entry_get_str(c->e, "mailNickname") : NULL;
 	if (alias && address_local_ok(alias)) {
@@ -145,7 +148,7 @@ toggle_check(struct toggle *t, const struct guid *g, struct candidate *c)
 		if (find_holder(t, g, c->dummy, &holder) < 0)
 			return -1;
 	}
-	why = refusal(c->record, c->e, c->dummy, holder, c->why, sizeof c->why);
+	why = refusal(c->record, &active, c->e, c->dummy, holder, c->why, sizeof c->why);
 	if (!why)
 		return 0;
 	if (why != c->why)

@@ -6,6 +6,7 @@
 #include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
 #include "dsa/directory/filter.h"
+#include "dsa/run/active.h"
 
 /* Entries that a search finds. */
 struct finding {
@@ -122,34 +123,52 @@ objects(enum side side, const struct bytes *dns, size_t n, struct entry **ret, v
 	return rc;
 }
 
-struct activity {
-	enum side side;
-	enum trace_active active;
+struct sought {
+	uint32_t link;
+	struct record *found;
 };
 
 static int
 take_record(const struct record *r, void *arg, struct err *err)
 {
-	struct activity *a = arg;
+	struct sought *s = arg;
 
-	(void)err;
-	if (r->state == RECORD_LEFT)
+	if (r->state == RECORD_LEFT || r->link != s->link)
 		return 0;
-	a->active = r->active == a->side ? TRACE_ACTIVE : TRACE_PASSIVE;
-	return 1;
+	return record_dup(r, &s->found, err) < 0 ? -1 : 1;
 }
 
+static int
+find_record(const struct run *run, enum side side, const struct guid *g, struct record **ret,
+    struct err *err)
+{
+	_cleanup_(store_abort) struct store_txn *txn = NULL;
+	struct sought s = {.found = NULL};
+
+	if (store_begin(run->store, STORE_READ, &txn, err) < 0 ||
+	    store_link_id(txn, run->link->name, &s.link, err) < 0 ||
+	    store_lookup_guid(txn, side, g, take_record, &s, err) < 0)
+		return -1;
+	*ret = s.found;
+	return 0;
+}
+
+/* Both objects are asked, not the map. */
 static int
 active(enum side side, const struct guid *g, enum trace_active *ret, void *arg, struct err *err)
 {
 	const struct run *run = arg;
-	_cleanup_(store_abort) struct store_txn *txn = NULL;
-	struct activity a = {.side = side, .active = TRACE_NOT_IN_MAP};
+	_cleanup_(record_free) struct record *r = NULL;
+	struct active_side a;
 
-	if (store_begin(run->store, STORE_READ, &txn, err) < 0 ||
-	    store_lookup_guid(txn, side, g, take_record, &a, err) < 0)
+	*ret = TRACE_NOT_IN_MAP;
+	if (find_record(run, side, g, &r, err) < 0)
 		return -1;
-	*ret = a.active;
+	if (!r)
+		return 0;
+	if (active_read(run, r, &a, err) < 0)
+		return -1;
+	*ret = a.side == side ? TRACE_ACTIVE : TRACE_PASSIVE;
 	return 0;
 }
 

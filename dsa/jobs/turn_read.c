@@ -75,10 +75,11 @@ read_attrs(const struct turn_conf *conf)
 
 	while (turn_attrs[n])
 		n++;
-	attrs = calloc(n + 2, sizeof *attrs);
+	attrs = calloc(n + 3, sizeof *attrs);
 	if (attrs) {
 		memcpy(attrs, turn_attrs, n * sizeof *attrs);
 		attrs[n] = conf->marker_attribute;
+		attrs[n + 1] = conf->stamp_attribute;
 	}
 	return attrs;
 }

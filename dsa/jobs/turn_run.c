@@ -28,9 +28,8 @@
 
 #include "dsa/base/clock.h"
 #include "dsa/base/str.h"
+#include "dsa/run/turn_event.h"
 #include "dsa/world/world.h"
-#include "mapping/event.h"
-#include "redirect/event_body.h"
 
 static void
 chunk_clear(struct chunk *c)
@@ -269,33 +268,20 @@ carry_out(struct chunk *c, struct err *err)
 /* A turn that was turned back changed nothing, and a repeated one did not either: neither
  * is told. */
 static int
-tell(struct store_txn *t, struct mailbox *m, struct err *err)
+tell(struct store_txn *t, const struct mailbox *m, struct err *err)
 {
-	struct event_facts f = {.kind = m->turn == TURN_SWITCH ? EVENT_SWITCHED : EVENT_UNDONE,
-	    .link = m->chunk->run->link->name,
-	    .at = clock_realtime_s(),
-	    .record = m->record};
-	struct store_event e = {
-	    .link = m->chunk->run->link_id, .source = m->source, .kind = f.kind, .at = f.at};
-	_cleanup_(free) char *body = NULL;
+	const struct entry *const side[SIDES] = {m->side[SOURCE], m->side[TARGET]};
 
-	if (!m->chunk->run->link->hook || m->was == m->record->active)
+	if (m->was == m->record->active)
 		return 0;
-	for (size_t i = 0; i < SIDES; i++) {
-		const struct dir_info *info =
-		    m->chunk->run->dir[i]->ops->info(m->chunk->run->dir[i]);
+	return turn_event_store(m->chunk->run, t,
+	    m->turn == TURN_SWITCH ? EVENT_SWITCHED : EVENT_UNDONE, m->record, side, err);
+}
 
-		f.forest[i] = m->chunk->run->dir[i]->name;
-		f.server[i] = info ? info->server : NULL;
-		f.redirect_domain[i] = m->chunk->conf.redirect_domain[i];
-		f.side[i] = m->side[i];
-	}
-	body = event_body(&f);
-	if (!body)
-		return err_nomem(err);
-	e.dn = m->side[SOURCE] ? m->side[SOURCE]->dn : m->record->side[SOURCE].dn;
-	e.body = body;
-	return store_add_event(t, &e, err);
+static enum side
+active_after(enum turn turn)
+{
+	return turn == TURN_SWITCH ? TARGET : SOURCE;
 }
 
 /* The record, its event and the end of the operation are one transaction: after a death
@@ -303,7 +289,7 @@ tell(struct store_txn *t, struct mailbox *m, struct err *err)
 static int
 record_turn(struct store_txn *t, struct mailbox *m, struct err *err)
 {
-	m->record->active = m->turn == TURN_SWITCH ? TARGET : SOURCE;
+	m->record->active = active_after(m->turn);
 	m->record->switched_at = m->turn == TURN_SWITCH ? clock_realtime_s() : 0;
 	m->record->source_guard &= m->turn == TURN_SWITCH;
 	/* After an undo it is not switched at once again; a switch that had to be turned back was
@@ -361,7 +347,8 @@ record_verified(struct chunk *c, struct err *err)
 
 		if (m->state != STATE_CHANGED)
 			continue;
-		if (m->already
+		/* The map may have believed otherwise: the directories are right. */
+		if (m->already && m->was == active_after(m->turn)
 			? store_clear_operation(t, m->chunk->run->link_id, &m->source, err) < 0
 			: record_turn(t, m, err) < 0)
 			return -1;
@@ -478,6 +465,7 @@ conf_of(const struct conf_link *link)
 {
 	return (struct turn_conf){
 	    .redirect_domain = {link->source->redirect_domain, link->target->redirect_domain},
+	    .stamp_attribute = link->target->stamp_attribute,
 	    .marker_attribute = link->marker_attribute,
 	    .marker_group = link->marker_group};
 }

@@ -45,11 +45,12 @@ prepare(struct verifying *r, struct err *err)
 
 	while (audit_attrs[n])
 		n++;
-	r->attrs = calloc(n + 2, sizeof *r->attrs);
+	r->attrs = calloc(n + 3, sizeof *r->attrs);
 	if (!r->attrs)
 		return err_nomem(err);
 	memcpy(r->attrs, audit_attrs, n * sizeof *r->attrs);
 	r->attrs[n] = r->run->link->target->stamp_attribute;
+	r->attrs[n + 1] = r->run->link->marker_attribute;
 	if (run_open_known(r->run, err) < 0 ||
 	    store_begin(r->run->store, STORE_READ, &t, err) < 0 ||
 	    store_each_conflict(t, r->run->link_id, take_conflict, r, err) < 0)
@@ -105,6 +106,7 @@ audit_of(struct telling *t)
 	    .redirect_domain = {link->source->redirect_domain, link->target->redirect_domain},
 	    .toggle_domain = link->toggle_domain,
 	    .stamp_attribute = link->target->stamp_attribute,
+	    .marker_attribute = link->marker_attribute,
 	    .holder = holder,
 	    .found = tell,
 	    .arg = t};

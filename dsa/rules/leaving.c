@@ -31,6 +31,15 @@ is_enabled(const struct entry *target)
 	return entry_get(target, UAC).data && !kind_is_disabled(target);
 }
 
+bool
+leaving_is_in_use(const struct active_side *a)
+{
+	const struct active_facts *f = &a->facts;
+
+	return f->mailbox[TARGET] && (a->side == TARGET || f->stamp == WITNESS_TARGET ||
+					 f->marker == WITNESS_TARGET || f->map == WITNESS_TARGET);
+}
+
 enum leaving
 leaving_judge(const struct leaving_facts *f)
 {
@@ -38,7 +47,9 @@ leaving_judge(const struct leaving_facts *f)
 		return LEAVING_MISSED;
 	if (!f->target)
 		return f->may_come ? LEAVING_LATER : LEAVING_FORGET;
-	if (f->action == LEAVE_KEEP || f->record->active == TARGET)
+	if (leaving_is_in_use(&f->active))
+		return LEAVING_FINISH;
+	if (f->action == LEAVE_KEEP)
 		return LEAVING_KEEP;
 	if (f->action == LEAVE_DELETE && f->record->created)
 		return LEAVING_DELETE;
@@ -53,6 +64,7 @@ leaving_text(enum leaving l)
 	static const char *const texts[] = {[LEAVING_MISSED] = "stays, for the source is there",
 	    [LEAVING_LATER] = "may be on another server",
 	    [LEAVING_FORGET] = "is gone or not its own",
+	    [LEAVING_FINISH] = "is in use and stays as it is: it is finished",
 	    [LEAVING_KEEP] = "stays as it is",
 	    [LEAVING_HIDE] = "is hidden from the address lists",
 	    [LEAVING_DISABLE] = "is disabled and hidden from the address lists",
@@ -110,7 +122,9 @@ leaving_note(enum leaving l, const struct entry *target, struct record *record, 
 {
 	uint64_t hidden = record_written_hash(HIDES, bytes_of("TRUE"));
 
-	record->state = RECORD_LEFT;
+	record->state = l == LEAVING_FINISH ? RECORD_FINISHED : RECORD_LEFT;
+	if (l == LEAVING_FINISH)
+		record->active = TARGET;
 	if (target)
 		record->side[TARGET].guid = target->guid;
 	if ((l != LEAVING_HIDE && l != LEAVING_DISABLE) ||

@@ -9,7 +9,7 @@
  *   the source is there, an answer lacked it           MISSED: it did not leave
  *   no counterpart here, perhaps on another server     LATER
  *   no counterpart                                     FORGET: its record alone goes
- *   the owner uses the counterpart (it is switched)    KEEP: the source ends as planned
+ *   the owner uses the counterpart                     FINISH: the source ends as planned
  *   on_leave = keep                                    KEEP
  *   on_leave = delete, created by galsync              DELETE
  *   on_leave = disable, an enabled account created     DISABLE, which hides too
@@ -24,11 +24,13 @@
 #include "dsa/directory/change.h"
 #include "dsa/directory/entry.h"
 #include "mapping/record.h"
+#include "redirect/active_side.h"
 
 enum leaving {
 	LEAVING_MISSED,
 	LEAVING_LATER,
 	LEAVING_FORGET,
+	LEAVING_FINISH,
 	LEAVING_KEEP,
 	LEAVING_HIDE,
 	LEAVING_DISABLE,
@@ -42,12 +44,16 @@ struct leaving_facts {
 	bool may_come;		  /* TARGET may be on another server and not here yet */
 	const struct record *record;
 	const struct entry *target; /* NULL: it is not there, or not the counterpart any more */
+	struct active_side active;  /* of both objects as they are */
 };
 
 /* The on_leave of the scope that the source of RECORD was in, by its last DN and its kind. If no
  * scope is configured for it any more: the mildest one of the link's. */
 enum leave_action leaving_action(const struct conf_link *link, const struct record *record);
 enum leaving leaving_judge(const struct leaving_facts *f);
+/* Does the owner use the counterpart's mailbox? As its source ends, one witness that says so is
+ * enough to keep it, whatever redirections are left. */
+bool leaving_is_in_use(const struct active_side *a);
 /* What became of the counterpart, for messages: "is deleted". */
 const char *leaving_text(enum leaving l);
 /* What L does to the counterpart TARGET, owned by the caller; *RET NULL if it is nothing, because

@@ -52,6 +52,7 @@ add_str(struct entry *e, const char *attr, const char *v, struct err *err)
 	return entry_add_str(e, attr, v) < 0 ? err_nomem(err) : 0;
 }
 
+/* 1: what is there is left as it is. */
 static int
 project_row(const struct row *r, const struct project_in *in, project_ref_fn *ref, void *arg,
     struct entry *ret, struct err *err)
@@ -116,6 +117,7 @@ project(const struct table *table, const struct project_in *in, unsigned when,
     const struct project_calls *calls, struct entry **ret, struct err *err)
 {
 	_cleanup_(entry_free) struct entry *e = entry_new("");
+	int rc;
 
 	if (!e)
 		return err_nomem(err);
@@ -124,13 +126,17 @@ project(const struct table *table, const struct project_in *in, unsigned when,
 
 		if (!(r->when & when) || !(r->kinds & KIND_BIT(in->kind)) ||
 		    !(r->shapes & SHAPE_BIT(in->shape)) ||
-		    (r->follows && in->redirects && in->active == TARGET))
+		    !(r->lasts || in->active == SOURCE || !in->target))
 			continue;
 		if (entry_touch(e, r->attr) < 0)
 			return err_nomem(err);
-		if (project_row(r, in, calls->ref, calls->arg, e, err) < 0)
+		rc = project_row(r, in, calls->ref, calls->arg, e, err);
+		if (rc < 0)
 			return err_ctx(err, "attribute '%s'", r->attr);
-		drop_invalid(table, r, e, calls->problem, calls->arg);
+		if (rc > 0)
+			entry_remove(e, r->attr);
+		else
+			drop_invalid(table, r, e, calls->problem, calls->arg);
 	}
 	*ret = TAKE(e);
 	return 0;

@@ -13,6 +13,7 @@
 #include "dsa/directory/guid.h"
 #include "dsa/rules/table.h"
 #include "mapping/record.h"
+#include "redirect/active_side.h"
 
 /* The names of an object to be created; chosen by names.h. */
 struct project_names {
@@ -27,7 +28,8 @@ struct project_in {
 	enum kind kind;			   /* of the source */
 	enum shape shape;		   /* of the target */
 	bool created;			   /* by galsync (or to be) */
-	enum side active;		   /* whose mailbox the owner uses */
+	enum side active;		   /* whose mailbox the owner uses: of VERDICT */
+	struct active_side verdict;	   /* on both sides as they were read */
 	bool redirects;			   /* both sides get redirect addresses */
 	const struct project_names *names; /* NULL unless to be created */
 	const struct record *record;	   /* what the map remembers of it, or NULL */

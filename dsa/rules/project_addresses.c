@@ -6,8 +6,8 @@
 
 #include "dsa/base/str.h"
 #include "dsa/config/template.h"
+#include "redirect/active_side.h"
 #include "redirect/address.h"
-#include "redirect/turn.h"
 
 /* LOCAL is what a template gave for WHAT. */
 static int
@@ -201,11 +201,57 @@ add_in_use(const struct project_in *in, struct address_list *list, struct err *e
 	return 0;
 }
 
+/* What an active target has, it keeps: but for an old redirect address of its own. */
+static int
+keep_addresses(const struct project_in *in, struct address_list *list, struct err *err)
+{
+	const struct attr *a = entry_find(in->target, "proxyAddresses");
+	const char *domain = in->link->target->redirect_domain;
+
+	for (size_t i = 0; a && i < a->n_values; i++)
+		if (!(domain && address_in_domain(a->values[i], domain)) &&
+		    address_list_add(list, a->values[i]) < 0)
+			return err_nomem(err);
+	return 0;
+}
+
+/* X500 names of the source, all of them. */
+static int
+copy_names(const struct project_in *in, const char *target_legacy, struct address_list *list,
+    struct err *err)
+{
+	const struct attr *a = entry_find(in->source, "proxyAddresses");
+
+	for (size_t i = 0; a && i < a->n_values; i++)
+		if (address_is_x500(a->values[i]) &&
+		    !(target_legacy &&
+			bytes_equal_nocase(address_value(a->values[i]), bytes_of(target_legacy))) &&
+		    address_list_add(list, a->values[i]) < 0)
+			return err_nomem(err);
+	return 0;
+}
+
+/* The addresses that the source decides about: all, or of an active target the names alone. */
+static int
+governed_addresses(const struct project_in *in, const char *target_legacy,
+    struct address_list *list, struct err *err)
+{
+	_cleanup_(free) char *primary = NULL;
+
+	if (in->active == TARGET && in->target)
+		return keep_addresses(in, list, err) < 0 ? -1
+							 : copy_names(in, target_legacy, list, err);
+	if (target_primary(in, &primary, err) < 0 ||
+	    copy_addresses(in, target_legacy, list, err) < 0)
+		return -1;
+	return address_list_set_primary(list, primary) < 0 ? err_nomem(err) : 0;
+}
+
 int
 compute_addresses(const struct project_in *in, struct entry *ret, struct err *err)
 {
 	_cleanup_(address_list_done) struct address_list list = {0};
-	_cleanup_(free) char *primary = NULL, *redirect = NULL, *own_legacy = NULL;
+	_cleanup_(free) char *redirect = NULL, *own_legacy = NULL;
 	const char *legacy = entry_get_str(in->source, "legacyExchangeDN");
 	const char *target_legacy =
 	    in->target ? entry_get_str(in->target, "legacyExchangeDN") : NULL;
@@ -213,12 +259,10 @@ compute_addresses(const struct project_in *in, struct entry *ret, struct err *er
 	if (!target_legacy &&
 	    !(target_legacy = own_legacy = project_legacy_dn(in->link, in->source)))
 		return err_nomem(err);
-	if (target_primary(in, &primary, err) < 0 ||
-	    copy_addresses(in, target_legacy, &list, err) < 0)
+	if (governed_addresses(in, target_legacy, &list, err) < 0)
 		return -1;
-	if (address_list_set_primary(&list, primary) < 0 ||
-	    (legacy && !str_equal_nocase(legacy, target_legacy) &&
-		address_list_addf(&list, "X500:%s", legacy) < 0))
+	if (legacy && !str_equal_nocase(legacy, target_legacy) &&
+	    address_list_addf(&list, "X500:%s", legacy) < 0)
 		return err_nomem(err);
 	if (add_remembered(in, target_legacy, &list, err) < 0 || add_in_use(in, &list, err) < 0)
 		return -1;
@@ -242,7 +286,17 @@ leads_to_itself(const struct project_in *in, const char *to)
 	const struct entry *mailbox =
 	    in->target && kind_has_mailbox(in->target) ? in->target : NULL;
 
-	return turn_leads_to(to, mailbox, in->link->target->redirect_domain);
+	return active_leads_to(to, mailbox, in->link->target->redirect_domain);
+}
+
+/* A redirection to a third place is not galsync's. And a mailbox whose source has none any more
+ * keeps the redirection it has: nothing turns by itself. */
+static bool
+stays_there(const struct project_in *in)
+{
+	return in->target && in->kind == KIND_USER &&
+	       (in->verdict.lost ||
+		   (in->redirects && in->verdict.facts.leads[TARGET] == LEADS_AWAY));
 }
 
 /* Where the target sends mail on: to the source's mailbox while that is the active one. */
@@ -252,8 +306,8 @@ compute_target_address(const struct project_in *in, struct entry *ret, struct er
 	_cleanup_(free) char *redirect = NULL, *text = NULL;
 	const char *own = entry_get_str(in->source, "targetAddress");
 
-	if (in->active == TARGET)
-		return 0;
+	if (stays_there(in))
+		return 1;
 	if (in->kind == KIND_CONTACT || !in->redirects) {
 		/* What is itself no mailbox passes its own destination on, a group its address. */
 		if (own)

@@ -195,7 +195,10 @@ compute_originating_forest(const struct project_in *in, struct entry *ret, struc
 int
 compute_stamp(const struct project_in *in, struct entry *ret, struct err *err)
 {
-	struct stamp stamp = {.created = in->created, .source = in->source->guid};
+	struct stamp stamp = {.created = in->created,
+	    .source = in->source->guid,
+	    .has_side = true,
+	    .active = in->active};
 	char text[STAMP_TEXT_SIZE];
 
 	stamp_format(&stamp, text);

@@ -13,11 +13,13 @@ ready_is(const struct conf_link *link, const struct entry *source)
 }
 
 enum ready
-ready_judge(bool is_ready, const struct record *record, enum match_method rule)
+ready_judge(bool is_ready, const struct record *record, enum match_method rule, enum side active)
 {
 	if (!is_ready)
 		return record && record->ready_used ? READY_AGAIN : READY_NOTHING;
+	if (active == TARGET)
+		return READY_NOTHING;
 	if (!record)
 		return rule == MATCH_STAMP ? READY_USED : READY_SWITCH;
-	return record->active == TARGET || record->ready_used ? READY_NOTHING : READY_SWITCH;
+	return record->ready_used ? READY_NOTHING : READY_SWITCH;
 }

@@ -14,8 +14,9 @@
  *   attribute      record                                      verdict
  *   not there      readiness used up                           AGAIN: from now on it counts again
  *   not there      else                                        NOTHING
+ *   there          whatever, the target is active              NOTHING
  *   there          none, but for a stamp of before             USED: it must go and come again
- *   there          target active, or readiness used up         NOTHING
+ *   there          readiness used up                           NOTHING
  *   there          else                                        SWITCH
  */
 
@@ -30,7 +31,9 @@ enum ready { READY_NOTHING, READY_SWITCH, READY_AGAIN, READY_USED, READY_MAX };
 /* Does the source object carry LINK's readiness attribute, with its value if one is demanded (ASCII
  * case ignored)? */
 bool ready_is(const struct conf_link *link, const struct entry *source);
-/* RECORD is NULL if the map has none, RULE how the counterpart was found then. */
-enum ready ready_judge(bool is_ready, const struct record *record, enum match_method rule);
+/* RECORD is NULL if the map has none, RULE how the counterpart was found then. ACTIVE is what both
+ * objects say (redirect/active_side.h). */
+enum ready ready_judge(
+    bool is_ready, const struct record *record, enum match_method rule, enum side active);
 
 #endif

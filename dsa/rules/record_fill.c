@@ -145,6 +145,32 @@ fill_addresses(const struct record_facts *f, struct record *r, struct err *err)
 	return 0;
 }
 
+/* ---- what was written ---- */
+
+static bool
+adds(const struct change *c, uint64_t hash)
+{
+	for (size_t i = 0; i < c->n_mods; i++)
+		for (size_t j = 0; c->mods[i].op == MOD_ADD && j < c->mods[i].n_values; j++)
+			if (record_written_hash(c->mods[i].attr, c->mods[i].values[j]) == hash)
+				return true;
+	return false;
+}
+
+/* A value that is taken away is not there to be taken away again; one that comes back in another
+ * spelling is. */
+static void
+forget_taken(const struct change *c, struct record *r)
+{
+	for (size_t i = 0; i < c->n_mods; i++)
+		for (size_t j = 0; c->mods[i].op == MOD_DELETE && j < c->mods[i].n_values; j++) {
+			uint64_t hash = record_written_hash(c->mods[i].attr, c->mods[i].values[j]);
+
+			if (!adds(c, hash))
+				record_forget_written(r, hash);
+		}
+}
+
 /* ---- the rest ---- */
 
 /* Exchange has finished a mailbox once Update-Recipient put it into the address lists. */
@@ -212,6 +238,21 @@ fill_evidence(const struct record_facts *f, struct record *r)
 	return is_new ? record_set_str(&r->evidence, f->evidence) : 0;
 }
 
+/* The verdict on both objects may not be what the map knew. An undo that others made uses readiness
+ * up like one of ours. */
+static void
+note_turn(const struct record_facts *f, struct record *r)
+{
+	bool turned = r->id && r->active != f->in->active;
+
+	r->active = f->in->active;
+	if (r->active == SOURCE)
+		r->switched_at = 0;
+	else if (!r->switched_at)
+		r->switched_at = turned ? f->now : f->in->verdict.since;
+	r->ready_used |= turned && r->active == SOURCE;
+}
+
 int
 record_fill(const struct record_facts *f, struct record *r, struct err *err)
 {
@@ -222,7 +263,9 @@ record_fill(const struct record_facts *f, struct record *r, struct err *err)
 	r->link = f->link;
 	r->kind = f->in->kind;
 	r->created = f->in->created;
-	r->active = f->in->active;
+	note_turn(f, r);
+	for (size_t i = 0; i < f->n_changes; i++)
+		forget_taken(f->changes[i], r);
 	r->state = state_of(f->in);
 	if (!r->id)
 		r->created_at = f->now;

@@ -73,7 +73,8 @@ fixes(const struct project_in *in, enum turn turn, const struct turn_facts *f, i
 	for (size_t i = 0; i < TURN_CHANGES; i++) {
 		enum side side = turn_side(turn, i);
 
-		if (changes[i] && (side == SOURCE || in->active == TARGET)) {
+		if (changes[i] && (side == SOURCE || in->active == TARGET) &&
+		    in->verdict.facts.leads[side] != LEADS_AWAY) {
 			ret->fix[ret->n].side = side;
 			ret->fix[ret->n++].change = TAKE(changes[i]);
 		}
@@ -82,17 +83,31 @@ fixes(const struct project_in *in, enum turn turn, const struct turn_facts *f, i
 	return 0;
 }
 
-/* Is there anything to put right? *RET_LEADS: the source leads to the target. */
+/* Is there anything to put right? */
 static bool
-needs_look(const struct project_in *in, bool *ret_leads)
+needs_look(const struct project_in *in)
 {
-	bool source = in->active == SOURCE;
+	const struct active_facts *f = &in->verdict.facts;
 
-	if (!in->redirects || !in->target || !in->record || !in->record->id)
+	if (!in->redirects || !in->target || !in->record)
 		return false;
-	*ret_leads = turn_leads_to(target_address(in->source), in->target,
-	    source ? in->link->target->redirect_domain : NULL);
-	return source ? *ret_leads : kind_has_mailbox(in->target);
+	if (in->active == TARGET)
+		return true;
+	return f->leads[SOURCE] == LEADS_ACROSS || f->leads[SOURCE] == LEADS_HOME ||
+	       f->marker == WITNESS_TARGET;
+}
+
+/* Is it not the marker or the guard alone that FIX of the pair puts right? */
+static bool
+is_broken(const struct project_in *in, enum side side)
+{
+	bool leads = active_leads_to(target_address(in->source), in->target, NULL);
+
+	if (in->verdict.moved)
+		return false;
+	if (side == TARGET || in->active == SOURCE)
+		return in->verdict.facts.leads[side] != LEADS_NOWHERE;
+	return !leads;
 }
 
 int
@@ -101,9 +116,8 @@ repair_plan(const struct project_in *in, int64_t now, struct repair *ret, struct
 	enum turn turn = in->active == SOURCE ? TURN_UNDO : TURN_SWITCH;
 	_cleanup_(entry_free) struct entry *after = NULL;
 	struct turn_facts f = {.record = in->record, .side = {in->source, in->target}};
-	bool leads;
 
-	if (!needs_look(in, &leads))
+	if (!needs_look(in))
 		return 0;
 	if (as_it_will_be(in, in->active, &after, err) < 0)
 		return -1;
@@ -113,8 +127,7 @@ repair_plan(const struct project_in *in, int64_t now, struct repair *ret, struct
 	if (fixes(in, turn, &f, now, ret, err) < 0)
 		return -1;
 	for (size_t i = 0; i < ret->n; i++)
-		ret->broken[ret->fix[i].side] =
-		    ret->fix[i].side == TARGET || in->active == SOURCE || !leads;
+		ret->broken[ret->fix[i].side] = is_broken(in, ret->fix[i].side);
 	return 0;
 }
 
@@ -138,7 +151,7 @@ knows_domain(const struct record *r, const char *domain)
 static bool
 is_redirection(const struct project_in *in, const struct record *old, struct bytes v)
 {
-	return turn_leads_to(
+	return active_leads_to(
 		   v.data, in->redirects ? in->source : NULL, in->link->source->redirect_domain) &&
 	       (record_was_written(old, record_written_hash("targetAddress", v)) ||
 		   record_has_address(old, address_value(v).data));
@@ -148,8 +161,8 @@ bool
 repair_was_in_place(
     const struct project_in *in, const struct record *old, const struct record *record)
 {
-	return in->link->source->redirect_domain && in->target && old &&
-	       old->state != RECORD_LEFT && record->synced_at;
+	return in->link->source->redirect_domain && in->target && old && !record_has_left(old) &&
+	       record->synced_at;
 }
 
 bool
@@ -173,14 +186,4 @@ repair_is_about(const struct project_in *in, const struct record *old, const str
 	}
 	*broken |= brings && !takes;
 	return takes || brings;
-}
-
-bool
-repair_is_loop(const struct project_in *in)
-{
-	return in->target &&
-	       turn_leads_to(
-		   target_address(in->source), in->target, in->link->target->redirect_domain) &&
-	       turn_leads_to(
-		   target_address(in->target), in->source, in->link->source->redirect_domain);
 }

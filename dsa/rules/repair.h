@@ -3,17 +3,20 @@
 #define GALSYNC_RULES_REPAIR_H
 
 /*
- * The redirection of a mailbox that others changed: what puts it right, and which of a cycle's
- * changes are about a redirection that was in place. Pure.
+ * The redirection of a mailbox that others changed: what puts it right, towards the active side
+ * that both objects show (active_side.h), and which of a cycle's changes are about a redirection
+ * that was in place. Pure.
  *
  *   active   state of the pair                          what is changed
- *   source   the source leads to the target             the source's targetAddress and marker go
+ *   source   the source leads to the target or to       the source's targetAddress and marker go
+ *            itself, or has the marker
  *   source   else                                       nothing
- *   target   the target has no mailbox                  nothing
  *   target   the target redirects                       its targetAddress goes, first
- *   target   the source does not lead to its address    the source's targetAddress and marker come
+ *   target   the source does not lead to its address,   the source's targetAddress, marker and
+ *            or lacks marker or guard                   guard come
  *
- * With the source active the target's own redirection is no repair: it is projected. The changes
+ * A redirection to a third place stays. With the source active the target's own redirection is no
+ * repair: it is projected. The changes
  * are those of a turn (turn.h): differences, as compare-and-set, that clear before they set. Each
  * side is looked at as it will be when its redirect address was written.
  *
@@ -22,6 +25,7 @@
 
 #include "dsa/directory/change.h"
 #include "dsa/rules/project.h"
+#include "redirect/active_side.h"
 #include "redirect/turn.h"
 
 struct repair {
@@ -39,8 +43,8 @@ repair_donep(struct repair *r)
 	repair_done(r);
 }
 
-/* What puts the redirection of the pair IN right. Nothing for what has no redirection, is to be
- * created, or is not in the map yet. NOW, seconds since the epoch, is for the marker. RET must be
+/* What puts the redirection of the pair IN right. Nothing for what has no redirection or is to be
+ * created. NOW, seconds since the epoch, is for the marker. RET must be
  * zeroed. ERR_DATA if a redirect address cannot be made. */
 int repair_plan(
     const struct project_in *in, int64_t now, struct repair *ret, struct err *err) MUST_CHECK;
@@ -54,7 +58,4 @@ bool repair_was_in_place(
  * it was taken away. */
 bool repair_is_about(const struct project_in *in, const struct record *old,
     const struct change *change, bool *broken);
-/* Do both sides redirect to each other? */
-bool repair_is_loop(const struct project_in *in);
-
 #endif

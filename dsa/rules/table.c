@@ -25,12 +25,12 @@
 #define GAL(a)                                                                                     \
 	{                                                                                          \
 		.attr = (a), .source = (a), .how = ROW_COPY, .meet = MEET_SET, .kinds = ALL_KINDS, \
-		.shapes = ALL_SHAPES, .when = WHEN_ALWAYS, .follows = true                         \
+		.shapes = ALL_SHAPES, .when = WHEN_ALWAYS                                          \
 	}
 #define GAL_MULTI(a)                                                                               \
 	{                                                                                          \
 		.attr = (a), .source = (a), .how = ROW_MERGE, .meet = MEET_MERGE,                  \
-		.kinds = ALL_KINDS, .shapes = ALL_SHAPES, .when = WHEN_ALWAYS, .follows = true     \
+		.kinds = ALL_KINDS, .shapes = ALL_SHAPES, .when = WHEN_ALWAYS                      \
 	}
 #define COPY(a, k, s, w)                                                                           \
 	{                                                                                          \
@@ -45,7 +45,7 @@
 #define LINK(a, k, s)                                                                              \
 	{                                                                                          \
 		.attr = (a), .source = (a), .how = ROW_DN, .meet = MEET_LINK, .kinds = (k),        \
-		.shapes = (s), .when = WHEN_ALWAYS, .follows = true                                \
+		.shapes = (s), .when = WHEN_ALWAYS                                                 \
 	}
 #define CONSTANT(a, v, m, s, w)                                                                    \
 	{                                                                                          \
@@ -70,7 +70,15 @@ static const struct row defaults[] = {
 
     /* How mail reaches it. */
     COMPUTED("mail", compute_mail, MEET_SET, ALL_SHAPES, WHEN_ALWAYS),
-    COMPUTED("proxyAddresses", compute_addresses, MEET_ADDRESSES, ALL_SHAPES, WHEN_ALWAYS),
+    {.attr = "proxyAddresses",
+	.compute = compute_addresses,
+	.how = ROW_COPY,
+	.meet = MEET_ADDRESSES,
+	.kinds = ALL_KINDS,
+	.shapes = ALL_SHAPES,
+	.when = WHEN_ALWAYS,
+	.lasts = true,
+	.required = true},
     {.attr = "targetAddress",
 	.compute = compute_target_address,
 	.how = ROW_COPY,
@@ -78,7 +86,6 @@ static const struct row defaults[] = {
 	.kinds = ALL_KINDS,
 	.shapes = PEOPLE,
 	.when = WHEN_ALWAYS,
-	.follows = true,
 	.required = true},
     {.attr = "msExchCalendarRepairDisabled",
 	.compute = compute_guard,
@@ -86,8 +93,7 @@ static const struct row defaults[] = {
 	.meet = MEET_SET,
 	.kinds = USERS,
 	.shapes = MBX,
-	.when = WHEN_ALWAYS,
-	.follows = true},
+	.when = WHEN_ALWAYS},
     COMPUTED("legacyExchangeDN", compute_legacy_dn, MEET_IF_ABSENT, ALL_SHAPES, WHEN_ALWAYS),
     {.attr = "mailNickname",
 	.source = "mailNickname",
@@ -352,6 +358,16 @@ site_row(const struct conf_row *c, const struct schema_attr *a)
 	return r;
 }
 
+/* What the source object carries for galsync alone is never copied: a stamp of another link, the
+ * marker, readiness. */
+static bool
+is_for_itself(const struct conf_link *link, const char *attr)
+{
+	return str_equal_nocase(attr, link->source->stamp_attribute) ||
+	       str_equal_nocase(attr, link->marker_attribute) ||
+	       (link->readiness_attribute && str_equal_nocase(attr, link->readiness_attribute));
+}
+
 static int
 add_default_rows(struct table *t, const struct conf_link *link, const struct schema *source,
     struct buf *missing, struct err *err)
@@ -363,9 +379,8 @@ add_default_rows(struct table *t, const struct conf_link *link, const struct sch
 		struct row r = defaults[i];
 
 		r.kinds = kinds_left(link, r.attr, r.kinds);
-		/* The stamp's attribute is ours on either side: it never carries a copy. */
 		if (!r.kinds || str_equal_nocase(r.attr, stamp) ||
-		    (r.source && str_equal_nocase(r.source, link->source->stamp_attribute)))
+		    (r.source && is_for_itself(link, r.source)))
 			continue;
 		if (schema_find(t->target_schema, r.attr) &&
 		    (r.compute || r.how == ROW_CONSTANT || schema_find(source, r.source))) {
@@ -385,6 +400,7 @@ add_default_rows(struct table *t, const struct conf_link *link, const struct sch
 	    .kinds = ALL_KINDS,
 	    .shapes = ALL_SHAPES,
 	    .when = WHEN_ALWAYS,
+	    .lasts = true,
 	    .required = true};
 	if (!schema_find(t->target_schema, stamp))
 		buf_printf(missing, "%s%s", missing->len ? ", " : "", stamp);

@@ -40,8 +40,9 @@ enum meet {
 };
 
 struct project_in;
-/* Computes the values of a row and adds them to RET under the row's attribute. -1 without memory,
- * or with ERR_DATA if the object cannot be projected. */
+/* Computes the values of a row and adds them to RET under the row's attribute. 1: what the target
+ * has under it is left as it is. -1 without memory, or with ERR_DATA if the object cannot be
+ * projected. */
 typedef int row_compute(const struct project_in *in, struct entry *ret, struct err *err);
 
 struct row {
@@ -53,7 +54,7 @@ struct row {
 	unsigned kinds;	 /* KIND_BIT()s of the source */
 	unsigned shapes; /* SHAPE_BIT()s of the target */
 	unsigned when;
-	bool follows;  /* flows from the active side: not to a target that is active itself */
+	bool lasts;    /* is written to a target that is active itself, too: all others are not */
 	bool required; /* galsync does not work in a forest whose schema lacks it */
 };
 

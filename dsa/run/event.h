@@ -38,6 +38,7 @@ enum run_event_kind {
 	RUN_RESOLVED,	/* and no longer is */
 	RUN_HELD,	/* a limit holds changes */
 	RUN_BROKEN,	/* an invariant is broken in the directories; TEXT says what is done */
+	RUN_MOVED,	/* a mailbox was turned, but not by galsync */
 	RUN_WAVE,	/* a wave begins, goes on, waits or has ended */
 	RUN_EVENT_MAX
 };

@@ -8,7 +8,8 @@
  *
  *   link                 name of the link
  *   correspondences      how many
- *   states               an object: how many are "pending", "synced", "waiting", "error", "left"
+ *   states               an object: how many are "pending", "synced", "waiting", "error", "left",
+ *                        "finished"
  *   created, matched     of them
  *   waiting_references   references to what has no counterpart yet
  *   conflicts            how many

@@ -8,7 +8,7 @@
  *
  *   link             name of the link
  *   kind             "user", "contact", ...: of the source object (directory/kind.h)
- *   state            "pending", "synced", "waiting", "error" or "left"
+ *   state            "pending", "synced", "waiting", "error", "left" or "finished"
  *   active           "source" or "target": whose mailbox the owner uses
  *   created          true: galsync created the target object; false: it was matched
  *   rule             how it was matched (mapping/match.h); "created" if it was created

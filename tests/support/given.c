@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "dsa/run/active.h"
 #include "tests/support/fakedir.h"
 #include "tests/support/fakedir_priv.h"
 
@@ -61,6 +62,9 @@ struct project_in
 given_pair(const struct given *g, const struct entry *source, const struct entry *target)
 {
 	enum kind kind = kind_of(source);
+	const struct active_conf conf = active_conf_of(&g->link);
+	struct active_side verdict =
+	    active_side_of(&conf, (const struct entry *const[SIDES]){source, target}, NULL);
 
 	return (struct project_in){.link = &g->link,
 	    .scope = &g->scope,
@@ -69,8 +73,9 @@ given_pair(const struct given *g, const struct entry *source, const struct entry
 	    .kind = kind,
 	    .shape = project_shape(&g->scope, kind, source, target),
 	    .created = true,
-	    .redirects =
-		kind == KIND_USER && kind_has_mailbox(source) && g->forest[SOURCE].redirect_domain};
+	    .active = verdict.side,
+	    .verdict = verdict,
+	    .redirects = verdict.facts.mailbox[verdict.side] && g->forest[SOURCE].redirect_domain};
 }
 
 char *

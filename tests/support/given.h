@@ -29,7 +29,8 @@ struct given {
 void given_init(struct given *g);
 /* Takes the redirect domains away. */
 void given_plain(struct given *g);
-/* A pair of the link: created by galsync, or to be (TARGET NULL), and not switched. */
+/* A pair of the link: created by galsync, or to be (TARGET NULL), not in the map; which side is
+ * active both objects say. */
 struct project_in given_pair(
     const struct given *g, const struct entry *source, const struct entry *target);
 /* TEXT, which must outlive the result, as the configuration's structures hold it. */

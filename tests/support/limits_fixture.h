@@ -23,12 +23,15 @@
 
 #define RS(alias) "SMTP:" alias "@redirect.acme.example"
 #define RT(alias) "SMTP:" alias "@redirect.globex.example"
-#define THEIRS "SMTP:other@else.example"
+/* Another redirect address of the source, to which only others lead its counterpart. */
+#define THEIRS(alias) "SMTP:x-" alias "@redirect.acme.example"
+#define WITH_THEIRS(alias) "proxyAddresses: smtp:x-" alias "@redirect.acme.example\n"
 #define KEPT "create = \"mailbox\"; on_leave = \"delete\";"
 
 static const struct scenario three = {.name = "three mailboxes",
     .link = "limits = { redirections = 1; };",
-    .source = {MAILBOX("Ann", "ann", ""), MAILBOX("Bea", "bea", ""), MAILBOX("Cleo", "cleo", "")}};
+    .source = {MAILBOX("Ann", "ann", WITH_THEIRS("ann")), MAILBOX("Bea", "bea", WITH_THEIRS("bea")),
+	MAILBOX("Cleo", "cleo", "")}};
 
 static inline void
 start(struct lab *l, const struct scenario *sc, bool delta)
@@ -122,7 +125,7 @@ static inline void
 break_two(struct lab *l)
 {
 	lab_set(l, TARGET, "CN=Ann", "targetAddress", NULL);
-	lab_set(l, TARGET, "CN=Bea", "targetAddress", THEIRS);
+	lab_set(l, TARGET, "CN=Bea", "targetAddress", THEIRS("bea"));
 	lab_set(l, SOURCE, "CN=Ann", "title", "Boss");
 	lab_set(l, SOURCE, "CN=Cleo", "title", "Boss");
 }

@@ -79,7 +79,7 @@ put_record(struct store_txn *t, uint32_t link, uint8_t n, struct err *err)
 	r->created = n % 2;
 	r->rule = (enum match_method)(n % MATCH_METHOD_MAX);
 	r->active = n % 3 == 1 ? TARGET : SOURCE;
-	r->state = (enum record_state)(n % RECORD_STATE_MAX);
+	r->state = (enum record_state)(n % RECORD_FINISHED);
 	r->ready_used = n % 4 == 2;
 	r->source_guard = n % 4 == 1;
 	r->created_at = T0 + n;

@@ -22,6 +22,8 @@
 	ACCOUNT(cn, alias)                                                                         \
 	RECIPIENT(alias)                                                                           \
 	"userAccountControl: 512\nmsExchHomeServerName: /o=Acme/cn=EX1\n" extra "\n"
+#define EXTERNAL(cn, alias, to)                                                                    \
+	ACCOUNT(cn, alias) RECIPIENT(alias) "userAccountControl: 512\ntargetAddress: " to "\n\n"
 #define CONTACT(cn, alias, extra)                                                                  \
 	"dn: CN=" cn ACME "\nobjectClass: contact\n" RECIPIENT(alias) "targetAddress: SMTP:" alias \
 								      "@else.example\n" extra "\n"

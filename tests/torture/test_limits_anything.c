@@ -28,7 +28,7 @@ roll(struct dice *d, unsigned n)
 static void
 do_something(struct dice *d)
 {
-	static const char *const targets[] = {NULL, THEIRS, NULL, RS("ann")};
+	static const char *const targets[] = {NULL, "SMTP:other@else.example", NULL, RS("ann")};
 	char cn[16], alias[16];
 	struct lab *l = &d->l;
 

@@ -204,7 +204,7 @@ check_ann(const struct meddler *x)
 		return;
 	there = entry_get_str(s, "targetAddress");
 	back = entry_get_str(t, "targetAddress");
-	if (there && back && strcmp(there, ELSE) != 0)
+	if (there && back && strcmp(there, ELSE) != 0 && strcmp(back, ELSE) != 0)
 		fail_msg("%s: both sides redirect, to %s and %s", x->what, there, back);
 	if (!there && !back)
 		fail_msg("%s: neither side redirects", x->what);

@@ -97,9 +97,11 @@ set_up(void **state)
 	assert_int_equal(record_add_legacy_dn(&p->record->side[SOURCE], "/o=ACME/cn=jo"), 0);
 	p->side[SOURCE] = mailbox(SOURCE);
 	p->side[TARGET] = mailbox(TARGET);
+	for (int s = SOURCE; s < SIDES; s++)
+		p->side[s]->guid = p->record->side[s].guid;
 	put(p->side[TARGET], "targetAddress", "SMTP:jo@" RS);
 	put(p->side[TARGET], GUARD, "TRUE");
-	put(p->side[TARGET], STAMP, "galsync:created:00000005-0000-0000-0000-000000000000");
+	put(p->side[TARGET], STAMP, "galsync:created:00000005-0000-0000-0000-000000000000:source");
 	*state = p;
 	return 0;
 }
@@ -125,6 +127,7 @@ do_switch(struct pair *p)
 	set(p, SOURCE, "targetAddress", "SMTP:jo@" RT);
 	set(p, SOURCE, GUARD, "TRUE");
 	set(p, TARGET, GUARD, NULL);
+	set(p, TARGET, STAMP, "galsync:created:00000005-0000-0000-0000-000000000000:target");
 }
 
 static int
@@ -159,6 +162,7 @@ finds(struct pair *p, const char *want)
 	const struct audit_env env = {.redirect_domain = {RS, RT},
 	    .toggle_domain = "delete.me",
 	    .stamp_attribute = STAMP,
+	    .marker_attribute = "extensionAttribute14",
 	    .holder = holder,
 	    .found = found,
 	    .arg = p};
@@ -212,9 +216,9 @@ loops(void **state)
 	/* Without a mailbox it is one only if the two lead to each other. */
 	p->record->state = RECORD_SYNCED;
 	set(p, SOURCE, "homeMDB", NULL);
-	finds(p, "loop source");
+	finds(p, "loop target, map target, stamp target");
 	set(p, SOURCE, "targetAddress", "SMTP:jo@partner.example");
-	finds(p, "");
+	finds(p, "mailbox source");
 }
 
 static void
@@ -250,7 +254,7 @@ after_the_switch(void **state)
 	finds(p, "loop target");
 	do_switch(p);
 	set(p, TARGET, "homeMDB", NULL);
-	finds(p, "mailbox target");
+	finds(p, "redirection source, redirection target, map source, stamp target");
 	do_switch(p);
 	set(p, TARGET, "homeMDB", "CN=DB1");
 	set(p, SOURCE, GUARD, "FALSE");
@@ -366,6 +370,31 @@ stamps(void **state)
 	set(p, TARGET, STAMP, "galsync:matched:00000005-0000-0000-0000-000000000000");
 	finds(p, "stamp target");
 	p->record->created = false;
+	finds(p, "stamp target");
+	set(p, TARGET, STAMP, "galsync:matched:00000005-0000-0000-0000-000000000000:source");
+	finds(p, "");
+}
+
+static void
+active_sides(void **state)
+{
+	struct pair *p = *state;
+
+	set(p, TARGET, "targetAddress", "SMTP:jo@" RT);
+	finds(p, "redirection target, self target");
+	do_switch(p);
+	p->record->active = SOURCE;
+	finds(p, "map target");
+	/* Turned by another: the stamp is wrong until the next cycle. */
+	set(p, TARGET, STAMP, "galsync:created:00000005-0000-0000-0000-000000000000:source");
+	finds(p, "map target, stamp target");
+	/* What an active target has is its own, but for names. */
+	do_switch(p);
+	drop_address(p, TARGET, "smtp:old@acme.example");
+	finds(p, "");
+	drop_address(p, TARGET, "X500:/o=Acme/cn=jo");
+	finds(p, "reply target");
+	p->record->state = RECORD_FINISHED;
 	finds(p, "");
 }
 
@@ -435,7 +464,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {T(clean), T(objects_are_gone), T(loops), T(redirections),
 	    T(after_the_switch), T(redirect_addresses), T(addresses), T(replies), T(primaries),
-	    T(stamps), T(guards), T(held_twice), T(dummies), T(other_kinds)};
+	    T(stamps), T(active_sides), T(guards), T(held_twice), T(dummies), T(other_kinds)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

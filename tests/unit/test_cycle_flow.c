@@ -85,7 +85,7 @@ mailbox_is_lost(struct lab *l)
 }
 
 static void
-source_is_led_away(struct lab *l)
+switched_by_hand(struct lab *l)
 {
 	lab_set(l, SOURCE, "CN=Ann", "targetAddress", "SMTP:ann@redirect.globex.example");
 	lab_delete_value(l, SOURCE, "CN=Ann", "proxyAddresses", "smtp:ann@redirect.acme.example");
@@ -159,7 +159,7 @@ static const struct scenario scenarios[] = {
 	.source = {MAILBOX("Ann", "ann", "objectGUID:: EREREREREREREREREREREQ==\n")},
 	.between = stamp_is_lost,
 	.expect = {{TARGET, "CN=Ann", "extensionAttribute15",
-	    "galsync:matched:11111111-1111-1111-1111-111111111111"}}},
+	    "galsync:matched:11111111-1111-1111-1111-111111111111:source"}}},
     {.name = "lost mailbox attributes are written again",
 	.source = {MAILBOX("Ann", "ann", "")},
 	.between = mailbox_is_lost,
@@ -167,12 +167,17 @@ static const struct scenario scenarios[] = {
 	    {TARGET, "CN=Ann", "mail", "ann@acme.example"},
 	    {TARGET, "CN=Ann", "proxyAddresses", "SMTP:ann@acme.example"},
 	    {TARGET, "CN=Ann", "proxyAddresses", "smtp:ann@redirect.globex.example"}}},
-    {.name = "who led the source away took its redirect address too",
-	.source = {MAILBOX("Ann", "ann", "")},
-	.between = source_is_led_away,
-	.expect = {{SOURCE, "CN=Ann", "targetAddress", NULL},
+    {.name = "a mailbox that was switched by hand stays switched",
+	.source = {MAILBOX("Ann", "ann", "objectGUID:: EREREREREREREREREREREQ==\n")},
+	.between = switched_by_hand,
+	.expect = {{SOURCE, "CN=Ann", "targetAddress", "SMTP:ann@redirect.globex.example"},
 	    {SOURCE, "CN=Ann", "proxyAddresses", "smtp:ann@redirect.acme.example"},
-	    {TARGET, "CN=Ann", "targetAddress", "SMTP:ann@redirect.acme.example"}}},
+	    {SOURCE, "CN=Ann", "msExchCalendarRepairDisabled", "TRUE"},
+	    {TARGET, "CN=Ann", "msExchCalendarRepairDisabled", NULL},
+	    {TARGET, "CN=Ann", "targetAddress", NULL},
+	    {TARGET, "CN=Ann", "extensionAttribute15",
+		"galsync:created:"
+		"11111111-1111-1111-1111-111111111111:target"}}},
     {.name = "a conflict is over",
 	.link = "match = [ \"stamp\" ];",
 	.source = {MAILBOX("Ann", "ann", "")},

@@ -22,7 +22,7 @@
 #define ANN(extra) MAILBOX("Ann", "ann", ANN_GUID "displayName: Ann Ash\n" extra)
 #define BEA(extra) THERE("user", "Bea", "sAMAccountName: bea\n" extra)
 #define IS_ANN                                                                                     \
-	{TARGET, "CN=Bea", "extensionAttribute15", "galsync:matched:" GUID_1},                     \
+	{TARGET, "CN=Bea", "extensionAttribute15", "galsync:matched:" GUID_1 ":source"},           \
 	    {TARGET, "CN=Bea", "displayName", "Ann Ash"},                                          \
 	    {TARGET, "CN=Bea", "sAMAccountName", "bea"},                                           \
 	    {TARGET, "CN=Bea", "proxyAddresses", "smtp:ann@redirect.globex.example"},              \
@@ -85,7 +85,7 @@ static const struct scenario rules[] = {
 	.source = {MAILBOX("Ann", "ann", ANN_GUID "displayName: Ann Ash\n")},
 	.target = {THERE_OU, THERE("user", "Bea", "sAMAccountName: ANN\n")},
 	.counts = {.matched = 1},
-	.expect = {{TARGET, "CN=Bea", "extensionAttribute15", "galsync:matched:" GUID_1},
+	.expect = {{TARGET, "CN=Bea", "extensionAttribute15", "galsync:matched:" GUID_1 ":source"},
 	    {TARGET, "CN=Bea", "sAMAccountName", "ANN"}, {TARGET, "CN=Ann", NULL, NULL}}},
     {.name = "by userPrincipalName",
 	.link = "match = [ \"user-principal-name\" ];",
@@ -216,7 +216,7 @@ static const struct scenario conflicts[] = {
 				 "proxyAddresses: X500:" ACME_LEGACY "ann\n")},
 	.counts = {.created = {[SHAPE_MAILBOX] = 1}, .promoted = 1},
 	.expect = {{TARGET, "CN=Ann", "objectClass", "user"},
-	    {TARGET, "CN=Ann", "extensionAttribute15", "galsync:created:" GUID_1},
+	    {TARGET, "CN=Ann", "extensionAttribute15", "galsync:created:" GUID_1 ":source"},
 	    {TARGET, "CN=Ann", "proxyAddresses", "X500:/o=Globex/cn=contact"},
 	    {TARGET, "CN=Ann", "proxyAddresses", "X500:/o=Old/cn=ann"},
 	    {TARGET, "CN=Ann", "targetAddress", "SMTP:ann@redirect.acme.example"},

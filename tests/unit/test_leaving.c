@@ -27,7 +27,7 @@ static const struct leaving_case {
 	const char *mods;    /* NULL: no change; "delete": the object goes */
 	const char *written; /* remembered afterwards; NULL: nothing */
 	bool matched, missed, may_come;
-	enum side active;
+	bool used; /* the owner uses it */
 } cases[] = {
     /* Where nothing is certain nothing is done, whatever is configured. */
     {LEAVE_DELETE, PERSON(UAC("512")), .missed = true, .want = LEAVING_MISSED},
@@ -44,10 +44,10 @@ static const struct leaving_case {
     {LEAVE_KEEP, PERSON(HIDDEN("TRUE")), .want = LEAVING_KEEP},
 
     /* The mailbox in use, whatever is configured. */
-    {LEAVE_DELETE, PERSON(UAC("512")), .active = TARGET, .want = LEAVING_KEEP},
-    {LEAVE_DISABLE, PERSON(UAC("512")), .active = TARGET, .want = LEAVING_KEEP},
-    {LEAVE_HIDE, PERSON(UAC("512")), .active = TARGET, .matched = true, .want = LEAVING_KEEP},
-    {LEAVE_HIDE, NULL, .active = TARGET, .want = LEAVING_FORGET},
+    {LEAVE_DELETE, PERSON(UAC("512")), .used = true, .want = LEAVING_FINISH},
+    {LEAVE_DISABLE, PERSON(UAC("512")), .used = true, .want = LEAVING_FINISH},
+    {LEAVE_HIDE, PERSON(UAC("512")), .used = true, .matched = true, .want = LEAVING_FINISH},
+    {LEAVE_HIDE, NULL, .used = false, .want = LEAVING_FORGET},
 
     {LEAVE_HIDE, PERSON(UAC("512")), .want = LEAVING_HIDE, .mods = HIDES, .written = PUT},
     {LEAVE_HIDE, PERSON(UAC("512")), .matched = true, .want = LEAVING_HIDE, .mods = HIDES,
@@ -86,7 +86,8 @@ check_record(size_t i, const struct leaving_case *c, const struct entry *target,
 	struct err err = {0};
 
 	given_ended(i, "note", leaving_note(c->want, target, r, &err), &err, NULL);
-	given_same(i, "record", record_state_name(r->state), "left");
+	given_same(i, "record", record_state_name(r->state),
+	    c->want == LEAVING_FINISH ? "finished" : "left");
 	given_same(i, "put", record_was_written(r, hidden) ? PUT : NULL, c->written);
 	assert_true(guid_is_zero(&r->side[TARGET].guid) == !target);
 }
@@ -105,11 +106,12 @@ judged(void **state)
 		    .missed = c->missed,
 		    .may_come = c->may_come,
 		    .record = r,
-		    .target = target};
+		    .target = target,
+		    .active = {
+			.side = c->used ? TARGET : SOURCE, .facts.mailbox[TARGET] = c->used}};
 		struct err err = {0};
 
 		r->created = !c->matched;
-		r->active = c->active;
 		given_same(i, "verdict", leaving_text(leaving_judge(&f)), leaving_text(c->want));
 		if (c->want < LEAVING_FORGET)
 			continue;
@@ -121,6 +123,29 @@ judged(void **state)
 		assert_int_equal(r->n_written, 1 + (c->written != NULL));
 	}
 	given_all_same();
+}
+
+/* As its source ends, one witness is enough to keep a mailbox. */
+static void
+in_use(void **state)
+{
+	static const struct {
+		struct active_side a;
+		bool want;
+	} rows[] = {
+	    {{.side = TARGET, .facts = {.mailbox[TARGET] = true}}, true},
+	    {{.side = TARGET}, false},
+	    {{.side = SOURCE, .facts = {.mailbox[TARGET] = true}}, false},
+	    {{.side = SOURCE, .facts = {.mailbox[TARGET] = true, .stamp = WITNESS_SOURCE}}, false},
+	    {{.side = SOURCE, .facts = {.mailbox[TARGET] = true, .stamp = WITNESS_TARGET}}, true},
+	    {{.side = SOURCE, .facts = {.mailbox[TARGET] = true, .marker = WITNESS_TARGET}}, true},
+	    {{.side = SOURCE, .facts = {.mailbox[TARGET] = true, .map = WITNESS_TARGET}}, true},
+	    {{.side = SOURCE, .facts = {.stamp = WITNESS_TARGET}}, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_int_equal(leaving_is_in_use(&rows[i].a), rows[i].want);
 }
 
 /* ---- the scope's word ---- */
@@ -169,6 +194,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(judged),
+	    cmocka_unit_test(in_use),
 	    cmocka_unit_test(configured),
 	};
 

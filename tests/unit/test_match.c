@@ -149,19 +149,26 @@ stamps(void **state)
 	static const struct {
 		const char *text;
 		bool ok, created;
+		const char *side; /* NULL: none */
 	} rows[] = {
-	    {"galsync:created:6f9619ff-8b86-d011-b42d-00c04fc964ff", true, true},
-	    {"galsync:matched:6f9619ff-8b86-d011-b42d-00c04fc964ff", true, false},
-	    {"GALSYNC:Matched:6F9619FF-8B86-D011-B42D-00C04FC964FF", true, false},
-	    {"galsync:matched:6f9619ff-8b86-d011-b42d-00c04fc964ff ", false, false},
-	    {"galsync:matched:6f9619ff-8b86-d011-b42d-00c04fc964f", false, false},
-	    {"galsync:matched:", false, false},
-	    {"galsync:", false, false},
-	    {"galsync:deleted:6f9619ff-8b86-d011-b42d-00c04fc964ff", false, false},
-	    {" galsync:created:6f9619ff-8b86-d011-b42d-00c04fc964ff", false, false},
-	    {"6f9619ff-8b86-d011-b42d-00c04fc964ff", false, false},
-	    {"", false, false},
-	    {NULL, false, false},
+	    {"galsync:created:6f9619ff-8b86-d011-b42d-00c04fc964ff", true, true, NULL},
+	    {"galsync:matched:6f9619ff-8b86-d011-b42d-00c04fc964ff", true, false, NULL},
+	    {"GALSYNC:Matched:6F9619FF-8B86-D011-B42D-00C04FC964FF", true, false, NULL},
+	    {"galsync:created:6f9619ff-8b86-d011-b42d-00c04fc964ff:source", true, true, ":source"},
+	    {"galsync:matched:6f9619ff-8b86-d011-b42d-00c04fc964ff:target", true, false, ":target"},
+	    {"galsync:matched:6f9619ff-8b86-d011-b42d-00c04fc964ff:Target", true, false, ":target"},
+	    {"galsync:matched:6f9619ff-8b86-d011-b42d-00c04fc964ff:", false, false, NULL},
+	    {"galsync:matched:6f9619ff-8b86-d011-b42d-00c04fc964ff:both", false, false, NULL},
+	    {"galsync:matched:6f9619ff-8b86-d011-b42d-00c04fc964ff:target:", false, false, NULL},
+	    {"galsync:matched:6f9619ff-8b86-d011-b42d-00c04fc964ff ", false, false, NULL},
+	    {"galsync:matched:6f9619ff-8b86-d011-b42d-00c04fc964f", false, false, NULL},
+	    {"galsync:matched:", false, false, NULL},
+	    {"galsync:", false, false, NULL},
+	    {"galsync:deleted:6f9619ff-8b86-d011-b42d-00c04fc964ff", false, false, NULL},
+	    {" galsync:created:6f9619ff-8b86-d011-b42d-00c04fc964ff", false, false, NULL},
+	    {"6f9619ff-8b86-d011-b42d-00c04fc964ff", false, false, NULL},
+	    {"", false, false, NULL},
+	    {NULL, false, false, NULL},
 	};
 
 	(void)state;
@@ -176,9 +183,11 @@ stamps(void **state)
 		}
 		assert_int_equal(s.created, rows[i].created);
 		assert_int_equal(s.source.octets[0], 0xff);
+		assert_int_equal(s.has_side, rows[i].side != NULL);
 		stamp_format(&s, text);
 		assert_int_equal(strlen(text), strlen(rows[i].text));
-		assert_string_equal(text, rows[rows[i].created ? 0 : 1].text);
+		assert_memory_equal(text, rows[rows[i].created ? 0 : 1].text, 52);
+		assert_string_equal(text + 52, rows[i].side ? rows[i].side : "");
 	}
 }
 

@@ -39,10 +39,9 @@ judged(void **state)
 	(void)state;
 	assert_non_null(r);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		r->active = rows[i].active;
 		r->ready_used = rows[i].used;
-		assert_int_equal(
-		    ready_judge(rows[i].ready, rows[i].record ? r : NULL, rows[i].rule),
+		assert_int_equal(ready_judge(rows[i].ready, rows[i].record ? r : NULL, rows[i].rule,
+				     rows[i].active),
 		    rows[i].want);
 	}
 	record_free(r);

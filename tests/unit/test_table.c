@@ -20,7 +20,7 @@
 #define GROUPS KIND_BIT(KIND_GROUP)
 #define LACKS_MAX 4
 
-/* The rows of one attribute as "how meet kinds when[ follows]", joined by '|'. */
+/* The rows of one attribute as "how meet kinds when[ lasts]", joined by '|'. */
 static char *
 shown(const struct table *t, const char *attr)
 {
@@ -48,14 +48,14 @@ shown(const struct table *t, const char *attr)
 				buf_printf(&b, " !%s", kind_name((enum kind)k));
 		buf_printf(&b, "%s%s%s%s", r->when & WHEN_CREATE ? " new" : "",
 		    r->when & WHEN_CREATED ? " created" : "",
-		    r->when & WHEN_MATCHED ? " matched" : "", r->follows ? " follows" : "");
+		    r->when & WHEN_MATCHED ? " matched" : "", r->lasts ? " lasts" : "");
 	}
 	return b.len ? buf_take_str(&b) : NULL;
 }
 
 #define OWNED " new created"
 #define ALWAYS " new created matched"
-#define FOLLOWS ALWAYS " follows"
+#define LASTS ALWAYS " lasts"
 #define OTHERS " !user !contact !dynamic-group !public-folder"
 
 static const struct table_case {
@@ -70,11 +70,11 @@ static const struct table_case {
 	const char *why, *lacking;
 } cases[] = {
     /* The defaults. */
-    {"title", .want = "copy set" FOLLOWS},
-    {"otherTelephone", .want = "merge merge" FOLLOWS},
-    {"member", .want = "dn link" OTHERS FOLLOWS},
-    {"targetAddress", .want = "computed set" FOLLOWS},
-    {"proxyAddresses", .want = "computed addresses" ALWAYS},
+    {"title", .want = "copy set" ALWAYS},
+    {"otherTelephone", .want = "merge merge" ALWAYS},
+    {"member", .want = "dn link" OTHERS ALWAYS},
+    {"targetAddress", .want = "computed set" ALWAYS},
+    {"proxyAddresses", .want = "computed addresses" LASTS},
     {"legacyExchangeDN", .want = "computed if-absent" ALWAYS},
     {"userAccountControl", .want = "computed set new"},
     {"mailNickname", .want = "copy set" OWNED "|copy if-absent matched"},
@@ -83,15 +83,18 @@ static const struct table_case {
     {"unicodePwd", .want = NULL},
 
     /* The stamp has its attribute for itself, on either side. */
-    {"extensionAttribute15", .want = "computed set" ALWAYS},
-    {"extensionAttribute14", .want = "copy set" FOLLOWS},
-    {"extensionAttribute1", .stamp = {NULL, "extensionAttribute1"}, .want = "computed set" ALWAYS},
-    {"extensionAttribute1", .stamp = {NULL, "EXTENSIONATTRIBUTE1"}, .want = "computed set" ALWAYS},
+    {"extensionAttribute15", .want = "computed set" LASTS},
+    /* As the marker has, and readiness. */
+    {"extensionAttribute14", .want = NULL},
+    {"extensionAttribute13", .want = "copy set" ALWAYS},
+    {"extensionAttribute13", .readiness = "ExtensionAttribute13", .want = NULL},
+    {"extensionAttribute1", .stamp = {NULL, "extensionAttribute1"}, .want = "computed set" LASTS},
+    {"extensionAttribute1", .stamp = {NULL, "EXTENSIONATTRIBUTE1"}, .want = "computed set" LASTS},
     {"extensionAttribute1", .stamp = {"extensionAttribute1", NULL}, .want = NULL},
     {"extensionAttribute15", .stamp = {NULL, "extensionAttribute1"}, .want = NULL},
     {"extensionAttribute15", .stamp = {"extensionAttribute1", "extensionAttribute1"},
-	.want = "copy set" FOLLOWS},
-    {"adminDescription", .stamp = {NULL, "adminDescription"}, .want = "computed set" ALWAYS},
+	.want = "copy set" ALWAYS},
+    {"adminDescription", .stamp = {NULL, "adminDescription"}, .want = "computed set" LASTS},
     {"title", .stamp = {NULL, "noSuchAttribute"},
 	.why = "forest 'globex' lacks attributes that galsync needs: noSuchAttribute; extend the"},
 
@@ -100,7 +103,7 @@ static const struct table_case {
     {"TITLE", "constant set" ALWAYS, .from = "x", .how = ROW_CONSTANT, .row_attr = "title"},
     {"title", "constant set" OWNED, .from = "x", .how = ROW_CONSTANT, .on_created = true},
     {"title",
-	"copy set !user" FOLLOWS
+	"copy set !user" ALWAYS
 	"|constant set !contact !group !dynamic-group !public-folder" ALWAYS,
 	.from = "x", .how = ROW_CONSTANT, .kinds = USERS},
     {"mailNickname",
@@ -115,9 +118,9 @@ static const struct table_case {
     {"secretary", "dn link" ALWAYS, .from = "manager", .how = ROW_DN},
     {"description", "copy merge" ALWAYS, .from = "description"},
     {"title", .want = NULL, .how = ROW_REMOVE},
-    {"title", "copy set !user !group" FOLLOWS, .how = ROW_REMOVE, .kinds = USERS | GROUPS},
+    {"title", "copy set !user !group" ALWAYS, .how = ROW_REMOVE, .kinds = USERS | GROUPS},
     {"mailNickname", .want = NULL, .how = ROW_REMOVE},
-    {"company", "copy set" FOLLOWS, .how = ROW_REMOVE, .row_attr = "noSuchAttribute"},
+    {"company", "copy set" ALWAYS, .how = ROW_REMOVE, .row_attr = "noSuchAttribute"},
 
     /* And must be possible. */
     {"noSuchAttribute", .from = "title",
@@ -140,14 +143,14 @@ static const struct table_case {
     /* What a schema lacks. */
     {"title", .want = NULL, .target_lacks = {"title"}, .lacking = "title"},
     {"title", .want = NULL, .source_lacks = {"title"}, .lacking = "title"},
-    {"company", "copy set" FOLLOWS, .target_lacks = {"title", "pager"}, .lacking = "title, pager"},
+    {"company", "copy set" ALWAYS, .target_lacks = {"title", "pager"}, .lacking = "title, pager"},
     {"title", .target_lacks = {"title"}, .from = "x", .how = ROW_CONSTANT,
 	.why = "site.conf:7: attribute 'title': the schema of forest 'globex' has no such"},
     {"title", .want = NULL, .target_lacks = {"title"}, .how = ROW_REMOVE},
     {"msExchCalendarRepairDisabled", .want = NULL, .target_lacks = {"msExchCalendarRepairDisabled"},
 	.lacking = "msExchCalendarRepairDisabled"},
     {"msExchCalendarRepairDisabled",
-	"computed set !contact !group !dynamic-group !public-folder" FOLLOWS,
+	"computed set !contact !group !dynamic-group !public-folder" ALWAYS,
 	.source_lacks = {"msExchCalendarRepairDisabled"}},
     {"title", .target_lacks = {"proxyAddresses"},
 	.why = "forest 'globex' lacks attributes that galsync needs: proxyAddresses; extend the"},
@@ -156,8 +159,8 @@ static const struct table_case {
     {"title", .target_lacks = {"extensionAttribute15"},
 	.why = "forest 'globex' lacks attributes that galsync needs: extensionAttribute15; extend"},
     {"title", .source_lacks = {"mailNickname"}, .why = "forest 'globex' lacks"},
-    {"title", .source_lacks = {"msExchRecipientTypeDetails"}, .want = "copy set" FOLLOWS},
-    {"title", .readiness = "extensionAttribute10", .want = "copy set" FOLLOWS},
+    {"title", .source_lacks = {"msExchRecipientTypeDetails"}, .want = "copy set" ALWAYS},
+    {"title", .readiness = "extensionAttribute10", .want = "copy set" ALWAYS},
     {"title", .readiness = "noSuchAttribute",
 	.why =
 	    "site.conf:3: readiness_attribute 'noSuchAttribute': the schema of forest 'acme' has"},

@@ -12,11 +12,14 @@
 
 #define GUARD "msExchCalendarRepairDisabled"
 #define MARKER "extensionAttribute14"
+#define STAMP "extensionAttribute15"
+#define OURS "galsync:created:00000005-0000-0000-0000-000000000000"
 #define RS "SMTP:jo@redirect.acme.example"
 #define RT "SMTP:jo@redirect.globex.example"
 
 static const struct turn_conf conf = {
     .redirect_domain = {"redirect.acme.example", "redirect.globex.example"},
+    .stamp_attribute = STAMP,
     .marker_attribute = MARKER,
 };
 
@@ -35,6 +38,8 @@ mailbox(enum side side)
 	struct entry *e = entry_new(side == SOURCE ? "CN=Jo,DC=acme" : "CN=Jo,DC=globex");
 
 	assert_non_null(e);
+	e->guid.octets[0] = side == SOURCE ? 5 : 7;
+	assert_int_equal(entry_add_str(e, "objectClass", "user"), 0);
 	assert_int_equal(entry_add_str(e, "homeMDB", "CN=DB1"), 0);
 	assert_int_equal(entry_add_str(e, "legacyExchangeDN", legacy[side]), 0);
 	assert_int_equal(entry_add_str(e, "proxyAddresses", "SMTP:jo@acme.example"), 0);
@@ -54,12 +59,15 @@ set_up(void **state)
 	p->record = record_new();
 	p->record->kind = KIND_USER;
 	p->record->state = RECORD_SYNCED;
+	p->record->created = true;
+	p->record->side[SOURCE].guid.octets[0] = 5;
 	p->record->side[TARGET].guid.octets[0] = 7;
 	assert_int_equal(record_set_written(p->record, &put, 1), 0);
 	p->side[SOURCE] = mailbox(SOURCE);
 	p->side[TARGET] = mailbox(TARGET);
 	assert_int_equal(entry_add_str(p->side[TARGET], "targetAddress", RS), 0);
 	assert_int_equal(entry_add_str(p->side[TARGET], GUARD, "TRUE"), 0);
+	assert_int_equal(entry_add_str(p->side[TARGET], STAMP, OURS ":source"), 0);
 	*state = p;
 	return 0;
 }
@@ -153,7 +161,9 @@ switch_and_undo(void **state)
 	    "galsync:switched:2001-09-09T01:46:40Z:00000007-0000-0000-0000-000000000000:guard");
 	assert_string_equal(entry_get_str(p->side[SOURCE], GUARD), "TRUE");
 	assert_null(entry_find(p->side[TARGET], GUARD));
+	assert_string_equal(entry_get_str(p->side[TARGET], STAMP), OURS ":target");
 	turn_some(p, TURN_UNDO, 2);
+	assert_string_equal(entry_get_str(p->side[TARGET], STAMP), OURS ":source");
 	assert_true(is_done(p, TURN_UNDO));
 	assert_string_equal(entry_get_str(p->side[TARGET], "targetAddress"), RS);
 	assert_null(entry_find(p->side[SOURCE], MARKER));
@@ -301,6 +311,34 @@ already_switched(void **state)
 	assert_true(done);
 	assert_true(turn_check(&conf, TURN_UNDO, &f, &done, why, sizeof why));
 	assert_false(done);
+	/* The map is not asked. */
+	p->record->active = SOURCE;
+	assert_true(turn_check(&conf, TURN_SWITCH, &f, &done, why, sizeof why));
+	assert_true(done);
+	/* A stamp without a side is of an older version: the switch is completed. */
+	assert_int_equal(entry_set_str(p->side[TARGET], STAMP, OURS), 0);
+	assert_true(turn_check(&conf, TURN_SWITCH, &f, &done, why, sizeof why));
+	assert_false(done);
+	turn_some(p, TURN_SWITCH, 1);
+	assert_string_equal(entry_get_str(p->side[TARGET], STAMP), OURS ":target");
+}
+
+/* What is not this correspondence's stamp stays: a switch would not be seen without the map. */
+static void
+foreign_stamp(void **state)
+{
+	static const char *const foreign[] = {
+	    "HR-4711", "galsync:created:00000006-0000-0000-0000-000000000000:source"};
+	struct pair *p = *state;
+	struct turn_facts f = facts(p);
+
+	for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
+		assert_int_equal(entry_set_str(p->side[TARGET], STAMP, foreign[i]), 0);
+		assert_refused(p, &f, "which is not its stamp");
+	}
+	turn_some(p, TURN_SWITCH, 2);
+	turn_some(p, TURN_UNDO, 2);
+	assert_string_equal(entry_get_str(p->side[TARGET], STAMP), foreign[1]);
 }
 
 /* Another alias leaves the old redirect address behind: mail may be led to either, but is led to
@@ -361,6 +399,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(guard_without_marker, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(preconditions, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(already_switched, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(foreign_stamp, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(several_redirect_addresses, set_up, tear_down),
 	};
 

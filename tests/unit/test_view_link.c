@@ -48,7 +48,8 @@ every_member(void **state)
 {
 	static const char want[] =
 	    "{\"link\":" HOSTILE_JSON ",\"correspondences\":9223372036854775807,\"states\":{"
-	    "\"pending\":1,\"synced\":2,\"waiting\":3,\"error\":4,\"left\":5},\"created\":6,"
+	    "\"pending\":1,\"synced\":2,\"waiting\":3,\"error\":4,\"left\":5,\"finished\":0},"
+	    "\"created\":6,"
 	    "\"matched\":7,\"waiting_references\":8,\"conflicts\":9,\"journal\":11,"
 	    "\"journal_octets\":12,\"journal_oldest\":\"2001-09-09T01:46:40Z\","
 	    "\"map_bytes_used\":10,\"map_bytes_max\":9223372036854775807,"

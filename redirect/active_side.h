@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_REDIRECT_ACTIVE_SIDE_H
+#define GALSYNC_REDIRECT_ACTIVE_SIDE_H
+
+/*
+ * Whose mailbox the owner uses, read from both objects as they are. Pure. It is the one rule for
+ * that: the plan, the switch, the toggle, verify, trace, readiness and a map that is made anew
+ * ask it. The map is the last witness, so a lost, old or wrong map leads no mail astray.
+ *
+ *   S leads to T  T leads to S  mailbox on        the active side is
+ *   no            yes           S, both, neither  the source
+ *   no            yes           T only            the source, which has lost its mailbox: told
+ *   yes           no            both, T only      the target
+ *   yes           no            S only            the source: S redirects to nobody
+ *   yes           no            neither           what the witnesses say
+ *   no            no            both, neither     what the witnesses say: half of a turn
+ *   no            no            S only            the source
+ *   no            no            T only            the target
+ *   yes           yes           S only, T only    the one that has a mailbox: a loop
+ *   yes           yes           both, neither     what the witnesses say: a loop
+ *
+ * The witnesses, in this order: the side in the stamp on T, the marker on S, the map. If none of
+ * them says anything, the source is the active side: nothing was ever switched.
+ *
+ * A redirection to a third place counts as none, and the object is left alone. One to the object
+ * itself counts as none, and goes. A mailbox in a cloud tenant, whose targetAddress leads into the
+ * tenant, is a mailbox without a redirection. What is no user has no mailbox: its source is active.
+ */
+
+#include <stdbool.h>
+
+#include "dsa/directory/entry.h"
+#include "mapping/record.h"
+
+struct active_conf {
+	const char *redirect_domain[SIDES]; /* or NULL */
+	const char *stamp_attribute;	    /* on the target, or NULL: not asked */
+	const char *marker_attribute;	    /* on the source, or NULL: not asked */
+};
+
+/* Where the targetAddress of an object leads. */
+enum active_leads {
+	LEADS_NOWHERE,
+	LEADS_ACROSS, /* to its counterpart */
+	LEADS_HOME,   /* to itself */
+	LEADS_AWAY    /* to a third place */
+};
+
+enum active_witness { WITNESS_SILENT, WITNESS_SOURCE, WITNESS_TARGET };
+
+/* What the rule looks at. */
+struct active_facts {
+	bool mailbox[SIDES];
+	enum active_leads leads[SIDES];
+	enum active_witness stamp, marker, map;
+};
+
+struct active_side {
+	enum side side; /* the verdict */
+	struct active_facts facts;
+	bool is_loop; /* both redirect to each other */
+	bool lost;    /* the source is the active side and has no mailbox, but the target has one */
+	/* The map says otherwise, and galsync's own stamp does not vouch for the verdict: the
+	 * mailbox was turned by an administrator, another tool, or Exchange itself. */
+	bool moved;
+	int64_t
+	    since; /* when it was switched, by the marker; seconds since the epoch, 0: unknown */
+};
+
+/* The verdict on F. */
+struct active_side active_side_judge(const struct active_facts *f);
+/* The verdict on the objects as they were read; either may be NULL: it is gone. RECORD is what the
+ * map knows, or NULL; of a record that was never synchronized the active side is no witness. The
+ * attributes that are read: those of turn_attrs (turn.h) with msExchRecipientTypeDetails, the stamp
+ * and the marker. */
+struct active_side active_side_of(const struct active_conf *conf,
+    const struct entry *const side[SIDES], const struct record *record);
+/* Is E, the object of SIDE, a user with a mailbox: in a database of its forest or, on the target,
+ * in the tenant of a hybrid organization? */
+bool active_has_mailbox(const struct entry *e, enum side side);
+/* True if the targetAddress TO (NULL: none) is an address of E (NULL: is not asked), or in DOMAIN
+ * (NULL: none), the redirect domain of E's forest. */
+bool active_leads_to(const char *to, const struct entry *e, const char *domain);
+/* Is V a marker that galsync set on a source object? */
+bool active_is_marker(const char *v);
+
+#endif

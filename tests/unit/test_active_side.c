@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+#include "redirect/active_side.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include "dsa/base/str.h"
+
+#define GUID_S "6f9619ff-8b86-d011-b42d-00c04fc964ff"
+#define GUID_T "11111111-2222-3333-4444-555555555555"
+
+/* ---- the rule ---- */
+
+enum boxes { NO_BOX, BOX_S, BOX_T, BOTH };
+
+static struct active_facts
+facts(const char *arrows, enum boxes boxes)
+{
+	return (struct active_facts){.mailbox = {(boxes & BOX_S) != 0, (boxes & BOX_T) != 0},
+	    .leads = {arrows[0] == '>' ? LEADS_ACROSS : LEADS_NOWHERE,
+		arrows[1] == '<' ? LEADS_ACROSS : LEADS_NOWHERE}};
+}
+
+/* '>': S leads to T, '<': T leads to S. What the witnesses may change has '?'. */
+static const struct {
+	const char *arrows;
+	char verdict[4]; /* by enum boxes: 's', 't', '?' */
+} table[] = {
+    {"-<", {'s', 's', 's', 's'}},
+    {">-", {'?', 's', 't', 't'}},
+    {"--", {'?', 's', 't', '?'}},
+    {"><", {'?', 's', 't', '?'}},
+};
+
+static enum side
+expected(char c, const enum active_witness w[3])
+{
+	for (size_t i = 0; c == '?' && i < 3; i++)
+		if (w[i] != WITNESS_SILENT)
+			return w[i] == WITNESS_TARGET ? TARGET : SOURCE;
+	return c == 't' ? TARGET : SOURCE;
+}
+
+static void
+every_row_and_witness(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+		for (int boxes = NO_BOX; boxes <= BOTH; boxes++)
+			for (int n = 0; n < 27; n++) {
+				struct active_facts f = facts(table[i].arrows, (enum boxes)boxes);
+				const enum active_witness w[] = {(enum active_witness)(n % 3),
+				    (enum active_witness)(n / 3 % 3), (enum active_witness)(n / 9)};
+				struct active_side a;
+				enum side want = expected(table[i].verdict[boxes], w);
+				enum active_witness says =
+				    want == TARGET ? WITNESS_TARGET : WITNESS_SOURCE;
+
+				f.stamp = w[0];
+				f.marker = w[1];
+				f.map = w[2];
+				a = active_side_judge(&f);
+				assert_int_equal(a.side, want);
+				assert_int_equal(a.is_loop, i == 3);
+				assert_int_equal(a.lost, want == SOURCE && boxes == BOX_T);
+				assert_int_equal(a.moved,
+				    w[2] != WITNESS_SILENT && w[2] != says && w[0] != says);
+			}
+}
+
+/* A third place, and the object itself, count as no redirection. */
+static void
+other_places_count_as_none(void **state)
+{
+	static const enum active_leads others[] = {LEADS_HOME, LEADS_AWAY};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		for (int boxes = NO_BOX; boxes <= BOTH; boxes++)
+			for (int side = SOURCE; side < SIDES; side++) {
+				struct active_facts f = facts("--", (enum boxes)boxes), g = f;
+
+				f.leads[side] = others[i];
+				assert_int_equal(
+				    active_side_judge(&f).side, active_side_judge(&g).side);
+				assert_false(active_side_judge(&f).is_loop);
+			}
+}
+
+/* ---- reading ---- */
+
+static const struct active_conf conf = {.redirect_domain = {"redirect.acme", "redirect.globex"},
+    .stamp_attribute = "extensionAttribute15",
+    .marker_attribute = "extensionAttribute14"};
+
+/* "attr=value|attr=value"; NULL: no object. */
+static struct entry *
+entry_of(const char *text, const char *guid)
+{
+	struct entry *e;
+	char copy[512], *save = NULL;
+
+	if (!text)
+		return NULL;
+	e = entry_new("CN=x");
+	assert_non_null(e);
+	assert_true(guid_parse(guid, &e->guid));
+	(void)snprintf(copy, sizeof copy, "%s", text);
+	for (char *p = strtok_r(copy, "|", &save); p; p = strtok_r(NULL, "|", &save)) {
+		char *eq = strchr(p, '=');
+
+		assert_non_null(eq);
+		*eq = '\0';
+		assert_int_equal(entry_add_str(e, p, eq + 1), 0);
+	}
+	return e;
+}
+
+#define USER "objectClass=user|"
+#define MBX USER "homeMDB=db|"
+#define S_ADDR "proxyAddresses=SMTP:ann@acme|proxyAddresses=smtp:ann@redirect.acme"
+#define T_ADDR "proxyAddresses=SMTP:ann@acme|proxyAddresses=smtp:ann@redirect.globex"
+
+static const struct {
+	const char *s, *t;
+	enum active_leads leads[SIDES];
+	enum active_witness stamp, marker;
+	enum side verdict;
+} rows[] = {
+    /* before and after a switch */
+    {MBX S_ADDR, MBX T_ADDR "|targetAddress=SMTP:ann@redirect.acme", {LEADS_NOWHERE, LEADS_ACROSS},
+	WITNESS_SILENT, WITNESS_SILENT, SOURCE},
+    {MBX S_ADDR "|targetAddress=smtp:Ann@Redirect.Globex", MBX T_ADDR,
+	{LEADS_ACROSS, LEADS_NOWHERE}, WITNESS_SILENT, WITNESS_SILENT, TARGET},
+    /* half of a turn: stamp, then marker */
+    {MBX S_ADDR, MBX T_ADDR "|extensionAttribute15=galsync:created:" GUID_S ":target",
+	{LEADS_NOWHERE, LEADS_NOWHERE}, WITNESS_TARGET, WITNESS_SILENT, TARGET},
+    {MBX S_ADDR "|extensionAttribute14=galsync:switched:2026-05-01T20:00:00Z:" GUID_T ":guard",
+	MBX T_ADDR "|extensionAttribute15=galsync:created:" GUID_S, {LEADS_NOWHERE, LEADS_NOWHERE},
+	WITNESS_SILENT, WITNESS_TARGET, TARGET},
+    {MBX S_ADDR "|extensionAttribute14=galsync:switched:x",
+	MBX T_ADDR "|extensionAttribute15=galsync:matched:" GUID_S ":source",
+	{LEADS_NOWHERE, LEADS_NOWHERE}, WITNESS_SOURCE, WITNESS_TARGET, SOURCE},
+    /* the stamp of another correspondence, and foreign values, say nothing */
+    {MBX S_ADDR "|extensionAttribute14=HR-1",
+	MBX T_ADDR "|extensionAttribute15=galsync:created:" GUID_T ":target",
+	{LEADS_NOWHERE, LEADS_NOWHERE}, WITNESS_SILENT, WITNESS_SILENT, SOURCE},
+    /* a native move */
+    {USER S_ADDR "|targetAddress=SMTP:ann@redirect.globex", MBX T_ADDR,
+	{LEADS_ACROSS, LEADS_NOWHERE}, WITNESS_SILENT, WITNESS_SILENT, TARGET},
+    /* to itself: by domain, or because the mailbox has the address, though both have it */
+    {MBX S_ADDR, MBX T_ADDR "|targetAddress=SMTP:ann@redirect.globex", {LEADS_NOWHERE, LEADS_HOME},
+	WITNESS_SILENT, WITNESS_SILENT, SOURCE},
+    {MBX S_ADDR, MBX T_ADDR "|targetAddress=SMTP:ann@acme", {LEADS_NOWHERE, LEADS_HOME},
+	WITNESS_SILENT, WITNESS_SILENT, SOURCE},
+    /* a mail user carries its destination as an address */
+    {MBX S_ADDR, USER T_ADDR "|targetAddress=SMTP:ann@acme", {LEADS_NOWHERE, LEADS_ACROSS},
+	WITNESS_SILENT, WITNESS_SILENT, SOURCE},
+    /* a third place */
+    {MBX S_ADDR "|targetAddress=SMTP:ann@elsewhere", MBX T_ADDR, {LEADS_AWAY, LEADS_NOWHERE},
+	WITNESS_SILENT, WITNESS_SILENT, SOURCE},
+    /* mail users on both sides with one destination */
+    {USER S_ADDR "|targetAddress=SMTP:ann@elsewhere",
+	USER T_ADDR "|targetAddress=SMTP:ann@elsewhere", {LEADS_AWAY, LEADS_AWAY}, WITNESS_SILENT,
+	WITNESS_SILENT, SOURCE},
+    /* the mailbox is in the target's tenant */
+    {MBX S_ADDR "|targetAddress=SMTP:ann@redirect.globex",
+	USER T_ADDR "|msExchRecipientTypeDetails=2147483648|targetAddress=SMTP:a@tenant",
+	{LEADS_ACROSS, LEADS_NOWHERE}, WITNESS_SILENT, WITNESS_SILENT, TARGET},
+    /* one of them is gone */
+    {NULL, MBX T_ADDR, {LEADS_NOWHERE, LEADS_NOWHERE}, WITNESS_SILENT, WITNESS_SILENT, TARGET},
+    {MBX S_ADDR, NULL, {LEADS_NOWHERE, LEADS_NOWHERE}, WITNESS_SILENT, WITNESS_SILENT, SOURCE},
+    /* what is no user */
+    {"objectClass=contact|targetAddress=SMTP:x@redirect.globex", "objectClass=contact",
+	{LEADS_NOWHERE, LEADS_NOWHERE}, WITNESS_SILENT, WITNESS_SILENT, SOURCE},
+};
+
+static void
+what_is_read(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_(entry_free) struct entry *s = entry_of(rows[i].s, GUID_S);
+		_cleanup_(entry_free) struct entry *t = entry_of(rows[i].t, GUID_T);
+		struct active_side a =
+		    active_side_of(&conf, (const struct entry *const[SIDES]){s, t}, NULL);
+
+		print_message("row %zu\n", i);
+		for (int side = SOURCE; side < SIDES; side++)
+			assert_int_equal(a.facts.leads[side], rows[i].leads[side]);
+		assert_int_equal(a.facts.stamp, rows[i].stamp);
+		assert_int_equal(a.facts.marker, rows[i].marker);
+		assert_int_equal(a.facts.map, WITNESS_SILENT);
+		assert_int_equal(a.side, rows[i].verdict);
+		assert_int_equal(a.since, i == 3 ? 1777665600 : 0);
+	}
+}
+
+/* The map is a witness once the pair was synchronized, and knows what galsync put. */
+static void
+what_the_map_says(void **state)
+{
+	static const char left[] = "SMTP:ann.old@acme";
+	_cleanup_(entry_free) struct entry *s = entry_of(MBX S_ADDR, GUID_S);
+	_cleanup_(entry_free) struct entry *t =
+	    entry_of(MBX T_ADDR "|extensionAttribute15=galsync:created:" GUID_S, GUID_T);
+	_cleanup_(entry_free) struct entry *put =
+	    entry_of(MBX T_ADDR "|targetAddress=SMTP:ann.old@acme", GUID_T);
+	_cleanup_(record_free) struct record *r = record_new();
+	const struct entry *const side[SIDES] = {s, t}, *const with_put[SIDES] = {s, put};
+	uint64_t hash = record_written_hash("targetAddress", bytes_of(left));
+	struct active_side a;
+
+	(void)state;
+	assert_non_null(r);
+	r->active = TARGET;
+	assert_int_equal(active_side_of(&conf, side, r).facts.map, WITNESS_SILENT);
+	r->id = 1;
+	r->synced_at = 1;
+	a = active_side_of(&conf, side, r);
+	assert_int_equal(a.facts.map, WITNESS_TARGET);
+	assert_int_equal(a.side, TARGET);
+	assert_false(a.moved);
+	r->active = SOURCE;
+	assert_int_equal(active_side_of(&conf, with_put, r).facts.leads[TARGET], LEADS_AWAY);
+	assert_int_equal(record_add_written(r, &hash, 1), 0);
+	assert_int_equal(active_side_of(&conf, with_put, r).facts.leads[TARGET], LEADS_ACROSS);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(every_row_and_witness),
+	    cmocka_unit_test(other_places_count_as_none),
+	    cmocka_unit_test(what_is_read),
+	    cmocka_unit_test(what_the_map_says),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
