@@ -9,7 +9,7 @@ from galsynclab.forests import LIMITS
 from test_120_daemon import running
 from test_310_wave import add_mailboxes, ctl, rows
 
-BROKEN = "SMTP:elsewhere@example.org"
+BROKEN = "SMTP:nobody@redirect.acme.example"
 
 
 @pytest.fixture(scope="module", name="daemon")
