@@ -13,6 +13,7 @@
 #include "dsa/base/str.h"
 #include "dsa/config/conf_key.h"
 #include "dsa/config/conf_notes.h"
+#include "dsa/config/used_attrs.h"
 #include "dsa/directory/dn.h"
 
 struct checking {
@@ -97,6 +98,18 @@ check_servers(const struct checking *c, const config_setting_t *s, const struct 
 	}
 }
 
+/* The attribute of a stamp or a marker is for nothing else. */
+static void
+check_own_attr(
+    const struct checking *c, const config_setting_t *s, const char *key, const char *attr)
+{
+	if (attr && used_attr(attr))
+		conf_note(c->notes, s, key,
+		    "'%s' is read or written by galsync as what it is; allowed: an attribute that "
+		    "has no other use, such as extensionAttribute1 to extensionAttribute15",
+		    attr);
+}
+
 static void
 check_forest(const struct checking *c, const config_setting_t *s, size_t i)
 {
@@ -108,6 +121,7 @@ check_forest(const struct checking *c, const config_setting_t *s, size_t i)
 			    "'%s' names two forests; allowed: each name once", f->name);
 			break;
 		}
+	check_own_attr(c, s, "stamp_attribute", f->stamp_attribute);
 	check_servers(c, s, f);
 	check_auth(c, s, f);
 	if (f->redirect_domain && is_among(f->redirect_domain, f->mail_domains, f->n_mail_domains))
@@ -264,13 +278,6 @@ check_toggle(const struct checking *c, const config_setting_t *s, const struct c
 	}
 }
 
-/* What galsync never writes by a site's row: identity, secrets and rights, and the attributes that
- * hold the redirection together (a row that removed targetAddress could make mail loop). */
-static const char *const reserved[] = {"objectClass", "objectGUID", "objectSid", "sIDHistory",
-    "nTSecurityDescriptor", "unicodePwd", "userPassword", "dBCSPwd", "lmPwdHistory", "ntPwdHistory",
-    "supplementalCredentials", "distinguishedName", "name", "proxyAddresses", "targetAddress",
-    "mail", "legacyExchangeDN", "showInAddressBook", "member", "msExchMailboxSecurityDescriptor"};
-
 static void
 check_row_value(const struct checking *c, const config_setting_t *s, const struct conf_row *r)
 {
@@ -292,6 +299,25 @@ check_row_value(const struct checking *c, const config_setting_t *s, const struc
 		    CONF_TEMPLATE_HELP);
 }
 
+/* What marks the switched mailboxes of this target, where it is the source of another link. */
+static void
+check_row_marker(const struct checking *c, const config_setting_t *s, const struct conf_link *l,
+    const struct conf_row *r)
+{
+	for (size_t i = 0; l->target && i < c->conf->n_links; i++) {
+		const struct conf_link *m = &c->conf->links[i];
+
+		if (m->source != l->target || !m->marker_attribute ||
+		    !str_equal_nocase(r->attr, m->marker_attribute))
+			continue;
+		conf_note(c->notes, s, "attribute",
+		    "'%s' is the marker_attribute of link '%s' in forest '%s'; allowed: other "
+		    "attributes",
+		    r->attr, m->name ? m->name : "", l->target->name);
+		return;
+	}
+}
+
 static void
 check_row(const struct checking *c, const config_setting_t *s, const struct conf_link *l, size_t i)
 {
@@ -300,17 +326,17 @@ check_row(const struct checking *c, const config_setting_t *s, const struct conf
 	check_row_value(c, s, r);
 	if (!r->attr)
 		return;
-	for (size_t j = 0; j < ARRAY_SIZE(reserved); j++)
-		if (str_equal_nocase(r->attr, reserved[j]))
-			conf_note(c->notes, s, "attribute",
-			    "'%s' is governed by galsync itself or never written; allowed: other "
-			    "attributes",
-			    r->attr);
+	if (used_attr_is_reserved(r->attr))
+		conf_note(c->notes, s, "attribute",
+		    "'%s' is governed by galsync itself or never written; allowed: other "
+		    "attributes",
+		    r->attr);
 	if (l->target && l->target->stamp_attribute &&
 	    str_equal_nocase(r->attr, l->target->stamp_attribute))
 		conf_note(c->notes, s, "attribute",
 		    "'%s' carries the stamp in forest '%s'; allowed: other attributes", r->attr,
 		    l->target->name);
+	check_row_marker(c, s, l, r);
 	for (size_t j = 0; j < i; j++)
 		if (l->rows[j].attr && str_equal_nocase(r->attr, l->rows[j].attr) &&
 		    (!r->kinds || !l->rows[j].kinds || (r->kinds & l->rows[j].kinds))) {
@@ -320,6 +346,20 @@ check_row(const struct checking *c, const config_setting_t *s, const struct conf
 			    r->attr, l->rows[j].line);
 			break;
 		}
+}
+
+/* On the source object both have a value of their own: neither may lie over the other. */
+static void
+check_marker(const struct checking *c, const config_setting_t *s, const struct conf_link *l)
+{
+	const char *attr = l->marker_attribute;
+
+	check_own_attr(c, s, "marker_attribute", attr);
+	if (attr && l->source && l->source->stamp_attribute &&
+	    str_equal_nocase(attr, l->source->stamp_attribute))
+		conf_note(c->notes, s, "marker_attribute",
+		    "'%s' carries the stamp in forest '%s'; allowed: another attribute", attr,
+		    l->source->name);
 }
 
 /* What galsync writes itself would switch mailboxes that no administrator called ready, or keep
@@ -363,6 +403,7 @@ check_link(const struct checking *c, const config_setting_t *s, size_t i)
 	check_toggle(c, s, l);
 	check_domain(c, s, "return_contacts_ou", l->return_contacts_ou, l->source);
 	check_mailbox(c, s, l);
+	check_marker(c, s, l);
 	check_readiness(c, s, l);
 	for (size_t j = 0; j < l->n_scopes; j++) {
 		const config_setting_t *scope = element(s, "scopes", j);

@@ -39,6 +39,8 @@ schema_free(struct schema *s)
 }
 
 /* attributeSyntax of MS-ADTS 3.1.1.2.2.2. */
+#define UNICODE "2.5.5.12"
+
 static enum schema_syntax
 syntax_of(const char *oid)
 {
@@ -48,7 +50,7 @@ syntax_of(const char *oid)
 	} known[] = {{"2.5.5.1", SCHEMA_DN}, {"2.5.5.3", SCHEMA_STRING}, {"2.5.5.4", SCHEMA_STRING},
 	    {"2.5.5.5", SCHEMA_STRING}, {"2.5.5.6", SCHEMA_STRING}, {"2.5.5.8", SCHEMA_BOOLEAN},
 	    {"2.5.5.9", SCHEMA_INTEGER}, {"2.5.5.10", SCHEMA_OCTETS}, {"2.5.5.11", SCHEMA_TIME},
-	    {"2.5.5.12", SCHEMA_STRING}, {"2.5.5.15", SCHEMA_OCTETS}, {"2.5.5.16", SCHEMA_INTEGER},
+	    {UNICODE, SCHEMA_STRING}, {"2.5.5.15", SCHEMA_OCTETS}, {"2.5.5.16", SCHEMA_INTEGER},
 	    {"2.5.5.17", SCHEMA_OCTETS}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
@@ -71,6 +73,7 @@ schema_add_entry(struct schema *s, const struct entry *e, struct err *err)
 		return 0;
 	a = (struct schema_attr){.name = (char *)(uintptr_t)name,
 	    .syntax = syntax_of(syntax),
+	    .unicode = strcmp(syntax, UNICODE) == 0,
 	    .single = entry_get_bool(e, "isSingleValued"),
 	    .system_only = entry_get_bool(e, "systemOnly"),
 	    .range_upper = entry_get_i64(e, "rangeUpper", -1),

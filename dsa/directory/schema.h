@@ -30,6 +30,7 @@ struct schema_attr {
 	char *name;
 	enum schema_syntax syntax;
 	bool single, system_only, constructed_or_backlink; /* the last two: not writable by us */
+	bool unicode; /* a SCHEMA_STRING that takes any character */
 	int64_t
 	    range_upper; /* characters (UTF-16 units), octets or a number, by syntax; -1: none */
 	int64_t range_lower; /* likewise */

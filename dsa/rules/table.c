@@ -437,6 +437,39 @@ add_site_rows(
 	return 0;
 }
 
+/* The longest of these texts is a marker: "galsync:switched:", a time, a GUID, ":guard". */
+#define OWN_TEXT 80
+
+/* Why A cannot hold a text of galsync's own, or NULL. A value that comes in between is refused by
+ * an attribute that takes one value, and lies beside ours in another. */
+static const char *
+own_attr_refusal(const struct schema_attr *a)
+{
+	if (!a)
+		return "does not exist there";
+	if (a->system_only || a->constructed_or_backlink)
+		return "cannot be written";
+	if (!a->single)
+		return "takes several values";
+	if (a->syntax != SCHEMA_STRING || !a->unicode)
+		return "is no text of any characters";
+	return a->range_upper >= 0 && a->range_upper < OWN_TEXT ? "is too short" : NULL;
+}
+
+static int
+check_own_attr(const struct conf_link *link, const struct conf_forest *forest, const char *key,
+    const char *attr, const struct schema *schema, struct err *err)
+{
+	const char *why = own_attr_refusal(schema_find(schema, attr));
+
+	if (!why)
+		return 0;
+	return err_conf(err,
+	    "%s:%d: %s '%s' of forest '%s' %s; allowed: a single-valued Unicode string attribute "
+	    "that takes %d characters and has no other use",
+	    link->file, link->line, key, attr, forest->name, why, OWN_TEXT);
+}
+
 int
 table_new(const struct conf_link *link, const struct schema *source, const struct schema *target,
     struct table **ret, struct err *err)
@@ -454,6 +487,11 @@ table_new(const struct conf_link *link, const struct schema *source, const struc
 		    "forest '%s' lacks attributes that galsync needs: %s; extend the schema "
 		    "(Exchange's setup /PrepareSchema does) or choose another stamp_attribute",
 		    link->target->name, (const char *)missing.data);
+	if (check_own_attr(link, link->target, "stamp_attribute", link->target->stamp_attribute,
+		target, err) < 0 ||
+	    check_own_attr(
+		link, link->source, "marker_attribute", link->marker_attribute, source, err) < 0)
+		return -1;
 	if (link->readiness_attribute && !schema_find(source, link->readiness_attribute))
 		return err_conf(err,
 		    "%s:%d: readiness_attribute '%s': the schema of forest '%s' has no such "

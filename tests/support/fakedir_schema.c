@@ -9,10 +9,11 @@
 #include "dsa/base/str.h"
 #include "tests/support/fakedir_priv.h"
 
-#define S 1 /* single-valued */
-#define O 2 /* only the system writes it */
-#define C 4 /* constructed or back link */
-#define K 8 /* kept on tombstones */
+#define S 1  /* single-valued */
+#define O 2  /* only the system writes it */
+#define C 4  /* constructed or back link */
+#define K 8  /* kept on tombstones */
+#define P 16 /* printable characters only */
 
 /* clang-format off */
 static const struct row {
@@ -55,6 +56,7 @@ static const struct row {
     {"dLMemRejectPermsBL", SCHEMA_DN, C, -1, -1, 117},
     {"dLMemSubmitPerms", SCHEMA_OTHER, 0, -1, -1, 112},
     {"dLMemSubmitPermsBL", SCHEMA_DN, C, -1, -1, 113},
+    {"dnQualifier", SCHEMA_STRING, S|P, 1, 1024, 0},
     {"employeeID", SCHEMA_STRING, S, 0, 16, 0},
     {"employeeNumber", SCHEMA_STRING, S, 1, 512, 0},
     {"employeeType", SCHEMA_STRING, S, 1, 256, 0},
@@ -316,6 +318,7 @@ fakedir_schema_new(const char *const *without)
 		    .single = (r->flags & S) != 0,
 		    .system_only = (r->flags & O) != 0,
 		    .constructed_or_backlink = (r->flags & C) != 0,
+		    .unicode = r->syntax == SCHEMA_STRING && !(r->flags & P),
 		    .range_upper = r->upper,
 		    .range_lower = r->lower,
 		    .link_id = r->link_id};

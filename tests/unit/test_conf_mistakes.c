@@ -68,6 +68,9 @@ struct mistake {
 #define SECRET "; allowed: a regular file that only its owner may read (mode 0600 or 0400)\n"
 #define PROGRAM "; allowed: a program that galsyncd may execute and only its owner may write\n"
 #define ROW(...) "attributes = ( { " __VA_ARGS__ " } );\n"
+#define OWN_ATTR                                                                                   \
+	" or written by galsync as what it is; allowed: an attribute that has no other use, such " \
+	"as extensionAttribute1 to extensionAttribute15\n"
 #define AT22 "galsync.conf:22: links[0]."
 
 static const struct mistake mistake_rows[] = {
@@ -117,6 +120,25 @@ static const struct mistake mistake_rows[] = {
     {"interval_s = 60", "readiness_attribute = \"extensionAttribute15\"",
 	AT22 "readiness_attribute: 'extensionAttribute15' carries the stamp in forest 'acme'; "
 	     "allowed: another attribute\n"},
+    /* what is galsync's own on an object */
+    {"interval_s = 60", "marker_attribute = \"extensionattribute15\"",
+	AT22 "marker_attribute: 'extensionattribute15' carries the stamp in forest 'acme'; "
+	     "allowed: another attribute\n"},
+    {"interval_s = 60", "marker_attribute = \"Department\"",
+	AT22 "marker_attribute: 'Department' is read" OWN_ATTR},
+    {"interval_s = 60", "marker_attribute = \"sIDHistory\"",
+	AT22 "marker_attribute: 'sIDHistory' is read" OWN_ATTR},
+    {"    redirect_domain = \"redirect.globex.example\";",
+	"    stamp_attribute = \"displayName\"; redirect_domain = \"redirect.globex.example\";",
+	"galsync.conf:14: forests[1].stamp_attribute: 'displayName' is read" OWN_ATTR},
+    {"    redirect_domain = \"redirect.globex.example\";",
+	"    stamp_attribute = \"proxyaddresses\"; redirect_domain = \"redirect.globex.example\";",
+	"galsync.conf:14: forests[1].stamp_attribute: 'proxyaddresses' is read" OWN_ATTR},
+    {"    redirect_domain = \"redirect.acme.example\";",
+	"    stamp_attribute = \"extensionAttribute14\"; redirect_domain = "
+	"\"redirect.acme.example\";",
+	"galsync.conf:16: links[0].marker_attribute: 'extensionAttribute14' carries the stamp in "
+	"forest 'acme'; allowed: another attribute\n"},
     {"interval_s = 60", "intervall_s = 60",
 	AT22 "intervall_s: unknown key, did you mean 'interval_s'?; allowed: " LINK_KEYS},
     {"interval_s", "colour", AT22 "colour: unknown key; allowed: " LINK_KEYS},
@@ -361,6 +383,13 @@ static const struct mistake mistake_rows[] = {
 	"17 "
 	"('OU=Staff,DC=acme,DC=example') and takes the same kinds; allowed: separate bases or "
 	"separate kinds\n"},
+
+    {"interval_s = 60;\n  }",
+	"}, { name = \"back\"; source = \"globex\"; target = \"acme\"; scopes = ( { base = "
+	"\"DC=globex,DC=example\"; target_ou = \"OU=G,DC=acme,DC=example\"; create = \"none\"; } "
+	"); attributes = ( { attribute = \"extensionAttribute14\"; source = \"info\"; } ); }",
+	"galsync.conf:22: links[1].attributes[0].attribute: 'extensionAttribute14' is the "
+	"marker_attribute of link 'acme-globex' in forest 'acme'; allowed: other attributes\n"},
 
     /* a site's rows */
     {"interval_s = 60;", ROW("attribute = \"title\"; how = \"constant\";"),

@@ -63,6 +63,7 @@ from_entries(void **state)
 		assert_non_null(a);
 		assert_int_equal(a->syntax, syntaxes[i].syntax);
 		assert_false(a->single || a->system_only || a->constructed_or_backlink);
+		assert_int_equal(a->unicode, strcmp(syntaxes[i].oid, "2.5.5.12") == 0);
 		assert_int_equal(a->range_upper, -1);
 		assert_int_equal(a->range_lower, -1);
 		assert_int_equal(a->link_id, 0);

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "dsa/base/str.h"
+#include "dsa/config/used_attrs.h"
 #include "dsa/rules/table.h"
 #include "tests/support/fakedir.h"
 #include "tests/support/given.h"
@@ -66,7 +67,7 @@ static const struct table_case {
 	unsigned kinds;
 	bool on_created;
 	const char *source_lacks[LACKS_MAX], *target_lacks[LACKS_MAX];
-	const char *stamp[SIDES], *readiness;
+	const char *stamp[SIDES], *readiness, *marker;
 	const char *why, *lacking;
 } cases[] = {
     /* The defaults. */
@@ -97,6 +98,35 @@ static const struct table_case {
     {"adminDescription", .stamp = {NULL, "adminDescription"}, .want = "computed set" LASTS},
     {"title", .stamp = {NULL, "noSuchAttribute"},
 	.why = "forest 'globex' lacks attributes that galsync needs: noSuchAttribute; extend the"},
+
+    /* It must fit there: what galsync writes, and no value beside it. So must the marker. */
+    {"title", .stamp = {NULL, "description"},
+	.why =
+	    "site.conf:3: stamp_attribute 'description' of forest 'globex' takes several values; "
+	    "allowed: a single-valued Unicode string attribute that takes 80 characters and has"},
+    {"title", .stamp = {NULL, "employeeID"},
+	.why =
+	    "site.conf:3: stamp_attribute 'employeeID' of forest 'globex' is too short; allowed"},
+    {"title", .stamp = {NULL, "accountExpires"},
+	.why = "site.conf:3: stamp_attribute 'accountExpires' of forest 'globex' is no text of any "
+	       "characters; allowed"},
+    {"title", .stamp = {NULL, "dnQualifier"},
+	.why = "site.conf:3: stamp_attribute 'dnQualifier' of forest 'globex' is no text of any"},
+    {"title", .stamp = {NULL, "instanceType"},
+	.why = "site.conf:3: stamp_attribute 'instanceType' of forest 'globex' cannot be written"},
+    {"title", .stamp = {NULL, "memberOf"},
+	.why = "site.conf:3: stamp_attribute 'memberOf' of forest 'globex' cannot be written; "},
+    {"title", .stamp = {"description", NULL}, .want = "copy set" FOLLOWS},
+    {"title", .marker = "comment", .want = "copy set" FOLLOWS},
+    {"title", .marker = "description",
+	.why = "site.conf:3: marker_attribute 'description' of forest 'acme' takes several values"},
+    {"title", .marker = "employeeID",
+	.why = "site.conf:3: marker_attribute 'employeeID' of forest 'acme' is too short; allowed"},
+    {"title", .marker = "noSuchAttribute",
+	.why = "site.conf:3: marker_attribute 'noSuchAttribute' of forest 'acme' does not exist"},
+    {"title", .target_lacks = {"comment"}, .marker = "comment", .want = "copy set" FOLLOWS},
+    {"title", .source_lacks = {"comment"}, .marker = "comment",
+	.why = "site.conf:3: marker_attribute 'comment' of forest 'acme' does not exist there"},
 
     /* Rows of the site replace the defaults for the kinds that they name. */
     {"title", "constant set" ALWAYS, .from = "x", .how = ROW_CONSTANT},
@@ -183,6 +213,8 @@ arrange(struct given *g, const struct table_case *c, struct conf_row *row)
 		if (c->stamp[side])
 			g->forest[side].stamp_attribute = given_str(c->stamp[side]);
 	g->link.readiness_attribute = given_str(c->readiness);
+	if (c->marker)
+		g->link.marker_attribute = given_str(c->marker);
 	g->link.file = given_str("site.conf");
 	g->link.line = 3;
 }
@@ -210,6 +242,41 @@ built(void **state)
 			given_same(i, "lacking", t->lacking, c->lacking ? c->lacking : "");
 	}
 	given_all_same();
+}
+
+/* ---- what is used already ---- */
+
+static bool
+may_be_ours(const char *name)
+{
+	return str_starts_nocase(name, "extensionAttribute");
+}
+
+/* Whatever the table reads or writes is refused for stamps and markers, but for the fifteen. */
+static void
+used(void **state)
+{
+	_cleanup_(schema_free) struct schema *schema = NULL;
+	_cleanup_(table_free) struct table *t = NULL;
+	struct given g;
+
+	(void)state;
+	given_init(&g);
+	t = given_table(&g.link, &schema);
+	assert_string_equal(t->lacking, "");
+	for (size_t i = 0; i < t->n; i++)
+		if (used_attr(t->rows[i].attr) == may_be_ours(t->rows[i].attr))
+			fail_msg("row of %s", t->rows[i].attr);
+	for (int side = SOURCE; side < SIDES; side++) {
+		const char **attrs = side == SOURCE ? t->source_attrs : t->target_attrs;
+
+		for (; *attrs; attrs++)
+			if (used_attr(*attrs) == may_be_ours(*attrs))
+				fail_msg("%s reads %s", side_name((enum side)side), *attrs);
+	}
+	assert_true(used_attr("DISPLAYNAME") && used_attr("unicodePwd") && used_attr("member"));
+	assert_false(used_attr("adminDescription") || used_attr("displayName2"));
+	assert_true(used_attr_is_reserved("MAIL") && !used_attr_is_reserved("displayName"));
 }
 
 /* ---- what has to be read ---- */
@@ -291,6 +358,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(built),
+	    cmocka_unit_test(used),
 	    cmocka_unit_test(read_list),
 	};
 
