@@ -28,6 +28,15 @@ conflict_reason_name(enum conflict_reason r)
 	return reason_names[r];
 }
 
+const char *
+conflict_reason_help(enum conflict_reason r)
+{
+	return r == CONFLICT_STAMP
+		   ? "that value is not galsync's and stays: clear it, choose another "
+		     "stamp_attribute, or let galsyncctl adopt take it over"
+		   : NULL;
+}
+
 void
 conflict_done(struct conflict *c)
 {

@@ -197,6 +197,18 @@ stamp_of(const struct entry *e, const char *attribute, struct stamp *ret)
 	return stamp_parse(entry_get_str(e, attribute), ret);
 }
 
+struct bytes
+stamp_foreign(const struct entry *e, const char *attribute)
+{
+	const struct attr *a = entry_find(e, attribute);
+	struct stamp ignored;
+
+	for (size_t i = 0; a && i < a->n_values; i++)
+		if (!stamp_parse(a->values[i].data, &ignored))
+			return a->values[i];
+	return (struct bytes){NULL, 0};
+}
+
 enum match_verdict
 match_judge(enum kind source, enum kind target, bool as_contact)
 {

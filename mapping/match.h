@@ -105,6 +105,9 @@ void stamp_format(const struct stamp *s, char ret[STAMP_TEXT_SIZE]);
 bool stamp_parse(const char *text, struct stamp *ret);
 /* The same of E's ATTRIBUTE, which has one value. */
 bool stamp_of(const struct entry *e, const char *attribute, struct stamp *ret);
+/* The first value of E's ATTRIBUTE that is no stamp of galsync, borrowed from E; its data is NULL
+ * if there is none. It belongs to others: nothing may take its place. */
+struct bytes stamp_foreign(const struct entry *e, const char *attribute);
 
 /* What became of the question "which is SOURCE's counterpart?". */
 enum match_verdict {

@@ -136,7 +136,7 @@ enum conflict_reason {
 	CONFLICT_KIND,	    /* the only candidate is of another kind */
 	CONFLICT_ADDRESS,   /* an address is held by another object of that forest */
 	CONFLICT_NAME,	    /* no free name was found */
-	CONFLICT_STAMP,	    /* the stamp attribute holds something that is not ours */
+	CONFLICT_STAMP,	    /* the only candidate has a foreign value where its stamp belongs */
 	CONFLICT_REASON_MAX
 };
 struct conflict {
@@ -151,6 +151,9 @@ struct conflict {
 	int64_t since; /* seconds since the epoch; kept when the same conflict is put again */
 };
 const char *conflict_reason_name(enum conflict_reason r); /* "ambiguous", "taken", ... */
+/* What ends a conflict of this reason, a sentence without its end. NULL: that depends on the
+ * objects involved. */
+const char *conflict_reason_help(enum conflict_reason r);
 /* Frees what C holds (of a decoded one). */
 void conflict_done(struct conflict *c);
 static inline void

@@ -159,6 +159,7 @@ struct conflict_walk {
 static void
 print_conflict(const struct conflict *x, const char *link, bool first)
 {
+	const char *help = conflict_reason_help(x->reason);
 	char since[CLOCK_TEXT_SIZE];
 
 	clock_format_local(x->since, since);
@@ -166,6 +167,8 @@ print_conflict(const struct conflict *x, const char *link, bool first)
 	    conflict_reason_name(x->reason), x->what);
 	for (size_t i = 0; i < x->n_candidates; i++)
 		(void)printf("  candidate    %s\n", x->candidates[i]);
+	if (help)
+		(void)printf("  help         %s\n", help);
 	(void)printf("  since        %s, link %s\n", since, link);
 }
 

@@ -100,6 +100,7 @@ tell_conflict(const struct cycle *c, const struct decision *d, bool again)
 	    .source = &d->source,
 	    .dn = d->source_dn,
 	    .again = again};
+	const char *help = conflict_reason_help(d->reason);
 	_cleanup_(buf_done) struct buf b = {0};
 
 	if (d->reason == CONFLICT_ADDRESS) {
@@ -109,9 +110,9 @@ tell_conflict(const struct cycle *c, const struct decision *d, bool again)
 	}
 	for (size_t i = 0; i < DECISION_CANDIDATES && d->candidates[i]; i++)
 		buf_printf(&b, "%s'%s'", i ? " and " : "", d->candidates[i]);
-	run_event(c->run, &e, "conflict (%s): %s%s%s; nothing is written until it is resolved",
+	run_event(c->run, &e, "conflict (%s): %s%s%s; nothing is written until it is resolved%s%s",
 	    conflict_reason_name(d->reason), d->what ? d->what : "", b.len ? ": " : "",
-	    b.len ? (char *)b.data : "");
+	    b.len ? (char *)b.data : "", help ? ": " : "", help ? help : "");
 }
 
 /* In a delta: the concerned that were in conflict and are deleted. What an answer only lacks may be

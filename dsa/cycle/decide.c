@@ -8,11 +8,16 @@
  * was only intended, because the process died, needs its stamp. So a wrong record is dropped by
  * itself, and a lost one is found again by the stamp.
  *
+ * A value that is not galsync's, where the stamp belongs, says that others use that attribute: then
+ * nothing is written for the object, whether it was a counterpart before or not, until the value is
+ * gone or the stamp has another attribute. That is so of an established correspondence too.
+ *
  * One target object has one counterpart. What comes with a record or a stamp keeps it; two that
  * found it by softer evidence are both conflicts.
  */
 #include "dsa/cycle/decide.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <syslog.h>
 
@@ -124,6 +129,31 @@ claim_target(struct cycle *c, uint32_t self, struct decision *d, uint32_t index,
 	return world_set_owner(c->world, index, self, err);
 }
 
+/* The value of TARGET that must not be lost, as evidence is written: "extensionAttribute15=7". */
+static void
+note_foreign(const struct cycle *c, const struct entry *target, char *ret, size_t size)
+{
+	const char *attr = c->run->link->target->stamp_attribute;
+	char value[256];
+
+	err_escape(value, sizeof value, stamp_foreign(target, attr));
+	(void)snprintf(ret, size, "%s=%s", attr, value);
+}
+
+/* Target entry INDEX may not be the counterpart, V says why. */
+static int
+refuse_candidate(struct cycle *c, struct decision *d, enum identity_verdict v,
+    const struct entry *target, uint32_t index, struct err *err)
+{
+	char foreign[512];
+
+	if (v != IDENTITY_FOREIGN_STAMP)
+		return decide_conflict(c, d, v == IDENTITY_TAKEN ? CONFLICT_TAKEN : CONFLICT_KIND,
+		    NULL, &index, 1, err);
+	note_foreign(c, target, foreign, sizeof foreign);
+	return decide_conflict(c, d, CONFLICT_STAMP, foreign, &index, 1, err);
+}
+
 /* Takes target entry INDEX as the counterpart, if it may be that and no other object has it. */
 static int
 take_candidate(struct cycle *c, uint32_t self, struct decision *d, const struct entry *source,
@@ -143,9 +173,8 @@ take_candidate(struct cycle *c, uint32_t self, struct decision *d, const struct 
 		return -1;
 	in.target = target;
 	v = identity_judge(&in, &d->created);
-	if (v == IDENTITY_TAKEN || v == IDENTITY_KIND)
-		return decide_conflict(c, d, v == IDENTITY_TAKEN ? CONFLICT_TAKEN : CONFLICT_KIND,
-		    NULL, &index, 1, err);
+	if (v != IDENTITY_MATCHED && v != IDENTITY_PROMOTE)
+		return refuse_candidate(c, d, v, target, index, err);
 	d->state = v == IDENTITY_PROMOTE ? DECIDE_PROMOTE : DECIDE_MATCHED;
 	d->shape = project_shape(scope, d->kind, source, v == IDENTITY_PROMOTE ? NULL : target);
 	if (set_text(&d->target_dn, target->dn, err) < 0)

@@ -15,8 +15,8 @@
  *                                  decided without the other
  *
  * What the map cannot know (a new object that a rule would find too, a name that has become free, a
- * CSV file) is found by going round: each delta with changes looks at a few of the other conflicts,
- * from where the last one ended.
+ * CSV file, another attribute for the stamp) is found by going round: each delta with changes looks
+ * at a few of the other conflicts, from where the last one ended.
  */
 #include <string.h>
 

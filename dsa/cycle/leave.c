@@ -142,6 +142,8 @@ gather(struct cycle *c, const struct record *r, struct leaving_facts *f, struct 
 	f->record = r;
 	f->target = *ret_target;
 	f->active = cycle_active_side(c, e, *ret_target, r);
+	f->foreign = *ret_target &&
+		     stamp_foreign(*ret_target, c->run->link->target->stamp_attribute).data != NULL;
 	return 0;
 }
 
@@ -176,6 +178,12 @@ plan_leaver(struct cycle *c, const struct leaver *l, bool again, struct err *err
 		return lag_note_missed(c, &l->source, err);
 	if (leaving == LEAVING_LATER)
 		return lag_wait_for(c, &l->source, err);
+	/* Its record stays as it is: every full cycle looks at it again, and a delta when the value
+	 * goes. */
+	if (leaving == LEAVING_FOREIGN) {
+		tell(c, r, gone ? "deleted" : scope_verdict_name(l->why), leaving, again);
+		return 0;
+	}
 	if (fill_step(s, leaving, target, r, err) < 0)
 		return -1;
 	s->counts = l->said == HELD_WAITS ? HELD_DELETES : HELD_NOTHING;

@@ -80,8 +80,11 @@ is_deleted_when_left(struct cycle *c, const struct record *r, uint32_t index,
     const struct entry *target, bool *ret, struct err *err)
 {
 	_cleanup_(entry_free) struct entry *source = NULL;
-	struct leaving_facts f = {
-	    .action = leaving_action(c->run->link, r), .record = r, .target = target};
+	const char *stamp = c->run->link->target->stamp_attribute;
+	struct leaving_facts f = {.action = leaving_action(c->run->link, r),
+	    .record = r,
+	    .target = target,
+	    .foreign = stamp_foreign(target, stamp).data != NULL};
 
 	if (index != WORLD_NONE && world_get(c->world, SOURCE, index, &source, err) < 0)
 		return -1;

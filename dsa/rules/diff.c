@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "dsa/directory/dn.h"
+#include "mapping/match.h"
 #include "redirect/address.h"
 
 struct diff {
@@ -44,6 +45,19 @@ meet_set(struct diff *d, const struct attr *want, const struct attr *present)
 		if (change_mod(d->change, MOD_DELETE, d->attr, present->values[i]) < 0)
 			return -1;
 	return change_mod(d->change, MOD_ADD, d->attr, want->values[0]);
+}
+
+/* Only a stamp makes room for a stamp. No object with another value gets here (identity.h); this is
+ * what keeps the value if one does. */
+static int
+meet_stamp(struct diff *d, const struct attr *want, const struct attr *present)
+{
+	struct stamp ignored;
+
+	for (size_t i = 0; present && i < present->n_values; i++)
+		if (!stamp_parse(present->values[i].data, &ignored))
+			return 0;
+	return meet_set(d, want, present);
 }
 
 static int
@@ -159,6 +173,7 @@ meet(struct diff *d, const struct row *r, const struct schema_attr *sa, const st
 {
 	switch (r->meet) {
 	case MEET_SET: return meet_set(d, want, present);
+	case MEET_STAMP: return meet_stamp(d, want, present);
 	case MEET_IF_ABSENT: return present && present->n_values ? 0 : meet_set(d, want, NULL);
 	case MEET_MERGE: return meet_merge(d, want, present);
 	case MEET_LINK: return meet_link(d, want, present, sa && sa->single);

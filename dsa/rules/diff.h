@@ -7,7 +7,7 @@
  *
  * A value is taken away only if galsync put it there (the record's `written` set), or if it is a
  * link to an object that is itself a counterpart, whose membership the source decides. Everything
- * else on the target belongs to others and stays.
+ * else on the target belongs to others and stays. The stamp takes the place of a stamp only.
  *
  *   feed -> entry -> match -> project -> [diff] -> plan -> exec -> record
  */

@@ -31,6 +31,9 @@ identity_judge(const struct identity_in *in, bool *ret_created)
 		return IDENTITY_TAKEN;
 	if (v == MATCH_KIND)
 		return IDENTITY_KIND;
+	/* Last: a value is only worth clearing on what is the counterpart then. */
+	if (stamp_foreign(in->target, in->stamp_attribute).data)
+		return IDENTITY_FOREIGN_STAMP;
 	*ret_created =
 	    v == MATCH_PROMOTE || (ours && stamp.created) || (!stamped && in->was_created);
 	return v == MATCH_PROMOTE ? IDENTITY_PROMOTE : IDENTITY_MATCHED;

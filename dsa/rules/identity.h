@@ -34,7 +34,10 @@ enum identity_verdict {
 	IDENTITY_MATCHED,
 	IDENTITY_PROMOTE, /* the contact TARGET gives way to a user */
 	IDENTITY_TAKEN,	  /* its stamp names another source object */
-	IDENTITY_KIND	  /* an object of this kind cannot be the counterpart */
+	IDENTITY_KIND,	  /* an object of this kind cannot be the counterpart */
+	/* It could be, but where its stamp belongs it has a value that is not galsync's, and that
+	 * stays: others use the attribute. */
+	IDENTITY_FOREIGN_STAMP
 };
 /* *RET_CREATED: the counterpart was, or will be, created by galsync. */
 enum identity_verdict identity_judge(const struct identity_in *in, bool *ret_created);

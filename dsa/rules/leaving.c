@@ -51,6 +51,8 @@ leaving_judge(const struct leaving_facts *f)
 		return LEAVING_FINISH;
 	if (f->action == LEAVE_KEEP)
 		return LEAVING_KEEP;
+	if (f->foreign)
+		return LEAVING_FOREIGN;
 	if (f->action == LEAVE_DELETE && f->record->created)
 		return LEAVING_DELETE;
 	if (f->action == LEAVE_DISABLE && f->record->created && is_enabled(f->target))
@@ -66,6 +68,7 @@ leaving_text(enum leaving l)
 	    [LEAVING_FORGET] = "is gone or not its own",
 	    [LEAVING_FINISH] = "is in use and stays as it is: it is finished",
 	    [LEAVING_KEEP] = "stays as it is",
+	    [LEAVING_FOREIGN] = "stays as it is while others use its stamp attribute",
 	    [LEAVING_HIDE] = "is hidden from the address lists",
 	    [LEAVING_DISABLE] = "is disabled and hidden from the address lists",
 	    [LEAVING_DELETE] = "is deleted"};

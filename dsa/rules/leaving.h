@@ -11,6 +11,7 @@
  *   no counterpart                                     FORGET: its record alone goes
  *   the owner uses the counterpart                     FINISH: the source ends as planned
  *   on_leave = keep                                    KEEP
+ *   a foreign value where its stamp belongs            FOREIGN: left alone until that is gone
  *   on_leave = delete, created by galsync              DELETE
  *   on_leave = disable, an enabled account created     DISABLE, which hides too
  *   anything else                                      HIDE
@@ -32,6 +33,7 @@ enum leaving {
 	LEAVING_FORGET,
 	LEAVING_FINISH,
 	LEAVING_KEEP,
+	LEAVING_FOREIGN, /* and it is no one that left yet */
 	LEAVING_HIDE,
 	LEAVING_DISABLE,
 	LEAVING_DELETE,
@@ -42,6 +44,7 @@ struct leaving_facts {
 	enum leave_action action; /* leaving_action() */
 	bool missed;		  /* the source is there by its GUID, but no search gave it */
 	bool may_come;		  /* TARGET may be on another server and not here yet */
+	bool foreign;		  /* TARGET's stamp attribute has a value that is no stamp */
 	const struct record *record;
 	const struct entry *target; /* NULL: it is not there, or not the counterpart any more */
 	struct active_side active;  /* of both objects as they are */

@@ -396,7 +396,7 @@ add_default_rows(struct table *t, const struct conf_link *link, const struct sch
 	}
 	t->rows[t->n++] = (struct row){.attr = stamp,
 	    .compute = compute_stamp,
-	    .meet = MEET_SET,
+	    .meet = MEET_STAMP,
 	    .kinds = ALL_KINDS,
 	    .shapes = ALL_SHAPES,
 	    .when = WHEN_ALWAYS,

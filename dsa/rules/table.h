@@ -32,7 +32,8 @@ const char *shape_name(enum shape s);
 
 /* How a wanted attribute meets what is there. */
 enum meet {
-	MEET_SET, /* one value: differ, then compare-and-set; unwanted: removed if we put it */
+	MEET_SET,   /* one value: differ, then compare-and-set; unwanted: removed if we put it */
+	MEET_STAMP, /* as SET, but where a value is no stamp of galsync nothing is written */
 	MEET_IF_ABSENT, /* written only where the target has none */
 	MEET_MERGE,	/* every wanted value is there; others are removed if we put them */
 	MEET_LINK,     /* as MERGE for DNs: others are removed if they are ours to judge (diff.h) */

@@ -6,6 +6,7 @@
 json_t *
 view_conflict(const struct conflict *c, const char *link)
 {
+	const char *help = conflict_reason_help(c->reason);
 	json_t *o = json_object();
 
 	json_put_member(&o, "link", json_of_text(link));
@@ -13,6 +14,7 @@ view_conflict(const struct conflict *c, const char *link)
 	json_put_member(&o, "reason", json_of_text(conflict_reason_name(c->reason)));
 	json_put_member(&o, "what", json_of_text(c->what));
 	json_put_member(&o, "candidates", json_of_texts(c->candidates, c->n_candidates));
+	json_put_member(&o, "help", help ? json_of_text(help) : json_null());
 	json_put_member(&o, "since", json_of_time(c->since));
 	return o;
 }

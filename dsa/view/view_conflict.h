@@ -10,6 +10,7 @@
  *   reason       "ambiguous", "taken", "kind", "address", "name" or "stamp" (mapping/store.h)
  *   what         the rule and the value: "mail jose@acme.example"
  *   candidates   DNs of everyone involved, of either forest
+ *   help         what ends it; null: that depends on the objects
  *   since        when it was first seen; text in UTC
  */
 

@@ -19,6 +19,9 @@
 #define MANAGER(cn) "manager: CN=" cn GLOBEX "\n"
 #define GROUP_ROW .kind = KIND_GROUP, .shape = SHAPE_GROUP
 
+#define NEW_STAMP "extensionAttribute15: galsync:matched:" GIVEN_GUID "\n"
+#define OLD_STAMP "extensionAttribute15: galsync:created:" GIVEN_GUID "\n"
+
 struct diff_case {
 	/* WANT: an attribute with one empty value is to be absent. */
 	const char *want, *present, *mods;
@@ -54,6 +57,18 @@ static const struct diff_case cases[] = {
     {"title: Boss\ncompany: Acme\n", "l: Rom\n", .mods = "+title: Boss\n+company: Acme\n",
 	.keep = "company: Acme\ntitle: Boss\n"},
     {"unknownAttribute: x\n", "", .mods = "", .keep = ""},
+
+    /* A stamp takes the place of a stamp, and of nothing else. */
+    {NEW_STAMP, "", .mods = "+" NEW_STAMP, .keep = NEW_STAMP},
+    {NEW_STAMP, NEW_STAMP, .mods = ""},
+    {NEW_STAMP, OLD_STAMP, .mods = "-" OLD_STAMP "+" NEW_STAMP},
+    {NEW_STAMP, OLD_STAMP, .matched = true, .mods = "-" OLD_STAMP "+" NEW_STAMP},
+    {NEW_STAMP, "extensionAttribute15: HR-4711\n", .mods = ""},
+    {NEW_STAMP, "extensionAttribute15: HR-4711\n", .matched = true, .mods = "", .keep = ""},
+    {NEW_STAMP, "extensionAttribute15: HR-4711\n", .written = "extensionAttribute15: HR-4711\n",
+	.mods = ""},
+    {NEW_STAMP, OLD_STAMP "extensionAttribute15: HR-4711\n", .mods = ""},
+    {NEW_STAMP "title: Boss\n", "extensionAttribute15: HR-4711\n", .mods = "+title: Boss\n"},
 
     /* One value, where the target has none. */
     {"homeMDB: CN=DB1\n", "homeMDB: CN=DB9\n", .mods = ""},

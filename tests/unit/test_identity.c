@@ -20,6 +20,7 @@
 #define MATCHED STAMP("matched", GIVEN_GUID)
 #define OTHERS STAMP("matched", OTHER_GUID)
 #define OTHERS_CREATED STAMP("created", OTHER_GUID)
+#define FOREIGN STAMP_ATTRIBUTE ": HR-4711\n"
 
 /* ---- the door ---- */
 
@@ -64,7 +65,8 @@ refused(void **state)
 static const char *const verdicts[] = {[IDENTITY_MATCHED] = "matched",
     [IDENTITY_PROMOTE] = "promote",
     [IDENTITY_TAKEN] = "taken",
-    [IDENTITY_KIND] = "kind"};
+    [IDENTITY_KIND] = "kind",
+    [IDENTITY_FOREIGN_STAMP] = "foreign"};
 
 #define USER(extra) "user", extra
 #define CARD(extra) "contact", extra
@@ -81,7 +83,6 @@ static const struct judge_case {
     {"user", USER(""), CREATE_MAILBOX, .want = IDENTITY_MATCHED},
     {"user", USER(MATCHED), CREATE_MAILBOX, .want = IDENTITY_MATCHED},
     {"user", USER(CREATED), CREATE_MAILBOX, .want = IDENTITY_MATCHED, .becomes = true},
-    {"user", USER("extensionAttribute15: Building 7\n"), CREATE_MAILBOX, .want = IDENTITY_MATCHED},
     {"user", USER(""), CREATE_NOTHING, .want = IDENTITY_MATCHED},
     {"user", USER(""), CREATE_CONTACT, .want = IDENTITY_MATCHED},
 
@@ -90,7 +91,26 @@ static const struct judge_case {
     {"user", USER(MATCHED), CREATE_MAILBOX, .want = IDENTITY_MATCHED, .was = true},
     {"user", USER(CREATED), CREATE_MAILBOX, .want = IDENTITY_MATCHED, .was = true, .becomes = true},
 
-    /* A foreign stamp, whatever else is so. */
+    /* A value of others where the stamp belongs, whatever the record says. */
+    {"user", USER(FOREIGN), CREATE_MAILBOX, .want = IDENTITY_FOREIGN_STAMP},
+    {"user", USER(FOREIGN), CREATE_MAILBOX, .want = IDENTITY_FOREIGN_STAMP, .was = true},
+    {"user", USER(FOREIGN), CREATE_NOTHING, .want = IDENTITY_FOREIGN_STAMP},
+    {"user", USER(FOREIGN MATCHED), CREATE_MAILBOX, .want = IDENTITY_FOREIGN_STAMP},
+    {"user", USER(CREATED FOREIGN), CREATE_MAILBOX, .want = IDENTITY_FOREIGN_STAMP},
+    {"user", USER(MATCHED CREATED), CREATE_MAILBOX, .want = IDENTITY_MATCHED},
+    {"user", USER(STAMP_ATTRIBUTE ": galsync:created:HR-4711\n"), CREATE_MAILBOX,
+	.want = IDENTITY_FOREIGN_STAMP},
+    {"user", USER("extensionAttribute14: HR-4711\n"), CREATE_MAILBOX, .want = IDENTITY_MATCHED},
+    {"user", CARD(FOREIGN), CREATE_MAILBOX, .want = IDENTITY_FOREIGN_STAMP, .promotes = true},
+    {"user", CARD(CREATED FOREIGN), CREATE_MAILBOX, .want = IDENTITY_FOREIGN_STAMP},
+    {"user", CARD(FOREIGN), CREATE_CONTACT, .want = IDENTITY_FOREIGN_STAMP},
+    {"group", TEAM(FOREIGN), CREATE_MAILBOX, .want = IDENTITY_FOREIGN_STAMP},
+    /* What could not be the counterpart without it either keeps its first reason. */
+    {"user", CARD(FOREIGN), CREATE_MAILBOX, .want = IDENTITY_KIND},
+    {"user", TEAM(FOREIGN), CREATE_MAILBOX, .want = IDENTITY_KIND},
+    {"user", USER(OTHERS FOREIGN), CREATE_MAILBOX, .want = IDENTITY_TAKEN},
+
+    /* A stamp of another source object, whatever else is so. */
     {"user", USER(OTHERS), CREATE_MAILBOX, .want = IDENTITY_TAKEN},
     {"user", USER(OTHERS_CREATED), CREATE_MAILBOX, .want = IDENTITY_TAKEN, .was = true},
     {"user", CARD(OTHERS), CREATE_MAILBOX, .want = IDENTITY_TAKEN, .promotes = true},

@@ -26,7 +26,7 @@ static const struct leaving_case {
 	enum leaving want;
 	const char *mods;    /* NULL: no change; "delete": the object goes */
 	const char *written; /* remembered afterwards; NULL: nothing */
-	bool matched, missed, may_come;
+	bool matched, missed, may_come, foreign;
 	bool used; /* the owner uses it */
 } cases[] = {
     /* Where nothing is certain nothing is done, whatever is configured. */
@@ -60,6 +60,14 @@ static const struct leaving_case {
     {LEAVE_HIDE, PERSON(HIDDEN("TRUE")), .matched = true, .want = LEAVING_HIDE, .mods = NULL},
     {LEAVE_HIDE, PERSON(HIDDEN("FALSE")), .matched = true, .want = LEAVING_HIDE,
 	.mods = "-msExchHideFromAddressLists: FALSE\n" HIDES, .written = PUT},
+
+    /* Others have a use for the stamp's attribute. */
+    {LEAVE_DELETE, PERSON(UAC("512")), .foreign = true, .want = LEAVING_FOREIGN},
+    {LEAVE_DISABLE, PERSON(UAC("512")), .foreign = true, .want = LEAVING_FOREIGN},
+    {LEAVE_HIDE, PERSON(UAC("512")), .foreign = true, .matched = true, .want = LEAVING_FOREIGN},
+    {LEAVE_KEEP, PERSON(UAC("512")), .foreign = true, .want = LEAVING_KEEP},
+    {LEAVE_DELETE, PERSON(UAC("512")), .foreign = true, .used = true, .want = LEAVING_FINISH},
+    {LEAVE_DELETE, PERSON(UAC("512")), .foreign = true, .missed = true, .want = LEAVING_MISSED},
 
     {LEAVE_DISABLE, PERSON(UAC("512")), .want = LEAVING_DISABLE, .written = PUT,
 	.mods = HIDES "-userAccountControl: 512\n+userAccountControl: 514\n"},
@@ -105,6 +113,7 @@ judged(void **state)
 		struct leaving_facts f = {.action = c->action,
 		    .missed = c->missed,
 		    .may_come = c->may_come,
+		    .foreign = c->foreign,
 		    .record = r,
 		    .target = target,
 		    .active = {

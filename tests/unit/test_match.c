@@ -192,6 +192,42 @@ stamps(void **state)
 }
 
 static void
+foreign(void **state)
+{
+	static const struct {
+		const char *values[3], *want;
+	} rows[] = {
+	    {{NULL}, NULL},
+	    {{"galsync:created:6f9619ff-8b86-d011-b42d-00c04fc964ff"}, NULL},
+	    {{"galsync:created:6f9619ff-8b86-d011-b42d-00c04fc964ff",
+		 "GALSYNC:Matched:6F9619FF-8B86-D011-B42D-00C04FC964FF"},
+		NULL},
+	    {{"HR-4711"}, "HR-4711"},
+	    {{""}, ""},
+	    {{"galsync:created:6f9619ff-8b86-d011-b42d-00c04fc964ff", "b", "a"}, "b"},
+	    {{"galsync:switched:2026-01-01T00:00:00Z:6f9619ff-8b86-d011-b42d-00c04fc964ff"},
+		"galsync:switched:2026-01-01T00:00:00Z:6f9619ff-8b86-d011-b42d-00c04fc964ff"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_(entry_free) struct entry *e = entry_new("CN=Ann,DC=x");
+		struct bytes got;
+
+		assert_non_null(e);
+		assert_int_equal(entry_add_str(e, "info", "mine"), 0);
+		for (size_t j = 0; j < ARRAY_SIZE(rows[i].values) && rows[i].values[j]; j++)
+			assert_int_equal(
+			    entry_add_str(e, "adminDescription", rows[i].values[j]), 0);
+		got = stamp_foreign(e, "ADMINDESCRIPTION");
+		if (rows[i].want)
+			assert_string_equal(got.data, rows[i].want);
+		else
+			assert_null(got.data);
+	}
+}
+
+static void
 judge(void **state)
 {
 	static const struct {
@@ -248,6 +284,7 @@ main(void)
 	    cmocka_unit_test(target_keys),
 	    cmocka_unit_test(hashes),
 	    cmocka_unit_test(stamps),
+	    cmocka_unit_test(foreign),
 	    cmocka_unit_test(judge),
 	    cmocka_unit_test(sids_that_differ_in_case),
 	};

@@ -158,14 +158,18 @@ a_conflict(void **state)
 	static const char want[] =
 	    "{\"link\":\"acme-globex\",\"source_dn\":" HOSTILE_JSON ",\"reason\":\"ambiguous\","
 	    "\"what\":\"mail ann@acme.example\",\"candidates\":[\"CN=Ann\"," HOSTILE_JSON "],"
-	    "\"since\":\"2001-09-09T01:46:40Z\"}";
+	    "\"help\":null,\"since\":\"2001-09-09T01:46:40Z\"}";
 
 	(void)state;
 	json_must_be(make_conflict(), want);
 	json_must_be_whole(make_conflict, want);
 	json_must_be(view_conflict(&(struct conflict){.reason = CONFLICT_NAME}, "x"),
 	    "{\"link\":\"x\",\"source_dn\":null,\"reason\":\"name\",\"what\":null,"
-	    "\"candidates\":[],\"since\":null}");
+	    "\"candidates\":[],\"help\":null,\"since\":null}");
+	json_must_be(view_conflict(&(struct conflict){.reason = CONFLICT_STAMP}, "x"),
+	    "{\"link\":\"x\",\"source_dn\":null,\"reason\":\"stamp\",\"what\":null,"
+	    "\"candidates\":[],\"help\":\"that value is not galsync's and stays: clear it, choose "
+	    "another stamp_attribute, or let galsyncctl adopt take it over\",\"since\":null}");
 }
 
 int
