@@ -328,6 +328,24 @@ copy_map(const struct lab *l, const char *from, const char *to)
 	assert_int_equal(n, 0);
 }
 
+void
+lab_keep_map(struct lab *l)
+{
+	copy_map(l, "map.mdb", "kept");
+}
+
+void
+lab_put_back_map(struct lab *l)
+{
+	char lock[512];
+
+	store_close(TAKE(l->store));
+	copy_map(l, "kept", "map.mdb");
+	path_of(l, "map.mdb-lock", lock);
+	(void)unlink(lock);
+	lab_open_store(l);
+}
+
 /* At the step of the stop: what is in the map now is what a dead process leaves. No write
  * transaction is open while something is submitted or read. */
 static void

@@ -129,6 +129,9 @@ void lab_run_silent(struct lab *l);
 char *lab_plan(struct lab *l) MUST_CHECK;
 /* Forgets the map. */
 void lab_lose_map(struct lab *l);
+/* Keeps a copy of the map as it is now, and puts it in the place of the map. */
+void lab_keep_map(struct lab *l);
+void lab_put_back_map(struct lab *l);
 /* Runs the whole of L's scenario and checks its end. */
 void lab_play(struct lab *l);
 void scenario_play(const struct scenario *sc);
