@@ -199,6 +199,9 @@ finish_journal(struct store_txn *t, const struct running *s, struct err *err)
 		enum journal_outcome outcome = JOURNAL_DONE;
 		const char *text = NULL;
 
+		/* One that was dropped has no intent. */
+		if (!s->journal[i])
+			continue;
 		if (i > s->next) {
 			outcome = JOURNAL_STALE;
 			text = "not attempted";
@@ -265,9 +268,23 @@ fits(const struct ring *r)
 	return r->ahead && (r->n == 0 || (r->bytes < RING_BYTES && r->ahead->phase == r->phase));
 }
 
+/* What the map says now forbids what was planned. */
+static int
+drop(struct running *s, const struct err *err)
+{
+	s->err = *err;
+	s->failure = SETTLE_DRIFT;
+	s->state = STEP_FAILED;
+	return 0;
+}
+
 static int
 write_intents(struct ring *r, struct store_txn *t, struct running *s, struct err *err)
 {
+	int rc = r->ops->intend ? r->ops->intend(t, s->step, r->arg, err) : 0;
+
+	if (rc)
+		return rc < 0 ? -1 : drop(s, err);
 	if (!r->cycle && journal_begin_cycle(t, r->run->link_id, &r->cycle, err) < 0)
 		return -1;
 	for (size_t i = 0; i < s->step->n_changes; i++) {
@@ -288,7 +305,7 @@ write_intents(struct ring *r, struct store_txn *t, struct running *s, struct err
 			return -1;
 		s->journal[i] = e.number;
 	}
-	return r->ops->intend ? r->ops->intend(t, s->step, r->arg, err) : 0;
+	return 0;
 }
 
 /* Loads the next steps of one phase and writes down what they are about to do. */

@@ -39,8 +39,9 @@ struct exec_ops {
 	/* Gives the next step, which the executor owns from now on; *RET NULL at the end. Phases
 	 * never go back, and numbers ascend within a phase. */
 	int (*next)(void *arg, struct plan_step **ret, struct err *err);
-	/* In the transaction of the intents: writes down what must be known if the process dies
-	 * while S is carried out. NULL: nothing. */
+	/* In the transaction of the intents, before they are stored: writes down what must be known
+	 * if the process dies while S is carried out. 1 with ERR: S must not be carried out any
+	 * more. It leaves no intent and ends as one that met drift. NULL: nothing. */
 	int (*intend)(struct store_txn *t, struct plan_step *s, void *arg, struct err *err);
 	/* In the transaction of the outcome. */
 	int (*ended)(struct store_txn *t, const struct exec_end *e, void *arg, struct err *err);

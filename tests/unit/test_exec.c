@@ -142,6 +142,7 @@ struct playing {
 	struct plan_step *steps[8];
 	size_t n, given;
 	bool reopens;
+	uint64_t forbids; /* the step that must not be carried out, 0: none */
 	size_t batch;
 	struct buf log; /* what was intended and how it ended, "1 2 1:done ..." */
 };
@@ -163,7 +164,8 @@ intend(struct store_txn *t, struct plan_step *s, void *arg, struct err *err)
 	struct playing *p = arg;
 
 	(void)t;
-	(void)err;
+	if (p->forbids && p->forbids == s->number)
+		return err_set(err, ERR_DATA, ERR_ENTRY, ERR_REREAD, 0, "forbidden") < 0;
 	buf_printf(&p->log, "%llu ", (unsigned long long)s->number);
 	return 0;
 }
@@ -251,6 +253,24 @@ phases_follow_each_other(void **state)
 	add_title(&l, p.steps[2], "CN=Bea", "2");
 	assert_int_equal(carry_out(&p), 0);
 	assert_log(&p, "0 1 0:1,done 1:0,done 2 3 2:1,done 3:0,done ");
+}
+
+/* What must not be carried out any more leaves no trace in the directory and in the journal. */
+static void
+a_step_is_dropped(void **state)
+{
+	struct lab l;
+	struct playing p = begin(&l);
+
+	(void)state;
+	p.forbids = 1;
+	for (uint64_t i = 0; i < 3; i++)
+		p.steps[p.n++] = step_of(PLAN_OBJECTS, i, 0);
+	add_title(&l, p.steps[1], "CN=Ann", "1");
+	add_title(&l, p.steps[2], "CN=Bea", "2");
+	assert_int_equal(carry_out(&p), 0);
+	assert_int_equal(lab_count(&l, SOURCE, "CN=Ann", "title"), 0);
+	assert_log(&p, "0 2 0:0,done 1:0,drift 2:1,done ");
 }
 
 /* A step waits for those numbered below `after`, though others pass it. */
@@ -367,6 +387,7 @@ main(void)
 	    cmocka_unit_test(steps_come_by_round_and_phase),
 	    cmocka_unit_test(before_image_of_a_long_list),
 	    cmocka_unit_test(phases_follow_each_other),
+	    cmocka_unit_test(a_step_is_dropped),
 	    cmocka_unit_test(a_step_waits),
 	    cmocka_unit_test(failures_are_judged),
 	    cmocka_unit_test(a_lost_connection),
