@@ -12,6 +12,7 @@
 
 #include <string.h>
 
+#include "dsa/base/str.h"
 #include "dsa/config/conf_key.h"
 #include "dsa/config/conf_notes.h"
 #include "dsa/config/conf_passes.h"
@@ -82,6 +83,15 @@ conf_find_link(const struct conf *c, const char *name)
 		if (strcmp(c->links[i].name, name) == 0)
 			return &c->links[i];
 	return NULL;
+}
+
+bool
+conf_same_forest(const struct conf_forest *x, const struct conf_forest *y)
+{
+	if (!x || !y)
+		return false;
+	return x == y ||
+	       (x->dir.domain && y->dir.domain && str_equal_nocase(x->dir.domain, y->dir.domain));
 }
 
 void

@@ -66,8 +66,11 @@ struct conf_row {
 	int line;
 };
 
+struct conf;
+
 struct conf_link {
 	char *name;
+	const struct conf *whole; /* what the link is part of; NULL: other links are not known */
 	const struct conf_forest *source, *target;
 	struct conf_scope *scopes;
 	size_t n_scopes;
@@ -139,6 +142,8 @@ void conf_free(struct conf *c);
 DEFINE_CLEANUP(struct conf *, conf_free)
 /* The link named NAME, or NULL. */
 const struct conf_link *conf_find_link(const struct conf *c, const char *name);
+/* Are both the same forest, by one section or by two with the same domain? */
+bool conf_same_forest(const struct conf_forest *x, const struct conf_forest *y);
 /* Prints the effective configuration, defaults included, as a file that conf_load() would read
  * back to the same values. There are no secrets in it: only the names of their files. */
 void conf_print(const struct conf *c, FILE *to);

@@ -199,6 +199,71 @@ check_overlap(
 	}
 }
 
+/* The kinds of what scope S creates. */
+static unsigned
+made_kinds(const struct conf_scope *s)
+{
+	unsigned users = s->create == CREATE_CONTACT ? KIND_BIT(KIND_CONTACT) : KIND_BIT(KIND_USER);
+	unsigned groups =
+	    s->create == CREATE_CONTACT ? KIND_BIT(KIND_CONTACT) : KIND_BIT(KIND_GROUP);
+	unsigned others = s->kinds & ~(KIND_BIT(KIND_USER) | KIND_BIT(KIND_GROUP));
+
+	if (s->create == CREATE_NOTHING)
+		return 0;
+	return (s->kinds & KIND_BIT(KIND_USER) ? users : 0) |
+	       (s->kinds & KIND_BIT(KIND_GROUP) ? groups : 0) |
+	       (others ? KIND_BIT(KIND_CONTACT) : 0);
+}
+
+/* Would TAKES take what MAKES creates? A mirror of the source's OUs may reach a base below. */
+static bool
+takes_back(const struct conf_scope *takes, const struct conf_scope *makes)
+{
+	return takes->base && makes->target_ou && (takes->kinds & made_kinds(makes)) &&
+	       (dn_is_under(makes->target_ou, takes->base) ||
+		   (makes->layout == LAYOUT_MIRROR && dn_is_under(takes->base, makes->target_ou)));
+}
+
+/* Scope X of link L, setting S, against scope Y of link M, which leads back. */
+static bool
+note_against(const struct checking *c, const config_setting_t *s,
+    const struct conf_link *const l[2], const struct conf_scope *x, const struct conf_scope *y)
+{
+	if (takes_back(x, y)) {
+		conf_note(c->notes, s, "base",
+		    "link '%s' would take from '%s' what link '%s' in the other direction "
+		    "creates in '%s' (line %d); allowed: a base apart from the target_ou of such a "
+		    "link",
+		    l[0]->name, x->base, l[1]->name, y->target_ou, y->line);
+		return true;
+	}
+	if (!takes_back(y, x))
+		return false;
+	conf_note(c->notes, s, "target_ou",
+	    "link '%s' would create in '%s' what link '%s' in the other direction takes from '%s' "
+	    "(line %d); allowed: a target_ou apart from the bases of such a link",
+	    l[0]->name, x->target_ou, l[1]->name, y->base, y->line);
+	return true;
+}
+
+/* Scope I of link L against all earlier links between the same forests in the other direction: what
+ * one creates would come back by the other. */
+static void
+check_against(
+    const struct checking *c, const config_setting_t *s, const struct conf_link *l, size_t i)
+{
+	for (const struct conf_link *m = c->conf->links; m < l; m++) {
+		const struct conf_link *const both[2] = {l, m};
+
+		if (!l->name || !m->name || !conf_same_forest(m->source, l->target) ||
+		    !conf_same_forest(m->target, l->source))
+			continue;
+		for (size_t j = 0; j < m->n_scopes; j++)
+			if (note_against(c, s, both, &l->scopes[i], &m->scopes[j]))
+				return;
+	}
+}
+
 /* Created mailboxes need a place, and redirection needs a domain on either side. */
 static void
 check_mailbox(const struct checking *c, const config_setting_t *s, const struct conf_link *l)
@@ -411,6 +476,7 @@ check_link(const struct checking *c, const config_setting_t *s, size_t i)
 		if (scope) {
 			check_scope(c, scope, l, &l->scopes[j]);
 			check_overlap(c, scope, l, j);
+			check_against(c, scope, l, j);
 		}
 	}
 	for (size_t j = 0; j < l->n_rows; j++) {

@@ -90,6 +90,7 @@ usual_admin_group(const struct conf_link *l)
 static void
 complete_link(struct completing *c, struct conf_link *l)
 {
+	l->whole = c->conf;
 	for (size_t i = 0; i < l->n_scopes; i++)
 		complete_scope(c, l, &l->scopes[i]);
 	for (size_t i = 0; i < l->n_rows; i++)

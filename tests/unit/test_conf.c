@@ -231,7 +231,8 @@ static const char full[] =
     "switches = 8; }; readiness_attribute = \"extensionAttribute8\"; readiness_value = \"yes\"; "
     "interval_s = 86400; },\n"
     "{ name = \"l2\"; source = \"g\"; target = \"a\"; match = []; scopes = ( { base = "
-    "\"DC=globex,DC=example\"; target_ou = \"OU=B,DC=acme,DC=example\"; create = \"contact\"; } ); "
+    "\"OU=P,DC=globex,DC=example\"; target_ou = \"OU=B,DC=acme,DC=example\"; create = \"contact\"; "
+    "} ); "
     "} "
     ");\n";
 

@@ -71,6 +71,16 @@ struct mistake {
 #define OWN_ATTR                                                                                   \
 	" or written by galsync as what it is; allowed: an attribute that has no other use, such " \
 	"as extensionAttribute1 to extensionAttribute15\n"
+/* A link in the other direction behind the one of BASE. */
+#define BACK(forest, base, ou, more)                                                               \
+	"}, { name = \"back\"; source = \"" forest                                                 \
+	"\"; target = \"acme\"; scopes = ( { base = \"" base "\"; target_ou = \"" ou               \
+	"\"; create = \"contact\"; " more " } ); }"
+#define BACK_BASE(base)                                                                            \
+	"galsync.conf:22: links[1].scopes[0].base: link 'back' would take from '" base             \
+	"' what link 'acme-globex' in the other direction creates in "                             \
+	"'OU=Acme,DC=globex,DC=example' (line 17); allowed: a base apart from the target_ou of "   \
+	"such a link\n"
 #define AT22 "galsync.conf:22: links[0]."
 
 static const struct mistake mistake_rows[] = {
@@ -371,7 +381,8 @@ static const struct mistake mistake_rows[] = {
 	""},
     {"interval_s = 60;\n  }",
 	"}, { name = \"acme-globex\"; source = \"globex\"; target = \"acme\"; scopes = ( { base = "
-	"\"DC=globex,DC=example\"; target_ou = \"OU=G,DC=acme,DC=example\"; create = \"none\"; } "
+	"\"OU=N,DC=globex,DC=example\"; target_ou = \"OU=G,DC=acme,DC=example\"; create = "
+	"\"none\"; } "
 	"); }",
 	"galsync.conf:22: links[1].name: 'acme-globex' names two links; allowed: each name once\n"},
     {"interval_s = 60;\n  }",
@@ -386,10 +397,39 @@ static const struct mistake mistake_rows[] = {
 
     {"interval_s = 60;\n  }",
 	"}, { name = \"back\"; source = \"globex\"; target = \"acme\"; scopes = ( { base = "
-	"\"DC=globex,DC=example\"; target_ou = \"OU=G,DC=acme,DC=example\"; create = \"none\"; } "
+	"\"OU=N,DC=globex,DC=example\"; target_ou = \"OU=G,DC=acme,DC=example\"; create = "
+	"\"none\"; } "
 	"); attributes = ( { attribute = \"extensionAttribute14\"; source = \"info\"; } ); }",
 	"galsync.conf:22: links[1].attributes[0].attribute: 'extensionAttribute14' is the "
 	"marker_attribute of link 'acme-globex' in forest 'acme'; allowed: other attributes\n"},
+    /* two links against each other: what one creates would come back by the other */
+    {"interval_s = 60;\n  }", BACK("globex", "DC=globex,DC=example", "OU=G,DC=acme,DC=example", ""),
+	BACK_BASE("DC=globex,DC=example")},
+    {"interval_s = 60;\n  }",
+	BACK("globex", "ou=ACME, dc=globex,DC=example", "OU=G,DC=acme,DC=example", ""),
+	BACK_BASE("ou=ACME, dc=globex,DC=example")},
+    {"interval_s = 60;\n  }",
+	BACK("globex", "OU=People,DC=globex,DC=example", "OU=G,OU=Staff,DC=acme,DC=example", ""),
+	"galsync.conf:22: links[1].scopes[0].target_ou: link 'back' would create in "
+	"'OU=G,OU=Staff,DC=acme,DC=example' what link 'acme-globex' in the other direction takes "
+	"from 'OU=Staff,DC=acme,DC=example' (line 17); allowed: a target_ou apart from the bases "
+	"of such a link\n"},
+    /* apart, in whichever way */
+    {"interval_s = 60;\n  }",
+	BACK("globex", "OU=People,DC=globex,DC=example", "OU=G,DC=acme,DC=example", ""), ""},
+    {"interval_s = 60;\n  }",
+	BACK("globex", "OU=Deep,OU=Acme,DC=globex,DC=example", "OU=G,DC=acme,DC=example", ""), ""},
+    {"interval_s = 60;\n  }",
+	BACK("globex", "DC=globex,DC=example", "OU=G,DC=acme,DC=example",
+	    "kinds = [ \"public-folder\" ];"),
+	""},
+    {"interval_s = 60;\n  }",
+	BACK("globex", "OU=People,DC=globex,DC=example", "OU=Staff,DC=acme,DC=example",
+	    "kinds = [ \"dynamic-group\" ]; filter = \"(cn=x)\";"),
+	"galsync.conf:22: links[1].scopes[0].target_ou: link 'back' would create in "
+	"'OU=Staff,DC=acme,DC=example' what link 'acme-globex' in the other direction takes from "
+	"'OU=Staff,DC=acme,DC=example' (line 17); allowed: a target_ou apart from the bases of "
+	"such a link\n"},
 
     /* a site's rows */
     {"interval_s = 60;", ROW("attribute = \"title\"; how = \"constant\";"),
@@ -455,6 +495,30 @@ each_mistake(void **state)
 
 		expect(text, m->want);
 	}
+}
+
+/* The same forest in a section of its own is the same forest, and a mirror of OUs reaches further.
+ */
+static void
+against_each_other(void **state)
+{
+	static const char again[] =
+	    "redirect.globex.example\"; }, { name = \"too\"; domain = \"Globex.example\"; auth = { "
+	    "principal = \"svc@GLOBEX.EXAMPLE\"; keytab = \"globex.keytab\"; }; } );";
+	_cleanup_(free) char *sections = edited(base, "redirect.globex.example\"; } );", again);
+	_cleanup_(free) char *both = edited(sections, "interval_s = 60;\n  }",
+	    BACK("too", "DC=globex,DC=example", "OU=G,DC=acme,DC=example", ""));
+	_cleanup_(free) char *flat = edited(base, "interval_s = 60;\n  }",
+	    BACK("globex", "OU=Deep,OU=Acme,DC=globex,DC=example", "OU=G,DC=acme,DC=example", ""));
+	_cleanup_(free) char *mirror =
+	    edited(flat, "create = \"mailbox\"", "create = \"mailbox\"; layout = \"mirror\"");
+	_cleanup_(free) char *nothing = edited(both, "create = \"mailbox\"", "create = \"none\"");
+
+	(void)state;
+	expect(both, BACK_BASE("DC=globex,DC=example"));
+	expect(flat, "");
+	expect(mirror, BACK_BASE("OU=Deep,OU=Acme,DC=globex,DC=example"));
+	expect(nothing, "");
 }
 
 static void
@@ -619,8 +683,8 @@ int
 main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-	static const struct CMUnitTest tests[] = {TEST(each_mistake), TEST(whole_file),
-	    TEST(ten_mistakes), TEST(includes), TEST(too_large)};
+	static const struct CMUnitTest tests[] = {TEST(each_mistake), TEST(against_each_other),
+	    TEST(whole_file), TEST(ten_mistakes), TEST(includes), TEST(too_large)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
