@@ -6,6 +6,7 @@
 #include <syslog.h>
 
 #include "dsa/base/str.h"
+#include "dsa/cycle/other_links.h"
 #include "dsa/cycle/replica_lag.h"
 #include "dsa/directory/dn.h"
 #include "dsa/directory/sid.h"
@@ -58,7 +59,6 @@ consider(struct world_hit *hit, void *arg, struct err *err)
 	struct candidates *f = h->found;
 	const char *refusal = identity_refusal(hit->entry);
 
-	(void)err;
 	if (refusal) {
 		report_refused(h, hit, refusal);
 		return 0;
@@ -66,8 +66,12 @@ consider(struct world_hit *hit, void *arg, struct err *err)
 	for (size_t i = 0; i < f->n; i++)
 		if (f->v[i] == hit->index)
 			return 0;
-	if (f->n == 0)
+	if (f->n == 0) {
 		note_evidence(h);
+		if (other_links_refuse(h->c, &h->source->guid, hit->entry, f->rule == MATCH_RECORD,
+			f->refusal, err) < 0)
+			return -1;
+	}
 	f->v[f->n++] = hit->index;
 	return f->n == ARRAY_SIZE(f->v);
 }

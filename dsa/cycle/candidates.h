@@ -5,12 +5,14 @@
 /*
  * Which target objects may be the counterpart of a source object: by the record, while the
  * directory agrees, else by the first of the link's rules that finds any. Each passes the door of
- * dsa/rules/identity.h, by whatever rule it was found.
+ * dsa/rules/identity.h, by whatever rule it was found. What another link has (dsa/rules/across.h)
+ * stays a candidate, but with a refusal: an object beside it would want the same addresses.
  *
  *   feed -> entry -> [match] -> project -> diff -> plan -> exec -> record
  */
 
 #include "dsa/cycle/state.h"
+#include "dsa/rules/across.h"
 
 struct candidates {
 	uint32_t
@@ -18,8 +20,10 @@ struct candidates {
 	size_t n;
 	enum match_method rule; /* that found them */
 	char evidence[256];	/* of the first one: "mail=jose@acme.example"; or the record's */
-	bool created;		/* by the record: galsync created the counterpart */
-	bool may_come;		/* there is one, or may be, that only this server does not have */
+	/* Why the first one may not be the counterpart, by what other links say; "" if it may. */
+	char refusal[ACROSS_TEXT_SIZE];
+	bool created;  /* by the record: galsync created the counterpart */
+	bool may_come; /* there is one, or may be, that only this server does not have */
 };
 
 /* RET is zeroed at first. With `may_come` there may be none, or one that carries our stamp: softer

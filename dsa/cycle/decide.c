@@ -12,6 +12,9 @@
  * nothing is written for the object, whether it was a counterpart before or not, until the value is
  * gone or the stamp has another attribute. That is so of an established correspondence too.
  *
+ * What another link of the configuration has on either side is nothing for this one, and a second
+ * link gives no mailbox a redirection (dsa/rules/across.h).
+ *
  * One target object has one counterpart. What comes with a record or a stamp keeps it; two that
  * found it by softer evidence are both conflicts.
  */
@@ -21,7 +24,9 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "dsa/base/str.h"
 #include "dsa/cycle/candidates.h"
+#include "dsa/cycle/other_links.h"
 #include "dsa/cycle/replica_lag.h"
 #include "dsa/directory/dn.h"
 #include "dsa/rules/identity.h"
@@ -154,6 +159,41 @@ refuse_candidate(struct cycle *c, struct decision *d, enum identity_verdict v,
 	return decide_conflict(c, d, CONFLICT_STAMP, foreign, &index, 1, err);
 }
 
+/* Another link has the only candidate. */
+static int
+decide_refused(struct cycle *c, struct decision *d, const struct candidates *found, struct err *err)
+{
+	_cleanup_(free) char *what = str_printf("%s: %s", found->evidence, found->refusal);
+
+	if (!what)
+		return err_nomem(err);
+	return decide_conflict(c, d, CONFLICT_TAKEN, what, found->v, 1, err);
+}
+
+/* A mailbox has one redirection, whichever link gives it. D was decided: a correspondence with
+ * TARGET (NULL: to be created). What the record or the stamp says is there already. */
+static int
+check_redirection(struct cycle *c, struct decision *d, const struct entry *source,
+    const struct entry *target, struct err *err)
+{
+	const struct conf_link *link = c->run->link, *other;
+	_cleanup_(free) char *what = NULL;
+
+	if ((d->state == DECIDE_MATCHED && (d->rule == MATCH_RECORD || d->rule == MATCH_STAMP)) ||
+	    !across_redirects(link, source, d->kind, d->shape))
+		return 0;
+	if (other_links_find_redirection(
+		c, &source->guid, target ? &target->guid : NULL, &other, err) < 0)
+		return -1;
+	if (!other)
+		return 0;
+	what = str_printf("link '%s' redirects its mailbox already, to forest '%s'", other->name,
+	    other->target->name);
+	if (!what)
+		return err_nomem(err);
+	return decide_conflict(c, d, CONFLICT_TAKEN, what, NULL, 0, err);
+}
+
 /* Takes target entry INDEX as the counterpart, if it may be that and no other object has it. */
 static int
 take_candidate(struct cycle *c, uint32_t self, struct decision *d, const struct entry *source,
@@ -177,9 +217,10 @@ take_candidate(struct cycle *c, uint32_t self, struct decision *d, const struct 
 		return refuse_candidate(c, d, v, target, index, err);
 	d->state = v == IDENTITY_PROMOTE ? DECIDE_PROMOTE : DECIDE_MATCHED;
 	d->shape = project_shape(scope, d->kind, source, v == IDENTITY_PROMOTE ? NULL : target);
-	if (set_text(&d->target_dn, target->dn, err) < 0)
+	if (set_text(&d->target_dn, target->dn, err) < 0 ||
+	    check_redirection(c, d, source, target, err) < 0)
 		return -1;
-	return claim_target(c, self, d, index, err);
+	return d->state == DECIDE_CONFLICT ? 0 : claim_target(c, self, d, index, err);
 }
 
 static int
@@ -197,6 +238,8 @@ find_counterpart(struct cycle *c, uint32_t index, const struct entry *source, st
 	if (found.n > 1)
 		return decide_conflict(
 		    c, d, CONFLICT_AMBIGUOUS, found.evidence, found.v, found.n, err);
+	if (found.n == 1 && *found.refusal)
+		return decide_refused(c, d, &found, err);
 	if (found.n == 1)
 		return take_candidate(c, index, d, source, found.v[0], err);
 	if (found.may_come || scope->create == CREATE_NOTHING) {
@@ -207,7 +250,7 @@ find_counterpart(struct cycle *c, uint32_t index, const struct entry *source, st
 	d->created = true;
 	d->rule = MATCH_RECORD;
 	d->shape = project_shape(scope, d->kind, source, NULL);
-	return 0;
+	return check_redirection(c, d, source, NULL, err);
 }
 
 int
@@ -226,7 +269,8 @@ decide_one(struct cycle *c, uint32_t index, const struct entry *source, struct d
 	if (set_text(&d.source_dn, source->dn, err) < 0 || set_text(&d.target_dn, "", err) < 0 ||
 	    set_text(&d.evidence, "", err) < 0)
 		return -1;
-	d.verdict = scope_judge(c->run->link, source, norm, &scope);
+	if (other_links_judge_scope(c, source, norm, &scope, &d.verdict, err) < 0)
+		return -1;
 	if (scope)
 		d.scope = (uint32_t)(scope - c->run->link->scopes);
 	if (d.verdict == SCOPE_IN && find_counterpart(c, index, source, &d, err) < 0)

@@ -23,11 +23,11 @@
 #include "dsa/base/clock.h"
 #include "dsa/cycle/decide.h"
 #include "dsa/cycle/delta.h"
+#include "dsa/cycle/other_links.h"
 #include "dsa/cycle/records.h"
 #include "dsa/directory/dn.h"
 #include "dsa/directory/kind.h"
 #include "dsa/rules/names.h"
-#include "dsa/rules/scope.h"
 #include "dsa/run/sides.h"
 #include "mapping/journal.h"
 
@@ -397,12 +397,15 @@ is_stranger(struct cycle *c, const struct entry *source, bool *ret, struct err *
 	_cleanup_(record_free) struct record *r = NULL;
 	_cleanup_(free) char *norm = dn_normalize(source->dn, err);
 	const struct conf_scope *scope = NULL;
+	enum scope_verdict verdict;
 
 	*ret = false;
 	/* A name that is none is told of when it is decided. */
 	if (!norm)
 		return err->src == ERR_SYS ? -1 : 0;
-	if (scope_judge(c->run->link, source, norm, &scope) != SCOPE_IN)
+	if (other_links_judge_scope(c, source, norm, &scope, &verdict, err) < 0)
+		return -1;
+	if (verdict != SCOPE_IN)
 		return 0;
 	if (store_find_guid(c->run->map, c->run->link_id, SOURCE, &source->guid, &r, err) < 0)
 		return -1;

@@ -7,6 +7,7 @@
 #include "dsa/cycle/decide.h"
 #include "dsa/cycle/delta.h"
 #include "dsa/cycle/limits.h"
+#include "dsa/cycle/other_links.h"
 #include "dsa/cycle/planning.h"
 #include "dsa/cycle/records.h"
 #include "dsa/cycle/replica_lag.h"
@@ -121,14 +122,15 @@ fill_step(struct plan_step *s, enum leaving l, const struct entry *target, struc
 	return leaving_note(l, target, r, err);
 }
 
-/* What the rule asks about the correspondence R. RET_TARGET is what F->target points to; *RET_GONE:
- * the source is not there, by its GUID too. */
+/* What the rule asks about the correspondence R, which leaves for WHY. RET_TARGET is what F->target
+ * points to; *RET_GONE: the source is not there, by its GUID too. */
 static int
-gather(struct cycle *c, const struct record *r, struct leaving_facts *f, struct entry **ret_target,
-    bool *ret_gone, struct err *err)
+gather(struct cycle *c, const struct record *r, enum scope_verdict why, struct leaving_facts *f,
+    struct entry **ret_target, bool *ret_gone, struct err *err)
 {
 	const struct guid *source = &r->side[SOURCE].guid;
 	_cleanup_(entry_free) struct entry *e = NULL;
+	bool others = false;
 	uint32_t index;
 
 	if (find_source(c, r, &e, err) < 0)
@@ -138,7 +140,9 @@ gather(struct cycle *c, const struct record *r, struct leaving_facts *f, struct 
 		return -1;
 	if (!*ret_target && !f->missed && lag_may_come(c, source, r, &f->may_come, err) < 0)
 		return -1;
-	f->action = leaving_action(c->run->link, r);
+	if (other_links_have(c, r, &others, err) < 0)
+		return -1;
+	f->action = others ? LEAVE_KEEP : leaving_action(c->run->link, r, why);
 	f->record = r;
 	f->target = *ret_target;
 	f->active = cycle_active_side(c, e, *ret_target, r);
@@ -171,7 +175,7 @@ plan_leaver(struct cycle *c, const struct leaver *l, bool again, struct err *err
 		return -1;
 	if (!r)
 		return 0;
-	if (gather(c, r, &f, &target, &gone, err) < 0)
+	if (gather(c, r, l->why, &f, &target, &gone, err) < 0)
 		return -1;
 	leaving = leaving_judge(&f);
 	if (leaving == LEAVING_MISSED)

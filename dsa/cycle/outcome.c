@@ -8,6 +8,7 @@
 #include "dsa/base/str.h"
 #include "dsa/cycle/confirm.h"
 #include "dsa/cycle/decide.h"
+#include "dsa/cycle/other_links.h"
 #include "dsa/cycle/replan.h"
 #include "dsa/run/turn_event.h"
 
@@ -20,6 +21,26 @@ writes_target(const struct plan_step *s)
 	return false;
 }
 
+/* Is OLD, the stored record or NULL, of a correspondence that is there already? SAME: its target
+ * is. */
+static bool
+is_established(const struct record *old, bool same)
+{
+	return old && same && !record_has_left(old);
+}
+
+/* Another link was faster. */
+static int
+let_go(struct cycle *c, struct store_txn *t, const struct plan_step *s, struct err *err)
+{
+	run_message(c->run, LOG_NOTICE, &s->guid, s->record->side[SOURCE].dn,
+	    "%s: nothing is written, and it is decided again", err->text);
+	return store_put_retry(t, c->run->link_id, &s->guid, s->record->side[SOURCE].dn, err->text,
+		   clock_realtime_s(), err) < 0
+		   ? -1
+		   : 1;
+}
+
 /* What galsync wrote on an object is known by its record alone, so that is stored before the write:
  * with what was written before and what is written now, for how far a dead process came is not
  * known. The counterpart keeps its old name until it is renamed. */
@@ -27,10 +48,13 @@ int
 outcome_intend(struct store_txn *t, struct plan_step *s, void *arg, struct err *err)
 {
 	_cleanup_(record_free) struct record *old = NULL, *pending = NULL;
+	struct cycle *c = arg;
 	struct record_side *side;
 	bool same;
+	int rc;
 
-	(void)arg;
+	if (s->phase == PLAN_LINKS)
+		return other_links_admit_more(c, t, &s->guid, err);
 	if (!s->record || s->forgets || !writes_target(s))
 		return 0;
 	if (s->record->id && store_get(t, s->record->id, &old, err) < 0)
@@ -45,6 +69,8 @@ outcome_intend(struct store_txn *t, struct plan_step *s, void *arg, struct err *
 	/* One whose GUID was never learned was found again by its stamp. */
 	same = old && (guid_equal(&old->side[TARGET].guid, &side->guid) ||
 			  (guid_is_zero(&old->side[TARGET].guid) && pending->created));
+	if (!is_established(old, same) && (rc = other_links_admit(c, t, pending, err)) != 0)
+		return rc < 0 ? -1 : let_go(c, t, s, err);
 	/* Why it was refused before is true until it was taken. */
 	if (old && record_set_str(&pending->last_error, old->last_error) < 0)
 		return err_nomem(err);

@@ -9,7 +9,9 @@
 
 struct cycle;
 
-/* Stores S's record as pending. ARG is the cycle. */
+/* Stores S's record as pending. 1 with ERR: it is a first correspondence, and another link has one
+ * of its objects meanwhile (other_links.h). It is put down for the next cycle too, which reports
+ * what it finds. ARG is the cycle. */
 int outcome_intend(struct store_txn *t, struct plan_step *s, void *arg, struct err *err) MUST_CHECK;
 /* Stores the record of E's step, its waiting references and what else follows from how it ended.
  * What met drift is put down to be planned again. ARG is the cycle. */

@@ -74,14 +74,14 @@ record_by_index(
 	    c->run->map, c->run->link_id, SOURCE, e ? &e->guid : &ret_d->source, ret, err);
 }
 
-/* INDEX is the source object's, WORLD_NONE: it was not read. */
+/* The source object of R, number INDEX, is out of scope for WHY; WORLD_NONE: it was not read. */
 static int
 is_deleted_when_left(struct cycle *c, const struct record *r, uint32_t index,
-    const struct entry *target, bool *ret, struct err *err)
+    enum scope_verdict why, const struct entry *target, bool *ret, struct err *err)
 {
 	_cleanup_(entry_free) struct entry *source = NULL;
 	const char *stamp = c->run->link->target->stamp_attribute;
-	struct leaving_facts f = {.action = leaving_action(c->run->link, r),
+	struct leaving_facts f = {.action = leaving_action(c->run->link, r, why),
 	    .record = r,
 	    .target = target,
 	    .foreign = stamp_foreign(target, stamp).data != NULL};
@@ -125,7 +125,7 @@ recorded_target(struct cycle *c, const char *dn, uint32_t index, char **ret_dn, 
 	if (owner != WORLD_NONE && owner != index)
 		return 0;
 	leaves = decided && d.verdict != SCOPE_IN;
-	if (leaves && is_deleted_when_left(c, r, index, target, &leaves, err) < 0)
+	if (leaves && is_deleted_when_left(c, r, index, d.verdict, target, &leaves, err) < 0)
 		return -1;
 	*ret_dn = strdup(target->dn);
 	return !*ret_dn ? err_nomem(err) : leaves ? 2 : 1;

@@ -4,19 +4,20 @@
 #include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
 #include "dsa/directory/kind.h"
-#include "dsa/rules/scope.h"
 
 #define HIDES "msExchHideFromAddressLists"
 #define UAC "userAccountControl"
 
 enum leave_action
-leaving_action(const struct conf_link *link, const struct record *record)
+leaving_action(const struct conf_link *link, const struct record *record, enum scope_verdict why)
 {
 	struct err ignored;
 	_cleanup_(free) char *norm = dn_normalize(record->side[SOURCE].dn, &ignored);
 	const struct conf_scope *s = norm ? scope_find(link, norm, KIND_BIT(record->kind)) : NULL;
 	enum leave_action mildest = LEAVE_DELETE;
 
+	if (why == SCOPE_OURS || why == SCOPE_COUNTERPART)
+		return LEAVE_KEEP;
 	if (s)
 		return s->on_leave;
 	for (size_t i = 0; i < link->n_scopes; i++)

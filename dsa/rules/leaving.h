@@ -24,6 +24,7 @@
 #include "dsa/config/conf.h"
 #include "dsa/directory/change.h"
 #include "dsa/directory/entry.h"
+#include "dsa/rules/scope.h"
 #include "mapping/record.h"
 #include "redirect/active_side.h"
 
@@ -51,8 +52,11 @@ struct leaving_facts {
 };
 
 /* The on_leave of the scope that the source of RECORD was in, by its last DN and its kind. If no
- * scope is configured for it any more: the mildest one of the link's. */
-enum leave_action leaving_action(const struct conf_link *link, const struct record *record);
+ * scope is configured for it any more: the mildest one of the link's. If the source is out of scope
+ * (WHY) because it is the counterpart of another link's source object it did not leave: KEEP. The
+ * object it led to may be that very source object. */
+enum leave_action leaving_action(
+    const struct conf_link *link, const struct record *record, enum scope_verdict why);
 enum leaving leaving_judge(const struct leaving_facts *f);
 /* Does the owner use the counterpart's mailbox? As its source ends, one witness that says so is
  * enough to keep it, whatever redirections are left. */

@@ -2,6 +2,7 @@
 #include "dsa/rules/scope.h"
 
 #include "dsa/directory/dn.h"
+#include "dsa/rules/across.h"
 #include "mapping/match.h"
 #include "redirect/address.h"
 
@@ -19,6 +20,7 @@ static const char *const names[] = {
     [SCOPE_DISABLED] = "disabled",
     [SCOPE_SYSTEM] = "system mailbox",
     [SCOPE_OURS] = "created by galsync",
+    [SCOPE_COUNTERPART] = "counterpart by another link",
 };
 _Static_assert(ARRAY_SIZE(names) == SCOPE_MAX, "a name for each verdict");
 
@@ -61,7 +63,7 @@ is_disabled_person(const struct entry *e, enum kind kind)
 
 enum scope_verdict
 scope_judge(const struct conf_link *link, const struct entry *e, const char *dn_norm,
-    const struct conf_scope **ret)
+    bool is_target, const struct conf_scope **ret)
 {
 	enum kind kind = kind_of(e);
 	const struct conf_scope *s = scope_find(link, dn_norm, KIND_BIT(kind));
@@ -75,6 +77,10 @@ scope_judge(const struct conf_link *link, const struct entry *e, const char *dn_
 		return SCOPE_SYSTEM;
 	if (stamp_of(e, link->source->stamp_attribute, &stamp) && stamp.created)
 		return SCOPE_OURS;
+	/* Before all that the object says of itself: what is hidden or disabled leaves, and so
+	 * would act on its counterpart, which may be the other link's source object. */
+	if (is_target || across_is_stamped(link, e))
+		return SCOPE_COUNTERPART;
 	if (s->filter && !filter_match(s->filter, e))
 		return SCOPE_FILTER;
 	if (!is_mail_enabled(e, kind))

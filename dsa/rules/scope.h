@@ -14,22 +14,24 @@
 
 enum scope_verdict {
 	SCOPE_IN,
-	SCOPE_KIND,	/* no recipient, or a kind the scope does not name */
-	SCOPE_BASE,	/* outside every configured base */
-	SCOPE_FILTER,	/* the scope's filter does not match */
-	SCOPE_NO_MAIL,	/* not mail-enabled */
-	SCOPE_HIDDEN,	/* hidden from address lists */
-	SCOPE_DISABLED, /* disabled account of a plain user, where the scope says so */
-	SCOPE_SYSTEM,	/* arbitration, discovery and other mailboxes of Exchange's own */
-	SCOPE_OURS,	/* created by galsync on behalf of another forest: would come back */
+	SCOPE_KIND,	   /* no recipient, or a kind the scope does not name */
+	SCOPE_BASE,	   /* outside every configured base */
+	SCOPE_FILTER,	   /* the scope's filter does not match */
+	SCOPE_NO_MAIL,	   /* not mail-enabled */
+	SCOPE_HIDDEN,	   /* hidden from address lists */
+	SCOPE_DISABLED,	   /* disabled account of a plain user, where the scope says so */
+	SCOPE_SYSTEM,	   /* arbitration, discovery and other mailboxes of Exchange's own */
+	SCOPE_OURS,	   /* created by galsync on behalf of another forest: would come back */
+	SCOPE_COUNTERPART, /* the counterpart of another link's source object: across.h */
 	SCOPE_MAX
 };
 
 /* "in scope", "hidden", ... for messages. */
 const char *scope_verdict_name(enum scope_verdict v);
-/* Judges E, whose normalized DN is DN_NORM. *ret is the scope it lies in (by base), or NULL. */
+/* Judges E, whose normalized DN is DN_NORM. IS_TARGET: the map has it as the counterpart of another
+ * link's source object. *ret is the scope it lies in (by base), or NULL. */
 enum scope_verdict scope_judge(const struct conf_link *link, const struct entry *e,
-    const char *dn_norm, const struct conf_scope **ret);
+    const char *dn_norm, bool is_target, const struct conf_scope **ret);
 /* The scope whose base holds DN_NORM and that names one of KINDS (KIND_BIT()s; ~0U: any), or NULL.
  * Two scopes may share a base when they name different kinds. */
 const struct conf_scope *scope_find(

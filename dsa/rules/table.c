@@ -6,6 +6,7 @@
 #include "dsa/base/list.h"
 #include "dsa/base/str.h"
 #include "dsa/config/template.h"
+#include "dsa/rules/across.h"
 #include "dsa/rules/project.h"
 
 #define ALL_KINDS (~0U)
@@ -307,6 +308,8 @@ collect_attrs(struct table *t, const struct conf_link *link, struct err *err)
 	}
 	names_add(&source, link->source->stamp_attribute);
 	names_add(&target, link->target->stamp_attribute);
+	across_each_attr(link, SOURCE, names_add_cb, &source);
+	across_each_attr(link, TARGET, names_add_cb, &target);
 	for (size_t i = 0; i < t->n; i++) {
 		add_row_sources(&t->rows[i], &source);
 		names_add(&target, t->rows[i].attr);

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Two links into one forest: one works at a time, and who waits does what need not wait."""
+"""Two links into one forest: one works at a time, and a link that waits does what need not wait.
+And two links in opposite directions, which meet at the same objects."""
 
 import contextlib
 
+import ldap
 import pytest
-from badinput_helpers import write
+from badinput_helpers import refused, write
 from conftest import wait_for
-from galsynclab.lab import GLOBEX, STAFF_OU, TARGET_OU
+from galsynclab.lab import GLOBEX, PEOPLE_OU, RETURN_OU, STAFF_OU, TARGET_OU
 from outage_helpers import PORT, Relay
 from test_120_daemon import Daemon
 
@@ -19,6 +21,11 @@ FOREST = """ {{ name = "globex-too"; domain = "{f.domain}"; servers = [ "ldap://
 LINK = f""" {{ name = "{TWO}"; source = "acme"; target = "globex-too"; interval_s = 1;
     scopes = ( {{ base = "{STAFF_OU}"; kinds = [ "contact" ]; target_ou = "{TARGET_OU}";
                  create = "contact"; }} ); }},
+"""
+# The other direction: what lies in BASE becomes contacts of the source.
+BACK = """ {{ name = "back"; source = "globex"; target = "acme";
+    scopes = ( {{ base = "{base}"; kinds = [ "user" ]; target_ou = "{ou}"; create = "contact"; }} );
+    match = [ "stamp", "mail" ]; }},
 """
 
 
@@ -95,3 +102,43 @@ def test_ends_while_a_link_waits(daemon, relay, lab):
         lab.source.modify(lab.special["acme"]["comma"], title="Changed again")
         wait_for(lambda: daemon.phase(ONE) == "wait", "it does not wait", 60)
         assert daemon.end() == 0
+
+
+def with_back(lab, base=PEOPLE_OU, ou=RETURN_OU):
+    return lab.write_conf(lab.conf_text(**{"links = (": "links = (" + BACK.format(base=base, ou=ou)}))
+
+
+@pytest.mark.parametrize("base,ou,words", [
+    (GLOBEX.base, RETURN_OU, ["target_ou: link 'acme-globex' would create in", f"'{TARGET_OU}'",
+                              f"link 'back' in the other direction takes from '{GLOBEX.base}'"]),
+    (PEOPLE_OU, f"OU=Globex,{STAFF_OU}", [
+        f"base: link 'acme-globex' would take from '{STAFF_OU}'",
+        f"link 'back' in the other direction creates in 'OU=Globex,{STAFF_OU}'"]),
+], ids=["base", "target_ou"])
+def test_what_would_come_back_is_refused(lab, base, ou, words):
+    refused(lab, with_back(lab, base, ou), *words, args=("-t",))
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["with the map", "without the map"])
+def test_no_object_is_in_two_correspondences(lab, lost):
+    lab.reset()
+    conf = with_back(lab)
+    dn, native = lab.special["acme"]["mail-match"], lab.special["globex"]["native"]
+    # The owner of this mailbox has one in globex too, which has its address.
+    address = lab.source.read(dn)["mail"][0].decode()
+    lab.target.modify(lab.special["globex"]["mail-match"], mail=None)
+    lab.target.change(native, (ldap.MOD_ADD, "proxyAddresses", [f"smtp:{address}".encode()]))
+    lab.full("--link", ONE, conf=conf, status=3)
+    assert "targetAddress" in lab.target.read(native)
+    before = lab.source.read(dn)
+    if lost:
+        lab.forget()
+    p = lab.galsyncd("--once", "--full", "--link", "back", conf=conf)
+    assert "not in scope: counterpart by another link" in p.stdout, p.stdout + p.stderr
+    assert dn not in p.stderr
+    assert lab.source.read(dn) == before, "the active mailbox was changed"
+    # And the first link goes on as before.
+    usn = lab.target.usn()
+    lab.full("--link", ONE, conf=conf, status=3)
+    assert lab.target.usn() == usn
+    assert lab.source.read(dn) == before

@@ -194,7 +194,10 @@ configured(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
 		assert_int_equal(record_set_str(&r->side[SOURCE].dn, places[i].dn), 0);
 		r->kind = places[i].kind;
-		assert_int_equal(leaving_action(&g.link, r), places[i].want);
+		assert_int_equal(leaving_action(&g.link, r, SCOPE_HIDDEN), places[i].want);
+		/* It is the counterpart of another link, and so did not leave. */
+		assert_int_equal(leaving_action(&g.link, r, SCOPE_OURS), LEAVE_KEEP);
+		assert_int_equal(leaving_action(&g.link, r, SCOPE_COUNTERPART), LEAVE_KEEP);
 	}
 }
 

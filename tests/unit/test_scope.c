@@ -41,6 +41,7 @@ static const struct scope_case {
 	const char *filter;
 	unsigned kinds; /* of the scope; 0: all */
 	bool hidden_stays, disabled_leaves;
+	bool is_target; /* of another link, by the map */
 } rows[] = {
     {"mailbox", MAILBOX("Ann", "ann", ""), .want = SCOPE_IN},
     {"contact", CONTACT("Ann", "ann", ""), .want = SCOPE_IN},
@@ -74,7 +75,19 @@ static const struct scope_case {
     {"created by galsync", MAILBOX("Ann", "ann", STAMP("galsync:created:" GIVEN_GUID)),
 	.want = SCOPE_OURS},
     {"matched by galsync", MAILBOX("Ann", "ann", STAMP("galsync:matched:" GIVEN_GUID)),
-	.want = SCOPE_IN},
+	.want = SCOPE_COUNTERPART},
+    {"matched and hidden",
+	MAILBOX("Ann", "ann", STAMP("galsync:matched:" GIVEN_GUID) HIDDEN("TRUE")),
+	.want = SCOPE_COUNTERPART},
+    {"counterpart by the map", MAILBOX("Ann", "ann", ""), .want = SCOPE_COUNTERPART,
+	.is_target = true},
+    {"by the map, disabled", DISABLED(""), .want = SCOPE_COUNTERPART, .is_target = true,
+	.disabled_leaves = true},
+    {"by the map, no mail", USER, .want = SCOPE_COUNTERPART, .is_target = true},
+    {"by the map and created", MAILBOX("Ann", "ann", STAMP("galsync:created:" GIVEN_GUID)),
+	.want = SCOPE_OURS, .is_target = true},
+    {"by the map, beside", AT("CN=Ann,OU=Other,DC=acme,DC=example"), .want = SCOPE_BASE,
+	.is_target = true},
     {"stamp without a GUID", MAILBOX("Ann", "ann", STAMP("galsync:created:")), .want = SCOPE_IN},
     {"a foreign text", MAILBOX("Ann", "ann", STAMP("x galsync:created:" GIVEN_GUID)),
 	.want = SCOPE_IN},
@@ -146,7 +159,8 @@ judged(void **state)
 		g.scope.kinds = r->kinds ? r->kinds : g.scope.kinds;
 		g.scope.hidden_leaves = !r->hidden_stays;
 		g.scope.disabled_leaves = r->disabled_leaves;
-		given_same(i, r->name, scope_verdict_name(scope_judge(&g.link, e, norm, &scope)),
+		given_same(i, r->name,
+		    scope_verdict_name(scope_judge(&g.link, e, norm, r->is_target, &scope)),
 		    scope_verdict_name(r->want));
 		assert_ptr_equal(scope, placed ? &g.scope : NULL);
 	}
@@ -189,7 +203,7 @@ several(void **state)
 		_cleanup_(free) char *norm = dn_normalize(e->dn, &err);
 		const struct conf_scope *s;
 
-		assert_int_equal(scope_judge(&g.link, e, norm, &s), cases[i].want);
+		assert_int_equal(scope_judge(&g.link, e, norm, false, &s), cases[i].want);
 		assert_ptr_equal(s, cases[i].judged < 0 ? NULL : &scopes[cases[i].judged]);
 		assert_ptr_equal(scope_find(&g.link, norm, ~0U),
 		    cases[i].found < 0 ? NULL : &scopes[cases[i].found]);
