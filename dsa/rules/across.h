@@ -13,8 +13,8 @@
  *   a counterpart        target of another's record    a stamp, in any stamp_attribute that the
  *                                                      configuration names for its forest
  *   a source object      source of another's record    the marker of a switch, in this link's
- *                                                      marker_attribute too; its redirect address,
- * if it lies in a scope of a link that gives one
+ *                                                      marker_attribute too; its redirect
+ *                                                      address, in a scope of another link
  *
  * The first of two links that has an object keeps it. Where both know it, the target's stamp is
  * believed before anything else: a target object whose stamp names the source object of this link
