@@ -142,10 +142,11 @@ check-outages: deps-check
 	@$(MAKE) --no-print-directory -s all
 	@GALSYNC_BUILD=$(BUILD) $(PYTEST) -q tests/e2e/long/test_22*.py
 
-# GALSYNC_KILLS SIGKILLs (200) in the middle of switches, undoes and toggles: some minutes.
+# GALSYNC_KILLS SIGKILLs (200) in the middle of switches, undoes and toggles, and GALSYNC_LOSSES (50)
+# with which the map is lost while mail flows: some minutes.
 check-kills: deps-check
 	@$(MAKE) --no-print-directory -s all
-	@GALSYNC_BUILD=$(BUILD) $(PYTEST) -q -s tests/e2e/long/test_231_kills.py
+	@GALSYNC_BUILD=$(BUILD) $(PYTEST) -q -s tests/e2e/long/test_23*.py
 
 check-layers:
 	@bash .ci/layers

@@ -138,19 +138,28 @@ def active(lab, person):
         "(&(mailNickname=%s)(homeMDB=*))", person.alias)[1] else "source"
 
 
-def test_killed_in_the_middle_of_turns_while_mail_flows(mail, daemon, people, groups, lab):
-    """SIGKILL when none, one, two... of them have been turned."""
-    with flowing(mail, flow_targets(people, groups[:2])) as flows:
-        for i in range(6):
-            side, verb = ("target", "switch") if i % 2 == 0 else ("source", "undo-switch")
-            pass_some(mail, flows)
-            start = time.time()
-            with daemon.request(verb=verb, objects=[p.alias for p in people]):
-                wait_for(lambda: [active(lab, p) for p in people].count(side) >= i,
-                         "nothing is turned")
-                daemon.end(signal.SIGKILL)
-            daemon.start()
-            for p in people:
-                p.turn(active(lab, p), start)
+def kill_while_mail_flows(lab, daemon, mail, people, flows, times, lose_map):
+    """SIGKILL when none, one, two... of them have been turned, TIMES times."""
+    for i in range(times):
+        side, verb = ("target", "switch") if i % 2 == 0 else ("source", "undo-switch")
+        least = i % (len(people) + 1)
         pass_some(mail, flows)
+        start = time.time()
+        with daemon.request(verb=verb, objects=[p.alias for p in people]):
+            wait_for(lambda: [active(lab, p) for p in people].count(side) >= least,
+                     "nothing is turned")
+            daemon.end(signal.SIGKILL)
+        if lose_map:
+            lab.forget()
+        daemon.start()
+        daemon.wait_idle()
+        for p in people:
+            p.turn(active(lab, p), start)
+    pass_some(mail, flows)
+
+
+@pytest.mark.parametrize("lose_map", [False, True])
+def test_killed_in_the_middle_of_turns_while_mail_flows(mail, daemon, people, groups, lab, lose_map):
+    with flowing(mail, flow_targets(people, groups[:2])) as flows:
+        kill_while_mail_flows(lab, daemon, mail, people, flows, 6, lose_map)
         assert finish(mail, flows)["either"]
