@@ -4,6 +4,7 @@
 
 /* A map in a directory of its own, for the tests of what lives in it. Behind cmocka.h. */
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,17 +67,19 @@ fixture_setup_txn(void **state)
 static inline int
 fixture_teardown(void **state)
 {
-	static const char *const names[] = {"map.mdb", "map.mdb-lock", "writer.lock"};
 	struct fixture *f = *state;
-	char path[512];
+	const struct dirent *e;
+	DIR *d;
 
 	store_abort(f->t);
 	store_close(f->s);
 	buf_done(&f->seen);
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		(void)snprintf(path, sizeof path, "%s/%s", f->dir, names[i]);
-		(void)unlink(path);
-	}
+	d = opendir(f->dir);
+	assert_non_null(d);
+	while ((e = readdir(d)))
+		if (e->d_name[0] != '.')
+			(void)unlinkat(dirfd(d), e->d_name, 0);
+	(void)closedir(d);
 	assert_int_equal(rmdir(f->dir), 0);
 	free(f);
 	return 0;
@@ -223,6 +226,33 @@ fixture_note(const struct record *r, void *arg, struct err *err)
 	assert_true(h->n < ARRAY_SIZE(h->ids));
 	h->ids[h->n++] = r->id;
 	return h->n == h->stop_at;
+}
+
+/* The whole of a file; NULL: there is none. The caller frees. */
+static inline char *
+read_text(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	struct buf b = {0};
+	char piece[4096];
+	size_t n;
+
+	if (!f)
+		return NULL;
+	while ((n = fread(piece, 1, sizeof piece, f)) > 0)
+		buf_add(&b, piece, n);
+	(void)fclose(f);
+	return buf_take_str(&b);
+}
+
+static inline void
+write_text(const char *path, struct bytes text)
+{
+	FILE *f = fopen(path, "we");
+
+	assert_non_null(f);
+	assert_int_equal(fwrite(text.data, 1, text.len, f), text.len);
+	assert_int_equal(fclose(f), 0);
 }
 
 #endif
