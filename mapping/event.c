@@ -99,6 +99,7 @@ store_put_event(struct store_txn *t, const struct store_event *e, struct err *er
 	event_encode(e, &b);
 	if (b.failed)
 		return err_nomem(err);
+	store_keep(t, KEPT_LESS);
 	return store_db_put(t, DB_EVENT, key_of(e, key), buf_bytes(&b), err);
 }
 
@@ -111,6 +112,19 @@ store_add_event(struct store_txn *t, struct store_event *e, struct err *err)
 	    store_counter_set(t, "next-event", last + 1, err) < 0)
 		return -1;
 	e->number = last + 1;
+	store_keep(t, KEPT_MORE);
+	return store_put_event(t, e, err);
+}
+
+int
+store_take_event(struct store_txn *t, const struct store_event *e, struct err *err)
+{
+	uint64_t last;
+
+	if (store_counter_get(t, "next-event", &last, err) < 0 ||
+	    (last < e->number && store_counter_set(t, "next-event", e->number, err) < 0))
+		return -1;
+	store_keep(t, KEPT_MORE);
 	return store_put_event(t, e, err);
 }
 
@@ -119,6 +133,7 @@ store_delete_event(struct store_txn *t, const struct store_event *e, struct err 
 {
 	uint8_t key[KEY_LEN];
 
+	store_keep(t, KEPT_LESS);
 	return store_db_delete(t, DB_EVENT, key_of(e, key), (struct bytes){NULL, 0}, err);
 }
 

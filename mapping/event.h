@@ -40,6 +40,9 @@ void event_done(struct store_event *e);
 
 /* Adds E and sets its number. */
 int store_add_event(struct store_txn *t, struct store_event *e, struct err *err) MUST_CHECK;
+/* For an event that comes from elsewhere, and has its number: adds it, and none of a lower number
+ * is given out any more. */
+int store_take_event(struct store_txn *t, const struct store_event *e, struct err *err) MUST_CHECK;
 /* Writes E, which has its number. */
 int store_put_event(struct store_txn *t, const struct store_event *e, struct err *err) MUST_CHECK;
 /* No error if it is not there. */

@@ -80,20 +80,6 @@ held_key(uint32_t link, enum held_kind kind, const struct guid *source, uint8_t 
 	return (struct bytes){ret, HELD_LEN};
 }
 
-int
-store_put_held(struct store_txn *t, uint32_t link, const struct store_held *h, struct err *err)
-{
-	_cleanup_(buf_done) struct buf b = {0};
-	uint8_t key[HELD_LEN];
-
-	buf_add_u8(&b, (uint8_t)h->verdict);
-	buf_add_u64(&b, (uint64_t)h->since);
-	if (b.failed)
-		return err_nomem(err);
-	return store_db_put(
-	    t, DB_HELD, held_key(link, h->kind, &h->source, key), buf_bytes(&b), err);
-}
-
 static bool
 decode(struct bytes value, struct store_held *ret)
 {
@@ -103,6 +89,41 @@ decode(struct bytes value, struct store_held *ret)
 	ret->since = (int64_t)reader_u64(&r);
 	return !r.failed && !reader_left(&r) && ret->verdict >= HELD_WAITS &&
 	       ret->verdict <= HELD_REJECTED;
+}
+
+/* An operator's word is kept; what waits is found again. H NULL: it goes. */
+static int
+keep_verdict(struct store_txn *t, struct bytes key, const struct store_held *h, struct err *err)
+{
+	struct store_held old;
+	struct bytes raw;
+	bool found;
+
+	if (store_db_get(t, DB_HELD, key, &raw, &found, err) < 0)
+		return -1;
+	found = found && decode(raw, &old) && old.verdict != HELD_WAITS;
+	if (h && h->verdict == HELD_WAITS)
+		h = NULL;
+	/* An approval that was carried out must not come back: its end is as urgent. */
+	if (h ? !found || old.verdict != h->verdict || old.since != h->since : found)
+		store_keep(t, KEPT_MORE);
+	return 0;
+}
+
+int
+store_put_held(struct store_txn *t, uint32_t link, const struct store_held *h, struct err *err)
+{
+	_cleanup_(buf_done) struct buf b = {0};
+	uint8_t octets[HELD_LEN];
+	struct bytes key = held_key(link, h->kind, &h->source, octets);
+
+	buf_add_u8(&b, (uint8_t)h->verdict);
+	buf_add_u64(&b, (uint64_t)h->since);
+	if (b.failed)
+		return err_nomem(err);
+	if (keep_verdict(t, key, h, err) < 0)
+		return -1;
+	return store_db_put(t, DB_HELD, key, buf_bytes(&b), err);
 }
 
 int
@@ -123,10 +144,12 @@ int
 store_clear_held(struct store_txn *t, uint32_t link, enum held_kind kind, const struct guid *source,
     struct err *err)
 {
-	uint8_t key[HELD_LEN];
+	uint8_t octets[HELD_LEN];
+	struct bytes key = held_key(link, kind, source, octets);
 
-	return store_db_delete(
-	    t, DB_HELD, held_key(link, kind, source, key), (struct bytes){NULL, 0}, err);
+	if (keep_verdict(t, key, NULL, err) < 0)
+		return -1;
+	return store_db_delete(t, DB_HELD, key, (struct bytes){NULL, 0}, err);
 }
 
 struct walk {
@@ -255,6 +278,20 @@ spent_key(uint32_t link, enum held_kind kind, uint64_t hour, uint8_t ret[SPENT_L
 	return (struct bytes){ret, SPENT_LEN};
 }
 
+static bool
+decode_spent(struct bytes key, struct bytes value, struct store_spent *ret)
+{
+	struct reader r = reader_of(value);
+	const uint8_t *k = key.data;
+
+	if (key.len != SPENT_LEN)
+		return false;
+	*ret = (struct store_spent){.kind = (enum held_kind)k[4], .n = reader_u64(&r)};
+	for (size_t i = LINK_KIND_LEN; i < SPENT_LEN; i++)
+		ret->hour = ret->hour << 8 | k[i];
+	return !r.failed;
+}
+
 struct sum {
 	uint64_t from, to; /* hours */
 	uint64_t n;
@@ -264,19 +301,16 @@ struct sum {
 static int
 add_up(struct bytes key, struct bytes value, void *arg, struct err *err)
 {
-	struct reader r = reader_of(value);
+	struct store_spent x;
 	struct sum *s = arg;
-	uint64_t hour = 0, n = reader_u64(&r);
 
 	(void)err;
-	if (key.len != SPENT_LEN || r.failed)
+	if (!decode_spent(key, value, &x))
 		return 0;
-	for (size_t i = LINK_KIND_LEN; i < SPENT_LEN; i++)
-		hour = hour << 8 | ((const uint8_t *)key.data)[i];
-	if (hour < s->from)
-		s->old = hour;
-	else if (hour <= s->to)
-		s->n += n;
+	if (x.hour < s->from)
+		s->old = x.hour;
+	else if (x.hour <= s->to)
+		s->n += x.n;
 	return 0;
 }
 
@@ -293,10 +327,49 @@ sum_up(struct store_txn *t, uint32_t link, enum held_kind kind, int64_t now, str
 }
 
 int
+store_put_spent(struct store_txn *t, uint32_t link, const struct store_spent *x, struct err *err)
+{
+	_cleanup_(buf_done) struct buf b = {0};
+	uint8_t key[SPENT_LEN];
+
+	buf_add_u64(&b, x->n);
+	if (b.failed)
+		return err_nomem(err);
+	store_keep(t, KEPT_LESS);
+	return store_db_put(
+	    t, DB_SPENT, spent_key(link, x->kind, x->hour, key), buf_bytes(&b), err);
+}
+
+struct spent_walk {
+	store_spent_fn *fn;
+	void *arg;
+};
+
+static int
+give_spent(struct bytes key, struct bytes value, void *arg, struct err *err)
+{
+	struct spent_walk *w = arg;
+	struct store_spent x;
+
+	if (!decode_spent(key, value, &x) || x.kind == HELD_NOTHING || x.kind >= HELD_KIND_MAX)
+		return 0;
+	return w->fn(&x, w->arg, err);
+}
+
+int
+store_each_spent(struct store_txn *t, uint32_t link, store_spent_fn *fn, void *arg, struct err *err)
+{
+	struct spent_walk w = {fn, arg};
+	uint8_t key[4];
+
+	store_be32(link, key);
+	return store_db_each(t, DB_SPENT, (struct bytes){key, sizeof key}, give_spent, &w, err);
+}
+
+int
 store_add_spent(struct store_txn *t, uint32_t link, enum held_kind kind, int64_t now, uint64_t n,
     struct err *err)
 {
-	_cleanup_(buf_done) struct buf b = {0};
 	struct bytes raw, nothing = {NULL, 0};
 	uint8_t key[SPENT_LEN];
 	struct sum old;
@@ -320,11 +393,7 @@ store_add_spent(struct store_txn *t, uint32_t link, enum held_kind kind, int64_t
 			    sum_up(t, link, kind, now, &old, err) < 0)
 				return -1;
 	}
-	buf_add_u64(&b, n);
-	if (b.failed)
-		return err_nomem(err);
-	return store_db_put(
-	    t, DB_SPENT, spent_key(link, kind, hour_of(now), key), buf_bytes(&b), err);
+	return store_put_spent(t, link, &(struct store_spent){kind, hour_of(now), n}, err);
 }
 
 int

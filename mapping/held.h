@@ -81,4 +81,16 @@ int store_add_spent(struct store_txn *t, uint32_t link, enum held_kind kind, int
 int store_get_spent(struct store_txn *t, uint32_t link, enum held_kind kind, int64_t now,
     uint64_t *ret, struct err *err) MUST_CHECK;
 
+/* The same, hour by hour: in hour HOUR of the epoch N were done. Puts one, in the place of what was
+ * there; gives those of LINK. */
+struct store_spent {
+	enum held_kind kind;
+	uint64_t hour, n;
+};
+int store_put_spent(
+    struct store_txn *t, uint32_t link, const struct store_spent *x, struct err *err) MUST_CHECK;
+typedef int store_spent_fn(const struct store_spent *x, void *arg, struct err *err);
+int store_each_spent(
+    struct store_txn *t, uint32_t link, store_spent_fn *fn, void *arg, struct err *err) MUST_CHECK;
+
 #endif

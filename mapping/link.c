@@ -40,6 +40,7 @@ store_link_id(struct store_txn *t, const char *name, uint32_t *ret, struct err *
 			if (store_db_put(t, DB_META, bytes_of(key), bytes_of(name), err) < 0)
 				return -1;
 			t->links_known = false;
+			store_keep(t, KEPT_MORE);
 		}
 		if (!known || strcmp(known, name) == 0) {
 			*ret = id;
@@ -55,6 +56,15 @@ store_put_summary(struct store_txn *t, uint32_t link, const char *json, struct e
 
 	(void)snprintf(key, sizeof key, "summary/%u", link);
 	return store_db_put(t, DB_META, bytes_of(key), bytes_of(json), err);
+}
+
+int
+store_clear_summary(struct store_txn *t, uint32_t link, struct err *err)
+{
+	char key[32];
+
+	(void)snprintf(key, sizeof key, "summary/%u", link);
+	return store_db_delete(t, DB_META, bytes_of(key), (struct bytes){NULL, 0}, err);
 }
 
 /* A copy of the value; data NULL if there is none. */

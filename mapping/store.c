@@ -4,7 +4,7 @@
  *
  *   meta      text -> octets: "format" u32; "next-record", "next-journal", "next-cycle",
  *             "next-event", "last-wave", counters "n/<link>/<what>" u64; "link/<id>" name;
- *             "summary/<link>" text
+ *             "summary/<link>" text; "taken/<link>" (keepsake.c), "copied-at" (backup.c) u64
  *   record    u64 (native, MDB_INTEGERKEY) -> record.c
  *   key       u64 hash (native) -> u64 record ids (duplicates, fixed size)
  *   cursor    link (u32 big-endian), side (u8) -> octets; side 2: see conflict.c
@@ -170,6 +170,26 @@ store_db_each_from(struct store_txn *t, enum store_db db, struct bytes prefix, s
 	if (rc && rc != MDB_NOTFOUND)
 		return store_fail(t->s, rc, "read", err);
 	return stop < 0 ? -1 : 0;
+}
+
+int
+store_db_clear(struct store_txn *t, enum store_db db, struct err *err)
+{
+	int rc = mdb_drop(t->txn, t->s->db[db], 0);
+
+	return rc ? store_fail(t->s, rc, databases[db].name, err) : 0;
+}
+
+int
+store_db_count(struct store_txn *t, enum store_db db, uint64_t *ret, struct err *err)
+{
+	MDB_stat stat;
+	int rc = mdb_stat(t->txn, t->s->db[db], &stat);
+
+	if (rc)
+		return store_fail(t->s, rc, databases[db].name, err);
+	*ret = stat.ms_entries;
+	return 0;
 }
 
 int
@@ -406,6 +426,7 @@ store_close(struct store *s)
 {
 	if (!s)
 		return;
+	keepsake_detach(s->keepsake);
 	if (s->env)
 		mdb_env_close(s->env);
 	if (s->lock >= 0)
@@ -442,7 +463,11 @@ store_commit(struct store_txn *t, struct err *err)
 	if (own->keys)
 		mdb_cursor_close(own->keys);
 	rc = mdb_txn_commit(own->txn);
-	return rc ? store_fail(own->s, rc, "commit", err) : 0;
+	if (rc)
+		return store_fail(own->s, rc, "commit", err);
+	if (own->mode == STORE_WRITE && own->s->keepsake)
+		keepsake_committed(own->s->keepsake, own->kept);
+	return 0;
 }
 
 void

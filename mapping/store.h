@@ -24,6 +24,8 @@
  *   held        link, kind and source GUID -> what an operator said; spent: what limits count
  * (held.h)
  *
+ * Beside it is a small file of what only the map knows (keepsake.h).
+ *
  * One process writes; any number read at the same time, each through its own store_open() with
  * STORE_READ. All memory handed out is copied: nothing points into LMDB. A transaction belongs to
  * the thread that began it. Commits are durable (fsync). Read transactions are short: a long one
@@ -241,6 +243,8 @@ int store_each_operation(struct store_txn *t, uint32_t link, store_operation_fn 
 int store_put_summary(
     struct store_txn *t, uint32_t link, const char *json, struct err *err) MUST_CHECK;
 int store_get_summary(struct store_txn *t, uint32_t link, char **ret, struct err *err) MUST_CHECK;
+/* No error if there is none. */
+int store_clear_summary(struct store_txn *t, uint32_t link, struct err *err) MUST_CHECK;
 /* Where the next delta of LINK starts reading SIDE: opaque octets; data NULL if there is none. The
  * caller frees ret->data. */
 int store_put_cursor(struct store_txn *t, uint32_t link, enum side side, struct bytes cursor,

@@ -35,12 +35,20 @@ enum store_db {
 	DB_MAX
 };
 
+/* What a transaction means to the file beside the map (keepsake.h). */
+enum store_kept {
+	KEPT_AS_IS,
+	KEPT_LESS, /* less is to be kept, or what may be done again: the file may wait a little */
+	KEPT_MORE  /* the file is written when this is committed */
+};
+
 struct store {
 	MDB_env *env;
 	MDB_dbi db[DB_MAX];
 	enum store_mode mode;
 	int lock; /* writer.lock, or -1 */
 	char *dir;
+	struct keepsake *keepsake; /* or NULL */
 };
 
 struct store_txn {
@@ -48,8 +56,20 @@ struct store_txn {
 	MDB_txn *txn;
 	MDB_cursor *keys; /* over DB_KEY, opened by the first look-up */
 	enum store_mode mode;
+	enum store_kept kept;
 	bool links_known, several_links;
 };
+
+/* To be called by who changes what the file beside the map has. */
+static inline void
+store_keep(struct store_txn *t, enum store_kept kept)
+{
+	if (kept > t->kept)
+		t->kept = kept;
+}
+/* keepsake.c: behind a commit; and before the map is closed. */
+void keepsake_committed(struct keepsake *k, enum store_kept kept);
+void keepsake_detach(struct keepsake *k);
 
 /* Judges LMDB's (or the system's) code RC. */
 int store_fail(const struct store *s, int rc, const char *what, struct err *err);
@@ -75,6 +95,11 @@ int store_counter_get(
     struct store_txn *t, const char *name, uint64_t *ret, struct err *err) MUST_CHECK;
 int store_counter_set(
     struct store_txn *t, const char *name, uint64_t v, struct err *err) MUST_CHECK;
+/* Empties it. */
+int store_db_clear(struct store_txn *t, enum store_db db, struct err *err) MUST_CHECK;
+/* How many pairs it has. */
+int store_db_count(
+    struct store_txn *t, enum store_db db, uint64_t *ret, struct err *err) MUST_CHECK;
 /* Adds BY to LINK's counter WHAT, which never falls below 0. */
 int store_add_count(
     struct store_txn *t, uint32_t link, const char *what, int64_t by, struct err *err) MUST_CHECK;

@@ -28,6 +28,9 @@
 #define MEMBER_FORMAT 1
 #define FLAG_UNDO 1U
 #define ID_LEN 4
+/* In an encoded wave. */
+#define COUNTS_AT 39
+#define TEXTS_AT 51
 
 static const char *const state_names[] = {
     [WAVE_PLANNED] = "planned",
@@ -151,16 +154,32 @@ wave_member_decode(
 
 /* ---- waves ---- */
 
+/* But for how many mailboxes have ended. */
+static bool
+is_same(struct bytes raw, const struct buf *b)
+{
+	const uint8_t *p = raw.data;
+
+	return raw.len == b->len && memcmp(p, b->data, COUNTS_AT) == 0 &&
+	       memcmp(p + TEXTS_AT, b->data + TEXTS_AT, b->len - TEXTS_AT) == 0;
+}
+
 int
 wave_put(struct store_txn *t, const struct wave *w, struct err *err)
 {
 	_cleanup_(buf_done) struct buf b = {0};
 	uint8_t key[ID_LEN];
+	struct bytes old;
+	bool found;
 
 	store_be32(w->id, key);
 	wave_encode(w, &b);
 	if (b.failed)
 		return err_nomem(err);
+	if (store_db_get(t, DB_WAVE, (struct bytes){key, sizeof key}, &old, &found, err) < 0)
+		return -1;
+	/* A mailbox that has ended may be turned again: that does nothing. */
+	store_keep(t, found && is_same(old, &b) ? KEPT_LESS : KEPT_MORE);
 	return store_db_put(t, DB_WAVE, (struct bytes){key, sizeof key}, buf_bytes(&b), err);
 }
 
@@ -192,6 +211,61 @@ wave_add(struct store_txn *t, struct wave *w, const struct wave_member *members,
 		if (put_member(t, w->id, &members[i], err) < 0)
 			return -1;
 	return wave_put(t, w, err);
+}
+
+struct first {
+	uint8_t key[LINK_GUID_LEN];
+	size_t len;
+};
+
+static int
+take_key(struct bytes key, struct bytes value, void *arg, struct err *err)
+{
+	struct first *f = arg;
+
+	(void)value;
+	(void)err;
+	f->len = key.len < sizeof f->key ? key.len : sizeof f->key;
+	memcpy(f->key, key.data, f->len);
+	return 1;
+}
+
+int
+wave_delete(struct store_txn *t, uint32_t id, struct err *err)
+{
+	uint8_t octets[ID_LEN];
+	const struct bytes wave = {octets, sizeof octets}, nothing = {NULL, 0};
+	struct first f;
+
+	store_be32(id, octets);
+	store_keep(t, KEPT_MORE);
+	/* One after the other: a walk does not survive a change. */
+	do {
+		f.len = 0;
+		if (store_db_each(t, DB_WAVE_MEMBER, wave, take_key, &f, err) < 0 ||
+		    (f.len && store_db_delete(t, DB_WAVE_MEMBER, (struct bytes){f.key, f.len},
+				  nothing, err) < 0))
+			return -1;
+	} while (f.len);
+	return store_db_delete(t, DB_WAVE, wave, nothing, err);
+}
+
+int
+wave_take(struct store_txn *t, const struct wave *w, struct err *err)
+{
+	uint64_t last;
+
+	if (store_counter_get(t, "last-wave", &last, err) < 0 ||
+	    (last < w->id && store_counter_set(t, "last-wave", w->id, err) < 0))
+		return -1;
+	return wave_put(t, w, err);
+}
+
+int
+wave_take_member(struct store_txn *t, uint32_t id, const struct wave_member *m, struct err *err)
+{
+	store_keep(t, KEPT_MORE);
+	return put_member(t, id, m, err);
 }
 
 int

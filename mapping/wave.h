@@ -81,6 +81,13 @@ int wave_member_decode(struct bytes raw, const struct guid *source, struct wave_
 /* Puts down a new wave of the N mailboxes, which are different ones, and sets W's id and total. */
 int wave_add(struct store_txn *t, struct wave *w, const struct wave_member *members, size_t n,
     struct err *err) MUST_CHECK;
+/* For waves that come from elsewhere, and have their id: puts W down, and none of a lower number is
+ * given out any more. Each mailbox is put by itself; the caller counts them. */
+int wave_take(struct store_txn *t, const struct wave *w, struct err *err) MUST_CHECK;
+int wave_take_member(
+    struct store_txn *t, uint32_t id, const struct wave_member *m, struct err *err) MUST_CHECK;
+/* With its mailboxes. No error if there is none. */
+int wave_delete(struct store_txn *t, uint32_t id, struct err *err) MUST_CHECK;
 /* Replaces the wave of W's id; its mailboxes are not touched. */
 int wave_put(struct store_txn *t, const struct wave *w, struct err *err) MUST_CHECK;
 /* *FOUND false if there is none. */
