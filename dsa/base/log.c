@@ -46,6 +46,7 @@ static const char *const ids[] = {
     [LOG_ID_CONFLICT_RESOLVED] = "fbed97cd1c5b424d9586c3506de13ffc",
     [LOG_ID_WAVE] = "4d29e4253d954f6dab8ea6993476e859",
     [LOG_ID_DECIDED] = "7fb270c59a304406b704b91a1b63bdfb",
+    [LOG_ID_MAP_ANEW] = "16bbfd5201fc4d85b31821ebdca52ce1",
 };
 _Static_assert(ARRAY_SIZE(ids) == LOG_ID_MAX, "a message id for each event");
 

@@ -28,6 +28,7 @@ struct cycle {
 	struct lag *lag;	/* replica_lag.h */
 	struct births *births;	/* confirm.h */
 	struct replan *replan;	/* replan.h */
+	uint32_t stamped;	/* matched by our stamp, without a record */
 };
 
 /* Was the cycle asked for the object with source GUID G? */

@@ -11,6 +11,7 @@
 #include "dsa/base/clock.h"
 #include "dsa/base/log.h"
 #include "dsa/daemon/lines.h"
+#include "dsa/daemon/open_map.h"
 #include "dsa/daemon/progress.h"
 #include "dsa/jobs/retention.h"
 #include "dsa/jobs/sync.h"
@@ -172,10 +173,11 @@ static int
 open_map(const struct once *o, struct store **ret, struct err *err)
 {
 	*ret = NULL;
-	if (store_open(o->conf->state_directory, o->plan ? STORE_READ : STORE_WRITE,
-		o->conf->map_size_mb, ret, err) == 0)
+	if (!o->plan)
+		return open_map_to_write(o->conf, ret, err);
+	if (store_open(o->conf->state_directory, STORE_READ, 0, ret, err) == 0)
 		return 0;
-	return o->plan && err->src == ERR_SYS && err->code == ENOENT ? 0 : -1;
+	return err->src == ERR_SYS && err->code == ENOENT ? 0 : -1;
 }
 
 static enum exit_status

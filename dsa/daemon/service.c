@@ -16,6 +16,7 @@
 #include "dsa/daemon/hook.h"
 #include "dsa/daemon/lines.h"
 #include "dsa/daemon/once.h"
+#include "dsa/daemon/open_map.h"
 #include "dsa/daemon/verbs.h"
 #include "dsa/daemon/verbs_wait.h"
 
@@ -251,8 +252,7 @@ set_up(struct service *s, struct err *err)
 	if (rc < 0)
 		return err_sys(err, -rc, "event loop");
 	if (add_signals(s, err) < 0 || add_watchdog(s, err) < 0 ||
-	    store_open(
-		s->conf->state_directory, STORE_WRITE, s->conf->map_size_mb, &s->store, err) < 0 ||
+	    open_map_to_write(s->conf, &s->store, err) < 0 ||
 	    hook_start(s->store, NULL, &s->hook, err) < 0 ||
 	    hook_configure(s->hook, s->conf, err) < 0)
 		return -1;

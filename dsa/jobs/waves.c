@@ -42,16 +42,19 @@ struct slice {
 	const struct err *err; /* why it waits */
 };
 
+/* In a new map that took waves up, no mailbox is known before the first cycle was completed. */
 static int
 find_wave(struct store *store, const char *link, struct wave *ret, bool *found, struct err *err)
 {
 	_cleanup_(store_abort) struct store_txn *t = NULL;
+	_cleanup_(free) char *summary = NULL;
 	uint32_t id;
 
 	*found = false;
-	if (store_begin(store, STORE_READ, &t, err) < 0 || store_link_id(t, link, &id, err) < 0)
+	if (store_begin(store, STORE_READ, &t, err) < 0 || store_link_id(t, link, &id, err) < 0 ||
+	    (id && store_get_summary(t, id, &summary, err) < 0))
 		return -1;
-	return id ? wave_next(t, id, ret, found, err) : 0;
+	return summary ? wave_next(t, id, ret, found, err) : 0;
 }
 
 int64_t

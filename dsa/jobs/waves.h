@@ -14,6 +14,9 @@
  * nothing to those that were (turn_run.h). A mailbox that cannot be turned harms no other. Between
  * two slices a wave may be cancelled: what has been turned stays so.
  *
+ * In a map that was made anew, or put back from a copy, no wave begins or goes on before a cycle of
+ * the link was completed.
+ *
  * It is due by the clock of the calendar, which may be turned: so ask often, at least every few
  * seconds.
  */

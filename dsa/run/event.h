@@ -40,6 +40,7 @@ enum run_event_kind {
 	RUN_BROKEN,	/* an invariant is broken in the directories; TEXT says what is done */
 	RUN_MOVED,	/* a mailbox was turned, but not by galsync */
 	RUN_WAVE,	/* a wave begins, goes on, waits or has ended */
+	RUN_MAP_LOST,	/* the map knew the link once, and does not any more */
 	RUN_EVENT_MAX
 };
 

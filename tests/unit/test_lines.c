@@ -344,13 +344,27 @@ turned(void **state)
 	assert_id(LOG_ID_WAVE);
 }
 
+static void
+forgotten(void **state)
+{
+	struct run_event e = {.kind = RUN_MAP_LOST,
+	    .level = LOG_WARNING,
+	    .dn = "x",
+	    .text = "the map knows no object of this link"};
+
+	(void)state;
+	assert_int_equal(tell(&e), 1);
+	assert_id(LOG_ID_MAP_ANEW);
+	assert_field("PRIORITY", "4");
+}
+
 int
 main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {TEST(notes_once), TEST(changes),
 	    TEST(conflicts_and_refusals), TEST(held_and_released), TEST(outages), TEST(failures),
-	    TEST(feeds), TEST(turned)};
+	    TEST(feeds), TEST(turned), TEST(forgotten)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
