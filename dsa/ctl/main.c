@@ -26,6 +26,8 @@ static const struct verb verbs[] = {
 	false},
     {"show", "WHO", "everything the map knows of one correspondence", ctl_verb_show, false},
     {"map", "lookup WHO | export [LINK]", "the map for other programs", ctl_verb_map, false},
+    {"map backup", "[--force] FILE", "a copy of the map, while the daemon writes it",
+	ctl_verb_map_backup, false},
     {"conflicts", "[LINK]", "objects that wait for a decision of yours", ctl_verb_conflicts, false},
     {"watch", "", "what the daemon is doing, live", ctl_verb_watch, true},
     {"resync", "[LINK] [--object WHO]", "synchronize everything, or one object, now",
