@@ -5,10 +5,13 @@
 #include <poll.h>
 #include <syslog.h>
 
+#include "dsa/base/clock.h"
 #include "dsa/run/sides.h"
 
 #define RECONNECT_ATTEMPTS 5
 #define FIRST_PAUSE_MS 250
+/* How long a directory that has no descriptor is not asked whether it was cancelled. */
+#define SLICE_MS 50
 #define WAITS_LONG (5000 / FOREST_LOCK_SLICE_MS)
 
 struct opening {
@@ -63,6 +66,47 @@ run_open(const struct run *run, struct err *err)
 	return -1;
 }
 
+/* Has one of the directories been cancelled? What else process() has to say, the next use says. */
+static bool
+is_cancelled(const struct run *run, struct err *err)
+{
+	for (int side = SOURCE; side < SIDES; side++) {
+		struct dir *d = run->dir[side];
+
+		if (d->ops->process(d, err) < 0 && err->src == ERR_SYS && err->code == ECANCELED)
+			return true;
+	}
+	return false;
+}
+
+/* Waits for MS, or until one of the directories is cancelled: then -1. */
+static int
+pause_for(const struct run *run, int ms, struct err *err)
+{
+	int64_t until = clock_monotonic_ms() + ms;
+	struct pollfd p[SIDES];
+	struct err found;
+
+	for (;;) {
+		int64_t left = until - clock_monotonic_ms();
+
+		if (is_cancelled(run, &found)) {
+			*err = found;
+			return -1;
+		}
+		if (left <= 0)
+			return 0;
+		for (int side = SOURCE; side < SIDES; side++) {
+			int fd = run->dir[side]->ops->fd(run->dir[side]);
+
+			p[side] = (struct pollfd){.fd = fd, .events = POLLIN};
+			if (fd < 0 && left > SLICE_MS)
+				left = SLICE_MS;
+		}
+		(void)poll(p, SIDES, (int)left);
+	}
+}
+
 int
 run_reopen(const struct run *run, struct err *err)
 {
@@ -75,7 +119,8 @@ run_reopen(const struct run *run, struct err *err)
 		if (err->retry != ERR_LATER || err->code == ECANCELED)
 			return -1;
 		run_event(run, &e, "%s: tried again in %d ms", err->text, pause_ms);
-		(void)poll(NULL, 0, pause_ms);
+		if (pause_for(run, pause_ms, err) < 0)
+			return -1;
 	}
 	return -1;
 }
@@ -100,19 +145,6 @@ struct waiting {
 	const struct run *run;
 	unsigned times; /* that it was asked */
 };
-
-/* Has one of the directories been cancelled? What else process() has to say, the next use says. */
-static bool
-is_cancelled(const struct run *run, struct err *err)
-{
-	for (int side = SOURCE; side < SIDES; side++) {
-		struct dir *d = run->dir[side];
-
-		if (d->ops->process(d, err) < 0 && err->src == ERR_SYS && err->code == ECANCELED)
-			return true;
-	}
-	return false;
-}
 
 static int
 go_on_waiting(const char *holder, void *arg, struct err *err)

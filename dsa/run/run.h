@@ -39,7 +39,8 @@ struct run run_job(const struct run *run);
 /* Opens both directories, side by side; without effect on what is open. Each that is open, or could
  * not be opened, is reported. */
 int run_open(const struct run *run, struct err *err) MUST_CHECK;
-/* After a connection broke: opens both directories again, with a growing pause between attempts. */
+/* After a connection broke: opens both directories again, with a growing pause between attempts,
+ * which ends with ECANCELED when one of the directories is cancelled. */
 int run_reopen(const struct run *run, struct err *err) MUST_CHECK;
 /* Opens both directories and sets link_id. ERR_DATA if the map does not know the link yet. */
 int run_open_known(struct run *run, struct err *err) MUST_CHECK;
