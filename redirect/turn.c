@@ -367,19 +367,30 @@ restamp(const struct turn_conf *conf, enum turn turn, const struct turn_facts *f
 }
 
 static int
+no_address(const struct turn_conf *conf, enum side side, struct err *err)
+{
+	const char *domain = conf->redirect_domain[side];
+
+	return domain ? err_data(err, "the %s object has no address in %s", side_name(side), domain)
+		      : err_data(err, "the %s forest has no redirect_domain", side_name(side));
+}
+
+static int
 change_side(const struct turn_conf *conf, enum turn turn, const struct turn_facts *f,
-    enum side side, int64_t now, struct change *c)
+    enum side side, int64_t now, struct change *c, struct err *err)
 {
 	const struct entry *e = f->side[side];
 	bool active = side == active_after(turn);
 	const char *to = address_of(conf, f, side_other(side));
 	_cleanup_(free) char *address = active ? NULL : str_printf("SMTP:%s", to ? to : "");
 
-	if (!active && (!address || !to))
-		return -1;
-	if (set_value(c, e, "targetAddress", address) < 0 || guard(conf, f, side, active, c) < 0)
-		return -1;
-	return side == SOURCE ? mark(conf, turn, f, now, c) : restamp(conf, turn, f, c);
+	if (!active && !to)
+		return no_address(conf, side_other(side), err);
+	if ((!active && !address) || set_value(c, e, "targetAddress", address) < 0 ||
+	    guard(conf, f, side, active, c) < 0 ||
+	    (side == SOURCE ? mark(conf, turn, f, now, c) : restamp(conf, turn, f, c)) < 0)
+		return err_nomem(err);
+	return 0;
 }
 
 int
@@ -391,10 +402,12 @@ turn_changes(const struct turn_conf *conf, enum turn turn, const struct turn_fac
 		const struct entry *e = f->side[side];
 
 		ret[i] = change_new(CHANGE_MODIFY, e->dn, &e->guid);
-		if (!ret[i] || change_side(conf, turn, f, side, now, ret[i]) < 0) {
+		if (!ret[i])
+			(void)err_nomem(err);
+		if (!ret[i] || change_side(conf, turn, f, side, now, ret[i], err) < 0) {
 			for (size_t j = 0; j <= i; j++)
 				change_free(TAKE(ret[j]));
-			return err_nomem(err);
+			return -1;
 		}
 		if (change_is_empty(ret[i]))
 			change_free(TAKE(ret[i]));
@@ -415,8 +428,10 @@ turn_take_away(const struct turn_conf *conf, enum turn turn, const struct turn_f
 	if (!active_leads_to(to, NULL, conf->redirect_domain[side_other(side)]))
 		return 0; /* not by galsync */
 	c = change_new(CHANGE_MODIFY, e->dn, &e->guid);
-	if (!c || change_side(conf, turn, f, side, 0, c) < 0)
+	if (!c)
 		return err_nomem(err);
+	if (change_side(conf, turn, f, side, 0, c, err) < 0)
+		return -1;
 	*ret = TAKE(c);
 	return 0;
 }

@@ -64,7 +64,8 @@ const char *turn_redirect_address(
 /* False if the turn must not begin, with the reason in WHY. *DONE: it is as wanted already. */
 bool turn_check(const struct turn_conf *conf, enum turn turn, const struct turn_facts *f,
     bool *done, char *why, size_t size);
-/* The changes in their order, owned by the caller; an empty one is NULL. NOW is for the marker. */
+/* The changes in their order, owned by the caller; an empty one is NULL. NOW is for the marker.
+ * ERR_DATA if the side that mail is to go to has no address in its redirect domain. */
 int turn_changes(const struct turn_conf *conf, enum turn turn, const struct turn_facts *f,
     int64_t now, struct change *ret[TURN_CHANGES], struct err *err) MUST_CHECK;
 /* Where change I of the turn is made. */

@@ -296,6 +296,28 @@ preconditions(void **state)
 	assert_refused(p, &f, "lacks the X500 address");
 }
 
+/* Nothing is changed towards an address that is not there. */
+static void
+no_redirect_address(void **state)
+{
+	struct pair *p = *state;
+	struct turn_conf lacks = conf;
+	struct turn_facts f = facts(p);
+	struct change *changes[TURN_CHANGES] = {NULL, NULL};
+	struct err err;
+
+	lacks.redirect_domain[TARGET] = NULL;
+	assert_int_equal(turn_changes(&lacks, TURN_SWITCH, &f, 0, changes, &err), -1);
+	assert_int_equal(err.src, ERR_DATA);
+	assert_string_equal(err.text, "the target forest has no redirect_domain");
+	assert_true(!changes[0] && !changes[1]);
+	entry_remove(p->side[SOURCE], "proxyAddresses");
+	assert_int_equal(turn_changes(&conf, TURN_UNDO, &f, 0, changes, &err), -1);
+	assert_int_equal(err.src, ERR_DATA);
+	assert_string_equal(err.text, "the source object has no address in redirect.acme.example");
+	assert_true(!changes[0] && !changes[1]);
+}
+
 static void
 already_switched(void **state)
 {
@@ -398,6 +420,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(foreign_values, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(guard_without_marker, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(preconditions, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(no_redirect_address, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(already_switched, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(foreign_stamp, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(several_redirect_addresses, set_up, tear_down),
