@@ -5,7 +5,7 @@
  *   wave      id (u32 big-endian) ->
  *     offset  size
  *          0     1  format, 1
- *          1     1  state        2  1  flags: bit 0 undo
+ *          1     1  state        2  1  flags: bit 0 undo, bit 1 force
  *          3     4  link         7  8  due
  *         15     8  planned     23  8  started      31  8  ended
  *         39     4  mailboxes   43  4  of them done  47  4  of them failed
@@ -27,6 +27,7 @@
 #define WAVE_FORMAT 1
 #define MEMBER_FORMAT 1
 #define FLAG_UNDO 1U
+#define FLAG_FORCE 2U
 #define ID_LEN 4
 /* In an encoded wave. */
 #define COUNTS_AT 39
@@ -67,7 +68,7 @@ wave_encode(const struct wave *w, struct buf *ret)
 {
 	buf_add_u8(ret, WAVE_FORMAT);
 	buf_add_u8(ret, (uint8_t)w->state);
-	buf_add_u8(ret, w->undo ? FLAG_UNDO : 0);
+	buf_add_u8(ret, (uint8_t)((w->undo ? FLAG_UNDO : 0) | (w->force ? FLAG_FORCE : 0)));
 	buf_add_u32(ret, w->link);
 	buf_add_u64(ret, (uint64_t)w->at);
 	buf_add_u64(ret, (uint64_t)w->planned_at);
@@ -95,6 +96,7 @@ wave_decode(struct bytes raw, uint32_t id, struct wave *ret, struct err *err)
 
 	w.state = (enum wave_state)(state < WAVE_STATE_MAX ? state : 0);
 	w.undo = flags & FLAG_UNDO;
+	w.force = flags & FLAG_FORCE;
 	w.link = reader_u32(&r);
 	w.at = (int64_t)reader_u64(&r);
 	w.planned_at = (int64_t)reader_u64(&r);
@@ -108,7 +110,7 @@ wave_decode(struct bytes raw, uint32_t id, struct wave *ret, struct err *err)
 	if (!w.name || !w.why)
 		return err_nomem(err);
 	if (r.failed || reader_left(&r) || format != WAVE_FORMAT || state >= WAVE_STATE_MAX ||
-	    flags > FLAG_UNDO)
+	    flags & ~(FLAG_UNDO | FLAG_FORCE))
 		return damaged("wave", err);
 	*ret = w;
 	w.name = w.why = NULL;

@@ -42,6 +42,7 @@ struct wave {
 	uint32_t id;   /* given by wave_add(), from 1, never reused */
 	uint32_t link; /* store_link_id() */
 	bool undo;     /* back to the source */
+	bool force;    /* also mailboxes that Exchange has not finished */
 	enum wave_state state;
 	int64_t at; /* when it is due */
 	int64_t planned_at, started_at, ended_at;

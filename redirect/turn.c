@@ -15,7 +15,8 @@
 
 const char *const turn_attrs[] = {"objectGUID", "objectClass", "mailNickname", "mail",
     "proxyAddresses", "targetAddress", "legacyExchangeDN", "homeMDB", "msExchHomeServerName",
-    "msExchMailboxGuid", "msExchRecipientTypeDetails", "displayName", GUARD, NULL};
+    "msExchMailboxGuid", "msExchRecipientTypeDetails", "displayName", "showInAddressBook", GUARD,
+    NULL};
 
 static bool PRINTF_LIKE(3, 4) refuse(char *why, size_t size, const char *fmt, ...)
 {
@@ -225,6 +226,26 @@ check_stamp(const struct turn_conf *conf, const struct turn_facts *f, char *why,
 	    conf->stamp_attribute, entry_get_str(f->side[TARGET], conf->stamp_attribute));
 }
 
+const char *
+turn_unfinished(const struct record *r, const struct entry *target)
+{
+	/* The map may not know yet what Update-Recipient has done. */
+	return r->state == RECORD_WAITING && !(target && kind_is_finished(target))
+		   ? "Exchange has not finished the mailbox in the target yet"
+		   : NULL;
+}
+
+static bool
+check_finished(enum turn turn, const struct turn_facts *f, char *why, size_t size)
+{
+	const char *unfinished = turn_unfinished(f->record, f->side[TARGET]);
+
+	if (turn != TURN_SWITCH || f->begun || f->force || !unfinished)
+		return true;
+	return refuse(why, size, "%s: run Update-Recipient for it (--force switches all the same)",
+	    unfinished);
+}
+
 bool
 turn_check(const struct turn_conf *conf, enum turn turn, const struct turn_facts *f, bool *done,
     char *why, size_t size)
@@ -247,7 +268,7 @@ turn_check(const struct turn_conf *conf, enum turn turn, const struct turn_facts
 	if (turn == TURN_SWITCH && !check_stamp(conf, f, why, size))
 		return false;
 	return check_side(conf, f, SOURCE, why, size) && check_side(conf, f, TARGET, why, size) &&
-	       check_redirections(conf, f, why, size);
+	       check_redirections(conf, f, why, size) && check_finished(turn, f, why, size);
 }
 
 /* Replaces the value of single-valued ATTR by V (NULL: none), naming what is there. */

@@ -53,6 +53,7 @@ struct turn_facts {
 	/* How many objects of the forest hold the side's redirect address, found by a search. */
 	size_t holders[SIDES];
 	bool begun; /* the turn is under way already: what is pending does not stop it */
+	bool force; /* nor does it matter that Exchange has not finished the mailbox */
 };
 
 /* The redirect address that the mailbox of side OF carries in DOMAIN, without type; NULL if it has
@@ -61,6 +62,9 @@ struct turn_facts {
  * NULL. Borrowed. */
 const char *turn_redirect_address(
     const struct entry *source, const struct entry *target, enum side of, const char *domain);
+/* Why a mailbox must not be switched yet because of Exchange, as R says and the target object as it
+ * was read (NULL: it was not); NULL if it may. */
+const char *turn_unfinished(const struct record *r, const struct entry *target);
 /* False if the turn must not begin, with the reason in WHY. *DONE: it is as wanted already. */
 bool turn_check(const struct turn_conf *conf, enum turn turn, const struct turn_facts *f,
     bool *done, char *why, size_t size);

@@ -248,9 +248,9 @@ ctl_read_args(int argc, char **argv, const char *usage, const char **ret_link, j
 	return status;
 }
 
-/* argv[0] is the verb of the protocol too. */
+/* argv[0] is the verb of the protocol too. FLAG is a member that is true, or NULL. */
 static enum ctl_status
-turn(struct ctl *c, int argc, char **argv, bool dry_run, const char *usage)
+turn(struct ctl *c, int argc, char **argv, const char *flag, const char *usage)
 {
 	_cleanup_(json_release) json_t *objects = json_array();
 	const char *link;
@@ -263,19 +263,28 @@ turn(struct ctl *c, int argc, char **argv, bool dry_run, const char *usage)
 		return ctl_usage("%s: nobody is named", usage);
 	o = ctl_request(argv[0], link);
 	json_put_member(&o, "objects", TAKE(objects));
-	if (dry_run)
-		json_put_member(&o, "dry_run", json_true());
+	if (flag)
+		json_put_member(&o, flag, json_true());
 	return ask(c, o, false);
 }
 
-/* switch and undo-switch. */
+/* switch, which has an option more, and undo-switch. */
 enum ctl_status
 ctl_verb_turn(struct ctl *c, int argc, char **argv)
 {
-	char usage[64];
+	bool may = strcmp(argv[0], "switch") == 0, force = false;
+	char usage[80];
+	int n = 1;
 
-	(void)snprintf(usage, sizeof usage, "%s [--link LINK] [--file FILE] [WHO...]", argv[0]);
-	return turn(c, argc, argv, false, usage);
+	(void)snprintf(usage, sizeof usage, "%s %s[--link LINK] [--file FILE] [WHO...]", argv[0],
+	    may ? "[--force] " : "");
+	for (int i = 1; i < argc; i++) {
+		if (may && strcmp(argv[i], "--force") == 0)
+			force = true;
+		else
+			argv[n++] = argv[i];
+	}
+	return turn(c, n, argv, force ? "force" : NULL, usage);
 }
 
 /* Where no object is named the answer may have none. */
@@ -311,7 +320,7 @@ ctl_verb_toggle(struct ctl *c, int argc, char **argv)
 	for (int i = 1; i < n; i++)
 		file |= argv[i][0] == '-';
 	if (!sweeps)
-		return turn(c, n, argv, dry_run, TOGGLE_USAGE);
+		return turn(c, n, argv, dry_run ? "dry_run" : NULL, TOGGLE_USAGE);
 	if (n > 2 || file)
 		return ctl_usage("%s", TOGGLE_USAGE);
 	return sweep(c, n == 2 ? argv[1] : NULL, dry_run);

@@ -42,7 +42,7 @@ ask(const struct ctl *ctl, struct client *c, json_t *request, json_t **ret)
 
 struct wave_request {
 	const char *file, *link, *name, *at_text;
-	bool undo, now;
+	bool undo, force, now;
 	int64_t at;
 	struct wave_file lines;
 	json_t *problems;
@@ -150,6 +150,8 @@ send_plan(const struct ctl *ctl, struct client *c, const struct wave_request *p)
 		json_put_member(&o, "at", json_integer(p->at));
 	if (p->name)
 		json_put_member(&o, "name", json_string(p->name));
+	if (p->force)
+		json_put_member(&o, "force", json_true());
 	status = ask(ctl, c, o, &answer);
 	if (status != CTL_DONE)
 		return status;
@@ -205,7 +207,7 @@ parse_at(const char *text, int64_t *ret)
 static enum ctl_status
 verb_plan(struct ctl *ctl, int argc, char **argv)
 {
-	static const char how[] = "wave FILE --at TIME [--name NAME] [--undo] [LINK]";
+	static const char how[] = "wave FILE --at TIME [--name NAME] [--undo | --force] [LINK]";
 	struct wave_request p = {0};
 	enum ctl_status status;
 
@@ -216,6 +218,8 @@ verb_plan(struct ctl *ctl, int argc, char **argv)
 			p.name = argv[++i];
 		else if (strcmp(argv[i], "--undo") == 0)
 			p.undo = true;
+		else if (strcmp(argv[i], "--force") == 0)
+			p.force = true;
 		else if ((argv[i][0] != '-' || !argv[i][1]) && !p.file)
 			p.file = argv[i];
 		else if (argv[i][0] != '-' && !p.link)
@@ -223,7 +227,7 @@ verb_plan(struct ctl *ctl, int argc, char **argv)
 		else
 			return ctl_usage("%s", how);
 	}
-	if (!p.file)
+	if (!p.file || (p.undo && p.force))
 		return ctl_usage("%s", how);
 	status = parse_at(p.at_text, &p.at);
 	if (status != CTL_DONE)

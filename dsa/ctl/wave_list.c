@@ -135,11 +135,12 @@ print_whole(const struct listing *l, const struct wave *w, const char *link,
 {
 	const char *waits = waits_for(l, w, link);
 
-	(void)printf("wave %u%s%s\n  %-9s %s\n  %-9s %s\n  %-9s %s: %u done, %u failed, %u of %u "
-		     "left\n",
+	(void)printf("wave %u%s%s\n  %-9s %s\n  %-9s %s%s\n  %-9s %s: %u done, %u failed, %u of "
+		     "%u left\n",
 	    w->id, *w->name ? ": " : "", w->name, "link", link, "turn", w->undo ? "undo" : "switch",
-	    "state", wave_state_name(w->state), w->succeeded, w->failed,
-	    w->total - w->succeeded - w->failed, w->total);
+	    w->force ? ", forced: also mailboxes that Exchange has not finished" : "", "state",
+	    wave_state_name(w->state), w->succeeded, w->failed, w->total - w->succeeded - w->failed,
+	    w->total);
 	if (*waits)
 		(void)printf("  %-9s %s\n", w->at <= l->now ? "waits" : "would wait", waits);
 	print_moment("planned", w->planned_at);

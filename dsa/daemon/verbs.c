@@ -38,6 +38,17 @@ verbs_worker(struct verbs *v, struct client *c, const json_t *request)
 	return w;
 }
 
+bool
+verbs_take_flag(struct client *c, const json_t *request, const char *name, bool *ret)
+{
+	const json_t *v = json_object_get(request, name);
+
+	*ret = json_is_true(v);
+	if (v && !json_is_boolean(v))
+		client_refuse(c, "\"%s\" is true or false", name);
+	return !v || json_is_boolean(v);
+}
+
 static json_t *
 links(struct verbs *v)
 {

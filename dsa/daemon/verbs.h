@@ -31,6 +31,10 @@ void verbs_request(struct client *c, const json_t *request, void *arg);
 struct worker *verbs_find_worker(struct verbs *v, const char *link);
 /* The worker of the link that the request names; the only one if it names none. NULL: refused. */
 struct worker *verbs_worker(struct verbs *v, struct client *c, const json_t *request);
+/* The member NAME of REQUEST, which is true or false; false if it is absent. False with a refusal
+ * if it is anything else: a text that means true to its writer must not make a dry run a real one.
+ */
+bool verbs_take_flag(struct client *c, const json_t *request, const char *name, bool *ret);
 
 /* Sends C the event `state`: what all workers are doing. */
 void verbs_send_state(struct verbs *v, struct client *c);

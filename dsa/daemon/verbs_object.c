@@ -62,7 +62,10 @@ turn(struct verbs *v, struct client *c, const json_t *request, enum worker_reque
 void
 verb_switch(struct verbs *v, struct client *c, const json_t *request)
 {
-	turn(v, c, request, REQUEST_SWITCH);
+	bool force;
+
+	if (verbs_take_flag(c, request, "force", &force))
+		turn(v, c, request, force ? REQUEST_FORCED_SWITCH : REQUEST_SWITCH);
 }
 
 void
@@ -71,26 +74,14 @@ verb_undo_switch(struct verbs *v, struct client *c, const json_t *request)
 	turn(v, c, request, REQUEST_UNDO);
 }
 
-/* A member that is true or false, or absent. A text that means true to its writer must not make a
- * dry run a real one. */
-static bool
-take_flag(struct client *c, const json_t *request, const char *name, bool *ret)
-{
-	const json_t *v = json_object_get(request, name);
-
-	*ret = json_is_true(v);
-	if (v && !json_is_boolean(v))
-		client_refuse(c, "\"%s\" is true or false", name);
-	return !v || json_is_boolean(v);
-}
-
 void
 verb_proxy_toggle(struct verbs *v, struct client *c, const json_t *request)
 {
 	bool dry_run, sweep;
 	struct worker *w;
 
-	if (!take_flag(c, request, "dry_run", &dry_run) || !take_flag(c, request, "sweep", &sweep))
+	if (!verbs_take_flag(c, request, "dry_run", &dry_run) ||
+	    !verbs_take_flag(c, request, "sweep", &sweep))
 		return;
 	if (!sweep) {
 		turn(v, c, request, dry_run ? REQUEST_TOGGLE_PLAN : REQUEST_TOGGLE);

@@ -251,7 +251,11 @@ log_wave(const char *link, const struct wave *w, const char *what)
 	clock_format_local(w->at, at);
 	log_event(LOG_NOTICE, LOG_ID_WAVE, &fields,
 	    "link %s: wave %u%s%s: %s: %s of %u mailboxes at %s", link, w->id, *w->name ? " " : "",
-	    w->name, what, w->undo ? "undo" : "switch", w->total, at);
+	    w->name, what,
+	    w->undo    ? "undo"
+	    : w->force ? "forced switch"
+		       : "switch",
+	    w->total, at);
 }
 
 static void
@@ -349,10 +353,13 @@ plan(struct verbs *v, struct client *c, const json_t *request, const struct draf
 	struct wave w = {
 	    .link = d->link_id, .undo = d->undo, .planned_at = clock_realtime_s(), .why = empty};
 
-	if (!time_of(c, request, &w.at) || !name_of(c, request, &name))
+	if (!time_of(c, request, &w.at) || !name_of(c, request, &name) ||
+	    !verbs_take_flag(c, request, "force", &w.force))
 		return;
 	w.name = (char *)(uintptr_t)name;
-	if (d->problems) {
+	if (w.force && w.undo) {
+		client_refuse(c, "\"force\" is for a wave that switches");
+	} else if (d->problems) {
 		client_refuse(c, "nothing was planned: %zu of %zu lines cannot be taken",
 		    d->problems, d->n + d->problems);
 	} else if (!put_down(v, d, &w, why, sizeof why)) {

@@ -51,6 +51,7 @@ enum worker_request {
 	REQUEST_OBJECT,
 	REQUEST_PLAN,
 	REQUEST_SWITCH,
+	REQUEST_FORCED_SWITCH, /* whether Exchange has finished the mailbox or not */
 	REQUEST_UNDO,
 	REQUEST_TOGGLE,
 	REQUEST_VERIFY,

@@ -118,6 +118,10 @@ static int
 run_turns(struct worker *w, const struct request *q, struct cycle_result *r, struct err *err)
 {
 	bool dry_run = q->what == REQUEST_TOGGLE_PLAN || q->what == REQUEST_SWEEP_PLAN;
+	const struct turn_order order = {.turn = q->what == REQUEST_UNDO ? TURN_UNDO : TURN_SWITCH,
+	    .force = q->what == REQUEST_FORCED_SWITCH,
+	    .sources = q->objects,
+	    .n = q->n};
 	int rc;
 
 	lines_begin(w->lines, false);
@@ -132,8 +136,7 @@ run_turns(struct worker *w, const struct request *q, struct cycle_result *r, str
 	else if (q->what == REQUEST_SWEEP || q->what == REQUEST_SWEEP_PLAN)
 		rc = toggle_sweep(&w->run, dry_run, err);
 	else
-		rc = turns_run(&w->run, q->what == REQUEST_SWITCH ? TURN_SWITCH : TURN_UNDO,
-		    q->objects, q->n, err);
+		rc = turns_run(&w->run, &order, err);
 	w->quiet = false;
 	r->failed = w->refused;
 	return rc;

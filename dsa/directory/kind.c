@@ -54,6 +54,12 @@ kind_has_mailbox(const struct entry *e)
 }
 
 bool
+kind_is_finished(const struct entry *e)
+{
+	return entry_get(e, "showInAddressBook").data != NULL;
+}
+
+bool
 kind_is_disabled(const struct entry *e)
 {
 	return (entry_get_i64(e, "userAccountControl", 0) & UAC_ACCOUNTDISABLE) != 0;

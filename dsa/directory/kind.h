@@ -34,6 +34,8 @@ enum kind kind_from_name(const char *name);
 enum kind kind_of(const struct entry *e);
 /* True if a mailbox belongs to the user: it has homeMDB or msExchHomeServerName. */
 bool kind_has_mailbox(const struct entry *e);
+/* True if Exchange has finished the recipient: Update-Recipient put it into an address list. */
+bool kind_is_finished(const struct entry *e);
 /* True if the account is disabled (ACCOUNTDISABLE). False for what is no account. */
 bool kind_is_disabled(const struct entry *e);
 

@@ -67,10 +67,12 @@ put_retry(struct run *run, const struct guid *source, const char *dn, const char
 
 /* Not yet: told once, and looked at again after a while, or when the counterpart changes. */
 static int
-let_wait(struct run *run, const struct record *r, const char *why, struct err *err)
+let_wait(struct run *run, const struct record *r, const char *because, struct err *err)
 {
+	char why[512];
 	bool news;
 
+	(void)snprintf(why, sizeof why, WHY "%s", because);
 	if (put_retry(run, &r->side[SOURCE].guid, r->side[SOURCE].dn, why, &news, err) < 0)
 		return -1;
 	if (news)
@@ -94,15 +96,17 @@ get_record(struct run *run, const struct guid *g, struct record **ret, struct er
 static int
 keep_synced(struct run *run, bool held, struct guid_list *l, struct err *err)
 {
-	const char *why = held ? WHY "not while the link is held"
-			       : WHY "Exchange has not finished the mailbox in the target yet";
 	size_t kept = 0;
 
 	for (size_t i = 0; i < l->n; i++) {
 		_cleanup_(record_free) struct record *r = NULL;
+		const char *why;
 
-		if (get_record(run, &l->v[i], &r, err) < 0 ||
-		    (r && (held || r->state == RECORD_WAITING) && let_wait(run, r, why, err) < 0))
+		if (get_record(run, &l->v[i], &r, err) < 0)
+			return -1;
+		/* The cycle has just read its target object. */
+		why = !r ? NULL : held ? "not while the link is held" : turn_unfinished(r, NULL);
+		if (why && let_wait(run, r, why, err) < 0)
 			return -1;
 		if (r && !held && r->state == RECORD_SYNCED && r->active == SOURCE)
 			l->v[kept++] = l->v[i];
@@ -163,6 +167,7 @@ ready_switch(struct run *run, struct cycle_ready *ready, struct cycle_result *re
 	struct guid_list *l = &ready->of[READY_SWITCH];
 	struct switching s = {.run = run, .res = res, .err = {.src = ERR_SRC_NONE}};
 	const struct run_observer o = {.event = on_event, .result = on_switched, .arg = &s};
+	struct turn_order order = {.turn = TURN_SWITCH};
 	struct run own = *run;
 
 	own.observer = &o;
@@ -170,8 +175,11 @@ ready_switch(struct run *run, struct cycle_ready *ready, struct cycle_result *re
 		return -1;
 	if (l->n == 0)
 		return 0;
-	if (keep_synced(run, ready->link_is_held, l, err) < 0 ||
-	    turn_run(&own, TURN_SWITCH, l->v, l->n, err) < 0)
+	if (keep_synced(run, ready->link_is_held, l, err) < 0)
+		return -1;
+	order.sources = l->v;
+	order.n = l->n;
+	if (turn_run(&own, &order, err) < 0)
 		return -1;
 	if (s.err.src == ERR_SRC_NONE)
 		return 0;

@@ -47,6 +47,7 @@ struct chunk {
 	size_t n;
 	size_t given; /* how many were looked at for the executor */
 	bool resuming;
+	bool force; /* of the order */
 };
 
 /* Forgets what was read of M, and the changes that follow from it. */

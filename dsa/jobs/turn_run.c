@@ -47,7 +47,8 @@ facts_of(const struct mailbox *m)
 	return (struct turn_facts){.record = m->record,
 	    .side = {m->side[SOURCE], m->side[TARGET]},
 	    .holders = {m->holders[SOURCE], m->holders[TARGET]},
-	    .begun = m->begun || m->made > 0};
+	    .begun = m->begun || m->made > 0,
+	    .force = m->chunk->force};
 }
 
 static void
@@ -471,26 +472,30 @@ conf_of(const struct conf_link *link)
 }
 
 static int
-run_some(struct run *run, enum turn turn, const struct guid *sources, size_t n, bool resuming,
-    struct err *err)
+run_some(struct run *run, const struct turn_order *o, bool resuming, struct err *err)
 {
 	struct chunk *c = NULL;
 	int rc;
 
 	/* A chunk is half a megabyte, and most cycles have nothing to resume. */
-	if (n == 0)
+	if (o->n == 0)
 		return 0;
 	c = calloc(1, sizeof *c);
 	rc = c ? 0 : err_nomem(err);
-	for (size_t from = 0; rc == 0 && from < n; from += CHUNK) {
-		*c = (struct chunk){.run = run, .conf = conf_of(run->link), .resuming = resuming};
-		for (size_t i = from; i < n && c->n < CHUNK; i++)
-			c->m[c->n++] = (struct mailbox){
-			    .chunk = c, .turn = turn, .source = sources[i], .begun = resuming};
+	for (size_t from = 0; rc == 0 && from < o->n; from += CHUNK) {
+		*c = (struct chunk){.run = run,
+		    .conf = conf_of(run->link),
+		    .resuming = resuming,
+		    .force = o->force};
+		for (size_t i = from; i < o->n && c->n < CHUNK; i++)
+			c->m[c->n++] = (struct mailbox){.chunk = c,
+			    .turn = o->turn,
+			    .source = o->sources[i],
+			    .begun = resuming};
 		rc = load_records(c, err);
 		if (rc == 0)
 			rc = turn_chunk(c, err);
-		run_progress(run, RUN_PHASE_APPLY, from + c->n, n);
+		run_progress(run, RUN_PHASE_APPLY, from + c->n, o->n);
 		chunk_clear(c);
 	}
 	free(c);
@@ -498,12 +503,11 @@ run_some(struct run *run, enum turn turn, const struct guid *sources, size_t n, 
 }
 
 int
-turn_run(
-    const struct run *run, enum turn turn, const struct guid *sources, size_t n, struct err *err)
+turn_run(const struct run *run, const struct turn_order *o, struct err *err)
 {
 	struct run own = run_job(run);
 
-	return run_some(&own, turn, sources, n, false, err);
+	return run_some(&own, o, false, err);
 }
 
 static int
@@ -528,8 +532,12 @@ turn_resume(const struct run *run, struct err *err)
 	if (rc == 0)
 		rc = store_each_operation(t, run->link_id, collect, of, err);
 	store_abort(t);
-	for (size_t i = 0; rc == 0 && i < 2; i++)
-		rc = run_some(&own, (enum turn)i, of[i].v, of[i].n, true, err);
+	for (size_t i = 0; rc == 0 && i < 2; i++) {
+		const struct turn_order o = {
+		    .turn = (enum turn)i, .sources = of[i].v, .n = of[i].n};
+
+		rc = run_some(&own, &o, true, err);
+	}
 	free(of[0].v);
 	free(of[1].v);
 	return rc;

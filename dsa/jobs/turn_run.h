@@ -11,12 +11,19 @@
 #include "dsa/run/run.h"
 #include "redirect/turn.h"
 
-/* Turns the mailboxes of the N source GUIDs; the observer gets a result for each. -1 only if
- * nothing more can be done (a connection or the map is lost); what was begun is finished by
- * turn_resume(). A mailbox that cannot be turned harms no other. The directories of RUN are open.
+/* What is to be turned. Lent. */
+struct turn_order {
+	enum turn turn;
+	bool force;		    /* see turn_facts */
+	const struct guid *sources; /* source GUIDs */
+	size_t n;
+};
+
+/* Turns the mailboxes of O; the observer gets a result for each. -1 only if nothing more can
+ * be done (a connection or the map is lost); what was begun is finished by turn_resume(). A mailbox
+ * that cannot be turned harms no other. The directories of RUN are open.
  */
-int turn_run(const struct run *run, enum turn turn, const struct guid *sources, size_t n,
-    struct err *err) MUST_CHECK;
+int turn_run(const struct run *run, const struct turn_order *o, struct err *err) MUST_CHECK;
 /* Finishes what a crash or an outage interrupted. Must be done before any cycle of the link: a
  * cycle would take the half-done turn for a mistake. */
 int turn_resume(const struct run *run, struct err *err) MUST_CHECK;

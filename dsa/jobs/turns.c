@@ -42,11 +42,11 @@ turns_resume(const struct run *run, struct err *err)
 }
 
 int
-turns_run(struct run *run, enum turn turn, const struct guid *sources, size_t n, struct err *err)
+turns_run(struct run *run, const struct turn_order *o, struct err *err)
 {
 	if (run_open_known(run, err) < 0)
 		return -1;
-	if (turns_resume(run, err) < 0 || turn_run(run, turn, sources, n, err) < 0)
+	if (turns_resume(run, err) < 0 || turn_run(run, o, err) < 0)
 		return err_ctx(
 		    err, "a turn under way is finished, or turned back, before the next cycle");
 	return 0;

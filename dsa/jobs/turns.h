@@ -13,9 +13,8 @@
 int turns_resume(const struct run *run, struct err *err) MUST_CHECK;
 /* The same without the toggles: a toggle under way is not ended by its own cycle. */
 int turns_resume_switches(const struct run *run, struct err *err) MUST_CHECK;
-/* Opens the directories, finishes what was interrupted, and turns the mailboxes of the N source
- * GUIDs. The observer gets a result for each of them. */
-int turns_run(struct run *run, enum turn turn, const struct guid *sources, size_t n,
-    struct err *err) MUST_CHECK;
+/* Opens the directories, finishes what was interrupted, and turns the mailboxes of O. The observer
+ * gets a result for each of them. */
+int turns_run(struct run *run, const struct turn_order *o, struct err *err) MUST_CHECK;
 
 #endif

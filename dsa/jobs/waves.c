@@ -268,12 +268,16 @@ turn(struct slice *s, struct err *err)
 	const struct run_observer o = {
 	    .event = on_event, .progress = on_progress, .result = on_result, .arg = s};
 	struct guid sources[SLICE];
+	const struct turn_order order = {.turn = s->wave.undo ? TURN_UNDO : TURN_SWITCH,
+	    .force = s->wave.force,
+	    .sources = sources,
+	    .n = s->n_open};
 	struct run own = *s->run;
 
 	own.observer = &o;
 	for (size_t i = 0; i < s->n_open; i++)
 		sources[i] = s->open[i].source;
-	return turns_run(&own, s->wave.undo ? TURN_UNDO : TURN_SWITCH, sources, s->n_open, err);
+	return turns_run(&own, &order, err);
 }
 
 /* No mailbox may be left without a result by a slice that succeeded: the wave would never end. */

@@ -173,11 +173,10 @@ forget_taken(const struct change *c, struct record *r)
 
 /* ---- the rest ---- */
 
-/* Exchange has finished a mailbox once Update-Recipient put it into the address lists. */
 static enum record_state
 state_of(const struct project_in *in)
 {
-	bool finished = in->target && entry_get(in->target, "showInAddressBook").data;
+	bool finished = in->target && kind_is_finished(in->target);
 
 	if (in->shape != SHAPE_MAILBOX || !in->created ||
 	    entry_get_bool(in->source, "msExchHideFromAddressLists"))

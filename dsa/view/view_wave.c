@@ -70,6 +70,7 @@ view_wave(const struct wave *w, const char *link, const char *waits)
 	json_put_member(&o, "name", json_of_text(w->name));
 	json_put_member(&o, "link", json_of_text(link));
 	json_put_member(&o, "turn", json_of_text(w->undo ? "undo" : "switch"));
+	json_put_member(&o, "force", json_boolean(w->force));
 	json_put_member(&o, "state", json_of_text(wave_state_name(w->state)));
 	json_put_member(&o, "at", json_of_time(w->at));
 	json_put_member(&o, "planned", json_of_time(w->planned_at));

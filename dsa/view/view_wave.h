@@ -11,6 +11,7 @@
  *   name         for people, or ""
  *   link         name of the link
  *   turn         "switch" or "undo"
+ *   force        true: also mailboxes that Exchange has not finished
  *   state        "planned", "running", "done" or "cancelled"
  *   at           when it is due; text in UTC
  *   planned, started, ended   when it was; text in UTC, or null
@@ -23,7 +24,7 @@
  *     guid, dn   of the source object
  *     result     "open", "done" or "failed"
  *     at         when it ended; text in UTC, or null
- *     text       "" or why it failed
+ *     text       why it failed, or a remark, or ""
  *
  * The answer to `wave-plan`, `wave-cancel` and `wave-reschedule` has: wave (the number), link,
  * mailboxes, at; the latter two also ended (how many mailboxes have), before at.

@@ -59,7 +59,7 @@ class Switch:
         found = []
         for i in range(0, len(pairs), MAILBOXES):
             guids = [p.source_guid for p in pairs[i:i + MAILBOXES]]
-            answer = daemon.ask(whole=False, verb="switch", objects=guids)
+            answer = daemon.ask(whole=False, verb="switch", objects=guids, force=True)
             done = {r["guid"] for r in answer["results"] if r["ok"]}
             daemon.ask(verb="undo-switch", objects=sorted(done))
             found += [p for p in pairs[i:i + MAILBOXES] if p.source_guid in done]
@@ -69,7 +69,9 @@ class Switch:
 
     def turn(self, daemon, verb):
         start = time.monotonic()
-        answer = daemon.ask(verb=verb, objects=self.guids)
+        # Nobody runs Update-Recipient here.
+        force = {"force": True} if verb == "switch" else {}
+        answer = daemon.ask(verb=verb, objects=self.guids, **force)
         seconds = time.monotonic() - start
         failed = [r for r in answer["results"] if not r["ok"]]
         if failed or len(answer["results"]) != len(self.guids):
@@ -88,7 +90,7 @@ class Switch:
             for i in range(0, len(self.guids), WAVE_REQUEST):
                 ask(verb="wave-add", objects=self.guids[i:i + WAVE_REQUEST])
             start = time.monotonic()
-            number = ask(verb="wave-plan")["wave"]
+            number = ask(verb="wave-plan", force=True)["wave"]
         now = indelta.wait_for(lambda: (w := self._wave(daemon, number))["state"] == "done" and w,
                                "the wave does not end")
         seconds = time.monotonic() - start

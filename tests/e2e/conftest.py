@@ -171,6 +171,13 @@ class TestLab(Lab):
         assert p.returncode == status, f"status {p.returncode}\n{p.stdout}\n{p.stderr}"
         return p
 
+    def finish_mailboxes(self):
+        """What Update-Recipient does with the mailboxes that were created."""
+        book = f"CN=Users,{self.target.base}"
+        for dn, _ in self.target.search("(&(objectCategory=person)(homeMDB=*)(targetAddress=*)"
+                                        "(!(showInAddressBook=*)))", ["cn"]):
+            self.target.modify(dn, showInAddressBook=book)
+
     def records(self):
         """The map, by source GUID."""
         p = self.galsyncctl("--json", "map", "export")

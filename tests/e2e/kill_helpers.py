@@ -125,6 +125,7 @@ class Killer:
 
     def __init__(self, lab, daemon, pairs, seed=None):
         self.lab, self.daemon, self.pairs = lab, daemon, pairs
+        lab.finish_mailboxes()
         seed = random.randrange(1 << 32) if seed is None else seed
         print("seed", seed)
         self.dice = random.Random(seed)

@@ -19,6 +19,7 @@ def fixture_daemon(lab):
     conf = lab.write_conf(lab.conf_text(**{
         "match = [": f'marker_group = "CN=galsync-switched,{lab.source.base}"; match = ['}))
     lab.full(status=3)
+    lab.finish_mailboxes()
     lab.alias = lab.source.read(lab.special["acme"][KEY])["mailNickname"][0].decode()
     d = Daemon(lab, conf)
     d.start()
@@ -65,6 +66,33 @@ def test_switch_and_undo(daemon, lab):
     assert p.returncode == 0 and "switched already" in p.stdout
     p = lab.galsyncctl("--socket", daemon.socket, "undo-switch", lab.alias)
     assert p.returncode == 0, p.stdout + p.stderr
+    assert not_switched(lab, KEY)
+
+
+def test_a_mailbox_that_exchange_has_not_finished(daemon, lab):
+    """It is refused, unless it is forced; what Update-Recipient did is seen at once."""
+    def ctl(*argv):
+        return lab.galsyncctl("--socket", daemon.socket, *argv)
+    _, target, guid = both(lab, KEY)
+    lab.target.modify(f"<GUID={guid}>", showInAddressBook=None)
+    assert daemon.ask(verb="resync", object=lab.alias)["status"] == 0
+    p = ctl("switch", lab.alias)
+    assert p.returncode == 1 and "FAILED" in p.stdout, p.stdout + p.stderr
+    assert "Exchange has not finished the mailbox in the target yet: run Update-Recipient" in p.stdout
+    assert not_switched(lab, KEY)
+    assert "is true or false" in daemon.ask(
+        verb="switch", objects=[lab.alias], force="yes")["error"]
+    for argv in ("undo-switch", "--force", lab.alias), ("wave", "x", "--at", "now", "--undo", "--force"):
+        assert ctl(*argv).returncode == 2
+    p = ctl("switch", "--force", lab.alias)
+    assert p.returncode == 0, p.stdout + p.stderr
+    assert switched(lab, KEY)
+    assert ctl("undo-switch", lab.alias).returncode == 0
+    assert daemon.ask(verb="pause")["ok"]
+    lab.target.modify(f"<GUID={guid}>", showInAddressBook=target["showInAddressBook"])
+    assert ctl("switch", lab.alias).returncode == 0
+    assert daemon.ask(verb="resume")["ok"]
+    assert ctl("undo-switch", lab.alias).returncode == 0
     assert not_switched(lab, KEY)
 
 

@@ -142,7 +142,7 @@ def test_sweep(daemon, lab):
 
 def test_a_switched_mailbox_is_refused(daemon, lab):
     daemon.wait_idle()
-    assert daemon.ask(verb="switch", objects=[lab.alias])["ok"]
+    assert daemon.ask(verb="switch", objects=[lab.alias], force=True)["ok"]
     p = lab.galsyncctl("--socket", daemon.socket, "proxy-toggle", lab.alias)
     assert p.returncode == 1 and "switched" in p.stdout
     assert daemon.ask(verb="undo-switch", objects=[lab.alias])["ok"]

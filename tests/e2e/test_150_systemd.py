@@ -183,7 +183,7 @@ def test_a_hook_runs_in_the_sandbox(service):
     service.wait_line(0, f"MESSAGE_ID={CONFIG_RELOADED}")
     lab, dn = service.lab, service.lab.special["acme"]["polish"]
     alias = lab.source.read(dn)["mailNickname"][0].decode()
-    service.run("galsyncctl", "switch", alias)
+    service.run("galsyncctl", "switch", "--force", alias)
     said = service.wait_line(0, "GALSYNC_OP=hook")
     assert ": done: " in said["MESSAGE"], said["MESSAGE"]
     told = json.loads(service.run("cat", "/var/lib/galsync/told").stdout)

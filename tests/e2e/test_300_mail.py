@@ -36,6 +36,7 @@ def fixture_mail(lab):
 def fixture_daemon(lab, mail):
     conf = lab.write_conf(lab.conf_text(**{"match = [": f'marker_group = "{GROUP}"; match = ['}))
     lab.full(status=3, conf=conf)
+    lab.finish_mailboxes()
     with running(lab, conf) as d:
         yield d
     assert mail

@@ -39,6 +39,7 @@ def fixture_daemon(lab):
     ou = lab.special["acme"]["mailbox"].split(",", 1)[1]
     lab.aliases = add_mailboxes(lab, ou, "wave", N)
     lab.full(status=3)
+    lab.finish_mailboxes()
     with running(lab) as d:
         yield d
 
@@ -118,6 +119,23 @@ def test_back_now(daemon, lab):
     w = ended(daemon, number)
     assert w["turn"] == "undo" and w["done"] == N
     assert switched(lab, lab.aliases) == 0
+
+
+def test_forced(daemon, lab):
+    """A mailbox that Exchange has not finished fails, unless the wave is forced, which is shown."""
+    dn, _ = lab.target.find("(mailNickname=%s)", lab.aliases[0])
+    book = lab.target.read(dn)["showInAddressBook"]
+    lab.target.modify(dn, showInAddressBook=None)
+    assert daemon.ask(verb="resync", object=lab.aliases[0])["status"] == 0
+    w = ended(daemon, plan(daemon, lab.aliases[0], at="now"))
+    assert (w["done"], w["failed"], w["force"]) == (0, 1, False)
+    assert "Exchange has not finished the mailbox" in w["results"][0]["text"]
+    w = ended(daemon, plan(daemon, lab.aliases[0], "--force", at="now"))
+    assert (w["done"], w["failed"], w["force"]) == (1, 0, True)
+    assert "switch, forced" in ctl(daemon, "wave", "show", str(w["id"])).stdout
+    assert switched(lab, lab.aliases) == 1
+    assert ctl(daemon, "undo-switch", lab.aliases[0]).returncode == 0
+    lab.target.modify(dn, showInAddressBook=book)
 
 
 def test_every_sort_of_name(daemon, lab):

@@ -10,13 +10,6 @@ from test_310_wave import add_mailboxes, ctl, rows, switched
 READY = "extensionAttribute13"
 
 
-def finish(lab, aliases):
-    """What Exchange does with the mailboxes that it finds."""
-    for alias in aliases:
-        dn, _ = lab.target.find("(mailNickname=%s)", alias)
-        lab.target.modify(dn, showInAddressBook=f"CN=Users,{lab.target.base}")
-
-
 @pytest.fixture(scope="module", name="daemon")
 def fixture_daemon(lab):
     ou = lab.special["acme"]["mailbox"].split(",", 1)[1]
@@ -26,7 +19,7 @@ def fixture_daemon(lab):
         LIMITS: f'readiness_attribute = "{READY}"; readiness_value = "ready"; '
                 "limits = { switches = 3; redirection_percent = 100; };"}))
     lab.full(status=3, conf=conf)
-    finish(lab, lab.aliases)
+    lab.finish_mailboxes()
     with running(lab, conf) as d:
         yield d
 

@@ -37,6 +37,7 @@ def fixture_mail(lab):
 @pytest.fixture(scope="module", name="daemon")
 def fixture_daemon(lab, dns):
     lab.full(status=3)
+    lab.finish_mailboxes()
     assert dns
     with running(lab) as d:
         yield d

@@ -34,6 +34,7 @@ def fixture_daemon(lab, relays, tmp_path_factory):
     lab.aliases = add_mailboxes(lab, lab.special["acme"]["mailbox"].split(",", 1)[1], "outage", N)
     file = relayed(lab, tmp_path_factory.mktemp("relayed"))
     lab.full(status=3, conf=file)
+    lab.finish_mailboxes()
     assert relays
     with running(lab, file) as d:
         yield d

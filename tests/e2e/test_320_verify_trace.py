@@ -17,6 +17,7 @@ RS, RT = "redirect.acme.example", "redirect.globex.example"
 @pytest.fixture(scope="module", name="daemon")
 def fixture_daemon(lab):
     lab.full(status=3)
+    lab.finish_mailboxes()
     d = Daemon(lab)
     d.start()
     lab.alias = lab.source.read(lab.special["acme"][KEY])["mailNickname"][0].decode()

@@ -57,6 +57,7 @@ def fixture_daemon(lab, hook):
     conf = lab.write_conf(lab.conf_text(**{
         "match = [": f'hook = "{hook.program}"; hook_timeout_s = 2; match = ['}))
     lab.full(status=3)
+    lab.finish_mailboxes()
     lab.aliases = {k: lab.source.read(lab.special["acme"][k])["mailNickname"][0].decode()
                    for k in (KEY, "polish", "turkish")}
     d = Daemon(lab, conf)

@@ -85,7 +85,7 @@ def test_a_switch_does_not_wait_for_another_link(daemon, relay, lab):
     with busy(daemon, relay, lab, "One"):
         lab.source.modify(dn, title="Changed meanwhile")
         wait_for(lambda: daemon.phase(ONE) == "wait", "it does not wait", 60)
-        answer = daemon.ask(verb="switch", link=ONE, objects=[alias])
+        answer = daemon.ask(verb="switch", link=ONE, objects=[alias], force=True)
         assert answer["ok"] and answer["results"][0]["ok"], answer
         assert daemon.phase(TWO) in ("apply", "confirm")
         assert "targetAddress" not in counterpart()

@@ -39,12 +39,14 @@ struct turning {
 static int
 act_turn(struct lab *l, struct run *run, void *arg)
 {
-	struct turning *t = arg;
+	const struct turning *t = arg;
+	const struct turn_order o = {.turn = t->op == LAB_UNDO ? TURN_UNDO : TURN_SWITCH,
+	    .force = t->op == LAB_SWITCH,
+	    .sources = t->guids,
+	    .n = t->n};
 
-	if (t->op == LAB_TOGGLE)
-		return toggle_run(run, t->guids, t->n, &l->err);
-	return turns_run(
-	    run, t->op == LAB_SWITCH ? TURN_SWITCH : TURN_UNDO, t->guids, t->n, &l->err);
+	return t->op == LAB_TOGGLE ? toggle_run(run, t->guids, t->n, &l->err)
+				   : turns_run(run, &o, &l->err);
 }
 
 int

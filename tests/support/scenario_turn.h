@@ -15,7 +15,9 @@
 #define LAB_GROUP_LDIF                                                                             \
 	"dn: " LAB_GROUP ACME "\nobjectClass: group\nsAMAccountName: Switched\ngroupType: 2\n\n"
 
-enum lab_op { LAB_SWITCH, LAB_UNDO, LAB_TOGGLE, LAB_OP_MAX };
+/* Nobody finishes the mailboxes here, so LAB_SWITCH is forced. Tests that take one after the other
+ * do not take the switch that is not. */
+enum lab_op { LAB_SWITCH, LAB_UNDO, LAB_TOGGLE, LAB_OP_MAX, LAB_SWITCH_FINISHED = LAB_OP_MAX };
 const char *lab_op_name(enum lab_op op);
 
 /* Does OP, through TAP (NULL: none), to the mailboxes of the NULL-terminated WHO, as a request to

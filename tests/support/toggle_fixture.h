@@ -89,12 +89,13 @@ static inline int
 turn_them(struct lab *l, struct run *run, void *arg)
 {
 	struct guid g[ARRAY_SIZE(job.who)];
-	size_t n = named(l, g);
+	const struct turn_order order = {
+	    .turn = job.turn, .force = true, .sources = g, .n = named(l, g)};
 	struct run_observer o;
 	struct run own = hear(l, run, &o);
 
 	(void)arg;
-	return turns_run(&own, job.turn, g, n, &l->err);
+	return turns_run(&own, &order, &l->err);
 }
 
 static inline void

@@ -182,6 +182,9 @@ start(struct lab *l, const struct scenario *sc)
 {
 	lab_open(l, sc);
 	lab_run(l);
+	/* What Update-Recipient does. */
+	for (size_t i = 0; i < N; i++)
+		lab_set(l, TARGET, names[i], "showInAddressBook", "CN=Users,DC=globex,DC=example");
 }
 
 static inline size_t

@@ -356,13 +356,13 @@ turn_ann(struct lab *l, enum turn turn)
 	const struct entry *e = fakedir_find(l->fd[SOURCE], lab_dn(SOURCE, "CN=Ann"));
 	const struct run_observer o = {.result = take_turn};
 	struct run run = lab_run_of(l, dir[SOURCE], dir[TARGET]);
-	struct guid g;
+	struct turn_order order = {.turn = turn, .force = true, .n = 1};
 	struct err err;
 
 	assert_non_null(e);
-	g = e->guid;
+	order.sources = &e->guid;
 	run.observer = &o;
-	if (turns_run(&run, turn, &g, 1, &err) < 0)
+	if (turns_run(&run, &order, &err) < 0)
 		fail_msg("%s", err.text);
 	dir_free(dir[SOURCE]);
 	dir_free(dir[TARGET]);

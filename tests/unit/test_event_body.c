@@ -123,10 +123,11 @@ static int
 turn_ann(struct lab *l, struct run *run, void *arg)
 {
 	struct guid g;
+	const struct turn_order o = {.turn = turn_now, .force = true, .sources = &g, .n = 1};
 
 	(void)arg;
 	assert_true(guid_parse(lab_source_guid(l, "CN=Ann"), &g));
-	return turns_run(run, turn_now, &g, 1, &l->err);
+	return turns_run(run, &o, &l->err);
 }
 
 static int

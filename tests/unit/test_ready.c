@@ -86,13 +86,13 @@ undo(struct lab *l, const char *dn)
 	const struct entry *e = fakedir_find(l->fd[SOURCE], lab_dn(SOURCE, dn));
 	const struct run_observer o = {.result = must_end};
 	struct run run = lab_run_of(l, dir[SOURCE], dir[TARGET]);
-	struct guid g;
+	struct turn_order order = {.turn = TURN_UNDO, .n = 1};
 	struct err err;
 
 	assert_non_null(e);
-	g = e->guid;
+	order.sources = &e->guid;
 	run.observer = &o;
-	if (turns_run(&run, TURN_UNDO, &g, 1, &err) < 0)
+	if (turns_run(&run, &order, &err) < 0)
 		fail_msg("%s", err.text);
 	dir_free(dir[SOURCE]);
 	dir_free(dir[TARGET]);

@@ -296,6 +296,37 @@ preconditions(void **state)
 	assert_refused(p, &f, "lacks the X500 address");
 }
 
+static void
+exchange_has_not_finished(void **state)
+{
+	struct pair *p = *state;
+	struct turn_facts f = facts(p);
+	bool done;
+	char why[400];
+
+	p->record->state = RECORD_WAITING;
+	assert_refused(p, &f, "Exchange has not finished the mailbox in the target yet");
+	assert_true(turn_check(&conf, TURN_UNDO, &f, &done, why, sizeof why));
+	f.force = true;
+	assert_true(turn_check(&conf, TURN_SWITCH, &f, &done, why, sizeof why));
+	f = facts(p);
+	f.begun = true;
+	assert_true(turn_check(&conf, TURN_SWITCH, &f, &done, why, sizeof why));
+	f.begun = false;
+	/* What the target object says counts more than what the map remembers. */
+	assert_int_equal(entry_add_str(p->side[TARGET], "showInAddressBook", "CN=GAL"), 0);
+	assert_true(turn_check(&conf, TURN_SWITCH, &f, &done, why, sizeof why));
+	assert_non_null(turn_unfinished(p->record, NULL));
+	p->record->state = RECORD_SYNCED;
+	assert_null(turn_unfinished(p->record, NULL));
+	f.force = true; /* overrides nothing else */
+	p->record->state = RECORD_PENDING;
+	assert_refused(p, &f, "not finished: wait for a cycle");
+	p->record->state = RECORD_WAITING;
+	entry_remove(p->side[TARGET], "homeMDB");
+	assert_refused(p, &f, "the target object has no mailbox");
+}
+
 /* Nothing is changed towards an address that is not there. */
 static void
 no_redirect_address(void **state)
@@ -420,6 +451,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(foreign_values, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(guard_without_marker, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(preconditions, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(exchange_has_not_finished, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(no_redirect_address, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(already_switched, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(foreign_stamp, set_up, tear_down),

@@ -15,7 +15,7 @@
 
 #define SOME_WAVE                                                                                  \
 	"\"id\":4294967295,\"name\":\"Sales\",\"link\":\"acme-globex\",\"turn\":\"undo\","         \
-	"\"state\":\"running\",\"at\":\"2001-09-09T01:46:40Z\","                                   \
+	"\"force\":true,\"state\":\"running\",\"at\":\"2001-09-09T01:46:40Z\","                    \
 	"\"planned\":\"2001-09-09T01:46:41Z\",\"started\":\"2001-09-09T01:46:42Z\","               \
 	"\"ended\":null,\"waits\":\"no answer\",\"mailboxes\":4294967295,\"done\":4294967294,"     \
 	"\"failed\":1"
@@ -24,6 +24,7 @@ static char sales[] = "Sales", hostile[] = HOSTILE, empty[] = "";
 
 static const struct wave some_wave = {.id = UINT32_MAX,
     .undo = true,
+    .force = true,
     .state = WAVE_RUNNING,
     .at = 1000000000,
     .planned_at = 1000000001,
@@ -73,7 +74,8 @@ an_empty_wave(void **state)
 
 	(void)state;
 	json_must_be(view_wave_show(&w, "", "", &(struct view_wave_members){.n = 0}),
-	    "{\"id\":0,\"name\":\"\",\"link\":\"\",\"turn\":\"switch\",\"state\":\"planned\","
+	    "{\"id\":0,\"name\":\"\",\"link\":\"\",\"turn\":\"switch\",\"force\":false,\"state\":"
+	    "\"planned\","
 	    "\"at\":null,\"planned\":null,\"started\":null,\"ended\":null,\"waits\":\"\","
 	    "\"mailboxes\":0,\"done\":0,\"failed\":0,\"results\":[]}");
 }

@@ -20,7 +20,8 @@ static uint32_t
 plan(struct store_txn *t, uint32_t link, int64_t at, unsigned first, size_t n)
 {
 	char name[] = "Night", why[] = "", dn[] = "CN=Ann,DC=acme", text[] = "";
-	struct wave w = {.link = link, .at = at, .planned_at = 5, .name = name, .why = why};
+	struct wave w = {
+	    .link = link, .force = at == 1000, .at = at, .planned_at = 5, .name = name, .why = why};
 	struct wave_member m[8] = {0};
 	struct err err;
 
@@ -85,6 +86,7 @@ kept(void **state)
 	assert_int_equal(w.state, WAVE_PLANNED);
 	assert_int_equal(w.at, 1000);
 	assert_int_equal(w.planned_at, 5);
+	assert_true(w.force && !w.undo);
 	assert_int_equal(w.total, 3);
 	assert_string_equal(w.name, "Night");
 	assert_int_equal(wave_get(t, 3, &w, &found, &err), 0);

@@ -157,6 +157,39 @@ cancelled_meanwhile(void **state)
 	lab_close(&l);
 }
 
+/* A mailbox that Exchange has not finished waits, unless the wave is forced. */
+static void
+not_finished(void **state)
+{
+	struct wave_run r = {.now = DUE};
+	struct wave w;
+	struct store_txn *t;
+	struct lab l;
+
+	(void)state;
+	start(&l, &three);
+	lab_set(&l, TARGET, "CN=Bea", "showInAddressBook", NULL);
+	(void)plan(&l, DUE, false);
+	assert_int_equal(go(&l, &r, NULL), 0);
+	assert_wave(&l, 1, "done 2 1");
+	assert_non_null(strstr(ended(&r), "CN=Bea failed: Exchange has not finished the mailbox"));
+	assert_int_equal(switched(&l), 2);
+	forget(&r);
+	r = (struct wave_run){.now = DUE};
+	(void)plan(&l, DUE, false);
+	w = get(&l, 2);
+	w.force = true;
+	assert_int_equal(store_begin(l.store, STORE_WRITE, &t, &l.err), 0);
+	assert_int_equal(wave_put(t, &w, &l.err), 0);
+	assert_int_equal(store_commit(t, &l.err), 0);
+	wave_done(&w);
+	assert_int_equal(go(&l, &r, NULL), 0);
+	assert_wave(&l, 2, "done 3 0");
+	assert_int_equal(switched(&l), N);
+	forget(&r);
+	lab_close(&l);
+}
+
 int
 main(void)
 {
@@ -167,6 +200,7 @@ main(void)
 	    cmocka_unit_test(one_fails),
 	    cmocka_unit_test(somebody_was_faster),
 	    cmocka_unit_test(cancelled_meanwhile),
+	    cmocka_unit_test(not_finished),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
