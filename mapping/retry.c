@@ -7,8 +7,8 @@
 #define FIRST_PAUSE_S 5
 #define LAST_PAUSE_S 3600
 
-static int64_t
-pause_s(uint32_t attempts)
+int64_t
+store_pause_s(uint32_t attempts)
 {
 	int64_t s = FIRST_PAUSE_S;
 
@@ -76,7 +76,7 @@ store_put_retry(struct store_txn *t, uint32_t link, const struct guid *source, c
 	store_retry_done(&old);
 	buf_add_u32(&b, old.attempts + 1);
 	buf_add_u64(&b, (uint64_t)old.since);
-	buf_add_u64(&b, (uint64_t)(now + pause_s(old.attempts + 1)));
+	buf_add_u64(&b, (uint64_t)(now + store_pause_s(old.attempts + 1)));
 	buf_add_bytes(&b, bytes_of(dn));
 	buf_add_bytes(&b, bytes_of(why));
 	if (b.failed)

@@ -16,6 +16,7 @@
  *   event     link, source GUID, number -> event.c
  *   wave, mailbox: see wave.c
  *   held, spent: see held.c
+ *   membership: see membership.c
  *
  * Native integers: LMDB files are not moved between machines of different byte order anyway.
  */
@@ -62,6 +63,7 @@ static const struct {
     [DB_WAVE_MEMBER] = {"mailbox", 0},
     [DB_HELD] = {"held", 0},
     [DB_SPENT] = {"spent", 0},
+    [DB_MEMBERSHIP] = {"membership", 0},
 };
 _Static_assert(ARRAY_SIZE(databases) == DB_MAX, "a name for each database");
 _Static_assert(DB_CURSOR < DB_INVOLVED, "opened before it is emptied");

@@ -23,6 +23,7 @@
  *   wave        wave number -> wave; mailbox: wave number and source GUID -> result (wave.h)
  *   held        link, kind and source GUID -> what an operator said; spent: what limits count
  * (held.h)
+ *   membership  link and source GUID -> a change of the marker group that is still to be made
  *
  * Beside it is a small file of what only the map knows (keepsake.h).
  *
@@ -237,6 +238,26 @@ typedef int store_operation_fn(const struct store_operation *o, void *arg, struc
 /* O is borrowed. */
 int store_each_operation(struct store_txn *t, uint32_t link, store_operation_fn *fn, void *arg,
     struct err *err) MUST_CHECK;
+
+/* A mailbox that was turned while the marker group could not be changed. The map alone knows of it:
+ * who is no member although switched may have been taken out by hand, and must not come back. */
+struct store_membership {
+	struct guid source;
+	bool wanted;	   /* a member, or none */
+	uint32_t attempts; /* that failed */
+	int64_t next;	   /* seconds since the epoch: the next attempt */
+};
+/* Notes that it failed at time NOW, for the first time or once more; pauses as of a retry. */
+int store_put_membership(struct store_txn *t, uint32_t link, const struct guid *source, bool wanted,
+    int64_t now, struct err *err) MUST_CHECK;
+/* No error if there is none. */
+int store_clear_membership(
+    struct store_txn *t, uint32_t link, const struct guid *source, struct err *err) MUST_CHECK;
+/* M is borrowed. */
+typedef int store_membership_fn(const struct store_membership *m, void *arg, struct err *err);
+/* Those due at time NOW, or all if it is 0. */
+int store_each_membership(struct store_txn *t, uint32_t link, int64_t now, store_membership_fn *fn,
+    void *arg, struct err *err) MUST_CHECK;
 
 /* The summary of a link's last cycle, for `galsyncctl status`: opaque text (JSON), by link. *ret
  * NULL if there was none; caller frees. */

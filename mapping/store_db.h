@@ -32,6 +32,7 @@ enum store_db {
 	DB_WAVE_MEMBER,
 	DB_HELD,
 	DB_SPENT,
+	DB_MEMBERSHIP,
 	DB_MAX
 };
 
@@ -103,6 +104,9 @@ int store_db_count(
 /* Adds BY to LINK's counter WHAT, which never falls below 0. */
 int store_add_count(
     struct store_txn *t, uint32_t link, const char *what, int64_t by, struct err *err) MUST_CHECK;
+
+/* How long what failed ATTEMPTS times is left alone: doubling, from 5 seconds up to an hour. */
+int64_t store_pause_s(uint32_t attempts);
 
 /* Keys of two parts: link and GUID, big-endian, so that they sort by link. */
 #define LINK_GUID_LEN (4 + GUID_LEN)

@@ -34,6 +34,7 @@ struct mailbox {
 	bool taken_away;	/* the way back cannot be gone: only what was set goes */
 	enum side was;		/* the active side that the record knows */
 	enum membership member;
+	enum membership owed; /* what of that could not be done */
 	enum state state;
 	struct err err; /* FAILED because of a change: why, and what that means */
 	enum settle failure;
@@ -50,14 +51,23 @@ struct chunk {
 	bool force; /* of the order */
 };
 
+/* Frees what the mailboxes of C hold. */
+void turn_chunk_clear(struct chunk *c);
+/* Gets the records of C's mailboxes from the map; NULL where there is none. */
+int turn_find_records(struct chunk *c, struct err *err) MUST_CHECK;
 /* Forgets what was read of M, and the changes that follow from it. */
 void turn_forget_reads(struct mailbox *m);
 /* Reads both sides of every mailbox of C that is not at its end; with HOLDERS also what holds the
  * redirect addresses. */
 int turn_read(struct chunk *c, bool holders, struct err *err) MUST_CHECK;
 /* Brings the marker group to what the mailboxes' `member` asks for, which is MEMBER_ANY afterwards.
- * If the group cannot be changed their `group_why` says so; -1 only if nothing more can be done. */
+ * If the group cannot be changed that is what they are `owed`, and their `group_why` says so; -1
+ * only if nothing more can be done. */
 int turn_change_group(struct chunk *c, struct err *err) MUST_CHECK;
+/* Puts down what M is owed, or that it is owed nothing. */
+int turn_put_owed(struct store_txn *t, const struct mailbox *m, struct err *err) MUST_CHECK;
+/* Changes the group where that failed before and it is time to try again. */
+int turn_pay_owed(struct run *run, const struct turn_conf *conf, struct err *err) MUST_CHECK;
 /* True if ERR ends everything, and not only what was asked for. */
 bool turn_is_fatal(const struct err *err);
 

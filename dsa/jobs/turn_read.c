@@ -21,6 +21,34 @@ turn_forget_reads(struct mailbox *m)
 	plan_step_free(TAKE(m->step));
 }
 
+void
+turn_chunk_clear(struct chunk *c)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		turn_forget_reads(&c->m[i]);
+		record_free(c->m[i].record);
+	}
+	c->n = 0;
+}
+
+int
+turn_find_records(struct chunk *c, struct err *err)
+{
+	_cleanup_(store_abort) struct store_txn *t = NULL;
+
+	if (store_begin(c->run->store, STORE_READ, &t, err) < 0)
+		return -1;
+	for (size_t i = 0; i < c->n; i++) {
+		struct mailbox *m = &c->m[i];
+
+		if (store_find_guid(t, c->run->link_id, SOURCE, &m->source, &m->record, err) < 0)
+			return -1;
+		if (m->record)
+			m->was = m->record->active;
+	}
+	return 0;
+}
+
 struct reading {
 	struct chunk *c;
 	enum side side;

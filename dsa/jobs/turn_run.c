@@ -19,7 +19,8 @@
  * with the step's intents.
  *
  * The members of the marker group are changed while the operation is still written down: after a
- * crash nothing else would know of them (turn_group.c).
+ * crash nothing else would know of them. What could not be changed is put down with the record
+ * (turn_group.c).
  */
 #include "dsa/jobs/turn_priv.h"
 
@@ -30,16 +31,6 @@
 #include "dsa/base/str.h"
 #include "dsa/run/turn_event.h"
 #include "dsa/world/world.h"
-
-static void
-chunk_clear(struct chunk *c)
-{
-	for (size_t i = 0; i < c->n; i++) {
-		turn_forget_reads(&c->m[i]);
-		record_free(c->m[i].record);
-	}
-	c->n = 0;
-}
 
 static struct turn_facts
 facts_of(const struct mailbox *m)
@@ -74,33 +65,16 @@ forget_operation(struct mailbox *m, struct err *err)
 	_cleanup_(store_abort) struct store_txn *t = NULL;
 
 	if (store_begin(m->chunk->run->store, STORE_WRITE, &t, err) < 0 ||
+	    (m->owed != MEMBER_ANY && turn_put_owed(t, m, err) < 0) ||
 	    store_clear_operation(t, m->chunk->run->link_id, &m->source, err) < 0)
 		return -1;
 	return store_commit(TAKE(t), err);
 }
 
 static int
-find_records(struct chunk *c, struct err *err)
-{
-	_cleanup_(store_abort) struct store_txn *t = NULL;
-
-	if (store_begin(c->run->store, STORE_READ, &t, err) < 0)
-		return -1;
-	for (size_t i = 0; i < c->n; i++) {
-		struct mailbox *m = &c->m[i];
-
-		if (store_find_guid(t, c->run->link_id, SOURCE, &m->source, &m->record, err) < 0)
-			return -1;
-		if (m->record)
-			m->was = m->record->active;
-	}
-	return 0;
-}
-
-static int
 load_records(struct chunk *c, struct err *err)
 {
-	if (find_records(c, err) < 0)
+	if (turn_find_records(c, err) < 0)
 		return -1;
 	for (size_t i = 0; i < c->n; i++) {
 		if (c->m[i].record)
@@ -297,9 +271,7 @@ record_turn(struct store_txn *t, struct mailbox *m, struct err *err)
 	 * no undo that was asked for. */
 	if (!m->turned_back)
 		m->record->ready_used = m->turn == TURN_UNDO;
-	if (store_put(t, m->record, err) < 0 || tell(t, m, err) < 0)
-		return -1;
-	return store_clear_operation(t, m->chunk->run->link_id, &m->source, err);
+	return store_put(t, m->record, err) < 0 ? -1 : tell(t, m, err);
 }
 
 /* After both sides were read again. */
@@ -321,19 +293,28 @@ verify(struct chunk *c)
 	}
 }
 
-static void
-end_turned(struct mailbox *m, bool resuming)
+static const char *
+remark_of(const struct mailbox *m)
 {
 	if (m->turned_back)
-		end(m, false, m->first_why);
-	else if (*m->group_why)
-		end(m, false, m->group_why);
-	else if (m->already && !resuming)
-		end(m, true, m->turn == TURN_SWITCH ? "switched already" : "not switched");
-	else if (m->turn == TURN_SWITCH && !turn_can_mark(&m->chunk->conf, m->side[SOURCE]))
-		end(m, true, "not marked: the marker attribute has another value, which stays");
-	else
-		end(m, true, "");
+		return m->first_why;
+	if (m->already && !m->chunk->resuming)
+		return m->turn == TURN_SWITCH ? "switched already" : "not switched";
+	if (m->turn == TURN_SWITCH && !turn_can_mark(&m->chunk->conf, m->side[SOURCE]))
+		return "not marked: the marker attribute has another value, which stays";
+	return "";
+}
+
+/* Mail goes where it was asked to go, whatever the group says. */
+static void
+end_turned(struct mailbox *m)
+{
+	const char *remark = remark_of(m);
+	char text[1100];
+
+	(void)snprintf(text, sizeof text, "%s%s%s", remark, *remark && *m->group_why ? "; " : "",
+	    m->group_why);
+	end(m, !m->turned_back, text);
 }
 
 static int
@@ -349,16 +330,17 @@ record_verified(struct chunk *c, struct err *err)
 		if (m->state != STATE_CHANGED)
 			continue;
 		/* The map may have believed otherwise: the directories are right. */
-		if (m->already && m->was == active_after(m->turn)
-			? store_clear_operation(t, m->chunk->run->link_id, &m->source, err) < 0
-			: record_turn(t, m, err) < 0)
+		if ((!(m->already && m->was == active_after(m->turn)) &&
+			record_turn(t, m, err) < 0) ||
+		    turn_put_owed(t, m, err) < 0 ||
+		    store_clear_operation(t, c->run->link_id, &m->source, err) < 0)
 			return -1;
 	}
 	if (store_commit(TAKE(t), err) < 0)
 		return -1;
 	for (size_t i = 0; i < c->n; i++)
 		if (c->m[i].state == STATE_CHANGED)
-			end_turned(&c->m[i], c->resuming);
+			end_turned(&c->m[i]);
 	return 0;
 }
 
@@ -496,7 +478,7 @@ run_some(struct run *run, const struct turn_order *o, bool resuming, struct err 
 		if (rc == 0)
 			rc = turn_chunk(c, err);
 		run_progress(run, RUN_PHASE_APPLY, from + c->n, o->n);
-		chunk_clear(c);
+		turn_chunk_clear(c);
 	}
 	free(c);
 	return rc;
@@ -540,5 +522,10 @@ turn_resume(const struct run *run, struct err *err)
 	}
 	free(of[0].v);
 	free(of[1].v);
+	if (rc == 0) {
+		const struct turn_conf conf = conf_of(run->link);
+
+		rc = turn_pay_owed(&own, &conf, err);
+	}
 	return rc;
 }

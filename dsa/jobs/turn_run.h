@@ -19,13 +19,15 @@ struct turn_order {
 	size_t n;
 };
 
-/* Turns the mailboxes of O; the observer gets a result for each. -1 only if nothing more can
- * be done (a connection or the map is lost); what was begun is finished by turn_resume(). A mailbox
- * that cannot be turned harms no other. The directories of RUN are open.
+/* Turns the mailboxes of O; the observer gets a result for each. It is a good one too if only the
+ * marker group could not be changed, and says so: that is tried again by turn_resume(). -1 only if
+ * nothing more can be done (a connection or the map is lost); what was begun is finished by
+ * turn_resume(). A mailbox that cannot be turned harms no other. The directories of RUN are open.
  */
 int turn_run(const struct run *run, const struct turn_order *o, struct err *err) MUST_CHECK;
-/* Finishes what a crash or an outage interrupted. Must be done before any cycle of the link: a
- * cycle would take the half-done turn for a mistake. */
+/* Finishes what a crash or an outage interrupted, and changes the marker group where that failed,
+ * if it is time. Must be done before any cycle of the link: a cycle would take the half-done turn
+ * for a mistake. */
 int turn_resume(const struct run *run, struct err *err) MUST_CHECK;
 
 #endif

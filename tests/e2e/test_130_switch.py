@@ -96,6 +96,24 @@ def test_a_mailbox_that_exchange_has_not_finished(daemon, lab):
     assert not_switched(lab, KEY)
 
 
+def test_without_the_marker_group(daemon, lab):
+    """Mail is switched, and told so; the membership follows when the group is there again."""
+    group = f"CN=galsync-switched,{lab.source.base}"
+    lab.source.delete(group)
+    p = lab.galsyncctl("--socket", daemon.socket, "switch", lab.alias)
+    assert p.returncode == 0 and p.stdout.startswith("done "), p.stdout + p.stderr
+    assert f"the marker group is not yet as it must be, which is tried again: '{group}' does not exist" \
+        in p.stdout
+    lab.source.add(group, objectClass="group", sAMAccountName="galsync-switched")
+
+    def healed():
+        assert daemon.ask(verb="resync", object=lab.alias)["status"] == 0
+        return switched(lab, KEY)
+    wait_for(healed, "the membership is not put right", 60)
+    assert daemon.ask(verb="undo-switch", objects=[lab.alias])["ok"]
+    assert not_switched(lab, KEY)
+
+
 def test_cycles_leave_a_switched_mailbox_alone(daemon, lab):
     assert daemon.ask(verb="switch", objects=[lab.alias])["ok"]
     source, target, guid = both(lab, KEY)

@@ -314,8 +314,8 @@ without_group(void **state)
 	lab_delete(&l, SOURCE, LAB_GROUP);
 	assert_int_equal(lab_turn(&l, NULL, LAB_SWITCH, who), 0);
 	for (size_t i = 0; who[i]; i++)
-		assert_true(lab_told(&l, "failed", who[i],
-		    "the marker group is not: '" LAB_GROUP ACME "' does not exist"));
+		assert_true(lab_told(&l, "done", who[i],
+		    "which is tried again: '" LAB_GROUP ACME "' does not exist"));
 	lab_check_nothing_open(&l);
 	lab_add(&l, SOURCE, LAB_GROUP_LDIF);
 	assert_int_equal(lab_turn(&l, NULL, LAB_SWITCH, who), 0);

@@ -4,6 +4,7 @@
  * Waves on two fake forests, with a clock that is told: when they begin and what they say.
  */
 
+#include "tests/support/scenario_turn.h"
 #include "tests/support/wave_fixture.h"
 
 /* ---- time ---- */
@@ -190,6 +191,42 @@ not_finished(void **state)
 	lab_close(&l);
 }
 
+static int
+must_tell(const struct wave_member *m, void *arg, struct err *err)
+{
+	(void)arg;
+	(void)err;
+	assert_int_equal(m->result, WAVE_SUCCEEDED);
+	assert_non_null(strstr(m->text, "' does not exist"));
+	return 0;
+}
+
+/* It is switched, and says what is missing. */
+static void
+without_group(void **state)
+{
+	static const struct scenario sc = {.name = "with a group",
+	    .link = LAB_GROUP_CONF,
+	    .source = {MAILBOX("Ann", "ann", ""), MAILBOX("Bea", "bea", ""),
+		MAILBOX("Cid", "cid", ""), LAB_GROUP_LDIF}};
+	struct wave_run r = {.now = DUE};
+	struct store_txn *t;
+	struct lab l;
+
+	(void)state;
+	start(&l, &sc);
+	lab_delete(&l, SOURCE, LAB_GROUP);
+	(void)plan(&l, DUE, false);
+	assert_int_equal(go(&l, &r, NULL), 0);
+	assert_wave(&l, 1, "done 3 0");
+	assert_int_equal(switched(&l), N);
+	assert_int_equal(store_begin(l.store, STORE_READ, &t, &l.err), 0);
+	assert_int_equal(wave_each_member(t, 1, must_tell, NULL, &l.err), 0);
+	store_abort(t);
+	forget(&r);
+	lab_close(&l);
+}
+
 int
 main(void)
 {
@@ -201,6 +238,7 @@ main(void)
 	    cmocka_unit_test(somebody_was_faster),
 	    cmocka_unit_test(cancelled_meanwhile),
 	    cmocka_unit_test(not_finished),
+	    cmocka_unit_test(without_group),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
