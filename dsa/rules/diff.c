@@ -167,6 +167,24 @@ meet_addresses(struct diff *d, const struct attr *want, const struct attr *prese
 	return address_merge(&list, present, may_remove_address, d, d->change);
 }
 
+/* Is any of PRESENT neither wanted nor put by galsync? */
+static bool
+has_foreign(const struct diff *d, const struct attr *want, const struct attr *present)
+{
+	for (size_t i = 0; present && i < present->n_values; i++)
+		if (!attr_has(want, present->values[i], false) && !was_put(d, present->values[i]))
+			return true;
+	return false;
+}
+
+static int
+meet_if_ours(struct diff *d, const struct attr *want, const struct attr *present, bool single)
+{
+	if (has_foreign(d, want, present))
+		return 0;
+	return single ? meet_set(d, want, present) : meet_merge(d, want, present);
+}
+
 static int
 meet(struct diff *d, const struct row *r, const struct schema_attr *sa, const struct attr *want,
     const struct attr *present)
@@ -175,6 +193,7 @@ meet(struct diff *d, const struct row *r, const struct schema_attr *sa, const st
 	case MEET_SET: return meet_set(d, want, present);
 	case MEET_STAMP: return meet_stamp(d, want, present);
 	case MEET_IF_ABSENT: return present && present->n_values ? 0 : meet_set(d, want, NULL);
+	case MEET_IF_OURS: return meet_if_ours(d, want, present, sa && sa->single);
 	case MEET_MERGE: return meet_merge(d, want, present);
 	case MEET_LINK: return meet_link(d, want, present, sa && sa->single);
 	case MEET_ADDRESSES: return meet_addresses(d, want, present);

@@ -95,17 +95,56 @@ compute_legacy_dn(const struct project_in *in, struct entry *ret, struct err *er
 	return !dn ? err_nomem(err) : project_set_str(ret, "legacyExchangeDN", dn, err);
 }
 
-/* A prepared mail user carries the source's mailbox GUID, so that a move request can find it; a
- * mailbox of its own has a GUID of its own, the same at every attempt. */
+/* A mailbox of its own has a GUID of its own, the same at every attempt. */
 int
 compute_mailbox_guid(const struct project_in *in, struct entry *ret, struct err *err)
 {
-	struct bytes own = entry_get(in->source, "msExchMailboxGuid");
 	struct guid derived = guid_derive(&in->source->guid, "galsync mailbox");
 
-	if (in->shape == SHAPE_MAILBOX)
-		own = guid_bytes(&derived);
-	return own.data ? set_bytes(ret, "msExchMailboxGuid", own, err) : 0;
+	return set_bytes(ret, "msExchMailboxGuid", guid_bytes(&derived), err);
+}
+
+/* What a prepared mail user carries of the source's mailbox, so that a move request finds it. If
+ * the source has no mailbox any more, that may have been moved: the target keeps what it has, even
+ * where its domain controller does not tell of its new mailbox yet, so that it looks passive. */
+static int
+copy_for_move(const struct project_in *in, const char *attr, struct entry *ret, struct err *err)
+{
+	const struct attr *a = entry_find(in->source, attr);
+
+	if (in->target && entry_get(in->target, attr).data && !kind_has_mailbox(in->source))
+		return 1;
+	for (size_t i = 0; a && i < a->n_values; i++)
+		if (entry_add(ret, attr, a->values[i]) < 0)
+			return err_nomem(err);
+	return 0;
+}
+
+int
+compute_moved_guid(const struct project_in *in, struct entry *ret, struct err *err)
+{
+	return copy_for_move(in, "msExchMailboxGuid", ret, err);
+}
+
+int
+compute_archive_guid(const struct project_in *in, struct entry *ret, struct err *err)
+{
+	return copy_for_move(in, "msExchArchiveGUID", ret, err);
+}
+
+/* The name of one archive is none for another: a target with an archive of others keeps its name.
+ */
+int
+compute_archive_name(const struct project_in *in, struct entry *ret, struct err *err)
+{
+	struct bytes own = entry_get(in->source, "msExchArchiveGUID");
+	struct bytes there =
+	    in->target ? entry_get(in->target, "msExchArchiveGUID") : (struct bytes){NULL, 0};
+	bool foreign = there.data && !(own.data && bytes_equal(own, there)) &&
+		       !(in->record && record_was_written(in->record,
+					   record_written_hash("msExchArchiveGUID", there)));
+
+	return foreign ? 1 : copy_for_move(in, "msExchArchiveName", ret, err);
 }
 
 int

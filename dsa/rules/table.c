@@ -58,6 +58,11 @@
 		.attr = (a), .compute = (f), .how = ROW_COPY, .meet = (m), .kinds = ALL_KINDS,     \
 		.shapes = (s), .when = (w), .required = true                                       \
 	}
+#define ARCHIVE(a, f)                                                                              \
+	{                                                                                          \
+		.attr = (a), .source = (a), .compute = (f), .how = ROW_COPY, .meet = MEET_IF_OURS, \
+		.kinds = USERS, .shapes = MUSER, .when = WHEN_ALWAYS                               \
+	}
 
 static const struct row defaults[] = {
     /* What the object is. The account side of a matched object is left alone. */
@@ -112,7 +117,11 @@ static const struct row defaults[] = {
 	.shapes = ALL_SHAPES,
 	.when = WHEN_MATCHED,
 	.required = true},
-    COMPUTED("msExchMailboxGuid", compute_mailbox_guid, MEET_IF_ABSENT, ACCOUNTS, WHEN_ALWAYS),
+    COMPUTED("msExchMailboxGuid", compute_mailbox_guid, MEET_IF_ABSENT, MBX, WHEN_ALWAYS),
+    /* By these a native move finds the mailbox and its archive. */
+    COMPUTED("msExchMailboxGuid", compute_moved_guid, MEET_IF_OURS, MUSER, WHEN_ALWAYS),
+    ARCHIVE("msExchArchiveGUID", compute_archive_guid),
+    ARCHIVE("msExchArchiveName", compute_archive_name),
     COMPUTED("homeMDB", compute_home_mdb, MEET_IF_ABSENT, MBX, WHEN_ALWAYS),
     COMPUTED("msExchHomeServerName", compute_home_server, MEET_IF_ABSENT, MBX, WHEN_ALWAYS),
     CONSTANT("mDBUseDefaults", "TRUE", MEET_IF_ABSENT, MBX, WHEN_ALWAYS),
@@ -129,8 +138,6 @@ static const struct row defaults[] = {
     COMPUTED("msExchOriginatingForest", compute_originating_forest, MEET_MERGE,
 	MUSER | CONTACT | GROUP, OWNED),
     MULTI("msExchUserCulture", USERS, ACCOUNTS, WHEN_ALWAYS),
-    COPY("msExchArchiveGUID", USERS, MUSER, OWNED),
-    MULTI("msExchArchiveName", USERS, MUSER, OWNED),
     COPY("msExchHideFromAddressLists", ALL_KINDS, ALL_SHAPES, WHEN_ALWAYS),
     COPY("internetEncoding", ALL_KINDS, PEOPLE, OWNED),
     COPY("mAPIRecipient", ALL_KINDS, CONTACT, OWNED),
@@ -231,9 +238,10 @@ static const struct row defaults[] = {
 static const char *const always_read[] = {"objectGUID", "objectClass", "objectSid", "sIDHistory",
     "sAMAccountName", "userPrincipalName", "userAccountControl", "proxyAddresses", "mail",
     "mailNickname", "legacyExchangeDN", "targetAddress", "homeMDB", "msExchHomeServerName",
-    "msExchMailboxGuid", "msExchMasterAccountSid", "msExchRecipientDisplayType",
-    "msExchRecipientTypeDetails", "msExchHideFromAddressLists", "department",
-    "isCriticalSystemObject", "showInAddressBook", "cn", "msExchCalendarRepairDisabled"};
+    "msExchMailboxGuid", "msExchArchiveGUID", "msExchArchiveName", "msExchMasterAccountSid",
+    "msExchRecipientDisplayType", "msExchRecipientTypeDetails", "msExchHideFromAddressLists",
+    "department", "isCriticalSystemObject", "showInAddressBook", "cn",
+    "msExchCalendarRepairDisabled"};
 
 const char *
 shape_name(enum shape s)

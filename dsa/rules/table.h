@@ -35,6 +35,7 @@ enum meet {
 	MEET_SET,   /* one value: differ, then compare-and-set; unwanted: removed if we put it */
 	MEET_STAMP, /* as SET, but where a value is no stamp of galsync nothing is written */
 	MEET_IF_ABSENT, /* written only where the target has none */
+	MEET_IF_OURS,	/* written only where the target has none, or none but what we put */
 	MEET_MERGE,	/* every wanted value is there; others are removed if we put them */
 	MEET_LINK,     /* as MERGE for DNs: others are removed if they are ours to judge (diff.h) */
 	MEET_ADDRESSES /* proxyAddresses: see address.h */

@@ -17,6 +17,9 @@
 #define PROXY(v) "proxyAddresses: " v "\n"
 #define MEMBERS(cn) "member: CN=" cn GLOBEX "\n"
 #define MANAGER(cn) "manager: CN=" cn GLOBEX "\n"
+#define MOVED_GUID(v) "msExchMailboxGuid: " v "\n"
+#define ARCHIVE(v) "msExchArchiveName: " v "\n"
+#define MAIL_USER_ROW .shape = SHAPE_MAIL_USER
 #define GROUP_ROW .kind = KIND_GROUP, .shape = SHAPE_GROUP
 
 #define NEW_STAMP "extensionAttribute15: galsync:matched:" GIVEN_GUID "\n"
@@ -79,6 +82,30 @@ static const struct diff_case cases[] = {
     {"mailNickname: ann\n", "mailNickname: bea\n", .matched = true, .mods = "", .keep = ""},
     {"mailNickname: ann\n", "", .matched = true, .mods = "+mailNickname: ann\n",
 	.keep = "mailNickname: ann\n"},
+
+    /* Where the target has none but what galsync put. */
+    {MOVED_GUID("1"), "", MAIL_USER_ROW, .mods = "+msExchMailboxGuid: 1\n",
+	.keep = MOVED_GUID("1")},
+    {MOVED_GUID("1"), MOVED_GUID("1"), MAIL_USER_ROW, .matched = true, .mods = "", .keep = ""},
+    {MOVED_GUID("1"), MOVED_GUID("2"), MAIL_USER_ROW, .mods = "", .keep = MOVED_GUID("1")},
+    {MOVED_GUID("1"), MOVED_GUID("2"), MAIL_USER_ROW, .matched = true, .mods = "", .keep = ""},
+    {MOVED_GUID("1"), MOVED_GUID("2"), MAIL_USER_ROW, .written = MOVED_GUID("2"),
+	.mods = "-msExchMailboxGuid: 2\n+msExchMailboxGuid: 1\n", .keep = MOVED_GUID("1")},
+    {"msExchMailboxGuid: \n", MOVED_GUID("2"), MAIL_USER_ROW, .written = MOVED_GUID("2"),
+	.mods = "-msExchMailboxGuid: 2\n", .keep = ""},
+    {"msExchMailboxGuid: \n", MOVED_GUID("2"), MAIL_USER_ROW, .mods = "", .keep = ""},
+    {"", MOVED_GUID("2"), MAIL_USER_ROW, .written = MOVED_GUID("2"), .mods = "",
+	.keep = MOVED_GUID("2")},
+    {ARCHIVE("A"), "", MAIL_USER_ROW, .matched = true, .mods = "+msExchArchiveName: A\n",
+	.keep = ARCHIVE("A")},
+    {ARCHIVE("A"), ARCHIVE("B"), MAIL_USER_ROW, .matched = true, .mods = "", .keep = ""},
+    {ARCHIVE("A"), ARCHIVE("B"), MAIL_USER_ROW, .matched = true, .written = ARCHIVE("B"),
+	.mods = "-msExchArchiveName: B\n+msExchArchiveName: A\n", .keep = ARCHIVE("A")},
+    {ARCHIVE("A") ARCHIVE("B"), ARCHIVE("B"), MAIL_USER_ROW, .matched = true,
+	.mods = "+msExchArchiveName: A\n", .keep = ARCHIVE("A")},
+    {ARCHIVE("A"), ARCHIVE("B") ARCHIVE("C"), MAIL_USER_ROW, .matched = true,
+	.written = ARCHIVE("B"), .mods = ""},
+    {ARCHIVE("A"), "", .mods = ""}, /* a mailbox has its own */
 
     /* Several values. */
     {"otherTelephone: 1\notherTelephone: 2\n", "otherTelephone: 2\notherTelephone: 3\n",

@@ -40,6 +40,7 @@
 #define SELF "msExchMasterAccountSid:: AQEAAAAAAAUKAAAA\n" /* S-1-5-10 */
 /* Octets 1 to 16. */
 #define BYTES_16(attr) attr ":: AQIDBAUGBwgJCgsMDQ4PEA==\n"
+#define ARCHIVE_16 BYTES_16("msExchArchiveGUID")
 #define SHOWN_16 "\\x01\\x02\\x03\\x04\\x05\\x06\\x07\\x08\\x09\\x0A\\x0B\\x0C\\x0D\\x0E\\x0F\\x10"
 
 /* Objects of the target. */
@@ -266,6 +267,12 @@ static const struct project_case cases[] = {
 	.want = SHOWN_16},
     {"msExchMailboxGuid", ANN(""), .create = CREATE_MAIL_USER, .want = ""},
     {"msExchMailboxGuid", ANN(""), .create = CREATE_CONTACT, .want = NULL},
+    /* What was moved away is not taken back. */
+    {"msExchMailboxGuid", MAIL_USER(BYTES_16("msExchMailboxGuid")), .want = SHOWN_16},
+    {"msExchMailboxGuid", MAIL_USER(BYTES_16("msExchMailboxGuid")), BEA(""), .want = SHOWN_16},
+    {"msExchMailboxGuid", MAIL_USER(BYTES_16("msExchMailboxGuid")),
+	BEA("msExchMailboxGuid: other\n"), .want = NULL},
+    {"msExchMailboxGuid", MAIL_USER(""), BEA("msExchMailboxGuid: other\n"), .want = NULL},
     {"homeMDB", ANN(""), .want = "CN=DB1"},
     {"homeMDB", ANN(""), .create = CREATE_MAIL_USER, .want = NULL},
     {"msExchHomeServerName", ANN(""), .want = ""},
@@ -342,6 +349,26 @@ static const struct project_case cases[] = {
     {"msExchArchiveGUID", ANN(BYTES_16("msExchArchiveGUID")), .want = NULL},
     {"msExchArchiveGUID", ANN(BYTES_16("msExchArchiveGUID")), .create = CREATE_MAIL_USER,
 	.want = SHOWN_16},
+    {"msExchArchiveGUID", ANN(BYTES_16("msExchArchiveGUID")), BEA(BYTES_16("msExchArchiveGUID")),
+	.create = CREATE_MAIL_USER, .matched = true, .want = SHOWN_16},
+    {"msExchArchiveGUID", ANN(""), BEA(BYTES_16("msExchArchiveGUID")), .create = CREATE_MAIL_USER,
+	.want = ""},
+    {"msExchArchiveGUID", MAIL_USER(""), BEA(BYTES_16("msExchArchiveGUID")), .want = NULL},
+    {"msExchArchiveName", ANN("msExchArchiveName: A\n"), .want = NULL},
+    {"msExchArchiveName", ANN("msExchArchiveName: A\n"), .create = CREATE_MAIL_USER, .want = "A"},
+    {"msExchArchiveName", ANN(ARCHIVE_16 "msExchArchiveName: A\n"), BEA(ARCHIVE_16),
+	.create = CREATE_MAIL_USER, .matched = true, .want = "A"},
+    {"msExchArchiveName", ANN(ARCHIVE_16 "msExchArchiveName: A\n"), BEA(""),
+	.create = CREATE_MAIL_USER, .matched = true, .want = "A"},
+    /* The name of one archive is none for another one. */
+    {"msExchArchiveName", ANN(ARCHIVE_16 "msExchArchiveName: A\n"),
+	BEA("msExchArchiveGUID: other\n"), .create = CREATE_MAIL_USER, .matched = true,
+	.want = NULL},
+    {"msExchArchiveName", ANN(ARCHIVE_16 "msExchArchiveName: A\n"),
+	BEA("msExchArchiveGUID: other\n"), .create = CREATE_MAIL_USER, .matched = true,
+	.written = "msExchArchiveGUID: other\n", .want = "A"},
+    {"msExchArchiveName", ANN("msExchArchiveName: A\n"), BEA(ARCHIVE_16),
+	.create = CREATE_MAIL_USER, .matched = true, .want = NULL},
     {"msExchResourceCapacity", DISABLED("msExchResourceCapacity: 12\n"), .want = "12"},
     {"msExchResourceMetaData", DISABLED("msExchResourceMetaData: ResourceType:Room\n"),
 	.create = CREATE_MAIL_USER, .want = "ResourceType:Room"},

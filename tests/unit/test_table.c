@@ -33,6 +33,7 @@ shown(const struct table *t, const char *attr)
 	static const char *const meets[] = {[MEET_SET] = "set",
 	    [MEET_STAMP] = "stamp",
 	    [MEET_IF_ABSENT] = "if-absent",
+	    [MEET_IF_OURS] = "if-ours",
 	    [MEET_MERGE] = "merge",
 	    [MEET_LINK] = "link",
 	    [MEET_ADDRESSES] = "addresses"};
@@ -58,6 +59,7 @@ shown(const struct table *t, const char *attr)
 #define OWNED " new created"
 #define ALWAYS " new created matched"
 #define LASTS ALWAYS " lasts"
+#define ONLY_USERS " !contact !group !dynamic-group !public-folder"
 #define OTHERS " !user !contact !dynamic-group !public-folder"
 
 static const struct table_case {
@@ -81,6 +83,9 @@ static const struct table_case {
     {"userAccountControl", .want = "computed set new"},
     {"mailNickname", .want = "copy set" OWNED "|copy if-absent matched"},
     {"mDBUseDefaults", .want = "constant if-absent" ALWAYS},
+    {"msExchMailboxGuid", .want = "computed if-absent" ALWAYS "|computed if-ours" ALWAYS},
+    {"msExchArchiveGUID", .want = "computed if-ours" ONLY_USERS ALWAYS},
+    {"msExchArchiveName", .want = "computed if-ours" ONLY_USERS ALWAYS},
     {"description", .want = NULL},
     {"unicodePwd", .want = NULL},
 
@@ -183,6 +188,8 @@ static const struct table_case {
     {"msExchCalendarRepairDisabled",
 	"computed set !contact !group !dynamic-group !public-folder" ALWAYS,
 	.source_lacks = {"msExchCalendarRepairDisabled"}},
+    {"msExchArchiveName", .want = NULL, .target_lacks = {"msExchArchiveName"},
+	.lacking = "msExchArchiveName"},
     {"title", .target_lacks = {"proxyAddresses"},
 	.why = "forest 'globex' lacks attributes that galsync needs: proxyAddresses; extend the"},
     {"title", .target_lacks = {"targetAddress", "mailNickname"},
@@ -305,6 +312,7 @@ read_list(void **state)
 	    {"objectClass", true, true},
 	    {"isCriticalSystemObject", true, true},
 	    {"title", true, true},
+	    {"msExchArchiveGUID", true, true},
 	    {"cn", true, true},
 	    {"extensionAttribute15", false, true}, /* its stamp */
 	    {"mDBUseDefaults", false, true},	   /* a constant */
