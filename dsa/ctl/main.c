@@ -45,7 +45,7 @@ static const struct verb verbs[] = {
     {"wave show", "ID", "what became of each mailbox of a wave", ctl_verb_wave_show, false},
     {"wave cancel", "ID", "do not begin it, or not go on with it", ctl_verb_wave, true},
     {"wave reschedule", "ID --at TIME", "give it another time", ctl_verb_wave, true},
-    {"verify", "[--link LINK] [WHO...]", "is everything as it must be, on both sides, now?",
+    {"verify", "[--move-ready] [WHO...]", "is everything as it must be, on both sides, now?",
 	ctl_verb_verify, true},
     {"trace", "ADDRESS [--from FOREST]", "the way of a mail through both organizations",
 	ctl_verb_trace, true},

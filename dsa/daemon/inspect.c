@@ -9,12 +9,15 @@
 #define HOPS_MAX 200
 
 int
-inspect_verify(struct run *run, const struct guid *sources, size_t n, json_t **ret, bool *ret_bad,
-    struct err *err)
+inspect_verify(struct run *run, bool moves, const struct guid *sources, size_t n, json_t **ret,
+    bool *ret_bad, struct err *err)
 {
 	_cleanup_(view_verify_done) struct view_verify v;
-	const struct verify_options opt = {
-	    .sources = sources, .n_sources = n, .found = view_verify_found, .arg = &v};
+	const struct verify_options opt = {.sources = sources,
+	    .n_sources = n,
+	    .found = view_verify_found,
+	    .missing = moves ? view_verify_missing : NULL,
+	    .arg = &v};
 	struct verify_result r;
 
 	view_verify_init(&v, run->link);
@@ -22,7 +25,7 @@ inspect_verify(struct run *run, const struct guid *sources, size_t n, json_t **r
 	if (verify_run(run, &opt, &r, err) < 0)
 		return -1;
 	*ret_bad = v.found > 0;
-	*ret = view_verify(&v, &r);
+	*ret = moves ? view_verify_moves(&v, &r) : view_verify(&v, &r);
 	return *ret ? 0 : err_nomem(err);
 }
 

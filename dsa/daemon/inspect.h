@@ -9,8 +9,9 @@
 
 #include "dsa/run/run.h"
 
-/* Verifies the N sources, or all if N is 0. *RET_BAD: something is broken. */
-int inspect_verify(struct run *run, const struct guid *sources, size_t n, json_t **ret,
+/* Verifies the N sources, or all if N is 0. *RET_BAD: something is broken. MOVES: what is missing
+ * for a native move, and nothing else. */
+int inspect_verify(struct run *run, bool moves, const struct guid *sources, size_t n, json_t **ret,
     bool *ret_bad, struct err *err) MUST_CHECK;
 /* Follows ADDRESS sent in each organization of FROM, which has a bit for each side. *RET_BAD: a way
  * ends nowhere, in a circle, or at two objects. */

@@ -54,7 +54,8 @@ turn(struct verbs *v, struct client *c, const json_t *request, enum worker_reque
 	}
 	problems = json_array();
 	/* Of a GUID that the map does not know verify says just that. */
-	verbs_identify(v, worker_link(w)->name, objects, what == REQUEST_VERIFY, g, &problems);
+	verbs_identify(v, worker_link(w)->name, objects,
+	    what == REQUEST_VERIFY || what == REQUEST_MOVE_READY, g, &problems);
 	if (!verbs_refuse_list(c, problems, n, "nothing was begun"))
 		verbs_wait_for(c, w, worker_request(w, what, TAKE(g), n, -1), -1);
 }
@@ -100,13 +101,18 @@ verb_proxy_toggle(struct verbs *v, struct client *c, const json_t *request)
 void
 verb_verify(struct verbs *v, struct client *c, const json_t *request)
 {
+	enum worker_request what;
 	struct worker *w;
+	bool moves;
 
+	if (!verbs_take_flag(c, request, "move_ready", &moves))
+		return;
+	what = moves ? REQUEST_MOVE_READY : REQUEST_VERIFY;
 	if (json_object_get(request, "objects")) {
-		turn(v, c, request, REQUEST_VERIFY);
+		turn(v, c, request, what);
 		return;
 	}
 	w = verbs_worker(v, c, request);
 	if (w)
-		verbs_wait_for(c, w, worker_request(w, REQUEST_VERIFY, NULL, 0, -1), -1);
+		verbs_wait_for(c, w, worker_request(w, what, NULL, 0, -1), -1);
 }

@@ -146,10 +146,10 @@ run_turns(struct worker *w, const struct request *q, struct cycle_result *r, str
 static int
 run_inspection(struct worker *w, const struct request *q, struct cycle_result *r, struct err *err)
 {
-	bool bad = false;
+	bool bad = false, moves = q->what == REQUEST_MOVE_READY;
 	int rc = q->what == REQUEST_TRACE
 		     ? inspect_trace(&w->run, q->address, q->from, &w->results, &bad, err)
-		     : inspect_verify(&w->run, q->objects, q->n, &w->results, &bad, err);
+		     : inspect_verify(&w->run, moves, q->objects, q->n, &w->results, &bad, err);
 
 	r->problems = bad;
 	return rc;
@@ -164,7 +164,8 @@ worker_is_turn(const struct request *q)
 static bool
 is_inspection(const struct request *q)
 {
-	return q->number && (q->what == REQUEST_VERIFY || q->what == REQUEST_TRACE);
+	return q->number && (q->what == REQUEST_VERIFY || q->what == REQUEST_MOVE_READY ||
+				q->what == REQUEST_TRACE);
 }
 
 int

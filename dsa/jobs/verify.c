@@ -41,14 +41,15 @@ static int
 prepare(struct verifying *r, struct err *err)
 {
 	_cleanup_(store_abort) struct store_txn *t = NULL;
+	const char *const *attrs = r->opt->missing ? move_ready_attrs : audit_attrs;
 	size_t n = 0;
 
-	while (audit_attrs[n])
+	while (attrs[n])
 		n++;
 	r->attrs = calloc(n + 3, sizeof *r->attrs);
 	if (!r->attrs)
 		return err_nomem(err);
-	memcpy(r->attrs, audit_attrs, n * sizeof *r->attrs);
+	memcpy(r->attrs, attrs, n * sizeof *r->attrs);
 	r->attrs[n] = r->run->link->target->stamp_attribute;
 	r->attrs[n + 1] = r->run->link->marker_attribute;
 	if (run_open_known(r->run, err) < 0 ||
@@ -76,6 +77,7 @@ struct telling {
 	struct verify *v;
 	size_t n;
 	bool silent; /* only counted here: it is read once more before it is told */
+	bool passed; /* over: no native move is about it */
 };
 
 static void
@@ -88,6 +90,18 @@ tell(const struct audit_finding *f, void *arg)
 		return;
 	t->v->res->by[f->what]++;
 	t->v->opt->found(f, t->v->opt->arg);
+}
+
+static void
+tell_missing(const struct move_ready_finding *f, void *arg)
+{
+	struct telling *t = arg;
+
+	t->n++;
+	if (t->silent)
+		return;
+	t->v->res->by_need[f->need]++;
+	t->v->opt->missing(f, t->v->opt->arg);
 }
 
 static int
@@ -112,6 +126,23 @@ audit_of(struct telling *t)
 	    .arg = t};
 }
 
+static void
+judge_move(struct telling *t, const struct audit_pair *p)
+{
+	const struct conf_link *link = t->v->run->link;
+	const struct move_ready_env env = {
+	    .redirect_domain = {link->source->redirect_domain, link->target->redirect_domain},
+	    .toggle_domain = link->toggle_domain,
+	    .found = tell_missing,
+	    .arg = t};
+	const struct move_ready_pair pair = {
+	    p->record, {p->side[SOURCE], p->side[TARGET]}, p->conflict};
+
+	t->passed = t->v->opt->n_sources == 0 && !move_ready_concerns(&pair);
+	if (!t->passed)
+		(void)move_ready_judge(&env, &pair);
+}
+
 /* Judges one record from what was read. */
 static int
 judge(struct telling *t, const struct record *r, struct audit_replies *replies, struct err *err)
@@ -127,7 +158,22 @@ judge(struct telling *t, const struct record *r, struct audit_replies *replies, 
 		return -1;
 	pair.side[SOURCE] = source;
 	pair.side[TARGET] = target;
-	return audit_pair(&env, &pair, replies, err);
+	if (!v->opt->missing)
+		return audit_pair(&env, &pair, replies, err);
+	judge_move(t, &pair);
+	return 0;
+}
+
+/* Of a named one that is not written yet a native move can say what it needs. */
+static void
+count_checked(const struct telling *t, const struct record *r)
+{
+	struct verify_result *res = t->v->res;
+
+	if (guid_is_zero(&r->side[TARGET].guid) && !(t->v->opt->missing && t->v->opt->n_sources))
+		res->unwritten++;
+	else
+		res->checked += !t->passed;
 }
 
 static void
@@ -162,6 +208,8 @@ tell_dummies(struct verify *v, struct err *err)
 	struct telling t = {.v = v};
 	struct audit_env env = audit_of(&t);
 
+	if (v->opt->missing)
+		return 0;
 	if (store_begin(v->run->store, STORE_READ, &txn, err) < 0)
 		return -1;
 	for (int s = SOURCE; s < SIDES; s++)
@@ -205,6 +253,7 @@ sweep_one(struct sweep *s, const struct record *r, struct err *err)
 
 	if (judge(&t, r, &replies, err) < 0)
 		return -1;
+	count_checked(&t, r);
 	if (t.n && t.silent)
 		return guid_list_add(&all->suspects, &r->side[SOURCE].guid, err);
 	all->res->broken += t.n > 0;
@@ -216,13 +265,8 @@ static int
 sweep_record(const struct record *r, void *arg, struct err *err)
 {
 	struct sweep *s = arg;
-	struct verify_result *res = s->all->res;
 	int rc = sweep_one(s, r, err);
 
-	if (guid_is_zero(&r->side[TARGET].guid))
-		res->unwritten++;
-	else
-		res->checked++;
 	if (++s->done % 256 == 0)
 		run_progress(s->all->run, RUN_PHASE_DECIDE, s->done, s->counts.records);
 	return rc;
@@ -260,17 +304,25 @@ struct some {
 static void
 tell_unknown(struct verifying *r, const struct guid *g)
 {
+	static const char there[] = "nothing", want[] = "a correspondence in the map";
 	char guid[GUID_TEXT_SIZE];
-	struct audit_finding f = {.what = AUDIT_OBJECTS,
-	    .side = SOURCE,
-	    .source = g,
-	    .dn = guid,
-	    .there = "nothing",
-	    .want = "a correspondence in the map"};
+	struct audit_finding f = {.what = AUDIT_OBJECTS, .side = SOURCE, .source = g, .dn = guid};
+	struct move_ready_finding m = {
+	    .need = MOVE_READY_OBJECT, .side = SOURCE, .source = g, .dn = guid};
 
 	guid_format(g, guid);
-	r->res->by[f.what]++;
 	r->res->broken++;
+	if (r->opt->missing) {
+		memcpy(m.there, there, sizeof there);
+		memcpy(m.want, want, sizeof want);
+		r->res->by_need[m.need]++;
+		r->res->checked++;
+		r->opt->missing(&m, r->opt->arg);
+		return;
+	}
+	memcpy(f.there, there, sizeof there);
+	memcpy(f.want, want, sizeof want);
+	r->res->by[f.what]++;
 	r->opt->found(&f, r->opt->arg);
 }
 
@@ -307,12 +359,10 @@ judge_chunk(struct some *s, struct verify *v, struct err *err)
 			return -1;
 		add_replies(res, &replies);
 		res->broken += t.n > 0;
-		if (s->again)
-			continue;
-		if (guid_is_zero(&s->records[i]->side[TARGET].guid))
-			res->unwritten++;
+		if (s->again) /* one that was moved since it was counted is none of them */
+			res->checked -= t.passed;
 		else
-			res->checked++;
+			count_checked(&t, s->records[i]);
 	}
 	return s->again ? 0 : tell_dummies(v, err);
 }

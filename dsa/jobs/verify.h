@@ -14,10 +14,15 @@
  *
  * Dummy addresses are looked for on every recipient of both forests that is read, whether it is in
  * the map or not. One that a toggle in the map's list of operations needs is left alone.
+ *
+ * The other thing it looks for, in the same way, is what a native move still needs, see
+ * redirect/move_ready.h. Where none are named it looks at the mailboxes whose counterpart is a mail
+ * user; one that is named is judged whatever it is.
  */
 
 #include "dsa/run/run.h"
 #include "redirect/audit.h"
+#include "redirect/move_ready.h"
 
 #define VERIFY_SURE_MAX 1000
 
@@ -27,15 +32,18 @@ struct verify_options {
 	size_t n_sources;
 	size_t sure_max; /* correspondences that are read a second time; 0: VERIFY_SURE_MAX */
 	void (*found)(const struct audit_finding *f, void *arg);
-	void *arg;
+	/* If given, what is missing for a native move is looked for, and nothing else. */
+	void (*missing)(const struct move_ready_finding *f, void *arg);
+	void *arg; /* of both */
 };
 
 struct verify_result {
 	uint64_t read[SIDES];	/* objects */
 	uint64_t checked;	/* correspondences */
 	uint64_t unwritten;	/* records whose target is not written yet: not judged */
-	uint64_t broken;	/* correspondences that something is wrong with */
+	uint64_t broken;	/* correspondences that something is wrong with, or missing for */
 	uint64_t by[AUDIT_MAX]; /* findings */
+	uint64_t by_need[MOVE_READY_MAX];
 	struct audit_replies replies;
 	uint64_t ms;
 };

@@ -312,7 +312,8 @@ verify_read_some(struct verify *v, struct record *const *records, size_t n, stru
 	struct asking q[SIDES] = {{.v = v, .side = SOURCE}, {.v = v, .side = TARGET}};
 	int rc = read_guids(q, records, n, err);
 
-	if (rc == 0)
+	/* A native move does not ask who else has an address. */
+	if (rc == 0 && !v->opt->missing)
 		rc = read_holders(q, records, n, err);
 	buf_done(&q[SOURCE].filter);
 	buf_done(&q[TARGET].filter);

@@ -27,6 +27,17 @@
  *     per_second      correspondences checked in a second
  *     by_invariant    an object: findings of each invariant that has any
  *
+ * Of what is missing for a native move (redirect/move_ready.h) they are:
+ *
+ *   results           a list with guid, side, forest, dn, ok, there and should_be as above, and
+ *     attribute       what is missing
+ *   unlisted          as above
+ *   summary           checked, not_written_yet, findings, read_source, read_target, ms and
+ *                     per_second as above, and
+ *     ready           correspondences that lack nothing
+ *     not_ready       and those that do
+ *     by_attribute    an object: findings of each attribute that has any
+ *
  * An answer is one line of a bounded length: the list ends at 1,000 findings or a MiB.
  */
 
@@ -50,10 +61,12 @@ view_verify_donep(struct view_verify *v)
 	view_verify_done(v);
 }
 
-/* For verify_options.found; ARG is the struct view_verify. */
+/* For verify_options.found and .missing; ARG is the struct view_verify. */
 void view_verify_found(const struct audit_finding *f, void *arg);
+void view_verify_missing(const struct move_ready_finding *f, void *arg);
 /* The answer's members: what was collected, which is not V's any more, and the counts of R. NULL
  * without memory. */
 json_t *view_verify(struct view_verify *v, const struct verify_result *r) MUST_CHECK;
+json_t *view_verify_moves(struct view_verify *v, const struct verify_result *r) MUST_CHECK;
 
 #endif

@@ -22,6 +22,7 @@ struct looking {
 	struct dir *dir[SIDES];
 	struct verify_result res;
 	size_t found;
+	bool moves;			  /* what is missing for a native move is looked for */
 	char text[256];			  /* the last finding */
 	void (*meanwhile)(struct lab *l); /* after the bulk read, once */
 };
@@ -33,6 +34,16 @@ on_found(const struct audit_finding *f, void *arg)
 
 	k->found++;
 	(void)snprintf(k->text, sizeof k->text, "%s %s %.150s", audit_invariant_name(f->what),
+	    side_name(f->side), f->dn);
+}
+
+static void
+on_missing(const struct move_ready_finding *f, void *arg)
+{
+	struct looking *k = arg;
+
+	k->found++;
+	(void)snprintf(k->text, sizeof k->text, "%s %s %.150s", move_ready_name(f->need),
 	    side_name(f->side), f->dn);
 }
 
@@ -71,8 +82,12 @@ end(struct looking *k)
 static int
 try(struct looking *k, const struct guid *sources, size_t n, struct err *err)
 {
-	const struct verify_options opt = {
-	    .sources = sources, .n_sources = n, .sure_max = SURE, .found = on_found, .arg = k};
+	const struct verify_options opt = {.sources = sources,
+	    .n_sources = n,
+	    .sure_max = SURE,
+	    .found = on_found,
+	    .missing = k->moves ? on_missing : NULL,
+	    .arg = k};
 	const struct run_observer o = {.progress = on_progress, .arg = k};
 	struct run run = lab_run_of(&k->l, k->dir[SOURCE], k->dir[TARGET]);
 
@@ -234,11 +249,216 @@ errors(void **state)
 	end(&k);
 }
 
+/* ---- native moves ---- */
+
+#define LETTERS "AAAAAAAAAAAAAAA" /* and one more are a GUID */
+#define MOVER(cn, alias, details, display, extra)                                                  \
+	MAILBOX(cn, alias,                                                                         \
+	    "displayName: " cn "\nmsExchUserCulture: en-US\nmsExchMailboxGuid: " LETTERS cn        \
+	    "\nmsExchRecipientTypeDetails: " details "\nmsExchRecipientDisplayType: " display      \
+	    "\n" extra)
+#define ARCHIVE(cn) "msExchArchiveGUID: " LETTERS "1\nmsExchArchiveName: Archive of " cn "\n"
+#define SELF "msExchMasterAccountSid:: AQEAAAAAAAUKAAAA\n"
+#define MASTER "msExchMasterAccountSid:: AQUAAAAAAAUVAAAAAQAAAAIAAAADAAAAVwQAAA==\n"
+#define MOVERS                                                                                     \
+	{                                                                                          \
+		MOVER("A", "a", "1", "1073741824", ""),                                            \
+		    MOVER("B", "b", "1", "1073741824", ARCHIVE("B")),                              \
+		    MOVER("C", "c", "16", "7", SELF), MOVER("D", "d", "32", "8", SELF),            \
+		    MOVER("E", "e", "4", "0", SELF) MOVER("F", "f", "2", "0", MASTER),             \
+		    CONTACT("Carl", "carl", "") GROUP("Sales", "sales", MEMBER("A"))               \
+	}
+#define N_MOVERS 6
+#define AWAITS(cn, alias)                                                                          \
+	THERE("user", cn " there",                                                                 \
+	    "sAMAccountName: " alias "\nuserPrincipalName: " alias "@globex.example\nmail: " alias \
+	    "@acme.example\n")
+
+static const struct scenario mail_users[] = {
+    {.name = "mail users that are created", .scope = "create = \"mail-user\";", .source = MOVERS},
+    {.name = "mail users that are matched",
+	.scope = "create = \"mail-user\";",
+	.source = MOVERS,
+	.target = {THERE_OU, AWAITS("A", "a") AWAITS("B", "b"), AWAITS("C", "c") AWAITS("D", "d"),
+	    AWAITS("E", "e") AWAITS("F", "f")}},
+    {.name = "mail users whose account is the source's",
+	.scope = "create = \"mail-user\"; linked = true;",
+	.source = {MOVER("A", "a", "1", "1073741824", ""),
+	    MOVER("B", "b", "1", "1073741824", ARCHIVE("B"))}},
+};
+
+static void
+begin_moves(struct looking *k, const struct scenario *sc)
+{
+	begin(k, sc);
+	k->moves = true;
+}
+
+/* All that a full synchronization leaves behind is ready, and a second one has nothing to do. */
+static void
+ready_after_a_cycle(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(mail_users); i++) {
+		struct looking k;
+		struct guid g;
+
+		begin_moves(&k, &mail_users[i]);
+		look(&k, NULL, 0);
+		if (k.found)
+			fail_msg("%s: %s", mail_users[i].name, k.text);
+		assert_int_equal(k.res.checked, i < 2 ? N_MOVERS : 2);
+		g = guid_of(&k, "CN=B");
+		look(&k, &g, 1);
+		assert_int_equal(k.found, 0);
+		assert_int_equal(k.res.checked, 1);
+		lab_run_idle(&k.l);
+		end(&k);
+	}
+}
+
+static void
+finds_one(struct looking *k, const char *want)
+{
+	look(k, NULL, 0);
+	assert_int_equal(k->found, 1);
+	assert_int_equal(k->res.broken, 1);
+	assert_string_equal(k->text, want);
+}
+
+/* What is lost comes back; what others put there stays and is told. */
+static void
+archives(void **state)
+{
+	static const char *const dn[] = {"CN=B", "CN=B there"};
+	static const char *const told[] = {
+	    "msExchArchiveGUID target CN=B" GLOBEX, "msExchArchiveGUID target CN=B there" GLOBEX};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(dn); i++) {
+		struct looking k;
+
+		begin_moves(&k, &mail_users[i]);
+		lab_set(&k.l, TARGET, dn[i], "msExchArchiveGUID", NULL);
+		finds_one(&k, told[i]);
+		lab_run(&k.l);
+		look(&k, NULL, 0);
+		assert_int_equal(k.found, 0);
+		/* The source has another archive. */
+		lab_set(&k.l, SOURCE, "CN=B", "msExchArchiveGUID", LETTERS "2");
+		lab_set(&k.l, SOURCE, "CN=B", "msExchArchiveName", "Another");
+		lab_run(&k.l);
+		look(&k, NULL, 0);
+		assert_int_equal(k.found, 0);
+		assert_true(lab_has(&k.l, TARGET, dn[i], "msExchArchiveGUID", LETTERS "2"));
+		assert_int_equal(lab_count(&k.l, TARGET, dn[i], "msExchArchiveName"), 1);
+		/* The target has one of its own. */
+		lab_set(&k.l, TARGET, dn[i], "msExchArchiveGUID", LETTERS "9");
+		lab_set(&k.l, SOURCE, "CN=B", "msExchArchiveName", "A third");
+		lab_run(&k.l);
+		assert_true(lab_has(&k.l, TARGET, dn[i], "msExchArchiveGUID", LETTERS "9"));
+		assert_true(lab_has(&k.l, TARGET, dn[i], "msExchArchiveName", "Another"));
+		look(&k, NULL, 0);
+		assert_int_equal(k.found, 2);
+		assert_int_equal(k.res.by_need[MOVE_READY_ARCHIVE_NAME], 1);
+		/* The source has none any more. */
+		lab_set(&k.l, SOURCE, "CN=B", "msExchArchiveGUID", NULL);
+		lab_set(&k.l, SOURCE, "CN=B", "msExchArchiveName", NULL);
+		lab_run(&k.l);
+		assert_true(lab_has(&k.l, TARGET, dn[i], "msExchArchiveGUID", LETTERS "9"));
+		look(&k, NULL, 0);
+		assert_int_equal(k.found, 0);
+		end(&k);
+	}
+}
+
+/* A mail user that has the GUID of another mailbox, or types of others. */
+static void
+values_of_others(void **state)
+{
+	struct looking k;
+
+	(void)state;
+	begin_moves(&k, &mail_users[1]);
+	lab_set(&k.l, TARGET, "CN=A there", "msExchMailboxGuid", LETTERS "9");
+	finds_one(&k, "msExchMailboxGuid target CN=A there" GLOBEX);
+	lab_set(&k.l, TARGET, "CN=A there", "msExchRecipientDisplayType", "6");
+	look(&k, NULL, 0);
+	assert_int_equal(k.found, 2);
+	assert_int_equal(k.res.broken, 1);
+	lab_run(&k.l);
+	look(&k, NULL, 0);
+	assert_int_equal(k.found, 2);
+	assert_true(lab_has(&k.l, TARGET, "CN=A there", "msExchMailboxGuid", LETTERS "9"));
+	end(&k);
+}
+
+static void
+move_one(struct lab *l)
+{
+	lab_set(l, SOURCE, "CN=A", "msExchHomeServerName", NULL);
+	lab_set(l, TARGET, "CN=A", "msExchHomeServerName", "/o=Globex/cn=EX1");
+}
+
+/* One that is named is judged whatever it is. */
+static void
+named_ones(void **state)
+{
+	const struct guid unknown = {{9}};
+	struct looking k;
+	struct guid g;
+
+	(void)state;
+	begin_moves(&k, &mail_users[0]);
+	look(&k, &unknown, 1);
+	assert_int_equal(k.found, 1);
+	assert_int_equal(k.res.checked, 1);
+	assert_int_equal(k.res.broken, 1);
+	assert_string_equal(k.text, "object source 00000009-0000-0000-0000-000000000000");
+	g = guid_of(&k, "CN=Carl");
+	look(&k, &g, 1);
+	assert_int_equal(k.found, 2);
+	assert_string_equal(k.text, "object target CN=Carl" GLOBEX);
+	/* After the move. */
+	move_one(&k.l);
+	look(&k, NULL, 0);
+	assert_int_equal(k.found, 0);
+	assert_int_equal(k.res.checked, N_MOVERS - 1);
+	g = guid_of(&k, "CN=A");
+	look(&k, &g, 1);
+	assert_int_equal(k.found, 2);
+	assert_int_equal(k.res.by_need[MOVE_READY_HOME_MDB], 1);
+	assert_int_equal(k.res.by_need[MOVE_READY_HOME_SERVER], 1);
+	end(&k);
+}
+
+/* It is moved between the bulk read and the second look. */
+static void
+moved_meanwhile(void **state)
+{
+	struct looking k;
+
+	(void)state;
+	begin_moves(&k, &mail_users[0]);
+	add_many(&k);
+	lab_set(&k.l, TARGET, "CN=A", "mail", NULL);
+	k.meanwhile = move_one;
+	look(&k, NULL, 0);
+	assert_null(k.meanwhile);
+	assert_int_equal(k.found, 0);
+	assert_int_equal(k.res.broken, 0);
+	assert_int_equal(k.res.checked, N_MOVERS - 1);
+	end(&k);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(all_and_some),
-	    cmocka_unit_test(mended_meanwhile), cmocka_unit_test(many), cmocka_unit_test(errors)};
+	    cmocka_unit_test(mended_meanwhile), cmocka_unit_test(many), cmocka_unit_test(errors),
+	    cmocka_unit_test(ready_after_a_cycle), cmocka_unit_test(archives),
+	    cmocka_unit_test(values_of_others), cmocka_unit_test(named_ones),
+	    cmocka_unit_test(moved_meanwhile)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -78,6 +78,45 @@ nothing_found(void **state)
 	    "\"reply_names_missing\":0,\"ms\":250,\"per_second\":2000,\"by_invariant\":{}}}");
 }
 
+static json_t *
+make_moves(void)
+{
+	struct move_ready_finding f = {
+	    .need = MOVE_READY_ARCHIVE_GUID, .side = TARGET, .dn = HOSTILE};
+	struct verify_result r = {
+	    .read = {1, 2}, .checked = 40, .unwritten = 3, .broken = 4, .ms = 1000};
+	_cleanup_(view_verify_done) struct view_verify v;
+	struct guid g = {{0}};
+
+	g.octets[15] = 1;
+	f.source = &g;
+	r.by_need[MOVE_READY_ARCHIVE_GUID] = 7;
+	r.by_need[MOVE_READY_OBJECT] = 8;
+	view_verify_init(&v, &conf);
+	(void)snprintf(f.there, sizeof f.there, "nothing");
+	(void)snprintf(f.want, sizeof f.want, "%s", HOSTILE);
+	view_verify_missing(&f, &v);
+	assert_int_equal(v.found, 1);
+	return view_verify_moves(&v, &r);
+}
+
+static void
+moves(void **state)
+{
+	static const char want[] =
+	    "{\"results\":[{\"guid\":\"00000000-0000-0000-0000-000000000001\","
+	    "\"side\":\"target\",\"forest\":\"globex\",\"dn\":" HOSTILE_JSON
+	    ",\"attribute\":\"msExchArchiveGUID\",\"ok\":false,\"there\":\"nothing\","
+	    "\"should_be\":" HOSTILE_JSON "}],\"unlisted\":0,\"summary\":{\"checked\":40,"
+	    "\"not_written_yet\":3,\"ready\":36,\"not_ready\":4,\"findings\":15,"
+	    "\"read_source\":1,\"read_target\":2,\"ms\":1000,\"per_second\":40,"
+	    "\"by_attribute\":{\"object\":8,\"msExchArchiveGUID\":7}}}";
+
+	(void)state;
+	json_must_be(make_moves(), want);
+	json_must_be_whole(make_moves, want);
+}
+
 /* However much is found: it is counted, the answer stays one line, and a line stays short. */
 static void
 bounded(void **state)
@@ -174,6 +213,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(verified),
 	    cmocka_unit_test(nothing_found),
+	    cmocka_unit_test(moves),
 	    cmocka_unit_test(bounded),
 	    cmocka_unit_test(traced),
 	};
