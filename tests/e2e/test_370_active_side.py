@@ -7,6 +7,7 @@ import contextlib
 import ldap
 import pytest
 from conftest import wait_for
+from galsynclab.forests import LIMITS
 from test_120_daemon import running
 
 MARKER = "extensionAttribute14"
@@ -31,10 +32,11 @@ def fixture_people(lab):
                        msExchRecipientTypeDetails=1,
                        **{x: like[x] for x in MAILBOX})
     # What an administrator would do to them is a mass for such a small link.
-    lab.text = lab.conf_text(**{"match = [": "limits = { redirections = 100; redirection_percent = 100; "
-                                "deletes = 100; delete_percent = 100; }; match = [",
-                                "create = \"mailbox\";": "create = \"mailbox\"; on_leave = \"delete\"; "
-                                "hidden = \"leave\"; disabled = \"leave\";"})
+    lab.text = lab.conf_text(**{
+        LIMITS: "limits = { redirections = 100; redirection_percent = 100; deletes = 100; "
+                "delete_percent = 100; };",
+        'create = "mailbox";': 'create = "mailbox"; on_leave = "delete"; hidden = "leave"; '
+                               'disabled = "leave";'})
     lab.conf = lab.write_conf(lab.text)
     lab.full(status=3, conf=lab.conf)
 

@@ -23,6 +23,15 @@ static const struct scenario people = {.name = "people",
     .source = {MAILBOX("Ann", "ann", "title: Boss\n"), MAILBOX("Bea", "bea", ""),
 	MAILBOX("Cleo", "cleo", "")}};
 
+/* A cycle without a failure. A marker has the time: so a plan of a moment before may differ. */
+static void
+cycle(struct lab *l)
+{
+	if (lab_cycle(l, NULL) < 0)
+		fail_msg("%s", l->err.text);
+	assert_int_equal(l->res.failed, 0);
+}
+
 static bool
 ends_with(struct lab *l, enum side side, const char *attr, const char *end)
 {
@@ -93,7 +102,7 @@ half_turns(void **state)
 		if (rows[i].marker)
 			lab_set(&l, SOURCE, "CN=Ann", MARKER, "galsync:switched:x");
 		lab_lose_map(&l);
-		lab_run(&l);
+		cycle(&l);
 		assert_true(is(&l, SOURCE, "CN=Ann", rows[i].switched ? RT("ann") : NULL));
 		assert_true(is(&l, TARGET, "CN=Ann", rows[i].switched ? NULL : RS("ann")));
 		lab_run_silent(&l);
@@ -160,7 +169,7 @@ native_move(void **state)
 		sc.scope = scope;
 		start(&l, &sc, i % 2);
 		move_natively(&l, "CN=Ann", RT("ann"));
-		lab_run(&l);
+		cycle(&l);
 		assert_int_equal(l.told[RUN_MOVED], 1);
 		check_switched(&l);
 		assert_int_equal(lab_count(&l, SOURCE, "CN=Ann", GUARD), 0);
@@ -187,7 +196,7 @@ by_hand_and_back(void **state)
 
 		start(&l, &people, delta);
 		switch_by_hand(&l, "CN=Ann", RT("ann"));
-		lab_run(&l);
+		cycle(&l);
 		assert_int_equal(l.told[RUN_MOVED], 1);
 		assert_int_equal(l.told[RUN_BROKEN], 0);
 		check_switched(&l);
@@ -195,7 +204,7 @@ by_hand_and_back(void **state)
 		assert_int_equal(lab_count(&l, TARGET, "CN=Ann", GUARD), 0);
 		lab_set(&l, SOURCE, "CN=Ann", "targetAddress", NULL);
 		lab_set(&l, TARGET, "CN=Ann", "targetAddress", RS("ann"));
-		lab_run(&l);
+		cycle(&l);
 		assert_int_equal(l.told[RUN_MOVED], 1);
 		assert_true(is(&l, SOURCE, "CN=Ann", NULL) && is(&l, TARGET, "CN=Ann", RS("ann")));
 		assert_int_equal(lab_count(&l, SOURCE, "CN=Ann", MARKER), 0);
@@ -223,7 +232,7 @@ many_are_held(void **state)
 		start(&l, &three, delta);
 		for (size_t i = 0; i < 3; i++)
 			switch_by_hand(&l, all_three[i], aliases[i]);
-		lab_run(&l);
+		cycle(&l);
 		assert_true(l.res.held);
 		assert_int_equal(held(&l, HELD_WAITS), 3);
 		r = lab_record(&l, "CN=Ann");
@@ -268,7 +277,7 @@ hook_is_told(void **state)
 	sc.link = "hook = \"/bin/true\";";
 	start(&l, &sc, false);
 	move_natively(&l, "CN=Ann", RT("ann"));
-	lab_run(&l);
+	cycle(&l);
 	lab_run_silent(&l);
 	assert_int_equal(store_begin(l.store, STORE_READ, &t, &err), 0);
 	assert_int_equal(store_each_event(t, 0, count_event, &c, &err), 0);
@@ -341,7 +350,7 @@ source_ends(void **state)
 		lab_run_silent(&l);
 		entry_encode(fakedir_find(l.fd[TARGET], lab_dn(TARGET, "CN=Ann")), &before);
 		ends[i / 2](&l);
-		lab_run(&l);
+		cycle(&l);
 		assert_false(l.res.held);
 		entry_encode(fakedir_find(l.fd[TARGET], lab_dn(TARGET, "CN=Ann")), &after);
 		assert_true(bytes_equal(buf_bytes(&before), buf_bytes(&after)));
@@ -363,11 +372,11 @@ source_comes_back(void **state)
 	start(&l, &people, true);
 	assert_int_equal(lab_turn(&l, NULL, LAB_SWITCH, ann), 0);
 	move_away(&l);
-	lab_run(&l);
+	cycle(&l);
 	if (fakedir_rename(l.fd[SOURCE], "CN=Ann,CN=Users,DC=acme,DC=example", "CN=Ann",
 		"OU=Staff,DC=acme,DC=example") < 0)
 		fail_msg("%s", fakedir_error(l.fd[SOURCE]));
-	lab_run(&l);
+	cycle(&l);
 	check_switched(&l);
 	end(&l);
 }
@@ -400,7 +409,7 @@ active_target_is_its_own(void **state)
 		lab_add_value(&l, SOURCE, "CN=Ann", "proxyAddresses", "smtp:late@acme.example");
 		lab_add_value(&l, SOURCE, "CN=Ann", "proxyAddresses", "X500:/o=Late/cn=ann");
 		l.delta = false;
-		lab_run(&l);
+		cycle(&l);
 		for (size_t i = 0; i < ARRAY_SIZE(edits); i++)
 			assert_true(
 			    edits[i].value
@@ -432,7 +441,7 @@ circles_and_third_places(void **state)
 	lab_set(&l, TARGET, "CN=Ann", "targetAddress", RT("ann"));
 	lab_set(&l, TARGET, "CN=Bea", "targetAddress", RT("bea"));
 	lab_set(&l, TARGET, "CN=Cleo", "targetAddress", "SMTP:cleo@third.example");
-	lab_run(&l);
+	cycle(&l);
 	assert_false(l.res.held);
 	assert_true(is(&l, TARGET, "CN=Ann", NULL) && is(&l, SOURCE, "CN=Ann", RT("ann")));
 	assert_true(is(&l, TARGET, "CN=Bea", RS("bea")));
