@@ -177,14 +177,20 @@ cancel(struct lab *l)
 	assert_int_equal(store_commit(TAKE(t), &err), 0);
 }
 
+/* What Update-Recipient does. */
+static inline void
+finish_mailboxes(struct lab *l)
+{
+	for (size_t i = 0; i < N; i++)
+		lab_set(l, TARGET, names[i], "showInAddressBook", "CN=Users,DC=globex,DC=example");
+}
+
 static inline void
 start(struct lab *l, const struct scenario *sc)
 {
 	lab_open(l, sc);
 	lab_run(l);
-	/* What Update-Recipient does. */
-	for (size_t i = 0; i < N; i++)
-		lab_set(l, TARGET, names[i], "showInAddressBook", "CN=Users,DC=globex,DC=example");
+	finish_mailboxes(l);
 }
 
 static inline size_t

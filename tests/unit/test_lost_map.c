@@ -59,6 +59,7 @@ a_planned_wave(void **state)
 	lab_open(&l, &three);
 	attach(&l, &news);
 	lab_run(&l);
+	finish_mailboxes(&l);
 	assert_int_equal(plan(&l, DUE, false), 1);
 	lose(&l, &news);
 	assert_int_equal(news.last.counts.waves, 1);
@@ -92,6 +93,7 @@ a_running_wave(void **state)
 	lab_open(&l, &three);
 	attach(&l, &news);
 	lab_run(&l);
+	finish_mailboxes(&l);
 	(void)plan(&l, DUE, false);
 	w = get(&l, 1);
 	w.state = WAVE_RUNNING;
