@@ -110,6 +110,21 @@ store_put_cursor(
 }
 
 int
+store_clear_cursors(struct store_txn *t, uint32_t link, struct err *err)
+{
+	for (int side = SOURCE; side < SIDES; side++) {
+		uint8_t key[5];
+
+		store_be32(link, key);
+		key[4] = (uint8_t)side;
+		if (store_db_delete(t, DB_CURSOR, (struct bytes){key, sizeof key},
+			(struct bytes){NULL, 0}, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
 store_get_cursor(
     struct store_txn *t, uint32_t link, enum side side, struct bytes *ret, struct err *err)
 {

@@ -220,9 +220,14 @@ typedef int store_retry_fn(const struct store_retry *r, void *arg, struct err *e
 int store_each_retry(struct store_txn *t, uint32_t link, int64_t now, store_retry_fn *fn, void *arg,
     struct err *err) MUST_CHECK;
 
-/* Something that is done to one mailbox in several steps. It is written down before the first one
+/* Something that is done to one mailbox, or to all records of a link, in several steps. It is written down before the first one
  * and forgotten with the last, so that a crash in between is found. */
-enum operation_kind { OPERATION_SWITCH = 1, OPERATION_UNDO = 2, OPERATION_TOGGLE = 3 };
+enum operation_kind {
+	OPERATION_SWITCH = 1,
+	OPERATION_UNDO = 2,
+	OPERATION_TOGGLE = 3,
+	OPERATION_REBUILD = 4 /* of the link's records; its source is zero */
+};
 struct store_operation {
 	struct guid source;
 	enum operation_kind kind;
@@ -272,5 +277,7 @@ int store_put_cursor(struct store_txn *t, uint32_t link, enum side side, struct 
     struct err *err) MUST_CHECK;
 int store_get_cursor(struct store_txn *t, uint32_t link, enum side side, struct bytes *ret,
     struct err *err) MUST_CHECK;
+/* The next cycle of LINK is a full one. No error if there were none. */
+int store_clear_cursors(struct store_txn *t, uint32_t link, struct err *err) MUST_CHECK;
 
 #endif

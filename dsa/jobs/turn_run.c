@@ -497,7 +497,7 @@ collect(const struct store_operation *o, void *arg, struct err *err)
 {
 	struct guid_list *of = arg; /* by turn */
 
-	if (o->kind == OPERATION_TOGGLE)
+	if (o->kind != OPERATION_SWITCH && o->kind != OPERATION_UNDO)
 		return 0;
 	return guid_list_add(
 	    &of[o->kind == OPERATION_SWITCH ? TURN_SWITCH : TURN_UNDO], &o->source, err);
