@@ -309,19 +309,22 @@ turn_can_mark(const struct turn_conf *conf, const struct entry *source)
 	return !v || active_is_marker(v);
 }
 
+bool
+turn_marker_guards(const char *marker)
+{
+	return active_is_marker(marker) && strstr(marker, GUARD_OURS);
+}
+
 /* The guard is taken off only where galsync put it: the record knows, and of the source the marker
  * too, which outlives the loss of the map. */
 static bool
 guard_is_ours(const struct turn_conf *conf, const struct turn_facts *f, enum side side)
 {
-	const char *marker;
-
 	if (side == TARGET)
 		return record_was_written(f->record, record_written_hash(GUARD, bytes_of("TRUE")));
 	if (f->record->source_guard)
 		return true;
-	marker = entry_get_str(f->side[SOURCE], conf->marker_attribute);
-	return active_is_marker(marker) && strstr(marker, GUARD_OURS);
+	return turn_marker_guards(entry_get_str(f->side[SOURCE], conf->marker_attribute));
 }
 
 static int

@@ -78,6 +78,8 @@ enum side turn_side(enum turn turn, size_t i);
  * change alone, which takes away what galsync set. *RET NULL if there is nothing of the kind. */
 int turn_take_away(const struct turn_conf *conf, enum turn turn, const struct turn_facts *f,
     struct change **ret, struct err *err) MUST_CHECK;
+/* Does the MARKER of a source object (NULL: none) say that galsync set the guard on it? */
+bool turn_marker_guards(const char *marker);
 /* If C sets the guard of SIDE, R remembers that it is galsync's. To be stored before C is made. */
 int turn_note_guard(
     const struct change *c, enum side side, struct record *r, bool *ret_noted) MUST_CHECK;

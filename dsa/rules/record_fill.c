@@ -57,7 +57,7 @@ add_all_smtp(struct record *r, const struct bytes *values, size_t n)
 static int
 add_of_source(const struct project_in *in, struct record *r)
 {
-	const struct attr *a = entry_find(in->source, "proxyAddresses");
+	const struct attr *a = in->source ? entry_find(in->source, "proxyAddresses") : NULL;
 	const char *toggle = in->link->toggle_domain;
 
 	for (size_t i = 0; a && i < a->n_values; i++)
@@ -273,4 +273,42 @@ record_fill(const struct record_facts *f, struct record *r, struct err *err)
 	    fill_side(&r->side[SOURCE], f->in->source) < 0 || fill_target(f, &r->side[TARGET]) < 0)
 		return err_nomem(err);
 	return fill_addresses(f, r, err);
+}
+
+/* What OF says of the source object, or, if that has it no more, of its counterpart. */
+static const char *
+last_known(const struct project_in *in, const char *(*of)(const struct entry *e))
+{
+	const char *v = in->source ? of(in->source) : NULL;
+
+	return v ? v : of(in->target);
+}
+
+static const char *
+alias_of(const struct entry *e)
+{
+	return entry_get_str(e, "mailNickname");
+}
+
+int
+record_fill_left(const struct record_facts *f, struct record *r, struct err *err)
+{
+	const struct project_in *in = f->in;
+	const char *alias = last_known(in, alias_of), *primary = last_known(in, address_primary);
+
+	r->link = f->link;
+	r->kind = in->kind;
+	r->created = in->created;
+	if (!r->id)
+		r->created_at = f->now;
+	note_turn(f, r);
+	record_clear_addresses(r);
+	if (fill_evidence(f, r) < 0 || record_set_str(&r->alias, alias ? alias : "") < 0 ||
+	    (in->source && fill_side(&r->side[SOURCE], in->source) < 0) ||
+	    fill_side(&r->side[TARGET], in->target) < 0 ||
+	    (primary && record_add_address(r, primary) < 0) || add_of_source(in, r) < 0 ||
+	    add_of_target(f, r) < 0)
+		return err_nomem(err);
+	record_sort_addresses(r);
+	return 0;
 }

@@ -30,6 +30,10 @@ struct record_facts {
 
 /* Fills R, the stored record or a fresh one. ERR_DATA if a redirect address cannot be made. */
 int record_fill(const struct record_facts *f, struct record *r, struct err *err) MUST_CHECK;
+/* The same of a correspondence whose source left: F->in has neither scope nor shape, and its source
+ * is NULL if the object is gone; then R keeps what it knows of it, and has the alias and addresses
+ * of the counterpart. The state is the caller's. */
+int record_fill_left(const struct record_facts *f, struct record *r, struct err *err) MUST_CHECK;
 /* If IN's counterpart is another than the one on record, R: what was written on that one says
  * nothing of this one, which was never synchronized. -1 without memory. */
 int record_forget_other(const struct project_in *in, struct record *r) MUST_CHECK;
