@@ -5,6 +5,7 @@
  *   connect   both directories                                             nothing
  *   settle    open journal entries; turns and toggles that were            the same, open
  *             interrupted
+ *   rebuild   records, before a full cycle, if the map was lost            see rebuild.c
  *   cycle     see cycle.c                                                  open intents
  *   switch    whose readiness attribute appeared                           see turn_run.c
  *   finish    the cursors advance                                          the old cursors
@@ -15,6 +16,7 @@
 #include "dsa/jobs/sync.h"
 
 #include "dsa/jobs/ready_switch.h"
+#include "dsa/jobs/rebuild.h"
 #include "dsa/jobs/turns.h"
 
 static int
@@ -26,6 +28,13 @@ settle(struct run *run, const struct cycle_options *opt, struct err *err)
 	return opt->toggling ? turns_resume_switches(run, err) : turns_resume(run, err);
 }
 
+/* Before a full cycle: a delta that finds nothing of the link in the map is none. */
+static int
+rebuild(struct run *run, bool full, const struct cycle_options *opt, struct err *err)
+{
+	return !full || opt->plan_only || !run->link_id ? 0 : rebuild_if_lost(run, err);
+}
+
 static int
 run_cycle(struct run *run, bool full, const struct cycle_options *opt, struct cycle_result *ret,
     bool *ret_full, struct err *err)
@@ -33,7 +42,8 @@ run_cycle(struct run *run, bool full, const struct cycle_options *opt, struct cy
 	_cleanup_(cycle_free) struct cycle *c = NULL;
 
 	if (cycle_new(run, !full, opt, ret, &c, err) < 0 || cycle_connect(c, err) < 0 ||
-	    settle(run, opt, err) < 0 || cycle_run(c, ret_full, err) < 0)
+	    settle(run, opt, err) < 0 || rebuild(run, full, opt, err) < 0 ||
+	    cycle_run(c, ret_full, err) < 0)
 		return -1;
 	if (*ret_full)
 		return 0;
