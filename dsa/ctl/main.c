@@ -28,6 +28,8 @@ static const struct verb verbs[] = {
     {"map", "lookup WHO | export [LINK]", "the map for other programs", ctl_verb_map, false},
     {"map backup", "[--force] FILE", "a copy of the map, while the daemon writes it",
 	ctl_verb_map_backup, false},
+    {"map rebuild", "[LINK] [--plan]", "make it anew from the directories alone", ctl_verb_rebuild,
+	true},
     {"conflicts", "[LINK]", "objects that wait for a decision of yours", ctl_verb_conflicts, false},
     {"watch", "", "what the daemon is doing, live", ctl_verb_watch, true},
     {"resync", "[LINK] [--object WHO]", "synchronize everything, or one object, now",

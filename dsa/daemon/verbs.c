@@ -175,6 +175,7 @@ static const struct {
     {"pause", CONTROL_CHANGE, verb_pause},
     {"resume", CONTROL_CHANGE, verb_resume},
     {"resync", CONTROL_CHANGE, verb_resync},
+    {"map-rebuild", CONTROL_CHANGE, verb_map_rebuild},
     {"switch", CONTROL_CHANGE, verb_switch},
     {"undo-switch", CONTROL_CHANGE, verb_undo_switch},
     {"proxy-toggle", CONTROL_CHANGE, verb_proxy_toggle},

@@ -99,6 +99,21 @@ verb_proxy_toggle(struct verbs *v, struct client *c, const json_t *request)
 }
 
 void
+verb_map_rebuild(struct verbs *v, struct client *c, const json_t *request)
+{
+	struct worker *w;
+	bool plan;
+
+	if (!verbs_take_flag(c, request, "plan", &plan))
+		return;
+	w = verbs_worker(v, c, request);
+	if (w)
+		verbs_wait_for(c, w,
+		    worker_request(w, plan ? REQUEST_REBUILD_PLAN : REQUEST_REBUILD, NULL, 0, -1),
+		    -1);
+}
+
+void
 verb_verify(struct verbs *v, struct client *c, const json_t *request)
 {
 	enum worker_request what;

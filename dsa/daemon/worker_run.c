@@ -8,10 +8,12 @@
 #include "dsa/base/json.h"
 #include "dsa/daemon/inspect.h"
 #include "dsa/daemon/worker_priv.h"
+#include "dsa/jobs/rebuild.h"
 #include "dsa/jobs/retention.h"
 #include "dsa/jobs/sync.h"
 #include "dsa/jobs/toggle.h"
 #include "dsa/jobs/turns.h"
+#include "dsa/view/view_rebuild.h"
 #include "dsa/view/view_result.h"
 
 /* Of the journal, after a cycle. */
@@ -155,6 +157,26 @@ run_inspection(struct worker *w, const struct request *q, struct cycle_result *r
 	return rc;
 }
 
+/* The full cycle that it asks for comes right behind it. */
+static int
+run_rebuild(struct worker *w, const struct request *q, struct cycle_result *r, struct err *err)
+{
+	_cleanup_(view_rebuild_done) struct view_rebuild v = {.failed = false};
+	bool plan = q->what == REQUEST_REBUILD_PLAN;
+	const struct rebuild_options opt = {
+	    .plan_only = plan, .found = view_rebuild_found, .arg = &v};
+	struct rebuild_report report;
+
+	lines_begin(w->lines, plan);
+	if (rebuild_run(&w->run, &opt, &report, err) < 0)
+		return -1;
+	if (!plan)
+		worker_hurry(w);
+	r->problems = report.n[REBUILD_NAMED_TWICE] + report.n[REBUILD_NOT_NOTICED];
+	w->results = view_rebuild(&v, &report, !plan);
+	return w->results ? 0 : err_nomem(err);
+}
+
 bool
 worker_is_turn(const struct request *q)
 {
@@ -168,11 +190,18 @@ is_inspection(const struct request *q)
 				q->what == REQUEST_TRACE);
 }
 
+static bool
+is_rebuild(const struct request *q)
+{
+	return q->number && (q->what == REQUEST_REBUILD || q->what == REQUEST_REBUILD_PLAN);
+}
+
 int
 worker_run(struct worker *w, const struct request *q, struct cycle_result *r, struct err *err)
 {
 	w->results_lost = false;
 	return is_inspection(q)	   ? run_inspection(w, q, r, err)
+	       : is_rebuild(q)	   ? run_rebuild(w, q, r, err)
 	       : worker_is_turn(q) ? run_turns(w, q, r, err)
 				   : run_cycle(w, q, r, err);
 }
