@@ -6,7 +6,7 @@
  *        0     1  format, 1
  *        1     1  kind          2  1  rule         3  1  state
  *        4     1  flags: bit 0 created, bit 1 the target is active, bit 2 readiness is used up,
- *                 bit 3 the source's guard is galsync's
+ *                 bit 3 the source's guard is galsync's, bit 4 its coexistence was ended
  *        5     4  link
  *        9    16  source GUID  25 16  target GUID
  *       41     8  created_at   49  8  synced_at   57  8  switched_at
@@ -29,7 +29,8 @@
 #define FLAG_TARGET_ACTIVE 2U
 #define FLAG_READY_USED 4U
 #define FLAG_SOURCE_GUARD 8U
-#define FLAGS_ALL 15U
+#define FLAG_ENDED 16U
+#define FLAGS_ALL 31U
 
 static const char *const state_names[] = {
     [RECORD_PENDING] = "pending",
@@ -265,10 +266,11 @@ record_encode(const struct record *r, struct buf *ret)
 	buf_add_u8(ret, (uint8_t)r->kind);
 	buf_add_u8(ret, (uint8_t)r->rule);
 	buf_add_u8(ret, (uint8_t)r->state);
-	buf_add_u8(ret, (uint8_t)((r->created ? FLAG_CREATED : 0) |
-				  (r->active == TARGET ? FLAG_TARGET_ACTIVE : 0) |
-				  (r->ready_used ? FLAG_READY_USED : 0) |
-				  (r->source_guard ? FLAG_SOURCE_GUARD : 0)));
+	buf_add_u8(ret,
+	    (uint8_t)((r->created ? FLAG_CREATED : 0) |
+		      (r->active == TARGET ? FLAG_TARGET_ACTIVE : 0) |
+		      (r->ready_used ? FLAG_READY_USED : 0) |
+		      (r->source_guard ? FLAG_SOURCE_GUARD : 0) | (r->ended ? FLAG_ENDED : 0)));
 	buf_add_u32(ret, r->link);
 	buf_add(ret, r->side[SOURCE].guid.octets, GUID_LEN);
 	buf_add(ret, r->side[TARGET].guid.octets, GUID_LEN);
@@ -419,6 +421,7 @@ read_head(struct reader *rd, struct record *r)
 	r->active = flags & FLAG_TARGET_ACTIVE ? TARGET : SOURCE;
 	r->ready_used = flags & FLAG_READY_USED;
 	r->source_guard = flags & FLAG_SOURCE_GUARD;
+	r->ended = flags & FLAG_ENDED;
 	r->link = reader_u32(rd);
 	source = reader_raw(rd, GUID_LEN);
 	target = reader_raw(rd, GUID_LEN);

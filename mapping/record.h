@@ -24,13 +24,14 @@
 #include "mapping/side.h"
 
 enum record_state {
-	RECORD_PENDING,	 /* decided; the target is not known to be written completely */
-	RECORD_SYNCED,	 /* both sides were seen as the rules want them */
-	RECORD_WAITING,	 /* as SYNCED, but Exchange has not finished the mailbox yet */
-	RECORD_ERROR,	 /* the last write failed: see last_error */
-	RECORD_LEFT,	 /* the source left; its leave action was carried out */
-	RECORD_FINISHED, /* the source left, and the owner uses the target: nothing was done to it
-			  */
+	RECORD_PENDING, /* decided; the target is not known to be written completely */
+	RECORD_SYNCED,	/* both sides were seen as the rules want them */
+	RECORD_WAITING, /* as SYNCED, but Exchange has not finished the mailbox yet */
+	RECORD_ERROR,	/* the last write failed: see last_error */
+	RECORD_LEFT,	/* the source left; its leave action was carried out */
+	/* The owner uses the target, and nothing is done to it any more: the source left, or the
+	 * coexistence was ended (`ended`). */
+	RECORD_FINISHED,
 	RECORD_STATE_MAX
 };
 
@@ -65,6 +66,9 @@ struct record {
 	/* galsync set msExchCalendarRepairDisabled on the source (or is about to). Its marker says
 	 * so too, where there is room for one. */
 	bool source_guard;
+	/* FINISHED for good, because an operator ended its coexistence: it stays so also while its
+	 * source is in scope. */
+	bool ended;
 	int64_t created_at, synced_at, switched_at; /* seconds since the epoch, 0: never */
 	char *last_error;			    /* "" if none */
 };
@@ -75,7 +79,7 @@ DEFINE_CLEANUP(struct record *, record_free)
 int record_dup(const struct record *r, struct record **ret, struct err *err) MUST_CHECK;
 /* "pending", "synced", "waiting", "error", "left", "finished". */
 const char *record_state_name(enum record_state s);
-/* True if the source object has left the synchronization. */
+/* True if the source object has left the synchronization, or was taken out of it for good. */
 static inline bool
 record_has_left(const struct record *r)
 {

@@ -257,6 +257,10 @@ turn_check(const struct turn_conf *conf, enum turn turn, const struct turn_facts
 		return refuse(why, size, "it is a %s, not a mailbox", kind_name(f->record->kind));
 	if (guid_is_zero(&f->record->side[TARGET].guid))
 		return refuse(why, size, "it has no counterpart yet");
+	if (f->record->ended)
+		return refuse(why, size,
+		    "it is finished: its coexistence was ended, and its redirection is an "
+		    "administrator's from now on");
 	if (record_has_left(f->record))
 		return refuse(why, size, "its source object has left the synchronization");
 	if (is_turned(conf, turn, f, why, size)) {
@@ -317,8 +321,8 @@ turn_marker_guards(const char *marker)
 
 /* The guard is taken off only where galsync put it: the record knows, and of the source the marker
  * too, which outlives the loss of the map. */
-static bool
-guard_is_ours(const struct turn_conf *conf, const struct turn_facts *f, enum side side)
+bool
+turn_guard_is_ours(const struct turn_conf *conf, const struct turn_facts *f, enum side side)
 {
 	if (side == TARGET)
 		return record_was_written(f->record, record_written_hash(GUARD, bytes_of("TRUE")));
@@ -337,7 +341,7 @@ guard(const struct turn_conf *conf, const struct turn_facts *f, enum side side, 
 		return entry_get_bool(e, GUARD) || !active_has_mailbox(e, side)
 			   ? 0
 			   : set_value(c, e, GUARD, "TRUE");
-	return guard_is_ours(conf, f, side) ? set_value(c, e, GUARD, NULL) : 0;
+	return turn_guard_is_ours(conf, f, side) ? set_value(c, e, GUARD, NULL) : 0;
 }
 
 int

@@ -83,6 +83,8 @@ bool turn_marker_guards(const char *marker);
 /* If C sets the guard of SIDE, R remembers that it is galsync's. To be stored before C is made. */
 int turn_note_guard(
     const struct change *c, enum side side, struct record *r, bool *ret_noted) MUST_CHECK;
+/* Did galsync set the guard on SIDE's object? On SOURCE the object is there. */
+bool turn_guard_is_ours(const struct turn_conf *conf, const struct turn_facts *f, enum side side);
 /* False if the source object (NULL: gone) has no room for the marker: the attribute has a
  * foreign value, which stays. */
 bool turn_can_mark(const struct turn_conf *conf, const struct entry *source);
