@@ -162,11 +162,14 @@ hunt_record(struct hunt *h)
 		return 0;
 	if (store_find_guid(c->run->map, c->run->link_id, SOURCE, &h->source->guid, &r, h->err) < 0)
 		return -1;
+	f->ended = r && r->ended;
 	f->rule = MATCH_RECORD;
 	h->what = match_method_name(MATCH_RECORD);
 	if (r && !guid_is_zero(&r->side[TARGET].guid) &&
 	    hunt_key(MATCH_KEY_GUID, guid_bytes(&r->side[TARGET].guid), h) < 0)
 		return -1;
+	if (f->ended)
+		return 0;
 	if (f->n == 0)
 		return lag_may_come(c, &h->source->guid, r, &f->may_come, h->err);
 	if (world_get(c->world, TARGET, f->v[0], &target, h->err) < 0)
@@ -214,7 +217,7 @@ candidates_find(
 
 	if (hunt_record(&h) < 0)
 		return -1;
-	if (ret->n)
+	if (ret->n || ret->ended)
 		return 0;
 	if (world_demand_candidates(c->world, source, err) < 0 ||
 	    world_fetch(c->world, TARGET, err) < 0)

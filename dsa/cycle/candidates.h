@@ -23,6 +23,7 @@ struct candidates {
 	/* Why the first one may not be the counterpart, by what other links say; "" if it may. */
 	char refusal[ACROSS_TEXT_SIZE];
 	bool created;  /* by the record: galsync created the counterpart */
+	bool ended;    /* its record is finished for good: nobody else is looked for */
 	bool may_come; /* there is one, or may be, that only this server does not have */
 };
 

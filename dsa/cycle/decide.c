@@ -195,6 +195,23 @@ check_redirection(struct cycle *c, struct decision *d, const struct entry *sourc
 	return decide_conflict(c, d, CONFLICT_TAKEN, what, NULL, 0, err);
 }
 
+/* Is target entry TARGET the counterpart of another object, which is finished for good? Its stamp
+ * says so no more. */
+static int
+is_anothers(struct cycle *c, const struct entry *source, const struct entry *target,
+    enum match_method rule, bool *ret, struct err *err)
+{
+	_cleanup_(record_free) struct record *r = NULL;
+
+	*ret = false;
+	if (!c->run->map || rule == MATCH_RECORD)
+		return 0;
+	if (store_find_guid(c->run->map, c->run->link_id, TARGET, &target->guid, &r, err) < 0)
+		return -1;
+	*ret = r && r->ended && !guid_equal(&r->side[SOURCE].guid, &source->guid);
+	return 0;
+}
+
 /* Takes target entry INDEX as the counterpart, if it may be that and no other object has it. */
 static int
 take_candidate(struct cycle *c, uint32_t self, struct decision *d, const struct entry *source,
@@ -209,11 +226,15 @@ take_candidate(struct cycle *c, uint32_t self, struct decision *d, const struct 
 	    .promote_contacts = link->promote_contacts,
 	    .was_created = d->created};
 	enum identity_verdict v;
+	bool taken;
 
-	if (world_get(c->world, TARGET, index, &target, err) < 0)
+	if (world_get(c->world, TARGET, index, &target, err) < 0 ||
+	    is_anothers(c, source, target, d->rule, &taken, err) < 0)
 		return -1;
 	in.target = target;
 	v = identity_judge(&in, &d->created);
+	if (taken)
+		v = IDENTITY_TAKEN;
 	if (v != IDENTITY_MATCHED && v != IDENTITY_PROMOTE)
 		return refuse_candidate(c, d, v, target, index, err);
 	d->state = v == IDENTITY_PROMOTE ? DECIDE_PROMOTE : DECIDE_MATCHED;
@@ -222,6 +243,25 @@ take_candidate(struct cycle *c, uint32_t self, struct decision *d, const struct 
 	    check_redirection(c, d, source, target, err) < 0)
 		return -1;
 	return d->state == DECIDE_CONFLICT ? 0 : claim_target(c, self, d, index, err);
+}
+
+/* What is finished for good keeps its counterpart, if that is still there: what refers to the
+ * source is translated as before. Nothing is judged of it, for nothing is done to it
+ * (plan_object.c). */
+static int
+keep_finished(struct cycle *c, uint32_t self, struct decision *d, const struct entry *source,
+    const struct candidates *found, struct err *err)
+{
+	_cleanup_(entry_free) struct entry *target = NULL;
+
+	d->state = found->n ? DECIDE_MATCHED : DECIDE_NOTHING;
+	if (!found->n)
+		return 0;
+	if (world_get(c->world, TARGET, found->v[0], &target, err) < 0 ||
+	    set_text(&d->target_dn, target->dn, err) < 0)
+		return -1;
+	d->shape = project_shape(&c->run->link->scopes[d->scope], d->kind, source, target);
+	return claim_target(c, self, d, found->v[0], err);
 }
 
 static int
@@ -236,6 +276,8 @@ find_counterpart(struct cycle *c, uint32_t index, const struct entry *source, st
 		return -1;
 	d->rule = found.rule;
 	d->created = found.created;
+	if (found.ended)
+		return keep_finished(c, index, d, source, &found, err);
 	if (found.n > 1)
 		return decide_conflict(
 		    c, d, CONFLICT_AMBIGUOUS, found.evidence, found.v, found.n, err);

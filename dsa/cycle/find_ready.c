@@ -31,6 +31,8 @@ look_at(struct cycle *c, uint32_t index, struct err *err)
 	    (c->run->map &&
 		store_find_guid(c->run->map, c->run->link_id, SOURCE, &d.source, &r, err) < 0))
 		return -1;
+	if (r && r->ended)
+		return 0;
 	is_ready = ready_is(c->run->link, source);
 	if (is_ready && d.state == DECIDE_MATCHED) {
 		if (world_get(c->world, TARGET, d.target, &target, err) < 0)

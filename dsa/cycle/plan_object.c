@@ -171,6 +171,11 @@ plan_decided(struct planning *p, const struct entry *source)
 		return -1;
 	if (get_record(p->c, source, &old, &record, p->err) < 0)
 		return -1;
+	/* An operator ended its coexistence: nothing is done to it any more. */
+	if (old && old->ended) {
+		p->c->res->unchanged++;
+		return 0;
+	}
 	fill_in(p, source, target, record, &names);
 	if (record_forget_other(&p->in, record) < 0)
 		return err_nomem(p->err);

@@ -97,6 +97,8 @@ check_record(struct store_txn *t, const struct record *r, bool undo, char *why, 
 		return refuse(why, size, "it is a %s, not a mailbox", kind_name(r->kind));
 	if (guid_is_zero(&r->side[TARGET].guid))
 		return refuse(why, size, "it has no counterpart yet");
+	if (r->ended)
+		return refuse(why, size, "it is finished: its coexistence was ended");
 	if (record_has_left(r))
 		return refuse(why, size, "its source object has left the synchronization");
 	if (r->active == (undo ? SOURCE : TARGET))

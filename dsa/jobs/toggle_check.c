@@ -106,6 +106,8 @@ refusal(const struct record *r, const struct active_side *active, const struct e
 		return "it is not in the map";
 	if (!e)
 		return "its source object is gone";
+	if (r->ended)
+		return "it is finished: its coexistence was ended";
 	if (record_has_left(r))
 		return "its source object has left the synchronization";
 	if (active->side == TARGET)
