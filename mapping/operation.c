@@ -49,7 +49,7 @@ give(struct bytes key, struct bytes value, void *arg, struct err *err)
 	if (!detail)
 		return err_nomem(err);
 	if (r.failed || key.len != LINK_GUID_LEN || o.kind < OPERATION_SWITCH ||
-	    o.kind > OPERATION_REBUILD)
+	    o.kind > OPERATION_FINISH)
 		return err_set(err, ERR_DATA, ERR_LINK, ERR_NEVER, 0, "map: damaged operation");
 	memcpy(o.source.octets, (const uint8_t *)key.data + 4, GUID_LEN);
 	o.detail = detail;

@@ -17,7 +17,7 @@
  *   waiting     references to what is not there yet; wanted: the same by what they wait for
  *   conflict    link and source GUID -> conflict; involved: the same by candidate
  *   retry       link and source GUID -> what failed, and when it is tried again
- *   operation   link and source GUID -> a switch, undo or toggle that is under way
+ *   operation   link and source GUID -> a switch, undo, toggle or finish under way
  *   journal     change number -> journal entry (journal.h)
  *   event       link, source GUID and number -> what a hook program is to be told (event.h)
  *   wave        wave number -> wave; mailbox: wave number and source GUID -> result (wave.h)
@@ -226,7 +226,8 @@ enum operation_kind {
 	OPERATION_SWITCH = 1,
 	OPERATION_UNDO = 2,
 	OPERATION_TOGGLE = 3,
-	OPERATION_REBUILD = 4 /* of the link's records; its source is zero */
+	OPERATION_REBUILD = 4, /* of the link's records; its source is zero */
+	OPERATION_FINISH = 5
 };
 struct store_operation {
 	struct guid source;

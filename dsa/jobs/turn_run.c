@@ -443,8 +443,8 @@ turn_chunk(struct chunk *c, struct err *err)
 	return 0;
 }
 
-static struct turn_conf
-conf_of(const struct conf_link *link)
+struct turn_conf
+turn_conf_of(const struct conf_link *link)
 {
 	return (struct turn_conf){
 	    .redirect_domain = {link->source->redirect_domain, link->target->redirect_domain},
@@ -466,7 +466,7 @@ run_some(struct run *run, const struct turn_order *o, bool resuming, struct err 
 	rc = c ? 0 : err_nomem(err);
 	for (size_t from = 0; rc == 0 && from < o->n; from += CHUNK) {
 		*c = (struct chunk){.run = run,
-		    .conf = conf_of(run->link),
+		    .conf = turn_conf_of(run->link),
 		    .resuming = resuming,
 		    .force = o->force};
 		for (size_t i = from; i < o->n && c->n < CHUNK; i++)
@@ -523,7 +523,7 @@ turn_resume(const struct run *run, struct err *err)
 	free(of[0].v);
 	free(of[1].v);
 	if (rc == 0) {
-		const struct turn_conf conf = conf_of(run->link);
+		const struct turn_conf conf = turn_conf_of(run->link);
 
 		rc = turn_pay_owed(&own, &conf, err);
 	}

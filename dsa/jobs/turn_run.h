@@ -11,6 +11,8 @@
 #include "dsa/run/run.h"
 #include "redirect/turn.h"
 
+/* What LINK's mailboxes are turned by. It borrows from LINK. */
+struct turn_conf turn_conf_of(const struct conf_link *link);
 /* What is to be turned. Lent. */
 struct turn_order {
 	enum turn turn;

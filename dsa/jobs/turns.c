@@ -4,6 +4,7 @@
 #include <syslog.h>
 
 #include "dsa/exec/recover.h"
+#include "dsa/jobs/finish.h"
 #include "dsa/jobs/toggle.h"
 
 static void
@@ -24,15 +25,27 @@ on_resumed(const struct run_result *r, void *arg)
 	    *r->text ? ": " : "", r->text);
 }
 
+static void
+on_finished(const struct run_result *r, void *arg)
+{
+	run_message(arg, r->ok ? LOG_NOTICE : LOG_ERR, r->source, r->dn,
+	    "the end of its coexistence, which was interrupted, is %s%s%s",
+	    r->ok ? "complete" : "given up", *r->text ? ": " : "", r->text);
+}
+
 int
 turns_resume_switches(const struct run *run, struct err *err)
 {
 	struct run own = *run;
 	const struct run_observer o = {.event = on_event, .result = on_resumed, .arg = &own};
-	struct run seen = *run;
+	const struct run_observer of = {.event = on_event, .result = on_finished, .arg = &own};
+	struct run turned = *run, finished = *run;
 
-	seen.observer = &o;
-	return exec_recover(run, err) < 0 ? -1 : turn_resume(&seen, err);
+	turned.observer = &o;
+	finished.observer = &of;
+	if (exec_recover(run, err) < 0 || turn_resume(&turned, err) < 0)
+		return -1;
+	return finish_resume(&finished, err);
 }
 
 int

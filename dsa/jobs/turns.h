@@ -7,9 +7,9 @@
 #include "dsa/jobs/turn_run.h"
 
 /* Finishes what was interrupted of RUN's link: settles the open entries of the journal, and ends
- * its turns and its toggles, each reported as an event. Must be done before anything else is
- * written: the map keeps one operation of a mailbox, and later it cannot be known who made a
- * change. The directories are open. */
+ * its turns, its toggles and the ends of coexistence, each reported as an event. Must be done
+ * before anything else is written: the map keeps one operation of a mailbox, and later it cannot be
+ * known who made a change. The directories are open. */
 int turns_resume(const struct run *run, struct err *err) MUST_CHECK;
 /* The same without the toggles: a toggle under way is not ended by its own cycle. */
 int turns_resume_switches(const struct run *run, struct err *err) MUST_CHECK;

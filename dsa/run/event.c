@@ -125,11 +125,17 @@ run_progress(const struct run *run, enum run_phase phase, uint64_t done, uint64_
 }
 
 void
+run_report_result(const struct run *run, const struct run_result *r)
+{
+	if (run->observer->result)
+		run->observer->result(r, run->observer->arg);
+}
+
+void
 run_result(
     const struct run *run, const struct guid *source, const char *dn, bool ok, const char *text)
 {
 	const struct run_result r = {.source = source, .dn = dn, .ok = ok, .text = text};
 
-	if (run->observer->result)
-		run->observer->result(&r, run->observer->arg);
+	run_report_result(run, &r);
 }

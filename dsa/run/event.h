@@ -22,6 +22,7 @@
 #include "dsa/directory/guid.h"
 #include "mapping/record.h"
 
+struct finish_blocker;
 struct run;
 
 enum run_event_kind {
@@ -80,6 +81,9 @@ struct run_result {
 	const char *dn; /* "" if it is not known */
 	bool ok;
 	const char *text;
+	/* Of a mailbox that cannot be finished (redirect/finish.h): why not, else NULL. */
+	const struct finish_blocker *blockers;
+	size_t n_blockers;
 };
 
 /* Each may be NULL. They are called from the run's thread. What they get is lent. */
@@ -107,6 +111,8 @@ void run_lost(const struct run *run, enum side side, const struct err *err);
 void run_changed(const struct run *run, uint64_t cycle, enum side side, const struct guid *source,
     const struct change *change, const char *reason);
 void run_progress(const struct run *run, enum run_phase phase, uint64_t done, uint64_t total);
+void run_report_result(const struct run *run, const struct run_result *r);
+/* The same for one without blockers. */
 void run_result(
     const struct run *run, const struct guid *source, const char *dn, bool ok, const char *text);
 
