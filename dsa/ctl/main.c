@@ -51,6 +51,8 @@ static const struct verb verbs[] = {
 	ctl_verb_verify, true},
     {"trace", "ADDRESS [--from FOREST]", "the way of a mail through both organizations",
 	ctl_verb_trace, true},
+    {"finish", "[--plan] WHO... | --wave ID | LINK",
+	"the end of coexistence: what is left of it goes", ctl_verb_finish, true},
     {"approve", "[--link LINK] [--kind KIND] [WHO...]", "do what a limit holds", ctl_verb_decide,
 	true},
     {"reject", "[--link LINK] [--kind KIND] [WHO...]", "leave it as it is", ctl_verb_decide, true},

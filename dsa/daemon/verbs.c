@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "dsa/base/json.h"
+#include "dsa/daemon/verbs_finish.h"
 #include "dsa/daemon/verbs_held.h"
 #include "dsa/daemon/verbs_object.h"
 #include "dsa/daemon/verbs_trace.h"
@@ -179,6 +180,7 @@ static const struct {
     {"switch", CONTROL_CHANGE, verb_switch},
     {"undo-switch", CONTROL_CHANGE, verb_undo_switch},
     {"proxy-toggle", CONTROL_CHANGE, verb_proxy_toggle},
+    {"finish", CONTROL_CHANGE, verb_finish},
     {"approve", CONTROL_CHANGE, verb_approve},
     {"reject", CONTROL_CHANGE, verb_reject},
     {"wave-add", CONTROL_CHANGE, verb_wave_add},

@@ -36,6 +36,10 @@ struct worker *verbs_worker(struct verbs *v, struct client *c, const json_t *req
  */
 bool verbs_take_flag(struct client *c, const json_t *request, const char *name, bool *ret);
 
+/* Takes member NAME of REQUEST, which is true or false, or absent. A text that means true to its
+ * writer must not make a dry run a real one: false, and C is refused. */
+bool verbs_take_flag(struct client *c, const json_t *request, const char *name, bool *ret);
+
 /* Sends C the event `state`: what all workers are doing. */
 void verbs_send_state(struct verbs *v, struct client *c);
 

@@ -6,6 +6,30 @@
 #include "dsa/daemon/verbs_wait.h"
 #include "dsa/daemon/verbs_who.h"
 
+/* Nothing is done any more to what is finished for good, and that is better said than done. */
+static bool
+may_be_synchronized(
+    struct verbs *v, struct client *c, const char *link, const char *who, const struct guid *source)
+{
+	_cleanup_(store_abort) struct store_txn *t = NULL;
+	_cleanup_(record_free) struct record *r = NULL;
+	struct err err;
+	uint32_t id;
+
+	if (store_begin(v->store, STORE_READ, &t, &err) < 0 ||
+	    store_link_id(t, link, &id, &err) < 0 ||
+	    store_find_guid(t, id, SOURCE, source, &r, &err) < 0)
+		client_refuse(c, "%s", err.text);
+	else if (r && r->ended)
+		client_refuse(c,
+		    "'%.200s' is finished: its coexistence was ended, and nothing is done to it "
+		    "any more",
+		    who);
+	else
+		return true;
+	return false;
+}
+
 static bool
 one_object(struct verbs *v, struct client *c, const char *link, const char *who, struct guid *ret)
 {
@@ -14,7 +38,7 @@ one_object(struct verbs *v, struct client *c, const char *link, const char *who,
 
 	if (!ok)
 		client_refuse(c, "%s", why);
-	return ok;
+	return ok && may_be_synchronized(v, c, link, who, ret);
 }
 
 void

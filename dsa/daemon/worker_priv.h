@@ -34,6 +34,8 @@ struct worker {
 	uint32_t wave;	   /* under way, or the last one */
 	json_t *results;   /* of the request under way, for its answer; NULL: not asked for */
 	bool results_lost; /* there was no memory for them */
+	uint64_t listed;   /* results, and what blocks them, so far */
+	uint64_t unlisted; /* results beyond what an answer has room for */
 	uint64_t refused;  /* how many of them are failures */
 	bool quiet;	   /* what runs does nothing, so there is nothing to log */
 	bool unasked;	   /* what runs is a cycle that was not asked for: */

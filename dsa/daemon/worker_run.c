@@ -8,16 +8,20 @@
 #include "dsa/base/json.h"
 #include "dsa/daemon/inspect.h"
 #include "dsa/daemon/worker_priv.h"
+#include "dsa/jobs/finish.h"
 #include "dsa/jobs/rebuild.h"
 #include "dsa/jobs/retention.h"
 #include "dsa/jobs/sync.h"
 #include "dsa/jobs/toggle.h"
 #include "dsa/jobs/turns.h"
+#include "dsa/view/view_finish.h"
 #include "dsa/view/view_rebuild.h"
 #include "dsa/view/view_result.h"
 
 /* Of the journal, after a cycle. */
 #define TRIM_PIECES 20
+/* With what blocks them. Of named objects alone there are never more. */
+#define RESULTS_MAX 10000
 
 /* ---- what is observed ---- */
 
@@ -53,7 +57,10 @@ on_result(const struct run_result *r, void *arg)
 {
 	struct worker *w = arg;
 
-	if (w->results) {
+	w->listed += 1 + r->n_blockers;
+	if (w->results && w->listed > RESULTS_MAX) {
+		w->unlisted++;
+	} else if (w->results) {
 		json_add_item(&w->results, view_result(r));
 		w->results_lost = !w->results;
 	}
@@ -130,6 +137,7 @@ run_turns(struct worker *w, const struct request *q, struct cycle_result *r, str
 	w->results = json_array();
 	w->results_lost = !w->results;
 	w->refused = 0;
+	w->listed = w->unlisted = 0;
 	w->quiet = dry_run;
 	if (q->what == REQUEST_TOGGLE)
 		rc = toggle_run(&w->run, q->objects, q->n, err);
@@ -141,6 +149,29 @@ run_turns(struct worker *w, const struct request *q, struct cycle_result *r, str
 		rc = turns_run(&w->run, &order, err);
 	w->quiet = false;
 	r->failed = w->refused;
+	return rc;
+}
+
+static int
+run_finish(struct worker *w, const struct request *q, struct cycle_result *r, struct err *err)
+{
+	const struct finish_options opt = {
+	    .sources = q->objects, .n_sources = q->n, .dry_run = q->what == REQUEST_FINISH_PLAN};
+	struct finish_counts n;
+	int rc;
+
+	lines_begin(w->lines, false);
+	w->results = json_array();
+	w->results_lost = !w->results;
+	w->refused = 0;
+	w->listed = w->unlisted = 0;
+	w->quiet = opt.dry_run;
+	rc = finish_run(&w->run, &opt, &n, err);
+	w->quiet = false;
+	r->failed = n.failed;
+	r->problems = n.blocked;
+	w->results = view_finish(w->results, w->unlisted, &n);
+	w->results_lost |= !w->results;
 	return rc;
 }
 
@@ -196,12 +227,19 @@ is_rebuild(const struct request *q)
 	return q->number && (q->what == REQUEST_REBUILD || q->what == REQUEST_REBUILD_PLAN);
 }
 
+static bool
+is_finish(const struct request *q)
+{
+	return q->number && (q->what == REQUEST_FINISH || q->what == REQUEST_FINISH_PLAN);
+}
+
 int
 worker_run(struct worker *w, const struct request *q, struct cycle_result *r, struct err *err)
 {
 	w->results_lost = false;
 	return is_inspection(q)	   ? run_inspection(w, q, r, err)
 	       : is_rebuild(q)	   ? run_rebuild(w, q, r, err)
+	       : is_finish(q)	   ? run_finish(w, q, r, err)
 	       : worker_is_turn(q) ? run_turns(w, q, r, err)
 				   : run_cycle(w, q, r, err);
 }
