@@ -32,7 +32,11 @@ free_extra(enum conf_section section, void *base)
 	} else if (section == CONF_ROW) {
 		free(((struct conf_row *)base)->file);
 	} else if (section == CONF_LINK) {
-		free(((struct conf_link *)base)->file);
+		struct conf_link *l = base;
+
+		free(l->file);
+		for (int side = SOURCE; side < SIDES; side++)
+			free(l->adopted_domains[side]);
 	}
 }
 

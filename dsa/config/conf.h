@@ -68,6 +68,17 @@ struct conf_row {
 
 struct conf;
 
+/* Another tool's estate: by what its pairs are known, and where its redirections lead
+ * (rules/adopt.h). A tool that is built in brings all of it. */
+struct conf_adopt {
+	char *tool;		      /* "qmm", or a name of the site's own */
+	char *attribute[SIDES];	      /* in which the objects of SIDE carry the key of their pair */
+	char *value;		      /* of a value with a key: extended regular expression */
+	char *redirect_domain[SIDES]; /* in which the tool redirects to SIDE, or NULL */
+	char **keep;		      /* further attributes that are the tool's */
+	size_t n_keep;
+};
+
 struct conf_link {
 	char *name;
 	const struct conf *whole; /* what the link is part of; NULL: other links are not known */
@@ -98,6 +109,11 @@ struct conf_link {
 	int hook_timeout_s;
 	struct conf_row *rows;
 	size_t n_rows;
+	struct conf_adopt *adopt;
+	size_t n_adopt;
+	/* The redirect_domains of all of them by side, NULL-terminated; NULL: there are none. They
+	 * belong to ADOPT. */
+	const char **adopted_domains[SIDES];
 	/* In a cycle and in 24 hours; more are held. The percentages are of the correspondences. */
 	int64_t max_deletes;	     /* of objects whose source left (default 50) */
 	int max_delete_percent;	     /* (default 5) */
@@ -144,6 +160,11 @@ DEFINE_CLEANUP(struct conf *, conf_free)
 const struct conf_link *conf_find_link(const struct conf *c, const char *name);
 /* Are both the same forest, by one section or by two with the same domain? */
 bool conf_same_forest(const struct conf_forest *x, const struct conf_forest *y);
+/* Does ATTR belong to a tool whose estate L adopts? What it holds is never written over. */
+bool conf_is_kept(const struct conf_link *l, const char *attr);
+/* The tools that are built in, by name: "qmm". */
+#define CONF_TOOLS "\"qmm\""
+bool conf_is_tool(const char *name);
 /* Prints the effective configuration, defaults included, as a file that conf_load() would read
  * back to the same values. There are no secrets in it: only the names of their files. */
 void conf_print(const struct conf *c, FILE *to);

@@ -401,6 +401,11 @@ check_row(const struct checking *c, const config_setting_t *s, const struct conf
 		conf_note(c->notes, s, "attribute",
 		    "'%s' carries the stamp in forest '%s'; allowed: other attributes", r->attr,
 		    l->target->name);
+	if (conf_is_kept(l, r->attr))
+		conf_note(c->notes, s, "attribute",
+		    "'%s' belongs to a tool of adopt, and keeps its values; allowed: other "
+		    "attributes",
+		    r->attr);
 	check_row_marker(c, s, l, r);
 	for (size_t j = 0; j < i; j++)
 		if (l->rows[j].attr && str_equal_nocase(r->attr, l->rows[j].attr) &&
@@ -449,6 +454,101 @@ check_readiness(const struct checking *c, const config_setting_t *s, const struc
 		    l->source->name);
 }
 
+/* A tool that is not built in is described in full. */
+static void
+check_tool(const struct checking *c, const config_setting_t *s, const struct conf_link *l, size_t i)
+{
+	static const char *const needed[] = {"source_attribute", "target_attribute", "value"};
+	const struct conf_adopt *a = &l->adopt[i];
+
+	if (!a->tool)
+		return;
+	for (size_t j = 0; j < i; j++)
+		if (l->adopt[j].tool && strcmp(l->adopt[j].tool, a->tool) == 0) {
+			conf_note(c->notes, s, "tool",
+			    "'%s' is adopted twice; allowed: each tool once", a->tool);
+			break;
+		}
+	for (size_t j = 0; j < ARRAY_SIZE(needed) && !conf_is_tool(a->tool); j++)
+		if (!given(s, needed[j]))
+			conf_note(c->notes, s, needed[j],
+			    "is missing, tool '%s' is not built in; allowed: %s, or one of the "
+			    "tools " CONF_TOOLS,
+			    a->tool, conf_find_key(CONF_ADOPT, needed[j])->allowed);
+}
+
+/* Where the tool has its values nothing of galsync's has room. */
+static void
+check_kept(const struct checking *c, const config_setting_t *s, const struct conf_link *l)
+{
+	const char *stamp = l->target ? l->target->stamp_attribute : NULL;
+
+	if (stamp && conf_is_kept(l, stamp))
+		conf_note(c->notes, s, "adopt",
+		    "'%s' belongs to a tool, but carries the stamp in forest '%s'; allowed: "
+		    "another stamp_attribute there, such as extensionAttribute7",
+		    stamp, l->target->name);
+	if (l->marker_attribute && conf_is_kept(l, l->marker_attribute))
+		conf_note(c->notes, s, "adopt",
+		    "'%s' belongs to a tool, but is the marker_attribute; allowed: another "
+		    "marker_attribute, such as extensionAttribute6",
+		    l->marker_attribute);
+}
+
+/* Why DOMAIN cannot be the one in which a tool redirects to SIDE, or NULL. */
+static const char *
+tool_domain_refusal(const struct conf_link *l, enum side side, const char *domain)
+{
+	const struct conf_forest *const ends[SIDES] = {l->source, l->target};
+	const char *const *others = l->adopted_domains[side_other(side)];
+
+	for (int i = SOURCE; i < SIDES; i++)
+		if (is_among(domain, ends[i]->mail_domains, ends[i]->n_mail_domains))
+			return "is a mail domain of one of both forests";
+	if (ends[side_other(side)]->redirect_domain &&
+	    str_equal_nocase(domain, ends[side_other(side)]->redirect_domain))
+		return "is the redirect_domain of the other forest";
+	for (size_t i = 0; others && others[i]; i++)
+		if (str_equal_nocase(domain, others[i]))
+			return "leads to the other side too";
+	return l->toggle_domain && str_equal_nocase(domain, l->toggle_domain)
+		   ? "is the toggle_domain"
+		   : NULL;
+}
+
+/* Which side is active is read from where redirections lead. */
+static void
+check_tool_domains(
+    const struct checking *c, const config_setting_t *s, const struct conf_link *l, size_t i)
+{
+	static const char *const keys[SIDES] = {"source_redirect_domain", "target_redirect_domain"};
+
+	for (int side = SOURCE; l->source && l->target && side < SIDES; side++) {
+		const char *domain = l->adopt[i].redirect_domain[side];
+		const char *why = domain ? tool_domain_refusal(l, (enum side)side, domain) : NULL;
+
+		if (why)
+			conf_note(c->notes, s, keys[side],
+			    "'%s' %s; allowed: the domain in which the tool redirects to the %s "
+			    "forest, and nothing else",
+			    domain, why, side_name((enum side)side));
+	}
+}
+
+static void
+check_adopt(const struct checking *c, const config_setting_t *s, const struct conf_link *l)
+{
+	check_kept(c, s, l);
+	for (size_t i = 0; i < l->n_adopt; i++) {
+		const config_setting_t *a = element(s, "adopt", i);
+
+		if (a) {
+			check_tool(c, a, l, i);
+			check_tool_domains(c, a, l, i);
+		}
+	}
+}
+
 static void
 check_link(const struct checking *c, const config_setting_t *s, size_t i)
 {
@@ -470,6 +570,7 @@ check_link(const struct checking *c, const config_setting_t *s, size_t i)
 	check_mailbox(c, s, l);
 	check_marker(c, s, l);
 	check_readiness(c, s, l);
+	check_adopt(c, s, l);
 	for (size_t j = 0; j < l->n_scopes; j++) {
 		const config_setting_t *scope = element(s, "scopes", j);
 

@@ -95,6 +95,8 @@ complete_link(struct completing *c, struct conf_link *l)
 		complete_scope(c, l, &l->scopes[i]);
 	for (size_t i = 0; i < l->n_rows; i++)
 		complete_row(c, &l->rows[i]);
+	if (!conf_complete_adopt(l))
+		c->notes->nomem = true;
 	if (!l->target)
 		return;
 	if (!l->upn_suffix && l->target->dir.domain)

@@ -26,6 +26,7 @@ enum conf_section {
 	CONF_MAILBOX,
 	CONF_LIMITS,
 	CONF_ROW,
+	CONF_ADOPT,
 	CONF_SECTION_MAX
 };
 

@@ -50,6 +50,7 @@ static const struct conf_section_info sections[CONF_SECTION_MAX] = {
     [CONF_MAILBOX] = {CONF_LINK, "mailbox", 0},
     [CONF_LIMITS] = {CONF_LINK, "limits", 0},
     [CONF_ROW] = {CONF_LINK, "attributes", sizeof(struct conf_row)},
+    [CONF_ADOPT] = {CONF_LINK, "adopt", sizeof(struct conf_adopt)},
 };
 
 /* Forests stand before links: a link looks its forests up while it is loaded. */
@@ -149,6 +150,8 @@ static const struct conf_key keys[] = {
 	.def = 30},
     {CONF_LINK, "attributes", CONF_LIST, IN(conf_link, rows), COUNT(conf_link, n_rows),
 	.sub = CONF_ROW},
+    {CONF_LINK, "adopt", CONF_LIST, IN(conf_link, adopt), COUNT(conf_link, n_adopt),
+	.sub = CONF_ADOPT},
     {CONF_LINK, "limits", CONF_GROUP, .sub = CONF_LIMITS},
     {CONF_LINK, "interval_s", CONF_INT, IN(conf_link, interval_s), .min = 1, .max = 86400,
 	.def = 60},
@@ -197,6 +200,22 @@ static const struct conf_key keys[] = {
 	.allowed = "text"},
     {CONF_ROW, "kinds", CONF_KINDS, IN(conf_row, kinds)},
     {CONF_ROW, "on_matched", CONF_BOOL, IN(conf_row, on_matched), .def = true},
+
+    {CONF_ADOPT, "tool", CONF_STRING, IN(conf_adopt, tool), .required = true,
+	.check = conf_check_name,
+	.allowed = CONF_TOOLS ", or another name of 1 to 64 of A-Z a-z 0-9 _ -"},
+    {CONF_ADOPT, "source_attribute", CONF_STRING, IN(conf_adopt, attribute[SOURCE]),
+	.check = conf_check_attr, .allowed = "an attribute name"},
+    {CONF_ADOPT, "target_attribute", CONF_STRING, IN(conf_adopt, attribute[TARGET]),
+	.check = conf_check_attr, .allowed = "an attribute name"},
+    {CONF_ADOPT, "value", CONF_STRING, IN(conf_adopt, value), .check = conf_check_pattern,
+	.allowed = CONF_PATTERN_HELP},
+    {CONF_ADOPT, "source_redirect_domain", CONF_STRING, IN(conf_adopt, redirect_domain[SOURCE]),
+	.check = conf_check_dns, .allowed = DNS_NAME},
+    {CONF_ADOPT, "target_redirect_domain", CONF_STRING, IN(conf_adopt, redirect_domain[TARGET]),
+	.check = conf_check_dns, .allowed = DNS_NAME},
+    {CONF_ADOPT, "keep", CONF_STRINGS, IN(conf_adopt, keep), COUNT(conf_adopt, n_keep),
+	.check = conf_check_attr, .allowed = "attribute names"},
 };
 
 const struct conf_section_info *

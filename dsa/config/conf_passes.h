@@ -21,6 +21,9 @@ void conf_fill(struct conf *c, const config_setting_t *root, const struct conf_t
     bool public, struct conf_notes *notes);
 /* Adds what follows from other values. */
 void conf_complete(struct conf *c, const config_setting_t *root, struct conf_notes *notes);
+/* conf_adopt.c: the same for the other tools of L: what is built in, and their domains. False
+ * without memory. */
+bool conf_complete_adopt(struct conf_link *l);
 /* Checks what the values must be together. Not where an included file is missing: what the checks
  * would miss may stand there. */
 void conf_check(const struct conf *c, const config_setting_t *root, struct conf_notes *notes);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,6 +122,24 @@ conf_check_filter(const char *value, char *why, size_t size)
 		return true;
 	(void)snprintf(why, size, "is no filter: %s", err.text);
 	return false;
+}
+
+/* Two groups would leave open which of them is the key. */
+bool
+conf_check_pattern(const char *value, char *why, size_t size)
+{
+	char reason[256] = "";
+	regex_t re;
+	int rc = regcomp(&re, value, REG_EXTENDED);
+	size_t n = rc == 0 ? re.re_nsub : 0;
+
+	if (rc != 0) {
+		(void)regerror(rc, &re, reason, sizeof reason);
+		(void)snprintf(why, size, "is no regular expression: %s", reason);
+		return false;
+	}
+	regfree(&re);
+	return n <= 1 || no(why, size, "has more than one group");
 }
 
 bool

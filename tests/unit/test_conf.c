@@ -227,7 +227,12 @@ static const char full[] =
     "on_matched = false; }, { attribute = \"department\"; source = \"company\"; }, { attribute = "
     "\"manager\"; how = \"remove\"; }, { attribute = \"info\"; how = \"constant\"; value = \"x\"; "
     "}, "
-    "{ attribute = \"secretary\"; how = \"dn\"; } ); limits = { deletes = 7; delete_percent = 100; "
+    "{ attribute = \"secretary\"; how = \"dn\"; } ); adopt = ( { tool = \"x\"; source_attribute = "
+    "\"extensionAttribute1\"; target_attribute = \"extensionAttribute2\"; value = \"^(a\\.b)$\"; "
+    "source_redirect_domain = \"s.x\"; target_redirect_domain = \"t.x\"; keep = [ "
+    "\"employeeType\" ]; }, { tool = \"qmm\"; source_attribute = \"extensionAttribute3\"; "
+    "target_attribute = \"extensionAttribute3\"; target_redirect_domain = \"own.qmm\"; } ); limits "
+    "= { deletes = 7; delete_percent = 100; "
     "switches = 8; }; readiness_attribute = \"extensionAttribute8\"; readiness_value = \"yes\"; "
     "interval_s = 86400; },\n"
     "{ name = \"l2\"; source = \"g\"; target = \"a\"; match = []; scopes = ( { base = "
@@ -259,6 +264,20 @@ full_values(void **state)
 	assert_true(l->scopes[0].disabled_leaves);
 	assert_int_equal(l->scopes[0].on_leave, LEAVE_DELETE);
 	assert_int_equal(l->scopes[1].on_leave, LEAVE_KEEP);
+	assert_int_equal(l->n_adopt, 2);
+	assert_string_equal(l->adopt[0].value, "^(a\\.b)$");
+	/* A tool that is built in brings what is not given. */
+	assert_string_equal(l->adopt[1].attribute[SOURCE], "extensionAttribute3");
+	assert_string_equal(l->adopt[1].value, "^([0-9A-Fa-f]{32})$");
+	assert_string_equal(l->adopt[1].redirect_domain[SOURCE], "source.qmm");
+	assert_string_equal(l->adopt[1].redirect_domain[TARGET], "own.qmm");
+	assert_string_equal(l->adopted_domains[SOURCE][0], "s.x");
+	assert_string_equal(l->adopted_domains[SOURCE][1], "source.qmm");
+	assert_null(l->adopted_domains[SOURCE][2]);
+	assert_true(conf_is_kept(l, "ExtensionAttribute14"));
+	assert_true(conf_is_kept(l, "employeeType"));
+	assert_true(conf_is_kept(l, "extensionAttribute2"));
+	assert_false(conf_is_kept(l, "extensionAttribute15"));
 	assert_string_equal(l->match[0].target_attr, "extensionAttribute3");
 	assert_string_equal(l->match[1].csv_file, path_of("pairs.csv"));
 	assert_int_equal(l->n_databases, 2);

@@ -63,7 +63,7 @@ struct mistake {
 	"mailbox, admin_group, primary_address, redirect_address, marker_attribute, "              \
 	"marker_group, readiness_attribute, readiness_value, toggle_domain, hook, "                \
 	"hook_timeout_s, "                                                                         \
-	"attributes, limits, "                                                                     \
+	"attributes, adopt, limits, "                                                              \
 	"interval_s\n"
 #define SECRET "; allowed: a regular file that only its owner may read (mode 0600 or 0400)\n"
 #define PROGRAM "; allowed: a program that galsyncd may execute and only its owner may write\n"
