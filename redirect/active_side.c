@@ -89,6 +89,23 @@ is_in_domain(const char *to, const char *domain)
 }
 
 bool
+active_is_adopted(const char *to, const char *const *adopted)
+{
+	for (size_t i = 0; to && adopted && adopted[i]; i++)
+		if (is_in_domain(to, adopted[i]))
+			return true;
+	return false;
+}
+
+/* Is TO in a domain that carries mail to SIDE and to nothing else? */
+static bool
+is_redirect(const struct active_conf *conf, enum side side, const char *to)
+{
+	return is_in_domain(to, conf->redirect_domain[side]) ||
+	       active_is_adopted(to, conf->adopted[side]);
+}
+
+bool
 active_leads_to(const char *to, const struct entry *e, const char *domain)
 {
 	return to && (is_in_domain(to, domain) || carries(e, to));
@@ -113,9 +130,9 @@ leads(const struct active_conf *conf, const struct entry *const side[SIDES], enu
 
 	if (!to)
 		return LEADS_NOWHERE;
-	if (is_in_domain(to, conf->redirect_domain[from]))
+	if (is_redirect(conf, from, to))
 		return LEADS_HOME;
-	if (is_in_domain(to, conf->redirect_domain[side_other(from)]))
+	if (is_redirect(conf, side_other(from), to))
 		return LEADS_ACROSS;
 	if (kind_has_mailbox(e) && carries(e, to))
 		return LEADS_HOME;

@@ -34,8 +34,11 @@
 
 struct active_conf {
 	const char *redirect_domain[SIDES]; /* or NULL */
-	const char *stamp_attribute;	    /* on the target, or NULL: not asked */
-	const char *marker_attribute;	    /* on the source, or NULL: not asked */
+	/* The redirect domains of tools whose estate is adopted, NULL-terminated, or NULL: what
+	 * they redirected leads where a redirection of galsync's would lead. */
+	const char *const *adopted[SIDES];
+	const char *stamp_attribute;  /* on the target, or NULL: not asked */
+	const char *marker_attribute; /* on the source, or NULL: not asked */
 };
 
 /* Where the targetAddress of an object leads. */
@@ -78,6 +81,8 @@ struct active_side active_side_of(const struct active_conf *conf,
 /* Is E, the object of SIDE, a user with a mailbox: in a database of its forest or, on the target,
  * in the tenant of a hybrid organization? */
 bool active_has_mailbox(const struct entry *e, enum side side);
+/* Is the targetAddress TO (NULL: none) in one of the ADOPTED domains of a side? */
+bool active_is_adopted(const char *to, const char *const *adopted);
 /* True if the targetAddress TO (NULL: none) is an address of E (NULL: is not asked), or in DOMAIN
  * (NULL: none), the redirect domain of E's forest. */
 bool active_leads_to(const char *to, const struct entry *e, const char *domain);

@@ -238,6 +238,9 @@ stays_at_source(const struct audit *a, struct bytes v, const struct attr *target
 	for (size_t i = 0; i < ARRAY_SIZE(domains); i++)
 		if (domains[i] && address_in_domain(v, domains[i]))
 			return true;
+	for (int side = SOURCE; side < SIDES; side++)
+		if (active_is_adopted(v.data, a->env->adopted[side]))
+			return true;
 	/* No object is ever given a second sip:. */
 	return address_is_x500(v) || (has_type(v, "sip:") && has_any(target, "sip:"));
 }
@@ -432,6 +435,7 @@ audit_pair(const struct audit_env *env, const struct audit_pair *p, struct audit
 	struct audit a = {.env = env, .p = p, .replies = replies, .err = err};
 	const struct active_conf conf = {
 	    .redirect_domain = {env->redirect_domain[SOURCE], env->redirect_domain[TARGET]},
+	    .adopted = {env->adopted[SOURCE], env->adopted[TARGET]},
 	    .stamp_attribute = env->stamp_attribute,
 	    .marker_attribute = env->marker_attribute};
 	bool left = record_has_left(p->record);

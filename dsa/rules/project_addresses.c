@@ -70,7 +70,8 @@ project_legacy_dn(const struct conf_link *link, const struct entry *source)
 	return buf_take_str(&b);
 }
 
-/* Is V an address that each organization makes for itself: in a redirect domain, or a dummy? */
+/* Is V an address that each organization makes for itself: in a redirect domain, galsync's or
+ * another tool's, or a dummy? */
 static bool
 is_internal(const struct conf_link *link, struct bytes v)
 {
@@ -80,7 +81,8 @@ is_internal(const struct conf_link *link, struct bytes v)
 	for (size_t i = 0; i < ARRAY_SIZE(domains); i++)
 		if (domains[i] && address_in_domain(v, domains[i]))
 			return true;
-	return false;
+	return active_is_adopted(v.data, link->adopted_domains[SOURCE]) ||
+	       active_is_adopted(v.data, link->adopted_domains[TARGET]);
 }
 
 /* As the primary address of both sides it would make the target redirect to itself. */
@@ -286,7 +288,8 @@ leads_to_itself(const struct project_in *in, const char *to)
 	const struct entry *mailbox =
 	    in->target && kind_has_mailbox(in->target) ? in->target : NULL;
 
-	return active_leads_to(to, mailbox, in->link->target->redirect_domain);
+	return active_leads_to(to, mailbox, in->link->target->redirect_domain) ||
+	       active_is_adopted(to, in->link->adopted_domains[TARGET]);
 }
 
 /* A redirection to a third place is not galsync's. And a mailbox whose source has none any more

@@ -101,7 +101,9 @@ needs_look(const struct project_in *in)
 static bool
 is_broken(const struct project_in *in, enum side side)
 {
-	bool leads = active_leads_to(target_address(in->source), in->target, NULL);
+	const char *to = target_address(in->source);
+	bool leads = active_leads_to(to, in->target, NULL) ||
+		     active_is_adopted(to, in->link->adopted_domains[TARGET]);
 
 	if (in->verdict.moved)
 		return false;

@@ -330,6 +330,10 @@ collect_attrs(struct table *t, const struct conf_link *link, struct err *err)
 			names_add(&source, link->match[i].source_attr);
 			names_add(&target, link->match[i].target_attr);
 		}
+	for (size_t i = 0; i < link->n_adopt; i++) {
+		names_add(&source, link->adopt[i].attribute[SOURCE]);
+		names_add(&target, link->adopt[i].attribute[TARGET]);
+	}
 	if (link->primary_template)
 		template_each_attr(link->primary_template, names_add_cb, &source);
 	names_add(&source, link->marker_attribute);
@@ -390,7 +394,7 @@ add_default_rows(struct table *t, const struct conf_link *link, const struct sch
 		struct row r = defaults[i];
 
 		r.kinds = kinds_left(link, r.attr, r.kinds);
-		if (!r.kinds || str_equal_nocase(r.attr, stamp) ||
+		if (!r.kinds || str_equal_nocase(r.attr, stamp) || conf_is_kept(link, r.attr) ||
 		    (r.source && is_for_itself(link, r.source)))
 			continue;
 		if (schema_find(t->target_schema, r.attr) &&

@@ -96,7 +96,9 @@ other_places_count_as_none(void **state)
 
 /* ---- reading ---- */
 
-static const struct active_conf conf = {.redirect_domain = {"redirect.acme", "redirect.globex"},
+static const char *const tools[SIDES][3] = {{"old.acme", "source.qmm", NULL}, {"target.qmm", NULL}};
+static const struct active_conf conf = {.adopted = {tools[SOURCE], tools[TARGET]},
+    .redirect_domain = {"redirect.acme", "redirect.globex"},
     .stamp_attribute = "extensionAttribute15",
     .marker_attribute = "extensionAttribute14"};
 
@@ -174,6 +176,24 @@ static const struct {
     {MBX S_ADDR "|targetAddress=SMTP:ann@redirect.globex",
 	USER T_ADDR "|msExchRecipientTypeDetails=2147483648|targetAddress=SMTP:a@tenant",
 	{LEADS_ACROSS, LEADS_NOWHERE}, WITNESS_SILENT, WITNESS_SILENT, TARGET},
+    /* what another tool redirected, whether the counterpart has the address or not */
+    {MBX S_ADDR, MBX T_ADDR "|targetAddress=SMTP:ann@source.qmm", {LEADS_NOWHERE, LEADS_ACROSS},
+	WITNESS_SILENT, WITNESS_SILENT, SOURCE},
+    {MBX S_ADDR, MBX T_ADDR "|targetAddress=smtp:ann@Old.Acme", {LEADS_NOWHERE, LEADS_ACROSS},
+	WITNESS_SILENT, WITNESS_SILENT, SOURCE},
+    {MBX S_ADDR "|targetAddress=SMTP:ann@target.qmm", MBX T_ADDR, {LEADS_ACROSS, LEADS_NOWHERE},
+	WITNESS_SILENT, WITNESS_SILENT, TARGET},
+    {USER S_ADDR "|targetAddress=SMTP:ann@target.qmm", MBX T_ADDR, {LEADS_ACROSS, LEADS_NOWHERE},
+	WITNESS_SILENT, WITNESS_SILENT, TARGET},
+    {MBX S_ADDR "|targetAddress=SMTP:ann@target.qmm", USER T_ADDR, {LEADS_ACROSS, LEADS_NOWHERE},
+	WITNESS_SILENT, WITNESS_SILENT, SOURCE},
+    {MBX S_ADDR "|targetAddress=SMTP:ann@target.qmm",
+	MBX T_ADDR "|targetAddress=SMTP:ann@source.qmm", {LEADS_ACROSS, LEADS_ACROSS},
+	WITNESS_SILENT, WITNESS_SILENT, SOURCE},
+    {MBX S_ADDR, MBX T_ADDR "|targetAddress=SMTP:ann@target.qmm", {LEADS_NOWHERE, LEADS_HOME},
+	WITNESS_SILENT, WITNESS_SILENT, SOURCE},
+    {MBX S_ADDR, MBX T_ADDR "|targetAddress=SMTP:ann@not.target.qmm", {LEADS_NOWHERE, LEADS_AWAY},
+	WITNESS_SILENT, WITNESS_SILENT, SOURCE},
     /* one of them is gone */
     {NULL, MBX T_ADDR, {LEADS_NOWHERE, LEADS_NOWHERE}, WITNESS_SILENT, WITNESS_SILENT, TARGET},
     {MBX S_ADDR, NULL, {LEADS_NOWHERE, LEADS_NOWHERE}, WITNESS_SILENT, WITNESS_SILENT, SOURCE},
