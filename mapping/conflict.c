@@ -19,6 +19,7 @@ static const char *const reason_names[] = {
     [CONFLICT_ADDRESS] = "address",
     [CONFLICT_NAME] = "name",
     [CONFLICT_STAMP] = "stamp",
+    [CONFLICT_ADOPT] = "adopt",
 };
 _Static_assert(ARRAY_SIZE(reason_names) == CONFLICT_REASON_MAX, "a name for each reason");
 
@@ -31,10 +32,13 @@ conflict_reason_name(enum conflict_reason r)
 const char *
 conflict_reason_help(enum conflict_reason r)
 {
-	return r == CONFLICT_STAMP
-		   ? "that value is not galsync's and stays: clear it, choose another "
-		     "stamp_attribute, or let galsyncctl adopt take it over"
-		   : NULL;
+	if (r == CONFLICT_STAMP)
+		return "that value is not galsync's and stays: clear it, or choose another "
+		       "stamp_attribute";
+	if (r == CONFLICT_ADOPT)
+		return "another tool paired it: let galsyncctl adopt take its pair over, or clear "
+		       "the tool's key on the source object";
+	return NULL;
 }
 
 void

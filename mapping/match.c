@@ -144,6 +144,7 @@ match_source_keys(const struct entry *source, const struct match_rule *rules, si
 		    source, r->source_attr, MATCH_KEY_ATTR + (unsigned)index, fn, arg);
 	case MATCH_RECORD:
 	case MATCH_CSV:
+	case MATCH_ADOPT:
 	case MATCH_METHOD_MAX: break;
 	}
 	return 0;

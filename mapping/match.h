@@ -34,6 +34,7 @@ enum match_method {
 	MATCH_UPN,
 	MATCH_ATTRIBUTE, /* a pair of attributes */
 	MATCH_CSV,	 /* a file of pairs */
+	MATCH_ADOPT,	 /* another tool's key, approved as a whole; not configurable */
 	MATCH_METHOD_MAX
 };
 
@@ -44,7 +45,7 @@ struct match_rule {
 };
 
 /* "record", "stamp", "sid-history", "x500", "mail", "sam-account-name", "user-principal-name",
- * "attribute", "csv". */
+ * "attribute", "csv", "adopt". */
 const char *match_method_name(enum match_method m);
 /* Parses a configured rule: a method's name, "attribute:SOURCE=TARGET" ("attribute:NAME" for the
  * same name on both sides) or "csv:FILE". -1 with ERR_CONF that lists what is allowed. RET's

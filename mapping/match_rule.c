@@ -19,6 +19,7 @@ static const char *const names[] = {
     [MATCH_UPN] = "user-principal-name",
     [MATCH_ATTRIBUTE] = "attribute",
     [MATCH_CSV] = "csv",
+    [MATCH_ADOPT] = "adopt",
 };
 _Static_assert(ARRAY_SIZE(names) == MATCH_METHOD_MAX, "a name for each method");
 
@@ -72,6 +73,11 @@ parse(const char *text, struct match_rule *ret, struct err *err)
 	if (strcmp(text, names[MATCH_RECORD]) == 0)
 		return err_conf(err,
 		    "match rule 'record' is always asked first and is not configured; allowed: %s",
+		    allowed);
+	if (strcmp(text, names[MATCH_ADOPT]) == 0)
+		return err_conf(err,
+		    "match rule 'adopt' is what galsyncctl adopt records and is not configured; "
+		    "allowed: %s",
 		    allowed);
 	return err_conf(err, "unknown match rule '%s'; allowed: %s", text, allowed);
 }

@@ -140,6 +140,7 @@ enum conflict_reason {
 	CONFLICT_ADDRESS,   /* an address is held by another object of that forest */
 	CONFLICT_NAME,	    /* no free name was found */
 	CONFLICT_STAMP,	    /* the only candidate has a foreign value where its stamp belongs */
+	CONFLICT_ADOPT,	    /* it carries another tool's key, and its pair was not adopted */
 	CONFLICT_REASON_MAX
 };
 struct conflict {

@@ -53,6 +53,7 @@ static const struct verb verbs[] = {
 	ctl_verb_trace, true},
     {"finish", "[--plan] WHO... | --wave ID | LINK",
 	"the end of coexistence: what is left of it goes", ctl_verb_finish, true},
+    {"adopt", "[LINK] [--plan]", "take over the pairs of another tool", ctl_verb_adopt, true},
     {"approve", "[--link LINK] [--kind KIND] [WHO...]", "do what a limit holds", ctl_verb_decide,
 	true},
     {"reject", "[--link LINK] [--kind KIND] [WHO...]", "leave it as it is", ctl_verb_decide, true},

@@ -194,7 +194,7 @@ hunt_rules(struct hunt *h)
 		    r->method == MATCH_ATTRIBUTE ? r->source_attr : match_method_name(r->method);
 		h->found->rule = r->method;
 		if (r->method == MATCH_CSV
-			? hunt_csv(h, h->c->csv[i])
+			? hunt_csv(h, h->c->matching.csv[i])
 			: match_source_keys(h->source, link->match, i, hunt_key, h))
 			return -1;
 	}

@@ -58,12 +58,12 @@ cycle_is_asked_for(const struct cycle *c, const struct guid *g)
 static int
 load_csv(struct cycle *c, struct err *err)
 {
-	c->csv = calloc(c->run->link->n_match + 1, sizeof *c->csv);
-	if (!c->csv)
+	c->matching.csv = calloc(c->run->link->n_match + 1, sizeof *c->matching.csv);
+	if (!c->matching.csv)
 		return err_nomem(err);
 	for (size_t i = 0; i < c->run->link->n_match; i++)
 		if (c->run->link->match[i].method == MATCH_CSV &&
-		    match_csv_load(c->run->link->match[i].csv_file, &c->csv[i], err) < 0)
+		    match_csv_load(c->run->link->match[i].csv_file, &c->matching.csv[i], err) < 0)
 			return -1;
 	return 0;
 }
@@ -94,6 +94,8 @@ connect(struct cycle *c, struct err *err)
 		return -1;
 	if (table_new(c->run->link, source->ops->schema(source), target->ops->schema(target),
 		&c->table, err) < 0)
+		return err_ctx(err, "link '%s'", c->run->link->name);
+	if (c->run->link->n_adopt && adopt_tools_new(c->run->link, &c->matching.tools, err) < 0)
 		return err_ctx(err, "link '%s'", c->run->link->name);
 	if (c->table->n_lacking && !c->run->is_delta)
 		run_message(c->run, LOG_INFO, NULL, c->run->link->name,
@@ -438,12 +440,13 @@ cycle_free(struct cycle *c)
 	if (!c)
 		return;
 	store_abort(TAKE(c->run->map));
-	for (size_t i = 0; c->csv && i < c->run->link->n_match; i++)
-		match_csv_free(c->csv[i]);
-	free(c->csv);
+	for (size_t i = 0; c->matching.csv && i < c->run->link->n_match; i++)
+		match_csv_free(c->matching.csv[i]);
+	free(c->matching.csv);
 	plan_free(c->plan);
 	world_free(c->world);
 	table_free(c->table);
+	adopt_tools_free(c->matching.tools);
 	delta_free(c->delta);
 	limits_free(c->limits);
 	lag_free(c->lag);

@@ -264,12 +264,59 @@ keep_finished(struct cycle *c, uint32_t self, struct decision *d, const struct e
 	return claim_target(c, self, d, found->v[0], err);
 }
 
+/* Has SOURCE been synchronized, or does the one candidate of FOUND carry its stamp? */
+static int
+is_vouched(struct cycle *c, const struct entry *source, const struct candidates *found, bool *ret,
+    struct err *err)
+{
+	_cleanup_(record_free) struct record *r = NULL;
+	_cleanup_(entry_free) struct entry *target = NULL;
+	struct stamp stamp;
+
+	if (c->run->map &&
+	    store_find_guid(c->run->map, c->run->link_id, SOURCE, &source->guid, &r, err) < 0)
+		return -1;
+	*ret = r && r->synced_at;
+	if (*ret || found->n != 1)
+		return 0;
+	if (world_get(c->world, TARGET, found->v[0], &target, err) < 0)
+		return -1;
+	*ret = stamp_of(target, c->run->link->target->stamp_attribute, &stamp) &&
+	       guid_equal(&stamp.source, &source->guid);
+	return 0;
+}
+
+/* What another tool has paired waits for the adoption of its pair: no softer evidence, and no new
+ * object, gets in its way. *RET: so it is, and D says it. */
+static int
+wait_for_adoption(struct cycle *c, const struct entry *source, const struct candidates *found,
+    struct decision *d, bool *ret, struct err *err)
+{
+	bool vouched = found->n && found->rule == MATCH_RECORD;
+	char what[256], text[192];
+	struct bytes key;
+	size_t tool;
+
+	if (vouched || found->may_come || !c->matching.tools ||
+	    !adopt_find_key(c->matching.tools, SOURCE, source, &tool, &key))
+		return 0;
+	if (is_vouched(c, source, found, &vouched, err) < 0)
+		return -1;
+	if (vouched)
+		return 0;
+	err_escape(text, sizeof text, key);
+	(void)snprintf(what, sizeof what, "%.48s=%s", c->run->link->adopt[tool].tool, text);
+	*ret = true;
+	return decide_conflict(c, d, CONFLICT_ADOPT, what, found->v, found->n, err);
+}
+
 static int
 find_counterpart(struct cycle *c, uint32_t index, const struct entry *source, struct decision *d,
     struct err *err)
 {
 	const struct conf_scope *scope = &c->run->link->scopes[d->scope];
 	struct candidates found = {.n = 0};
+	bool waits = false;
 
 	if (candidates_find(c, source, &found, err) < 0 ||
 	    set_text(&d->evidence, found.evidence, err) < 0)
@@ -278,6 +325,10 @@ find_counterpart(struct cycle *c, uint32_t index, const struct entry *source, st
 	d->created = found.created;
 	if (found.ended)
 		return keep_finished(c, index, d, source, &found, err);
+	if (wait_for_adoption(c, source, &found, d, &waits, err) < 0)
+		return -1;
+	if (waits)
+		return 0;
 	if (found.n > 1)
 		return decide_conflict(
 		    c, d, CONFLICT_AMBIGUOUS, found.evidence, found.v, found.n, err);
@@ -374,7 +425,7 @@ decide_from(struct cycle *c, uint32_t from, struct err *err)
 			continue;
 		}
 		c->res->out[d.verdict]++;
-		c->stamped += d.state == DECIDE_MATCHED && d.rule == MATCH_STAMP;
+		c->matching.stamped += d.state == DECIDE_MATCHED && d.rule == MATCH_STAMP;
 		if (cycle_put_decision(c, i, &d, err) < 0)
 			return -1;
 		if (i % 256 == 0)
@@ -396,7 +447,7 @@ report_lost_map(const struct cycle *c, struct err *err)
 	struct store_counts n;
 	int64_t taken = 0;
 
-	if (!c->stamped || !c->run->map)
+	if (!c->matching.stamped || !c->run->map)
 		return 0;
 	if (store_count(c->run->map, c->run->link_id, &n, err) < 0 ||
 	    keepsake_taken_at(c->run->map, c->run->link_id, &taken, err) < 0)
@@ -407,7 +458,7 @@ report_lost_map(const struct cycle *c, struct err *err)
 		    "the "
 		    "map was lost and is made anew, or the link had another name: planned waves, "
 		    "operators' verdicts and undelivered hook events of before are lost",
-		    c->stamped);
+		    c->matching.stamped);
 	return 0;
 }
 

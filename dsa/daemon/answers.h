@@ -20,8 +20,8 @@ struct worker_answer {
 	bool cycle;		    /* it was a cycle: */
 	struct cycle_result result; /* with these counts, */
 	int64_t finished_at;	    /* and ended then: seconds since the epoch */
-	/* What became of each object of a switch, undo or toggle, an array; of a verify or trace,
-	 * an object whose members are the answer's; or NULL. */
+	/* What became of each object of a switch, undo or toggle, an array; of a verify, trace or
+	 * adoption an object whose members are the answer's; or NULL. */
 	json_t *results;
 	struct worker_answer *next;
 };

@@ -3,6 +3,7 @@
 
 #include "dsa/base/json.h"
 #include "dsa/jobs/tracing.h"
+#include "dsa/view/view_adopt.h"
 #include "dsa/view/view_trace.h"
 #include "dsa/view/view_verify.h"
 
@@ -26,6 +27,23 @@ inspect_verify(struct run *run, bool moves, const struct guid *sources, size_t n
 		return -1;
 	*ret_bad = v.found > 0;
 	*ret = moves ? view_verify_moves(&v, &r) : view_verify(&v, &r);
+	return *ret ? 0 : err_nomem(err);
+}
+
+int
+inspect_adopt(struct run *run, bool plan_only, json_t **ret, bool *ret_bad, struct err *err)
+{
+	_cleanup_(view_adopt_done) struct view_adopt v;
+	const struct adopt_options opt = {
+	    .plan_only = plan_only, .found = view_adopt_found, .arg = &v};
+	struct adopt_result r;
+
+	view_adopt_init(&v);
+	run_progress(run, RUN_PHASE_CONNECT, 0, 0);
+	if (adopt_run(run, &opt, &r, err) < 0)
+		return -1;
+	*ret_bad = view_adopt_is_partial(&r);
+	*ret = view_adopt(&v, &r, !plan_only);
 	return *ret ? 0 : err_nomem(err);
 }
 

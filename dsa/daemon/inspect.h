@@ -2,8 +2,8 @@
 #ifndef GALSYNC_DAEMON_INSPECT_H
 #define GALSYNC_DAEMON_INSPECT_H
 
-/* What only looks: verify and trace, and what they found as members of the answer to the client.
- * An answer is bounded: what is too much is counted. */
+/* What writes to no directory: verify, trace and adopt, and what they found as members of the
+ * answer to the client. An answer is bounded: what is too much is counted. */
 
 #include <jansson.h>
 
@@ -13,6 +13,10 @@
  * for a native move, and nothing else. */
 int inspect_verify(struct run *run, bool moves, const struct guid *sources, size_t n, json_t **ret,
     bool *ret_bad, struct err *err) MUST_CHECK;
+/* Adopts the pairs of other tools, or only tells of them. *RET_BAD: there are keys of which nothing
+ * was adopted. */
+int inspect_adopt(
+    struct run *run, bool plan_only, json_t **ret, bool *ret_bad, struct err *err) MUST_CHECK;
 /* Follows ADDRESS sent in each organization of FROM, which has a bit for each side. *RET_BAD: a way
  * ends nowhere, in a circle, or at two objects. */
 int inspect_trace(const struct run *run, const char *address, unsigned from, json_t **ret,

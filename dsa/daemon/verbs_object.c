@@ -155,3 +155,28 @@ verb_verify(struct verbs *v, struct client *c, const json_t *request)
 	if (w)
 		verbs_wait_for(c, w, worker_request(w, what, NULL, 0, -1), -1);
 }
+
+static void
+adopt(struct verbs *v, struct client *c, const json_t *request, enum worker_request what)
+{
+	struct worker *w = verbs_worker(v, c, request);
+
+	if (w && worker_link(w)->n_adopt == 0)
+		client_refuse(c,
+		    "link '%s' adopts nothing: name the tool in its adopt, see galsync.conf(5)",
+		    worker_link(w)->name);
+	else if (w)
+		verbs_wait_for(c, w, worker_request(w, what, NULL, 0, -1), -1);
+}
+
+void
+verb_adopt(struct verbs *v, struct client *c, const json_t *request)
+{
+	adopt(v, c, request, REQUEST_ADOPT);
+}
+
+void
+verb_adopt_plan(struct verbs *v, struct client *c, const json_t *request)
+{
+	adopt(v, c, request, REQUEST_ADOPT_PLAN);
+}

@@ -7,6 +7,6 @@
 #include "dsa/daemon/verbs.h"
 
 verb_fn verb_resync, verb_map_rebuild, verb_switch, verb_undo_switch, verb_proxy_toggle,
-    verb_verify;
+    verb_verify, verb_adopt, verb_adopt_plan;
 
 #endif

@@ -175,14 +175,23 @@ run_finish(struct worker *w, const struct request *q, struct cycle_result *r, st
 	return rc;
 }
 
-/* What only looks. */
+static int
+inspect(struct worker *w, const struct request *q, bool *ret_bad, struct err *err)
+{
+	if (q->what == REQUEST_TRACE)
+		return inspect_trace(&w->run, q->address, q->from, &w->results, ret_bad, err);
+	if (q->what == REQUEST_VERIFY || q->what == REQUEST_MOVE_READY)
+		return inspect_verify(&w->run, q->what == REQUEST_MOVE_READY, q->objects, q->n,
+		    &w->results, ret_bad, err);
+	return inspect_adopt(&w->run, q->what == REQUEST_ADOPT_PLAN, &w->results, ret_bad, err);
+}
+
+/* What writes to no directory. */
 static int
 run_inspection(struct worker *w, const struct request *q, struct cycle_result *r, struct err *err)
 {
-	bool bad = false, moves = q->what == REQUEST_MOVE_READY;
-	int rc = q->what == REQUEST_TRACE
-		     ? inspect_trace(&w->run, q->address, q->from, &w->results, &bad, err)
-		     : inspect_verify(&w->run, moves, q->objects, q->n, &w->results, &bad, err);
+	bool bad = false;
+	int rc = inspect(w, q, &bad, err);
 
 	r->problems = bad;
 	return rc;
@@ -218,7 +227,8 @@ static bool
 is_inspection(const struct request *q)
 {
 	return q->number && (q->what == REQUEST_VERIFY || q->what == REQUEST_MOVE_READY ||
-				q->what == REQUEST_TRACE);
+				q->what == REQUEST_TRACE ||
+				q->what == REQUEST_ADOPT || q->what == REQUEST_ADOPT_PLAN);
 }
 
 static bool

@@ -54,11 +54,14 @@ lost_all(const struct entry *target)
 	return true;
 }
 
-/* Intended, and perhaps never begun: then TARGET is no counterpart unless its stamp says so. */
+/* Intended, and perhaps never begun: then TARGET is no counterpart unless its stamp says so. That
+ * of an adopted pair an operator has said, before anything was written. */
 static bool
 only_intended(const struct record *r)
 {
-	return r->state == RECORD_PENDING && !r->synced_at;
+	bool approved = r->rule == MATCH_ADOPT && !r->created;
+
+	return r->state == RECORD_PENDING && !r->synced_at && !approved;
 }
 
 bool

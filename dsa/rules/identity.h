@@ -44,8 +44,9 @@ enum identity_verdict identity_judge(const struct identity_in *in, bool *ret_cre
 
 /* Does the directory agree with R, by which TARGET is the counterpart of the source object SOURCE?
  * Not if TARGET's stamp names another one; and if the record was only intended (a process died),
- * only if its stamp says so. *RET_CREATED: galsync created it, though it has lost its stamp with
- * all else that Exchange knew of it. */
+ * only if its stamp says so. An adopted pair was approved, so it is believed from the start.
+ * *RET_CREATED: galsync created it, though it has lost its stamp with all else that Exchange knew
+ * of it. */
 bool identity_believes(const struct record *r, const struct guid *source,
     const struct entry *target, const char *stamp_attribute, bool *ret_created);
 /* Is E the counterpart that R names? By GUID, or where that was never learned by its stamp. */

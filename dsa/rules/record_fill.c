@@ -17,8 +17,8 @@ record_forget_other(const struct project_in *in, struct record *r)
 	return record_set_written(r, NULL, 0);
 }
 
-static int
-fill_side(struct record_side *s, const struct entry *e)
+int
+record_fill_side(struct record_side *s, const struct entry *e)
 {
 	const char *legacy = entry_get_str(e, "legacyExchangeDN");
 
@@ -210,7 +210,7 @@ fill_target(const struct record_facts *f, struct record_side *s)
 	const struct entry *target = f->in->target;
 	_cleanup_(free) char *legacy = NULL;
 
-	if ((target ? fill_side(s, target) : forget_side(s, f->target_dn)) < 0 ||
+	if ((target ? record_fill_side(s, target) : forget_side(s, f->target_dn)) < 0 ||
 	    set_new_name(f, s) < 0)
 		return -1;
 	if (target && entry_get(target, "legacyExchangeDN").data)
@@ -270,7 +270,8 @@ record_fill(const struct record_facts *f, struct record *r, struct err *err)
 		r->created_at = f->now;
 	if (record_set_str(&r->alias, alias ? alias : "") < 0 ||
 	    record_set_str(&r->last_error, f->problems ? f->problems : "") < 0 ||
-	    fill_side(&r->side[SOURCE], f->in->source) < 0 || fill_target(f, &r->side[TARGET]) < 0)
+	    record_fill_side(&r->side[SOURCE], f->in->source) < 0 ||
+	    fill_target(f, &r->side[TARGET]) < 0)
 		return err_nomem(err);
 	return fill_addresses(f, r, err);
 }
@@ -304,8 +305,8 @@ record_fill_left(const struct record_facts *f, struct record *r, struct err *err
 	note_turn(f, r);
 	record_clear_addresses(r);
 	if (fill_evidence(f, r) < 0 || record_set_str(&r->alias, alias ? alias : "") < 0 ||
-	    (in->source && fill_side(&r->side[SOURCE], in->source) < 0) ||
-	    fill_side(&r->side[TARGET], in->target) < 0 ||
+	    (in->source && record_fill_side(&r->side[SOURCE], in->source) < 0) ||
+	    record_fill_side(&r->side[TARGET], in->target) < 0 ||
 	    (primary && record_add_address(r, primary) < 0) || add_of_source(in, r) < 0 ||
 	    add_of_target(f, r) < 0)
 		return err_nomem(err);

@@ -34,6 +34,8 @@ int record_fill(const struct record_facts *f, struct record *r, struct err *err)
  * is NULL if the object is gone; then R keeps what it knows of it, and has the alias and addresses
  * of the counterpart. The state is the caller's. */
 int record_fill_left(const struct record_facts *f, struct record *r, struct err *err) MUST_CHECK;
+/* What a record says of a side, from E, the object of that side as it is. -1 without memory. */
+int record_fill_side(struct record_side *s, const struct entry *e) MUST_CHECK;
 /* If IN's counterpart is another than the one on record, R: what was written on that one says
  * nothing of this one, which was never synchronized. -1 without memory. */
 int record_forget_other(const struct project_in *in, struct record *r) MUST_CHECK;

@@ -84,7 +84,7 @@ conf_text(const struct lab *l)
 	static const char forest[] =
 	    "{ name = \"%s\"; domain = \"%s.example\"; window = 8;"
 	    " auth = { principal = \"svc@X.EXAMPLE\"; keytab = \"keytab\"; };"
-	    " mail_domains = [ \"%s.example\" ]; redirect_domain = \"redirect.%s.example\"; }";
+	    " mail_domains = [ \"%s.example\" ]; redirect_domain = \"redirect.%s.example\"; %s }";
 	_cleanup_(buf_done) struct buf b = {0};
 	static const char *const names[] = {"acme", "globex"};
 	const char *scope = l->sc->scope ? l->sc->scope : "create = \"mailbox\";";
@@ -92,7 +92,8 @@ conf_text(const struct lab *l)
 
 	buf_printf(&b, "state_directory = \"%s\";\nmap_size_mb = 64;\nforests = ( ", l->dir);
 	for (size_t i = 0; i < SIDES; i++) {
-		buf_printf(&b, forest, names[i], names[i], names[i], names[i]);
+		buf_printf(&b, forest, names[i], names[i], names[i], names[i],
+		    l->sc->forest ? l->sc->forest : "");
 		buf_add_str(&b, i ? " );\n" : ",\n");
 	}
 	buf_printf(&b,

@@ -36,6 +36,7 @@ struct expect {
 struct scenario {
 	const char *name;
 	const char *source[SCENARIO_TEXTS], *target[SCENARIO_TEXTS]; /* LDIF */
+	const char *forest;					     /* settings of each forest */
 	const char *scope; /* settings of the scope, default: create = "mailbox"; */
 	const char *link;  /* settings of the link */
 	const char *csv;   /* the file pairs.csv beside the configuration */

@@ -242,7 +242,7 @@ told(void **state)
 		"conflict (stamp): " STAMP "=" HR ": 'CN=Bea" GLOBEX
 		"'; nothing is written until it is resolved: that value is not galsync's and "
 		"stays: "
-		"clear it, choose another stamp_attribute, or let galsyncctl adopt take it over"))
+		"clear it, or choose another stamp_attribute"))
 		fail_msg("%s", lab_notes(&l));
 	assert_int_equal(store_begin(l.store, STORE_READ, &t, &l.err), 0);
 	assert_int_equal(store_each_conflict(t, 0, is_told, &found, &l.err), 0);

@@ -187,6 +187,7 @@ judged(void **state)
 static const struct belief_case {
 	const char *extra; /* of the target object */
 	enum record_state state;
+	enum match_method rule;
 	bool synced, created; /* the record: was synchronized once; galsync created it */
 	bool want, becomes;
 } beliefs[] = {
@@ -200,6 +201,10 @@ static const struct belief_case {
     {ALIAS, RECORD_PENDING, .want = false},
     {"", RECORD_PENDING, .created = true, .want = false},
     {ALIAS, RECORD_PENDING, .synced = true, .want = true},
+    /* Adopted: approved before anything was written. */
+    {ALIAS, RECORD_PENDING, .rule = MATCH_ADOPT, .want = true},
+    {ALIAS OTHERS, RECORD_PENDING, .rule = MATCH_ADOPT, .want = false},
+    {ALIAS, RECORD_PENDING, .rule = MATCH_ADOPT, .created = true, .want = false},
     {ALIAS, RECORD_SYNCED, .want = true},
     {ALIAS, RECORD_ERROR, .want = true},
     {ALIAS, RECORD_WAITING, .want = true},
@@ -235,6 +240,7 @@ believed(void **state)
 		bool created = !c->becomes;
 
 		r->state = c->state;
+		r->rule = c->rule;
 		r->synced_at = c->synced;
 		r->created = c->created;
 		given_same(i, c->extra,
@@ -253,6 +259,7 @@ static const struct recorded_case {
 	const char *guid;  /* of the target by the record, "" if it was never learned */
 	const char *extra; /* of the object, whose GUID is T_GUID */
 	enum record_state state;
+	enum match_method rule;
 	bool synced, want;
 } recorded_cases[] = {
     {T_GUID, "", RECORD_SYNCED, .synced = true, .want = true},
@@ -260,6 +267,10 @@ static const struct recorded_case {
     {T_GUID, CREATED, RECORD_PENDING, .want = true},
     {T_GUID, MATCHED, RECORD_PENDING, .want = true},
     {T_GUID, "", RECORD_PENDING, .want = false},
+    /* adopted: approved before anything was written */
+    {T_GUID, "", RECORD_PENDING, .rule = MATCH_ADOPT, .want = true},
+    {T_GUID, OTHERS, RECORD_PENDING, .rule = MATCH_ADOPT, .want = false},
+    {OTHER_GUID, "", RECORD_PENDING, .rule = MATCH_ADOPT, .want = false},
     {T_GUID, "", RECORD_PENDING, .synced = true, .want = true},
     {T_GUID, OTHERS, RECORD_SYNCED, .synced = true, .want = false},
     {T_GUID, OTHERS, RECORD_PENDING, .want = false},
@@ -284,6 +295,7 @@ recorded(void **state)
 		assert_true(guid_parse(T_GUID, &e->guid));
 		assert_true(!*c->guid || guid_parse(c->guid, &r->side[TARGET].guid));
 		r->state = c->state;
+		r->rule = c->rule;
 		r->synced_at = c->synced;
 		given_same(i, c->extra,
 		    identity_is_recorded(r, e, STAMP_ATTRIBUTE) ? "recorded" : "another",

@@ -168,8 +168,8 @@ a_conflict(void **state)
 	    "\"candidates\":[],\"help\":null,\"since\":null}");
 	json_must_be(view_conflict(&(struct conflict){.reason = CONFLICT_STAMP}, "x"),
 	    "{\"link\":\"x\",\"source_dn\":null,\"reason\":\"stamp\",\"what\":null,"
-	    "\"candidates\":[],\"help\":\"that value is not galsync's and stays: clear it, choose "
-	    "another stamp_attribute, or let galsyncctl adopt take it over\",\"since\":null}");
+	    "\"candidates\":[],\"help\":\"that value is not galsync's and stays: clear it, or "
+	    "choose another stamp_attribute\",\"since\":null}");
 }
 
 int
