@@ -31,7 +31,6 @@
 #include "dsa/directory/dn.h"
 #include "dsa/rules/identity.h"
 #include "dsa/rules/project.h"
-#include "mapping/keepsake.h"
 
 int
 cycle_get_decision(
@@ -425,7 +424,6 @@ decide_from(struct cycle *c, uint32_t from, struct err *err)
 			continue;
 		}
 		c->res->out[d.verdict]++;
-		c->matching.stamped += d.state == DECIDE_MATCHED && d.rule == MATCH_STAMP;
 		if (cycle_put_decision(c, i, &d, err) < 0)
 			return -1;
 		if (i % 256 == 0)
@@ -438,32 +436,8 @@ decide_from(struct cycle *c, uint32_t from, struct err *err)
 	return 0;
 }
 
-/* Our stamps, and a map that has no object of the link: it had them once. What was kept beside it
- * (keepsake.h) may have been taken up; then that was said. */
-static int
-report_lost_map(const struct cycle *c, struct err *err)
-{
-	const struct run_event e = {.kind = RUN_MAP_LOST, .level = LOG_WARNING};
-	struct store_counts n;
-	int64_t taken = 0;
-
-	if (!c->matching.stamped || !c->run->map)
-		return 0;
-	if (store_count(c->run->map, c->run->link_id, &n, err) < 0 ||
-	    keepsake_taken_at(c->run->map, c->run->link_id, &taken, err) < 0)
-		return -1;
-	if (n.records == 0 && !taken)
-		run_event(c->run, &e,
-		    "the map knows no object of this link, but %u counterparts carry its stamp: "
-		    "the "
-		    "map was lost and is made anew, or the link had another name: planned waves, "
-		    "operators' verdicts and undelivered hook events of before are lost",
-		    c->matching.stamped);
-	return 0;
-}
-
 int
 decide_all(struct cycle *c, struct err *err)
 {
-	return decide_from(c, 0, err) < 0 ? -1 : report_lost_map(c, err);
+	return decide_from(c, 0, err);
 }

@@ -20,7 +20,6 @@
 struct matching {
 	struct match_csv **csv;	   /* by match rule; NULL where the rule is no CSV */
 	struct adopt_tools *tools; /* whose pairs are adopted, NULL: none */
-	uint32_t stamped;	   /* how many were found by our stamp without a record */
 };
 
 struct cycle {

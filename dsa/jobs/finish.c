@@ -251,6 +251,7 @@ record_end(const struct finishing *f, struct store_txn *t, struct ending *m, str
 	return store_put(t, m->read.record, err) < 0 ||
 		       store_put_waiting(t, link, &m->source, NULL, 0, err) < 0 ||
 		       store_clear_retry(t, link, &m->source, err) < 0 ||
+		       store_clear_membership(t, link, &m->source, err) < 0 ||
 		       store_clear_operation(t, link, &m->source, err) < 0
 		   ? -1
 		   : 0;

@@ -27,6 +27,7 @@
 #include "dsa/rules/table.h"
 #include "dsa/run/active.h"
 #include "dsa/world/world.h"
+#include "mapping/keepsake.h"
 #include "mapping/store.h"
 
 #define BATCH 50     /* records a transaction: the pages it dirties are anonymous memory */
@@ -601,6 +602,24 @@ tell_found(const struct rebuild_finding *f, void *arg)
 	    rebuild_count_text(f->what), f->dn[SOURCE]);
 }
 
+/* What only the map knew may have been taken up from beside it (keepsake.h): that was said. */
+static int
+report_lost(struct run *run, struct err *err)
+{
+	const struct run_event e = {.kind = RUN_MAP_LOST, .level = LOG_WARNING};
+	_cleanup_(store_abort) struct store_txn *t = NULL;
+	int64_t taken = 0;
+
+	if (store_begin(run->store, STORE_READ, &t, err) < 0 ||
+	    keepsake_taken_at(t, run->link_id, &taken, err) < 0)
+		return -1;
+	if (!taken)
+		run_event(run, &e,
+		    "the map was lost, or the link had another name: planned waves, operators' "
+		    "verdicts and undelivered hook events of before are lost with it");
+	return 0;
+}
+
 int
 rebuild_if_lost(struct run *run, struct err *err)
 {
@@ -614,6 +633,8 @@ rebuild_if_lost(struct run *run, struct err *err)
 		return -1;
 	if (!open && !stamped)
 		return 0;
+	if (!open && report_lost(run, err) < 0)
+		return -1;
 	return rebuild(run, &opt,
 	    open ? "the map was being made anew from the directories when that was interrupted: it "
 		   "is done again"

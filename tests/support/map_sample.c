@@ -77,7 +77,7 @@ put_record(struct store_txn *t, uint32_t link, uint8_t n, struct err *err)
 	r->link = link;
 	r->kind = (enum kind)(n % KIND_MAX);
 	r->created = n % 2;
-	r->rule = (enum match_method)(n % MATCH_METHOD_MAX);
+	r->rule = (enum match_method)(n % MATCH_ADOPT); /* those that 0.1.0 had */
 	r->active = n % 3 == 1 ? TARGET : SOURCE;
 	r->state = (enum record_state)(n % RECORD_FINISHED);
 	r->ready_used = n % 4 == 2;
@@ -192,7 +192,7 @@ put_conflict(struct store_txn *t, uint32_t link, uint8_t n, struct err *err)
 	char first[] = "CN=A,DC=globex,DC=example", second[] = "CN=B,DC=globex,DC=example";
 	char *candidates[2] = {first, second};
 	struct conflict c = {.source = guid(n, 1),
-	    .reason = (enum conflict_reason)(n % CONFLICT_REASON_MAX),
+	    .reason = (enum conflict_reason)(n % CONFLICT_ADOPT),
 	    .source_dn = dn,
 	    .what = what,
 	    .candidates = candidates,

@@ -90,7 +90,7 @@ damaged(void **state)
 	static const uint8_t whole[] = {1, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0};
 	struct fixture *f = *state;
 	struct guid g = fixture_guid(1, 1);
-	uint8_t key[LINK_GUID_LEN], kinds[] = {0, 5, 255};
+	uint8_t key[LINK_GUID_LEN], kinds[] = {0, 6, 255};
 	struct err err;
 
 	store_link_guid(1, &g, key);
