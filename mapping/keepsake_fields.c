@@ -112,7 +112,7 @@ static const struct field event_fields[] = {
     NUMBER(FIELD_U64, "number", struct store_event, number, 1),
     PLAIN(FIELD_GUID, "source", struct store_event, source),
     PLAIN(FIELD_TEXT, "dn", struct store_event, dn),
-    NAME("event", struct store_event, kind, EVENT_SWITCHED, EVENT_UNDONE, text_of_event),
+    NAME("event", struct store_event, kind, EVENT_SWITCHED, EVENT_KIND_MAX - 1, text_of_event),
     NUMBER(FIELD_TIME, "at", struct store_event, at, 0),
     NUMBER(FIELD_U32, "attempts", struct store_event, attempts, 0),
     NUMBER(FIELD_TIME, "since", struct store_event, since, 0),

@@ -83,6 +83,36 @@ a_lost_map(void **state)
 	store_abort(t);
 }
 
+/* Also what is told of mailboxes that others turned: of each kind there is. */
+static void
+every_kind_of_event(void **state)
+{
+	struct fixture *f = *state;
+	struct store_txn *t;
+	struct news news;
+	char empty[] = "";
+
+	keepsake_open(f, &news);
+	t = fixture_begin(f, STORE_WRITE);
+	(void)fixture_link(t, "acme-globex");
+	for (int kind = EVENT_SWITCHED; kind < EVENT_KIND_MAX; kind++) {
+		struct store_event e = {.link = 1,
+		    .source = fixture_guid(1, 1),
+		    .kind = (enum event_kind)kind,
+		    .dn = empty,
+		    .body = empty,
+		    .error = empty};
+		struct err err;
+
+		assert_int_equal(store_add_event(t, &e, &err), 0);
+	}
+	fixture_commit(t);
+	lose_map(f);
+	keepsake_open(f, &news);
+	assert_int_equal(news.last.kind, KEEPSAKE_TAKEN_UP);
+	assert_int_equal(news.last.counts.events, EVENT_KIND_MAX - EVENT_SWITCHED);
+}
+
 /* And again: the new map's file is as good as the old one's. */
 static void
 lost_twice(void **state)
@@ -408,7 +438,7 @@ static const struct bad bads[] = {
     {"\"count\":12", "\"count\":12,\"why\":7", "\"why\" is not known: in links[1].spent[0]"},
     {"\"count\":12", "\"count\":1e3", "\"count\" is no whole number"},
     {"\"number\":2", "\"number\":0", "\"number\" is no whole number from 1"},
-    {"\"event\":\"undone\"", "\"event\":\"moved\"", "\"event\" is none of: switched undone"},
+    {"\"event\":\"undone\"", "\"event\":\"gone\"", "\"event\" is none of: switched undone moved"},
     {"\"given_up\":true", "\"given_up\":\"true\"", "\"given_up\" is neither true nor false"},
 };
 
@@ -493,10 +523,10 @@ int
 main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup_dir, fixture_teardown)
-	const struct CMUnitTest tests[] = {T(a_lost_map), T(lost_twice), T(nothing_to_take),
-	    T(a_map_that_is_there), T(only_what_changed), T(at_once), T(in_the_end),
-	    T(a_crash_before_the_name), T(trouble_is_told_once), T(threads), T(bad_files),
-	    T(no_file)};
+	const struct CMUnitTest tests[] = {T(a_lost_map), T(every_kind_of_event), T(lost_twice),
+	    T(nothing_to_take), T(a_map_that_is_there), T(only_what_changed), T(at_once),
+	    T(in_the_end), T(a_crash_before_the_name), T(trouble_is_told_once), T(threads),
+	    T(bad_files), T(no_file)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
