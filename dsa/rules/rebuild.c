@@ -256,6 +256,8 @@ rebuild_fill(const struct rebuild_in *in, const struct rebuild_judged *j, struct
 	    .now = in->now};
 
 	*ret = NULL;
+	if (in->known && in->known->ended)
+		return 0;
 	/* Of what left the map knows more, and the next cycle looks after it. */
 	if (j->verdict > REBUILD_LEFT || (j->verdict != REBUILD_PAIR && is_same_pair(in)))
 		return 0;
@@ -277,6 +279,9 @@ rebuild_fate_of(const struct rebuild_record_facts *f)
 {
 	const struct record *r = f->record;
 
+	/* Its stamp was taken off: that it is finished for good only the map knows. */
+	if (r->ended)
+		return REBUILD_CONFIRMED;
 	if (f->stamp && guid_equal(&f->stamp->source, &r->side[SOURCE].guid))
 		return REBUILD_CONFIRMED;
 	if (f->stamped)

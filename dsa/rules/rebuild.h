@@ -24,7 +24,8 @@
  * evidence, times, what galsync wrote, whether readiness is used up. Where it does not, readiness
  * that is there is used up (ready.h), what galsync wrote on a created object is everything that it
  * wants there, which the next cycle finds out, and on a matched one nothing: it stays. A record
- * that is new or changed is PENDING until the next cycle has seen both sides.
+ * that is new or changed is PENDING until the next cycle has seen both sides. A record that is
+ * finished for good stays as it is, whatever is there.
  *
  *   feed -> entry -> match -> project -> diff -> plan -> exec -> [record]
  */
@@ -91,7 +92,7 @@ struct rebuild_record_facts {
 };
 
 enum rebuild_fate {
-	REBUILD_CONFIRMED,   /* by the stamp of its counterpart */
+	REBUILD_CONFIRMED,   /* by the stamp of its counterpart, or finished for good */
 	REBUILD_REPLACED,    /* another object has that stamp: it gets the record */
 	REBUILD_UNCONFIRMED, /* no stamp speaks for or against it: it stays */
 	REBUILD_DROPPED,     /* its counterpart is gone, or another object's: it goes */

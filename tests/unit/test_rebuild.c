@@ -249,7 +249,7 @@ static void
 fates(void **state)
 {
 	static const struct {
-		bool there, ours, theirs, stamped, fresh;
+		bool there, ours, theirs, stamped, fresh, ended;
 		enum rebuild_fate want;
 	} rows[] = {
 	    {.there = true, .ours = true, .stamped = true, .want = REBUILD_CONFIRMED},
@@ -262,6 +262,10 @@ fates(void **state)
 	    {.want = REBUILD_DROPPED},
 	    /* This server may not have it yet. */
 	    {.fresh = true, .want = REBUILD_UNCONFIRMED},
+	    /* No stamp speaks for what is finished for good. */
+	    {.there = true, .ended = true, .want = REBUILD_CONFIRMED},
+	    {.there = true, .theirs = true, .ended = true, .want = REBUILD_CONFIRMED},
+	    {.ended = true, .want = REBUILD_CONFIRMED},
 	};
 
 	(void)state;
@@ -275,6 +279,7 @@ fates(void **state)
 		    .now = 1000,
 		    .replication_s = rows[i].fresh ? 1000 : 100};
 
+		r->ended = rows[i].ended;
 		if (rows[i].theirs)
 			assert_true(guid_parse(OTHER_GUID, &stamp.source));
 		if (rebuild_fate_of(&f) != rows[i].want)
