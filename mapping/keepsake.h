@@ -11,6 +11,8 @@
  *   record, key      made again from the directories by the next full cycle, by the stamps. Not by
  *                    them: readiness that was used up. An object that is ready then has used it up
  *                    (dsa/rules/ready.h), so the flag itself need not be kept.
+ *                    Nor by them: that a mailbox was finished for good. It is a switched one then,
+ *                    and may be finished again.
  *   cursor           may be lost: the next cycle is a full one
  *   waiting, wanted  made again by it; so are conflict and involved, but for since when
  *   retry            may be lost: what fails is tried, and fails, again
