@@ -221,8 +221,9 @@ typedef int store_retry_fn(const struct store_retry *r, void *arg, struct err *e
 int store_each_retry(struct store_txn *t, uint32_t link, int64_t now, store_retry_fn *fn, void *arg,
     struct err *err) MUST_CHECK;
 
-/* Something that is done to one mailbox, or to all records of a link, in several steps. It is written down before the first one
- * and forgotten with the last, so that a crash in between is found. */
+/* Something that is done to one mailbox, or to all records of a link, in several steps. It is
+ * written down before the first one and forgotten with the last, so that a crash in between is
+ * found. */
 enum operation_kind {
 	OPERATION_SWITCH = 1,
 	OPERATION_UNDO = 2,

@@ -227,8 +227,8 @@ static bool
 is_inspection(const struct request *q)
 {
 	return q->number && (q->what == REQUEST_VERIFY || q->what == REQUEST_MOVE_READY ||
-				q->what == REQUEST_TRACE ||
-				q->what == REQUEST_ADOPT || q->what == REQUEST_ADOPT_PLAN);
+				q->what == REQUEST_TRACE || q->what == REQUEST_ADOPT ||
+				q->what == REQUEST_ADOPT_PLAN);
 }
 
 static bool
