@@ -119,7 +119,7 @@ class Watched(Daemon):
 
 def counterpart(lab, dn):
     guid = uuid.UUID(bytes_le=lab.source.read(dn)["objectGUID"][0])
-    rows = lab.target.search(f"({STAMP}=galsync:*:{guid})")
+    rows = lab.target.search(f"({STAMP}=galsync:*:{guid}*)")
     assert len(rows) <= 1, rows
     return rows[0][1] if rows else {}
 

@@ -22,7 +22,7 @@ def delta(lab):
 def counterpart(lab, dn):
     source = lab.source.read(dn)
     guid = uuid.UUID(bytes_le=source["objectGUID"][0])
-    rows = lab.target.search(f"({STAMP}=galsync:*:{guid})")
+    rows = lab.target.search(f"({STAMP}=galsync:*:{guid}*)")
     return rows[0] if rows else None
 
 

@@ -99,7 +99,7 @@ def fixture_daemon(lab):
 
 def counterpart(lab, dn):
     guid = uuid.UUID(bytes_le=lab.source.read(dn)["objectGUID"][0])
-    rows = lab.target.search(f"({STAMP}=galsync:*:{guid})")
+    rows = lab.target.search(f"({STAMP}=galsync:*:{guid}*)")
     return rows[0][1] if rows else {}
 
 
@@ -169,7 +169,7 @@ def test_lost_mailbox_by_resync_of_one_object(daemon, lab):
     dn = lab.special["acme"]["japanese"]
     assert daemon.ask(verb="pause")["ok"]
     guid = uuid.UUID(bytes_le=lab.source.read(dn)["objectGUID"][0])
-    target_dn, before = lab.target.search(f"({STAMP}=galsync:*:{guid})")[0]
+    target_dn, before = lab.target.search(f"({STAMP}=galsync:*:{guid}*)")[0]
     lab.target.modify(target_dn, homeMDB=None, msExchMailboxGuid=None, mailNickname=None)
     assert daemon.ask(verb="resync", object=str(guid))["ok"]
     after = lab.target.read(target_dn)

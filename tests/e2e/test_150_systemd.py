@@ -108,7 +108,7 @@ def flows(service, title):
     lab, dn = service.lab, service.lab.special["acme"]["mailbox"]
     guid = uuid.UUID(bytes_le=lab.source.read(dn)["objectGUID"][0])
     lab.source.modify(dn, title=title)
-    wait_for(lambda: [1 for _, v in lab.target.search(f"({STAMP}=galsync:*:{guid})")
+    wait_for(lambda: [1 for _, v in lab.target.search(f"({STAMP}=galsync:*:{guid}*)")
                       if v.get("title") == [title.encode()]], f"{title}: did not arrive", 60)
 
 

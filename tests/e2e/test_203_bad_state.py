@@ -153,7 +153,7 @@ def test_bad_cursor(lab, map_file, edit, words):
     assert p.returncode == COMPLETE and "full synchronization" in p.stdout, p.stdout + p.stderr
     check_words(p.stderr, [words, "everything is read"])
     guid = uuid.UUID(bytes_le=lab.source.read(dn)["objectGUID"][0])
-    assert lab.target.search(f"(extensionAttribute15=galsync:*:{guid})")[0][1]["title"] == \
+    assert lab.target.search(f"(extensionAttribute15=galsync:*:{guid}*)")[0][1]["title"] == \
         [words.encode()]
     before = usns(lab)
     p = lab.galsyncd("--once", conf=file)
