@@ -2,7 +2,7 @@
 """A map that is made anew after 200 switches is the map that was lost."""
 
 from test_120_daemon import running
-from test_370_rebuild_map import plain, usn
+from test_371_rebuild_map import plain, usn
 
 SWITCHED = 200
 MAILBOX = ("homeMDB", "msExchHomeServerName")
