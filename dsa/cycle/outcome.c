@@ -147,6 +147,16 @@ note_renamed(struct cycle *c, const struct plan_step *s, struct err *err)
 		   : world_put(c->world, TARGET, e, &d.target, err);
 }
 
+/* The marker group owes or has a member now: the next turn or cycle pays. */
+static int
+owe_membership(struct cycle *c, struct store_txn *t, const struct plan_step *s, struct err *err)
+{
+	return !c->run->link->marker_group
+		   ? 0
+		   : store_put_membership(t, c->run->link_id, &s->guid, s->record->active == TARGET,
+			 clock_realtime_s(), err);
+}
+
 /* The hook hears of what was turned elsewhere when the map does. */
 static int
 tell_moved(struct cycle *c, struct store_txn *t, const struct plan_step *s, struct err *err)
@@ -157,6 +167,8 @@ tell_moved(struct cycle *c, struct store_txn *t, const struct plan_step *s, stru
 
 	if (!s->moved || !s->record)
 		return 0;
+	if (owe_membership(c, t, s, err) < 0)
+		return -1;
 	if (world_get(c->world, SOURCE, s->source, &source, err) < 0 ||
 	    cycle_get_decision(c, s->source, &d, &found, err) < 0 ||
 	    (found && d.target != WORLD_NONE &&

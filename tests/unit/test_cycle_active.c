@@ -287,6 +287,37 @@ hook_is_told(void **state)
 	end(&l);
 }
 
+static int
+take_membership(const struct store_membership *m, void *arg, struct err *err)
+{
+	(void)err;
+	*(struct store_membership *)arg = *m;
+	return 0;
+}
+
+/* The marker group is put right by the next turn or cycle. */
+static void
+group_is_owed(void **state)
+{
+	struct scenario sc = people;
+	struct store_membership m = {.attempts = 0};
+	struct store_txn *t;
+	struct err err;
+	struct lab l;
+
+	(void)state;
+	sc.link = LAB_GROUP_CONF;
+	sc.source[3] = LAB_GROUP_LDIF;
+	start(&l, &sc, true);
+	switch_by_hand(&l, "CN=Ann", RT("ann"));
+	cycle(&l);
+	assert_int_equal(store_begin(l.store, STORE_READ, &t, &err), 0);
+	assert_int_equal(store_each_membership(t, 1, 0, take_membership, &m, &err), 0);
+	store_abort(t);
+	assert_true(m.wanted && m.attempts == 1);
+	end(&l);
+}
+
 /* ---- the end of the source ---- */
 
 static void
@@ -461,6 +492,7 @@ main(void)
 	    cmocka_unit_test(by_hand_and_back),
 	    cmocka_unit_test(many_are_held),
 	    cmocka_unit_test(hook_is_told),
+	    cmocka_unit_test(group_is_owed),
 	    cmocka_unit_test(source_ends),
 	    cmocka_unit_test(source_comes_back),
 	    cmocka_unit_test(active_target_is_its_own),
