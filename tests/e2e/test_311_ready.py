@@ -73,6 +73,8 @@ def test_an_undo_is_not_switched_again(daemon, lab):
 
 def test_only_planned(daemon, lab):
     assert daemon.ask(verb="pause")["ok"]
+    # A cycle that runs already would see it.
+    wait_for(lambda: daemon.link()["state"] == "paused", "not paused", 60)
     set_ready(lab, lab.aliases[1])
     p = ctl(daemon, "plan")
     assert f"# ready to be switched: CN=Wave {lab.aliases[1]},{lab.ou}" in p.stdout

@@ -151,7 +151,9 @@ def test_after_the_switch(pair, lab, daemon):
     pair.set("source", targetAddress=f"SMTP:{pair.alias}@{RT}")
     server, mdb = (pair.values("target", n) for n in ("msExchHomeServerName", "homeMDB"))
     pair.set("target", homeMDB=None, msExchHomeServerName=None)
-    assert findings(lab, daemon) == [("mailbox", "target")]
+    # Nothing may lead to a mailbox that is gone: the other one is the active side again.
+    assert sorted(findings(lab, daemon)) == [
+        ("map", "source"), ("redirection", "source"), ("redirection", "target"), ("stamp", "target")]
     pair.set("target", homeMDB=mdb, msExchHomeServerName=server)
     assert daemon.ask(verb="undo-switch", objects=[pair.alias])["ok"]
     assert findings(lab, daemon) == []
