@@ -28,12 +28,13 @@
 
 /* Both as a switch leaves them. */
 #define ANN(extra)                                                                                 \
-	MAILBOX("Ann", "ann", HAS("smtp:ann@redirect.acme.example") HAS("X500:/o=Old/cn=a") extra)
+	MAILBOX(                                                                                   \
+	    "Ann", "ann", HAS("smtp:ann@redirect.acme.example") HAS("X500:/o=Old/cn=a") extra "")
 #define SOURCE_ANN ANN(TO(RT) GUARD MARKER)
 #define MBX(extra)                                                                                 \
 	THERE("user", "Ann",                                                                       \
 	    "homeMDB: CN=DB1\n" HAS("SMTP:ann@acme.example")                                       \
-		HAS("smtp:ann@redirect.globex.example") extra)
+		HAS("smtp:ann@redirect.globex.example") extra "")
 #define TARGET_ANN MBX(NAME HAS("x500:/o=old/cn=a") STAMP)
 
 static const struct finish_case {
