@@ -74,7 +74,7 @@ add_target(struct lab *l, int i, int key, const char *extra)
 	    i, i, i, i, i, i, i, i, i, key + 0xab00, extra);
 }
 
-/* What no pair is made of: 20 has two partners, 21 none, 22 is nobody's partner, 23 a contact's,
+/* What no pair is made of: 20 has two partners, 21 none, 22 is no partner of any, 23 a contact's,
  * and the partner of 24 has a foreign value where its stamp belongs. */
 static void
 add_others(struct lab *l)
