@@ -95,12 +95,17 @@ print_summary(const json_t *answer)
 	(void)printf("  every value of the tool in its own attributes\n");
 }
 
+static void
+print_adoption(const json_t *answer)
+{
+	print_keys(answer);
+	print_summary(answer);
+}
+
 enum ctl_status
 ctl_verb_adopt(struct ctl *c, int argc, char **argv)
 {
-	_cleanup_(json_release) json_t *answer = NULL;
 	const char *link = NULL;
-	enum ctl_status status;
 	bool plan = false;
 
 	for (int i = 1; i < argc; i++) {
@@ -111,15 +116,5 @@ ctl_verb_adopt(struct ctl *c, int argc, char **argv)
 		else
 			return ctl_usage(USAGE);
 	}
-	status = ctl_ask(c, ctl_request(plan ? "adopt-plan" : "adopt", link), &answer);
-	if (status != CTL_DONE)
-		return status;
-	if (c->json) {
-		if (ctl_print_json(json_incref(answer)) != CTL_DONE)
-			return CTL_FAILED;
-	} else {
-		print_keys(answer);
-		print_summary(answer);
-	}
-	return (enum ctl_status)number_of(answer, "status");
+	return ctl_report(c, ctl_request(plan ? "adopt-plan" : "adopt", link), print_adoption);
 }

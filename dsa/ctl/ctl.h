@@ -53,6 +53,10 @@ json_t *ctl_request(const char *verb, const char *link);
 /* Sends REQUEST (taken over) to the daemon, shows how far it is, and gives the answer, which the
  * caller releases. Else the exit status; why was printed. */
 enum ctl_status ctl_ask(struct ctl *c, json_t *request, json_t **ret);
+typedef void ctl_print_fn(const json_t *answer);
+/* The same of a verb whose answer is a report: shows it by PRINT, or as JSON. The exit status is
+ * the answer's. */
+enum ctl_status ctl_report(struct ctl *c, json_t *request, ctl_print_fn *print);
 /* Adds the mailboxes that FILE ("-": standard input) names to the array *OBJECTS; see wave_file.h.
  * Else the exit status; why was printed. */
 enum ctl_status ctl_read_list(const char *file, json_t **objects);

@@ -129,6 +129,21 @@ ctl_ask(struct ctl *ctl, json_t *request, json_t **ret)
 	return CTL_DONE;
 }
 
+enum ctl_status
+ctl_report(struct ctl *c, json_t *request, ctl_print_fn *print)
+{
+	_cleanup_(json_release) json_t *answer = NULL;
+	enum ctl_status status = ctl_ask(c, request, &answer);
+
+	if (status != CTL_DONE)
+		return status;
+	if (!c->json)
+		print(answer);
+	else if (ctl_print_json(json_incref(answer)) != CTL_DONE)
+		return CTL_FAILED;
+	return (enum ctl_status)number_of(answer, "status");
+}
+
 /* Asks, waits and prints; QUIET: not the answer, unless as JSON. */
 static enum ctl_status
 ask(struct ctl *ctl, json_t *request, bool quiet)

@@ -40,13 +40,18 @@ print_report(const json_t *answer)
 		       : "Nothing was written.");
 }
 
+static void
+print_rebuild(const json_t *answer)
+{
+	print_findings(answer);
+	print_report(answer);
+}
+
 enum ctl_status
 ctl_verb_rebuild(struct ctl *c, int argc, char **argv)
 {
-	_cleanup_(json_release) json_t *answer = NULL;
 	const char *link = NULL;
 	bool plan = false;
-	enum ctl_status status;
 	json_t *o;
 
 	for (int i = 2; i < argc; i++) {
@@ -60,15 +65,5 @@ ctl_verb_rebuild(struct ctl *c, int argc, char **argv)
 	}
 	o = ctl_request("map-rebuild", link);
 	json_put_member(&o, "plan", json_boolean(plan));
-	status = ctl_ask(c, o, &answer);
-	if (status != CTL_DONE)
-		return status;
-	if (c->json) {
-		if (ctl_print_json(json_incref(answer)) != CTL_DONE)
-			return CTL_FAILED;
-	} else {
-		print_findings(answer);
-		print_report(answer);
-	}
-	return (enum ctl_status)number_of(answer, "status");
+	return ctl_report(c, o, print_rebuild);
 }

@@ -101,10 +101,22 @@ take_move_ready(int *argc, char **argv)
 	return true;
 }
 
+static void
+print_verified(const json_t *answer)
+{
+	print_answer(answer, false);
+}
+
+static void
+print_move_ready(const json_t *answer)
+{
+	print_answer(answer, true);
+}
+
 enum ctl_status
 ctl_verb_verify(struct ctl *c, int argc, char **argv)
 {
-	_cleanup_(json_release) json_t *objects = json_array(), *answer = NULL;
+	_cleanup_(json_release) json_t *objects = json_array();
 	bool moves = take_move_ready(&argc, argv);
 	const char *link;
 	enum ctl_status status = ctl_read_args(argc, argv,
@@ -118,14 +130,5 @@ ctl_verb_verify(struct ctl *c, int argc, char **argv)
 		json_put_member(&o, "objects", TAKE(objects));
 	if (moves)
 		json_put_member(&o, "move_ready", json_true());
-	status = ctl_ask(c, o, &answer);
-	if (status != CTL_DONE)
-		return status;
-	if (c->json) {
-		if (ctl_print_json(json_incref(answer)) != CTL_DONE)
-			return CTL_FAILED;
-	} else {
-		print_answer(answer, moves);
-	}
-	return (enum ctl_status)number_of(answer, "status");
+	return ctl_report(c, o, moves ? print_move_ready : print_verified);
 }
