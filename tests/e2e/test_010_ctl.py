@@ -131,7 +131,8 @@ def test_verbs_are_completed():
 
 
 @pytest.mark.parametrize("words, offered", [
-    (("map", ""), ["lookup", "export"]), (("resync", "--"), ["--object"]),
+    (("map", ""), ["lookup", "export", "backup", "rebuild"]),
+    (("map", "rebuild", ""), ["--plan"]), (("map", "backup", "--"), ["--force"]), (("resync", "--"), ["--object"]),
     (("resync", "acme-globex", "--o"), ["--object"]), (("wave", "ca"), ["cancel"]),
     (("list", "--state", "w"), ["waiting"]), (("proxy-toggle", "--s"), ["--sweep"]),
     (("status", ""), [])])

@@ -16,12 +16,14 @@ STAMP = "extensionAttribute15"
 
 
 class Daemon:
-    """A running galsyncd. Its log is in DIR/log/galsyncd.log."""
+    """A running galsyncd. Its log is in DIR/log/galsyncd.log, behind that of earlier ones."""
 
     def __init__(self, lab, conf=None):
         self.lab, self.socket = lab, lab.path("control.sock")
         self.conf = conf or lab.path("galsync.conf")
         self.process = None
+        path = lab.log("galsyncd.log")
+        self.log_begins = os.path.getsize(path) if os.path.exists(path) else 0
 
     def start(self):
         with open(self.lab.log("galsyncd.log"), "ab") as log:
@@ -32,8 +34,9 @@ class Daemon:
         self.wait_idle()
 
     def log(self):
-        with open(self.lab.log("galsyncd.log"), encoding="utf-8", errors="replace") as f:
-            return f.read()
+        with open(self.lab.log("galsyncd.log"), "rb") as f:
+            f.seek(self.log_begins)
+            return f.read().decode(errors="replace")
 
     def ask(self, **request):
         """The answer to one request; events are left out."""

@@ -14,7 +14,9 @@ GOOD = "echo 1..2; echo ok 1 - one; echo ok 2 - two"
 def fixture_checked(tree):
     """A tree whose build copies what lies in `programs`."""
     tree.copy("tests/check")
-    tree.write("Makefile", "units tortures all:\n\t@mkdir -p $(BUILD)\n"
+    # One rule for all goals: they are made side by side.
+    tree.write("Makefile", "units tortures all: programs\n"
+                           ".PHONY: programs\nprograms:\n\t@mkdir -p $(BUILD)\n"
                            "\t@cp -r programs/. $(BUILD)/\n")
     for folder in ("unit", "torture", "fuzz", "e2e"):
         (tree.path / "tests" / folder).mkdir()
