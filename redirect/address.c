@@ -81,6 +81,80 @@ address_local_ok(const char *local)
 	return true;
 }
 
+/* A letter of a name that may be international, or one of MORE. */
+static bool
+is_name_octet(uint8_t c, const char *more)
+{
+	return (c >= '0' && c <= '9') || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z') ||
+	       c >= 0x80 || (c && strchr(more, c));
+}
+
+/* Parts of NAME octets with single dots between them. */
+static bool
+is_dotted(struct bytes v, const char *more)
+{
+	const uint8_t *p = v.data;
+
+	if (v.len == 0 || p[0] == '.' || p[v.len - 1] == '.')
+		return false;
+	for (size_t i = 0; i < v.len; i++)
+		if (p[i] == '.' ? p[i - 1] == '.' : !is_name_octet(p[i], more))
+			return false;
+	return true;
+}
+
+bool
+address_smtp_ok(struct bytes address)
+{
+	const char *at = address.len ? memrchr(address.data, '@', address.len) : NULL;
+	struct bytes local, domain;
+
+	if (!at || !utf8_valid(address))
+		return false;
+	local = (struct bytes){address.data, (size_t)(at - (const char *)address.data)};
+	domain = (struct bytes){at + 1, address.len - local.len - 1};
+	return local.len <= 64 && is_dotted(local, "!#$%&'*+-/=?^_`{|}~") && domain.len <= 255 &&
+	       is_dotted(domain, "-_");
+}
+
+bool
+address_is_well_formed(struct bytes v)
+{
+	const uint8_t *p = v.data;
+	struct bytes value = address_value(v);
+	size_t type = v.len - value.len;
+
+	if (type < 2 || value.len == 0 || !utf8_valid(v))
+		return false;
+	for (size_t i = 0; i < v.len; i++)
+		if (p[i] < 0x20 || p[i] == 0x7f || (i < type - 1 && !is_name_octet(p[i], "-_")))
+			return false;
+	if (address_is_smtp(v))
+		return address_smtp_ok(value);
+	if (address_is_x500(v))
+		return *(const char *)value.data == '/';
+	return *(const char *)value.data != ' ' && p[v.len - 1] != ' ';
+}
+
+bool
+address_is_office(struct bytes v)
+{
+	static const char *const names[] = {"abuse", "admin", "administrator", "hostmaster",
+	    "mailer-daemon", "noc", "postmaster", "root", "security", "ssladmin", "sslwebmaster",
+	    "sysadmin", "webmaster"};
+	struct bytes value = address_value(v);
+	const char *at = value.len ? memrchr(value.data, '@', value.len) : NULL;
+	struct bytes local;
+
+	if (!address_is_smtp(v) || !at)
+		return false;
+	local = (struct bytes){value.data, (size_t)(at - (const char *)value.data)};
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (bytes_equal_nocase(local, bytes_of(names[i])))
+			return true;
+	return false;
+}
+
 void
 address_list_done(struct address_list *l)
 {

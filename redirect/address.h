@@ -35,6 +35,17 @@ const char *address_primary(const struct entry *e);
 /* True if LOCAL is usable as the local part of an SMTP address (RFC 5321 dot-string). */
 bool address_local_ok(const char *local);
 
+/* Is V worth copying: "TYPE:address" of UTF-8 without control characters; of an SMTP address a
+ * local part and a domain (RFC 5321, or RFC 6531 with other letters), of an X500 one a name that
+ * begins with "/"? Directories take anything. */
+bool address_is_well_formed(struct bytes v);
+/* The same of an SMTP address without type. */
+bool address_smtp_ok(struct bytes address);
+
+/* Is V the SMTP address (with type) of an office and not of a person: postmaster, hostmaster, abuse
+ * and the like (RFC 2142), to which certificate authorities send what proves a domain's owner? */
+bool address_is_office(struct bytes v);
+
 /* A list of values under construction; values are owned and have a NUL behind them. */
 struct address_list {
 	struct bytes *values;
