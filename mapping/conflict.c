@@ -20,6 +20,9 @@ static const char *const reason_names[] = {
     [CONFLICT_NAME] = "name",
     [CONFLICT_STAMP] = "stamp",
     [CONFLICT_ADOPT] = "adopt",
+    [CONFLICT_REFUSED] = "refused",
+    [CONFLICT_MATCH] = "match",
+    [CONFLICT_FOREIGN] = "foreign-address",
 };
 _Static_assert(ARRAY_SIZE(reason_names) == CONFLICT_REASON_MAX, "a name for each reason");
 
@@ -32,12 +35,29 @@ conflict_reason_name(enum conflict_reason r)
 const char *
 conflict_reason_help(enum conflict_reason r)
 {
-	if (r == CONFLICT_STAMP)
+	switch (r) {
+	case CONFLICT_STAMP:
 		return "that value is not galsync's and stays: clear it, or choose another "
 		       "stamp_attribute";
-	if (r == CONFLICT_ADOPT)
+	case CONFLICT_ADOPT:
 		return "another tool paired it: let galsyncctl adopt take its pair over, or clear "
 		       "the tool's key on the source object";
+	case CONFLICT_REFUSED:
+		return "take away what it was found by, or name another counterpart in a file of "
+		       "pairs";
+	case CONFLICT_MATCH:
+		return "it is a first match with a mailbox or a security group: let galsyncctl "
+		       "approve or reject it";
+	case CONFLICT_FOREIGN:
+		return "it belongs to the other organization: take it away, or set "
+		       "foreign_addresses";
+	case CONFLICT_AMBIGUOUS:
+	case CONFLICT_TAKEN:
+	case CONFLICT_KIND:
+	case CONFLICT_ADDRESS:
+	case CONFLICT_NAME:
+	case CONFLICT_REASON_MAX: break;
+	}
 	return NULL;
 }
 

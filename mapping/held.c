@@ -3,7 +3,7 @@
  * Held changes and what was spent of the limits. Disk format:
  *
  *   held    key    link (u32 big-endian), kind (u8), source GUID
- *           value  verdict (u8), since (u64)
+ *           value  verdict (u8), since (u64); of a match also the target's GUID
  *   spent   key    link (u32 big-endian), kind (u8), hour since the epoch (u64 big-endian)
  *           value  how many (u64)
  *
@@ -32,6 +32,7 @@ static const char *const kind_names[] = {
     [HELD_DELETES] = "deletes",
     [HELD_REDIRECTIONS] = "redirections",
     [HELD_SWITCHES] = "switches",
+    [HELD_MATCHES] = "matches",
 };
 _Static_assert(ARRAY_SIZE(kind_names) == HELD_KIND_MAX, "a name for each kind");
 
@@ -84,9 +85,13 @@ static bool
 decode(struct bytes value, struct store_held *ret)
 {
 	struct reader r = reader_of(value);
+	const void *target;
 
 	ret->verdict = (enum held_verdict)reader_u8(&r);
 	ret->since = (int64_t)reader_u64(&r);
+	ret->target = (struct guid){{0}};
+	if (reader_left(&r) && (target = reader_raw(&r, GUID_LEN)))
+		memcpy(ret->target.octets, target, GUID_LEN);
 	return !r.failed && !reader_left(&r) && ret->verdict >= HELD_WAITS &&
 	       ret->verdict <= HELD_REJECTED;
 }
@@ -105,7 +110,9 @@ keep_verdict(struct store_txn *t, struct bytes key, const struct store_held *h, 
 	if (h && h->verdict == HELD_WAITS)
 		h = NULL;
 	/* An approval that was carried out must not come back: its end is as urgent. */
-	if (h ? !found || old.verdict != h->verdict || old.since != h->since : found)
+	if (h ? !found || old.verdict != h->verdict || old.since != h->since ||
+		    !guid_equal(&old.target, &h->target)
+	      : found)
 		store_keep(t, KEPT_MORE);
 	return 0;
 }
@@ -119,6 +126,8 @@ store_put_held(struct store_txn *t, uint32_t link, const struct store_held *h, s
 
 	buf_add_u8(&b, (uint8_t)h->verdict);
 	buf_add_u64(&b, (uint64_t)h->since);
+	if (!guid_is_zero(&h->target))
+		buf_add(&b, h->target.octets, GUID_LEN);
 	if (b.failed)
 		return err_nomem(err);
 	if (keep_verdict(t, key, h, err) < 0)

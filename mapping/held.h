@@ -21,9 +21,12 @@ enum held_kind {
 	HELD_DELETES, /* the source left: its counterpart is to be deleted, hidden or disabled */
 	HELD_REDIRECTIONS, /* a redirection that was in place is to be changed by a cycle */
 	HELD_SWITCHES,	   /* a mailbox is to be switched because it is ready */
+	/* a first match with an object that has a mailbox of its own or is a security group, or the
+	 * first redirection of a mailbox that was there before */
+	HELD_MATCHES,
 	HELD_KIND_MAX
 };
-/* "deletes", "redirections", "switches"; as the keys of the limits. */
+/* "deletes", "redirections", "switches", "matches"; as the keys of the limits. */
 const char *held_kind_name(enum held_kind k);
 /* HELD_NOTHING for any other name. */
 enum held_kind held_kind_of(const char *name);
@@ -36,7 +39,8 @@ struct store_held {
 	struct guid source;
 	enum held_kind kind;
 	enum held_verdict verdict;
-	int64_t since; /* seconds since the epoch: when it was first held */
+	int64_t since;	    /* seconds since the epoch: when it was first held */
+	struct guid target; /* of HELD_MATCHES: the match with this object; else zero */
 };
 
 /* A growing list; begin with zeros, and free V. */

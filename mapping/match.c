@@ -74,6 +74,24 @@ emit_sids(const struct entry *e, match_key_fn *fn, void *arg)
 	return rc ? rc : emit_values(e, "sIDHistory", MATCH_KEY_SID, fn, arg);
 }
 
+/* The address its owner is known by: "SMTP:", exactly, or else its mail. */
+static int
+emit_primary(const struct entry *e, match_key_fn *fn, void *arg)
+{
+	const struct attr *a = entry_find(e, "proxyAddresses");
+	static const char type[] = "SMTP:";
+	const size_t len = sizeof type - 1;
+
+	for (size_t i = 0; a && i < a->n_values; i++) {
+		struct bytes v = a->values[i];
+
+		if (v.len > len && memcmp(v.data, type, len) == 0)
+			return fn(MATCH_KEY_SMTP,
+			    (struct bytes){(const char *)v.data + len, v.len - len}, arg);
+	}
+	return emit_values(e, "mail", MATCH_KEY_SMTP, fn, arg);
+}
+
 int
 match_target_keys(const struct entry *target, const struct match_rule *rules, size_t n_rules,
     match_key_fn *fn, void *arg)
@@ -137,7 +155,14 @@ match_source_keys(const struct entry *source, const struct match_rule *rules, si
 	case MATCH_SID_HISTORY: return emit_sids(source, fn, arg);
 	case MATCH_X500: return emit_x500(source, fn, arg);
 	case MATCH_MAIL: return emit_smtp(source, fn, arg);
-	case MATCH_SAM: return emit_values(source, "sAMAccountName", MATCH_KEY_SAM, fn, arg);
+	case MATCH_SID_ON_TARGET: return emit_values(source, "objectSid", MATCH_KEY_SID, fn, arg);
+	case MATCH_X500_ON_TARGET:
+		return emit_values(source, "legacyExchangeDN", MATCH_KEY_X500, fn, arg);
+	case MATCH_MAIL_ON_TARGET: return emit_primary(source, fn, arg);
+	case MATCH_SAM:
+		return kind_of(source) == KIND_GROUP
+			   ? 0
+			   : emit_values(source, "sAMAccountName", MATCH_KEY_SAM, fn, arg);
 	case MATCH_UPN: return emit_values(source, "userPrincipalName", MATCH_KEY_UPN, fn, arg);
 	case MATCH_ATTRIBUTE:
 		return emit_values(

@@ -35,6 +35,10 @@ enum match_method {
 	MATCH_ATTRIBUTE, /* a pair of attributes */
 	MATCH_CSV,	 /* a file of pairs */
 	MATCH_ADOPT,	 /* another tool's key, approved as a whole; not configurable */
+	/* Evidence: what the target object says of the source object (dsa/rules/evidence.h). */
+	MATCH_SID_ON_TARGET,
+	MATCH_X500_ON_TARGET,
+	MATCH_MAIL_ON_TARGET,
 	MATCH_METHOD_MAX
 };
 
@@ -45,7 +49,7 @@ struct match_rule {
 };
 
 /* "record", "stamp", "sid-history", "x500", "mail", "sam-account-name", "user-principal-name",
- * "attribute", "csv", "adopt". */
+ * "attribute", "csv", "adopt", "sid-on-target", "x500-on-target", "mail-on-target". */
 const char *match_method_name(enum match_method m);
 /* Parses a configured rule: a method's name, "attribute:SOURCE=TARGET" ("attribute:NAME" for the
  * same name on both sides) or "csv:FILE". -1 with ERR_CONF that lists what is allowed. RET's
@@ -86,7 +90,8 @@ int match_target_keys(const struct entry *target, const struct match_rule *rules
 bool match_verify(const struct entry *target, const struct match_rule *rules, size_t n,
     unsigned key, struct bytes value, bool exact) MUST_CHECK;
 /* Calls FN with every key that rule INDEX of RULES looks for on behalf of SOURCE. For the CSV rule
- * the caller looks the source up in the file. */
+ * the caller looks the source up in the file. sam-account-name finds no groups: who makes one
+ * chooses its name. */
 int match_source_keys(const struct entry *source, const struct match_rule *rules, size_t index,
     match_key_fn *fn, void *arg);
 

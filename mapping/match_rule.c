@@ -20,12 +20,15 @@ static const char *const names[] = {
     [MATCH_ATTRIBUTE] = "attribute",
     [MATCH_CSV] = "csv",
     [MATCH_ADOPT] = "adopt",
+    [MATCH_SID_ON_TARGET] = "sid-on-target",
+    [MATCH_X500_ON_TARGET] = "x500-on-target",
+    [MATCH_MAIL_ON_TARGET] = "mail-on-target",
 };
 _Static_assert(ARRAY_SIZE(names) == MATCH_METHOD_MAX, "a name for each method");
 
-static const char allowed[] = "stamp, sid-history, x500, mail, sam-account-name, "
-			      "user-principal-name, attribute:SOURCE=TARGET, attribute:NAME, "
-			      "csv:FILE";
+static const char allowed[] = "stamp, sid-on-target, x500-on-target, mail-on-target, sid-history, "
+			      "x500, mail, sam-account-name, user-principal-name, "
+			      "attribute:SOURCE=TARGET, attribute:NAME, csv:FILE";
 
 const char *
 match_method_name(enum match_method m)
@@ -51,6 +54,13 @@ parse_pair(const char *text, struct match_rule *ret, struct err *err)
 	return ret->source_attr && ret->target_attr ? 0 : err_nomem(err);
 }
 
+/* Is M a rule that is configured by its name alone? */
+static bool
+is_plain(enum match_method m)
+{
+	return m != MATCH_RECORD && m != MATCH_ATTRIBUTE && m != MATCH_CSV && m != MATCH_ADOPT;
+}
+
 static int
 parse(const char *text, struct match_rule *ret, struct err *err)
 {
@@ -65,8 +75,8 @@ parse(const char *text, struct match_rule *ret, struct err *err)
 		ret->csv_file = strdup(file);
 		return ret->csv_file ? 0 : err_nomem(err);
 	}
-	for (size_t i = MATCH_STAMP; i < MATCH_ATTRIBUTE; i++)
-		if (strcmp(text, names[i]) == 0) {
+	for (size_t i = MATCH_STAMP; i < MATCH_METHOD_MAX; i++)
+		if (is_plain((enum match_method)i) && strcmp(text, names[i]) == 0) {
 			ret->method = (enum match_method)i;
 			return 0;
 		}

@@ -141,6 +141,9 @@ enum conflict_reason {
 	CONFLICT_NAME,	    /* no free name was found */
 	CONFLICT_STAMP,	    /* the only candidate has a foreign value where its stamp belongs */
 	CONFLICT_ADOPT,	    /* it carries another tool's key, and its pair was not adopted */
+	CONFLICT_REFUSED,   /* the only candidate may not be anybody's counterpart, or not there */
+	CONFLICT_MATCH,	    /* a first match that an operator has to approve */
+	CONFLICT_FOREIGN,   /* an address of the other organization's own */
 	CONFLICT_REASON_MAX
 };
 struct conflict {

@@ -87,6 +87,9 @@ struct conf_link {
 	size_t n_scopes;
 	struct match_rule *match;
 	size_t n_match;
+	char **match_bases; /* below these of the target what is there may be matched; none: all */
+	size_t n_match_bases;
+	bool foreign_addresses;	  /* addresses in the target's own mail domains come over */
 	bool promote_contacts;	  /* a contact in the way of a user is replaced by the user */
 	char *return_contacts_ou; /* or NULL */
 	char *upn_suffix;	  /* of created accounts; default the target's domain */
@@ -120,6 +123,7 @@ struct conf_link {
 	int64_t max_redirections;    /* changed by a cycle (default 50) */
 	int max_redirection_percent; /* (default 5) */
 	int64_t max_switches;	     /* by readiness, in a cycle (default 50) */
+	int64_t max_matches;	     /* first ones with a mailbox or a security group (default 0) */
 	int interval_s;
 	char *file;
 	int line;

@@ -567,6 +567,8 @@ check_link(const struct checking *c, const config_setting_t *s, size_t i)
 		check_redirect(c, l);
 	check_toggle(c, s, l);
 	check_domain(c, s, "return_contacts_ou", l->return_contacts_ou, l->source);
+	for (size_t j = 0; j < l->n_match_bases; j++)
+		check_domain(c, s, "match_bases", l->match_bases[j], l->target);
 	check_mailbox(c, s, l);
 	check_marker(c, s, l);
 	check_readiness(c, s, l);

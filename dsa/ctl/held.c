@@ -24,26 +24,47 @@ print_row(const char *limit, const char *verdict, const char *since, const char 
 	(void)printf("%-13s %-9s %-26s %s\n", limit, verdict, since, dn);
 }
 
+/* What waits without a record is a first match: its conflict says who it is. */
+static int
+find_match(
+    const struct held_walk *w, const struct store_held *h, struct conflict *ret, struct err *err)
+{
+	char guid[GUID_TEXT_SIZE];
+	bool found;
+
+	if (store_find_conflict(w->c->txn, w->link, &h->source, ret, &found, err) < 0)
+		return -1;
+	if (found)
+		return 0;
+	guid_format(&h->source, guid);
+	*ret = (struct conflict){.source = h->source, .source_dn = strdup(guid)};
+	return ret->source_dn && (ret->what = strdup("")) ? 0 : err_nomem(err);
+}
+
 static int
 list_one(const struct store_held *h, void *arg, struct err *err)
 {
 	struct held_walk *w = arg;
 	_cleanup_(record_free) struct record *r = NULL;
+	_cleanup_(conflict_done) struct conflict match = {.n_candidates = 0};
 	char since[CLOCK_TEXT_SIZE];
 
 	if (store_find_guid(w->c->txn, w->link, SOURCE, &h->source, &r, err) < 0)
 		return -1;
-	if (!r)
-		return 0;
+	if (!r && find_match(w, h, &match, err) < 0)
+		return -1;
 	if (w->c->json) {
-		json_add_item(&w->array, view_held_record(h, r, w->name));
+		json_add_item(&w->array,
+		    r ? view_held_record(h, r, w->name) : view_held_match(h, &match, w->name));
 		return 0;
 	}
 	if (w->n++ == 0)
 		print_row("LIMIT", "VERDICT", "SINCE", "SOURCE");
 	clock_format_local(h->since, since);
-	print_row(
-	    held_kind_name(h->kind), held_verdict_name(h->verdict), since, r->side[SOURCE].dn);
+	print_row(held_kind_name(h->kind), held_verdict_name(h->verdict), since,
+	    r ? r->side[SOURCE].dn : match.source_dn);
+	if (!r && match.n_candidates)
+		(void)printf("%51s %s, by %s\n", "with", match.candidates[0], match.what);
 	return 0;
 }
 
@@ -125,8 +146,8 @@ ctl_verb_decide(struct ctl *c, int argc, char **argv)
 		return status;
 	if (kind && held_kind_of(kind) == HELD_NOTHING)
 		return ctl_usage(
-		    "%s: no kind '%.64s'; the kinds are: deletes redirections switches", argv[0],
-		    kind);
+		    "%s: no kind '%.64s'; the kinds are: deletes redirections switches matches",
+		    argv[0], kind);
 	o = ctl_request(argv[0], link);
 	if (kind)
 		json_put_member(&o, "kind", json_string(kind));

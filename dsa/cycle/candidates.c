@@ -10,6 +10,7 @@
 #include "dsa/cycle/replica_lag.h"
 #include "dsa/directory/dn.h"
 #include "dsa/directory/sid.h"
+#include "dsa/rules/evidence.h"
 #include "dsa/rules/identity.h"
 #include "dsa/rules/pairs_csv.h"
 
@@ -21,7 +22,9 @@ struct hunt {
 	const char *what; /* the rule's name, for the evidence */
 	unsigned key;	  /* that is looked up */
 	struct bytes value;
-	uint32_t refused; /* of the pairs' target, the last one that was reported */
+	uint32_t refused;	/* of the pairs' target, the last one that was reported */
+	bool was_put;		/* by the record galsync was about to put the stamp, or had */
+	struct own_domains own; /* the source's */
 	struct err *err;
 };
 
@@ -42,13 +45,86 @@ note_evidence(struct hunt *h)
 
 /* Reported for pairs only: an operator wrote them. One name may be found under several keys. */
 static void
-report_refused(struct hunt *h, const struct world_hit *hit, const char *why)
+report_nobody(struct hunt *h, const struct world_hit *hit)
 {
 	if (h->found->rule != MATCH_CSV || h->refused == hit->index)
 		return;
 	h->refused = hit->index;
 	run_message(h->c->run, LOG_WARNING, &h->source->guid, h->source->dn,
-	    "the pairs name '%s', which may not be a counterpart: %s", hit->entry->dn, why);
+	    "the pairs name '%s', which may not be a counterpart: it is no recipient",
+	    hit->entry->dn);
+}
+
+static void
+refuse(struct candidates *f, enum conflict_reason as, const char *why)
+{
+	f->refused_as = as;
+	(void)snprintf(f->refusal, sizeof f->refusal, "%s", why);
+}
+
+/* What an object says of itself is asked of every candidate; who is in a privileged group, which
+ * costs requests, only at a first match. */
+static int
+ask_door(struct hunt *h, const struct entry *e, struct err *err)
+{
+	const struct dir *d = h->c->run->dir[TARGET];
+	struct identity_guard guard = {.own_sids = d->ops->info(h->c->run->dir[TARGET])->own_sids};
+	const char *why;
+
+	if (h->found->rule != MATCH_RECORD &&
+	    world_find_privileged(h->c->world, e, &guard.privileged, err) < 0)
+		return -1;
+	if ((why = identity_refusal(e, &guard)))
+		refuse(h->found, CONFLICT_REFUSED, why);
+	return 0;
+}
+
+/* A first match must lie where matches are looked for, and a stamp that no record knows is believed
+ * only if something else agrees. */
+static void
+ask_evidence(struct hunt *h, const struct entry *e)
+{
+	struct candidates *f = h->found;
+
+	if (f->rule == MATCH_RECORD)
+		return;
+	if (!evidence_is_in_place(h->c->run->link, f->rule, e->dn))
+		refuse(f, CONFLICT_REFUSED, "it lies outside match_bases");
+	else if (f->rule == MATCH_STAMP && !h->was_put && !evidence_agrees(h->source, e))
+		refuse(f, CONFLICT_REFUSED,
+		    "its stamp names the source object, but neither the map nor a SID, an X500 "
+		    "name or the primary address agrees");
+}
+
+/* Why the first candidate may not be the counterpart. */
+static int
+ask_all(struct hunt *h, const struct entry *e, struct err *err)
+{
+	struct candidates *f = h->found;
+
+	if (ask_door(h, e, err) < 0)
+		return -1;
+	if (*f->refusal)
+		return 0;
+	if (other_links_refuse(
+		h->c, &h->source->guid, e, f->rule == MATCH_RECORD, f->refusal, err) < 0)
+		return -1;
+	f->refused_as = CONFLICT_TAKEN;
+	if (!*f->refusal)
+		ask_evidence(h, e);
+	return 0;
+}
+
+/* Does mail to the address that is looked up merely go on to there, and E belong to another source
+ * object? The weaker claim does not stand in the way of the address' owner. */
+static bool
+is_mere_redirection(struct hunt *h, const struct entry *e)
+{
+	struct stamp stamp;
+
+	return h->found->rule == MATCH_MAIL && !evidence_has_address(e, h->value) &&
+	       stamp_of(e, h->c->run->link->target->stamp_attribute, &stamp) &&
+	       !guid_equal(&stamp.source, &h->source->guid);
 }
 
 /* The one way to become a candidate. */
@@ -57,19 +133,20 @@ consider(struct world_hit *hit, void *arg, struct err *err)
 {
 	struct hunt *h = arg;
 	struct candidates *f = h->found;
-	const char *refusal = identity_refusal(hit->entry);
 
-	if (refusal) {
-		report_refused(h, hit, refusal);
+	if (identity_is_nobody(hit->entry)) {
+		report_nobody(h, hit);
 		return 0;
 	}
+	if (!evidence_holds(f->rule, hit->entry, h->value, &h->own) ||
+	    is_mere_redirection(h, hit->entry))
+		return 0;
 	for (size_t i = 0; i < f->n; i++)
 		if (f->v[i] == hit->index)
 			return 0;
 	if (f->n == 0) {
 		note_evidence(h);
-		if (other_links_refuse(h->c, &h->source->guid, hit->entry, f->rule == MATCH_RECORD,
-			f->refusal, err) < 0)
+		if (ask_all(h, hit->entry, err) < 0)
 			return -1;
 	}
 	f->v[f->n++] = hit->index;
@@ -163,6 +240,8 @@ hunt_record(struct hunt *h)
 	if (store_find_guid(c->run->map, c->run->link_id, SOURCE, &h->source->guid, &r, h->err) < 0)
 		return -1;
 	f->ended = r && r->ended;
+	/* The GUID of what was created is not known if the process died right then. */
+	h->was_put = r && guid_is_zero(&r->side[TARGET].guid);
 	f->rule = MATCH_RECORD;
 	h->what = match_method_name(MATCH_RECORD);
 	if (r && !guid_is_zero(&r->side[TARGET].guid) &&
@@ -213,7 +292,13 @@ int
 candidates_find(
     struct cycle *c, const struct entry *source, struct candidates *ret, struct err *err)
 {
-	struct hunt h = {.c = c, .source = source, .found = ret, .refused = WORLD_NONE, .err = err};
+	struct dir *d = c->run->dir[SOURCE];
+	struct hunt h = {.c = c,
+	    .source = source,
+	    .found = ret,
+	    .refused = WORLD_NONE,
+	    .own = own_domains_of(c->run->link->source, d->ops->info(d)->domain_dns),
+	    .err = err};
 
 	if (hunt_record(&h) < 0)
 		return -1;

@@ -20,9 +20,11 @@ struct candidates {
 	size_t n;
 	enum match_method rule; /* that found them */
 	char evidence[256];	/* of the first one: "mail=jose@acme.example"; or the record's */
-	/* Why the first one may not be the counterpart, by what other links say; "" if it may. */
+	/* Why the first one may not be the counterpart: by the door, by where it lies, by what
+	 * other links say; "" if it may. */
 	char refusal[ACROSS_TEXT_SIZE];
-	bool created;  /* by the record: galsync created the counterpart */
+	enum conflict_reason refused_as; /* with a refusal */
+	bool created;			 /* by the record: galsync created the counterpart */
 	bool ended;    /* its record is finished for good: nobody else is looked for */
 	bool may_come; /* there is one, or may be, that only this server does not have */
 };

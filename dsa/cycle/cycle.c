@@ -156,7 +156,7 @@ static int
 plan_all(struct cycle *c, struct err *err)
 {
 	if (plan_objects(c, err) < 0 || limits_check(c, HELD_REDIRECTIONS, err) < 0 ||
-	    plan_find_ready(c, err) < 0)
+	    limits_check(c, HELD_MATCHES, err) < 0 || plan_find_ready(c, err) < 0)
 		return -1;
 	limits_report(c);
 	if (!c->opt->plan_only)

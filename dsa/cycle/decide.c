@@ -26,9 +26,11 @@
 
 #include "dsa/base/str.h"
 #include "dsa/cycle/candidates.h"
+#include "dsa/cycle/limits.h"
 #include "dsa/cycle/other_links.h"
 #include "dsa/cycle/replica_lag.h"
 #include "dsa/directory/dn.h"
+#include "dsa/rules/evidence.h"
 #include "dsa/rules/identity.h"
 #include "dsa/rules/project.h"
 
@@ -159,7 +161,7 @@ refuse_candidate(struct cycle *c, struct decision *d, enum identity_verdict v,
 	return decide_conflict(c, d, CONFLICT_STAMP, foreign, &index, 1, err);
 }
 
-/* Another link has the only candidate. */
+/* The only candidate may not be the counterpart. */
 static int
 decide_refused(struct cycle *c, struct decision *d, const struct candidates *found, struct err *err)
 {
@@ -167,7 +169,38 @@ decide_refused(struct cycle *c, struct decision *d, const struct candidates *fou
 
 	if (!what)
 		return err_nomem(err);
-	return decide_conflict(c, d, CONFLICT_TAKEN, what, found->v, 1, err);
+	return decide_conflict(c, d, found->refused_as, what, found->v, 1, err);
+}
+
+/* Who may write the source object must not decide whose mailbox it takes: an operator does. */
+static int
+ask_approval(struct cycle *c, struct decision *d, const struct entry *target, uint32_t index,
+    struct err *err)
+{
+	enum held_verdict said = HELD_APPROVED;
+	_cleanup_(free) char *what = NULL;
+
+	if (evidence_needs_approval(d->rule, target) &&
+	    limits_find_verdict(c, HELD_MATCHES, &d->source, &target->guid, &said, err) < 0)
+		return -1;
+	d->waits = said == HELD_WAITS;
+	if (said != HELD_REJECTED)
+		return 0;
+	what = str_printf("%s: rejected", d->evidence);
+	if (!what)
+		return err_nomem(err);
+	return decide_conflict(c, d, CONFLICT_MATCH, what, &index, 1, err);
+}
+
+int
+decide_hold_match(struct cycle *c, struct decision *d, struct err *err)
+{
+	uint32_t index = d->target;
+
+	if (!d->waits || !limits_hold(c, HELD_MATCHES) ||
+	    (d->state != DECIDE_MATCHED && d->state != DECIDE_PROMOTE))
+		return 0;
+	return decide_conflict(c, d, CONFLICT_MATCH, NULL, &index, 1, err);
 }
 
 /* A mailbox has one redirection, whichever link gives it. D was decided: a correspondence with
@@ -240,6 +273,8 @@ take_candidate(struct cycle *c, uint32_t self, struct decision *d, const struct 
 	d->shape = project_shape(scope, d->kind, source, v == IDENTITY_PROMOTE ? NULL : target);
 	if (set_text(&d->target_dn, target->dn, err) < 0 ||
 	    check_redirection(c, d, source, target, err) < 0)
+		return -1;
+	if (d->state != DECIDE_CONFLICT && ask_approval(c, d, target, index, err) < 0)
 		return -1;
 	return d->state == DECIDE_CONFLICT ? 0 : claim_target(c, self, d, index, err);
 }
@@ -407,6 +442,29 @@ name_one(struct cycle *c, uint32_t index, struct err *err)
 	return cycle_put_decision(c, index, &d, err);
 }
 
+/* Holds the first matches that wait for an operator, if they are too many: by default they all are.
+ */
+static int
+hold_matches(struct cycle *c, uint32_t from, uint32_t n, struct err *err)
+{
+	if (limits_waiting(c, HELD_MATCHES)->n == 0)
+		return 0;
+	if (limits_check(c, HELD_MATCHES, err) < 0)
+		return -1;
+	for (uint32_t i = from; limits_hold(c, HELD_MATCHES) && i < n; i++) {
+		_cleanup_(decision_done) struct decision d = {0};
+		bool found;
+
+		if (cycle_get_decision(c, i, &d, &found, err) < 0)
+			return -1;
+		if (!found || !d.waits)
+			continue;
+		if (decide_hold_match(c, &d, err) < 0 || cycle_put_decision(c, i, &d, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int
 decide_from(struct cycle *c, uint32_t from, struct err *err)
 {
@@ -429,6 +487,8 @@ decide_from(struct cycle *c, uint32_t from, struct err *err)
 		if (i % 256 == 0)
 			run_progress(c->run, RUN_PHASE_DECIDE, i, n);
 	}
+	if (hold_matches(c, from, n, err) < 0)
+		return -1;
 	/* Names only when every match is known: a counterpart's own name is never given away. */
 	for (uint32_t i = from; i < n; i++)
 		if (name_one(c, i, err) < 0)

@@ -16,6 +16,9 @@ int decide_all(struct cycle *c, struct err *err) MUST_CHECK;
 int decide_from(struct cycle *c, uint32_t from, struct err *err) MUST_CHECK;
 int decide_one(struct cycle *c, uint32_t index, const struct entry *source, struct decision *ret,
     struct err *err) MUST_CHECK;
+/* Makes D, which was decided anew while the cycle runs, a conflict if it waits for an operator and
+ * the limit holds such. */
+int decide_hold_match(struct cycle *c, struct decision *d, struct err *err) MUST_CHECK;
 int cycle_get_decision(
     struct cycle *c, uint32_t index, struct decision *ret, bool *found, struct err *err) MUST_CHECK;
 /* The decision about the source object with GUID G; *FOUND false if it was not read. */

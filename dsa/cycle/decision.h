@@ -37,6 +37,7 @@ struct decision {
 	struct guid source;
 	uint32_t target; /* number in the target's working set, or WORLD_NONE */
 	bool created;	 /* the counterpart was, or will be, created by galsync */
+	bool waits;	 /* a first match that an operator has to approve, and has not */
 	enum match_method rule;
 	uint64_t step;		     /* number of its step in the plan */
 	char *source_dn;	     /* as read */

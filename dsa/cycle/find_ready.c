@@ -57,7 +57,7 @@ limit(struct cycle *c, struct err *err)
 	for (size_t i = 0; i < l->n; i++) {
 		enum held_verdict said;
 
-		if (limits_find_verdict(c, HELD_SWITCHES, &l->v[i], &said, err) < 0)
+		if (limits_find_verdict(c, HELD_SWITCHES, &l->v[i], NULL, &said, err) < 0)
 			return -1;
 		if (said == HELD_APPROVED)
 			l->v[kept++] = l->v[i];

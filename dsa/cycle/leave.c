@@ -37,7 +37,7 @@ add_leaver(
 			return 0;
 	/* Nothing is done to what is in use, so there is nothing to limit. */
 	if (!in_use &&
-	    limits_find_verdict(l->c, HELD_DELETES, &r->side[SOURCE].guid, &said, err) < 0)
+	    limits_find_verdict(l->c, HELD_DELETES, &r->side[SOURCE].guid, NULL, &said, err) < 0)
 		return -1;
 	if (list_grow(l->v, l->n, l->cap) < 0)
 		return err_nomem(err);
@@ -213,7 +213,7 @@ leave_plan_one(struct cycle *c, const struct guid *source, struct err *err)
 		return 0;
 	if (found)
 		l.why = d.verdict;
-	if (limits_find_verdict(c, HELD_DELETES, source, &l.said, err) < 0)
+	if (limits_find_verdict(c, HELD_DELETES, source, NULL, &l.said, err) < 0)
 		return -1;
 	return l.said == HELD_REJECTED ? 0 : plan_leaver(c, &l, true, err);
 }

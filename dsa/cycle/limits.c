@@ -62,19 +62,24 @@ limits_waiting(const struct cycle *c, enum held_kind kind)
 
 int
 limits_find_verdict(struct cycle *c, enum held_kind kind, const struct guid *source,
-    enum held_verdict *ret, struct err *err)
+    const struct guid *target, enum held_verdict *ret, struct err *err)
 {
 	struct limited *l = &c->limits->of[kind];
 	struct store_held h;
 	bool found = false;
 
 	*ret = HELD_APPROVED;
-	if (kind != HELD_SWITCHES && cycle_is_asked_for(c, source))
+	if (kind != HELD_SWITCHES && kind != HELD_MATCHES && cycle_is_asked_for(c, source))
 		return 0;
 	if (c->run->map &&
 	    store_find_held(c->run->map, c->run->link_id, kind, source, &h, &found, err) < 0)
 		return -1;
+	/* What was decided about another pair says nothing of this one. */
+	found = found && (!target || guid_equal(target, &h.target));
 	*ret = found ? h.verdict : HELD_WAITS;
+	/* It may be decided again while the cycle runs. */
+	if (kind == HELD_MATCHES && *ret == HELD_WAITS && guid_list_has(&l->waits, source))
+		return 0;
 	return guid_list_add(*ret == HELD_WAITS	     ? &l->waits
 			     : *ret == HELD_APPROVED ? &l->approved
 						     : &l->rejected,
@@ -182,6 +187,7 @@ limits_check(struct cycle *c, enum held_kind kind, struct err *err)
 	struct limited *l = &c->limits->of[kind];
 	struct cycle_result *r = c->res;
 	size_t len = strlen(r->held_why), others;
+	bool told = l->held;
 	char why[200];
 
 	if (count_others(c, kind, &others, err) < 0 ||
@@ -189,7 +195,8 @@ limits_check(struct cycle *c, enum held_kind kind, struct err *err)
 		return -1;
 	if (!l->held && others)
 		c->limits->why_full = within_limits;
-	if (!l->held)
+	/* A delta that goes on finding objects asks again, but says it once. */
+	if (!l->held || told)
 		return 0;
 	for (size_t i = 0; i < c->opt->n_objects; i++)
 		r->held_asked += guid_list_has(&l->waits, &c->opt->objects[i]);
@@ -313,6 +320,11 @@ is_open(
 	if (store_find_guid(t, c->run->link_id, SOURCE, &h->source, &r, err) < 0 ||
 	    cycle_find_decision(c, &h->source, &d, &found, err) < 0)
 		return -1;
+	/* A first match has no record before it is done. */
+	if (!r && h->kind == HELD_MATCHES) {
+		*ret = found && d.verdict == SCOPE_IN && d.state != DECIDE_CREATE;
+		return 0;
+	}
 	if (!r || record_has_left(r))
 		return 0;
 	*ret = !found || !decision_has_target(&d);
@@ -361,18 +373,36 @@ forget_done(struct cycle *c, struct store_txn *t, struct err *err)
 	return rc;
 }
 
-/* What an operator said while the cycle ran is kept. */
+/* The object with which SOURCE would be matched, or zero. */
+static int
+find_match(struct cycle *c, const struct guid *source, struct guid *ret, struct err *err)
+{
+	_cleanup_(decision_done) struct decision d = {.target = WORLD_NONE};
+	_cleanup_(entry_free) struct entry *target = NULL;
+	bool found;
+
+	if (cycle_find_decision(c, source, &d, &found, err) < 0 ||
+	    (d.target != WORLD_NONE && world_get(c->world, TARGET, d.target, &target, err) < 0))
+		return -1;
+	*ret = target ? target->guid : d.candidate_guids[0];
+	return 0;
+}
+
+/* What an operator said while the cycle ran is kept, if it was about this. */
 static int
 put_held(struct cycle *c, struct store_txn *t, enum held_kind kind, const struct guid *source,
     struct err *err)
 {
+	struct guid target = {{0}};
 	struct store_held h;
 	bool found;
 
-	if (store_find_held(t, c->run->link_id, kind, source, &h, &found, err) < 0)
+	if ((kind == HELD_MATCHES && find_match(c, source, &target, err) < 0) ||
+	    store_find_held(t, c->run->link_id, kind, source, &h, &found, err) < 0)
 		return -1;
-	if (found)
+	if (found && guid_equal(&h.target, &target))
 		return 0;
+	h.target = target;
 	h.verdict = HELD_WAITS;
 	h.since = c->run->start_s;
 	return store_put_held(t, c->run->link_id, &h, err);

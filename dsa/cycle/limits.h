@@ -30,10 +30,10 @@ void limits_free(struct limits *l);
  * to be looked at because of what is held, or is NULL. */
 int limits_recall(struct cycle *c, const char **ret_why, struct err *err) MUST_CHECK;
 /* Looks up an operator's verdict on doing KIND to SOURCE, HELD_WAITS if there is none, and notes
- * that this cycle would do it. What the cycle was asked for by name is approved, but for switches.
- */
+ * that this cycle would do it. TARGET, of HELD_MATCHES: the match that the verdict must be about;
+ * else NULL. What the cycle was asked for by name is approved, but for switches and matches. */
 int limits_find_verdict(struct cycle *c, enum held_kind kind, const struct guid *source,
-    enum held_verdict *ret, struct err *err) MUST_CHECK;
+    const struct guid *target, enum held_verdict *ret, struct err *err) MUST_CHECK;
 /* When everything of KIND is noted: is what no operator decided about too much? Then it is held. */
 int limits_check(struct cycle *c, enum held_kind kind, struct err *err) MUST_CHECK;
 /* All kinds: what an earlier cycle held stays held when nothing changed. */

@@ -7,6 +7,7 @@
 
 #include "dsa/base/str.h"
 #include "dsa/cycle/conflicts.h"
+#include "dsa/rules/evidence.h"
 #include "redirect/address.h"
 
 static void
@@ -42,6 +43,45 @@ set_conflict(struct planning *p, struct bytes what, const struct entry *holder, 
 	if (!d->what || decision_add_candidate(d, holder->dn, &holder->guid) < 0)
 		return err_nomem(p->err);
 	return 0;
+}
+
+/* V is in a mail domain of the other organization, to which alone it is to give such addresses. */
+static int
+set_foreign(struct planning *p, struct bytes v, bool whole)
+{
+	struct decision *d = p->d;
+	char text[256];
+
+	err_escape(text, sizeof text, v);
+	if (d->in_conflict && !whole) {
+		plan_note(p, LOG_WARNING, p->in.source->dn,
+		    "%s is an address of the other organization: it is left out", text);
+		return 0;
+	}
+	if (whole)
+		d->state = DECIDE_CONFLICT;
+	d->in_conflict = true;
+	d->reason = CONFLICT_FOREIGN;
+	decision_clear_candidates(d);
+	free(d->what);
+	d->what = strdup(text);
+	return d->what ? 0 : err_nomem(p->err);
+}
+
+/* Is V, which is to be added to the target, an address that only the target's organization gives?
+ * What the configured template gives it has given, but for the names of its offices. */
+static bool
+is_foreign(const struct planning *p, enum side side, struct bytes v, const char *essential)
+{
+	const struct conf_link *link = p->c->run->link;
+	struct dir *d = p->c->run->dir[TARGET];
+	struct own_domains own = own_domains_of(link->target, d->ops->info(d)->domain_dns);
+
+	if (link->primary_template && address_is_primary(v) && !address_is_office(v))
+		return false;
+	return side == TARGET && !link->foreign_addresses && address_is_smtp(v) &&
+	       own_domains_have(&own, address_value(v)) &&
+	       !(essential && bytes_equal_nocase(address_value(v), bytes_of(essential)));
 }
 
 /* Not as long as another object may turn out to hold it. */
@@ -105,6 +145,13 @@ plan_check_addresses(struct planning *p, enum side side, struct entry *want,
 		if ((!address_is_smtp(v) && !address_is_x500(v)) ||
 		    (there && attr_has(there, v, true)))
 			continue;
+		if (is_foreign(p, side, v, essential)) {
+			*ret_blocked = address_is_primary(v);
+			if (set_foreign(p, v, *ret_blocked) < 0 ||
+			    remove_value(want, "proxyAddresses", v, p->err) < 0)
+				return -1;
+			continue;
+		}
 		if (world_find_holder(p->c->world, side, v, self, p->index, &holder, p->err) < 0)
 			return -1;
 		if (!holder && side == TARGET &&

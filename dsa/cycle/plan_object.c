@@ -88,8 +88,11 @@ count_step(struct planning *p, bool stored)
 	else if (touched[TARGET])
 		r->updated[TARGET]++;
 	r->updated[SOURCE] += touched[SOURCE];
-	if (p->d->state == DECIDE_MATCHED && p->d->rule != MATCH_RECORD)
+	if (p->d->state == DECIDE_MATCHED && p->d->rule != MATCH_RECORD) {
 		r->matched++;
+		run_message(p->c->run, LOG_NOTICE, &p->in.source->guid, p->in.source->dn,
+		    "matched for the first time, with '%s': %s", p->d->target_dn, p->d->evidence);
+	}
 	if (!p->step->n_changes && !p->links->n_mods && !stored)
 		r->unchanged++;
 }
@@ -179,7 +182,7 @@ plan_decided(struct planning *p, const struct entry *source)
 	fill_in(p, source, target, record, &names);
 	if (record_forget_other(&p->in, record) < 0)
 		return err_nomem(p->err);
-	if (plan_source(p, target, &blocked) < 0)
+	if (plan_choose_redirect(p, target) < 0 || plan_source(p, target, &blocked) < 0)
 		return -1;
 	if (!blocked && plan_redirect(p, SOURCE) < 0)
 		return -1;

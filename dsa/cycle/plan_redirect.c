@@ -5,8 +5,53 @@
 #include <syslog.h>
 
 #include "dsa/base/clock.h"
+#include "dsa/base/str.h"
 #include "dsa/cycle/limits.h"
 #include "dsa/rules/repair.h"
+
+/* Does another object of SIDE have the redirect address that is E's (number SELF) by the template?
+ * What E has already is its own. */
+static int
+is_taken(struct planning *p, enum side side, const struct entry *e, uint32_t self, bool *ret)
+{
+	_cleanup_(free) char *address = NULL, *value = NULL;
+	_cleanup_(entry_free) struct entry *holder = NULL;
+	const struct attr *a = e ? entry_find(e, "proxyAddresses") : NULL;
+
+	if (project_redirect_address(&p->in, side, &address, p->err) < 0)
+		return -1;
+	value = str_printf("smtp:%s", address ? address : "");
+	if (!value)
+		return err_nomem(p->err);
+	if (!address || (a && attr_has(a, bytes_of(value), true)))
+		return 0;
+	if (world_find_holder(p->c->world, side, bytes_of(value), self, p->index, &holder, p->err) <
+	    0)
+		return -1;
+	*ret = holder != NULL;
+	if (holder)
+		plan_note(p, LOG_WARNING, p->in.source->dn,
+		    "the redirect address %s is held by '%s': it gets another one", address,
+		    holder->dn);
+	return 0;
+}
+
+int
+plan_choose_redirect(struct planning *p, const struct entry *target)
+{
+	bool spare[SIDES] = {false, false};
+
+	if (!p->in.redirects)
+		return 0;
+	if (is_taken(p, SOURCE, p->in.source, p->index, &spare[SOURCE]) < 0)
+		return -1;
+	if (project_has_redirect(&p->in) &&
+	    is_taken(p, TARGET, p->in.target ? target : NULL, p->d->target, &spare[TARGET]) < 0)
+		return -1;
+	for (int side = SOURCE; side < SIDES; side++)
+		p->in.spare[side] = spare[side];
+	return 0;
+}
 
 int
 plan_redirect(struct planning *p, enum side active)
@@ -104,14 +149,56 @@ report_broken(const struct planning *p, enum side side, bool left)
 		 : "it is put right, as far as the limits allow");
 }
 
+/* Would the step redirect for the first time a mailbox that was there before? The match was
+ * approved when it had none, or when the link redirected nothing. */
+static bool
+redirects_first(struct planning *p, const struct record *old)
+{
+	bool yes = false;
+
+	if (!old || !p->in.target || p->d->created || p->d->rule != MATCH_RECORD)
+		return false;
+	for (size_t i = 0; i < p->step->n_changes; i++)
+		if (p->step->changes[i].side == TARGET &&
+		    p->step->changes[i].change->op == CHANGE_MODIFY)
+			yes |= repair_is_first(&p->in, old, p->step->changes[i].change);
+	return yes;
+}
+
+/* The limit that is about the step, and what an operator said. */
+static int
+find_limit(struct planning *p, const struct record *old, const struct record *record,
+    enum held_kind *ret, enum held_verdict *said, struct err *err)
+{
+	const struct guid *source = &p->in.source->guid;
+
+	*said = HELD_APPROVED;
+	*ret = HELD_NOTHING;
+	if (changes_redirection(p, old, record) && !redirects_in_circles(&p->in.verdict)) {
+		*ret = HELD_REDIRECTIONS;
+		return limits_find_verdict(p->c, HELD_REDIRECTIONS, source, NULL, said, err);
+	}
+	if (redirects_first(p, old)) {
+		*ret = HELD_MATCHES;
+		return limits_find_verdict(
+		    p->c, HELD_MATCHES, source, &p->in.target->guid, said, err);
+	}
+	/* A match that was counted when it was decided, and is within the limit. */
+	if (p->d->waits) {
+		*ret = HELD_MATCHES;
+		*said = HELD_WAITS;
+	}
+	return 0;
+}
+
 int
 plan_limit_redirection(struct planning *p, const struct record *old, const struct record *record,
     bool *ret_left, struct err *err)
 {
-	enum held_verdict said = HELD_APPROVED;
+	enum held_verdict said;
+	enum held_kind kind;
 
-	if (changes_redirection(p, old, record) && !redirects_in_circles(&p->in.verdict) &&
-	    limits_find_verdict(p->c, HELD_REDIRECTIONS, &p->in.source->guid, &said, err) < 0)
+	if (find_limit(p, old, record, &kind, &said, err) < 0)
 		return -1;
 	*ret_left = said == HELD_REJECTED;
 	note_left_alone(p);
@@ -122,6 +209,6 @@ plan_limit_redirection(struct planning *p, const struct record *old, const struc
 		if (p->broken[side])
 			report_broken(p, (enum side)side, *ret_left);
 	if (said == HELD_WAITS)
-		p->step->counts = HELD_REDIRECTIONS;
+		p->step->counts = kind;
 	return 0;
 }

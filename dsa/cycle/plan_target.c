@@ -106,8 +106,7 @@ plan_source(struct planning *p, const struct entry *target, bool *ret_blocked)
 	if (promote &&
 	    inherit_x500(want, target, entry_get_str(source, "legacyExchangeDN"), p->err) < 0)
 		return -1;
-	if (p->in.redirects &&
-	    project_redirect_address(p->c->run->link, SOURCE, source, &redirect, p->err) < 0)
+	if (p->in.redirects && project_redirect_address(&p->in, SOURCE, &redirect, p->err) < 0)
 		return -1;
 	if (plan_check_addresses(p, SOURCE, want, source, p->index, redirect, ret_blocked) < 0)
 		return -1;
@@ -268,7 +267,7 @@ plan_target(struct planning *p, const struct entry *target, struct record *recor
 		return -1;
 	/* Without it mail could not be redirected to the target after a switch. */
 	if (project_has_redirect(&p->in) &&
-	    project_redirect_address(p->c->run->link, TARGET, p->in.source, &redirect, p->err) < 0)
+	    project_redirect_address(&p->in, TARGET, &redirect, p->err) < 0)
 		return -1;
 	if (plan_check_addresses(p, TARGET, want, target, self, redirect, &blocked) < 0)
 		return -1;

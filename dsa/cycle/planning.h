@@ -75,6 +75,10 @@ int plan_keep_mail(struct planning *p, const struct entry *want, const struct en
 
 /* ---- plan_redirect.c ---- */
 
+/* Which redirect addresses the pair gets (p->in.spare): another object may have that of the
+ * template. TARGET is the counterpart, or NULL. */
+int plan_choose_redirect(struct planning *p, const struct entry *target) MUST_CHECK;
+
 /* Plans what puts the redirection right (repair.h) if ACTIVE is the active side. With the source
  * active, what it must not have goes before the target gets its own redirection; with the target
  * active it comes after the target has got its redirect address. */

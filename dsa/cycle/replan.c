@@ -117,7 +117,8 @@ decide_again(struct cycle *c, uint32_t index, struct err *err)
 	}
 	if (delta_fetch_references(c, source, err) < 0)
 		return -1;
-	if (decide_one(c, index, source, &d, err) < 0)
+	if (decide_one(c, index, source, &d, err) < 0 || limits_check(c, HELD_MATCHES, err) < 0 ||
+	    decide_hold_match(c, &d, err) < 0)
 		return -1;
 	if ((d.state == DECIDE_CREATE || d.state == DECIDE_PROMOTE) &&
 	    decide_names(c, index, source, &d, err) < 0)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dsa/base/json.h"
+#include "dsa/directory/dn.h"
 #include "dsa/view/view_result.h"
 
 struct who {
@@ -27,6 +28,40 @@ take_who(const struct record *r, void *arg, struct err *err)
 	return 0;
 }
 
+struct by_dn {
+	const char *dn;
+	struct guid guid;
+	bool found;
+};
+
+static int
+take_dn(uint32_t link, const struct conflict *c, void *arg, struct err *err)
+{
+	struct by_dn *x = arg;
+
+	(void)link;
+	(void)err;
+	x->found = dn_equal(c->source_dn, x->dn);
+	x->guid = c->source;
+	return x->found;
+}
+
+/* The source object without a counterpart that WHO names: by its GUID or, of one in conflict, by
+ * its DN. */
+static bool
+find_fresh(struct store_txn *t, uint32_t link, const char *who, struct guid *ret)
+{
+	struct by_dn x = {.dn = who};
+	struct err err;
+
+	if (guid_parse(who, ret))
+		return true;
+	if (!strchr(who, '=') || store_each_conflict(t, link, take_dn, &x, &err) < 0 || !x.found)
+		return false;
+	*ret = x.guid;
+	return true;
+}
+
 bool
 verbs_identify_one(struct verbs *v, const char *link, const char *who, bool fresh, struct guid *ret,
     char *why, size_t size)
@@ -46,11 +81,14 @@ verbs_identify_one(struct verbs *v, const char *link, const char *who, bool fres
 	else if (w.n > 1)
 		(void)snprintf(
 		    why, size, "'%.200s' is ambiguous: %u correspondences have it", who, w.n);
-	else if (fresh && guid_parse(who, ret))
+	else if (fresh && find_fresh(t, w.link, who, ret))
 		return true;
 	else
 		(void)snprintf(why, size, "'%.200s' is not in the map of link '%s'%s", who, link,
-		    fresh ? "; a source object that is not there yet is named by its GUID" : "");
+		    fresh ? "; a source object that is not there yet is named by its GUID or, in "
+			    "conflict, by "
+			    "its DN"
+			  : "");
 	return w.n == 1;
 }
 

@@ -16,7 +16,7 @@
 /* How many OBJECTS has; 0 if that is no list, or one of a wrong length: C is refused. */
 size_t verbs_count(struct client *c, const json_t *objects);
 /* The source object of LINK that WHO names. With FRESH it may be a GUID that the map does not know
- * yet. False with the reason in WHY. */
+ * yet, or the DN of an object in conflict. False with the reason in WHY. */
 bool verbs_identify_one(struct verbs *v, const char *link, const char *who, bool fresh,
     struct guid *ret, char *why, size_t size);
 /* The same for every one of OBJECTS into G, which has room for them; what is wrong is put into

@@ -51,6 +51,9 @@ struct dir_info {
 	bool sole;   /* the only DC of its domain: what it lacks is nowhere */
 	bool by_usn; /* changes() asks by uSNChanged: the account lacks the right for DirSync */
 	const char *lost; /* why changes() last said DIR_FEED_LOST, or NULL */
+	/* The SIDs of the account that is bound and of the groups it is in (tokenGroups of the
+	 * rootDSE, MS-ADTS 3.1.1.3.2), or NULL: the server does not tell. */
+	const struct attr *own_sids;
 };
 
 enum dir_scope { DIR_BASE, DIR_ONE, DIR_SUBTREE };

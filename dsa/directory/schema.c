@@ -19,7 +19,7 @@ struct schema {
 
 const char *const schema_read_attrs[] = {"lDAPDisplayName", "attributeSyntax", "oMSyntax",
     "isSingleValued", "systemOnly", "rangeLower", "rangeUpper", "linkID", "systemFlags",
-    "isDefunct", NULL};
+    "isDefunct", "attributeSecurityGUID", NULL};
 
 struct schema *
 schema_new(void)
@@ -59,6 +59,26 @@ syntax_of(const char *oid)
 	return SCHEMA_OTHER;
 }
 
+/* In the Personal Information, Phone and Mail Options, or Web Information set
+ * (MS-ADTS 3.1.1.2.3.3)?
+ */
+static bool
+is_self_writable(const struct entry *e)
+{
+	static const char *const sets[] = {"77b5b886-944a-11d1-aebd-0000f80367c1",
+	    "e45795b2-9455-11d1-aebd-0000f80367c1", "e45795b3-9455-11d1-aebd-0000f80367c1"};
+	char text[GUID_TEXT_SIZE];
+	struct guid g;
+
+	if (!guid_from_bytes(entry_get(e, "attributeSecurityGUID"), &g))
+		return false;
+	guid_format(&g, text);
+	for (size_t i = 0; i < ARRAY_SIZE(sets); i++)
+		if (strcmp(text, sets[i]) == 0)
+			return true;
+	return false;
+}
+
 int
 schema_add_entry(struct schema *s, const struct entry *e, struct err *err)
 {
@@ -76,6 +96,7 @@ schema_add_entry(struct schema *s, const struct entry *e, struct err *err)
 	    .unicode = strcmp(syntax, UNICODE) == 0,
 	    .single = entry_get_bool(e, "isSingleValued"),
 	    .system_only = entry_get_bool(e, "systemOnly"),
+	    .self_writable = is_self_writable(e),
 	    .range_upper = entry_get_i64(e, "rangeUpper", -1),
 	    .range_lower = entry_get_i64(e, "rangeLower", -1),
 	    .link_id = (int32_t)entry_get_i64(e, "linkID", 0)};

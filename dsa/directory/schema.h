@@ -31,6 +31,10 @@ struct schema_attr {
 	enum schema_syntax syntax;
 	bool single, system_only, constructed_or_backlink; /* the last two: not writable by us */
 	bool unicode; /* a SCHEMA_STRING that takes any character */
+	/* Every user may write it on its own object: it is in one of the property sets for which
+	 * the default security descriptor of class user gives SELF that right (MS-ADTS 5.1.3.2.2).
+	 */
+	bool self_writable;
 	int64_t
 	    range_upper; /* characters (UTF-16 units), octets or a number, by syntax; -1: none */
 	int64_t range_lower; /* likewise */
@@ -45,8 +49,9 @@ DEFINE_CLEANUP(struct schema *, schema_free)
 /* The attributes to request from attributeSchema objects, NULL-terminated. */
 extern const char *const schema_read_attrs[];
 /* Adds the attribute an attributeSchema entry describes (lDAPDisplayName, attributeSyntax,
- * oMSyntax, isSingleValued, systemOnly, rangeLower, rangeUpper, linkID, systemFlags). A defunct
- * one (isDefunct TRUE) is ignored. -1 with ERR_DATA if it lacks what it must have. */
+ * oMSyntax, isSingleValued, systemOnly, rangeLower, rangeUpper, linkID, systemFlags,
+ * attributeSecurityGUID). A defunct one (isDefunct TRUE) is ignored. -1 with ERR_DATA if it lacks
+ * what it must have. */
 int schema_add_entry(struct schema *s, const struct entry *e, struct err *err) MUST_CHECK;
 /* Adds one directly (for the fake directory); A's name is copied. */
 int schema_add(struct schema *s, const struct schema_attr *a) MUST_CHECK;

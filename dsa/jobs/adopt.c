@@ -13,11 +13,13 @@
 #include "dsa/base/clock.h"
 #include "dsa/base/list.h"
 #include "dsa/base/str.h"
+#include "dsa/directory/dn.h"
 #include "dsa/directory/guid_set.h"
 #include "dsa/rules/across.h"
 #include "dsa/rules/record_fill.h"
 #include "dsa/rules/table.h"
 #include "dsa/run/active.h"
+#include "dsa/run/guard.h"
 #include "dsa/run/sides.h"
 #include "dsa/world/world.h"
 #include "redirect/address.h"
@@ -30,6 +32,7 @@ struct adopting {
 	struct adopt_tools *tools;
 	struct workset *ws[SIDES]; /* what carries a key */
 	struct guid_set paired;	   /* the objects of the pairs so far */
+	struct guard *guard[SIDES];
 	struct store_txn *map;
 };
 
@@ -53,8 +56,10 @@ static void
 adopting_donep(struct adopting *a)
 {
 	adopt_tools_free(a->tools);
-	for (int side = SOURCE; side < SIDES; side++)
+	for (int side = SOURCE; side < SIDES; side++) {
 		workset_free(a->ws[side]);
+		guard_free(a->guard[side]);
+	}
 	guid_set_done(&a->paired);
 	table_free(a->table);
 	store_abort(a->map);
@@ -129,6 +134,9 @@ read_all(struct adopting *a, struct err *err)
 {
 	const char *const *const attrs[SIDES] = {a->table->source_attrs, a->table->target_attrs};
 
+	for (int side = SOURCE; side < SIDES; side++)
+		if (guard_read(a->run, (enum side)side, &a->guard[side], err) < 0)
+			return -1;
 	return sides_read(a->run->dir, WORLD_FILTER, attrs, take, a, NULL, err);
 }
 
@@ -328,6 +336,20 @@ take_pair(struct adopting *a, const struct entry *const side[SIDES], struct adop
 	return a->opt->plan_only ? 0 : record_pair(a, f, side, err);
 }
 
+/* What is known of E, of SIDE, beside itself. */
+static int
+look_at_guard(const struct adopting *a, enum side side, const struct entry *e,
+    struct identity_guard *ret, struct err *err)
+{
+	struct dir *d = a->run->dir[side];
+	_cleanup_(free) char *norm = dn_normalize(e->dn, err);
+
+	if (!norm)
+		return -1;
+	*ret = (struct identity_guard){d->ops->info(d)->own_sids, guard_has(a->guard[side], norm)};
+	return 0;
+}
+
 static int
 settle(struct adopting *a, struct adopt_finding *f, const struct carriers c[SIDES], struct err *err)
 {
@@ -341,7 +363,9 @@ settle(struct adopting *a, struct adopt_finding *f, const struct carriers c[SIDE
 		const struct across_in in = {
 		    .link = a->run->link, .source = &side[SOURCE]->guid, .target = side[TARGET]};
 
-		if (ask_map(a, &facts, err) < 0)
+		if (ask_map(a, &facts, err) < 0 ||
+		    look_at_guard(a, SOURCE, side[SOURCE], &facts.guard[SOURCE], err) < 0 ||
+		    look_at_guard(a, TARGET, side[TARGET], &facts.guard[TARGET], err) < 0)
 			return -1;
 		facts.across = across_refuses(&in, why) ? why : NULL;
 	}

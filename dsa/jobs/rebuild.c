@@ -256,9 +256,13 @@ look_at_stamped(
 	    .stamp = *stamp,
 	    .link_id = b->run.link_id,
 	    .now = b->now};
+	struct dir *d = b->run.dir[TARGET];
 	uint32_t index;
 	size_t n;
 
+	in.guard.own_sids = d->ops->info(d)->own_sids;
+	if (world_find_privileged(b->world, target, &in.guard.privileged, err) < 0)
+		return -1;
 	if (find_known(b, &stamp->source, &known, err) < 0 || fill_others(b, &in, err) < 0 ||
 	    count_stamped(b, &stamp->source, &n, err) < 0 ||
 	    world_find_guid(b->world, SOURCE, &stamp->source, &index, err) < 0)

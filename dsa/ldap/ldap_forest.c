@@ -37,6 +37,7 @@ publish_facts(struct ldap_forest *f, const struct ldap_session *s)
 	f->info.invocation_id = f->facts[LDAP_FACT_INVOCATION];
 	f->info.tls = s->tls;
 	f->info.sasl_ssf = s->sasl_ssf;
+	f->info.own_sids = entry_find(f->root, "tokenGroups");
 }
 
 static int
@@ -134,7 +135,7 @@ learn_facts(
 {
 	static const char *const attrs[] = {"dnsHostName", "defaultNamingContext",
 	    "configurationNamingContext", "schemaNamingContext", "dsServiceName",
-	    "highestCommittedUSN", "isSynchronized", "supportedCapabilities", NULL};
+	    "highestCommittedUSN", "isSynchronized", "supportedCapabilities", "tokenGroups", NULL};
 	_cleanup_(entry_free) struct entry *root = NULL;
 	char invocation[GUID_TEXT_SIZE];
 	const char *server, *domain_dn;
@@ -157,6 +158,8 @@ learn_facts(
 	    set_fact(f, LDAP_FACT_INVOCATION, strdup(invocation)) < 0)
 		return err_nomem(err);
 	f->info.highest_usn = (uint64_t)entry_get_i64(root, "highestCommittedUSN", 0);
+	entry_free(f->root);
+	f->root = TAKE(root);
 	publish_facts(f, s);
 	return 0;
 }
@@ -214,6 +217,7 @@ void
 ldap_forest_done(struct ldap_forest *f)
 {
 	schema_free(f->schema);
+	entry_free(f->root);
 	for (size_t i = 0; i < ARRAY_SIZE(f->facts); i++)
 		free(f->facts[i]);
 	*f = (struct ldap_forest){0};

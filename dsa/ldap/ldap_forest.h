@@ -25,6 +25,7 @@ enum ldap_fact {
 struct ldap_forest {
 	struct dir_info info;
 	char *facts[LDAP_FACT_MAX]; /* what info's strings point to; NULL: nothing known yet */
+	struct entry *root;	    /* the rootDSE of the server in use, or NULL */
 	struct schema *schema;
 };
 

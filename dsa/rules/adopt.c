@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "dsa/directory/dn.h"
-#include "dsa/rules/identity.h"
+#include "dsa/rules/evidence.h"
 
 /* ---- keys ---- */
 
@@ -137,8 +137,12 @@ judge_objects(const struct adopt_facts *f, const char *dn_norm, const char **ret
 		return ADOPT_OUT;
 	}
 	for (int side = SOURCE; side < SIDES; side++)
-		if ((*ret_why = identity_refusal(f->side[side])))
+		if ((*ret_why = identity_refusal(f->side[side], &f->guard[side])))
 			return ADOPT_REFUSED;
+	if (!evidence_is_in_place(f->link, MATCH_ADOPT, f->side[TARGET]->dn)) {
+		*ret_why = "it lies outside match_bases";
+		return ADOPT_REFUSED;
+	}
 	if ((*ret_why = f->across))
 		return ADOPT_TAKEN;
 	return judge_identity(f, scope->create, ret_why);

@@ -32,6 +32,7 @@
 
 #include "dsa/config/conf.h"
 #include "dsa/directory/entry.h"
+#include "dsa/rules/identity.h"
 #include "dsa/rules/scope.h"
 #include "redirect/active_side.h"
 
@@ -74,6 +75,7 @@ struct adopt_facts {
 	bool taken; /* by the map one of them is in another one */
 	/* Why another link has one of them, as far as the directories tell (across.h), or NULL. */
 	const char *across;
+	struct identity_guard guard[SIDES]; /* what is known of each beside itself */
 };
 /* *RET_WHY is the reason in words, NULL with PAIR and KNOWN. -1 without memory. */
 int adopt_judge(const struct adopt_facts *f, enum adopt_verdict *ret, const char **ret_why,

@@ -3,13 +3,27 @@
 
 #include "dsa/directory/kind.h"
 
-const char *
-identity_refusal(const struct entry *e)
+bool
+identity_is_nobody(const struct entry *e)
 {
-	if (kind_of(e) == KIND_OTHER)
+	return kind_of(e) == KIND_OTHER;
+}
+
+const char *
+identity_refusal(const struct entry *e, const struct identity_guard *guard)
+{
+	struct bytes sid = entry_get(e, "objectSid");
+
+	if (identity_is_nobody(e))
 		return "it is no recipient";
 	if (entry_get_bool(e, "isCriticalSystemObject"))
 		return "the directory needs it itself (isCriticalSystemObject)";
+	if (entry_get_i64(e, "adminCount", 0) > 0)
+		return "it is privileged (adminCount)";
+	if (guard->privileged)
+		return "it is in a privileged group";
+	if (sid.len && guard->own_sids && attr_has(guard->own_sids, sid, false))
+		return "it is the account of galsync itself, or a group of it";
 	return NULL;
 }
 

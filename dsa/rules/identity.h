@@ -18,9 +18,18 @@
 #include "mapping/match.h"
 #include "mapping/record.h"
 
-/* Why E may not be the counterpart of any object, or NULL: it is no recipient, or Administrator,
- * Domain Admins or another object that the directory itself needs (isCriticalSystemObject). */
-const char *identity_refusal(const struct entry *e);
+/* What is known beside the entry itself of who has power over its forest. */
+struct identity_guard {
+	const struct attr *own_sids; /* of galsync's account and its groups, or NULL */
+	bool privileged;	     /* the entry is in a privileged group */
+};
+/* Why E may not be the counterpart of any object, or NULL: it is no recipient; the directory itself
+ * needs it (isCriticalSystemObject); AD protects it, or it is in a privileged group; it is the
+ * account, or a group of the account, that galsync itself uses. Who takes such an object over has
+ * the forest. */
+const char *identity_refusal(const struct entry *e, const struct identity_guard *guard);
+/* Is E no recipient at all? Then it is nobody's rival either. */
+bool identity_is_nobody(const struct entry *e);
 
 struct identity_in {
 	const struct entry *source, *target; /* TARGET is the only candidate */

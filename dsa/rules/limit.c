@@ -28,6 +28,10 @@ limit_of(const struct conf_link *link, enum held_kind kind)
 	case HELD_SWITCHES:
 		return (struct limit){"mailboxes are ready to be switched at once", "", "switches",
 		    NULL, link->max_switches, 100};
+	case HELD_MATCHES:
+		return (struct limit){
+		    "mailboxes or security groups would be matched for the first time", "were",
+		    "matches", NULL, link->max_matches, 100};
 	case HELD_NOTHING:
 	case HELD_KIND_MAX: break;
 	}

@@ -31,6 +31,7 @@ struct project_in {
 	enum side active;		   /* whose mailbox the owner uses: of VERDICT */
 	struct active_side verdict;	   /* on both sides as they were read */
 	bool redirects;			   /* both sides get redirect addresses */
+	bool spare[SIDES];		   /* another object has the one of the template */
 	const struct project_names *names; /* NULL unless to be created */
 	const struct record *record;	   /* what the map remembers of it, or NULL */
 };
@@ -66,10 +67,12 @@ project_has_redirect(const struct project_in *in)
 {
 	return in->redirects && (in->shape == SHAPE_MAILBOX || in->shape == SHAPE_MAIL_USER);
 }
-/* "<alias>@<redirect domain>" by the link's template, for the mailbox of SIDE; *ret NULL if that
- * side has no redirect domain. Caller frees. ERR_DATA if the template gives no usable address. */
-int project_redirect_address(const struct conf_link *link, enum side side,
-    const struct entry *source, char **ret, struct err *err) MUST_CHECK;
+/* "<alias>@<redirect domain>" by the link's template, for the mailbox of SIDE; where another object
+ * has that, "<alias>-<begin of the source's GUID>@<redirect domain>", so that nobody can keep
+ * others from their redirection by taking an address of theirs. *ret NULL if that side has no
+ * redirect domain. Caller frees. ERR_DATA if the template gives no usable address. */
+int project_redirect_address(
+    const struct project_in *in, enum side side, char **ret, struct err *err) MUST_CHECK;
 /* The values that the source object needs: X500 of every name that the target has or had, and the
  * redirect address. As "X500:..." and "smtp:...": added to RET's proxyAddresses. */
 int project_source(const struct project_in *in, const char *target_legacy_dn, struct entry **ret,

@@ -21,23 +21,35 @@ check_local(const char *what, const char *local, struct err *err)
 	    what, local);
 }
 
-int
-project_redirect_address(const struct conf_link *link, enum side side, const struct entry *source,
-    char **ret, struct err *err)
+/* LOCAL and the first eight digits of the source's GUID, within the 64 octets of a local part. */
+static char *
+make_own(const char *local, const struct guid *source)
 {
+	char guid[GUID_TEXT_SIZE];
+
+	guid_format(source, guid);
+	return str_printf("%.55s-%.8s", local, guid);
+}
+
+int
+project_redirect_address(const struct project_in *in, enum side side, char **ret, struct err *err)
+{
+	const struct conf_link *link = in->link;
 	const char *domain =
 	    side == SOURCE ? link->source->redirect_domain : link->target->redirect_domain;
-	_cleanup_(free) char *local = NULL;
+	_cleanup_(free) char *local = NULL, *own = NULL;
 
 	if (!domain) {
 		*ret = NULL;
 		return 0;
 	}
-	if (template_expand(link->redirect_template, source, &local, err) < 0)
+	if (template_expand(link->redirect_template, in->source, &local, err) < 0)
 		return err_ctx(err, "redirect address");
 	if (check_local("redirect address", local, err) < 0)
 		return -1;
-	*ret = str_printf("%s@%s", local, domain);
+	if (in->spare[side] && !(own = make_own(local, &in->source->guid)))
+		return err_nomem(err);
+	*ret = str_printf("%s@%s", own ? own : local, domain);
 	return *ret ? 0 : err_nomem(err);
 }
 
@@ -93,6 +105,8 @@ check_primary(const struct conf_link *link, const char *primary, struct err *err
 
 	if (!typed)
 		return err_nomem(err);
+	if (!address_is_well_formed(bytes_of(typed)))
+		return err_data(err, "the primary address '%s' is none: correct it", primary);
 	if (is_internal(link, bytes_of(typed)))
 		return err_data(err,
 		    "the primary address '%s' is in a redirect domain or in the toggle_domain: "
@@ -162,7 +176,8 @@ copy_addresses(const struct project_in *in, const char *target_legacy, struct ad
 		bool own = address_is_x500(v) && target_legacy &&
 			   bytes_equal_nocase(address_value(v), bytes_of(target_legacy));
 
-		if (!own && !is_internal(in->link, v) && address_list_add(list, v) < 0)
+		if (!own && address_is_well_formed(v) && !is_internal(in->link, v) &&
+		    address_list_add(list, v) < 0)
 			return err_nomem(err);
 	}
 	return 0;
@@ -225,7 +240,7 @@ copy_names(const struct project_in *in, const char *target_legacy, struct addres
 	const struct attr *a = entry_find(in->source, "proxyAddresses");
 
 	for (size_t i = 0; a && i < a->n_values; i++)
-		if (address_is_x500(a->values[i]) &&
+		if (address_is_x500(a->values[i]) && address_is_well_formed(a->values[i]) &&
 		    !(target_legacy &&
 			bytes_equal_nocase(address_value(a->values[i]), bytes_of(target_legacy))) &&
 		    address_list_add(list, a->values[i]) < 0)
@@ -269,7 +284,7 @@ compute_addresses(const struct project_in *in, struct entry *ret, struct err *er
 	if (add_remembered(in, target_legacy, &list, err) < 0 || add_in_use(in, &list, err) < 0)
 		return -1;
 	if (project_has_redirect(in)) {
-		if (project_redirect_address(in->link, TARGET, in->source, &redirect, err) < 0)
+		if (project_redirect_address(in, TARGET, &redirect, err) < 0)
 			return -1;
 		if (redirect && address_list_addf(&list, "smtp:%s", redirect) < 0)
 			return err_nomem(err);
@@ -319,7 +334,7 @@ compute_target_address(const struct project_in *in, struct entry *ret, struct er
 				   : project_set_str(ret, "targetAddress", own, err);
 		if (in->kind == KIND_USER && !kind_has_mailbox(in->source))
 			return 0;
-	} else if (project_redirect_address(in->link, SOURCE, in->source, &redirect, err) < 0) {
+	} else if (project_redirect_address(in, SOURCE, &redirect, err) < 0) {
 		return -1;
 	}
 	if (!redirect && !address_primary(in->source))
@@ -360,7 +375,7 @@ project_source(
 	if (target_names(in, target_legacy_dn, &list, err) < 0)
 		return -1;
 	if (in->redirects) {
-		if (project_redirect_address(in->link, SOURCE, in->source, &redirect, err) < 0)
+		if (project_redirect_address(in, SOURCE, &redirect, err) < 0)
 			return -1;
 		if (redirect && address_list_addf(&list, "smtp:%s", redirect) < 0)
 			return err_nomem(err);

@@ -6,7 +6,7 @@
 
 #include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
-#include "dsa/rules/identity.h"
+#include "dsa/rules/evidence.h"
 #include "dsa/rules/leaving.h"
 #include "dsa/rules/ready.h"
 #include "dsa/rules/record_fill.h"
@@ -118,6 +118,15 @@ is_same_pair(const struct rebuild_in *in)
 	return in->known && guid_equal(&in->known->side[TARGET].guid, &in->target->guid);
 }
 
+/* A stamp that no record knows is believed as in a cycle: where stamps belong, and if anything else
+ * agrees. Of what has left the synchronization nothing is written any more. */
+static bool
+is_believed(const struct rebuild_in *in)
+{
+	return is_same_pair(in) || (evidence_is_in_place(in->link, MATCH_STAMP, in->target->dn) &&
+				       evidence_agrees(in->source, in->target));
+}
+
 static int
 judge_scope(const struct rebuild_in *in, struct rebuild_judged *ret, struct err *err)
 {
@@ -141,7 +150,8 @@ rebuild_judge(const struct rebuild_in *in, struct rebuild_judged *ret, struct er
 		return -1;
 	if (j.verdict != REBUILD_OTHERS && in->twice)
 		j.verdict = REBUILD_TWICE;
-	if (j.verdict != REBUILD_OTHERS && identity_refusal(in->target))
+	if (j.verdict != REBUILD_OTHERS && (identity_refusal(in->target, &in->guard) ||
+					       (j.verdict == REBUILD_PAIR && !is_believed(in))))
 		j.verdict = REBUILD_REFUSED;
 	if (j.verdict == REBUILD_PAIR) {
 		j.half = is_half(in, &j.active);

@@ -32,6 +32,7 @@
 
 #include "dsa/config/conf.h"
 #include "dsa/directory/entry.h"
+#include "dsa/rules/identity.h"
 #include "mapping/match.h"
 #include "mapping/record.h"
 #include "redirect/active_side.h"
@@ -52,9 +53,10 @@ struct rebuild_in {
 	const struct active_conf *active; /* what LINK's objects are judged by */
 	const struct entry *source;	  /* that the stamp names; NULL: it is gone */
 	const struct entry *target;
-	struct stamp stamp;	    /* of TARGET */
-	const struct record *known; /* the map's record of the source, or NULL */
-	bool twice;		    /* another target object names that source too */
+	struct stamp stamp;	     /* of TARGET */
+	const struct record *known;  /* the map's record of the source, or NULL */
+	bool twice;		     /* another target object names that source too */
+	struct identity_guard guard; /* what is known of TARGET beside itself */
 	/* By the map, of other links that are configured: SOURCE is a counterpart, or TARGET is
 	 * either side of a correspondence. */
 	bool is_target, is_others;

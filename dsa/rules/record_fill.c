@@ -121,8 +121,7 @@ add_redirects(const struct project_in *in, struct record *r, struct err *err)
 
 		if (side == TARGET && !project_has_redirect(in))
 			continue;
-		if (project_redirect_address(in->link, (enum side)side, in->source, &address, err) <
-		    0)
+		if (project_redirect_address(in, (enum side)side, &address, err) < 0)
 			return -1;
 		if (address && record_add_address(r, address) < 0)
 			return err_nomem(err);

@@ -51,7 +51,7 @@ as_it_will_be(const struct project_in *in, enum side side, struct entry **ret, s
 
 	if (!domain || (side == TARGET && !project_has_redirect(in)))
 		return 0;
-	if (project_redirect_address(link, side, in->source, &address, err) < 0)
+	if (project_redirect_address(in, side, &address, err) < 0)
 		return -1;
 	*ret = readdressed(side == SOURCE ? in->source : in->target, domain, address);
 	return *ret ? 0 : err_nomem(err);
@@ -188,4 +188,23 @@ repair_is_about(const struct project_in *in, const struct record *old, const str
 	}
 	*broken |= brings && !takes;
 	return takes || brings;
+}
+
+bool
+repair_is_first(const struct project_in *in, const struct record *old, const struct change *change)
+{
+	const char *domain = in->link->source->redirect_domain;
+	bool brings = false;
+
+	if (!domain || !active_has_mailbox(in->target, TARGET) || !old->synced_at ||
+	    record_has_left(old) || knows_domain(old, domain))
+		return false;
+	for (size_t i = 0; i < change->n_mods; i++) {
+		const struct mod *m = &change->mods[i];
+
+		for (size_t j = 0; j < m->n_values; j++)
+			brings |= m->op == MOD_ADD && str_equal_nocase(m->attr, "targetAddress") &&
+				  address_in_domain(m->values[j], domain);
+	}
+	return brings;
 }

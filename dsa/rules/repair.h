@@ -58,4 +58,8 @@ bool repair_was_in_place(
  * it was taken away. */
 bool repair_is_about(const struct project_in *in, const struct record *old,
     const struct change *change, bool *broken);
+/* Does CHANGE, a modify of the counterpart, which has a mailbox, bring a redirection, while OLD,
+ * its record as stored, knows of none there ever was? */
+bool repair_is_first(
+    const struct project_in *in, const struct record *old, const struct change *change);
 #endif

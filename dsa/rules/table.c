@@ -72,7 +72,8 @@ static const struct row defaults[] = {
     COMPUTED("userPrincipalName", compute_upn, MEET_SET, ACCOUNTS, WHEN_CREATE),
     COMPUTED("userAccountControl", compute_uac, MEET_SET, ACCOUNTS, WHEN_CREATE),
     COPY("groupType", GROUPS, GROUP, OWNED),
-    COMPUTED("msExchMasterAccountSid", compute_master_sid, MEET_SET, ACCOUNTS, WHEN_ALWAYS),
+    /* Who is named there owns the mailbox: never of a mailbox that was there before. */
+    COMPUTED("msExchMasterAccountSid", compute_master_sid, MEET_SET, ACCOUNTS, OWNED),
 
     /* How mail reaches it. */
     COMPUTED("mail", compute_mail, MEET_SET, ALL_SHAPES, WHEN_ALWAYS),
@@ -314,6 +315,8 @@ collect_attrs(struct table *t, const struct conf_link *link, struct err *err)
 		names_add(&source, always_read[i]);
 		names_add(&target, always_read[i]);
 	}
+	names_add(&target, "adminCount");
+	names_add(&target, "groupType");
 	names_add(&source, link->source->stamp_attribute);
 	names_add(&target, link->target->stamp_attribute);
 	across_each_attr(link, SOURCE, names_add_cb, &source);
@@ -468,6 +471,8 @@ own_attr_refusal(const struct schema_attr *a)
 		return "takes several values";
 	if (a->syntax != SCHEMA_STRING || !a->unicode)
 		return "is no text of any characters";
+	if (a->self_writable)
+		return "may be written by every user on its own object";
 	return a->range_upper >= 0 && a->range_upper < OWN_TEXT ? "is too short" : NULL;
 }
 
@@ -483,6 +488,21 @@ check_own_attr(const struct conf_link *link, const struct conf_forest *forest, c
 	    "%s:%d: %s '%s' of forest '%s' %s; allowed: a single-valued Unicode string attribute "
 	    "that takes %d characters and has no other use",
 	    link->file, link->line, key, attr, forest->name, why, OWN_TEXT);
+}
+
+/* Who writes it switches the mailbox. */
+static int
+check_readiness(const struct conf_link *link, const struct schema *source, struct err *err)
+{
+	const char *attr = link->readiness_attribute;
+	const struct schema_attr *a = attr ? schema_find(source, attr) : NULL;
+
+	if (!attr || (a && !a->self_writable))
+		return 0;
+	return err_conf(err, "%s:%d: readiness_attribute '%s': %s", link->file, link->line, attr,
+	    a ? "every user may write it on its own object, and so switch itself; allowed: an "
+		"attribute that only administrators write"
+	      : "the schema of the source forest has no such attribute");
 }
 
 int
@@ -507,11 +527,8 @@ table_new(const struct conf_link *link, const struct schema *source, const struc
 	    check_own_attr(
 		link, link->source, "marker_attribute", link->marker_attribute, source, err) < 0)
 		return -1;
-	if (link->readiness_attribute && !schema_find(source, link->readiness_attribute))
-		return err_conf(err,
-		    "%s:%d: readiness_attribute '%s': the schema of forest '%s' has no such "
-		    "attribute",
-		    link->file, link->line, link->readiness_attribute, link->source->name);
+	if (check_readiness(link, source, err) < 0)
+		return -1;
 	if (add_site_rows(t, link, source, err) < 0 || collect_attrs(t, link, err) < 0)
 		return -1;
 	*ret = TAKE(t);

@@ -7,8 +7,8 @@
  *
  *   link         name of the link
  *   source_dn    the source object that waits for a decision
- *   reason       "ambiguous", "taken", "kind", "address", "name", "stamp" or "adopt"
- *                (mapping/store.h)
+ *   reason       "ambiguous", "taken", "kind", "address", "name", "stamp", "adopt",
+ *                "refused", "match" or "foreign-address" (mapping/store.h)
  *   what         the rule and the value: "mail jose@acme.example"
  *   candidates   DNs of everyone involved, of either forest
  *   help         what ends it; null: that depends on the objects

@@ -2,6 +2,7 @@
 #include "dsa/view/view_held.h"
 
 #include "dsa/base/json.h"
+#include "dsa/view/view_conflict.h"
 #include "dsa/view/view_record.h"
 
 static int
@@ -40,6 +41,15 @@ json_t *
 view_held_record(const struct store_held *h, const struct record *r, const char *link)
 {
 	json_t *o = view_record(r, link);
+
+	json_put_member(&o, "held", view_held(h));
+	return o;
+}
+
+json_t *
+view_held_match(const struct store_held *h, const struct conflict *c, const char *link)
+{
+	json_t *o = view_conflict(c, link);
 
 	json_put_member(&o, "held", view_held(h));
 	return o;

@@ -5,11 +5,11 @@
 /*
  * What a limit holds (mapping/held.h), as JSON and as counts.
  *
- * An item of `galsyncctl --json list --held` is a correspondence (view_record.h) with one member
- * more:
+ * An item of `galsyncctl --json list --held` is a correspondence (view_record.h), or of a first
+ * match a conflict (view_conflict.h), with one member more:
  *
  *   held         an object:
- *     limit      "deletes", "redirections" or "switches"
+ *     limit      "deletes", "redirections", "switches" or "matches"
  *     verdict    "held", "approved" or "rejected"
  *     since      when it was first held; text in UTC
  *
@@ -36,6 +36,9 @@ int view_held_count(
 json_t *view_held_record(
     const struct store_held *h, const struct record *r, const char *link) MUST_CHECK;
 json_t *view_held_counts(const struct view_held *v) MUST_CHECK;
+/* H is a first match, which has no record: C is its conflict. */
+json_t *view_held_match(
+    const struct store_held *h, const struct conflict *c, const char *link) MUST_CHECK;
 /* N by kind, as store_decide_held() counts. */
 json_t *view_held_decided(const size_t n[HELD_KIND_MAX]) MUST_CHECK;
 

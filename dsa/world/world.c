@@ -4,6 +4,7 @@
 #include "dsa/base/text_fold.h"
 #include "dsa/directory/dn.h"
 #include "dsa/rules/names.h"
+#include "dsa/run/guard.h"
 #include "dsa/run/sides.h"
 
 int
@@ -34,6 +35,7 @@ world_free(struct world *w)
 		world_demand_done(&w->demand[side]);
 	}
 	world_forget_ous(w);
+	guard_free(w->guard);
 	free(w->ous);
 	free(w->asked_ous);
 	free(w);
@@ -69,6 +71,17 @@ struct workset *
 world_workset(struct world *w, enum side side)
 {
 	return w->ws[side];
+}
+
+int
+world_find_privileged(struct world *w, const struct entry *e, bool *ret, struct err *err)
+{
+	_cleanup_(free) char *norm = dn_normalize(e->dn, err);
+
+	if (!norm || (!w->guard && guard_read(w->run, TARGET, &w->guard, err) < 0))
+		return -1;
+	*ret = guard_has(w->guard, norm);
+	return 0;
 }
 
 /* What the index of one entry needs to be handed through match_target_keys(). */

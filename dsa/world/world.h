@@ -161,6 +161,11 @@ int world_fetch(struct world *w, enum side side, struct err *err) MUST_CHECK;
 int world_fetch_names(
     struct world *w, const char *parent, const char *rdn, struct err *err) MUST_CHECK;
 
+/* Is E of the target in a privileged group (dsa/run/guard.h)? The groups are read once in a cycle,
+ * when that is first asked. */
+int world_find_privileged(
+    struct world *w, const struct entry *e, bool *ret, struct err *err) MUST_CHECK;
+
 /* ---- OUs of the target ---- */
 
 enum world_ou { WORLD_OU_UNKNOWN, WORLD_OU_MISSING, WORLD_OU_THERE };

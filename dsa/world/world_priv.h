@@ -39,6 +39,7 @@ struct world {
 	size_t n_ous, cap_ous;
 	char **asked_ous;
 	size_t n_asked_ous, cap_asked_ous;
+	struct guard *guard; /* of the target, or NULL: not read yet */
 };
 
 /* world.c: the attributes that are read of an object of SIDE. */

@@ -213,7 +213,7 @@ def conf_file(lab, directory, way, state):
         forests[name] = keys
     # Guests come and go: no limit is to hold that up.
     path = conf(lab, directory, state=state, **forests, link="interval_s = 1; "
-                "limits = { deletes = 100000; delete_percent = 100; "
+                "limits = { deletes = 100000; delete_percent = 100; matches = 100000; "
                 "redirections = 100000; redirection_percent = 100; };")
     with open(path, encoding="utf-8") as f:
         text = f.read()

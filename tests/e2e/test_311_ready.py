@@ -17,7 +17,7 @@ def fixture_daemon(lab):
     lab.ou = ou
     conf = lab.write_conf(lab.conf_text(**{
         LIMITS: f'readiness_attribute = "{READY}"; readiness_value = "ready"; '
-                "limits = { switches = 3; redirection_percent = 100; };"}))
+                "limits = { switches = 3; redirection_percent = 100; matches = 1000; };"}))
     lab.full(status=3, conf=conf)
     lab.finish_mailboxes()
     with running(lab, conf) as d:

@@ -17,7 +17,7 @@ def fixture_daemon(lab):
     lab.ou = lab.special["acme"]["mailbox"].split(",", 1)[1]
     lab.aliases = add_mailboxes(lab, lab.ou, "limit", 6)
     conf = lab.write_conf(lab.conf_text(**{
-        LIMITS: "limits = { deletes = 1; delete_percent = 100; redirections = 2; "
+        LIMITS: "limits = { deletes = 1; delete_percent = 100; redirections = 2; matches = 1000; "
                 "redirection_percent = 100; };"}))
     lab.full(status=3, conf=conf)
     with running(lab, conf) as d:

@@ -23,7 +23,7 @@ def fixture_daemon(lab):
     lab.aliases = add_mailboxes(lab, ou, "lost", 6)
     lab.ou = ou
     conf = lab.write_conf(lab.conf_text(**{
-        LIMITS: "limits = { deletes = 1; delete_percent = 100; redirections = 2; "
+        LIMITS: "limits = { deletes = 1; delete_percent = 100; redirections = 2; matches = 1000; "
                 "redirection_percent = 100; };"}))
     lab.full(status=3, conf=conf)
     with running(lab, conf) as d:

@@ -33,7 +33,7 @@ def fixture_people(lab):
                        **{x: like[x] for x in MAILBOX})
     # What an administrator would do to them is a mass for such a small link.
     lab.text = lab.conf_text(**{
-        LIMITS: "limits = { redirections = 100; redirection_percent = 100; deletes = 100; "
+        LIMITS: "limits = { redirections = 100; redirection_percent = 100; deletes = 100; matches = 1000; "
                 "delete_percent = 100; };",
         'create = "mailbox";': 'create = "mailbox"; on_leave = "delete"; hidden = "leave"; '
                                'disabled = "leave";'})

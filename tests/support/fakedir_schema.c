@@ -306,6 +306,10 @@ is_in(const char *const *list, const char *name)
 	return false;
 }
 
+/* Some of them: MS-ADTS 3.1.1.2.3.3. */
+static const char *const self_writable[] = {
+    "info", "telephoneNumber", "thumbnailPhoto", "userCertificate", "url", NULL};
+
 struct schema *
 fakedir_schema_new(const char *const *without)
 {
@@ -317,6 +321,7 @@ fakedir_schema_new(const char *const *without)
 		    .syntax = r->syntax,
 		    .single = (r->flags & S) != 0,
 		    .system_only = (r->flags & O) != 0,
+		    .self_writable = is_in(self_writable, r->name),
 		    .constructed_or_backlink = (r->flags & C) != 0,
 		    .unicode = r->syntax == SCHEMA_STRING && !(r->flags & P),
 		    .range_upper = r->upper,

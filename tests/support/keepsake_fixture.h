@@ -187,7 +187,8 @@ static inline void
 add_verdict(
     struct store_txn *t, uint32_t link, enum held_kind kind, uint8_t who, enum held_verdict v)
 {
-	const struct store_held h = {fixture_guid(who, 1), kind, v, 7 + who};
+	const struct store_held h = {
+	    .source = fixture_guid(who, 1), .kind = kind, .verdict = v, .since = 7 + who};
 	struct err err;
 
 	assert_int_equal(store_put_held(t, link, &h, &err), 0);

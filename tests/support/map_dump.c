@@ -350,7 +350,8 @@ dump_limits(struct store_txn *t, uint32_t link, struct buf *b, struct err *err)
 	for (int kind = HELD_NOTHING + 1; kind < HELD_KIND_MAX; kind++) {
 		if (store_get_spent(t, link, (enum held_kind)kind, 1700050000, &spent, err) < 0)
 			return -1;
-		add_number(b, "spent", (int64_t)spent);
+		if (kind <= HELD_SWITCHES || spent)
+			add_number(b, "spent", (int64_t)spent);
 	}
 	return store_each_held(t, link, dump_held, b, err);
 }

@@ -238,7 +238,7 @@ static int
 put_held(struct store_txn *t, uint32_t link, uint8_t n, struct err *err)
 {
 	struct store_held h = {.source = guid(n, 1),
-	    .kind = (enum held_kind)(n % (HELD_KIND_MAX - 1) + 1),
+	    .kind = (enum held_kind)(n % HELD_SWITCHES + 1) /* those that 0.1.0 had */,
 	    .verdict = (enum held_verdict)(n / 3 % HELD_REJECTED + 1),
 	    .since = T0 + n};
 

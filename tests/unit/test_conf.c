@@ -86,9 +86,11 @@ defaults(void **state)
 	assert_int_equal(d->window, 64);
 	assert_string_equal(c->forests[0].stamp_attribute, "extensionAttribute15");
 	assert_int_equal(c->forests[1].dir.n_servers, 0);
-	assert_int_equal(l->n_match, 5);
+	assert_int_equal(l->n_match, 4);
 	assert_int_equal(l->match[0].method, MATCH_STAMP);
-	assert_int_equal(l->match[4].method, MATCH_SAM);
+	assert_int_equal(l->match[3].method, MATCH_MAIL_ON_TARGET);
+	assert_false(l->foreign_addresses);
+	assert_int_equal(l->max_matches, 0);
 	assert_false(l->promote_contacts);
 	assert_null(l->return_contacts_ou);
 	assert_string_equal(l->upn_suffix, "b.example");
@@ -214,6 +216,7 @@ static const char full[] =
     "\"delete\"; }, { base = \"OU=Staff,DC=acme,DC=example\"; kinds = [ \"group\" ]; target_ou = "
     "\"OU=A,DC=globex,DC=example\"; create = \"none\"; on_leave = \"keep\"; } ); match = [ "
     "\"attribute:employeeID=extensionAttribute3\", \"csv:pairs.csv\" ]; promote_contacts = true; "
+    "match_bases = [ \"OU=M,DC=globex,DC=example\" ]; foreign_addresses = true; "
     "return_contacts_ou = \"OU=G,DC=acme,DC=example\"; upn_suffix = \"u.example\"; mailbox = { "
     "databases = [ \"CN=DB1,DC=globex,DC=example\", \"CN=DB2,DC=globex,DC=example\" ]; home_server "
     "= "

@@ -59,7 +59,8 @@ struct mistake {
 #define DNS "; allowed: a DNS name such as \"acme.example\"\n"
 #define TEMPLATE "text with %{attributeName}, %{attributeName:lower} and %% for a percent sign"
 #define LINK_KEYS                                                                                  \
-	"name, source, target, scopes, match, promote_contacts, return_contacts_ou, upn_suffix, "  \
+	"name, source, target, scopes, match, match_bases, foreign_addresses, promote_contacts, "  \
+	"return_contacts_ou, upn_suffix, "                                                         \
 	"mailbox, admin_group, primary_address, redirect_address, marker_attribute, "              \
 	"marker_group, readiness_attribute, readiness_value, toggle_domain, hook, "                \
 	"hook_timeout_s, "                                                                         \
@@ -263,8 +264,8 @@ static const struct mistake mistake_rows[] = {
 	     ", with one @ in the text\n"},
     {"\"x500\"", "\"x-500\"",
 	"galsync.conf:19: links[0].match[2]: unknown match rule 'x-500'; allowed: stamp, "
-	"sid-history, x500, mail, sam-account-name, user-principal-name, attribute:SOURCE=TARGET, "
-	"attribute:NAME, csv:FILE\n"},
+	"sid-on-target, x500-on-target, mail-on-target, sid-history, x500, mail, sam-account-name, "
+	"user-principal-name, attribute:SOURCE=TARGET, attribute:NAME, csv:FILE\n"},
     {"\"x500\"", "\"mail\"",
 	"galsync.conf:19: links[0].match[3]: 'mail' is there twice; allowed: each once\n"},
 

@@ -146,6 +146,7 @@ static const struct scenario scenarios[] = {
 	.reason = CONFLICT_STAMP,
 	.expect = {STAYS, UNTOUCHED("CN=Bea"), {TARGET, "CN=Sales", NULL, NULL}}},
     {.name = "two that find the object",
+	.link = "match = [ \"mail\" ];",
 	.source = {ANN(""), MAILBOX("Cid", "cid", "proxyAddresses: smtp:desk@acme.example\n")},
 	.target = {THERE_OU, BEA(STAMP ": " HR "\nproxyAddresses: smtp:desk@acme.example\n")},
 	.counts = {.conflicts = 2},

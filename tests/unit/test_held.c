@@ -16,7 +16,8 @@
 static void
 put(struct fixture *f, uint32_t link, enum held_kind kind, uint8_t who, enum held_verdict v)
 {
-	struct store_held h = {fixture_guid(who, 1), kind, v, 7 + who};
+	struct store_held h = {
+	    .source = fixture_guid(who, 1), .kind = kind, .verdict = v, .since = 7 + who};
 	struct err err;
 
 	assert_int_equal(store_put_held(f->t, link, &h, &err), 0);

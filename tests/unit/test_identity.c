@@ -26,6 +26,8 @@
 
 #define NO_RECIPIENT "it is no recipient"
 #define CRITICAL "the directory needs it itself (isCriticalSystemObject)"
+#define PRIVILEGED "it is privileged (adminCount)"
+#define OWN "it is the account of galsync itself, or a group of it"
 #define NEEDED(v) "isCriticalSystemObject: " v "\n"
 
 static const struct {
@@ -46,16 +48,30 @@ static const struct {
     {THERE("organizationalUnit", "Ann", ""), NO_RECIPIENT},
     {THERE("container", "Users", NEEDED("TRUE")), NO_RECIPIENT},
     {"dn: CN=Ann" GLOBEX "\nmail: ann@acme.example\n", NO_RECIPIENT},
+    {THERE("user", "Ann", "adminCount: 1\n"), PRIVILEGED},
+    {THERE("group", "Ann", "adminCount: 1\n"), PRIVILEGED},
+    {THERE("user", "Ann", "adminCount: 0\n"), NULL},
+    {THERE("user", "galsync", "objectSid: S-OWN\n"), OWN},
+    {THERE("group", "galsync-accounts", "objectSid: S-ITS-GROUP\n"), OWN},
+    {THERE("user", "Ann", "objectSid: S-OTHER\n"), NULL},
 };
 
 static void
 refused(void **state)
 {
+	_cleanup_(entry_free) struct entry *root = given_entry("dn: \ntokenGroups: S-OWN\n"
+							       "tokenGroups: S-ITS-GROUP\n");
+	struct identity_guard guard = {.own_sids = entry_find(root, "tokenGroups")};
+	_cleanup_(entry_free) struct entry *ann = given_entry(THERE("user", "Ann", ""));
+
 	(void)state;
+	assert_null(identity_refusal(ann, &(struct identity_guard){.privileged = false}));
+	assert_string_equal(identity_refusal(ann, &(struct identity_guard){.privileged = true}),
+	    "it is in a privileged group");
 	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
 		_cleanup_(entry_free) struct entry *e = given_entry(refusals[i].object);
 
-		given_same(i, e->dn, identity_refusal(e), refusals[i].want);
+		given_same(i, e->dn, identity_refusal(e, &guard), refusals[i].want);
 	}
 	given_all_same();
 }

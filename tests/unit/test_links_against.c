@@ -82,15 +82,17 @@ static const char links[] =
     "links = (\n"
     "{ name = \"acme-globex\"; source = \"acme\"; target = \"globex\"; scopes = ( { base = "
     "\"OU=Staff,DC=acme,DC=example\"; target_ou = \"OU=Acme,DC=globex,DC=example\"; create = "
-    "\"mailbox\"; } ); match = [ \"stamp\", \"mail\" ]; mailbox = { databases = [ "
+    "\"mailbox\"; } ); match = [ \"stamp\", \"mail\" ]; limits = { matches = 9; }; mailbox = { "
+    "databases = [ "
     "\"CN=DB1,CN=Configuration,DC=globex,DC=example\" ]; home_server = "
     "\"/o=Globex/ou=First/cn=Configuration/cn=Servers/cn=EX1\"; }; },\n"
     "{ name = \"back\"; source = \"globex\"; target = \"acme\"; scopes = ( { base = "
     "\"OU=People,DC=globex,DC=example\"; target_ou = \"OU=Globex,DC=acme,DC=example\"; create = "
-    "\"contact\"; } ); match = [ \"stamp\", \"mail\", \"sam-account-name\" ]; },\n"
+    "\"contact\"; } ); match = [ \"stamp\", \"mail\", \"sam-account-name\" ]; limits = { matches = "
+    "9; }; foreign_addresses = true; },\n"
     "{ name = \"acme-initech\"; source = \"acme\"; target = \"initech\"; scopes = ( { base = "
     "\"OU=Staff,DC=acme,DC=example\"; target_ou = \"OU=Acme,DC=initech,DC=example\"; create = "
-    "\"%s\"; } ); match = [ \"stamp\", \"mail\" ]; } );\n";
+    "\"%s\"; } ); match = [ \"stamp\", \"mail\" ]; limits = { matches = 9; }; } );\n";
 
 static void
 load_conf(const char *create)

@@ -21,7 +21,9 @@
 #define HIDDEN "msExchHideFromAddressLists: TRUE\n"
 #define BOX "homeMDB: CN=DB1\n"
 #define OTHER_GUID "22222222-2222-2222-2222-222222222222"
-#define T(extra) THERE("user", "Ann", "objectGUID:: IiIiIiIiIiIiIiIiIiIiIg==\n" BOX extra)
+#define T(extra)                                                                                   \
+	THERE("user", "Ann",                                                                       \
+	    "objectGUID:: IiIiIiIiIiIiIiIiIiIiIg==\n" BOX "mail: ann@acme.example\n" extra)
 #define ELSEWHERE "dn: CN=Ann,CN=Users,DC=acme,DC=example\nobjectClass: user\n"
 #define ABROAD "dn: CN=Ann,OU=People,DC=globex,DC=example\nobjectClass: user\n" BOX
 #define RS "targetAddress: SMTP:ann@redirect.acme.example\n"

@@ -27,7 +27,7 @@ static const struct scenario everybody = {.name = "everybody",
 	     "filter = \"(!(department=Gone))\";",
     .link = "match = [\"stamp\", \"mail\"]; readiness_attribute = \"" READY "\";"
 	    "limits = { deletes = 50; delete_percent = 100; redirections = 50; "
-	    "redirection_percent = 100; };",
+	    "redirection_percent = 100; matches = 9; };",
     .source = {MAILBOX("Ann", "ann", "title: Boss\n") MAILBOX("Bea", "bea", "")
 		   MAILBOX("Cleo", "cleo", "") MAILBOX("Dora", "dora", "manager: CN=Ann" ACME "\n"),
 	MAILBOX("Fay", "fay", "") MAILBOX("Gil", "gil", "") MAILBOX("Hal", "hal", DETAILS("4"))

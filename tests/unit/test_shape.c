@@ -98,7 +98,7 @@ static const struct address_case {
 	const char *source, *want, *why;
 	const char *template;
 	enum side side;
-	bool no_domain;
+	bool no_domain, spare;
 } addresses[] = {
     {ALIAS("ann"), .want = "ann@redirect.acme.example"},
     {ALIAS("ann"), .side = TARGET, .want = "ann@redirect.globex.example"},
@@ -107,6 +107,12 @@ static const struct address_case {
     {ALIAS("ann"), .template = "x-%{mailNickname}", .want = "x-ann@redirect.acme.example"},
     {ALIAS("ann"), .template = "all", .want = "all@redirect.acme.example"},
     {ALIAS(LOCAL_64), .want = LOCAL_64 "@redirect.acme.example"},
+    /* Another object has that of the template. */
+    {ALIAS("ann"), .spare = true, .want = "ann-11111111@redirect.acme.example"},
+    {ALIAS("ann"), .spare = true, .side = TARGET, .want = "ann-11111111@redirect.globex.example"},
+    {ALIAS(LOCAL_64), .spare = true,
+	.want = "1234567890123456789012345678901234567890123456789012345-11111111"
+		"@redirect.acme.example"},
     {ALIAS("o'neil+x"), .want = "o'neil+x@redirect.acme.example"},
     /* Without a redirect domain there is none, whatever the alias. */
     {ALIAS("ann"), .no_domain = true, .want = NULL},
@@ -133,6 +139,7 @@ addressed(void **state)
 		const struct address_case *c = &addresses[i];
 		_cleanup_(entry_free) struct entry *source = given_entry(c->source);
 		_cleanup_(free) char *address = NULL;
+		struct project_in in;
 		struct err err = {0};
 		int rc;
 
@@ -141,7 +148,9 @@ addressed(void **state)
 			g.link.redirect_template = given_str(c->template);
 		if (c->no_domain)
 			given_plain(&g);
-		rc = project_redirect_address(&g.link, c->side, source, &address, &err);
+		in = given_pair(&g, source, NULL);
+		in.spare[c->side] = c->spare;
+		rc = project_redirect_address(&in, c->side, &address, &err);
 		given_ended(i, "address", rc, &err, c->why);
 		given_same(i, "address", address, c->want);
 	}

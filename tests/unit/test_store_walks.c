@@ -143,7 +143,8 @@ put_one(struct store_txn *t, uint8_t n)
 	    .n_candidates = 1};
 	struct store_operation o = {.source = g, .kind = OPERATION_SWITCH};
 	struct store_event e = {.link = 1, .source = g, .kind = EVENT_SWITCHED};
-	struct store_held h = {g, HELD_DELETES, HELD_WAITS, 1};
+	struct store_held h = {
+	    .source = g, .kind = HELD_DELETES, .verdict = HELD_WAITS, .since = 1};
 	struct err err = {0};
 
 	assert_int_equal(record_add_address(r, SHARED), 0);

@@ -200,8 +200,14 @@ static const struct table_case {
     {"title", .source_lacks = {"msExchRecipientTypeDetails"}, .want = "copy set" ALWAYS},
     {"title", .readiness = "extensionAttribute10", .want = "copy set" ALWAYS},
     {"title", .readiness = "noSuchAttribute",
+	.why = "site.conf:3: readiness_attribute 'noSuchAttribute': the schema of the source"},
+    {"title", .readiness = "info",
+	.why = "site.conf:3: readiness_attribute 'info': every user may"},
+    {"title", .marker = "info",
 	.why =
-	    "site.conf:3: readiness_attribute 'noSuchAttribute': the schema of forest 'acme' has"},
+	    "site.conf:3: marker_attribute 'info' of forest 'acme' may be written by every user"},
+    {"title", .stamp = {NULL, "info"},
+	.why = "site.conf:3: stamp_attribute 'info' of forest 'globex' may be written by every"},
 };
 
 static void

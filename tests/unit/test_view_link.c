@@ -54,7 +54,8 @@ every_member(void **state)
 	    "\"journal_octets\":12,\"journal_oldest\":\"2001-09-09T01:46:40Z\","
 	    "\"map_bytes_used\":10,\"map_bytes_max\":9223372036854775807,"
 	    "\"last_cycle\":{\"changes\":16},\"held\":{\"deletes\":" NO_HOLD
-	    ",\"redirections\":" NO_HOLD ",\"switches\":" NO_HOLD "},\"hook\":{\"waiting\":13,"
+	    ",\"redirections\":" NO_HOLD ",\"switches\":" NO_HOLD ",\"matches\":" NO_HOLD
+	    "},\"hook\":{\"waiting\":13,"
 	    "\"failing\":14,\"given_up\":15,\"error\":" HOSTILE_JSON "},\"daemon\":null}";
 
 	(void)state;

@@ -132,9 +132,10 @@ what_is_held(void **state)
 	json_must_be(view_held_counts(&counts),
 	    "{\"deletes\":{\"held\":1,\"approved\":0,\"rejected\":0},"
 	    "\"redirections\":{\"held\":0,\"approved\":0,\"rejected\":0},"
-	    "\"switches\":{\"held\":0,\"approved\":2,\"rejected\":9223372036854775807}}");
-	json_must_be(
-	    view_held_decided(decided), "{\"deletes\":0,\"redirections\":3,\"switches\":0}");
+	    "\"switches\":{\"held\":0,\"approved\":2,\"rejected\":9223372036854775807},"
+	    "\"matches\":{\"held\":0,\"approved\":0,\"rejected\":0}}");
+	json_must_be(view_held_decided(decided), "{\"deletes\":0,\"redirections\":3,\"switches\":0,"
+						 "\"matches\":0}");
 }
 
 static json_t *
