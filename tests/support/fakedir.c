@@ -264,6 +264,7 @@ fakedir_free(struct fakedir *fd)
 	free(fd->schema_dn);
 	free(fd->domain_dns);
 	free(fd->server);
+	entry_free(fd->account);
 	free(fd->deleted_norm);
 	free(fd->config_norm);
 	schema_free(fd->schema);
@@ -288,6 +289,19 @@ fakedir_set_window(struct fakedir *fd, unsigned window)
 	(void)pthread_mutex_lock(&fd->lock);
 	fd->window = window ? window : 1;
 	(void)pthread_mutex_unlock(&fd->lock);
+}
+
+int
+fakedir_set_account(struct fakedir *fd, const char *dn)
+{
+	const struct entry *e = fakedir_find(fd, dn);
+	_cleanup_(entry_free) struct entry *account = e ? entry_new(dn) : NULL;
+
+	if (!account || entry_add(account, "tokenGroups", entry_get(e, "objectSid")) < 0)
+		return -1;
+	entry_free(fd->account);
+	fd->account = TAKE(account);
+	return 0;
 }
 
 int

@@ -95,6 +95,8 @@ void fakedir_set_trusting(struct fakedir *fd, bool trusting);
 void fakedir_set_usn(struct fakedir *fd, uint64_t usn);
 /* Connections opened from now on are to the domain controller SERVER (copied), one of several. */
 int fakedir_set_server(struct fakedir *fd, const char *server) MUST_CHECK;
+/* Connections opened from now on are those of the account DN: the server tells them its SID. */
+int fakedir_set_account(struct fakedir *fd, const char *dn) MUST_CHECK;
 /* Hides DN without a tombstone, as if this domain controller had not received it yet, or shows it
  * again. */
 int fakedir_hide(struct fakedir *fd, const char *dn, bool hide) MUST_CHECK;

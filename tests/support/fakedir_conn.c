@@ -241,7 +241,8 @@ conn_open(struct dir *d, struct err *err)
 	    .domain_dns = fd->domain_dns,
 	    .invocation_id = c->invocation_id,
 	    .sasl_ssf = 256,
-	    .sole = !fd->several};
+	    .sole = !fd->several,
+	    .own_sids = fd->account ? entry_find(fd->account, "tokenGroups") : NULL};
 	c->info.highest_usn = lock(c);
 	guid_format(&fd->objects[0]->e->guid, c->invocation_id);
 	unlock(c);

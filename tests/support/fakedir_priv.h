@@ -25,7 +25,8 @@ struct object {
 struct fakedir {
 	pthread_mutex_t lock;
 	char *name, *domain_dn, *config_dn, *schema_dn, *domain_dns, *server;
-	char *deleted_norm; /* of CN=Deleted Objects */
+	struct entry *account; /* whose SID connections are told, or NULL */
+	char *deleted_norm;    /* of CN=Deleted Objects */
 	char *config_norm;
 	struct schema *schema;
 	struct object **objects; /* in the order of creation */

@@ -24,6 +24,7 @@ static const struct row {
 	int32_t link_id;
 } rows[] = {
     {"accountExpires", SCHEMA_INTEGER, S, -1, -1, 0},
+    {"adminCount", SCHEMA_INTEGER, S, -1, -1, 0},
     {"adminDescription", SCHEMA_STRING, S, 0, 1024, 0},
     {"allowedAttributesEffective", SCHEMA_OTHER, O|C, -1, -1, 0},
     {"allowedChildClassesEffective", SCHEMA_OTHER, O|C, -1, -1, 0},

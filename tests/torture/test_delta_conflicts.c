@@ -28,7 +28,11 @@
 	(void)snprintf(text, sizeof text, format, __VA_ARGS__)
 
 static const struct scenario ann = {
-    .name = "ann", .source = {MAILBOX("Ann", "ann", "")}, .target = {THERE_OU}};
+    .name = "ann",
+    .link = "match = [ \"stamp\", \"sid-history\", \"x500\", \"mail\", \"sam-account-name\" ]; "
+	    "limits = { matches = 1000; };",
+    .source = {MAILBOX("Ann", "ann", "")},
+    .target = {THERE_OU}};
 /* The crowd cannot get its addresses, which the groups hold. */
 static const struct scenario no_rules = {.name = "no rules",
     .link = "match = [ \"stamp\" ];",
