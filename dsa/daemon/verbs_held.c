@@ -137,7 +137,7 @@ approve_or_reject(
 		return;
 	}
 	problems = json_array();
-	verbs_identify(v, a.link, a.objects, false, who, &problems);
+	verbs_identify(v, a.link, a.objects, true, who, &problems);
 	a.who = who;
 	if (!verbs_refuse_list(c, problems, a.n_who, "nothing was decided"))
 		run(v, c, w, &a);
