@@ -499,10 +499,15 @@ check_readiness(const struct conf_link *link, const struct schema *source, struc
 
 	if (!attr || (a && !a->self_writable))
 		return 0;
-	return err_conf(err, "%s:%d: readiness_attribute '%s': %s", link->file, link->line, attr,
-	    a ? "every user may write it on its own object, and so switch itself; allowed: an "
-		"attribute that only administrators write"
-	      : "the schema of the source forest has no such attribute");
+	if (!a)
+		return err_conf(err,
+		    "%s:%d: readiness_attribute '%s': the schema of forest '%s' has no such "
+		    "attribute",
+		    link->file, link->line, attr, link->source->name);
+	return err_conf(err,
+	    "%s:%d: readiness_attribute '%s': every user may write it on its own object of forest "
+	    "'%s', and so switch itself; allowed: an attribute that only administrators write",
+	    link->file, link->line, attr, link->source->name);
 }
 
 int

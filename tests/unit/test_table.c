@@ -200,7 +200,8 @@ static const struct table_case {
     {"title", .source_lacks = {"msExchRecipientTypeDetails"}, .want = "copy set" ALWAYS},
     {"title", .readiness = "extensionAttribute10", .want = "copy set" ALWAYS},
     {"title", .readiness = "noSuchAttribute",
-	.why = "site.conf:3: readiness_attribute 'noSuchAttribute': the schema of the source"},
+	.why =
+	    "site.conf:3: readiness_attribute 'noSuchAttribute': the schema of forest 'acme' has"},
     {"title", .readiness = "info",
 	.why = "site.conf:3: readiness_attribute 'info': every user may"},
     {"title", .marker = "info",
