@@ -37,23 +37,22 @@ compare_guids(const void *x, const void *y)
 	return memcmp(x, y, GUID_LEN);
 }
 
-void
-delta_unique(struct guid_list *l)
+/* The order in which the feeds name them does not matter. */
+static void
+sort(struct guid_list *l)
 {
-	size_t kept = 0;
-
 	if (l->n)
 		qsort(l->v, l->n, sizeof *l->v, compare_guids);
-	for (size_t i = 0; i < l->n; i++)
-		if (!kept || !guid_equal(&l->v[kept - 1], &l->v[i]))
-			l->v[kept++] = l->v[i];
-	l->n = kept;
 }
 
-bool
-delta_has(const struct guid_list *l, size_t n, const struct guid *g)
+int
+delta_concern(struct delta *x, const struct guid *source, struct err *err)
 {
-	return n && bsearch(g, l->v, n, sizeof *l->v, compare_guids);
+	int rc = guid_is_zero(source) ? 0 : guid_set_add(&x->known, source);
+
+	if (rc < 0)
+		return err_nomem(err);
+	return rc ? guid_list_add(&x->concerned, source, err) : 0;
 }
 
 /* ---- what changed ---- */
@@ -180,7 +179,7 @@ delta_listen(
 static int
 concern(struct delta *x, const struct record *r, struct err *err)
 {
-	return guid_list_add(&x->concerned, &r->side[SOURCE].guid, err);
+	return delta_concern(x, &r->side[SOURCE].guid, err);
 }
 
 /* Those whose counterpart changed. */
@@ -250,7 +249,7 @@ take_retry(const struct store_retry *r, void *arg, struct err *err)
 {
 	struct delta *x = arg;
 
-	return guid_list_add(&x->concerned, &r->source, err);
+	return delta_concern(x, &r->source, err);
 }
 
 /* What failed before and is due again. */
@@ -272,14 +271,14 @@ delta_concerned(struct delta *x, struct err *err)
 	    add_counterparts(x, err) < 0)
 		return -1;
 	for (size_t i = 0; i < x->changed[SOURCE].n; i++)
-		if (guid_list_add(&x->concerned, &x->changed[SOURCE].v[i], err) < 0)
+		if (delta_concern(x, &x->changed[SOURCE].v[i], err) < 0)
 			return -1;
 	for (size_t i = 0; i < x->c->opt->n_objects; i++)
-		if (guid_list_add(&x->concerned, &x->c->opt->objects[i], err) < 0)
+		if (delta_concern(x, &x->c->opt->objects[i], err) < 0)
 			return -1;
 	if (add_unfinished(x, err) < 0)
 		return -1;
-	delta_unique(&x->concerned);
+	sort(&x->concerned);
 	x->too_many = x->concerned.n > DELTA_MANY;
 	return x->too_many ? 0 : delta_add_conflicts(x, anything, err);
 }
@@ -453,7 +452,7 @@ take_waiting(const struct waiting_ref *ref, void *arg, struct err *err)
 {
 	struct delta *x = arg;
 
-	return guid_list_add(&x->concerned, &ref->referrer, err);
+	return delta_concern(x, &ref->referrer, err);
 }
 
 /* Objects that wait for a reference to one that gets a counterpart in this cycle. */
@@ -573,8 +572,10 @@ delta_free(struct delta *x)
 		free(x->named[i].v);
 		buf_done(&x->cursor[i]);
 	}
-	if (x)
+	if (x) {
 		free(x->concerned.v);
+		guid_set_done(&x->known);
+	}
 	free(x);
 }
 

@@ -8,6 +8,7 @@
  */
 
 #include "dsa/cycle/state.h"
+#include "dsa/directory/guid_set.h"
 
 /* From so many changed objects on, reading everything is cheaper than asking for each. */
 #define DELTA_MANY 2000
@@ -16,10 +17,13 @@ struct delta {
 	struct cycle *c;
 	struct guid_list changed[SIDES]; /* as the feeds said */
 	struct guid_list named[SIDES];	 /* of these, what is new, renamed or moved */
-	struct guid_list concerned;	 /* source GUIDs */
-	struct buf cursor[SIDES];	 /* where the next delta starts; empty: as before */
-	struct guid conflict_place;	 /* where the next delta goes on looking at conflicts */
-	bool too_many;			 /* a full cycle is cheaper */
+	/* Source GUIDs, each once: an object that is concerned by several ways is looked at once in
+	 * a cycle, so a delta ends. */
+	struct guid_list concerned;
+	struct guid_set known;	    /* the same */
+	struct buf cursor[SIDES];   /* where the next delta starts; empty: as before */
+	struct guid conflict_place; /* where the next delta goes on looking at conflicts */
+	bool too_many;		    /* a full cycle is cheaper */
 };
 
 int delta_new(struct cycle *c, struct delta **ret, struct err *err) MUST_CHECK;
@@ -42,16 +46,14 @@ int delta_fetch_references(struct cycle *c, const struct entry *e, struct err *e
  * FROM_INDEX and the concerned from FROM on. */
 int delta_followers(struct delta *x, uint32_t from_index, size_t from, struct err *err) MUST_CHECK;
 
-/* delta_conflicts.c: adds to x->concerned, which is in order, the objects whose conflicts must be
+/* delta_conflicts.c: adds to x->concerned the objects whose conflicts must be
  * looked at because of those and of what changed in the target; and if ANYTHING changed, some of
  * the others: conflict_place is where the next delta goes on. */
 int delta_add_conflicts(struct delta *x, bool anything, struct err *err) MUST_CHECK;
 /* Adds those in conflict about the counterpart that D has found by soft evidence. */
 int delta_add_rivals(struct delta *x, const struct decision *d, struct err *err) MUST_CHECK;
 
-/* Puts L in order, each once. */
-void delta_unique(struct guid_list *l);
-/* Is G among the first N of L, which are in order? */
-bool delta_has(const struct guid_list *l, size_t n, const struct guid *g);
+/* SOURCE is concerned; of no effect if it is already. */
+int delta_concern(struct delta *x, const struct guid *source, struct err *err) MUST_CHECK;
 
 #endif

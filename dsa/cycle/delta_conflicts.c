@@ -37,7 +37,7 @@ take_involved(const struct guid *source, void *arg, struct err *err)
 
 	if (w->x->concerned.n >= w->max)
 		return 1;
-	return guid_list_add(&w->x->concerned, source, err);
+	return delta_concern(w->x, source, err);
 }
 
 /* The objects of which G is a candidate. */
@@ -67,9 +67,8 @@ add_sharers(struct delta *x, const struct guid *source, struct err *err)
 
 struct round {
 	struct delta *x;
-	size_t n_known; /* of the concerned, in order */
-	size_t left;	/* to be taken */
-	bool more;	/* there are others behind the last one that was taken */
+	size_t left; /* to be taken */
+	bool more;   /* there are others behind the last one that was taken */
 };
 
 static int
@@ -82,17 +81,17 @@ take_other(const struct guid *source, void *arg, struct err *err)
 	if (w->more)
 		return 1;
 	x->conflict_place = *source;
-	if (delta_has(&x->concerned, w->n_known, source))
+	if (guid_set_has(&x->known, source))
 		return 0;
 	w->left--;
-	return guid_list_add(&x->concerned, source, err);
+	return delta_concern(x, source, err);
 }
 
 /* The next ones of those that no change leads to. */
 static int
 add_others(struct delta *x, struct err *err)
 {
-	struct round w = {.x = x, .n_known = x->concerned.n, .left = AT_ONCE};
+	struct round w = {.x = x, .left = AT_ONCE};
 	struct cycle *c = x->c;
 	struct guid place;
 
@@ -120,7 +119,6 @@ delta_add_conflicts(struct delta *x, bool anything, struct err *err)
 		if (add_involved(x, &g, DELTA_MANY, err) < 0 || add_sharers(x, &g, err) < 0)
 			return -1;
 	}
-	delta_unique(&x->concerned);
 	return anything ? add_others(x, err) : 0;
 }
 

@@ -38,6 +38,7 @@ struct worker {
 	uint64_t unlisted; /* results beyond what an answer has room for */
 	uint64_t refused;  /* how many of them are failures */
 	bool quiet;	   /* what runs does nothing, so there is nothing to log */
+	unsigned begun;	   /* of the phases (bits) of what runs */
 	bool unasked;	   /* what runs is a cycle that was not asked for: */
 	bool gave_way;	   /* it waited for another link, and there is something better to do */
 

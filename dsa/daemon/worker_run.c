@@ -25,6 +25,18 @@
 
 /* ---- what is observed ---- */
 
+/* Does it get on? An object that was handled says so, and a phase that begins for the first time. A
+ * phase that begins once more says nothing: a cycle that goes round in circles must not pass for
+ * one that works. Waiting, for a server or for another link, is neither. */
+static bool
+gets_on(struct worker *w, enum run_phase phase, uint64_t done)
+{
+	bool first = !(w->begun & (1U << phase));
+
+	w->begun |= 1U << phase;
+	return first || done || phase == RUN_PHASE_CONNECT || phase == RUN_PHASE_WAIT;
+}
+
 static void
 on_progress(enum run_phase phase, uint64_t done, uint64_t total, void *arg)
 {
@@ -34,7 +46,8 @@ on_progress(enum run_phase phase, uint64_t done, uint64_t total, void *arg)
 	w->state.cycle = phase;
 	w->state.done = done;
 	w->state.total = total;
-	w->state.beat_ms = clock_monotonic_ms();
+	if (gets_on(w, phase, done))
+		w->state.beat_ms = clock_monotonic_ms();
 	(void)pthread_mutex_unlock(&w->lock);
 	worker_tell(w);
 }
@@ -57,6 +70,8 @@ on_result(const struct run_result *r, void *arg)
 {
 	struct worker *w = arg;
 
+	/* An object is done: the phases of the next one begin anew. */
+	w->begun = 0;
 	w->listed += 1 + r->n_blockers;
 	if (w->results && w->listed > RESULTS_MAX) {
 		w->unlisted++;
@@ -247,6 +262,7 @@ int
 worker_run(struct worker *w, const struct request *q, struct cycle_result *r, struct err *err)
 {
 	w->results_lost = false;
+	w->begun = 0;
 	return is_inspection(q)	   ? run_inspection(w, q, r, err)
 	       : is_rebuild(q)	   ? run_rebuild(w, q, r, err)
 	       : is_finish(q)	   ? run_finish(w, q, r, err)

@@ -24,8 +24,9 @@
  *   children cannot be deleted (66);
  * - CN=Configuration is a naming context of its own: a search of the domain does not enter it;
  * - a modify is done altogether or not at all.
- * Not modelled: which attributes a class may have, access rights (but see fakedir_deny()), back
- * links as attributes, paging and ranges (nothing above struct dir sees these two).
+ * a back link comes to who names it;
+ * Not modelled: which attributes a class may have, access rights (but see fakedir_deny()), paging
+ * and ranges (nothing above struct dir sees these two).
  *
  * Writes take effect when they complete, that is in process(), or in a submit() that finds the
  * window full. What is under way when the connection is closed is never done; its callback is told

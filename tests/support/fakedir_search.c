@@ -158,8 +158,38 @@ add_constructed(const struct fakedir *fd, const char *name, struct entry *e)
 	return 0;
 }
 
+/* Names that refer to O by the forward link of BACK. */
+static int
+add_referrers(const struct fakedir *fd, const struct object *referrer, const struct guid *to,
+    const struct schema_attr *back, struct entry *e)
+{
+	for (size_t i = 0; i < referrer->e->n_attrs; i++) {
+		const struct attr *a = &referrer->e->attrs[i];
+		const struct schema_attr *s = schema_find(fd->schema, a->name);
+
+		if (s && s->link_id == back->link_id - 1 && attr_has(a, guid_bytes(to), false) &&
+		    entry_add_str(e, back->name, referrer->e->dn) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* A back link (MS-ADTS 3.1.1.1.6) comes only to those who name it, too. */
+static int
+add_back_link(const struct fakedir *fd, const struct object *o, const char *name, struct entry *e)
+{
+	const struct schema_attr *back = schema_find(fd->schema, name);
+
+	for (size_t i = 0; back && (back->link_id & 1) && i < fd->n; i++)
+		if (!fd->objects[i]->deleted &&
+		    add_referrers(fd, fd->objects[i], &o->e->guid, back, e) < 0)
+			return -1;
+	return 0;
+}
+
 static struct entry *
-select_attrs(const struct fakedir *fd, const struct entry *view, const char *const *attrs)
+select_attrs(const struct fakedir *fd, const struct object *o, const struct entry *view,
+    const char *const *attrs)
 {
 	_cleanup_(entry_free) struct entry *e = NULL;
 	bool all = !attrs || !attrs[0];
@@ -171,7 +201,7 @@ select_attrs(const struct fakedir *fd, const struct entry *view, const char *con
 		const struct attr *a = entry_find(view, attrs[i]);
 
 		if ((a && !entry_find(e, attrs[i]) && show_values(a, e) < 0) ||
-		    add_constructed(fd, attrs[i], e) < 0)
+		    add_constructed(fd, attrs[i], e) < 0 || add_back_link(fd, o, attrs[i], e) < 0)
 			return NULL;
 	}
 	return TAKE(e);
@@ -226,7 +256,7 @@ collect(struct fakedir *fd, const struct dir_query *q, const struct object *base
 			return -1;
 		if (!filter_match(f, view))
 			continue;
-		if (!(e = select_attrs(fd, view, q->attrs)) || add_hit(h, e) < 0)
+		if (!(e = select_attrs(fd, o, view, q->attrs)) || add_hit(h, e) < 0)
 			return -1;
 	}
 	return 0;

@@ -72,6 +72,13 @@ ann_is_deleted(struct lab *l)
 	lab_delete(l, SOURCE, "CN=Ann");
 }
 
+static void
+two_are_deleted(struct lab *l)
+{
+	lab_delete(l, SOURCE, "CN=Ann");
+	lab_delete(l, SOURCE, "CN=Bea");
+}
+
 /* Ann is concerned because it left, and because it waited for two that come. */
 static void
 ann_leaves_whom_she_awaited(struct lab *l)
@@ -355,6 +362,21 @@ static const struct scenario scenarios[] = {
 	    {TARGET, "CN=Ann", "msExchRecipientTypeDetails", "1"},
 	    {TARGET, "CN=Ann", "mailNickname", "ann"},
 	    {TARGET, "CN=Ann", "targetAddress", "SMTP:ann@redirect.acme.example"}}},
+    {.name = "its own manager is deleted",
+	.delta = true,
+	.source = {MAILBOX("Ann", "ann", MANAGER("Ann"))},
+	.between = ann_is_deleted,
+	.counts = {.left = {[LEAVE_HIDE] = 1}},
+	.expect = {{TARGET, "CN=Ann", HIDES, "TRUE"}}},
+    {.name = "two that name each other are deleted",
+	.delta = true,
+	.source = {MAILBOX("Ann", "ann", MANAGER("Bea") "publicDelegates: CN=Bea" ACME "\n"),
+	    MAILBOX("Bea", "bea", MANAGER("Ann") "publicDelegates: CN=Ann" ACME "\n"),
+	    MAILBOX("Cid", "cid", MANAGER("Ann"))},
+	.between = two_are_deleted,
+	.counts = {.left = {[LEAVE_HIDE] = 2}},
+	.expect = {{TARGET, "CN=Ann", HIDES, "TRUE"}, {TARGET, "CN=Bea", HIDES, "TRUE"},
+	    {TARGET, "CN=Cid", "manager", NULL}}},
     {.name = "a counterpart is deleted",
 	.delta = true,
 	.source = {MAILBOX("Ann", "ann", ""), GROUP("Sales", "sales", MEMBER("Ann"))},
