@@ -487,44 +487,86 @@ fetch_names(struct delta *x, uint32_t index, const struct decision *d, struct er
 	return own ? world_fetch_names(x->c->world, dn_parent(d->target_dn), own, err) : -1;
 }
 
-/* What refers to the target object E, by way of the back link ATTR, is concerned. */
+/* The back links of what the table translates. */
+static const char *const back_links[] = {"memberOf", "directReports", "managedObjects",
+    "msExchCoManagedObjectsBL", "altRecipientBL", "publicDelegatesBL", "authOrigBL", "unauthOrigBL",
+    "dLMemSubmitPermsBL", "dLMemRejectPermsBL", NULL};
+
+/* What refers to the object E of SIDE, by way of the back link ATTR, is concerned. */
 static int
-add_referrers(struct delta *x, const struct entry *e, const char *attr, struct err *err)
+add_referrers(
+    struct delta *x, enum side side, const struct entry *e, const char *attr, struct err *err)
 {
 	const struct attr *a = entry_find(e, attr);
 
 	for (size_t i = 0; a && i < a->n_values; i++) {
 		_cleanup_(record_free) struct record *r = NULL;
 
-		if (cycle_record_by_dn(x->c, TARGET, a->values[i].data, &r, err) < 0 ||
+		if (cycle_record_by_dn(x->c, side, a->values[i].data, &r, err) < 0 ||
 		    (r && concern(x, r, err) < 0))
 			return -1;
 	}
 	return 0;
 }
 
-/* A deletion takes an object out of its groups, and ends every other reference to it, without
- * a word about the objects that referred to it: the counterpart still knows them. */
+/* What refers to the object with GUID G of SIDE, as that directory says. */
 static int
-add_groups(struct delta *x, const struct guid *source, struct err *err)
+add_all_referrers(struct delta *x, enum side side, const struct guid *g, struct err *err)
 {
-	static const char *const attrs[] = {"memberOf", "directReports", "managedObjects",
-	    "msExchCoManagedObjectsBL", "altRecipientBL", "publicDelegatesBL", "authOrigBL",
-	    "unauthOrigBL", "dLMemSubmitPermsBL", "dLMemRejectPermsBL", NULL};
+	_cleanup_(entry_free) struct entry *e = NULL;
+
+	if (dir_read_guid(x->c->run->dir[side], g, back_links, &e, err) < 0)
+		return -1;
+	for (size_t i = 0; e && back_links[i]; i++)
+		if (add_referrers(x, side, e, back_links[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+/* SOURCE goes. A deletion takes an object out of its groups, and ends every other reference to it,
+ * without a word about the objects that referred to it: the counterpart still knows them. Of what
+ * only leaves the scope, they wait from now on. */
+static int
+add_left_behind(struct delta *x, const struct guid *source, struct err *err)
+{
 	struct cycle *c = x->c;
 	_cleanup_(record_free) struct record *r = NULL;
-	_cleanup_(entry_free) struct entry *target = NULL;
 
 	if (store_find_guid(c->run->map, c->run->link_id, SOURCE, source, &r, err) < 0)
 		return -1;
-	if (!r || guid_is_zero(&r->side[TARGET].guid))
+	return !r || guid_is_zero(&r->side[TARGET].guid)
+		   ? 0
+		   : add_all_referrers(x, TARGET, &r->side[TARGET].guid, err);
+}
+
+/* Does the object of D get a counterpart, whether it never had one, lost it, or had left? */
+static int
+is_coming(struct delta *x, const struct decision *d, bool *ret, struct err *err)
+{
+	_cleanup_(record_free) struct record *r = NULL;
+
+	*ret = d->state == DECIDE_CREATE || d->state == DECIDE_PROMOTE ||
+	       (d->state == DECIDE_MATCHED && d->rule != MATCH_RECORD);
+	if (*ret || d->state != DECIDE_MATCHED)
 		return 0;
-	if (dir_read_guid(c->run->dir[TARGET], &r->side[TARGET].guid, attrs, &target, err) < 0)
+	if (store_find_guid(x->c->run->map, x->c->run->link_id, SOURCE, &d->source, &r, err) < 0)
 		return -1;
-	for (size_t i = 0; target && attrs[i]; i++)
-		if (add_referrers(x, target, attrs[i], err) < 0)
-			return -1;
+	*ret = r && record_has_left(r);
 	return 0;
+}
+
+/* What a decision has to do with others: they refer to its object, which comes or goes. */
+static int
+add_concerned_by(struct delta *x, uint32_t index, const struct decision *d, struct err *err)
+{
+	bool comes;
+
+	if (add_waiting(x, d, err) < 0 || fetch_names(x, index, d, err) < 0 ||
+	    delta_add_rivals(x, d, err) < 0 || is_coming(x, d, &comes, err) < 0)
+		return -1;
+	if (comes)
+		return add_all_referrers(x, SOURCE, &d->source, err);
+	return d->verdict == SCOPE_IN ? 0 : add_left_behind(x, &d->source, err);
 }
 
 int
@@ -539,8 +581,7 @@ delta_followers(struct delta *x, uint32_t from_index, size_t from, struct err *e
 
 		if (cycle_get_decision(x->c, i, &d, &found, err) < 0)
 			return -1;
-		if (found && (add_waiting(x, &d, err) < 0 || fetch_names(x, i, &d, err) < 0 ||
-				 delta_add_rivals(x, &d, err) < 0))
+		if (found && add_concerned_by(x, i, &d, err) < 0)
 			return -1;
 	}
 	for (size_t i = from; i < n_concerned; i++) {
@@ -548,7 +589,7 @@ delta_followers(struct delta *x, uint32_t from_index, size_t from, struct err *e
 		bool found;
 
 		if (cycle_find_decision(x->c, &x->concerned.v[i], &d, &found, err) < 0 ||
-		    (!found && add_groups(x, &x->concerned.v[i], err) < 0))
+		    (!found && add_left_behind(x, &x->concerned.v[i], err) < 0))
 			return -1;
 	}
 	return 0;
