@@ -69,6 +69,14 @@ judge_active(struct cycle *c, const struct record *r, struct active_side *ret, s
 	return 0;
 }
 
+/* R left before its source was gone: then its counterpart was hidden. */
+static bool
+may_be_deleted(const struct cycle *c, const struct record *r)
+{
+	return r->state == RECORD_LEFT && r->created &&
+	       leaving_action(c->run->link, r, SCOPE_BASE) == LEAVE_DELETE;
+}
+
 static int
 look_at(const struct record *r, void *arg, struct err *err)
 {
@@ -77,11 +85,11 @@ look_at(const struct record *r, void *arg, struct err *err)
 	struct active_side active;
 	bool found;
 
-	if (record_has_left(r))
+	if (record_has_left(r) && !may_be_deleted(l->c, r))
 		return 0;
 	if (cycle_find_decision(l->c, &r->side[SOURCE].guid, &d, &found, err) < 0)
 		return -1;
-	if (found && d.verdict == SCOPE_IN)
+	if (found && (d.verdict == SCOPE_IN || record_has_left(r)))
 		return 0;
 	if (judge_active(l->c, r, &active, err) < 0)
 		return -1;
@@ -138,6 +146,7 @@ gather(struct cycle *c, const struct record *r, enum scope_verdict why, struct l
 	if (leave_prove_gone(c, source, ret_gone, &f->missed, err) < 0 ||
 	    cycle_find_recorded(c, r, &index, ret_target, err) < 0)
 		return -1;
+	f->gone = *ret_gone;
 	if (!*ret_target && !f->missed && lag_may_come(c, source, r, &f->may_come, err) < 0)
 		return -1;
 	if (other_links_have(c, r, &others, err) < 0)
@@ -156,6 +165,16 @@ tell(struct cycle *c, const struct record *r, const char *why, enum leaving l, b
 {
 	run_message(c->run, again ? LOG_DEBUG : LOG_INFO, &r->side[SOURCE].guid, r->side[SOURCE].dn,
 	    "left: %s; its counterpart '%s' %s", why, r->side[TARGET].dn, leaving_text(l));
+}
+
+/* What is counted: not what is configured, but what is done. */
+static enum leave_action
+done_by(enum leaving l)
+{
+	return l == LEAVING_DELETE    ? LEAVE_DELETE
+	       : l == LEAVING_DISABLE ? LEAVE_DISABLE
+	       : l == LEAVING_HIDE    ? LEAVE_HIDE
+				      : LEAVE_KEEP;
 }
 
 /* AGAIN: it is counted and told already. */
@@ -192,7 +211,7 @@ plan_leaver(struct cycle *c, const struct leaver *l, bool again, struct err *err
 		return -1;
 	s->counts = l->said == HELD_WAITS ? HELD_DELETES : HELD_NOTHING;
 	if (target)
-		c->res->left[leaving <= LEAVING_KEEP ? LEAVE_KEEP : f.action] += !again;
+		c->res->left[done_by(leaving)] += !again;
 	tell(c, r, gone ? "deleted" : scope_verdict_name(l->why),
 	    s->n_changes || s->forgets || leaving == LEAVING_FINISH ? leaving : LEAVING_KEEP,
 	    again);

@@ -8,7 +8,6 @@
 #include "dsa/cycle/records.h"
 #include "dsa/directory/dn.h"
 #include "dsa/rules/identity.h"
-#include "dsa/rules/leaving.h"
 
 /* The source entry that has target entry INDEX as its counterpart in this cycle, or
  * WORLD_NONE. */
@@ -74,25 +73,6 @@ record_by_index(
 	    c->run->map, c->run->link_id, SOURCE, e ? &e->guid : &ret_d->source, ret, err);
 }
 
-/* The source object of R, number INDEX, is out of scope for WHY; WORLD_NONE: it was not read. */
-static int
-is_deleted_when_left(struct cycle *c, const struct record *r, uint32_t index,
-    enum scope_verdict why, const struct entry *target, bool *ret, struct err *err)
-{
-	_cleanup_(entry_free) struct entry *source = NULL;
-	const char *stamp = c->run->link->target->stamp_attribute;
-	struct leaving_facts f = {.action = leaving_action(c->run->link, r, why),
-	    .record = r,
-	    .target = target,
-	    .foreign = stamp_foreign(target, stamp).data != NULL};
-
-	if (index != WORLD_NONE && world_get(c->world, SOURCE, index, &source, err) < 0)
-		return -1;
-	f.active = cycle_active_side(c, source, target, r);
-	*ret = leaving_judge(&f) == LEAVING_DELETE;
-	return 0;
-}
-
 static int
 recorded_target(struct cycle *c, const char *dn, uint32_t index, char **ret_dn, struct err *err)
 {
@@ -100,7 +80,7 @@ recorded_target(struct cycle *c, const char *dn, uint32_t index, char **ret_dn, 
 	_cleanup_(entry_free) struct entry *target = NULL;
 	uint32_t at = WORLD_NONE, owner = WORLD_NONE;
 	_cleanup_(decision_done) struct decision d = {0};
-	bool decided, leaves;
+	bool decided;
 
 	if (!c->run->map)
 		return 0;
@@ -124,11 +104,8 @@ recorded_target(struct cycle *c, const char *dn, uint32_t index, char **ret_dn, 
 		return -1;
 	if (owner != WORLD_NONE && owner != index)
 		return 0;
-	leaves = decided && d.verdict != SCOPE_IN;
-	if (leaves && is_deleted_when_left(c, r, index, d.verdict, target, &leaves, err) < 0)
-		return -1;
 	*ret_dn = strdup(target->dn);
-	return !*ret_dn ? err_nomem(err) : leaves ? 2 : 1;
+	return *ret_dn ? 1 : err_nomem(err);
 }
 
 static int
@@ -237,9 +214,5 @@ plan_resolve_ref(const char *attr, const char *source_dn, void *arg, char **ret_
 	if (rc < 0 || rc == 1)
 		return rc;
 	norm = dn_normalize(dn_strip_extended(source_dn), err);
-	if (!norm || plan_step_add_waiting(p->step, attr, norm, err) < 0) {
-		free(TAKE(*ret_dn));
-		return -1;
-	}
-	return rc == 2;
+	return norm ? plan_step_add_waiting(p->step, attr, norm, err) : -1;
 }

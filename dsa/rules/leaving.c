@@ -54,7 +54,7 @@ leaving_judge(const struct leaving_facts *f)
 		return LEAVING_KEEP;
 	if (f->foreign)
 		return LEAVING_FOREIGN;
-	if (f->action == LEAVE_DELETE && f->record->created)
+	if (f->action == LEAVE_DELETE && f->record->created && f->gone)
 		return LEAVING_DELETE;
 	if (f->action == LEAVE_DISABLE && f->record->created && is_enabled(f->target))
 		return LEAVING_DISABLE;

@@ -12,11 +12,14 @@
  *   the owner uses the counterpart                     FINISH: the source ends as planned
  *   on_leave = keep                                    KEEP
  *   a foreign value where its stamp belongs            FOREIGN: left alone until that is gone
- *   on_leave = delete, created by galsync              DELETE
+ *   on_leave = delete, created by galsync, and the     DELETE
+ *   source is proved to be gone
  *   on_leave = disable, an enabled account created     DISABLE, which hides too
  *   anything else                                      HIDE
  *
- * What was matched is never deleted or disabled: its account belongs to others.
+ * What was matched is never deleted or disabled: its account belongs to others. What is still there,
+ * though out of scope or hidden, may come back: its counterpart is hidden, and deleted when the
+ * source is.
  *
  *   feed -> entry -> [match] -> project -> diff -> plan -> exec -> record
  */
@@ -43,6 +46,7 @@ enum leaving {
 
 struct leaving_facts {
 	enum leave_action action; /* leaving_action() */
+	bool gone;		  /* the source is there no more, by its GUID too */
 	bool missed;		  /* the source is there by its GUID, but no search gave it */
 	bool may_come;		  /* TARGET may be on another server and not here yet */
 	bool foreign;		  /* TARGET's stamp attribute has a value that is no stamp */

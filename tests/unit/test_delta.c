@@ -73,6 +73,15 @@ ann_is_deleted(struct lab *l)
 }
 
 static void
+ann_hides_and_is_deleted(struct lab *l)
+{
+	ann_hides(l);
+	assert_int_equal(lab_cycle(l, NULL), 0);
+	assert_true(lab_has(l, TARGET, "CN=Ann", HIDES, "TRUE"));
+	ann_is_deleted(l);
+}
+
+static void
 two_are_deleted(struct lab *l)
 {
 	lab_delete(l, SOURCE, "CN=Ann");
@@ -227,8 +236,15 @@ static const struct scenario scenarios[] = {
 	.source = {MAILBOX("Ann", "ann", ""), MAILBOX("Bea", "bea", MANAGER("Ann")),
 	    GROUP("Sales", "sales", MEMBER("Ann") MEMBER("Bea"))},
 	.between = ann_hides,
-	.tidies = true,
-	.counts = {.left = {[LEAVE_DELETE] = 1}, .waiting = 2},
+	.counts = {.left = {[LEAVE_HIDE] = 1}},
+	.expect = {{TARGET, "CN=Ann", HIDES, "TRUE"},
+	    {TARGET, "CN=Bea", "manager", "CN=Ann" GLOBEX}}},
+    {.name = "was hidden, and is deleted",
+	.delta = true,
+	.scope = KEPT,
+	.source = {MAILBOX("Ann", "ann", ""), MAILBOX("Bea", "bea", MANAGER("Ann"))},
+	.between = ann_hides_and_is_deleted,
+	.counts = {.left = {[LEAVE_DELETE] = 1}},
 	.expect = {{TARGET, "CN=Ann", NULL, NULL}, {TARGET, "CN=Bea", "manager", NULL}}},
     {.name = "leaves by moving",
 	.delta = true,

@@ -26,7 +26,7 @@ static const struct leaving_case {
 	enum leaving want;
 	const char *mods;    /* NULL: no change; "delete": the object goes */
 	const char *written; /* remembered afterwards; NULL: nothing */
-	bool matched, missed, may_come, foreign;
+	bool gone, matched, missed, may_come, foreign;
 	bool used; /* the owner uses it */
 } cases[] = {
     /* Where nothing is certain nothing is done, whatever is configured. */
@@ -50,7 +50,7 @@ static const struct leaving_case {
     {LEAVE_HIDE, NULL, .used = false, .want = LEAVING_FORGET},
 
     {LEAVE_HIDE, PERSON(UAC("512")), .want = LEAVING_HIDE, .mods = HIDES, .written = PUT},
-    {LEAVE_HIDE, PERSON(UAC("512")), .matched = true, .want = LEAVING_HIDE, .mods = HIDES,
+    {LEAVE_HIDE, PERSON(UAC("512")), .matched = true, .gone = true, .want = LEAVING_HIDE, .mods = HIDES,
 	.written = PUT},
     {LEAVE_HIDE, CARD(""), .want = LEAVING_HIDE, .mods = HIDES, .written = PUT},
     {LEAVE_HIDE, PERSON(HIDDEN("FALSE")), .want = LEAVING_HIDE,
@@ -81,8 +81,10 @@ static const struct leaving_case {
     {LEAVE_DISABLE, PERSON(UAC("512")), .matched = true, .want = LEAVING_HIDE, .mods = HIDES,
 	.written = PUT},
 
-    {LEAVE_DELETE, PERSON(UAC("512")), .want = LEAVING_DELETE, .mods = "delete"},
-    {LEAVE_DELETE, CARD(HIDDEN("TRUE")), .want = LEAVING_DELETE, .mods = "delete"},
+    {LEAVE_DELETE, PERSON(UAC("512")), .gone = true, .want = LEAVING_DELETE, .mods = "delete"},
+    {LEAVE_DELETE, CARD(HIDDEN("TRUE")), .gone = true, .want = LEAVING_DELETE, .mods = "delete"},
+    /* It is there, though out of scope. */
+    {LEAVE_DELETE, PERSON(UAC("512")), .want = LEAVING_HIDE, .mods = HIDES, .written = PUT},
     {LEAVE_DELETE, PERSON(UAC("512")), .matched = true, .want = LEAVING_HIDE, .mods = HIDES,
 	.written = PUT},
 };
@@ -111,6 +113,7 @@ judged(void **state)
 		_cleanup_(change_free) struct change *change = NULL;
 		_cleanup_(free) char *mods = NULL;
 		struct leaving_facts f = {.action = c->action,
+		    .gone = c->gone,
 		    .missed = c->missed,
 		    .may_come = c->may_come,
 		    .foreign = c->foreign,
