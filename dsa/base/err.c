@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dsa/base/escape.h"
 #include "dsa/base/str.h"
 
 /* Takes away what vsnprintf() left of a character that did not fit: the text goes into JSON and
@@ -80,18 +81,18 @@ err_escape(char *dst, size_t size, struct bytes v)
 {
 	const uint8_t *p = v.data;
 	bool text = utf8_valid(v);
-	size_t n = 0, i = 0;
+	size_t n = 0;
 
-	for (; i < v.len && n + 5 < size; i++) {
-		if (p[i] < 0x20 || p[i] == 0x7f || (p[i] >= 0x80 && !text))
-			n += (size_t)snprintf(dst + n, size - n, "\\x%02X", p[i]);
-		else
-			dst[n++] = (char)p[i];
+	for (size_t i = 0, used; i < v.len; i += used) {
+		struct bytes rest = {p + i, text ? v.len - i : 1};
+		char out[ESCAPE_LEN];
+		size_t len = escape_next(rest, ESCAPE_NAME, out, &used);
+
+		if (n + len >= size)
+			break;
+		memcpy(dst + n, out, len);
+		n += len;
 	}
-	/* No half of a character, if one did not fit. */
-	if (text && i < v.len && (p[i] & 0xc0) == 0x80)
-		while (n && ((uint8_t)dst[--n] & 0xc0) == 0x80)
-			;
 	if (size)
 		dst[n] = '\0';
 }

@@ -53,8 +53,9 @@ int err_set_at(struct err *e, struct err_place at, enum err_src src, enum err_sc
 int err_sys_at(struct err *e, struct err_place at, int en, const char *fmt, ...) PRINTF_LIKE(4, 5);
 /* Appends ": <context>" to the text. Keeps cause, scope and retry. */
 int err_ctx(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
-/* Copies the octets of V (remote text) into DST of SIZE octets with control characters and invalid
- * UTF-8 written as \xHH; always terminated. */
+/* Copies V (remote text) into DST of SIZE octets as escape.h shows a name, as much as fits in whole
+ * characters; always terminated. What is not UTF-8 as a whole is no text: all its octets of 0x80
+ * and more are then \xHH. */
 void err_escape(char *dst, size_t size, struct bytes v);
 
 #endif

@@ -135,7 +135,7 @@ static void
 add(struct line *l, const char *name, const char *value)
 {
 	size_t name_len = strlen(name);
-	size_t size = name_len + 4 * strlen(value) + 8; /* \xHH is the longest an octet becomes */
+	size_t size = name_len + 4 * strlen(value) + 2; /* \xHH is the most an octet becomes */
 	char *s = (size_t)l->n < ARRAY_SIZE(l->iov) ? malloc(size) : NULL;
 
 	if (!s)

@@ -68,9 +68,7 @@ str_to_i64(const char *s, int64_t *ret)
 	return true;
 }
 
-/* Decodes one code point at P (LEFT octets remain). Returns its length in octets, or 0 if the
- * octets are not well-formed; *ret_cp is then untouched. */
-static size_t
+size_t
 utf8_next(const uint8_t *p, size_t left, uint32_t *ret_cp)
 {
 	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};

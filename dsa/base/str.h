@@ -31,6 +31,9 @@ char *str_lower_dup(const char *s) MUST_CHECK;
 bool str_to_i64(const char *s, int64_t *ret);
 /* True if S has an ASCII control character in it. */
 bool str_has_control(const char *s);
+/* The length in octets of the character at P, of which LEFT octets remain, and which one it is; 0
+ * if the octets are not well-formed UTF-8: *RET is then untouched. */
+size_t utf8_next(const uint8_t *p, size_t left, uint32_t *ret);
 /* True if the octets are well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool utf8_valid(struct bytes v);
 /* How many UTF-16 code units the UTF-8 text has: AD counts rangeUpper of Unicode strings in them.

@@ -4,6 +4,7 @@
 
 #include "dsa/ctl/client.h"
 #include "dsa/ctl/ctl.h"
+#include "dsa/ctl/shown.h"
 
 #define USAGE "adopt [LINK] [--plan]"
 
@@ -14,7 +15,8 @@ print_names(const json_t *r, const char *side, const char *n)
 	long long more = number_of(r, n) - (long long)json_array_size(names);
 
 	for (size_t i = 0; i < json_array_size(names); i++)
-		(void)printf("  %s  %s\n", side, json_string_value(json_array_get(names, i)));
+		(void)printf(
+		    "  %s  %s\n", side, shown(json_string_value(json_array_get(names, i))));
 	if (more > 0)
 		(void)printf("  %s  ... and %lld more\n", side, more);
 }
@@ -33,7 +35,8 @@ print_key(const json_t *r)
 		print_names(r, "target", "n_target");
 	} else if (strcmp(verdict, "pair") == 0) {
 		(void)printf("%s  active %s, redirection %s\n",
-		    json_string_value(json_array_get(source, 0)), text_of(r, "active"), where);
+		    shown(json_string_value(json_array_get(source, 0))), text_of(r, "active"),
+		    where);
 	}
 }
 

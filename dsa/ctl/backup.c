@@ -6,6 +6,7 @@
 
 #include "dsa/base/json.h"
 #include "dsa/ctl/ctl.h"
+#include "dsa/ctl/shown.h"
 #include "mapping/backup.h"
 
 enum ctl_status
@@ -32,7 +33,8 @@ ctl_verb_map_backup(struct ctl *c, int argc, char **argv)
 		return ctl_fail(&err);
 	(void)stat(file, &st);
 	if (!c->json) {
-		(void)printf("the map is copied to %s: %lld octets\n", file, (long long)st.st_size);
+		(void)printf(
+		    "the map is copied to %s: %lld octets\n", shown(file), (long long)st.st_size);
 		return CTL_DONE;
 	}
 	o = json_object();

@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "dsa/ctl/shown.h"
+
 struct client {
 	FILE *stream;
 	char *line;
@@ -84,4 +86,12 @@ client_next(struct client *c, json_t **ret, struct err *err)
 		return err_sys(err, errno ? errno : ECONNRESET, "the daemon ended the connection");
 	*ret = json_loadb(c->line, (size_t)n, 0, &why);
 	return *ret ? 0 : err_data(err, "the daemon's answer is no JSON: %s", why.text);
+}
+
+const char *
+text_of(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? shown(s) : "";
 }

@@ -18,14 +18,8 @@ int client_ask(struct client *c, json_t *request, struct err *err) MUST_CHECK;
 /* The next object, waited for; the caller releases it. -1 if the daemon ended the connection. */
 int client_next(struct client *c, json_t **ret, struct err *err) MUST_CHECK;
 
-/* A member of an object, or "" and 0. */
-static inline const char *
-text_of(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s ? s : "";
-}
+/* A member of an object, or "" and 0. A text is as shown() gives it. */
+const char *text_of(const json_t *o, const char *key);
 
 static inline long long
 number_of(const json_t *o, const char *key)

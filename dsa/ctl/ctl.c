@@ -6,19 +6,20 @@
 #include <string.h>
 
 #include "dsa/base/json.h"
+#include "dsa/ctl/shown.h"
 #include "dsa/view/view_record.h"
 
 enum ctl_status
 ctl_fail(const struct err *err)
 {
-	(void)fprintf(stderr, "galsyncctl: %s\n", err->text);
+	(void)fprintf(stderr, "galsyncctl: %s\n", shown(err->text));
 	return CTL_FAILED;
 }
 
 enum ctl_status
 ctl_unreachable(const struct err *err)
 {
-	(void)fprintf(stderr, "galsyncctl: %s: is galsyncd running?\n", err->text);
+	(void)fprintf(stderr, "galsyncctl: %s: is galsyncd running?\n", shown(err->text));
 	return CTL_UNREACHABLE;
 }
 

@@ -5,8 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dsa/base/output.h"
 #include "dsa/ctl/client.h"
 #include "dsa/ctl/ctl.h"
+#include "dsa/ctl/shown.h"
 #include "dsa/ctl/wave_file.h"
 
 #define BAR 30
@@ -17,7 +19,7 @@ static void
 clear_line(void)
 {
 	if (isatty(STDERR_FILENO))
-		(void)fputs("\r\033[K", stderr);
+		output_command(stderr, "\r\033[K");
 }
 
 static void
@@ -30,8 +32,9 @@ show_progress(const json_t *event, char *last, size_t size)
 	if (isatty(STDERR_FILENO)) {
 		memset(bar, ' ', BAR);
 		memset(bar, '#', filled > BAR ? BAR : filled);
-		(void)fprintf(stderr, "\r\033[K%-8s [%s] %lld/%lld", text_of(event, "phase"), bar,
-		    done, total);
+		clear_line();
+		(void)fprintf(
+		    stderr, "%-8s [%s] %lld/%lld", text_of(event, "phase"), bar, done, total);
 		return;
 	}
 	/* Without a terminal: a line for each phase. */
@@ -42,6 +45,15 @@ show_progress(const json_t *event, char *last, size_t size)
 }
 
 /* ---- a request and its answer ---- */
+
+/* A piece of a plan: LDIF escapes what it must by itself, and has lines. */
+static const char *
+ldif_of(const json_t *o)
+{
+	const char *s = json_string_value(json_object_get(o, "ldif"));
+
+	return s ? s : "";
+}
 
 /* Prints the pieces of a plan, shows progress, and returns the answer. */
 static int
@@ -64,7 +76,7 @@ wait_for_answer(struct client *c, bool json, json_t **ret, struct err *err)
 		if (strcmp(event, "plan") == 0 && json)
 			(void)ctl_print_json(json_incref(o));
 		else if (strcmp(event, "plan") == 0)
-			(void)fputs(text_of(o, "ldif"), stdout);
+			(void)fputs(ldif_of(o), stdout);
 		else if (strcmp(event, "progress") == 0)
 			show_progress(o, last, sizeof last);
 	}
@@ -95,9 +107,10 @@ print_summary(const json_t *s)
 	json_object_foreach((json_t *)(uintptr_t)s, key, v)
 	{
 		if (json_is_integer(v) && json_integer_value(v))
-			(void)printf("  %-16s %lld\n", key, (long long)json_integer_value(v));
+			(void)printf(
+			    "  %-16s %lld\n", shown(key), (long long)json_integer_value(v));
 		else if (json_is_string(v) && *json_string_value(v))
-			(void)printf("  %-16s %s\n", key, json_string_value(v));
+			(void)printf("  %-16s %s\n", shown(key), shown(json_string_value(v)));
 	}
 }
 
@@ -229,7 +242,7 @@ ctl_read_list(const char *file, json_t **objects)
 	for (size_t i = 0; i < n; i++)
 		wave_file_print_problem(file, json_array_get(problems, i));
 	if (n || !f.n) {
-		(void)fprintf(stderr, "galsyncctl: '%s' %s\n", file,
+		(void)fprintf(stderr, "galsyncctl: '%s' %s\n", shown(file),
 		    n ? "has lines that cannot be taken: nothing was begun" : "names nobody");
 		return CTL_FAILED;
 	}

@@ -6,6 +6,7 @@
 #include "dsa/base/clock.h"
 #include "dsa/ctl/client.h"
 #include "dsa/ctl/ctl.h"
+#include "dsa/ctl/shown.h"
 #include "dsa/view/view_held.h"
 
 /* ---- who ---- */
@@ -62,9 +63,10 @@ list_one(const struct store_held *h, void *arg, struct err *err)
 		print_row("LIMIT", "VERDICT", "SINCE", "SOURCE");
 	clock_format_local(h->since, since);
 	print_row(held_kind_name(h->kind), held_verdict_name(h->verdict), since,
-	    r ? r->side[SOURCE].dn : match.source_dn);
+	    shown(r ? r->side[SOURCE].dn : match.source_dn));
 	if (!r && match.n_candidates)
-		(void)printf("%51s %s, by %s\n", "with", match.candidates[0], match.what);
+		(void)printf(
+		    "%51s %s, by %s\n", "with", shown(match.candidates[0]), shown(match.what));
 	return 0;
 }
 

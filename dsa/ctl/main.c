@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dsa/base/output.h"
 #include "dsa/base/str.h"
-#include "dsa/base/terminal.h"
 #include "dsa/config/conf.h"
 #include "dsa/ctl/ctl.h"
 
@@ -95,8 +95,8 @@ find_verb(int argc, char **argv)
 static void
 usage(FILE *to)
 {
-	(void)fputs("usage: galsyncctl [--json] [--socket PATH] [-c FILE | --state-directory DIR] "
-		    "VERB ...\n\n",
+	(void)fputs("usage: galsyncctl [--json] [--raw] [--socket PATH] [-c FILE | "
+		    "--state-directory DIR] VERB ...\n\n",
 	    to);
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
 		(void)fprintf(
@@ -106,16 +106,16 @@ usage(FILE *to)
 
 struct options {
 	const char *file, *state, *socket;
-	bool json;
+	bool json, raw;
 };
 
 /* Returns -1 to go on with optind at the verb, else the exit status. */
 static int
 parse(int argc, char **argv, struct options *o)
 {
-	enum { OPT_JSON = 256, OPT_STATE, OPT_SOCKET };
+	enum { OPT_JSON = 256, OPT_RAW, OPT_STATE, OPT_SOCKET };
 	static const struct option longs[] = {{"config", required_argument, NULL, 'c'},
-	    {"json", no_argument, NULL, OPT_JSON},
+	    {"json", no_argument, NULL, OPT_JSON}, {"raw", no_argument, NULL, OPT_RAW},
 	    {"state-directory", required_argument, NULL, OPT_STATE},
 	    {"socket", required_argument, NULL, OPT_SOCKET}, {"version", no_argument, NULL, 'V'},
 	    {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
@@ -126,6 +126,7 @@ parse(int argc, char **argv, struct options *o)
 		switch (c) {
 		case 'c': o->file = optarg; break;
 		case OPT_JSON: o->json = true; break;
+		case OPT_RAW: o->raw = true; break;
 		case OPT_STATE: o->state = optarg; break;
 		case OPT_SOCKET: o->socket = optarg; break;
 		case 'V': (void)puts("galsyncctl " GALSYNC_VERSION); return CTL_DONE;
@@ -139,15 +140,17 @@ parse(int argc, char **argv, struct options *o)
 	return CTL_USAGE;
 }
 
-/* Removes --json from the verb's arguments, where people put it too. */
+/* Removes --json and --raw from the verb's arguments, where people put them too. */
 static int
-take_json(int argc, char **argv, bool *json)
+take_common(int argc, char **argv, struct options *o)
 {
 	int n = 0;
 
 	for (int i = 0; i < argc; i++)
 		if (strcmp(argv[i], "--json") == 0)
-			*json = true;
+			o->json = true;
+		else if (strcmp(argv[i], "--raw") == 0)
+			o->raw = true;
 		else
 			argv[n++] = argv[i];
 	return n;
@@ -186,10 +189,11 @@ run(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
+	argc = take_common(argc - optind, argv + optind, &o);
+	argv += optind;
 	c.json = o.json;
 	c.socket = o.socket;
-	argc = take_json(argc - optind, argv + optind, &c.json);
-	argv += optind;
+	output_guard(o.raw ? OUTPUT_RAW : o.json ? OUTPUT_JSON : OUTPUT_TEXT);
 	verb = find_verb(argc, argv);
 	if (!verb)
 		return (int)ctl_usage("no verb '%s'", argc ? argv[0] : "");
@@ -197,9 +201,6 @@ run(int argc, char **argv)
 	for (int i = 1; i < argc; i++)
 		if (!utf8_valid(bytes_of(argv[i])))
 			return (int)ctl_usage("'%s' is not UTF-8", argv[i]);
-	/* That verb draws. */
-	if (verb->run != ctl_verb_watch)
-		terminal_guard_stdout();
 	if (verb->daemon)
 		return (int)verb->run(&c, argc, argv);
 	if (!o.state && conf_load_public(o.file, &conf, &errors) < 0) {

@@ -5,6 +5,7 @@
 
 #include "dsa/base/clock.h"
 #include "dsa/ctl/ctl.h"
+#include "dsa/ctl/shown.h"
 #include "dsa/directory/sid.h"
 
 struct walk {
@@ -36,8 +37,8 @@ list_one(const struct record *r, void *arg, struct err *err)
 	if (w->n++ == 0)
 		print_row("KIND", "STATE", "ACTIVE", "TARGET", "ADDRESS", "COUNTERPART");
 	print_row(kind_name(r->kind), record_state_name(r->state), side_name(r->active),
-	    r->created ? "created" : "matched", r->n_addresses ? r->addresses[0] : r->alias,
-	    r->side[TARGET].dn);
+	    r->created ? "created" : "matched", shown(r->n_addresses ? r->addresses[0] : r->alias),
+	    shown(r->side[TARGET].dn));
 	return 0;
 }
 
@@ -114,12 +115,12 @@ print_side(const char *name, const struct record_side *s)
 	char guid[GUID_TEXT_SIZE], sid[SID_TEXT_SIZE] = "";
 
 	guid_format(&s->guid, guid);
-	(void)printf("  %-12s %s\n", name, s->dn);
+	(void)printf("  %-12s %s\n", name, shown(s->dn));
 	(void)printf("  %-12s %s\n", "", guid);
 	if (sid_format(s->sid, sid))
 		(void)printf("  %-12s %s\n", "", sid);
 	for (size_t i = 0; i < s->n_legacy_dns; i++)
-		(void)printf("  %-12s %s\n", "", s->legacy_dns[i]);
+		(void)printf("  %-12s %s\n", "", shown(s->legacy_dns[i]));
 }
 
 static int
@@ -142,26 +143,23 @@ show_one(const struct record *r, void *arg, struct err *err)
 	(void)printf("  %-12s %s%s%s\n", "counterpart", r->created ? "created" : "matched by ",
 	    r->created ? "" : match_method_name(r->rule), "");
 	if (*r->evidence)
-		(void)printf("  %-12s %s\n", "evidence", r->evidence);
+		(void)printf("  %-12s %s\n", "evidence", shown(r->evidence));
 	print_side("source", &r->side[SOURCE]);
 	print_side("target", &r->side[TARGET]);
 	for (size_t i = 0; i < r->n_addresses; i++)
-		(void)printf("  %-12s %s\n", i ? "" : "addresses", r->addresses[i]);
+		(void)printf("  %-12s %s\n", i ? "" : "addresses", shown(r->addresses[i]));
 	print_moment("first seen", r->created_at);
 	print_moment("last written", r->synced_at);
 	print_moment("switched", r->switched_at);
 	if (*r->last_error)
-		(void)printf("  %-12s %s\n", "problem", r->last_error);
+		(void)printf("  %-12s %s\n", "problem", shown(r->last_error));
 	return 0;
 }
 
 static enum ctl_status
 nobody(const char *who)
 {
-	char safe[512];
-
-	err_escape(safe, sizeof safe, bytes_of(who));
-	(void)fprintf(stderr, "galsyncctl: the map knows no '%s'\n", safe);
+	(void)fprintf(stderr, "galsyncctl: the map knows no '%s'\n", shown(who));
 	return CTL_FAILED;
 }
 
@@ -199,8 +197,8 @@ lookup_one(const struct record *r, void *arg, struct err *err)
 	}
 	guid_format(&r->side[SOURCE].guid, source);
 	guid_format(&r->side[TARGET].guid, target);
-	(void)printf("%s\t%s\t%s\t%s\t%s\n", side_name(r->active), source, r->side[SOURCE].dn,
-	    target, r->side[TARGET].dn);
+	(void)printf("%s\t%s\t%s\t%s\t%s\n", side_name(r->active), source,
+	    shown(r->side[SOURCE].dn), target, shown(r->side[TARGET].dn));
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #include "dsa/base/clock.h"
 #include "dsa/ctl/client.h"
 #include "dsa/ctl/ctl.h"
+#include "dsa/ctl/shown.h"
 #include "dsa/view/view_conflict.h"
 #include "dsa/view/view_link.h"
 
@@ -14,7 +15,7 @@ print_last(const json_t *last)
 {
 	const char *when = json_string_value(json_object_get(last, "finished"));
 
-	(void)printf("  last cycle     %s", when ? when : "none yet");
+	(void)printf("  last cycle     %s", when ? shown(when) : "none yet");
 	if (when)
 		(void)printf(", %lld changes, %lld failed", number_of(last, "changes"),
 		    number_of(last, "failed"));
@@ -30,7 +31,7 @@ print_hook(const struct view_hook *n)
 		(void)printf("  hook           %llu waiting, %llu failing, %llu given up%s%s\n",
 		    (unsigned long long)n->waiting, (unsigned long long)n->failing,
 		    (unsigned long long)n->given_up, n->error ? ": " : "",
-		    n->error ? n->error : "");
+		    n->error ? shown(n->error) : "");
 }
 
 /* What the daemon, if one runs, says of the link; NULL if it does not. */
@@ -56,11 +57,12 @@ print_daemon(const json_t *l)
 	const char *source = json_string_value(json_object_get(by, "source"));
 	const char *target = json_string_value(json_object_get(by, "target"));
 
-	(void)printf("  daemon         %s%s%s\n", state ? state : "not running",
-	    error && *error ? ": " : "", error ? error : "");
+	(void)printf("  daemon         %s%s%s\n", state ? shown(state) : "not running",
+	    error && *error ? ": " : "", error ? shown(error) : "");
 	if (source || target)
 		(void)printf("  changes by     %s (source), %s (target)\n",
-		    source ? source : "not known yet", target ? target : "not known yet");
+		    source ? shown(source) : "not known yet",
+		    target ? shown(target) : "not known yet");
 }
 
 static void
@@ -163,10 +165,10 @@ print_conflict(const struct conflict *x, const char *link, bool first)
 	char since[CLOCK_TEXT_SIZE];
 
 	clock_format_local(x->since, since);
-	(void)printf("%s%s\n  reason       %s: %s\n", first ? "" : "\n", x->source_dn,
-	    conflict_reason_name(x->reason), x->what);
+	(void)printf("%s%s\n  reason       %s: %s\n", first ? "" : "\n", shown(x->source_dn),
+	    conflict_reason_name(x->reason), shown(x->what));
 	for (size_t i = 0; i < x->n_candidates; i++)
-		(void)printf("  candidate    %s\n", x->candidates[i]);
+		(void)printf("  candidate    %s\n", shown(x->candidates[i]));
 	if (help)
 		(void)printf("  help         %s\n", help);
 	(void)printf("  since        %s, link %s\n", since, link);

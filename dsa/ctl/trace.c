@@ -4,6 +4,7 @@
 
 #include "dsa/ctl/client.h"
 #include "dsa/ctl/ctl.h"
+#include "dsa/ctl/shown.h"
 
 #define USAGE "trace ADDRESS [--from FOREST] [--link LINK]"
 
@@ -29,7 +30,7 @@ print_way(const char *address, const json_t *way)
 	const char *step, *between = "";
 	json_t *n;
 
-	(void)printf("%s sent in %s:\n", address, text_of(way, "from"));
+	(void)printf("%s sent in %s:\n", shown(address), text_of(way, "from"));
 	for (size_t i = 0; i < json_array_size(hops); i++)
 		print_hop(json_array_get(hops, i));
 	if (!unlisted)

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "dsa/base/clock.h"
+#include "dsa/base/output.h"
 #include "dsa/base/str.h"
 #include "dsa/ctl/client.h"
 #include "dsa/ctl/ctl.h"
@@ -79,9 +80,27 @@ add_link(struct buf *b, const struct view *v, struct pace *p, const json_t *l)
 		buf_printf(b, ", last %s cycle %s: %lld changes, %lld conflicts",
 		    text_of(last, "kind"), text_of(l, "finished"), number_of(last, "changes"),
 		    number_of(last, "conflicts"));
-	if (v->terminal)
-		buf_add_str(b, "\033[K");
 	buf_add_char(b, '\n');
+}
+
+/* The lines of TEXT; on a terminal in the place of those before. */
+static void
+draw(const struct view *v, const char *text)
+{
+	char up[32];
+
+	(void)snprintf(up, sizeof up, "\033[%zuA\r", v->drawn);
+	if (v->drawn)
+		output_command(stdout, up);
+	for (const char *end; *text; text = end) {
+		end = text + strcspn(text, "\n");
+		(void)fwrite(text, 1, (size_t)(end - text), stdout);
+		if (v->terminal)
+			output_command(stdout, "\033[K");
+		(void)putchar('\n');
+		end += *end == '\n';
+	}
+	(void)fflush(stdout);
 }
 
 static void
@@ -95,10 +114,7 @@ show(struct view *v, const json_t *links)
 	/* Lines only for what is new. */
 	if (b.failed || !b.len || strncmp((const char *)b.data, v->last, sizeof v->last - 1) == 0)
 		return;
-	if (v->drawn)
-		(void)printf("\033[%zuA\r", v->drawn);
-	(void)fputs((const char *)b.data, stdout);
-	(void)fflush(stdout);
+	draw(v, (const char *)b.data);
 	v->drawn = v->terminal ? json_array_size(links) : 0;
 	(void)snprintf(v->last, sizeof v->last, "%s", (const char *)b.data);
 }

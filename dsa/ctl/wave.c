@@ -8,6 +8,7 @@
 #include "dsa/base/when.h"
 #include "dsa/ctl/client.h"
 #include "dsa/ctl/ctl.h"
+#include "dsa/ctl/shown.h"
 #include "dsa/ctl/wave_file.h"
 #include "dsa/ctl/wave_priv.h"
 
@@ -129,7 +130,7 @@ report_problems(const struct ctl *ctl, const struct wave_request *p)
 	}
 	(void)fprintf(stderr,
 	    "galsyncctl: nothing was planned: %zu line%s of '%s' cannot be taken (%zu were read)\n",
-	    n, n == 1 ? "" : "s", p->file, of);
+	    n, n == 1 ? "" : "s", shown(p->file), of);
 	json_put_member(&o, "ok", json_false());
 	json_put_member(&o, "problems", all);
 	if (ctl->json)
@@ -176,7 +177,7 @@ plan(const struct ctl *ctl, struct wave_request *p)
 	wave_file_tell_header(&p->lines, p->file);
 	p->unread = json_array_size(p->problems);
 	if (p->lines.n == 0 && p->unread == 0) {
-		(void)fprintf(stderr, "galsyncctl: '%s' names nobody\n", p->file);
+		(void)fprintf(stderr, "galsyncctl: '%s' names nobody\n", shown(p->file));
 		return CTL_FAILED;
 	}
 	if (client_connect(ctl->socket, &c, &err) < 0)

@@ -8,6 +8,7 @@
 #include "dsa/base/list.h"
 #include "dsa/base/str.h"
 #include "dsa/ctl/client.h"
+#include "dsa/ctl/shown.h"
 #include "dsa/view/view_wave.h"
 
 #define WHO_MAX 4096
@@ -103,13 +104,13 @@ void
 wave_file_tell_header(const struct wave_file *f, const char *path)
 {
 	if (f->header)
-		(void)fprintf(
-		    stderr, "galsyncctl: '%s': line %u is taken for a header\n", path, f->header);
+		(void)fprintf(stderr, "galsyncctl: '%s': line %u is taken for a header\n",
+		    shown(path), f->header);
 }
 
 void
 wave_file_print_problem(const char *path, const json_t *problem)
 {
-	(void)fprintf(stderr, "%s:%lld: %s: %s\n", path, number_of(problem, "line"),
+	(void)fprintf(stderr, "%s:%lld: %s: %s\n", shown(path), number_of(problem, "line"),
 	    text_of(problem, "who"), text_of(problem, "text"));
 }

@@ -7,6 +7,7 @@
 #include "dsa/base/str.h"
 #include "dsa/ctl/client.h"
 #include "dsa/ctl/ctl.h"
+#include "dsa/ctl/shown.h"
 #include "dsa/ctl/wave_priv.h"
 #include "dsa/view/view_wave.h"
 
@@ -72,9 +73,10 @@ print_wave(const struct listing *l, const struct wave *w, const char *link)
 		    "UTC", "TURN", "MAILBOXES", "DONE", "FAILED", "LINK, NAME");
 	(void)printf("%5u %-9s %-25s  %-20s  %-6s %9u %6u %6u  %s%s%s\n", w->id,
 	    wave_state_name(w->state), at, utc, w->undo ? "undo" : "switch", w->total, w->succeeded,
-	    w->failed, link, *w->name ? ", " : "", w->name);
+	    w->failed, link, *w->name ? ", " : "", shown(w->name));
 	if (*waits)
-		(void)printf("      %s: %s\n", w->at <= l->now ? "waits" : "would wait", waits);
+		(void)printf(
+		    "      %s: %s\n", w->at <= l->now ? "waits" : "would wait", shown(waits));
 }
 
 static int
@@ -137,12 +139,13 @@ print_whole(const struct listing *l, const struct wave *w, const char *link,
 
 	(void)printf("wave %u%s%s\n  %-9s %s\n  %-9s %s%s\n  %-9s %s: %u done, %u failed, %u of "
 		     "%u left\n",
-	    w->id, *w->name ? ": " : "", w->name, "link", link, "turn", w->undo ? "undo" : "switch",
+	    w->id, *w->name ? ": " : "", shown(w->name), "link", link, "turn",
+	    w->undo ? "undo" : "switch",
 	    w->force ? ", forced: also mailboxes that Exchange has not finished" : "", "state",
 	    wave_state_name(w->state), w->succeeded, w->failed, w->total - w->succeeded - w->failed,
 	    w->total);
 	if (*waits)
-		(void)printf("  %-9s %s\n", w->at <= l->now ? "waits" : "would wait", waits);
+		(void)printf("  %-9s %s\n", w->at <= l->now ? "waits" : "would wait", shown(waits));
 	print_moment("planned", w->planned_at);
 	print_moment("at", w->at);
 	print_moment("started", w->started_at);
@@ -151,8 +154,8 @@ print_whole(const struct listing *l, const struct wave *w, const char *link,
 		const struct wave_member *m = &all->v[i];
 
 		(void)printf("%-6s %s%s%s\n",
-		    m->result == WAVE_FAILED ? "FAILED" : view_wave_result_name(m->result), m->dn,
-		    *m->text ? ": " : "", m->text);
+		    m->result == WAVE_FAILED ? "FAILED" : view_wave_result_name(m->result),
+		    shown(m->dn), *m->text ? ": " : "", shown(m->text));
 	}
 }
 

@@ -2,9 +2,30 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "dsa/base/escape.h"
 #include "dsa/cycle/decide.h"
 #include "dsa/cycle/limits.h"
 #include "dsa/cycle/plan.h"
+
+/* A comment ends with its line: a name in it has none. */
+static void
+add_comment(const struct cycle *c, const struct plan_step *s, const struct plan_change *pc,
+    bool held, struct buf *ret)
+{
+	const char *forest = c->run->dir[pc->side]->name;
+
+	if (held) {
+		buf_printf(ret, "# held (limits.%s): ", held_kind_name(s->counts));
+		escape_add(bytes_of(pc->reason), ESCAPE_NAME, ret);
+		buf_add_str(ret, " of '");
+		escape_add(bytes_of(pc->change->dn), ESCAPE_NAME, ret);
+		buf_printf(ret, "' in forest %s\n", forest);
+	} else {
+		buf_printf(ret, "# forest: %s (%s), ", forest, side_name(pc->side));
+		escape_add(bytes_of(pc->reason), ESCAPE_NAME, ret);
+		buf_add_char(ret, '\n');
+	}
+}
 
 static int
 print_step(struct cycle *c, const struct plan_step *s, struct err *err)
@@ -15,15 +36,9 @@ print_step(struct cycle *c, const struct plan_step *s, struct err *err)
 	for (size_t i = 0; i < s->n_changes; i++) {
 		const struct plan_change *pc = &s->changes[i];
 
-		if (held) {
-			buf_printf(&b, "# held (limits.%s): %s of '%s' in forest %s\n",
-			    held_kind_name(s->counts), pc->reason, pc->change->dn,
-			    c->run->dir[pc->side]->name);
-			continue;
-		}
-		buf_printf(&b, "# forest: %s (%s), %s\n", c->run->dir[pc->side]->name,
-		    side_name(pc->side), pc->reason);
-		change_to_ldif(pc->change, &b);
+		add_comment(c, s, pc, held, &b);
+		if (!held)
+			change_to_ldif(pc->change, &b);
 	}
 	if (b.failed)
 		return err_nomem(err);
@@ -40,12 +55,17 @@ print_ready(struct cycle *c, struct err *err)
 
 	for (size_t i = 0; l && i < l->n; i++) {
 		_cleanup_(decision_done) struct decision d = {0};
+		_cleanup_(buf_done) struct buf dn = {0};
 		bool found;
 
 		if (cycle_find_decision(c, &l->v[i], &d, &found, err) < 0)
 			return -1;
-		if (found &&
-		    fprintf(c->opt->plan_to, "# ready to be switched: %s\n", d.source_dn) < 0)
+		if (!found)
+			continue;
+		escape_add(bytes_of(d.source_dn), ESCAPE_NAME, &dn);
+		if (dn.failed)
+			return err_nomem(err);
+		if (fprintf(c->opt->plan_to, "# ready to be switched: %s\n", dn.data) < 0)
 			return err_sys(err, errno, "write of the plan");
 	}
 	return 0;

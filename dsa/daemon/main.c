@@ -7,6 +7,7 @@
 #include <syslog.h>
 
 #include "dsa/base/log.h"
+#include "dsa/base/output.h"
 #include "dsa/config/conf.h"
 #include "dsa/daemon/once.h"
 #include "dsa/daemon/service.h"
@@ -118,6 +119,7 @@ run(int argc, char **argv)
 	/* Few arenas and an eager trim keep the process as small as its working data. */
 	(void)mallopt(M_ARENA_MAX, 2);
 	log_init();
+	output_guard(OUTPUT_TEXT);
 	log_set_level(o.verbose ? LOG_DEBUG : LOG_INFO);
 	if (conf_load(o.file, &conf, &errors) < 0) {
 		for (size_t i = 0; i < errors.n; i++)

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "dsa/base/clock.h"
+#include "dsa/base/output.h"
 
 #define BAR 30
 #define REDRAW_MS 100
@@ -23,7 +24,7 @@ void
 progress_clear(struct progress *p)
 {
 	if (p->drawn)
-		(void)fputs("\r\033[K", stderr);
+		output_command(stderr, "\r\033[K");
 	p->drawn = false;
 }
 
@@ -39,12 +40,13 @@ draw(struct progress *p, uint64_t done, uint64_t total, int64_t now)
 	memset(bar, ' ', BAR);
 	memset(bar, '#', filled);
 	bar[BAR] = '\0';
+	output_command(stderr, "\r\033[K");
 	if (total)
-		(void)fprintf(stderr, "\r\033[K%-8s [%s] %llu/%llu", run_phase_name(p->phase), bar,
+		(void)fprintf(stderr, "%-8s [%s] %llu/%llu", run_phase_name(p->phase), bar,
 		    (unsigned long long)done, (unsigned long long)total);
 	else
-		(void)fprintf(stderr, "\r\033[K%-8s %llu", run_phase_name(p->phase),
-		    (unsigned long long)done);
+		(void)fprintf(
+		    stderr, "%-8s %llu", run_phase_name(p->phase), (unsigned long long)done);
 	if (seconds > 0.5)
 		(void)fprintf(stderr, "  %.0f/s", (double)done / seconds);
 	(void)fflush(stderr);

@@ -19,15 +19,19 @@ COMPLETION = os.path.join(ROOT, "conf", "galsyncctl.completion")
 
 # ---- what people write in a directory ----
 
+NAME = "CN=\x1b]0;owned\x07\u009b31m José\u202etxt\nfailed x,DC=acme"
+SHOWN = "CN=\\x1B]0;owned\\x07\\u009B31m José\\u202Etxt\\x0Afailed x,DC=acme"
+
+
+@pytest.mark.parametrize("options", [[], ["--raw"], ["--json"]], ids=["text", "raw", "json"])
 @pytest.mark.parametrize("terminal", [True, False], ids=["terminal", "pipe"])
-def test_a_name_does_not_command_the_terminal(tmp_path, terminal):
+def test_a_name_commands_no_terminal_and_forges_no_line(tmp_path, terminal, options):
     path = str(tmp_path / "control.sock")
-    dn = "CN=\x1b]0;owned\x07\u009b31m José,DC=acme"
     mine, its = pty.openpty() if terminal else os.pipe()
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen()
-        with subprocess.Popen([os.path.join(BUILD, "galsyncctl"), "--socket", path, "switch", "x"],
+        with subprocess.Popen([os.path.join(BUILD, "galsyncctl"), "--socket", path, "switch", "x"] + options,
                               stdin=subprocess.DEVNULL, stdout=its, stderr=its) as p:
             os.close(its)
             listener.settimeout(30)
@@ -35,13 +39,17 @@ def test_a_name_does_not_command_the_terminal(tmp_path, terminal):
             with s:
                 s.makefile().readline()
                 s.sendall(json.dumps({"version": 1, "ok": True, "status": 0, "results": [
-                    {"guid": "", "dn": dn, "ok": True, "text": ""}]}).encode() + b"\n")
+                    {"guid": "", "dn": NAME, "ok": True, "text": ""}]}).encode() + b"\n")
                 assert p.wait(30) == 0
         with os.fdopen(mine, "rb", 0) as output:
             text = output.read(65536).decode()
-    shown = "CN=\\x1B]0;owned\\x07\\x9B31m José,DC=acme" if terminal else dn
     # The bar that was on the terminal's line before is wiped out.
-    assert text.removeprefix("\r\x1b[K").replace("\r\n", "\n") == f"done   {shown}\n"
+    text = text.removeprefix("\r\x1b[K").replace("\r\n", "\n")
+    if options == ["--json"]:
+        assert json.loads(text)["results"][0]["dn"] == NAME
+        assert not set(text) & set("\x1b\x07\u009b\u202e")
+    else:
+        assert text == f"done   {NAME if options else SHOWN}\n"
 
 
 # ---- watch ----

@@ -315,15 +315,13 @@ escaping(void **state)
 	    {{"a\0\n\x1b\x7f", 5}, 64, "a\\x00\\x0A\\x1B\\x7F"},
 	    {{"\xc3\xa9\xff", 3}, 64, "\\xC3\\xA9\\xFF"}, /* no text at all */
 	    {{NULL, 0}, 64, ""},
-	    {{"abcdef", 6}, 8, "abc"},	  /* room for one escape more is always kept */
-	    {{"ab\xc3\xa9", 4}, 8, "ab"}, /* no half of a character */
-	    {{"\xf0\x9f\x98\x80", 4}, 8, ""},
-	    {{"\xc3\xa9"
-	      "b\n",
-		 4},
-		8,
-		"\xc3\xa9"
-		"b"},
+	    {{"a\xc2\x9b\xe2\x80\xae\xe2\x80\xac", 9}, 64, "a\\u009B\\u202E\\u202C"},
+	    {{"abcdef", 6}, 7, "abcdef"},
+	    {{"abcdef", 6}, 6, "abcde"},
+	    {{"ab\xc3\xa9", 4}, 4, "ab"}, /* no half of a character */
+	    {{"ab\n", 3}, 6, "ab"},	  /* no half of an escape */
+	    {{"ab\n", 3}, 7, "ab\\x0A"},
+	    {{"\xf0\x9f\x98\x80", 4}, 4, ""},
 	    {{"abc", 3}, 1, ""},
 	};
 	char text[64];

@@ -185,6 +185,28 @@ only_planned(void **state)
 	lab_close(&l);
 }
 
+/* A comment of a plan shows the name and does what the name says: nothing. */
+static void
+planned_with_an_odd_name(void **state)
+{
+#define ODD "Ann \xe2\x80\xaegro\xe2\x80\xac"
+	static const struct scenario sc = {
+	    .name = "odd name", .link = LINK, .source = {MAILBOX(ODD, "ann", "")}};
+	_cleanup_(free) char *plan = NULL;
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &sc);
+	run(&l);
+	is_finished(&l, "CN=" ODD);
+	run(&l);
+	lab_set(&l, SOURCE, "CN=" ODD, READY, "ready");
+	plan = lab_plan(&l);
+	assert_non_null(strstr(plan, "# ready to be switched: CN=Ann \\u202Egro\\u202C,OU="));
+	assert_null(strstr(plan, "\xe2\x80\xae"));
+	lab_close(&l);
+}
+
 /* ---- limits ---- */
 
 static void
@@ -384,6 +406,7 @@ main(void)
 	    cmocka_unit_test(appears_and_is_undone),
 	    cmocka_unit_test(ready_from_the_beginning),
 	    cmocka_unit_test(only_planned),
+	    cmocka_unit_test(planned_with_an_odd_name),
 	    cmocka_unit_test(too_many),
 	    cmocka_unit_test(held_by_others),
 	    cmocka_unit_test(fails_and_is_tried_again),
