@@ -84,6 +84,20 @@ read_column(struct csv *c, char **at, char **ret)
 	return NULL;
 }
 
+/* True if a spreadsheet takes S for a formula. Some know the wide signs of East Asia too. */
+static bool
+is_formula(const char *s)
+{
+	static const char *const wide[] = {
+	    "\xef\xbc\x9d", "\xef\xbc\x8b", "\xef\xbc\x8d", "\xef\xbc\xa0"};
+
+	s += strspn(s, " '");
+	for (size_t i = 0; i < ARRAY_SIZE(wide); i++)
+		if (strncmp(s, wide[i], strlen(wide[i])) == 0)
+			return true;
+	return *s && strchr("=+-@\t\r\n", *s);
+}
+
 /* Splits the copy of the line into *N columns. What is wrong, or NULL. */
 static const char *
 split(struct csv *c, size_t *n)
@@ -97,6 +111,8 @@ split(struct csv *c, size_t *n)
 		if (!wrong && str_has_control(c->columns[*n]))
 			wrong = "it has a control character in a column: only text is allowed, and "
 				"a tab only as the separator of the whole file";
+		if (!wrong && *c->columns[*n] == '\'' && is_formula(c->columns[*n] + 1))
+			c->columns[*n]++;
 	}
 	return wrong;
 }
@@ -198,4 +214,39 @@ csv_read(const char *path, csv_fn *fn, void *arg, struct err *err)
 	if (rc < 0)
 		return err_ctx(err, "'%s'", path);
 	return csv_parse(path, buf_bytes(&text), fn, arg, err);
+}
+
+void
+csv_add_cell(struct buf *ret, const char *s, char end)
+{
+	size_t len = strlen(s);
+	bool quote = s[strcspn(s, ",;\t\r\n\"#")] || (len && (s[0] == ' ' || s[len - 1] == ' '));
+
+	if (quote)
+		buf_add_char(ret, '"');
+	if (is_formula(s))
+		buf_add_char(ret, '\'');
+	for (; *s; s++) {
+		if (*s == '"')
+			buf_add_char(ret, '"');
+		buf_add_char(ret, *s);
+	}
+	if (quote)
+		buf_add_char(ret, '"');
+	buf_add_char(ret, end);
+}
+
+void
+csv_add_value(struct buf *cell, const char *s)
+{
+	if (cell->len)
+		buf_add_char(cell, '|');
+	for (; *s; s++) {
+		if (*s == '|')
+			buf_add_str(cell, "%7C");
+		else if (*s == '%')
+			buf_add_str(cell, "%25");
+		else
+			buf_add_char(cell, *s);
+	}
 }

@@ -3,7 +3,8 @@
 #define GALSYNC_BASE_CSV_H
 
 /*
- * The one dialect of CSV that galsync reads (RFC 4180, and what spreadsheets make of it):
+ * The one dialect of CSV that galsync reads and writes (RFC 4180, and what spreadsheets make of
+ * it):
  *
  * - Text in UTF-8. A byte order mark at the beginning is passed over.
  * - Lines end with LF, CRLF or CR, also mixed; the last one may have no end.
@@ -14,9 +15,15 @@
  * - Lines of blanks and tabs alone, and lines whose first character other than a blank is #, are
  *   passed over. They are counted.
  * - Control characters are allowed nowhere in a column.
+ * - A spreadsheet takes a cell that begins with = + - @, a tab or the end of a line for a formula,
+ *   and runs it. Names and addresses are written by others, so where one begins so (also behind
+ *   blanks and apostrophes) an apostrophe is written before it, and taken away again when a column
+ *   is read. Other apostrophes stay.
  *
  * What a header is, and which columns mean what, is the caller's.
  */
+
+#include <stdbool.h>
 
 #include "dsa/base/err.h"
 
@@ -45,5 +52,11 @@ int csv_parse(
 /* The same for the file PATH ("-": the standard input). A file of more than CSV_FILE_MAX octets is
  * an error. */
 int csv_read(const char *path, csv_fn *fn, void *arg, struct err *err) MUST_CHECK;
+
+/* Appends S as a cell, and END behind it: ',' or '\n'. It is quoted where it must be. */
+void csv_add_cell(struct buf *ret, const char *s, char end);
+/* Appends S to the list of values CELL, which is one cell. A '|' is between the values; in a value
+ * it is written as %7C, and a percent sign as %25, so that no value looks like two. */
+void csv_add_value(struct buf *cell, const char *s);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "dsa/base/clock.h"
+#include "dsa/base/csv.h"
 #include "dsa/ctl/ctl.h"
 #include "dsa/ctl/shown.h"
 #include "dsa/directory/sid.h"
@@ -203,55 +204,67 @@ lookup_one(const struct record *r, void *arg, struct err *err)
 }
 
 static void
-csv_field(const char *s, char end)
+add_cell(struct buf *row, const char *s)
 {
-	bool quote = strpbrk(s, ",\"\r\n") != NULL;
-
-	if (quote)
-		(void)putchar('"');
-	for (; *s; s++) {
-		if (*s == '"')
-			(void)putchar('"');
-		(void)putchar(*s);
-	}
-	if (quote)
-		(void)putchar('"');
-	(void)putchar(end);
+	csv_add_cell(row, shown(s), ',');
 }
 
-/* Many values in one field, separated by "|", which none of them can hold. */
+/* Many values in one cell. */
 static void
-csv_list(char *const *v, size_t n, char end)
+add_list(struct buf *row, char *const *v, size_t n)
 {
-	_cleanup_(buf_done) struct buf b = {0};
+	_cleanup_(buf_done) struct buf cell = {0};
 
-	buf_add_str(&b, "");
+	buf_add_str(&cell, "");
 	for (size_t i = 0; i < n; i++)
-		buf_printf(&b, "%s%s", i ? "|" : "", v[i]);
-	csv_field(b.failed ? "" : (char *)b.data, end);
+		csv_add_value(&cell, shown(v[i]));
+	row->failed |= cell.failed;
+	if (!cell.failed)
+		csv_add_cell(row, (const char *)cell.data, ',');
 }
 
 static void
-csv_side(const struct record_side *s)
+add_side(struct buf *row, const struct record_side *s)
 {
 	char guid[GUID_TEXT_SIZE], sid[SID_TEXT_SIZE] = "";
 
 	guid_format(&s->guid, guid);
 	(void)sid_format(s->sid, sid);
-	csv_field(guid_is_zero(&s->guid) ? "" : guid, ',');
-	csv_field(s->dn, ',');
-	csv_field(sid, ',');
-	csv_list(s->legacy_dns, s->n_legacy_dns, ',');
+	add_cell(row, guid_is_zero(&s->guid) ? "" : guid);
+	add_cell(row, s->dn);
+	add_cell(row, sid);
+	add_list(row, s->legacy_dns, s->n_legacy_dns);
+}
+
+static void
+add_row(struct buf *row, const struct record *r, const char *link)
+{
+	char when[CLOCK_TEXT_SIZE] = "";
+
+	add_cell(row, link);
+	add_cell(row, kind_name(r->kind));
+	add_cell(row, record_state_name(r->state));
+	add_cell(row, side_name(r->active));
+	add_cell(row, r->created ? "created" : "matched");
+	add_cell(row, match_method_name(r->rule));
+	add_cell(row, r->evidence);
+	add_side(row, &r->side[SOURCE]);
+	add_side(row, &r->side[TARGET]);
+	add_cell(row, r->alias);
+	add_list(row, r->addresses, r->n_addresses);
+	if (r->synced_at)
+		clock_format_utc(r->synced_at, when);
+	add_cell(row, when);
+	csv_add_cell(row, shown(r->last_error), '\n');
 }
 
 static int
 export_one(const struct record *r, void *arg, struct err *err)
 {
 	struct walk *w = arg;
+	_cleanup_(buf_done) struct buf row = {0};
 	_cleanup_(free) char *link = NULL;
-	char when[CLOCK_TEXT_SIZE] = "";
 
-	(void)err;
 	if (w->c->json) {
 		ctl_add_record(w->c, &w->array, r);
 		return 0;
@@ -262,21 +275,10 @@ export_one(const struct record *r, void *arg, struct err *err)
 		    "link,kind,state,active,created,rule,evidence,source_guid,source_dn,source_sid,"
 		    "source_legacy_dns,target_guid,target_dn,target_sid,target_legacy_dns,alias,"
 		    "addresses,synced_at,last_error");
-	csv_field(link ? link : "?", ',');
-	csv_field(kind_name(r->kind), ',');
-	csv_field(record_state_name(r->state), ',');
-	csv_field(side_name(r->active), ',');
-	csv_field(r->created ? "created" : "matched", ',');
-	csv_field(match_method_name(r->rule), ',');
-	csv_field(r->evidence, ',');
-	csv_side(&r->side[SOURCE]);
-	csv_side(&r->side[TARGET]);
-	csv_field(r->alias, ',');
-	csv_list(r->addresses, r->n_addresses, ',');
-	if (r->synced_at)
-		clock_format_utc(r->synced_at, when);
-	csv_field(when, ',');
-	csv_field(r->last_error, '\n');
+	add_row(&row, r, link ? link : "?");
+	if (row.failed)
+		return err_nomem(err);
+	(void)fwrite(row.data, 1, row.len, stdout);
 	return 0;
 }
 

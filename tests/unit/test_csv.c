@@ -81,6 +81,11 @@ static const struct {
     {"\"a \"\"b\"\"\",\"\"\"c\"\n", "1[a \"b\"][\"c]"},
     {"a\"b,c\"\n", "1[a\"b][c\"]"},
     {"\"#a\"\n", "1[#a]"},
+    /* the guard of what a spreadsheet would run */
+    {"'=1+1,'+49,'-1,'@x\n", "1[=1+1][+49][-1][@x]"},
+    {"\"'=HYPERLINK(\"\"a\"\",1)\"\n", "1[=HYPERLINK(\"a\",1)]"},
+    {"''=x,' +x,'\xef\xbc\x9dx\n", "1['=x][ +x][\xef\xbc\x9dx]"},
+    {"'t Hooft,'',',=x\n", "1['t Hooft]['']['][=x]"},
     /* what is passed over, and counted */
     {"\n \t \n# x\n  # y\na\n", "5[a]"},
     {"a#b\n", "1[a#b]"},
@@ -108,6 +113,71 @@ lines_and_columns(void **state)
 		if (strcmp(got, texts[i].expect) != 0)
 			fail_msg("%s: '%s', not '%s'", texts[i].text, got, texts[i].expect);
 	}
+}
+
+/* Whatever a cell is, a reader gets it back, and a spreadsheet finds no formula. */
+static void
+cells_written(void **state)
+{
+	static const struct {
+		const char *value, *cell;
+	} cells[] = {
+	    {"", ""},
+	    {"ann@acme.example", "ann@acme.example"},
+	    {"CN=Ann,OU=Staff", "\"CN=Ann,OU=Staff\""},
+	    {"a \"b\"", "\"a \"\"b\"\"\""},
+	    {"a;b", "\"a;b\""},
+	    {"#a", "\"#a\""},
+	    {" a ", "\" a \""},
+	    {"=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"},
+	    {"=HYPERLINK(\"x\")", "\"'=HYPERLINK(\"\"x\"\")\""},
+	    {"+49 30 1", "'+49 30 1"},
+	    {"-1", "'-1"},
+	    {"@SUM(1)", "'@SUM(1)"},
+	    {" =1", "\"' =1\""},
+	    {"'=1", "''=1"},
+	    {"'t Hooft", "'t Hooft"},
+	    {"\xef\xbc\x9d"
+	     "1",
+		"'\xef\xbc\x9d"
+		"1"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cells); i++) {
+		_cleanup_(buf_done) struct buf b = {0}, want = {0};
+		_cleanup_(free) char *got = NULL;
+
+		csv_add_cell(&b, cells[i].value, ',');
+		csv_add_cell(&b, "x", '\n');
+		buf_printf(&want, "%s,x\n", cells[i].cell);
+		assert_string_equal((const char *)b.data, (const char *)want.data);
+		got = parsed(buf_bytes(&b));
+		buf_reset(&want);
+		buf_printf(&want, "1[%s][x]", cells[i].value);
+		assert_string_equal(got, (const char *)want.data);
+	}
+	{
+		/* These have no place in a file that galsync reads. */
+		_cleanup_(buf_done) struct buf b = {0};
+
+		csv_add_cell(&b, "\t=1", ',');
+		csv_add_cell(&b, "\r\n", '\n');
+		assert_string_equal((const char *)b.data, "\"'\t=1\",\"'\r\n\"\n");
+	}
+}
+
+static void
+values_written(void **state)
+{
+	_cleanup_(buf_done) struct buf b = {0};
+
+	(void)state;
+	csv_add_value(&b, "x|ceo@globex.example");
+	csv_add_value(&b, "a%7Cb@acme.example");
+	csv_add_value(&b, "ann@acme.example");
+	assert_string_equal(
+	    (const char *)b.data, "x%7Cceo@globex.example|a%257Cb@acme.example|ann@acme.example");
 }
 
 static char *
@@ -200,6 +270,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(lines_and_columns),
+	    cmocka_unit_test(cells_written),
+	    cmocka_unit_test(values_written),
 	    cmocka_unit_test(limits),
 	    cmocka_unit_test(stops_where_it_is_told),
 	    cmocka_unit_test(what_is_no_text_is_refused),
