@@ -198,7 +198,7 @@ simple_bind(struct ldap_session *s, struct ldap_read *r, struct err *err)
 	rc = ldap_sasl_bind(s->ld, s->conf->bind_dn, LDAP_SASL_SIMPLE, &cred, NULL, NULL, &msgid);
 	if (rc != LDAP_SUCCESS)
 		return ldap_session_send_failed(s, rc, "bind", err);
-	ldap_read_expect(s, r, msgid);
+	ldap_read_expect(s, r, msgid, 0);
 	if (ldap_read_next(s, r, &m, err) < 0)
 		return err_ctx(err, "bind");
 	rc = ldap_session_result(s, m, &diag, NULL);
@@ -265,7 +265,7 @@ sasl_rounds(struct ldap_session *s, struct ldap_read *r, const char *mechanism, 
 		}
 		if (rc != LDAP_SASL_BIND_IN_PROGRESS)
 			return rc;
-		ldap_read_expect(s, r, msgid);
+		ldap_read_expect(s, r, msgid, 0);
 		if (ldap_read_next(s, r, &answer, err) < 0) {
 			(void)err_ctx(err, "bind");
 			return SESSION_BROKE;

@@ -27,6 +27,7 @@
 #include "dsa/base/str.h"
 #include "dsa/directory/feed.h"
 #include "dsa/directory/filter.h"
+#include "dsa/ldap/ldap_bounds.h"
 #include "dsa/ldap/ldap_err.h"
 #include "dsa/ldap/ldap_mem.h"
 #include "dsa/ldap/ldap_read.h"
@@ -48,6 +49,7 @@ struct asking {
 	struct ldap_session *s;
 	struct dir_info *info;
 	const struct ldap_feed_question *q;
+	struct ldap_pages rounds; /* of DirSync */
 };
 
 /* The cursor of now. */
@@ -93,11 +95,37 @@ send_dirsync(struct asking *a, struct ldap_read *r, const char *filter, struct b
 	ldap_control_free(dirsync);
 	if (rc != LDAP_SUCCESS)
 		return ldap_session_send_failed(a->s, rc, "DirSync search", err);
-	ldap_read_expect(a->s, r, msgid);
+	ldap_read_expect(a->s, r, msgid, LDAP_ENTRIES_MAX);
 	return 0;
 }
 
 enum { ROUND_MORE, ROUND_LAST, ROUND_REFUSED };
+
+/* The cookie in M's CTRLS becomes *COOKIE. ROUND_MORE, if there is more. */
+static int
+take_cookie(struct asking *a, LDAPControl **ctrls, struct berval *cookie, struct err *err)
+{
+	struct berval old = *cookie;
+	LDAPControl *dirsync = ldap_control_find(LDAP_CONTROL_X_DIRSYNC, ctrls, NULL);
+	const char *wrong = NULL;
+	int more = 0;
+
+	*cookie = (struct berval){0};
+	if (!dirsync ||
+	    ldap_parse_dirsync_control(a->s->ld, dirsync, &more, cookie) != LDAP_SUCCESS) {
+		wrong = "the server gave no DirSync cookie";
+	} else if (more) {
+		/* Each round moves it. */
+		wrong = !cookie->bv_len || ber_bvcmp(&old, cookie) == 0
+			    ? "the server gives the same DirSync cookie again and again"
+			    : ldap_pages_turn(&a->rounds, false);
+	}
+	ber_memfree(old.bv_val);
+	if (wrong)
+		return err_set(
+		    err, ERR_LDAP, ERR_LINK, ERR_LATER, LDAP_PROTOCOL_ERROR, "%s", wrong);
+	return more ? ROUND_MORE : ROUND_LAST;
+}
 
 /* The end of one answer: the next cookie, and whether there is more. *CODE is set if REFUSED. */
 static int
@@ -105,22 +133,13 @@ end_of_round(struct asking *a, LDAPMessage *m, struct berval *cookie, int *code,
 {
 	_cleanup_(ldap_memfree) char *diag = NULL;
 	_cleanup_(ldap_controls_free) LDAPControl **ctrls = NULL;
-	LDAPControl *dirsync;
-	int more = 0;
 
 	*code = ldap_session_result(a->s, m, &diag, &ctrls);
 	if (*code != LDAP_SUCCESS) {
 		(void)err_ldap(err, *code, diag, "DirSync search");
 		return ROUND_REFUSED;
 	}
-	ber_memfree(cookie->bv_val);
-	*cookie = (struct berval){0};
-	dirsync = ldap_control_find(LDAP_CONTROL_X_DIRSYNC, ctrls, NULL);
-	if (!dirsync ||
-	    ldap_parse_dirsync_control(a->s->ld, dirsync, &more, cookie) != LDAP_SUCCESS)
-		return err_set(err, ERR_LDAP, ERR_LINK, ERR_LATER, LDAP_DECODING_ERROR,
-		    "the server gave no DirSync cookie");
-	return more ? ROUND_MORE : ROUND_LAST;
+	return take_cookie(a, ctrls, cookie, err);
 }
 
 static int
@@ -135,8 +154,10 @@ dirsync_round(
 			return -1;
 		if (ldap_msgtype(m) == LDAP_RES_SEARCH_RESULT)
 			return end_of_round(a, m, cookie, code, err);
-		if (ldap_msgtype(m) == LDAP_RES_SEARCH_ENTRY &&
-		    (ldap_search_convert(a->s, m, &e, err) < 0 || deliver(a, e, err) < 0))
+		if (ldap_msgtype(m) != LDAP_RES_SEARCH_ENTRY)
+			continue;
+		ldap_pages_entry(&a->rounds, NULL);
+		if (ldap_search_convert(a->s, m, &e, err) < 0 || deliver(a, e, err) < 0)
 			return -1;
 	}
 }
@@ -148,6 +169,7 @@ dirsync(struct asking *a, const char *filter, struct berval *cookie, int *code, 
 	struct ldap_read r;
 	int rc;
 
+	a->rounds = (struct ldap_pages){0};
 	ldap_read_begin(a->s, &r, 0);
 	do {
 		rc = send_dirsync(a, &r, filter, cookie, err);
@@ -325,7 +347,7 @@ int
 ldap_feed_changes(struct ldap_feed *f, const struct ldap_feed_question *q, uint64_t usn,
     struct buf *ret_cursor, enum dir_feed *ret, struct err *err)
 {
-	struct asking a = {f, f->s, f->info, q};
+	struct asking a = {.feed = f, .s = f->s, .info = f->info, .q = q};
 	struct feed_server server = {
 	    .former = FEED_FORMER_UNKNOWN, .usn = usn, .invocation = f->info->invocation_id};
 	struct feed_cursor c;

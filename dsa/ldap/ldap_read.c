@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "dsa/base/list.h"
+#include "dsa/ldap/ldap_bounds.h"
 
 void
 ldap_read_begin(struct ldap_session *s, struct ldap_read *r, int64_t deadline_ms)
@@ -16,15 +17,16 @@ ldap_read_begin(struct ldap_session *s, struct ldap_read *r, int64_t deadline_ms
 }
 
 void
-ldap_read_expect(struct ldap_session *s, struct ldap_read *r, int msgid)
+ldap_read_expect(struct ldap_session *s, struct ldap_read *r, int msgid, unsigned most)
 {
 	r->msgid = msgid;
+	r->most = most;
+	r->entries = r->references = 0;
 	r->generation = s->generation;
 }
 
-/* True unless more messages follow M as answers to the same request. */
-static bool
-is_last(LDAPMessage *m)
+bool
+ldap_read_is_last(LDAPMessage *m)
 {
 	int type = ldap_msgtype(m);
 
@@ -44,7 +46,7 @@ ldap_read_next(struct ldap_session *s, struct ldap_read *r, LDAPMessage **ret, s
 		}
 		if (r->head < r->n) {
 			*ret = r->queue[r->head++];
-			if (is_last(*ret))
+			if (ldap_read_is_last(*ret))
 				r->msgid = -1;
 			return 0;
 		}
@@ -68,22 +70,38 @@ ldap_read_end(struct ldap_session *s, struct ldap_read *r)
 	free(r->queue);
 }
 
+/* What is read ahead while a read within this one waits has no other end. */
 static int
-enqueue(struct ldap_read *r, LDAPMessage *m)
+count(struct ldap_read *r, LDAPMessage *m, struct err *why)
 {
-	if (r->head > 0 && r->head == r->n)
-		r->head = r->n = 0;
-	if (list_grow(r->queue, r->n, r->cap) < 0)
-		return -1;
-	r->queue[r->n++] = m;
+	if (ldap_msgtype(m) == LDAP_RES_SEARCH_ENTRY && ++r->entries > r->most)
+		return err_set(why, ERR_LDAP, ERR_PEER, ERR_LATER, LDAP_PROTOCOL_ERROR,
+		    "the server gave more entries than the %u that were asked for", r->most);
+	if (ldap_msgtype(m) != LDAP_RES_SEARCH_ENTRY && !ldap_read_is_last(m) &&
+	    ++r->references > LDAP_REFERENCES_MAX)
+		return err_set(why, ERR_LDAP, ERR_PEER, ERR_LATER, LDAP_PROTOCOL_ERROR,
+		    "the server gave more than %u references", LDAP_REFERENCES_MAX);
 	return 0;
 }
 
+static int
+enqueue(struct ldap_read *r, LDAPMessage *m, struct err *why)
+{
+	if (count(r, m, why) < 0)
+		return -1;
+	if (r->head > 0 && r->head == r->n)
+		r->head = r->n = 0;
+	if (list_grow(r->queue, r->n, r->cap) < 0)
+		return err_nomem(why);
+	r->queue[r->n++] = m;
+	return 1;
+}
+
 int
-ldap_read_offer(struct ldap_session *s, int msgid, LDAPMessage *m)
+ldap_read_offer(struct ldap_session *s, int msgid, LDAPMessage *m, struct err *why)
 {
 	for (struct ldap_read *r = s->reads; r; r = r->outer)
 		if (r->msgid == msgid && r->generation == s->generation)
-			return enqueue(r, m) < 0 ? -1 : 1;
+			return enqueue(r, m, why);
 	return 0;
 }

@@ -24,12 +24,54 @@
 #include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
 #include "dsa/directory/schema.h"
+#include "dsa/ldap/ldap_bounds.h"
 #include "dsa/ldap/ldap_err.h"
 #include "dsa/ldap/ldap_mem.h"
 #include "dsa/ldap/ldap_read.h"
 
 #define ATTR_NAME_MAX 256
+#define RANGE_OPTION "range="
 #define RANGE_TRIES 5
+#define RANGE_MAX UINT32_MAX /* numbers of values wrap far above */
+
+/* ---- ranges ---- */
+
+struct range {
+	size_t name_len; /* of the attribute's name, before the option */
+	uint64_t low, high;
+	bool to_end; /* "*": nothing follows */
+};
+
+/* True if NAME is that of a piece. */
+static bool
+is_range(const char *name)
+{
+	const char *semicolon = strchr(name, ';');
+
+	return semicolon && str_starts_nocase(semicolon + 1, RANGE_OPTION);
+}
+
+/* Parses "member;range=0-1499" or "...=1500-*". */
+static bool
+parse_range(const char *name, struct range *ret)
+{
+	const char *semicolon = strchr(name, ';');
+	unsigned long long low, high = 0;
+	int end = 0;
+	bool star;
+
+	if (!is_range(name))
+		return false;
+	semicolon += sizeof RANGE_OPTION; /* behind "range=", counting the semicolon for its NUL */
+	star = sscanf(semicolon, "%llu-*%n", &low, &end) == 1 && end > 0;
+	if (!star && sscanf(semicolon, "%llu-%llu%n", &low, &high, &end) < 2)
+		return false;
+	if (semicolon[end] != '\0' || (!star && high < low) || low > RANGE_MAX || high > RANGE_MAX)
+		return false;
+	*ret = (struct range){
+	    .name_len = strcspn(name, ";"), .low = low, .high = high, .to_end = star};
+	return true;
+}
 
 /* ---- entries ---- */
 
@@ -85,6 +127,7 @@ convert_attributes(
 {
 	for (;;) {
 		struct berval raw_name, *values = NULL;
+		struct range range;
 		char name[ATTR_NAME_MAX];
 		int rc = ldap_get_attribute_ber(s->ld, m, ber, &raw_name, &values);
 
@@ -96,6 +139,11 @@ convert_attributes(
 		}
 		memcpy(name, raw_name.bv_val, raw_name.bv_len);
 		name[raw_name.bv_len] = '\0';
+		/* Taken for an attribute of its own it would be one that has no values. */
+		if (is_range(name) && !parse_range(name, &range)) {
+			ber_memfree(values);
+			return malformed(err);
+		}
 		/* AD gives "member" without values beside "member;range=0-1499". */
 		rc = values ? add_values(s, e, name, values) : 0;
 		ber_memfree(values);
@@ -129,7 +177,7 @@ ldap_search_convert(struct ldap_session *s, LDAPMessage *m, struct entry **ret, 
 
 static int
 send_search(struct ldap_session *s, struct ldap_read *r, const struct dir_query *q,
-    LDAPControl *page, struct err *err)
+    LDAPControl *page, unsigned most, struct err *err)
 {
 	static const int scopes[] = {[DIR_BASE] = LDAP_SCOPE_BASE,
 	    [DIR_ONE] = LDAP_SCOPE_ONELEVEL,
@@ -148,7 +196,7 @@ send_search(struct ldap_session *s, struct ldap_read *r, const struct dir_query 
 	    ctrls, NULL, NULL, LDAP_NO_LIMIT, &msgid);
 	if (rc != LDAP_SUCCESS)
 		return ldap_session_send_failed(s, rc, "search", err);
-	ldap_read_expect(s, r, msgid);
+	ldap_read_expect(s, r, msgid, most);
 	return 0;
 }
 
@@ -164,7 +212,7 @@ read_plain(struct ldap_session *s, const char *name, const char *const *attrs, s
 	int rc;
 
 	ldap_read_begin(s, &r, 0);
-	rc = send_search(s, &r, &q, NULL, err);
+	rc = send_search(s, &r, &q, NULL, 1, err);
 	while (rc == 0 && !last) {
 		_cleanup_(ldap_msgfree) LDAPMessage *m = NULL;
 
@@ -187,36 +235,7 @@ read_plain(struct ldap_session *s, const char *name, const char *const *attrs, s
 	return 0;
 }
 
-/* ---- ranges ---- */
-
-struct range {
-	size_t name_len; /* of the attribute's name, before the option */
-	uint64_t low, high;
-	bool to_end; /* "*": nothing follows */
-};
-
-/* Parses "member;range=0-1499" or "...=1500-*". */
-static bool
-parse_range(const char *name, struct range *ret)
-{
-	static const char option[] = "range=";
-	const char *semicolon = strchr(name, ';');
-	unsigned long long low, high = 0;
-	int end = 0;
-	bool star;
-
-	if (!semicolon || !str_starts_nocase(semicolon + 1, option))
-		return false;
-	semicolon += sizeof option; /* behind "range=", counting the semicolon for its NUL */
-	star = sscanf(semicolon, "%llu-*%n", &low, &end) == 1 && end > 0;
-	if (!star && sscanf(semicolon, "%llu-%llu%n", &low, &high, &end) < 2)
-		return false;
-	if (semicolon[end] != '\0' || (!star && high < low))
-		return false;
-	*ret = (struct range){
-	    .name_len = strcspn(name, ";"), .low = low, .high = high, .to_end = star};
-	return true;
-}
+/* ---- whole attributes ---- */
 
 /* The piece of attribute NAME in E; a plain answer counts as everything. */
 static const struct attr *
@@ -233,6 +252,21 @@ find_piece(const struct entry *e, const char *name, struct range *ret)
 	}
 	*ret = (struct range){.name_len = len, .to_end = true};
 	return entry_find(e, name);
+}
+
+/* A piece that is not the last one came. */
+static int
+check_piece(
+    struct ldap_values *v, const struct range *range, const struct attr *piece, struct err *err)
+{
+	const char *wrong;
+	uint64_t octets = 0;
+
+	for (size_t i = 0; piece && i < piece->n_values; i++)
+		octets += piece->values[i].len;
+	wrong = ldap_values_more(v, range->low, range->high, piece ? piece->n_values : 0, octets);
+	return wrong ? err_set(err, ERR_LDAP, ERR_LINK, ERR_LATER, LDAP_PROTOCOL_ERROR, "%s", wrong)
+		     : 0;
 }
 
 static int
@@ -253,6 +287,7 @@ read_pieces(struct ldap_session *s, const char *object, const char *name, uint64
     struct entry *all, enum pieces *ret, struct err *err)
 {
 	_cleanup_(free) char *usn = NULL;
+	struct ldap_values seen = {0};
 	uint64_t low = 0;
 
 	for (;;) {
@@ -284,6 +319,8 @@ read_pieces(struct ldap_session *s, const char *object, const char *name, uint64
 		*ret = PIECES_COMPLETE;
 		if (range.to_end)
 			return 0;
+		if (check_piece(&seen, &range, piece, err) < 0)
+			return err_ctx(err, "%s of '%s'", name, object);
 		low = range.high + 1;
 	}
 }
@@ -351,7 +388,8 @@ struct search {
 	void *arg;
 	bool *delivered;
 	unsigned count;
-	struct berval cookie;
+	struct berval cookie, asked; /* of the next page, and of the one under way */
+	struct ldap_pages pages;
 };
 
 enum { SEARCH_GOES_ON, SEARCH_NEXT_PAGE, SEARCH_COMPLETE };
@@ -364,16 +402,17 @@ send_page(struct ldap_session *s, struct ldap_read *r, struct search *search, st
 	int rc;
 
 	if (search->q->scope == DIR_BASE)
-		return send_search(s, r, search->q, NULL, err);
+		return send_search(s, r, search->q, NULL, 1, err);
 	if (search->q->limit && search->q->limit < (unsigned)size)
 		size = (int)search->q->limit;
-	rc = ldap_create_page_control(
-	    s->ld, size, search->cookie.bv_val ? &search->cookie : NULL, 1, &page);
-	ber_memfree(search->cookie.bv_val);
+	ber_memfree(search->asked.bv_val);
+	search->asked = search->cookie;
 	search->cookie = (struct berval){0};
+	rc = ldap_create_page_control(
+	    s->ld, size, search->asked.bv_val ? &search->asked : NULL, 1, &page);
 	if (rc != LDAP_SUCCESS)
 		return err_ldap(err, rc, NULL, "page of %d entries", size);
-	rc = send_search(s, r, search->q, page, err);
+	rc = send_search(s, r, search->q, page, (unsigned)size, err);
 	ldap_control_free(page);
 	return rc;
 }
@@ -385,6 +424,7 @@ deliver(struct ldap_session *s, LDAPMessage *m, struct search *search, struct er
 
 	if (ldap_search_convert(s, m, &e, err) < 0 || complete(s, e, err) < 0)
 		return -1;
+	ldap_pages_entry(&search->pages, e->dn);
 	*search->delivered = true;
 	if (search->fn(TAKE(e), search->arg, err) < 0)
 		return -1;
@@ -397,6 +437,7 @@ end_of_page(struct ldap_session *s, LDAPMessage *m, struct search *search, struc
 {
 	_cleanup_(ldap_memfree) char *diag = NULL;
 	_cleanup_(ldap_controls_free) LDAPControl **ctrls = NULL;
+	const char *wrong;
 	LDAPControl *page;
 	int rc = ldap_session_result(s, m, &diag, &ctrls);
 
@@ -409,7 +450,11 @@ end_of_page(struct ldap_session *s, LDAPMessage *m, struct search *search, struc
 	    ldap_parse_pageresponse_control(s->ld, page, NULL, &search->cookie) != LDAP_SUCCESS)
 		return err_set(err, ERR_LDAP, ERR_LINK, ERR_LATER, LDAP_DECODING_ERROR,
 		    "the server ignores that pages were asked for");
-	return search->cookie.bv_len ? SEARCH_NEXT_PAGE : SEARCH_COMPLETE;
+	if (!search->cookie.bv_len)
+		return SEARCH_COMPLETE;
+	wrong = ldap_pages_turn(&search->pages, ber_bvcmp(&search->cookie, &search->asked) == 0);
+	return wrong ? err_set(err, ERR_LDAP, ERR_LINK, ERR_LATER, LDAP_PROTOCOL_ERROR, "%s", wrong)
+		     : SEARCH_NEXT_PAGE;
 }
 
 static int
@@ -446,6 +491,7 @@ ldap_search_once(struct ldap_session *s, const struct dir_query *q, dir_entry_fn
 	} while (rc == SEARCH_NEXT_PAGE);
 	ldap_read_end(s, &r);
 	ber_memfree(search.cookie.bv_val);
+	ber_memfree(search.asked.bv_val);
 	return rc < 0 ? err_ctx(err, "search below '%s'", q->base) : 0;
 }
 

@@ -21,9 +21,14 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "dsa/base/clock.h"
+#include "dsa/ldap/ldap_bounds.h"
 #include "dsa/ldap/ldap_err.h"
 #include "dsa/ldap/ldap_mem.h"
 #include "dsa/ldap/ldap_read.h"
+
+/* For so long libldap may read without asking us. */
+#define BREATH_MS 200
 
 int
 ldap_session_init(struct ldap_session *s, const struct dir_conf *conf,
@@ -96,7 +101,11 @@ ldap_session_lost(struct ldap_session *s, int rc, struct err *err)
 	if (ldap_session_check_cancel(s, err) < 0)
 		return -1;
 	s->answers_late = s->sock.broken && s->sock.error == ETIMEDOUT;
-	if (rc == LDAP_DECODING_ERROR)
+	if (s->too_large)
+		(void)err_set(&why, ERR_LDAP, ERR_PEER, ERR_LATER, LDAP_PROTOCOL_ERROR,
+		    "the server sent a message of more than the %zu octets that are allowed%s",
+		    s->message_max, s->message_max < LDAP_MESSAGE_MAX ? " before the bind" : "");
+	else if (rc == LDAP_DECODING_ERROR)
 		(void)err_set(
 		    &why, ERR_LDAP, ERR_PEER, ERR_LATER, rc, "the server sent what is not LDAP");
 	else if (rc == LDAP_NO_MEMORY)
@@ -156,29 +165,74 @@ dispatch(struct ldap_session *s, LDAPMessage *m, struct err *err)
 
 	if (msgid == 0)
 		return ended_by_server(s, m, err);
-	switch (ldap_read_offer(s, msgid, m)) {
+	/* There are not more last answers than requests. */
+	if (ldap_read_is_last(m)) {
+		s->waited_ms = 0;
+		s->received_before = s->sock.received;
+	} else if (ldap_session_bear(s, s->waited_ms, err) < 0) {
+		return -1;
+	}
+	switch (ldap_read_offer(s, msgid, m, &why)) {
 	case 1: own = NULL; return 1;
 	case 0: s->owner.message(s->owner.arg, msgid, m); return 1;
-	default: (void)err_nomem(&why); return ldap_session_broke(s, &why, err);
+	default: return ldap_session_broke(s, &why, err);
 	}
+}
+
+int
+ldap_session_bear(struct ldap_session *s, int64_t waited_ms, struct err *err)
+{
+	uint64_t octets = s->sock.received - s->received_before;
+	struct err why;
+
+	if (octets <= LDAP_ANSWER_MAX &&
+	    waited_ms <= ldap_bounds_patience_ms(s->conf->timeout_ms, octets))
+		return 0;
+	s->answers_late = true;
+	(void)err_set(&why, ERR_LDAP, ERR_PEER, ERR_LATER, LDAP_TIMEOUT,
+	    "an answer has no end: %lld ms were waited for it, and %llu octets came",
+	    (long long)waited_ms, (unsigned long long)octets);
+	return ldap_session_broke(s, &why, err);
+}
+
+/* The time since *SINCE_MS, which becomes now, was spent on the answer under way. */
+static int
+spend(struct ldap_session *s, int64_t *since_ms, struct err *err)
+{
+	int64_t now = clock_monotonic_ms();
+
+	s->waited_ms += now - *since_ms;
+	*since_ms = now;
+	return ldap_session_bear(s, s->waited_ms, err);
 }
 
 int
 ldap_session_pump(struct ldap_session *s, struct err *err)
 {
+	int64_t since_ms = clock_monotonic_ms();
+
 	for (;;) {
 		struct timeval none = {0};
 		LDAPMessage *m = NULL;
-		int rc = ldap_result(s->ld, LDAP_RES_ANY, LDAP_MSG_ONE, &none, &m);
+		int rc;
 
-		if (rc > 0)
+		/* libldap passes over what nobody asked for, as long as there is more. */
+		s->sock.breath_ms = since_ms + BREATH_MS;
+		errno = 0;
+		rc = ldap_result(s->ld, LDAP_RES_ANY, LDAP_MSG_ONE, &none, &m);
+		if (rc > 0) {
+			s->waited_ms += clock_monotonic_ms() - since_ms;
 			return dispatch(s, m, err);
+		}
 		if (rc < 0) {
 			int code = LDAP_SERVER_DOWN;
 
+			s->too_large = errno == ERANGE;
 			(void)ldap_get_option(s->ld, LDAP_OPT_RESULT_CODE, &code);
 			return ldap_session_lost(s, code, err);
 		}
+		if (spend(s, &since_ms, err) < 0 || ldap_session_check_cancel(s, err) < 0)
+			return -1;
 		if (ber_sockbuf_ctrl(s->sb, LBER_SB_OPT_DATA_READY, NULL) <= 0)
 			return 0;
 	}
@@ -190,12 +244,15 @@ ldap_session_wait(struct ldap_session *s, int64_t deadline_ms, struct err *err)
 	/* Silence is counted from the last octet in either direction. */
 	int64_t silent_ms = s->sock.progress_ms + s->conf->timeout_ms;
 	int64_t until = deadline_ms ? deadline_ms : silent_ms;
+	int64_t since_ms = clock_monotonic_ms();
 	struct err why;
 
 	if (ldap_session_check_cancel(s, err) < 0)
 		return -1;
-	switch (ldap_sock_wait(&s->sock, POLLIN, until)) {
-	case 1: return 0;
+	/* Who always sends is never waited for. */
+	switch (
+	    deadline_ms && since_ms > deadline_ms ? 0 : ldap_sock_wait(&s->sock, POLLIN, until)) {
+	case 1: return spend(s, &since_ms, err);
 	case 0: break;
 	default:
 		if (ldap_session_check_cancel(s, err) < 0)

@@ -51,7 +51,12 @@ struct ldap_session {
 	unsigned generation; /* counts sessions and their ends */
 	struct err why;	     /* the last session broke */
 	bool answers_late;   /* it broke because the server did not answer in time */
-	bool busy;	     /* the server said so */
+	bool too_large;	     /* it broke because of a message larger than MESSAGE_MAX */
+	size_t message_max;  /* octets */
+	/* How long the answer under way was waited for, and what had come before it. */
+	int64_t waited_ms;
+	uint64_t received_before;
+	bool busy; /* the server said so */
 
 	struct ldap_read *reads; /* innermost first */
 	struct ldap_krb *krb;
@@ -63,6 +68,10 @@ int ldap_session_init(struct ldap_session *s, const struct dir_conf *conf,
 /* Of a session that has ended. */
 void ldap_session_done(struct ldap_session *s);
 
+/* Puts libldap on top of the connection that S->sock is; URL names the server. */
+int ldap_session_attach(struct ldap_session *s, const char *url, struct err *err) MUST_CHECK;
+/* The server is who it should be: it may send larger messages. */
+int ldap_session_trust(struct ldap_session *s, struct err *err) MUST_CHECK;
 /* Connects to the server at URL, secures the connection and binds. */
 int ldap_session_open(struct ldap_session *s, const char *url, struct err *err) MUST_CHECK;
 void ldap_session_close(struct ldap_session *s);
@@ -78,8 +87,10 @@ int ldap_session_check_cancel(struct ldap_session *s, struct err *err) MUST_CHEC
 /* Handles one message if there is one: 1 handled, 0 none, -1 the session broke. */
 int ldap_session_pump(struct ldap_session *s, struct err *err) MUST_CHECK;
 /* Waits for a message: 0 something came, -1 time-out (closed), cancelled (closed). DEADLINE_MS 0:
- * as long as there is progress. */
+ * as long as there is progress, and an end in sight (ldap_bounds.h). */
 int ldap_session_wait(struct ldap_session *s, int64_t deadline_ms, struct err *err) MUST_CHECK;
+/* -1, the session closed, if WAITED_MS are more than the answer under way is waited for. */
+int ldap_session_bear(struct ldap_session *s, int64_t waited_ms, struct err *err) MUST_CHECK;
 /* Parses a result message: its code, and the server's words (freed by the caller). */
 int ldap_session_result(
     struct ldap_session *s, LDAPMessage *m, char **ret_diag, LDAPControl ***ret_ctrls);

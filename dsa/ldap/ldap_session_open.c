@@ -7,6 +7,7 @@
 
 #include "dsa/base/clock.h"
 #include "dsa/ldap/ldap_auth.h"
+#include "dsa/ldap/ldap_bounds.h"
 #include "dsa/ldap/ldap_err.h"
 #include "dsa/ldap/ldap_session.h"
 #include "dsa/ldap/ldap_tls.h"
@@ -45,25 +46,45 @@ connect_plain(struct ldap_session *s, const char *url, const LDAPURLDesc *u, int
 {
 	bool standard = strcmp(u->lud_scheme, "ldap") == 0 && u->lud_port == LDAP_PORT;
 	int port = is_ldaps(s, u) && standard ? LDAPS_PORT : u->lud_port;
-	struct epoll_event ev = {.events = EPOLLIN};
-	int rc;
 
 	s->sock.timeout_ms = s->conf->timeout_ms;
 	if (ldap_sock_connect(&s->sock, u->lud_host, port, deadline_ms, err) < 0)
 		return -1;
-	rc = ldap_init_fd(s->sock.fd, LDAP_PROTO_EXT, url, &s->ld);
+	return ldap_session_attach(s, url, err);
+}
+
+int
+ldap_session_attach(struct ldap_session *s, const char *url, struct err *err)
+{
+	struct epoll_event ev = {.events = EPOLLIN};
+	int rc = ldap_init_fd(s->sock.fd, LDAP_PROTO_EXT, url, &s->ld);
+
 	if (rc != LDAP_SUCCESS) {
 		s->ld = NULL;
 		return err_ldap(err, rc, NULL, "set up a session");
 	}
 	s->generation++;
+	s->message_max = LDAP_GREETING_MAX;
+	s->waited_ms = 0;
+	s->received_before = s->sock.received;
 	if (ldap_get_option(s->ld, LDAP_OPT_SOCKBUF, &s->sb) != LDAP_OPT_SUCCESS ||
-	    ldap_sock_attach(&s->sock, s->sb) != 0 || set_options(s->ld) < 0)
+	    ldap_sock_attach(&s->sock, s->sb) != 0 || set_options(s->ld) < 0 ||
+	    !ldap_bounds_message(s->sb, LDAP_GREETING_MAX))
 		return err_set(err, ERR_LDAP, ERR_LINK, ERR_LATER, LDAP_LOCAL_ERROR,
 		    "libldap refuses the options of the session");
 	if (epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, s->sock.fd, &ev) < 0)
 		return err_sys(err, errno, "epoll");
 	return 0;
+}
+
+int
+ldap_session_trust(struct ldap_session *s, struct err *err)
+{
+	s->message_max = LDAP_MESSAGE_MAX;
+	if (ldap_bounds_message(s->sb, LDAP_MESSAGE_MAX))
+		return 0;
+	return err_set(err, ERR_LDAP, ERR_LINK, ERR_LATER, LDAP_LOCAL_ERROR,
+	    "libldap refuses the bound of messages");
 }
 
 /* Connects a second time, verifying nothing and sending nothing, to see the certificate that was
@@ -103,7 +124,9 @@ open_url(struct ldap_session *s, const LDAPURLDesc *u, const char *url, struct e
 		}
 		s->tls = true;
 	}
-	return ldap_auth_bind(s, u->lud_host, deadline_ms, err);
+	if (ldap_auth_bind(s, u->lud_host, deadline_ms, err) < 0)
+		return -1;
+	return ldap_session_trust(s, err);
 }
 
 int
@@ -112,7 +135,7 @@ ldap_session_open(struct ldap_session *s, const char *url, struct err *err)
 	LDAPURLDesc *u = NULL;
 	int rc;
 
-	s->answers_late = s->busy = false;
+	s->answers_late = s->busy = s->too_large = false;
 	if (ldap_session_check_cancel(s, err) < 0)
 		return -1;
 	if (ldap_url_parse(url, &u) != LDAP_URL_SUCCESS)

@@ -34,6 +34,7 @@
 #include <sys/socket.h>
 
 #include "dsa/base/clock.h"
+#include "dsa/ldap/ldap_bounds.h"
 
 #define RECEIVE_BUFFER (1 << 20)
 #define KEEPALIVE_IDLE_S 60
@@ -219,11 +220,19 @@ await(struct ldap_sock *s, short events, int64_t until_ms)
 static ber_slen_t
 receive(struct ldap_sock *s, void *buf, size_t size)
 {
+	if (!s->read_until_ms && s->breath_ms && clock_monotonic_ms() > s->breath_ms) {
+		errno = EAGAIN;
+		return -1;
+	}
 	for (;;) {
 		ssize_t n = recv(s->fd, buf, size, MSG_DONTWAIT);
 
 		if (n > 0) {
 			s->progress_ms = clock_monotonic_ms();
+			s->received += (uint64_t)n;
+			/* Who always sends is never waited for. */
+			if (s->read_until_ms && s->progress_ms > s->read_until_ms)
+				return fail(s, ETIMEDOUT);
 			return n;
 		}
 		if (n == 0)
@@ -270,10 +279,12 @@ sock_write(Sockbuf_IO_Desc *sbiod, void *buf, ber_len_t size)
 	struct ldap_sock *s = sbiod->sbiod_pvt;
 	const uint8_t *p = buf;
 	size_t done = 0;
+	int64_t until_ms;
 
 	if (s->broken)
 		return fail(s, s->error ? s->error : EPIPE);
 	s->progress_ms = clock_monotonic_ms();
+	until_ms = s->progress_ms + ldap_bounds_patience_ms(s->timeout_ms, size);
 	while (done < size) {
 		ssize_t n = send(s->fd, p + done, size - done, MSG_DONTWAIT | MSG_NOSIGNAL);
 
@@ -281,6 +292,8 @@ sock_write(Sockbuf_IO_Desc *sbiod, void *buf, ber_len_t size)
 			done += (size_t)n;
 			s->progress_ms = clock_monotonic_ms();
 		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+			if (s->progress_ms > until_ms)
+				return fail(s, ETIMEDOUT);
 			if (!await(s, POLLOUT, s->progress_ms + s->timeout_ms))
 				return -1;
 		} else if (errno != EINTR) {

@@ -22,7 +22,11 @@ struct ldap_sock {
 	int timeout_ms;
 	/* Reads wait for data until this moment (TLS handshake); 0: they give EAGAIN. */
 	int64_t read_until_ms;
+	/* Otherwise they give EAGAIN from this moment on, whatever there is, so that a server that
+	 * sends without end can be left; 0: never. */
+	int64_t breath_ms;
 	int64_t progress_ms; /* when octets last came or went */
+	uint64_t received;   /* octets that came, on all connections */
 	int error; /* errno of what broke the connection; 0: the server closed it, or none */
 	bool broken;
 	size_t pos, len; /* what was read ahead and not yet taken */

@@ -143,7 +143,7 @@ ask_start_tls(struct ldap_session *s, struct ldap_read *r, struct err *err)
 	rc = ldap_start_tls(s->ld, NULL, NULL, &msgid);
 	if (rc != LDAP_SUCCESS)
 		return ldap_session_send_failed(s, rc, "StartTLS", err);
-	ldap_read_expect(s, r, msgid);
+	ldap_read_expect(s, r, msgid, 0);
 	if (ldap_read_next(s, r, &m, err) < 0)
 		return err_ctx(err, "StartTLS");
 	rc = ldap_session_result(s, m, &diag, NULL);

@@ -88,6 +88,7 @@ ldap_writes_answer(
 		if (w->msgid != msgid)
 			continue;
 		(void)pull(&ws->sent, at);
+		ws->heard_ms = clock_monotonic_ms();
 		w->known = true;
 		*ret_rc = w->rc = ldap_session_result(s, m, &diag, NULL);
 		w->diag = diag && diag[0] ? strdup(diag) : NULL;
@@ -304,6 +305,8 @@ ldap_writes_send(struct ldap_writes *ws, struct ldap_session *s, const struct ch
 	w->change = c;
 	w->done = done;
 	w->arg = arg;
+	if (!ws->sent.n)
+		ws->heard_ms = clock_monotonic_ms();
 	push(&ws->sent, TAKE(w));
 	return 0;
 }
@@ -313,6 +316,9 @@ ldap_writes_take_answers(struct ldap_writes *ws, struct ldap_session *s, struct 
 {
 	int rc = s->ready ? take_answers(s, err) : 0;
 
+	/* Octets that come say nothing while none of them is an answer. */
+	if (rc == 0 && s->ready && ws->sent.n)
+		rc = ldap_session_bear(s, clock_monotonic_ms() - ws->heard_ms, err);
 	if (rc == 0 && ws->sent.n &&
 	    clock_monotonic_ms() > s->sock.progress_ms + s->conf->timeout_ms)
 		rc = ldap_session_wait(s, 0, err);

@@ -16,6 +16,7 @@ struct ldap_write_list {
 
 struct ldap_writes {
 	struct ldap_write_list sent, finished; /* finished: its callback is still to be called */
+	int64_t heard_ms; /* when one of SENT was answered last, or the first of them was sent */
 };
 
 void ldap_writes_init(struct ldap_writes *ws);
