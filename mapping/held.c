@@ -5,7 +5,7 @@
  *   held    key    link (u32 big-endian), kind (u8), source GUID
  *           value  verdict (u8), since (u64); of a match also the target's GUID
  *   spent   key    link (u32 big-endian), kind (u8), hour since the epoch (u64 big-endian)
- *           value  how many (u64)
+ *           value  how many (u64), proven time of the last of them (u64; older maps: nothing)
  *
  * The counters n/<link>/decided and n/<link>/carried-out of `meta` are those of
  * store_get_decided(). Hours that no limit asks for any more are removed when the next one is
@@ -17,8 +17,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dsa/base/clock.h"
 #include "dsa/base/list.h"
 #include "dsa/base/str.h"
+#include "mapping/proven_time.h"
 #include "mapping/store_db.h"
 
 #define LINK_KIND_LEN 5
@@ -26,6 +28,7 @@
 #define SPENT_LEN (LINK_KIND_LEN + 8)
 #define HOUR_S 3600
 #define DAY_H 24
+#define UNKNOWN INT64_C(-1) /* proven time of an entry of an older map */
 
 static const char *const kind_names[] = {
     [HELD_NOTHING] = "nothing",
@@ -288,7 +291,7 @@ spent_key(uint32_t link, enum held_kind kind, uint64_t hour, uint8_t ret[SPENT_L
 }
 
 static bool
-decode_spent(struct bytes key, struct bytes value, struct store_spent *ret)
+decode_spent(struct bytes key, struct bytes value, struct store_spent *ret, int64_t *proven)
 {
 	struct reader r = reader_of(value);
 	const uint8_t *k = key.data;
@@ -296,15 +299,17 @@ decode_spent(struct bytes key, struct bytes value, struct store_spent *ret)
 	if (key.len != SPENT_LEN)
 		return false;
 	*ret = (struct store_spent){.kind = (enum held_kind)k[4], .n = reader_u64(&r)};
+	*proven = reader_left(&r) ? (int64_t)reader_u64(&r) : UNKNOWN;
 	for (size_t i = LINK_KIND_LEN; i < SPENT_LEN; i++)
 		ret->hour = ret->hour << 8 | k[i];
 	return !r.failed;
 }
 
 struct sum {
-	uint64_t from, to; /* hours */
+	uint64_t from, to; /* hours of the wall clock */
+	int64_t proven;	   /* now */
 	uint64_t n;
-	uint64_t old; /* an hour before FROM, or UINT64_MAX */
+	uint64_t old; /* an hour that does not count any more, or UINT64_MAX */
 };
 
 static int
@@ -312,14 +317,16 @@ add_up(struct bytes key, struct bytes value, void *arg, struct err *err)
 {
 	struct store_spent x;
 	struct sum *s = arg;
+	int64_t proven;
 
 	(void)err;
-	if (!decode_spent(key, value, &x))
+	if (!decode_spent(key, value, &x, &proven))
 		return 0;
-	if (x.hour < s->from)
-		s->old = x.hour;
-	else if (x.hour <= s->to)
+	if ((x.hour >= s->from && x.hour <= s->to) ||
+	    (proven != UNKNOWN && s->proven - proven <= (int64_t)DAY_H * HOUR_S))
 		s->n += x.n;
+	else
+		s->old = x.hour;
 	return 0;
 }
 
@@ -331,22 +338,39 @@ sum_up(struct store_txn *t, uint32_t link, enum held_kind kind, int64_t now, str
 	uint8_t prefix[LINK_KIND_LEN];
 
 	*ret = (struct sum){.from = hour < DAY_H ? 0 : hour - DAY_H, .to = hour, .old = UINT64_MAX};
+	if (store_proven_s(t, &ret->proven, err) < 0)
+		return -1;
 	link_kind(link, kind, prefix);
 	return store_db_each(t, DB_SPENT, (struct bytes){prefix, sizeof prefix}, add_up, ret, err);
 }
 
-int
-store_put_spent(struct store_txn *t, uint32_t link, const struct store_spent *x, struct err *err)
+static int
+put_spent(struct store_txn *t, uint32_t link, const struct store_spent *x, int64_t proven,
+    struct err *err)
 {
 	_cleanup_(buf_done) struct buf b = {0};
 	uint8_t key[SPENT_LEN];
 
 	buf_add_u64(&b, x->n);
+	buf_add_u64(&b, (uint64_t)proven);
 	if (b.failed)
 		return err_nomem(err);
 	store_keep(t, KEPT_LESS);
 	return store_db_put(
 	    t, DB_SPENT, spent_key(link, x->kind, x->hour, key), buf_bytes(&b), err);
+}
+
+int
+store_put_spent(struct store_txn *t, uint32_t link, const struct store_spent *x, struct err *err)
+{
+	int64_t proven;
+
+	if (store_keep_time(t, err) < 0 || store_proven_s(t, &proven, err) < 0)
+		return -1;
+	/* What was over when it was written down does not begin again. */
+	if (x->hour + DAY_H < hour_of(clock_realtime_s()))
+		proven = UNKNOWN;
+	return put_spent(t, link, x, proven, err);
 }
 
 struct spent_walk {
@@ -359,8 +383,10 @@ give_spent(struct bytes key, struct bytes value, void *arg, struct err *err)
 {
 	struct spent_walk *w = arg;
 	struct store_spent x;
+	int64_t proven;
 
-	if (!decode_spent(key, value, &x) || x.kind == HELD_NOTHING || x.kind >= HELD_KIND_MAX)
+	if (!decode_spent(key, value, &x, &proven) || x.kind == HELD_NOTHING ||
+	    x.kind >= HELD_KIND_MAX)
 		return 0;
 	return w->fn(&x, w->arg, err);
 }
@@ -382,10 +408,12 @@ store_add_spent(struct store_txn *t, uint32_t link, enum held_kind kind, int64_t
 	struct bytes raw, nothing = {NULL, 0};
 	uint8_t key[SPENT_LEN];
 	struct sum old;
+	int64_t proven;
 	bool found;
 
-	if (store_db_get(t, DB_SPENT, spent_key(link, kind, hour_of(now), key), &raw, &found, err) <
-	    0)
+	if (store_keep_time(t, err) < 0 || store_proven_s(t, &proven, err) < 0 ||
+	    store_db_get(t, DB_SPENT, spent_key(link, kind, hour_of(now), key), &raw, &found, err) <
+		0)
 		return -1;
 	if (found) {
 		struct reader r = reader_of(raw);
@@ -402,7 +430,7 @@ store_add_spent(struct store_txn *t, uint32_t link, enum held_kind kind, int64_t
 			    sum_up(t, link, kind, now, &old, err) < 0)
 				return -1;
 	}
-	return store_put_spent(t, link, &(struct store_spent){kind, hour_of(now), n}, err);
+	return put_spent(t, link, &(struct store_spent){kind, hour_of(now), n}, proven, err);
 }
 
 int

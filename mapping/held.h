@@ -81,7 +81,8 @@ int store_put_carried_out(
 /* N more objects had KIND done to them at NOW (seconds since the epoch), within the limits. */
 int store_add_spent(struct store_txn *t, uint32_t link, enum held_kind kind, int64_t now,
     uint64_t n, struct err *err) MUST_CHECK;
-/* How many had in the 24 hours before NOW, counted by whole hours. */
+/* How many had in the 24 hours before NOW, counted by whole hours. They are over when the wall
+ * clock says so and as much time is proven (proven_time.h): a clock that is set frees no limit. */
 int store_get_spent(struct store_txn *t, uint32_t link, enum held_kind kind, int64_t now,
     uint64_t *ret, struct err *err) MUST_CHECK;
 

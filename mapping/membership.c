@@ -77,7 +77,7 @@ give(struct bytes key, struct bytes value, void *arg, struct err *err)
 	memcpy(m.source.octets, (const uint8_t *)key.data + 4, GUID_LEN);
 	if (decode(value, &m, err) < 0)
 		return -1;
-	return !w->now || m.next <= w->now ? w->fn(&m, w->arg, err) : 0;
+	return !w->now || store_pause_is_over(m.next, w->now) ? w->fn(&m, w->arg, err) : 0;
 }
 
 int

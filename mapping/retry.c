@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Objects whose last write failed. A value is: attempts, since, next, DN and the reason. */
+/* Objects whose last write failed. A value is: attempts, since, next, DN, the reason, and next by
+ * proven time, which older maps do not have. */
 #include <string.h>
 
+#include "mapping/proven_time.h"
 #include "mapping/store_db.h"
 
 #define FIRST_PAUSE_S 5
@@ -17,6 +19,12 @@ store_pause_s(uint32_t attempts)
 	return s < LAST_PAUSE_S ? s : LAST_PAUSE_S;
 }
 
+bool
+store_pause_is_over(int64_t next, int64_t now)
+{
+	return next <= now || next > now + LAST_PAUSE_S;
+}
+
 static int
 decode(struct bytes raw, struct store_retry *ret, struct err *err)
 {
@@ -27,6 +35,7 @@ decode(struct bytes raw, struct store_retry *ret, struct err *err)
 	ret->next = (int64_t)reader_u64(&r);
 	ret->dn = bytes_dup(reader_bytes(&r));
 	ret->why = bytes_dup(reader_bytes(&r));
+	ret->next_proven = reader_left(&r) ? (int64_t)reader_u64(&r) : INT64_MAX;
 	if (!ret->dn || !ret->why)
 		return err_nomem(err);
 	return r.failed ? err_set(err, ERR_DATA, ERR_LINK, ERR_NEVER, 0, "map: damaged retry") : 0;
@@ -66,10 +75,12 @@ store_put_retry(struct store_txn *t, uint32_t link, const struct guid *source, c
 	uint8_t key[LINK_GUID_LEN];
 	_cleanup_(buf_done) struct buf b = {0};
 	struct store_retry old = {0};
+	int64_t proven;
 	bool found;
 
 	store_link_guid(link, source, key);
-	if (store_find_retry(t, link, source, &old, &found, err) < 0)
+	if (store_keep_time(t, err) < 0 || store_proven_s(t, &proven, err) < 0 ||
+	    store_find_retry(t, link, source, &old, &found, err) < 0)
 		return -1;
 	if (!found || strcmp(old.why, why) != 0)
 		old.since = now;
@@ -79,6 +90,7 @@ store_put_retry(struct store_txn *t, uint32_t link, const struct guid *source, c
 	buf_add_u64(&b, (uint64_t)(now + store_pause_s(old.attempts + 1)));
 	buf_add_bytes(&b, bytes_of(dn));
 	buf_add_bytes(&b, bytes_of(why));
+	buf_add_u64(&b, (uint64_t)(proven + store_pause_s(old.attempts + 1)));
 	if (b.failed)
 		return err_nomem(err);
 	return store_db_put(t, DB_RETRY, (struct bytes){key, sizeof key}, buf_bytes(&b), err);
@@ -95,7 +107,7 @@ store_clear_retry(struct store_txn *t, uint32_t link, const struct guid *source,
 }
 
 struct walk {
-	int64_t now;
+	int64_t now, proven;
 	store_retry_fn *fn;
 	void *arg;
 };
@@ -111,7 +123,8 @@ give(struct bytes key, struct bytes value, void *arg, struct err *err)
 		return 0;
 	memcpy(r.source.octets, (const uint8_t *)key.data + 4, GUID_LEN);
 	rc = decode(value, &r, err);
-	if (rc == 0 && (!w->now || r.next <= w->now))
+	if (rc == 0 &&
+	    (!w->now || store_pause_is_over(r.next, w->now) || r.next_proven <= w->proven))
 		rc = w->fn(&r, w->arg, err);
 	store_retry_done(&r);
 	return rc;
@@ -121,9 +134,11 @@ int
 store_each_retry(
     struct store_txn *t, uint32_t link, int64_t now, store_retry_fn *fn, void *arg, struct err *err)
 {
-	struct walk w = {now, fn, arg};
+	struct walk w = {.now = now, .fn = fn, .arg = arg};
 	uint8_t key[4];
 
+	if (store_proven_s(t, &w.proven, err) < 0)
+		return -1;
 	store_be32(link, key);
 	return store_db_each(t, DB_RETRY, (struct bytes){key, sizeof key}, give, &w, err);
 }

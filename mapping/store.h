@@ -205,6 +205,7 @@ struct store_retry {
 	uint32_t attempts;   /* that failed */
 	int64_t since, next; /* seconds since the epoch: the first failure of this reason in a row,
 				the next attempt */
+	int64_t next_proven; /* the latter by proven time (proven_time.h) */
 };
 /* Notes that a write for SOURCE failed at time NOW, for the first time or once more: the next
  * attempt is due after a pause that doubles from 5 seconds up to an hour. */
@@ -220,7 +221,7 @@ int store_clear_retry(
     struct store_txn *t, uint32_t link, const struct guid *source, struct err *err) MUST_CHECK;
 /* R is borrowed. */
 typedef int store_retry_fn(const struct store_retry *r, void *arg, struct err *err);
-/* Those due at time NOW, or all if it is 0. */
+/* Those due at time NOW, or by proven time, or all if NOW is 0. */
 int store_each_retry(struct store_txn *t, uint32_t link, int64_t now, store_retry_fn *fn, void *arg,
     struct err *err) MUST_CHECK;
 
@@ -266,7 +267,7 @@ int store_clear_membership(
     struct store_txn *t, uint32_t link, const struct guid *source, struct err *err) MUST_CHECK;
 /* M is borrowed. */
 typedef int store_membership_fn(const struct store_membership *m, void *arg, struct err *err);
-/* Those due at time NOW, or all if it is 0. */
+/* Those due at time NOW, or by proven time, or all if NOW is 0. */
 int store_each_membership(struct store_txn *t, uint32_t link, int64_t now, store_membership_fn *fn,
     void *arg, struct err *err) MUST_CHECK;
 

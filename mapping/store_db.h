@@ -107,6 +107,8 @@ int store_add_count(
 
 /* How long what failed ATTEMPTS times is left alone: doubling, from 5 seconds up to an hour. */
 int64_t store_pause_s(uint32_t attempts);
+/* True if NEXT has come at NOW, or lies further ahead than any pause is: the clock was set back. */
+bool store_pause_is_over(int64_t next, int64_t now);
 
 /* Keys of two parts: link and GUID, big-endian, so that they sort by link. */
 #define LINK_GUID_LEN (4 + GUID_LEN)

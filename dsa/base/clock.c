@@ -24,6 +24,29 @@ clock_realtime_s(void)
 	return t.tv_sec;
 }
 
+int64_t
+clock_boot_s(void)
+{
+	struct timespec t = {0};
+
+	(void)clock_gettime(CLOCK_BOOTTIME, &t);
+	return t.tv_sec;
+}
+
+void
+clock_boot_id(char ret[CLOCK_BOOT_ID_SIZE])
+{
+	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
+
+	ret[0] = '\0';
+	if (!f)
+		return;
+	if (!fgets(ret, CLOCK_BOOT_ID_SIZE, f))
+		ret[0] = '\0';
+	ret[strcspn(ret, "\n")] = '\0';
+	(void)fclose(f);
+}
+
 static void
 format(const struct tm *tm, const char *zone, char ret[CLOCK_TEXT_SIZE])
 {

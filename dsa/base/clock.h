@@ -4,7 +4,8 @@
 
 /*
  * The one place that asks what time it is. Time-outs and durations use the monotonic clock, which
- * never jumps; what is stored or shown uses seconds since the epoch.
+ * never jumps; what is stored or shown uses seconds since the epoch. What a wrong clock must not
+ * change counts proven time too (mapping/proven_time.h).
  */
 
 #include <stddef.h>
@@ -14,6 +15,12 @@
 int64_t clock_monotonic_ms(void);
 /* Seconds since 1970-01-01T00:00:00Z. */
 int64_t clock_realtime_s(void);
+
+/* Seconds since the machine was started, those it slept included; set by nobody. */
+int64_t clock_boot_s(void);
+/* Which start of the machine that is: the kernel's boot id; "" where it cannot be read. */
+#define CLOCK_BOOT_ID_SIZE 40
+void clock_boot_id(char ret[CLOCK_BOOT_ID_SIZE]);
 
 /* Enough for every int64_t: years are written with as many digits as they need. */
 #define CLOCK_TEXT_SIZE 48

@@ -43,6 +43,7 @@
 #include "dsa/cycle/replica_lag.h"
 #include "dsa/directory/guid_set.h"
 #include "mapping/journal.h"
+#include "mapping/proven_time.h"
 
 #define DRIFT_ROUNDS 4
 
@@ -498,7 +499,8 @@ store_end(struct cycle *c, struct err *err)
 		if (cursor[side].len && store_put_cursor(t, c->run->link_id, (enum side)side,
 					    buf_bytes(&cursor[side]), err) < 0)
 			return -1;
-	if (forget_settled(c, t, err) < 0 || limits_store(c, t, err) < 0)
+	if (forget_settled(c, t, err) < 0 || limits_store(c, t, err) < 0 ||
+	    store_keep_time(t, err) < 0)
 		return -1;
 	if (!guid_is_zero(&c->delta->conflict_place) &&
 	    store_put_conflict_place(t, c->run->link_id, &c->delta->conflict_place, err) < 0)

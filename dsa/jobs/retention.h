@@ -8,6 +8,9 @@
  * younger than two days: a cycle asks the journal on which server a counterpart was created, for a
  * day.
  *
+ * After the wall clock was set nothing goes for its age, and for the journal's size only what is
+ * more than twice journal_size_mb, until the clock has been trusted for two days (proven_time.h).
+ *
  * The work is cut into pieces of some hundred entries, each a write transaction of its own, so that
  * nothing else waits long for the map. A daemon that ends between two pieces leaves a whole
  * journal.

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "mapping/held.h"
+#include "mapping/proven_time.h"
 #include "mapping/store_db.h"
 #include "tests/support/store_fixture.h"
 
@@ -148,6 +149,15 @@ count_pair(struct bytes key, struct bytes value, void *arg, struct err *err)
 	return 0;
 }
 
+/* Time passes, and the wall clock goes with it. */
+static void
+pass(struct fixture *f, int64_t s)
+{
+	struct err err;
+
+	assert_int_equal(store_pass_time(f->t, s, 0, &err), 0);
+}
+
 static void
 a_rolling_day(void **state)
 {
@@ -160,23 +170,74 @@ a_rolling_day(void **state)
 	add(f, 1, HELD_DELETES, NOW + 1, 3);
 	add(f, 1, HELD_REDIRECTIONS, NOW, 100);
 	add(f, 2, HELD_DELETES, NOW, 100);
+	pass(f, 10 * HOUR);
 	add(f, 1, HELD_DELETES, NOW + 10 * HOUR, 7);
 	assert_int_equal(spent(f, 1, HELD_DELETES, NOW + 10 * HOUR), 12);
 	/* Never less than what was in the last 24 hours, at most an hour more. */
+	pass(f, 14 * HOUR);
 	assert_int_equal(spent(f, 1, HELD_DELETES, NOW + 24 * HOUR), 12);
+	pass(f, HOUR);
 	assert_int_equal(spent(f, 1, HELD_DELETES, NOW + 25 * HOUR), 7);
+	pass(f, 9 * HOUR);
 	assert_int_equal(spent(f, 1, HELD_DELETES, NOW + 34 * HOUR), 7);
+	pass(f, HOUR);
 	assert_int_equal(spent(f, 1, HELD_DELETES, NOW + 35 * HOUR), 0);
-	/* A clock that was set back does not count what comes. */
+	/* A clock that was set back does not count what is over. */
 	assert_int_equal(spent(f, 1, HELD_DELETES, NOW - HOUR), 0);
 	assert_int_equal(spent(f, 1, HELD_DELETES, -1), 0);
 	/* Old hours do not pile up. */
-	for (int i = 11; i < 200; i++)
+	for (int i = 11; i < 200; i++) {
+		pass(f, HOUR);
 		add(f, 1, HELD_DELETES, NOW + i * HOUR, 1);
+	}
 	assert_int_equal(spent(f, 1, HELD_DELETES, NOW + 199 * HOUR), 25);
 	assert_int_equal(
 	    store_db_each(f->t, DB_SPENT, (struct bytes){NULL, 0}, count_pair, &rows, &err), 0);
 	assert_int_equal(rows, 25 + 2);
+}
+
+/* It frees no limit, and what was spent is not erased. */
+static void
+a_clock_that_was_set(void **state)
+{
+	struct fixture *f = *state;
+
+	add(f, 1, HELD_DELETES, NOW, 5);
+	assert_int_equal(spent(f, 1, HELD_DELETES, NOW + 25 * HOUR), 5);
+	assert_int_equal(spent(f, 1, HELD_DELETES, NOW + 9999 * HOUR), 5);
+	assert_int_equal(spent(f, 1, HELD_DELETES, NOW - 9999 * HOUR), 5);
+	assert_int_equal(spent(f, 1, HELD_DELETES, -1), 5);
+	add(f, 1, HELD_DELETES, NOW + 25 * HOUR, 1);
+	assert_int_equal(spent(f, 1, HELD_DELETES, NOW + 25 * HOUR), 6);
+	assert_int_equal(spent(f, 1, HELD_DELETES, NOW), 6);
+	pass(f, 23 * HOUR);
+	assert_int_equal(spent(f, 1, HELD_DELETES, NOW + 9999 * HOUR), 6);
+	assert_int_equal(spent(f, 1, HELD_DELETES, NOW - 9999 * HOUR), 6);
+	/* When both days have passed they are free, whatever the clock says by then. */
+	pass(f, 2 * HOUR);
+	assert_int_equal(spent(f, 1, HELD_DELETES, NOW + 9999 * HOUR), 0);
+	assert_int_equal(spent(f, 1, HELD_DELETES, NOW - 9999 * HOUR), 0);
+	assert_int_equal(spent(f, 1, HELD_DELETES, NOW + 26 * HOUR), 1);
+}
+
+/* An older map knows the wall clock alone, and so does what was over when it was put back. */
+static void
+of_an_older_map(void **state)
+{
+	static const uint8_t key[] = {0, 0, 0, 1, HELD_DELETES, 0, 0, 0, 0, 0, 0, 0, 100};
+	static const uint8_t four[8] = {4};
+	const struct store_spent past = {HELD_REDIRECTIONS, 100, 9};
+	struct fixture *f = *state;
+	struct err err;
+
+	assert_int_equal(store_db_put(f->t, DB_SPENT, (struct bytes){key, sizeof key},
+			     (struct bytes){four, sizeof four}, &err),
+	    0);
+	assert_int_equal(spent(f, 1, HELD_DELETES, 124 * HOUR), 4);
+	assert_int_equal(spent(f, 1, HELD_DELETES, 125 * HOUR), 0);
+	assert_int_equal(store_put_spent(f->t, 1, &past, &err), 0);
+	assert_int_equal(spent(f, 1, HELD_REDIRECTIONS, 124 * HOUR), 9);
+	assert_int_equal(spent(f, 1, HELD_REDIRECTIONS, 125 * HOUR), 0);
 }
 
 /* What no galsync wrote is left out, and can be written again. */
@@ -222,8 +283,8 @@ damaged(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(names), T(kept_by_kind), T(decided), T(a_rolling_day), T(damaged)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(names), T(kept_by_kind), T(decided),
+	    T(a_rolling_day), T(a_clock_that_was_set), T(of_an_older_map), T(damaged)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

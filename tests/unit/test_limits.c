@@ -5,6 +5,7 @@
  * objects leave, than is allowed without an operator; what the operator approves and rejects.
  */
 
+#include "mapping/proven_time.h"
 #include "tests/support/limits_fixture.h"
 
 #include "dsa/rules/limit.h"
@@ -296,6 +297,7 @@ after_a_day(void **state)
 	assert_int_equal(store_begin(l.store, STORE_WRITE, &t, &err), 0);
 	assert_int_equal(store_link_id(t, l.link->name, &id, &err), 0);
 	/* In a later hour what is too old is removed. */
+	assert_int_equal(store_pass_time(t, 100 * 3600, 0, &err), 0);
 	assert_int_equal(
 	    store_add_spent(t, id, HELD_REDIRECTIONS, clock_realtime_s() + 100 * 3600, 0, &err), 0);
 	assert_int_equal(store_commit(t, &err), 0);

@@ -9,6 +9,7 @@
 
 #include "dsa/jobs/retention.h"
 #include "mapping/journal.h"
+#include "mapping/proven_time.h"
 #include "tests/support/store_fixture.h"
 
 #define DAY ((int64_t)86400)
@@ -110,6 +111,32 @@ by_size(void **state)
 	assert_int_equal(measure(f).oldest, NOW - 2 * DAY);
 }
 
+/* Nothing goes for its age, and for the size only from twice of it on. */
+static void
+after_the_clock_was_set(void **state)
+{
+	struct fixture *f = *state;
+	struct store_txn *t;
+	struct err err = {0};
+
+	add(f, 1200, 40);
+	t = fixture_begin(f, STORE_WRITE);
+	assert_int_equal(store_pass_time(t, 0, 40 * DAY, &err), 0);
+	fixture_commit(t);
+	assert_int_equal(run(f, 0), 0);
+	add(f, 20000, 29);
+	assert_true(run(f, 0) > 1000);
+	assert_true(measure(f).octets > 1 << 20);
+	assert_true(measure(f).octets <= 2 << 20);
+	/* Two days later it is trusted. */
+	t = fixture_begin(f, STORE_WRITE);
+	assert_int_equal(store_keep_time(t, &err), 0);
+	assert_int_equal(store_pass_time(t, 2 * DAY, 0, &err), 0);
+	fixture_commit(t);
+	assert_true(run(f, 0) > 1000);
+	assert_true(measure(f).octets <= 1 << 20);
+}
+
 /* While nothing is too much, nobody who writes is waited for. */
 static void
 waits_for_nobody(void **state)
@@ -129,6 +156,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 	    TEST(by_age),
 	    TEST(by_size),
+	    TEST(after_the_clock_was_set),
 	    TEST(waits_for_nobody),
 	};
 
