@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Databases: `journal` number -> the entry without its outcome, written once; `outcome` number ->
+ * Databases: `journal` number -> the entry without its outcome, written once, and once more where
+ * journal_large.c reduces it; `outcome` number ->
  * outcome octet and error text; `open` number -> link, only while the outcome is unknown; `about`
  * source GUID -> numbers (big-endian, so that they sort).
  *
@@ -12,6 +13,7 @@
 
 #include <string.h>
 
+#include "mapping/journal_large.h"
 #include "mapping/store_db.h"
 
 #define JOURNAL_FORMAT 2
@@ -125,10 +127,8 @@ journal_intend(struct store_txn *t, struct journal_entry *e, struct err *err)
 	uint8_t be[8];
 	uint64_t number;
 
-	journal_encode(e, &b);
-	if (b.failed)
-		return err_nomem(err);
-	if (next_number(t, "next-journal", &number, err) < 0)
+	if (journal_encode_reduced(e, &b, err) < 0 ||
+	    next_number(t, "next-journal", &number, err) < 0)
 		return -1;
 	store_be64(number, be);
 	if (store_db_put(t, DB_JOURNAL, number_key(&number), buf_bytes(&b), err) < 0 ||
@@ -137,6 +137,8 @@ journal_intend(struct store_txn *t, struct journal_entry *e, struct err *err)
 		return -1;
 	if (!guid_is_zero(&e->source) && store_db_put(t, DB_ABOUT, guid_bytes(&e->source),
 					     (struct bytes){be, sizeof be}, err) < 0)
+		return -1;
+	if (journal_reduce_older(t, e, number, err) < 0)
 		return -1;
 	e->number = number;
 	return 0;

@@ -9,6 +9,9 @@
  *
  *   feed -> entry -> match -> project -> diff -> plan -> [exec] -> record
  *
+ * Values of more than 4 KiB are kept by size and SHA-256 (digest.h) in what was to be written, and
+ * in what was there before too but for the last change of that attribute of that object.
+ *
  * Entries are numbered without gaps in order of intent. They live in the store's `journal`
  * database; journal_trim() removes old ones, whose pages are used again.
  */

@@ -64,6 +64,7 @@ static const struct {
     [DB_HELD] = {"held", 0},
     [DB_SPENT] = {"spent", 0},
     [DB_MEMBERSHIP] = {"membership", 0},
+    [DB_LARGE] = {"large", 0},
 };
 _Static_assert(ARRAY_SIZE(databases) == DB_MAX, "a name for each database");
 _Static_assert(DB_CURSOR < DB_INVOLVED, "opened before it is emptied");

@@ -33,6 +33,7 @@ enum store_db {
 	DB_HELD,
 	DB_SPENT,
 	DB_MEMBERSHIP,
+	DB_LARGE,
 	DB_MAX
 };
 

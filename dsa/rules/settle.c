@@ -2,6 +2,7 @@
 #include "dsa/rules/settle.h"
 
 #include "dsa/base/str.h"
+#include "dsa/directory/digest.h"
 #include "dsa/directory/dn.h"
 #include "mapping/match.h"
 
@@ -42,6 +43,18 @@ add_made(const struct entry *added, const struct entry *now)
 	return true;
 }
 
+/* Has A the value V, which the journal may have kept as a digest? */
+static bool
+has_value(const struct attr *a, struct bytes v, bool nocase)
+{
+	if (attr_has(a, v, nocase))
+		return true;
+	for (size_t i = 0; digest_is(v) && a && i < a->n_values; i++)
+		if (digest_matches(v, a->values[i]))
+			return true;
+	return false;
+}
+
 /* Every value that M adds is there, and none that it takes away. One may be taken away and come
  * back in another spelling: "SMTP:", "smtp:". */
 static bool
@@ -54,7 +67,7 @@ mod_made(const struct mod *m, const struct attr *a)
 	if (m->op == MOD_DELETE && m->n_values == 0)
 		return n == 0;
 	for (size_t i = 0; i < m->n_values; i++)
-		if (attr_has(a, m->values[i], m->op == MOD_ADD) != (m->op != MOD_DELETE))
+		if (has_value(a, m->values[i], m->op == MOD_ADD) != (m->op != MOD_DELETE))
 			return false;
 	return true;
 }

@@ -3,9 +3,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
+#include "dsa/directory/digest.h"
 #include "mapping/journal.h"
 #include "tests/support/store_fixture.h"
 
@@ -260,6 +262,112 @@ without_before(void **state)
 	journal_entry_free(NULL);
 }
 
+/* ---- large values ---- */
+
+#define PHOTO ((size_t)100 << 10)
+
+/* The change of a photo: photo N is there, photo N + 1 is to be. */
+static uint64_t
+intend_photo(struct store_txn *t, uint8_t who, int n)
+{
+	_cleanup_(journal_entry_free) struct journal_entry *e = some_entry(1, 1, who, 1000 + n);
+	_cleanup_(free) uint8_t *old = calloc(1, PHOTO), *new = calloc(1, PHOTO);
+	struct err err = {0};
+
+	assert_true(old && new);
+	memset(old, n, PHOTO);
+	memset(new, n + 1, PHOTO);
+	assert_int_equal(
+	    change_mod(e->change, MOD_DELETE, "thumbnailPhoto", (struct bytes){old, PHOTO}), 0);
+	assert_int_equal(
+	    change_mod(e->change, MOD_ADD, "thumbnailPhoto", (struct bytes){new, PHOTO}), 0);
+	assert_int_equal(entry_add(e->before, "thumbnailPhoto", (struct bytes){old, PHOTO}), 0);
+	if (journal_intend(t, e, &err) < 0)
+		fail_msg("%s", err.text);
+	finish(t, e->number, JOURNAL_DONE, NULL);
+	return e->number;
+}
+
+struct photos {
+	size_t whole, digests, n;
+	uint64_t last_whole;
+};
+
+static int
+count_photos(const struct journal_entry *e, void *arg, struct err *err)
+{
+	const struct attr *a = entry_find(e->before, "thumbnailPhoto");
+	struct photos *p = arg;
+
+	(void)err;
+	p->n++;
+	assert_non_null(entry_find(e->before, "mail"));
+	for (size_t i = 0; i < e->change->n_mods; i++)
+		if (strcmp(e->change->mods[i].attr, "mail") != 0)
+			assert_true(digest_is(e->change->mods[i].values[0]));
+	if (a && digest_is(a->values[0])) {
+		p->digests++;
+	} else if (a) {
+		p->whole++;
+		p->last_whole = e->number;
+		assert_int_equal(a->values[0].len, PHOTO);
+	}
+	return 0;
+}
+
+static void
+photos(void **state)
+{
+	struct fixture *f = *state;
+	struct store_txn *t = NULL;
+	struct journal_size size;
+	struct photos p = {0};
+	uint64_t last = 0;
+	struct err err = {0};
+
+	for (int i = 0; i < 200; i++) {
+		t = fixture_begin(f, STORE_WRITE);
+		last = intend_photo(t, 1, i);
+		fixture_commit(t);
+	}
+	t = fixture_begin(f, STORE_WRITE);
+	(void)intend_photo(t, 2, 0);
+	assert_int_equal(journal_measure(t, &size, &err), 0);
+	assert_true(size.octets < (uint64_t)2 << 20);
+	assert_int_equal(journal_each(t, 0, count_photos, &p, &err), 0);
+	assert_int_equal(p.n, 201);
+	assert_int_equal(p.whole, 2);
+	assert_int_equal(p.last_whole, last + 1);
+	assert_int_equal(p.digests, 199);
+	fixture_commit(t);
+}
+
+static void
+digests(void **state)
+{
+	static const uint8_t large[DIGEST_ABOVE + 1] = {1}, other[DIGEST_ABOVE + 1] = {2};
+	static const uint8_t forged[48] = "\0sha256";
+	struct bytes v = {large, sizeof large}, w = {other, sizeof other};
+	_cleanup_(change_free) struct change *c = change_new(CHANGE_MODIFY, "CN=x", NULL);
+
+	(void)state;
+	assert_non_null(c);
+	assert_int_equal(change_mod(c, MOD_ADD, "a", (struct bytes){large, DIGEST_ABOVE}), 0);
+	assert_false(digest_change_is_due(c));
+	assert_int_equal(change_mod(c, MOD_ADD, "a", v), 0);
+	assert_int_equal(change_mod(c, MOD_ADD, "a", (struct bytes){forged, sizeof forged}), 0);
+	assert_true(digest_change_is_due(c));
+	assert_int_equal(digest_change(c), 0);
+	assert_int_equal(c->mods[0].values[0].len, DIGEST_ABOVE);
+	assert_true(digest_matches(c->mods[0].values[1], v));
+	assert_false(digest_matches(c->mods[0].values[1], w));
+	assert_false(digest_matches(c->mods[0].values[1], (struct bytes){large, DIGEST_ABOVE}));
+	/* What looks like a digest is one of itself. */
+	assert_true(digest_is(c->mods[0].values[2]));
+	assert_true(digest_matches(c->mods[0].values[2], (struct bytes){forged, sizeof forged}));
+	assert_false(digest_matches((struct bytes){forged, sizeof forged}, (struct bytes){"", 0}));
+}
+
 int
 main(void)
 {
@@ -269,6 +377,8 @@ main(void)
 	    TEST(cycles),
 	    TEST(about),
 	    TEST(what_was_written),
+	    TEST(photos),
+	    cmocka_unit_test(digests),
 	    cmocka_unit_test(encoding),
 	    cmocka_unit_test(without_before),
 	};

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "dsa/directory/digest.h"
 #include "dsa/ldap/ldap_err.h"
 #include "dsa/rules/settle.h"
 #include "tests/support/given.h"
@@ -157,6 +158,33 @@ modified(void **state)
 	given_all_same();
 }
 
+/* The journal keeps large values by their digest. */
+static void
+modified_at_large(void **state)
+{
+	static const uint8_t old[5000] = {1}, new[5000] = {2}, third[5000] = {3};
+	static const struct {
+		const uint8_t *there;
+		bool made;
+	} looks[] = {{old, false}, {new, true}, {third, false}, {NULL, false}};
+	_cleanup_(change_free) struct change *c = change_new(CHANGE_MODIFY, "CN=Ann", NULL);
+
+	(void)state;
+	assert_non_null(c);
+	assert_int_equal(change_mod(c, MOD_DELETE, "photo", (struct bytes){old, sizeof old}), 0);
+	assert_int_equal(change_mod(c, MOD_ADD, "photo", (struct bytes){new, sizeof new}), 0);
+	assert_int_equal(digest_change(c), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(looks); i++) {
+		_cleanup_(entry_free) struct entry *now = entry_new("CN=Ann");
+
+		assert_non_null(now);
+		if (looks[i].there)
+			assert_int_equal(
+			    entry_add(now, "photo", (struct bytes){looks[i].there, sizeof old}), 0);
+		assert_int_equal(settle_was_made(c, now), looks[i].made);
+	}
+}
+
 /* ---- whole objects ---- */
 
 #define STAMPED(guid) "extensionAttribute15: galsync:created:" guid "\n"
@@ -221,6 +249,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(failed),
 	    cmocka_unit_test(modified),
+	    cmocka_unit_test(modified_at_large),
 	    cmocka_unit_test(whole),
 	};
 

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+#include "dsa/directory/digest.h"
+
+#include <gnutls/crypto.h>
+#include <string.h>
+
+/* The mark, the size as u64, the SHA-256. */
+#define MARK "\0sha256\0"
+#define MARK_LEN 8
+#define HASH_LEN 32
+#define DIGEST_LEN (MARK_LEN + 8 + HASH_LEN)
+
+bool
+digest_is(struct bytes v)
+{
+	return v.len == DIGEST_LEN && memcmp(v.data, MARK, MARK_LEN) == 0;
+}
+
+bool
+digest_is_due(struct bytes v)
+{
+	if (v.len > DIGEST_ABOVE)
+		return true;
+	return v.len >= MARK_LEN && memcmp(v.data, MARK, MARK_LEN) == 0;
+}
+
+static int
+make(struct bytes v, struct buf *ret)
+{
+	uint8_t hash[HASH_LEN];
+
+	if (gnutls_hash_fast(GNUTLS_DIG_SHA256, v.data, v.len, hash) < 0)
+		return -1;
+	buf_add(ret, MARK, MARK_LEN);
+	buf_add_u64(ret, v.len);
+	buf_add(ret, hash, sizeof hash);
+	return ret->failed ? -1 : 0;
+}
+
+bool
+digest_matches(struct bytes digest, struct bytes v)
+{
+	_cleanup_(buf_done) struct buf b = {0};
+	struct reader r = reader_of(digest);
+
+	(void)reader_raw(&r, MARK_LEN);
+	return reader_u64(&r) == v.len && make(v, &b) == 0 && bytes_equal(buf_bytes(&b), digest);
+}
+
+static bool
+values_are_due(const struct bytes *values, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (digest_is_due(values[i]))
+			return true;
+	return false;
+}
+
+static int
+digest_values(struct bytes *values, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		_cleanup_(buf_done) struct buf b = {0};
+		void *copy;
+
+		if (!digest_is_due(values[i]))
+			continue;
+		if (make(values[i], &b) < 0 || !(copy = bytes_dup(buf_bytes(&b))))
+			return -1;
+		free((void *)(uintptr_t)values[i].data);
+		values[i] = (struct bytes){copy, b.len};
+	}
+	return 0;
+}
+
+int
+digest_attr(struct attr *a)
+{
+	return digest_values(a->values, a->n_values);
+}
+
+bool
+digest_attr_is_due(const struct attr *a)
+{
+	return values_are_due(a->values, a->n_values);
+}
+
+int
+digest_change(struct change *c)
+{
+	for (size_t i = 0; i < c->n_mods; i++)
+		if (digest_values(c->mods[i].values, c->mods[i].n_values) < 0)
+			return -1;
+	for (size_t i = 0; c->entry && i < c->entry->n_attrs; i++)
+		if (digest_attr(&c->entry->attrs[i]) < 0)
+			return -1;
+	return 0;
+}
+
+bool
+digest_change_is_due(const struct change *c)
+{
+	for (size_t i = 0; i < c->n_mods; i++)
+		if (values_are_due(c->mods[i].values, c->mods[i].n_values))
+			return true;
+	for (size_t i = 0; c->entry && i < c->entry->n_attrs; i++)
+		if (digest_attr_is_due(&c->entry->attrs[i]))
+			return true;
+	return false;
+}
