@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* By what records are found. A key is a 64-bit hash; what it leads to is verified. */
+/* By what records are found. A key is a 64-bit hash; what it leads to is verified. It is stored,
+ * and so without a key of the process (keyed_hash.h): what falls together stands in one sorted
+ * list. */
 #include <string.h>
 
 #include "dsa/base/list.h"

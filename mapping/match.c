@@ -4,12 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dsa/base/keyed_hash.h"
 #include "dsa/base/str.h"
 
 uint64_t
 match_key_hash(unsigned key, struct bytes value)
 {
-	return bytes_hash_nocase(value, 0x9e3779b97f4a7c15ULL * (key + 1));
+	return keyed_hash_nocase(value, 0x9e3779b97f4a7c15ULL * (key + 1));
 }
 
 static bool

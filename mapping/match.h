@@ -75,7 +75,8 @@ enum match_key {
 	MATCH_KEY_UPN_FOLDED,
 	MATCH_KEY_ATTR = 32
 };
-/* The hash of VALUE as a key of sort KEY, without regard to ASCII case. */
+/* The hash of VALUE as a key of sort KEY, without regard to ASCII case, in this process: it is
+ * never stored. */
 uint64_t match_key_hash(unsigned key, struct bytes value);
 
 typedef int match_key_fn(unsigned key, struct bytes value, void *arg);

@@ -101,7 +101,8 @@ bool record_has_address(const struct record *r, const char *address);
  * same must be the same. */
 void record_sort_addresses(struct record *r);
 /* The hash under which VALUE of attribute ATTR is remembered as written by us (ASCII case of both
- * ignored). */
+ * ignored). It is stored, so it has no key: who chooses values that fall together can only have
+ * galsync take another value of the same attribute of that counterpart for its own. */
 uint64_t record_written_hash(const char *attr, struct bytes value);
 bool record_was_written(const struct record *r, uint64_t hash);
 /* It is remembered no more. Without effect if it was not. */

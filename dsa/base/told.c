@@ -2,6 +2,8 @@
 /* A hash set with open addressing that is at most half full. */
 #include "dsa/base/told.h"
 
+#include "dsa/base/keyed_hash.h"
+
 #define FIRST_CAP 64
 #define MET 1U
 
@@ -55,7 +57,7 @@ make_room(struct told *t)
 bool
 told_before(struct told *t, struct bytes id, const char *text)
 {
-	uint64_t hash = bytes_hash(bytes_of(text), bytes_hash(id, 0)) | MET;
+	uint64_t hash = keyed_hash(bytes_of(text), keyed_hash(id, 0)) | MET;
 	uint64_t *slot = t->cap ? find(t, hash) : NULL;
 
 	if (slot && *slot) {

@@ -13,6 +13,7 @@
 
 #include "dsa/base/clock.h"
 #include "dsa/base/json.h"
+#include "dsa/base/keyed_hash.h"
 #include "dsa/base/list.h"
 #include "dsa/base/log.h"
 #include "dsa/base/str.h"
@@ -51,7 +52,7 @@ draft_free(void *draft)
 static uint32_t *
 slot_of(struct draft *d, const struct guid *g)
 {
-	uint64_t i = bytes_hash(guid_bytes(g), 0);
+	uint64_t i = keyed_hash(guid_bytes(g), 0);
 
 	while (d->slots[i % SLOTS] && !guid_equal(&d->members[d->slots[i % SLOTS] - 1].source, g))
 		i++;

@@ -2,6 +2,8 @@
 /* Open addressing, at most half full. */
 #include "dsa/directory/guid_set.h"
 
+#include "dsa/base/keyed_hash.h"
+
 void
 guid_set_done(struct guid_set *s)
 {
@@ -12,7 +14,7 @@ guid_set_done(struct guid_set *s)
 static size_t
 place_of(const struct guid *v, size_t cap, const struct guid *g)
 {
-	size_t i = bytes_hash(guid_bytes(g), 0) & (cap - 1);
+	size_t i = keyed_hash(guid_bytes(g), 0) & (cap - 1);
 
 	while (!guid_is_zero(&v[i]) && !guid_equal(&v[i], g))
 		i = (i + 1) & (cap - 1);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "dsa/base/keyed_hash.h"
 #include "dsa/base/list.h"
 #include "dsa/base/str.h"
 #include "dsa/directory/filter.h"
@@ -71,10 +72,10 @@ add_address_keys(struct workset *ws, const struct entry *e, uint32_t index, stru
 		return err_nomem(err);
 	for (size_t i = 0; a && i < a->n_values; i++)
 		if ((address_is_smtp(a->values[i]) || address_is_x500(a->values[i])) &&
-		    workset_add_key(ws, bytes_hash_nocase(a->values[i], BY_ADDRESS), index, err) <
+		    workset_add_key(ws, keyed_hash_nocase(a->values[i], BY_ADDRESS), index, err) <
 			0)
 			return -1;
-	return x500 ? workset_add_key(ws, bytes_hash_nocase(bytes_of(x500), BY_ADDRESS), index, err)
+	return x500 ? workset_add_key(ws, keyed_hash_nocase(bytes_of(x500), BY_ADDRESS), index, err)
 		    : 0;
 }
 
@@ -91,7 +92,7 @@ take(enum side side, struct entry *e, void *arg, struct err *err)
 		return err_set(err, ERR_DATA, ERR_LINK, ERR_NEVER, 0,
 		    "'%s' came without objectGUID: the account may not read it", own->dn);
 	if (workset_add(ws, own, &index, err) < 0 ||
-	    workset_add_key(ws, bytes_hash(guid_bytes(&own->guid), BY_GUID), index, err) < 0 ||
+	    workset_add_key(ws, keyed_hash(guid_bytes(&own->guid), BY_GUID), index, err) < 0 ||
 	    add_address_keys(ws, own, index, err) < 0)
 		return -1;
 	if (note_dummies(v, side, own, index) < 0)
@@ -122,7 +123,7 @@ verify_find(struct verify *v, enum side side, const struct guid *g, struct entry
 
 	*ret = NULL;
 	*ret_index = WORLD_NONE;
-	if (workset_find(ws, bytes_hash(guid_bytes(g), BY_GUID), &hits, err) < 0)
+	if (workset_find(ws, keyed_hash(guid_bytes(g), BY_GUID), &hits, err) < 0)
 		return -1;
 	for (size_t i = 0; i < hits.n; i++) {
 		_cleanup_(entry_free) struct entry *e = NULL;
@@ -175,7 +176,7 @@ verify_holder(enum side side, struct bytes address, const struct entry *self, bo
 	(void)self;
 	if (fresh && mark_asked(s, v->at[side]) < 0)
 		return err_nomem(err);
-	if (workset_find(s->ws, bytes_hash_nocase(address, BY_ADDRESS), &hits, err) < 0)
+	if (workset_find(s->ws, keyed_hash_nocase(address, BY_ADDRESS), &hits, err) < 0)
 		return -1;
 	for (size_t i = 0; i < hits.n; i++) {
 		_cleanup_(entry_free) struct entry *e = NULL;

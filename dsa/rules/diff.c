@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "dsa/base/keyed_hash.h"
 #include "dsa/directory/dn.h"
 #include "mapping/match.h"
 #include "redirect/address.h"
@@ -106,7 +107,7 @@ hash_dn(struct bytes v, uint64_t *ret)
 	struct err ignored;
 	_cleanup_(free) char *norm = dn_normalize(dn_strip_extended(v.data), &ignored);
 
-	*ret = norm ? bytes_hash(bytes_of(norm), 0) : bytes_hash(v, 1);
+	*ret = norm ? keyed_hash(bytes_of(norm), 0) : keyed_hash(v, 1);
 	return 0;
 }
 
