@@ -106,7 +106,7 @@ static int
 take_cookie(struct asking *a, LDAPControl **ctrls, struct berval *cookie, struct err *err)
 {
 	struct berval old = *cookie;
-	LDAPControl *dirsync = ldap_control_find(LDAP_CONTROL_X_DIRSYNC, ctrls, NULL);
+	LDAPControl *dirsync = ldap_session_control(ctrls, LDAP_CONTROL_X_DIRSYNC);
 	const char *wrong = NULL;
 	int more = 0;
 

@@ -445,7 +445,7 @@ end_of_page(struct ldap_session *s, LDAPMessage *m, struct search *search, struc
 		return err_ldap(err, rc, diag, "search");
 	if (search->q->scope == DIR_BASE)
 		return SEARCH_COMPLETE;
-	page = ldap_control_find(LDAP_CONTROL_PAGEDRESULTS, ctrls, NULL);
+	page = ldap_session_control(ctrls, LDAP_CONTROL_PAGEDRESULTS);
 	if (!page ||
 	    ldap_parse_pageresponse_control(s->ld, page, NULL, &search->cookie) != LDAP_SUCCESS)
 		return err_set(err, ERR_LDAP, ERR_LINK, ERR_LATER, LDAP_DECODING_ERROR,

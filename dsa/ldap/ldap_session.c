@@ -141,6 +141,14 @@ ldap_session_result(
 	return rc == LDAP_SUCCESS ? code : rc;
 }
 
+LDAPControl *
+ldap_session_control(LDAPControl **ctrls, const char *oid)
+{
+	LDAPControl *c = ldap_control_find(oid, ctrls, NULL);
+
+	return c && c->ldctl_value.bv_len ? c : NULL;
+}
+
 /* An unsolicited notification: the server is about to end the session and says why. */
 static int
 ended_by_server(struct ldap_session *s, LDAPMessage *m, struct err *err)

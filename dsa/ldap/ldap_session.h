@@ -94,5 +94,8 @@ int ldap_session_bear(struct ldap_session *s, int64_t waited_ms, struct err *err
 /* Parses a result message: its code, and the server's words (freed by the caller). */
 int ldap_session_result(
     struct ldap_session *s, LDAPMessage *m, char **ret_diag, LDAPControl ***ret_ctrls);
+/* The one of CTRLS that is named OID, with a value, or NULL: libldap's parsers of controls end the
+ * process at one that has none, or an empty one. */
+LDAPControl *ldap_session_control(LDAPControl **ctrls, const char *oid);
 
 #endif
