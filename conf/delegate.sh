@@ -3,33 +3,281 @@
 #
 # delegate.sh: gives the service account of galsync the rights it needs in one forest, and no more.
 # Run it once for each forest as an administrator; running it again changes nothing. Needs
-# samba-tool and ldb-tools; works with Samba and with Windows domain controllers.
+# ldb-tools; works with Samba and with Windows domain controllers.
 
 set -eu
 
 usage() {
 	cat <<'TEXT'
-usage: delegate.sh --server URL --account NAME [WHERE...] [--print] [-- CREDENTIALS...]
+usage: delegate.sh --server URL --account NAME --rights FILE [--match-scope DN...] [--print]
+           [-- CREDENTIALS...]
+       delegate.sh --server URL --account NAME [WHERE...] [--print] [-- CREDENTIALS...]
 
   --server URL          a domain controller: ldap://dc1.acme.example
   --account NAME        sAMAccountName of the service account
+  --rights FILE         what `galsyncd -T --rights` printed ("-": the standard input): exactly
+                        what the configuration needs in the domain of the server. The account
+                        loses what else it has at these places.
+  --match-scope DN      where counterparts may exist already, unless FILE says where; may be
+                        given several times
 
-What the account may do is decided by where (each may be given several times):
+Without --rights the account may do what any configuration with the default attributes needs.
+Where is decided by these, each of which may be given several times:
   --source-scope DN     a scope's base in a source forest: read everything, write proxyAddresses,
                         targetAddress, msExchCalendarRepairDisabled and the marker attribute
   --marker-attribute A  (default extensionAttribute14)
   --marker-group DN     a group whose members the account may change
-  --return-ou DN        create, change, move and delete contacts
-  --target-ou DN        create, change, move and delete users, contacts and groups; create OUs
-  --match-scope DN      where counterparts may exist already: read everything, change mail
-                        attributes of users, contacts and groups, replace a contact by a user
+  --return-ou DN        read everything
+  --target-ou DN        create, change and delete users, contacts and groups; create OUs
+  --match-scope DN      where counterparts may exist already: read everything, change the
+                        attributes that galsync synchronizes, replace a contact by a user
+  --no-groups           no groups are synchronized: no rights on them, so none to their members
+
 The right to follow changes (DS-Replication-Get-Changes) is given in any case, and the right to see
 what was deleted; for the latter the container of deleted objects gets Domain Admins as its owner,
-as `dsacls /takeownership` does, because at first nobody may change its rights.
+as `dsacls /takeownership` does, because at first nobody may change its rights. Wide rights that
+earlier versions of this script gave at these places are taken back; without --rights all others
+that the account has there stay.
 
-  --print               only print the access control entries (SDDL)
-  CREDENTIALS           for samba-tool and ldb-tools: -U NAME (asks for the password),
+  --print               only print what would be granted, as access control entries (SDDL) too
+  CREDENTIALS           for ldb-tools: -U NAME (asks for the password),
                         --use-kerberos=required, ...
+TEXT
+}
+
+# What galsync needs of any configuration with the default attributes, as `galsyncd -T --rights`
+# prints it: a test compares them.
+default_rights() {
+	cat <<'TEXT'
+source-scope *
+  read
+  write proxyAddresses user contact group msExchDynamicDistributionList publicFolder
+  write targetAddress user
+  write msExchCalendarRepairDisabled user
+  write extensionAttribute14 user
+marker-group *
+  read
+  write member
+return-ou *
+  read
+target-ou *
+  read
+  create user contact group organizationalUnit
+  delete user contact group
+  write extensionAttribute15 user contact group
+  write groupType group
+  write msExchMasterAccountSid user
+  write mail user contact group
+  write proxyAddresses user contact group
+  write targetAddress user contact
+  write msExchCalendarRepairDisabled user
+  write legacyExchangeDN user contact group
+  write mailNickname user contact group
+  write msExchMailboxGuid user
+  write msExchArchiveGUID user
+  write msExchArchiveName user
+  write homeMDB user
+  write msExchHomeServerName user
+  write mDBUseDefaults user
+  write msExchRecipientDisplayType user contact group
+  write msExchRecipientTypeDetails user contact group
+  write msExchVersion user contact group
+  write msExchPoliciesExcluded user contact group
+  write msExchOriginatingForest user contact group
+  write msExchUserCulture user
+  write msExchHideFromAddressLists user contact group
+  write internetEncoding user contact
+  write mAPIRecipient contact
+  write delivContLength user contact group
+  write msExchSafeSendersHash user
+  write msExchSafeRecipientsHash user
+  write msExchBlockedSendersHash user
+  write msExchRequireAuthToSendTo user contact group
+  write deliverAndRedirect user
+  write msExchResourceCapacity user
+  write msExchResourceDisplay user
+  write msExchResourceMetaData user
+  write msExchResourceSearchProperties user
+  write hideDLMembership group
+  write oOFReplyToOriginator group
+  write reportToOriginator group
+  write reportToOwner group
+  write member group
+  write manager user contact
+  write assistant user contact
+  write managedBy group
+  write msExchCoManagedByLink group
+  write altRecipient user
+  write publicDelegates user
+  write authOrig user contact group
+  write unauthOrig user contact group
+  write dLMemSubmitPerms user contact group
+  write dLMemRejectPerms user contact group
+  write displayName user contact group
+  write displayNamePrintable user contact group
+  write givenName user contact group
+  write initials user contact group
+  write sn user contact group
+  write personalTitle user contact group
+  write generationQualifier user contact group
+  write title user contact group
+  write department user contact group
+  write company user contact group
+  write physicalDeliveryOfficeName user contact group
+  write telephoneNumber user contact group
+  write otherTelephone user contact group
+  write homePhone user contact group
+  write otherHomePhone user contact group
+  write mobile user contact group
+  write otherMobile user contact group
+  write pager user contact group
+  write otherPager user contact group
+  write facsimileTelephoneNumber user contact group
+  write otherFacsimileTelephoneNumber user contact group
+  write ipPhone user contact group
+  write streetAddress user contact group
+  write postOfficeBox user contact group
+  write l user contact group
+  write st user contact group
+  write postalCode user contact group
+  write c user contact group
+  write co user contact group
+  write countryCode user contact group
+  write info user contact group
+  write wWWHomePage user contact group
+  write url user contact group
+  write telephoneAssistant user contact group
+  write msExchAssistantName user contact group
+  write thumbnailPhoto user contact group
+  write userCertificate user contact group
+  write userSMIMECertificate user contact group
+  write extensionAttribute1 user contact group
+  write extensionAttribute2 user contact group
+  write extensionAttribute3 user contact group
+  write extensionAttribute4 user contact group
+  write extensionAttribute5 user contact group
+  write extensionAttribute6 user contact group
+  write extensionAttribute7 user contact group
+  write extensionAttribute8 user contact group
+  write extensionAttribute9 user contact group
+  write extensionAttribute10 user contact group
+  write extensionAttribute11 user contact group
+  write extensionAttribute12 user contact group
+  write extensionAttribute13 user contact group
+  write msExchExtensionCustomAttribute1 user contact group
+  write msExchExtensionCustomAttribute2 user contact group
+  write msExchExtensionCustomAttribute3 user contact group
+  write msExchExtensionCustomAttribute4 user contact group
+  write msExchExtensionCustomAttribute5 user contact group
+  write cn user contact group
+  write name user contact group
+  write userAccountControl user
+match-scope *
+  read
+  create user
+  delete user contact
+  write extensionAttribute15 user contact group
+  write msExchMasterAccountSid user
+  write mail user contact group
+  write proxyAddresses user contact group
+  write targetAddress user contact
+  write msExchCalendarRepairDisabled user
+  write legacyExchangeDN user contact group
+  write mailNickname user contact group
+  write msExchMailboxGuid user
+  write msExchArchiveGUID user
+  write msExchArchiveName user
+  write homeMDB user
+  write msExchHomeServerName user
+  write mDBUseDefaults user
+  write msExchRecipientDisplayType user contact group
+  write msExchRecipientTypeDetails user contact group
+  write msExchVersion user contact group
+  write msExchPoliciesExcluded user contact group
+  write msExchUserCulture user
+  write msExchHideFromAddressLists user contact group
+  write msExchSafeSendersHash user
+  write msExchSafeRecipientsHash user
+  write msExchBlockedSendersHash user
+  write deliverAndRedirect user
+  write msExchResourceCapacity user
+  write msExchResourceDisplay user
+  write msExchResourceMetaData user
+  write msExchResourceSearchProperties user
+  write member group
+  write manager user contact
+  write assistant user contact
+  write managedBy group
+  write msExchCoManagedByLink group
+  write altRecipient user
+  write publicDelegates user
+  write authOrig user contact group
+  write unauthOrig user contact group
+  write dLMemSubmitPerms user contact group
+  write dLMemRejectPerms user contact group
+  write displayName user contact group
+  write displayNamePrintable user contact group
+  write givenName user contact group
+  write initials user contact group
+  write sn user contact group
+  write personalTitle user contact group
+  write generationQualifier user contact group
+  write title user contact group
+  write department user contact group
+  write company user contact group
+  write physicalDeliveryOfficeName user contact group
+  write telephoneNumber user contact group
+  write otherTelephone user contact group
+  write homePhone user contact group
+  write otherHomePhone user contact group
+  write mobile user contact group
+  write otherMobile user contact group
+  write pager user contact group
+  write otherPager user contact group
+  write facsimileTelephoneNumber user contact group
+  write otherFacsimileTelephoneNumber user contact group
+  write ipPhone user contact group
+  write streetAddress user contact group
+  write postOfficeBox user contact group
+  write l user contact group
+  write st user contact group
+  write postalCode user contact group
+  write c user contact group
+  write co user contact group
+  write countryCode user contact group
+  write info user contact group
+  write wWWHomePage user contact group
+  write url user contact group
+  write telephoneAssistant user contact group
+  write msExchAssistantName user contact group
+  write thumbnailPhoto user contact group
+  write userCertificate user contact group
+  write userSMIMECertificate user contact group
+  write extensionAttribute1 user contact group
+  write extensionAttribute2 user contact group
+  write extensionAttribute3 user contact group
+  write extensionAttribute4 user contact group
+  write extensionAttribute5 user contact group
+  write extensionAttribute6 user contact group
+  write extensionAttribute7 user contact group
+  write extensionAttribute8 user contact group
+  write extensionAttribute9 user contact group
+  write extensionAttribute10 user contact group
+  write extensionAttribute11 user contact group
+  write extensionAttribute12 user contact group
+  write extensionAttribute13 user contact group
+  write msExchExtensionCustomAttribute1 user contact group
+  write msExchExtensionCustomAttribute2 user contact group
+  write msExchExtensionCustomAttribute3 user contact group
+  write msExchExtensionCustomAttribute4 user contact group
+  write msExchExtensionCustomAttribute5 user contact group
+  write msExchOriginatingForest user
+  write internetEncoding user
+  write delivContLength user
+  write msExchRequireAuthToSendTo user
+  write cn user
+  write name user
+  write userAccountControl user
 TEXT
 }
 
@@ -38,8 +286,8 @@ die() {
 	exit 1
 }
 
-server='' account='' print='' marker=extensionAttribute14
-jobs='' # lines of "SORT<tab>DN"
+server='' account='' print='' marker=extensionAttribute14 rights='' no_groups=''
+places='' # lines of "SORT<tab>DN"
 tab=$(printf '\t')
 nl='
 '
@@ -49,8 +297,8 @@ while [ $# -gt 0 ]; do
 		usage
 		exit 0
 		;;
-	--print)
-		print=1
+	--print | --no-groups)
+		[ "$1" = --print ] && print=1 || no_groups=1
 		shift
 		continue
 		;;
@@ -63,9 +311,10 @@ while [ $# -gt 0 ]; do
 	case $1 in
 	--server) server=$2 ;;
 	--account) account=$2 ;;
+	--rights) rights=$2 ;;
 	--marker-attribute) marker=$2 ;;
 	--source-scope | --marker-group | --return-ou | --target-ou | --match-scope)
-		jobs="$jobs${1#--}$tab$2$nl"
+		places="$places${1#--}$tab$2$nl"
 		;;
 	*) die "unknown option $1 (see --help)" ;;
 	esac
@@ -73,6 +322,13 @@ while [ $# -gt 0 ]; do
 done
 [ -n "$server" ] || die "--server is missing (see --help)"
 [ -n "$account" ] || die "--account is missing (see --help)"
+if [ -n "$rights" ]; then
+	case $nl$places in
+	*"${nl}source-"* | *"${nl}target-"* | *"${nl}return-"* | *"${nl}marker-"*) no_groups=1 ;;
+	esac
+	[ "$no_groups$marker" = extensionAttribute14 ] ||
+		die "$rights says where and what: only --match-scope goes with --rights"
+fi
 
 # search BASE SCOPE FILTER ATTRIBUTE: the first value.
 search() {
@@ -93,115 +349,299 @@ domain=$(root defaultNamingContext "$@")
 schema=$(root schemaNamingContext "$@")
 sid=$(search "$domain" sub "(sAMAccountName=$account)" objectSid "$@")
 [ -n "$sid" ] || die "there is no account '$account' in $domain"
-trustee=$(search "$domain" sub "(sAMAccountName=$account)" distinguishedName "$@")
 
-# id NAME: the schemaIDGUID of a class or an attribute, by which an entry names it.
-id() {
-	name=$1
-	shift
-	guid=$(search "$schema" one "(lDAPDisplayName=$name)" schemaIDGUID "$@")
-	[ -n "$guid" ] || die "the schema of $domain has no '$name': is it prepared for Exchange?"
-	printf '%s' "$guid"
+# What is to be granted in this domain, one right a line: "DN<tab>WHAT[<tab>NAME[<tab>CLASS]]" with
+# WHAT one of read, create, delete, write.
+wanted() {
+	if [ -z "$rights" ]; then
+		default_rights
+	elif [ "$rights" = - ]; then
+		cat
+	else
+		cat <"$rights" || die "$rights cannot be read"
+	fi | DOMAIN=$domain PLACES=$places MARKER=$marker NO_GROUPS=$no_groups RIGHTS=$rights awk '
+		function bad(why) {
+			printf "delegate.sh: %s:%d: %s\n", ENVIRON["RIGHTS"], NR, why >"/dev/stderr"
+			failed = 1
+			exit 1
+		}
+		# The DNs that this line is about into at[].
+		function here(sort, dn,    i) {
+			split("", at)
+			n_at = 0
+			if (dn != "*")
+				at[++n_at] = dn
+			else
+				for (i = 1; i < n_places; i++)
+					if (place[i] ~ "^" sort "\t") {
+						at[++n_at] = substr(place[i], length(sort) + 2)
+						used[i] = 1
+					}
+			if (dn == "*" && !n_at && ENVIRON["RIGHTS"] != "")
+				open_sort = sort
+		}
+		# A place that is written in two ways is one place.
+		function say(what, name, class,    i, key) {
+			for (i = 1; i <= n_at; i++) {
+				key = tolower(at[i])
+				gsub(/ *, */, ",", key)
+				if (!(key in spelling))
+					spelling[key] = at[i]
+				print spelling[key] "\t" what "\t" name "\t" class
+			}
+		}
+		BEGIN {
+			domain = tolower(ENVIRON["DOMAIN"])
+			gsub(/,? *dc=/, ".", domain)
+			sub(/^\./, "", domain)
+			n_places = split(ENVIRON["PLACES"], place, "\n")
+			ours = ENVIRON["RIGHTS"] == ""
+		}
+		/^[ \t]*(#|$)/ { next }
+		/^forest / {
+			if (NF != 3)
+				bad("forest NAME DOMAIN is expected")
+			ours = tolower($3) == domain
+			seen = seen " " $3
+			n_ours += ours
+			n_at = 0
+			next
+		}
+		/^(source-scope|marker-group|return-ou|target-ou|match-scope) / {
+			sort = $1
+			if (ours)
+				here(sort, substr($0, length(sort) + 2))
+			next
+		}
+		!/^  / { bad("\"" $0 "\" is not understood") }
+		!ours { next }
+		$1 == "read" && NF == 1 { say("read"); next }
+		$1 == "write" && NF == 2 { say("write", $2); next }
+		$1 == "create" || $1 == "delete" {
+			for (i = 2; i <= NF; i++)
+				if (!(ENVIRON["NO_GROUPS"] && $i == "group"))
+					say($1, $i)
+			next
+		}
+		$1 == "write" && NF > 2 {
+			name = $2
+			if (ENVIRON["RIGHTS"] == "" && sort == "source-scope" && name == "extensionAttribute14")
+				name = ENVIRON["MARKER"]
+			for (i = 3; i <= NF; i++)
+				if (!(ENVIRON["NO_GROUPS"] && $i == "group"))
+					say("write", name, $i)
+			next
+		}
+		{ bad("\"" $0 "\" is not understood") }
+		END {
+			if (failed)
+				exit 1
+			if (ENVIRON["RIGHTS"] != "" && !n_ours) {
+				printf "delegate.sh: %s says nothing of %s, but of%s\n", ENVIRON["RIGHTS"], domain, seen >"/dev/stderr"
+				exit 1
+			}
+			for (i = 1; i < n_places; i++)
+				if (!used[i]) {
+					printf "delegate.sh: %s leaves no match place open in %s: no --match-scope\n", ENVIRON["RIGHTS"], domain >"/dev/stderr"
+					exit 1
+				}
+			if (open_sort)
+				printf "delegate.sh: no --match-scope: objects that exist already cannot be matched\n" >"/dev/stderr"
+		}'
 }
 
-user=$(id user "$@")
-contact=$(id contact "$@")
-group=$(id group "$@")
-ou=$(id organizationalUnit "$@")
+jobs=$(wanted) || exit 1
 
-read_all="(A;CI;RPLCLORC;;;$sid)"
-
-# write_attribute NAME: on users, contacts and groups below.
-write_attribute() {
-	attribute_id=$(id "$@")
-	for class in "$user" "$contact" "$group"; do
-		printf '(OA;CIIO;WP;%s;%s;%s)' "$attribute_id" "$class" "$sid"
-	done
+# "NAME GUID" of every class and attribute that is named: by it an entry names them.
+ids() {
+	filter=$(printf '%s\n' "$jobs" | awk -F'\t' '
+		{ if ($3 != "") names[$3]; if ($4 != "") names[$4] }
+		END { for (n in names) printf "(lDAPDisplayName=%s)", n }')
+	[ -n "$filter" ] || return 0
+	ldbsearch -H "$server" "$@" -b "$schema" --scope=one "(|$filter)" lDAPDisplayName schemaIDGUID |
+		awk '$1 == "lDAPDisplayName:" { name = $2 }
+			$1 == "schemaIDGUID:" { id = $2 }
+			/^$/ && name != "" && id != "" { print name, id; name = id = "" }'
 }
 
-# manage CLASS_ID: create in and below, and own what is there.
-manage() {
-	printf '(OA;CI;CCDC;%s;;%s)(OA;CIIO;RPWPSD;;%s;%s)' "$1" "$sid" "$1" "$sid"
+ids=$(ids "$@")
+
+# entries DN: the access control entries for it, one a line. An attribute of users, contacts and groups
+# alike is one entry, without a class: objects inherit the whole list, and three times as many entries
+# slow a directory down. It reaches other objects at the place too, where it is a line of an address
+# book; what is more than that there (a computer's certificate, any object's name) keeps its classes.
+entries() {
+	printf '%s\n' "$jobs" | IDS=$ids SID=$sid PLACE=$1 awk -F'\t' '
+		function grant(what, name, class,    sid, x, y, ace) {
+			sid = ENVIRON["SID"]
+			if (what == "read")
+				ace = "(A;CI;RPLCLORC;;;" sid ")"
+			else if ((x = id(name)) == "")
+				return
+			else if (what == "create")
+				ace = "(OA;CI;CC;" x ";;" sid ")"
+			else if (what == "delete")
+				ace = "(OA;CI;DC;" x ";;" sid ")"
+			else if (class == "")
+				ace = "(OA;;WP;" x ";;" sid ")"
+			else if (class == "*")
+				ace = "(OA;CIIO;WP;" x ";;" sid ")"
+			else if ((y = id(class)) != "")
+				ace = "(OA;CIIO;WP;" x ";" y ";" sid ")"
+			else
+				return
+			if (!(ace in given))
+				print ace
+			given[ace]
+		}
+		function id(name) {
+			if (tolower(name) in ids)
+				return ids[tolower(name)]
+			if (!(name in told))
+				printf "delegate.sh: the schema has no %s: left out\n", name >"/dev/stderr"
+			told[name]
+			return ""
+		}
+		BEGIN {
+			n = split(ENVIRON["IDS"], line, "\n")
+			for (i = 1; i <= n; i++) {
+				split(line[i], part, " ")
+				ids[tolower(part[1])] = part[2]
+			}
+		}
+		$1 != ENVIRON["PLACE"] { next }
+		$2 == "write" && $4 ~ /^(user|contact|group)$/ && $3 !~ /^(userCertificate|cn|name)$/ {
+			if (!(($3, $4) in met)) {
+				met[$3, $4]
+				if (++alike[$3] == 3)
+					whole[$3]
+			}
+		}
+		{ what[NR] = $2; name[NR] = $3; class[NR] = $4 }
+		END {
+			for (i = 1; i <= NR; i++)
+				if (i in what)
+					grant(what[i], name[i], (name[i] in whole) && class[i] ~ /^(user|contact|group)$/ ? "*" : class[i])
+		}'
 }
 
-aces() {
-	sort=$1
-	shift
-	case $sort in
-	source-scope)
-		printf '%s' "$read_all"
-		for name in proxyAddresses targetAddress msExchCalendarRepairDisabled "$marker"; do
-			write_attribute "$name" "$@"
-		done
-		;;
-	marker-group) printf '(OA;;WP;%s;;%s)' "$(id member "$@")" "$sid" ;;
-	return-ou) printf '%s%s' "$read_all" "$(manage "$contact")" ;;
-	target-ou)
-		printf '%s%s%s%s(OA;CI;CC;%s;;%s)' "$read_all" "$(manage "$user")" \
-			"$(manage "$contact")" "$(manage "$group")" "$ou" "$sid"
-		;;
-	match-scope)
-		printf '%s(OA;CI;CC;%s;;%s)(OA;CI;DC;%s;;%s)' "$read_all" "$user" "$sid" "$contact" "$sid"
-		for class in "$user" "$contact" "$group"; do
-			printf '(OA;CIIO;RPWP;;%s;%s)' "$class" "$sid"
-		done
-		;;
-	esac
+# What galsync may do at DN, for people.
+describe() {
+	printf '%s\n' "$jobs" | PLACE=$1 awk -F'\t' '
+		$1 != ENVIRON["PLACE"] { next }
+		$2 == "write" {
+			if (!($3 in classes))
+				names[++n] = $3
+			if ($4 != "" && index(classes[$3] " ", " " $4 " ") == 0)
+				classes[$3] = classes[$3] " " $4
+			next
+		}
+		!(($2 " " $3) in said) { print "  " $2 ($3 == "" ? "" : " " $3); said[$2 " " $3] }
+		END { for (i = 1; i <= n; i++) print "  write " names[i] classes[names[i]] }'
 }
 
-apply() {
-	dn=$1 sddl=$2
+# descriptor DN PART: the part of its security descriptor, in SDDL, unfolded.
+descriptor() {
+	dn=$1 part=$2
 	shift 2
-	if [ -n "$print" ]; then
-		printf '%s\n  %s\n' "$dn" "$sddl"
-		return
-	fi
-	samba-tool dsacl set -H "$server" "$@" --objectdn="$dn" --trusteedn="$trustee" \
-		--sddl="$sddl" >/dev/null || die "'$dn': the rights could not be written"
-	printf 'delegate.sh: %s: done\n' "$dn"
-}
-
-# deleted_sd PART: the part of the container's security descriptor, in SDDL, unfolded.
-deleted_sd() {
-	part=$1
-	shift
-	ldbsearch -H "$server" "$@" -b "$deleted" --scope=base \
+	ldbsearch -H "$server" "$@" -b "$dn" --scope=base \
 		--controls="show_deleted:1,sd_flags:1:$part" nTSecurityDescriptor |
 		sed -n -e ':a' -e 'N' -e '$!ba' -e 's/\n //g' -e 's/.*nTSecurityDescriptor: \([^\n]*\).*/\1/p'
 }
 
-# set_deleted_sd PART SDDL
-set_deleted_sd() {
-	part=$1 sddl=$2
-	shift 2
+# set_descriptor DN PART SDDL
+set_descriptor() {
+	dn=$1 part=$2 sddl=$3
+	shift 3
 	printf 'dn: %s\nchangetype: modify\nreplace: nTSecurityDescriptor\nnTSecurityDescriptor: %s\n' \
-		"$deleted" "$sddl" |
+		"$dn" "$sddl" |
 		ldbmodify -H "$server" "$@" --controls="show_deleted:1,sd_flags:1:$part" >/dev/null ||
-		die "'$deleted': the rights could not be written"
+		die "'$dn': the rights could not be written"
+}
+
+# merged SDDL ENTRIES KEEP: SDDL with ENTRIES behind the denials; what is inherited is the server's to
+# add. Entries of the account that earlier versions gave are left out, and with KEEP empty all others
+# of it. Nothing is printed if that changes nothing.
+merged() {
+	OLD=$1 NEW=$2 KEEP=$3 SID=$sid awk 'BEGIN {
+		# Conditional entries have parentheses in them.
+		rest = ENVIRON["OLD"]
+		start = index(rest, "(")
+		head = start ? substr(rest, 1, start - 1) : rest
+		n = depth = 0
+		for (i = start; start && i <= length(rest); i++) {
+			c = substr(rest, i, 1)
+			if (c == "(" && depth++ == 0)
+				from = i
+			if (c == ")" && --depth == 0)
+				old[++n] = substr(rest, from, i - from + 1)
+		}
+		m = split(ENVIRON["NEW"], new, "\n")
+		for (i = 1; i <= m; i++)
+			lacking[tolower(new[i])] = 1
+		for (i = 1; i <= n; i++) {
+			split(old[i], field, ";")
+			type = substr(field[1], 2)
+			sub(/\).*/, "", field[6])
+			if (field[2] ~ /ID/)
+				continue
+			if (tolower(old[i]) in lacking) {
+				delete lacking[tolower(old[i])]
+				same = same old[i]
+				continue
+			}
+			wide = type == "OA" && field[4] == "" && field[5] != "" && (field[3] == "RPWP" || field[3] == "RPWPSD")
+			if (field[6] == ENVIRON["SID"] && type !~ /D$/ && (wide || (ENVIRON["KEEP"] == "" && field[4] !~ /^1131f6aa/))) {
+				changed = 1
+				continue
+			}
+			if (type ~ /D$/)
+				denials = denials old[i]
+			else
+				others = others old[i]
+		}
+		for (i = 1; i <= m; i++)
+			if (tolower(new[i]) in lacking) {
+				added = added new[i]
+				changed = 1
+			}
+		if (changed)
+			print head denials same added others
+	}'
+}
+
+# grant DN ENTRIES KEEP
+grant() {
+	place=$1 aces=$2 keep=$3
+	shift 3
+	if [ -n "$print" ]; then
+		printf '%s\n' "$place" "$aces" | sed '2,$s/^/    /'
+		return
+	fi
+	now=$(descriptor "$place" 4 "$@")
+	[ -n "$now" ] || die "'$place': it does not exist, or its rights cannot be read"
+	sddl=$(merged "$now" "$aces" "$keep")
+	if [ -n "$sddl" ]; then
+		set_descriptor "$place" 4 "$sddl" "$@"
+	fi
+	printf 'delegate.sh: %s: done\n' "$place"
 }
 
 see_deleted() {
-	deleted="CN=Deleted Objects,$domain" ace="(A;;RPLC;;;$sid)"
-	if [ -n "$print" ]; then
-		printf '%s\n  %s\n' "$deleted" "$ace"
-		return
+	deleted="CN=Deleted Objects,$domain"
+	if [ -z "$print" ] && [ -z "$(descriptor "$deleted" 4 "$@")" ]; then
+		set_descriptor "$deleted" 1 "O:${sid%-*}-512" "$@"
 	fi
-	dacl=$(deleted_sd 4 "$@")
-	if [ -z "$dacl" ]; then
-		set_deleted_sd 1 "O:${sid%-*}-512" "$@"
-		dacl=$(deleted_sd 4 "$@")
-	fi
-	case $dacl in
-	*"$ace"*) ;;
-	D:*"("*) set_deleted_sd 4 "${dacl%%\(*}$ace(${dacl#*\(}" "$@" ;;
-	*) die "'$deleted': its rights cannot be read" ;;
-	esac
-	printf 'delegate.sh: %s: done\n' "$deleted"
+	grant "$deleted" "(A;;RPLC;;;$sid)" keep "$@"
 }
 
 # DS-Replication-Get-Changes (MS-ADTS 5.1.3.2.1).
-apply "$domain" "(OA;;CR;1131f6aa-9c07-11d1-f79f-00c04fc2dcd2;;$sid)" "$@"
+grant "$domain" "(OA;;CR;1131f6aa-9c07-11d1-f79f-00c04fc2dcd2;;$sid)" keep "$@"
 see_deleted "$@"
-printf '%s' "$jobs" | while IFS="$tab" read -r sort dn; do
-	apply "$dn" "$(aces "$sort" "$@")" "$@"
+keep=keep
+[ -n "$rights" ] && keep=''
+printf '%s' "$jobs" | awk -F'\t' '!($1 in seen) { print $1; seen[$1] }' | while IFS= read -r dn; do
+	printf '%s\n' "$dn"
+	describe "$dn"
+	grant "$dn" "$(entries "$dn")" "$keep" "$@"
 done

@@ -4,14 +4,21 @@
  * it needs, does the schema know the attributes. Each failure names what is missing.
  *
  * AD says what the bound account may do in two constructed attributes of every object:
- * allowedChildClassesEffective and allowedAttributesEffective (MS-ADTS 3.1.1.4.5.12 and .16).
+ * allowedChildClassesEffective and allowedAttributesEffective (MS-ADTS 3.1.1.4.5.12 and .16). The
+ * latter has nothing that an object of its classes cannot have; allowedAttributes tells what that
+ * is.
  */
 #include "dsa/cycle/check.h"
 
-#include "dsa/directory/dn.h"
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
 
-static const char *const check_attrs[] = {
-    "objectClass", "allowedChildClassesEffective", "allowedAttributesEffective", NULL};
+#include "dsa/directory/dn.h"
+#include "dsa/rules/rights.h"
+
+static const char *const check_attrs[] = {"objectClass", "allowedChildClassesEffective",
+    "allowedAttributes", "allowedAttributesEffective", NULL};
 
 static bool
 may_create(const struct entry *e, const char *class_name)
@@ -105,25 +112,162 @@ check_source_base(struct cycle *c, const struct conf_scope *s, struct err *err)
 	return 0;
 }
 
-/* One mailbox of the base speaks for the others: may its addresses be written? */
-static int
-check_source_rights(struct cycle *c, const struct conf_scope *s, struct err *err)
-{
-	struct dir *d = c->run->dir[SOURCE];
-	struct dir_query q = {.base = s->base,
-	    .scope = DIR_SUBTREE,
-	    .filter = "(&(objectClass=user)(homeMDB=*)(mailNickname=*))",
-	    .attrs = check_attrs,
-	    .limit = 1};
-	struct first f = {0};
-	int rc = d->ops->search(d, &q, keep_first, &f, err);
-	_cleanup_(entry_free) struct entry *e = f.e;
-	const struct attr *a = e ? entry_find(e, "allowedAttributesEffective") : NULL;
+/* ---- attributes ---- */
 
+/* One object of its class speaks for the others of the place. */
+static int
+find_recipient(struct dir *d, const struct rights_place *p, enum rights_class class,
+    struct entry **ret, struct err *err)
+{
+	struct first f = {0};
+	struct dir_query q = {
+	    .base = p->dn, .scope = DIR_SUBTREE, .attrs = check_attrs, .limit = 1};
+	char filter[160];
+	int rc;
+
+	/* Of a source, of those that galsync takes; and the rights that are inherited do not reach
+	 * what AD protects. */
+	(void)snprintf(filter, sizeof filter,
+	    "(&(objectClass=%s)(mailNickname=*)%s(!(adminCount=1)))", rights_class_name(class),
+	    p->sort == RIGHTS_SOURCE_SCOPE && class == RIGHTS_USER ? "(homeMDB=*)" : "");
+	q.filter = filter;
+	rc = d->ops->search(d, &q, keep_first, &f, err);
 	if (rc < 0)
+		entry_free(f.e);
+	else
+		*ret = f.e;
+	return rc;
+}
+
+/* Room for names in a message, with what is said around them. */
+#define NAMES_MAX 480
+
+struct missing {
+	char names[NAMES_MAX + 64]; /* "attributes a, b" */
+	size_t n;
+	bool essential; /* without it nothing can be synchronized */
+};
+
+static void
+add_missing(struct missing *m, const char *attr)
+{
+	size_t len = strlen(m->names);
+
+	m->n++;
+	m->essential |= strcmp(attr, "proxyAddresses") == 0;
+	if (len + strlen(attr) < NAMES_MAX)
+		(void)snprintf(
+		    m->names + len, sizeof m->names - len, "%s%s", len ? ", " : "", attr);
+}
+
+/* Is the right to write ATTR to be seen at E? Not of what its classes cannot have, nor of what only
+ * a new name changes. */
+static bool
+is_to_be_seen(const struct schema *schema, const struct entry *e, const char *attr)
+{
+	const struct attr *can = entry_find(e, "allowedAttributes");
+	const struct schema_attr *a = schema_find(schema, attr);
+
+	return a && !a->system_only && (!can || attr_has(can, bytes_of(attr), true));
+}
+
+/* The attributes of P that the account may not write on E, which is of CLASSES (0: P itself). */
+static struct missing
+find_missing(const struct rights_place *p, unsigned classes, const struct schema *schema,
+    const struct entry *e)
+{
+	const struct attr *may = entry_find(e, "allowedAttributesEffective");
+	struct missing m = {.n = 0};
+	size_t shown = 0;
+
+	for (size_t i = 0; i < p->n; i++) {
+		const struct rights_attr *a = &p->attrs[i];
+
+		if ((a->classes == classes || (a->classes & classes)) &&
+		    is_to_be_seen(schema, e, a->name) &&
+		    !(may && attr_has(may, bytes_of(a->name), true)))
+			add_missing(&m, a->name);
+	}
+	for (const char *s = m.names; *s; s++)
+		shown += *s == ',';
+	if (m.n > shown + 1)
+		(void)snprintf(m.names + strlen(m.names), sizeof m.names - strlen(m.names),
+		    " and %zu more", m.n - shown - 1);
+	return m;
+}
+
+/* What stops no cycle is said, and fails where it is needed. */
+static int
+judge_missing(struct cycle *c, const struct rights_place *p, const struct entry *e,
+    const struct missing *m, struct err *err)
+{
+	enum side side = rights_side(p->sort);
+	const char *many = m->n > 1 ? "s" : "";
+	char right[sizeof m->names + 32];
+
+	if (m->n == 0)
+		return 0;
+	if (p->sort == RIGHTS_SOURCE_SCOPE && m->essential) {
+		(void)snprintf(right, sizeof right, "write attribute%s %.200s of", many, m->names);
+		return missing_right(c, side, right, e->dn, err);
+	}
+	run_message(c->run, LOG_WARNING, NULL, e->dn,
+	    "forest '%s': the account lacks the right to write attribute%s %s of objects such as "
+	    "this one; grant it (delegate.sh does)",
+	    c->run->dir[side]->name, many, m->names);
+	return 0;
+}
+
+static int
+check_class(struct cycle *c, const struct rights_place *p, enum rights_class class, struct err *err)
+{
+	struct dir *d = c->run->dir[rights_side(p->sort)];
+	_cleanup_(entry_free) struct entry *e = NULL;
+	struct missing m;
+
+	if (find_recipient(d, p, class, &e, err) < 0)
 		return -1;
-	if (e && !(a && attr_has(a, bytes_of("proxyAddresses"), true)))
-		return missing_right(c, SOURCE, "write attribute proxyAddresses of", e->dn, err);
+	if (!e)
+		return 0;
+	m = find_missing(p, RIGHTS_BIT(class), d->ops->schema(d), e);
+	return judge_missing(c, p, e, &m, err);
+}
+
+static int
+check_place(struct cycle *c, const struct rights_place *p, struct err *err)
+{
+	struct dir *d = c->run->dir[rights_side(p->sort)];
+	_cleanup_(entry_free) struct entry *e = NULL;
+	struct missing m;
+	unsigned classes = 0;
+
+	if (!p->dn || p->n == 0)
+		return 0;
+	if (d->ops->read(d, p->dn, check_attrs, &e, err) < 0)
+		return -1;
+	if (!e)
+		return 0;
+	m = find_missing(p, 0, d->ops->schema(d), e);
+	if (judge_missing(c, p, e, &m, err) < 0)
+		return -1;
+	for (size_t i = 0; i < p->n; i++)
+		classes |= p->attrs[i].classes;
+	for (size_t i = 0; i < RIGHTS_CLASS_MAX; i++)
+		if ((classes & RIGHTS_BIT(i)) && check_class(c, p, (enum rights_class)i, err) < 0)
+			return -1;
+	return 0;
+}
+
+static int
+check_attributes(struct cycle *c, struct err *err)
+{
+	_cleanup_(rights_done) struct rights r = {.n = 0};
+
+	if (rights_of(c->run->link, &r, err) < 0)
+		return -1;
+	for (size_t i = 0; i < r.n; i++)
+		if (check_place(c, &r.v[i], err) < 0)
+			return -1;
 	return 0;
 }
 
@@ -152,8 +296,7 @@ cycle_check(struct cycle *c, struct err *err)
 
 	for (size_t i = 0; i < l->n_scopes; i++)
 		if (check_source_base(c, &l->scopes[i], err) < 0 ||
-		    check_source_rights(c, &l->scopes[i], err) < 0 ||
 		    check_target_ou(c, &l->scopes[i], err) < 0)
 			return -1;
-	return check_databases(c, err);
+	return check_attributes(c, err) < 0 ? -1 : check_databases(c, err);
 }

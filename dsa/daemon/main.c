@@ -11,13 +11,14 @@
 #include "dsa/config/conf.h"
 #include "dsa/daemon/once.h"
 #include "dsa/daemon/service.h"
+#include "dsa/rules/rights.h"
 
 #define DEFAULT_SOCKET "/run/galsync/control.sock"
 #define DEFAULT_CONF GALSYNC_SYSCONFDIR "/galsync/galsync.conf"
 
 struct options {
 	const char *file, *link, *socket;
-	bool check, print, once, full, plan, verbose;
+	bool check, print, rights, once, full, plan, verbose;
 };
 
 static void
@@ -26,11 +27,13 @@ usage(FILE *to)
 	(void)fputs(
 	    "usage: galsyncd [-c FILE] [-v] [--socket PATH]\n"
 	    "       galsyncd [-c FILE] [-v] --once [--full] [--plan] [--link NAME]\n"
-	    "       galsyncd [-c FILE] -t | -T\n"
+	    "       galsyncd [-c FILE] -t | -T [--rights]\n"
 	    "\n"
 	    "  -c, --config FILE  the configuration (default " DEFAULT_CONF ")\n"
 	    "  -t, --check        check the configuration and exit\n"
 	    "  -T, --print        print the effective configuration and exit\n"
+	    "      --rights       print what the accounts need in each forest instead, for\n"
+	    "                     delegate.sh\n"
 	    "      --socket PATH  the control socket (default " DEFAULT_SOCKET ")\n"
 	    "      --once         run one cycle over each link and exit\n"
 	    "      --full         read everything, not only what changed since the last cycle\n"
@@ -55,14 +58,14 @@ bad_usage(const char *what)
 static int
 parse(int argc, char **argv, struct options *o)
 {
-	enum { OPT_ONCE = 256, OPT_FULL, OPT_PLAN, OPT_LINK, OPT_SOCKET };
+	enum { OPT_ONCE = 256, OPT_FULL, OPT_PLAN, OPT_LINK, OPT_SOCKET, OPT_RIGHTS };
 	static const struct option longs[] = {{"config", required_argument, NULL, 'c'},
 	    {"check", no_argument, NULL, 't'}, {"print", no_argument, NULL, 'T'},
-	    {"once", no_argument, NULL, OPT_ONCE}, {"full", no_argument, NULL, OPT_FULL},
-	    {"socket", required_argument, NULL, OPT_SOCKET}, {"plan", no_argument, NULL, OPT_PLAN},
-	    {"link", required_argument, NULL, OPT_LINK}, {"verbose", no_argument, NULL, 'v'},
-	    {"version", no_argument, NULL, 'V'}, {"help", no_argument, NULL, 'h'},
-	    {NULL, 0, NULL, 0}};
+	    {"rights", no_argument, NULL, OPT_RIGHTS}, {"once", no_argument, NULL, OPT_ONCE},
+	    {"full", no_argument, NULL, OPT_FULL}, {"socket", required_argument, NULL, OPT_SOCKET},
+	    {"plan", no_argument, NULL, OPT_PLAN}, {"link", required_argument, NULL, OPT_LINK},
+	    {"verbose", no_argument, NULL, 'v'}, {"version", no_argument, NULL, 'V'},
+	    {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "c:tTvVh", longs, NULL)) != -1) {
@@ -76,6 +79,7 @@ parse(int argc, char **argv, struct options *o)
 		case OPT_PLAN: o->plan = true; break;
 		case OPT_LINK: o->link = optarg; break;
 		case OPT_SOCKET: o->socket = optarg; break;
+		case OPT_RIGHTS: o->rights = true; break;
 		case 'V': (void)puts("galsyncd " GALSYNC_VERSION); return STATUS_DONE;
 		case 'h': usage(stdout); return STATUS_DONE;
 		default: return bad_usage(NULL);
@@ -85,6 +89,8 @@ parse(int argc, char **argv, struct options *o)
 		return bad_usage("there are no arguments beside options");
 	if (o->check + o->print + o->once > 1)
 		return bad_usage("give at most one of -t, -T and --once");
+	if (o->rights && !o->print)
+		return bad_usage("--rights goes with -T");
 	if (o->socket && (o->check || o->print || o->once))
 		return bad_usage("--socket goes with the running daemon");
 	if (!o->once && (o->full || o->plan || o->link))
@@ -100,6 +106,34 @@ say_mistake(const char *text)
 		log_event(LOG_ERR, LOG_ID_CONFIG_BAD, NULL, "%s", text);
 	else
 		(void)fprintf(stderr, "%s\n", text);
+}
+
+static int
+print_rights(const struct conf *conf, const char *file)
+{
+	_cleanup_(buf_done) struct buf text = {0};
+	struct err err;
+
+	if (rights_print(conf, file, &text, &err) < 0) {
+		(void)fprintf(stderr, "galsyncd: %s\n", err.text);
+		return STATUS_FAILED;
+	}
+	(void)fwrite(text.data, 1, text.len, stdout);
+	return STATUS_DONE;
+}
+
+/* What is asked of the configuration alone. Returns -1 to go on. */
+static int
+look_at(const struct conf *conf, const struct options *o)
+{
+	if (o->check)
+		(void)printf(
+		    "%s: valid: %zu forests, %zu links\n", o->file, conf->n_forests, conf->n_links);
+	else if (o->rights)
+		return print_rights(conf, o->file);
+	else if (o->print)
+		conf_print(conf, stdout);
+	return o->check || o->print ? STATUS_DONE : -1;
 }
 
 static int
@@ -126,15 +160,9 @@ run(int argc, char **argv)
 			say_mistake(errors.lines[i]);
 		return STATUS_FAILED;
 	}
-	if (o.check) {
-		(void)printf(
-		    "%s: valid: %zu forests, %zu links\n", o.file, conf->n_forests, conf->n_links);
-		return STATUS_DONE;
-	}
-	if (o.print) {
-		conf_print(conf, stdout);
-		return STATUS_DONE;
-	}
+	status = look_at(conf, &o);
+	if (status >= 0)
+		return status;
 	if (o.once)
 		return (int)once_run(conf, o.link, o.full, o.plan);
 	return service_run(o.file, TAKE(conf), o.socket ? o.socket : DEFAULT_SOCKET);

@@ -359,6 +359,7 @@ kinds_left(const struct conf_link *link, const char *attr, unsigned kinds)
 	return kinds;
 }
 
+/* A is NULL where no schema is known: then how it meets what is there is a guess. */
 static struct row
 site_row(const struct conf_row *c, const struct schema_attr *a)
 {
@@ -372,7 +373,7 @@ site_row(const struct conf_row *c, const struct schema_attr *a)
 	if (c->how == ROW_DN)
 		r.meet = MEET_LINK;
 	else
-		r.meet = c->how == ROW_MERGE || !a->single ? MEET_MERGE : MEET_SET;
+		r.meet = c->how == ROW_MERGE || (a && !a->single) ? MEET_MERGE : MEET_SET;
 	return r;
 }
 
@@ -386,6 +387,50 @@ is_for_itself(const struct conf_link *link, const char *attr)
 	       (link->readiness_attribute && str_equal_nocase(attr, link->readiness_attribute));
 }
 
+static struct row
+stamp_row(const struct conf_link *link)
+{
+	return (struct row){.attr = link->target->stamp_attribute,
+	    .compute = compute_stamp,
+	    .meet = MEET_STAMP,
+	    .kinds = ALL_KINDS,
+	    .shapes = ALL_SHAPES,
+	    .when = WHEN_ALWAYS,
+	    .lasts = true,
+	    .required = true};
+}
+
+/* Default row I as LINK leaves it; false: it has no use for it. */
+static bool
+default_row(const struct conf_link *link, size_t i, struct row *ret)
+{
+	struct row r = defaults[i];
+
+	r.kinds = kinds_left(link, r.attr, r.kinds);
+	if (!r.kinds || str_equal_nocase(r.attr, link->target->stamp_attribute) ||
+	    conf_is_kept(link, r.attr) || (r.source && is_for_itself(link, r.source)))
+		return false;
+	*ret = r;
+	return true;
+}
+
+int
+table_each_row(const struct conf_link *link, table_row_fn *fn, void *arg)
+{
+	struct row r = stamp_row(link);
+	int rc = fn(&r, arg);
+
+	for (size_t i = 0; rc == 0 && i < ARRAY_SIZE(defaults); i++)
+		if (default_row(link, i, &r))
+			rc = fn(&r, arg);
+	for (size_t i = 0; rc == 0 && i < link->n_rows; i++)
+		if (link->rows[i].how != ROW_REMOVE) {
+			r = site_row(&link->rows[i], NULL);
+			rc = fn(&r, arg);
+		}
+	return rc;
+}
+
 static int
 add_default_rows(struct table *t, const struct conf_link *link, const struct schema *source,
     struct buf *missing, struct err *err)
@@ -394,11 +439,9 @@ add_default_rows(struct table *t, const struct conf_link *link, const struct sch
 	const char *stamp = link->target->stamp_attribute;
 
 	for (size_t i = 0; i < ARRAY_SIZE(defaults); i++) {
-		struct row r = defaults[i];
+		struct row r;
 
-		r.kinds = kinds_left(link, r.attr, r.kinds);
-		if (!r.kinds || str_equal_nocase(r.attr, stamp) || conf_is_kept(link, r.attr) ||
-		    (r.source && is_for_itself(link, r.source)))
+		if (!default_row(link, i, &r))
 			continue;
 		if (schema_find(t->target_schema, r.attr) &&
 		    (r.compute || r.how == ROW_CONSTANT || schema_find(source, r.source))) {
@@ -412,14 +455,7 @@ add_default_rows(struct table *t, const struct conf_link *link, const struct sch
 		buf_printf(&lacking, "%s%s", lacking.len ? ", " : "", r.attr);
 		t->n_lacking++;
 	}
-	t->rows[t->n++] = (struct row){.attr = stamp,
-	    .compute = compute_stamp,
-	    .meet = MEET_STAMP,
-	    .kinds = ALL_KINDS,
-	    .shapes = ALL_SHAPES,
-	    .when = WHEN_ALWAYS,
-	    .lasts = true,
-	    .required = true};
+	t->rows[t->n++] = stamp_row(link);
 	if (!schema_find(t->target_schema, stamp))
 		buf_printf(missing, "%s%s", missing->len ? ", " : "", stamp);
 	t->lacking = buf_take_str(&lacking);

@@ -81,4 +81,10 @@ int table_new(const struct conf_link *link, const struct schema *source,
 void table_free(struct table *t);
 DEFINE_CLEANUP(struct table *, table_free)
 
+typedef int table_row_fn(const struct row *r, void *arg);
+/* Calls FN with every row that LINK asks for, whatever the schemas of its forests have: for what
+ * the configuration alone must answer. R is valid during the call; what it points to, as long as
+ * LINK. A non-zero return of FN ends the walk and is returned. */
+int table_each_row(const struct conf_link *link, table_row_fn *fn, void *arg);
+
 #endif

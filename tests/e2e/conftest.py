@@ -153,9 +153,9 @@ class TestLab(Lab):
 
     def run(self, argv, timeout_s=120, **kw):
         return subprocess.run(argv, text=True, errors="replace", check=False,
-                              env={**os.environ, **self.env()}, stdin=subprocess.DEVNULL,
-                              timeout=patient(timeout_s),
-                              **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **kw})
+                              env={**os.environ, **self.env()}, timeout=patient(timeout_s),
+                              **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE,
+                                 "stderr": subprocess.PIPE, **kw})
 
     def galsyncd(self, *args, conf=None, **kw):
         return self.run([os.path.join(BUILD, "galsyncd"), "-c", conf or self.path("galsync.conf"),

@@ -6,13 +6,13 @@ import re
 import shutil
 import subprocess
 
-import ldap
 import pytest
 
 from badinput_helpers import (COMPLETE, FAILED, check_output, check_words, conf, first_logon,
-                              refused, simple, tls, write)
+                              refused, write)
 from conftest import BUILD, LAB
 from galsynclab.lab import ACME, GLOBEX, PEOPLE_OU, TARGET_OU
+from rights_helpers import Account
 
 USER, GROUP, CONTACT = ("bf967aba-0de6-11d0-a285-00aa003049e2",
                         "bf967a9c-0de6-11d0-a285-00aa003049e2",
@@ -24,39 +24,6 @@ def fixture_first_logon(lab):
     first_logon(lab)
 
 
-class Account:
-    """An account without any delegation, and the rights it is given."""
-
-    def __init__(self, lab, forest, name):
-        self.lab, self.forest, self.name = lab, forest, name
-        self.side = lab.source if forest is ACME else lab.target
-        self.dn = f"CN={name},CN=Users,{forest.base}"
-        self.password = f"{name}-Passw0rd-1"
-        self.side.add(self.dn, objectClass="user", sAMAccountName=name, userAccountControl="544")
-        self.side.modify(self.dn, unicodePwd=f'"{self.password}"'.encode("utf-16-le"))
-        self.side.modify(self.dn, userAccountControl="66048")
-        # The first logon is written to lastLogonTimestamp: it must not look like a write of ours.
-        conn = ldap.initialize(f"ldaps://{forest.host}")
-        conn.set_option(ldap.OPT_X_TLS_CACERTFILE, lab.path("tls", "ca.pem"))
-        conn.set_option(ldap.OPT_X_TLS_NEWCTX, 0)
-        conn.simple_bind_s(self.dn, self.password)
-
-    def may_create(self, ou, *classes):
-        sid = self.lab.run(["ldbsearch", "-H", self.forest.sam_ldb, "-b", self.dn, "-s", "base",
-                            "objectSid"]).stdout
-        sid = re.search(r"objectSid: (S-\S+)", sid).group(1)
-        sddl = "".join(f"(OA;CI;CC;{c};;{sid})" for c in classes)
-        p = self.lab.run(["samba-tool", "dsacl", "set", "-H", self.forest.sam_ldb,
-                          f"--objectdn={ou}", f"--trusteedn={self.dn}", f"--sddl={sddl}"])
-        assert p.returncode == 0, p.stderr
-
-    def keys(self, directory):
-        """What the configuration says of its forest."""
-        path = write(directory / f"{self.name}.password", self.password)
-        return {"auth": simple(path, self.dn),
-                "tls": tls("ldaps", self.lab.path("tls", "ca.pem"))}
-
-
 @pytest.fixture(scope="module", name="account")
 def fixture_account(lab):
     """An account of GLOBEX; the tests below give it more and more."""
@@ -66,7 +33,8 @@ def fixture_account(lab):
 def test_no_right_in_the_source(lab, tmp_path):
     nobody = Account(lab, ACME, "svc-nothing")
     file = conf(lab, tmp_path, acme=nobody.keys(tmp_path))
-    refused(lab, file, "forest 'acme'", "lacks the right to write attribute proxyAddresses of",
+    refused(lab, file, "forest 'acme'", "lacks the right to write attributes proxyAddresses, "
+            "targetAddress, msExchCalendarRepairDisabled, extensionAttribute14 of",
             "OU=Staff,DC=acme,DC=example'", "grant it", "delegate.sh", secret=[nobody.password])
 
 

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: MIT */
+
+/* What the accounts of a link need: by the scopes, the kinds, the table; and what delegate.sh takes
+ * for the need of any configuration. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "dsa/base/str.h"
+#include "dsa/rules/rights.h"
+#include "tests/support/given.h"
+
+static struct {
+	struct given g;
+	struct conf conf;
+} f;
+
+static int
+make(void **state)
+{
+	(void)state;
+	given_init(&f.g);
+	f.conf = (struct conf){.links = &f.g.link, .n_links = 1};
+	return 0;
+}
+
+/* The need of the link as text. */
+static char *
+printed(void)
+{
+	struct buf b = {0};
+	struct err err = {0};
+
+	if (rights_print(&f.conf, "galsync.conf", &b, &err) < 0)
+		fail_msg("%s", err.text);
+	return buf_take_str(&b);
+}
+
+/* The lines of TEXT behind the line PLACE, up to the next place. */
+static char *
+of_place(const char *text, const char *place)
+{
+	_cleanup_(free) char *line = str_printf("\n%s\n", place);
+	const char *begin = strstr(text, line), *end;
+
+	if (!begin)
+		return NULL;
+	begin += strlen(line);
+	for (end = begin; *end == ' '; end += *end != '\0')
+		end += strcspn(end, "\n");
+	return strndup(begin, (size_t)(end - begin));
+}
+
+#define STAFF "source-scope OU=Staff,DC=acme,DC=example"
+#define MATCH "match-scope *"
+#define TARGET "target-ou OU=Acme,DC=globex,DC=example"
+
+/* Is LINE among the rights at PLACE of the link? */
+static bool
+has(const char *place, const char *line)
+{
+	_cleanup_(free) char *text = printed(), *at = of_place(text, place),
+			     *whole = str_printf("  %s\n", line);
+
+	if (!at)
+		fail_msg("no '%s' in\n%s", place, text);
+	return strstr(at, whole) != NULL;
+}
+
+static void
+source_by_kinds(void **state)
+{
+	_cleanup_(free) char *text = printed(), *all = of_place(text, STAFF), *contacts = NULL;
+
+	(void)state;
+	assert_string_equal(all,
+	    "  read\n"
+	    "  write proxyAddresses user contact group msExchDynamicDistributionList "
+	    "publicFolder\n"
+	    "  write targetAddress user\n"
+	    "  write msExchCalendarRepairDisabled user\n"
+	    "  write extensionAttribute14 user\n");
+	f.g.scope.kinds = KIND_BIT(KIND_CONTACT);
+	free(TAKE(text));
+	text = printed();
+	contacts = of_place(text, STAFF);
+	assert_string_equal(contacts, "  read\n  write proxyAddresses contact\n");
+}
+
+/* Without redirect domains nothing is redirected, marked or guarded. */
+static void
+source_without_redirections(void **state)
+{
+	(void)state;
+	given_plain(&f.g);
+	assert_true(has(STAFF, "read"));
+	assert_false(has(STAFF, "write targetAddress user"));
+	assert_false(has(STAFF, "write extensionAttribute14 user"));
+}
+
+static void
+members_only_of_groups(void **state)
+{
+	(void)state;
+	assert_true(has(MATCH, "write member group"));
+	assert_true(has(TARGET, "write member group"));
+	f.g.scope.kinds &= ~KIND_BIT(KIND_GROUP);
+	assert_false(has(MATCH, "write member group"));
+	assert_false(has(TARGET, "write member group"));
+	assert_false(has(MATCH, "write title user contact group"));
+	assert_true(has(MATCH, "write title user contact"));
+	assert_true(has(TARGET, "create user contact"));
+}
+
+/* What makes an account what it is. */
+static void
+nothing_of_the_account(void **state)
+{
+	static const char *const never[] = {"servicePrincipalName", "altSecurityIdentities",
+	    "userAccountControl", "scriptPath", "sAMAccountName", "userPrincipalName", "groupType",
+	    "objectSid", "sIDHistory", "unicodePwd", "nTSecurityDescriptor", "cn", "name",
+	    "msExchMasterAccountSid"};
+	_cleanup_(free) char *text = NULL, *at = NULL;
+
+	(void)state;
+	f.g.scope.on_leave = LEAVE_DISABLE;
+	text = printed();
+	at = of_place(text, MATCH);
+	for (size_t i = 0; i < ARRAY_SIZE(never); i++) {
+		_cleanup_(free) char *line = str_printf(" %s ", never[i]);
+
+		if (strstr(at, line))
+			fail_msg("%s may be written on what was matched", never[i]);
+	}
+	assert_null(strstr(at, "create"));
+	assert_null(strstr(at, "delete"));
+	assert_true(has(TARGET, "write userAccountControl user"));
+	assert_true(has(TARGET, "write groupType group"));
+	assert_false(has(TARGET, "write sAMAccountName user group"));
+}
+
+static void
+leave_actions(void **state)
+{
+	(void)state;
+	f.g.scope.on_leave = LEAVE_HIDE;
+	assert_false(has(TARGET, "write userAccountControl user"));
+	assert_false(has(TARGET, "delete user contact group"));
+	f.g.scope.on_leave = LEAVE_DELETE;
+	assert_true(has(TARGET, "delete user contact group"));
+	assert_false(has(TARGET, "write userAccountControl user"));
+}
+
+static void
+what_is_created(void **state)
+{
+	(void)state;
+	assert_true(has(TARGET, "create user contact group"));
+	f.g.scope.layout = LAYOUT_MIRROR;
+	assert_true(has(TARGET, "create user contact group organizationalUnit"));
+	f.g.scope.create = CREATE_CONTACT;
+	assert_true(has(TARGET, "create contact organizationalUnit"));
+	assert_false(has(TARGET, "write member group"));
+	f.g.scope.create = CREATE_NOTHING;
+	{
+		_cleanup_(free) char *text = printed(), *at = of_place(text, TARGET);
+
+		assert_string_equal(at, "  read\n");
+	}
+}
+
+static void
+promoted_contacts(void **state)
+{
+	(void)state;
+	assert_false(has(MATCH, "delete contact"));
+	f.g.link.promote_contacts = true;
+	assert_true(has(MATCH, "delete contact"));
+	assert_true(has(MATCH, "create user"));
+	assert_true(has(TARGET, "delete contact"));
+}
+
+static void
+linked_accounts(void **state)
+{
+	(void)state;
+	assert_false(has(TARGET, "write msExchMasterAccountSid user"));
+	f.g.scope.linked = true;
+	assert_true(has(TARGET, "write msExchMasterAccountSid user"));
+}
+
+static void
+rows_of_the_site(void **state)
+{
+	struct conf_row rows[] = {
+	    {.attr = given_str("employeeType"),
+		.source = given_str("company"),
+		.how = ROW_COPY,
+		.kinds = KIND_BIT(KIND_USER)},
+	    {.attr = given_str("title"), .how = ROW_REMOVE},
+	};
+
+	(void)state;
+	f.g.link.rows = rows;
+	f.g.link.n_rows = ARRAY_SIZE(rows);
+	assert_true(has(TARGET, "write employeeType user"));
+	assert_false(has(MATCH, "write employeeType user"));
+	assert_false(has(MATCH, "write title user contact group"));
+	rows[0].on_matched = true;
+	assert_true(has(MATCH, "write employeeType user"));
+}
+
+static void
+marker_group_and_return_ou(void **state)
+{
+	_cleanup_(free) char *text = NULL, *group = NULL, *ou = NULL;
+
+	(void)state;
+	f.g.link.marker_group = given_str("CN=switched,DC=acme,DC=example");
+	f.g.link.return_contacts_ou = given_str("OU=GAL,DC=acme,DC=example");
+	text = printed();
+	group = of_place(text, "marker-group CN=switched,DC=acme,DC=example");
+	ou = of_place(text, "return-ou OU=GAL,DC=acme,DC=example");
+	assert_string_equal(group, "  read\n  write member\n");
+	assert_string_equal(ou, "  read\n");
+}
+
+/* Each place once, with what any of its scopes needs. */
+static void
+scopes_together(void **state)
+{
+	struct conf_scope scopes[2];
+	struct rights r = {.n = 0};
+	struct err err;
+
+	(void)state;
+	scopes[0] = scopes[1] = f.g.scope;
+	scopes[0].kinds = KIND_BIT(KIND_USER);
+	scopes[1].kinds = KIND_BIT(KIND_GROUP);
+	scopes[1].base = given_str("OU=Groups,DC=acme,DC=example");
+	f.g.link.scopes = scopes;
+	f.g.link.n_scopes = 2;
+	assert_int_equal(rights_of(&f.g.link, &r, &err), 0);
+	assert_int_equal(r.n, 4);
+	rights_done(&r);
+	assert_true(has(TARGET, "create user group"));
+	assert_true(has(MATCH, "write member group"));
+}
+
+/* ---- delegate.sh ---- */
+
+static char *
+script(void)
+{
+	FILE *file = fopen("conf/delegate.sh", "re");
+	struct buf b = {0};
+	char part[4096];
+	size_t n;
+
+	assert_non_null(file);
+	while ((n = fread(part, 1, sizeof part, file)) > 0)
+		buf_add(&b, part, n);
+	(void)fclose(file);
+	return buf_take_str(&b);
+}
+
+/* TEXT without comments and forests, and with '*' for each place. */
+static char *
+anywhere(const char *text)
+{
+	struct buf b = {0};
+
+	for (const char *line = text, *end; *line; line = end + (*end == '\n')) {
+		end = line + strcspn(line, "\n");
+		if (*line == '#' || *line == '\n' || str_starts_nocase(line, "forest "))
+			continue;
+		if (*line == ' ')
+			buf_add(&b, line, (size_t)(end - line));
+		else
+			buf_printf(&b, "%.*s *", (int)strcspn(line, " "), line);
+		buf_add_char(&b, '\n');
+	}
+	return buf_take_str(&b);
+}
+
+/* Without `galsyncd -T --rights` the script grants what any configuration with the default
+ * attributes may need. A change of the table changes the script: paste what this test prints. */
+static void
+defaults_of_the_script(void **state)
+{
+	static const char begin[] = "default_rights() {\n\tcat <<'TEXT'\n";
+	_cleanup_(free) char *sh = script(), *text = NULL, *want = NULL, *got = NULL;
+	const char *at = strstr(sh, begin);
+	struct conf_scope scopes[2];
+
+	(void)state;
+	scopes[0] = scopes[1] = f.g.scope;
+	scopes[0].on_leave = LEAVE_DISABLE;
+	scopes[0].layout = LAYOUT_MIRROR;
+	scopes[0].linked = true;
+	scopes[1].on_leave = LEAVE_DELETE;
+	f.g.link.scopes = scopes;
+	f.g.link.n_scopes = 2;
+	f.g.link.promote_contacts = true;
+	f.g.link.marker_group = given_str("CN=switched,DC=acme,DC=example");
+	f.g.link.return_contacts_ou = given_str("OU=GAL,DC=acme,DC=example");
+	text = printed();
+	want = anywhere(text);
+	assert_non_null(at);
+	at += sizeof begin - 1;
+	assert_non_null(strstr(at, "\nTEXT\n"));
+	got = strndup(at, (size_t)(strstr(at, "\nTEXT\n") + 1 - at));
+	if (strcmp(got, want) != 0)
+		fail_msg("conf/delegate.sh: default_rights must be:\n%s", want);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup(source_by_kinds, make),
+	    cmocka_unit_test_setup(source_without_redirections, make),
+	    cmocka_unit_test_setup(members_only_of_groups, make),
+	    cmocka_unit_test_setup(nothing_of_the_account, make),
+	    cmocka_unit_test_setup(leave_actions, make),
+	    cmocka_unit_test_setup(what_is_created, make),
+	    cmocka_unit_test_setup(promoted_contacts, make),
+	    cmocka_unit_test_setup(linked_accounts, make),
+	    cmocka_unit_test_setup(rows_of_the_site, make),
+	    cmocka_unit_test_setup(marker_group_and_return_ou, make),
+	    cmocka_unit_test_setup(scopes_together, make),
+	    cmocka_unit_test_setup(defaults_of_the_script, make),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
