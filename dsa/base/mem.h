@@ -64,8 +64,8 @@ struct bytes bytes_of(const char *s);
 /* A fresh copy of V's octets with a NUL behind them, to be freed by the caller; NULL: no memory. */
 void *bytes_dup(struct bytes v);
 /* A 64-bit hash of V, continued from SEED (0 to begin). Stable across runs and machines: it is
- * stored in the map. Not for tables in memory: whoever chooses the values can make them fall
- * together (keyed_hash.h). */
+ * stored in the map. Not for tables in memory: anyone can choose values that fall together
+ * (keyed_hash.h). */
 uint64_t bytes_hash(struct bytes v, uint64_t seed);
 /* The same over the octets with ASCII letters folded to lower case. */
 uint64_t bytes_hash_nocase(struct bytes v, uint64_t seed);

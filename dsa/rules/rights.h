@@ -9,8 +9,8 @@
  * as a directory can give it: the classes of objects that are created or deleted there, and each
  * attribute that is written with the classes of the objects that it is written on. The attributes
  * are those of the effective projection table (table.h), and what redirections, switches and leave
- * actions write beside it. Reading is all or nothing: whoever may follow the changes of a domain
- * sees what is in it.
+ * actions write beside it. Reading is all or nothing: an account that may follow the changes of a
+ * domain sees what is in it.
  *
  * What galsync created lies in the target OUs. What was there before and is matched lies at the
  * match places; fewer attributes are written there, and none that make an account what it is.
