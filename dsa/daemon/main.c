@@ -11,6 +11,7 @@
 #include "dsa/config/conf.h"
 #include "dsa/daemon/once.h"
 #include "dsa/daemon/service.h"
+#include "dsa/ldap/ldap_keytab.h"
 #include "dsa/rules/rights.h"
 
 #define DEFAULT_SOCKET "/run/galsync/control.sock"
@@ -122,14 +123,27 @@ print_rights(const struct conf *conf, const char *file)
 	return STATUS_DONE;
 }
 
+/* What is valid and will not work for long. */
+static void
+warn_of_keytabs(const struct conf *conf, const char *file)
+{
+	char text[512];
+
+	for (size_t i = 0; i < conf->n_forests; i++)
+		if (ldap_keytab_lacks_aes(&conf->forests[i].dir, text, sizeof text))
+			(void)fprintf(
+			    stderr, "%s: forest '%s': %s\n", file, conf->forests[i].name, text);
+}
+
 /* What is asked of the configuration alone. Returns -1 to go on. */
 static int
 look_at(const struct conf *conf, const struct options *o)
 {
-	if (o->check)
+	if (o->check) {
+		warn_of_keytabs(conf, o->file);
 		(void)printf(
 		    "%s: valid: %zu forests, %zu links\n", o->file, conf->n_forests, conf->n_links);
-	else if (o->rights)
+	} else if (o->rights)
 		return print_rights(conf, o->file);
 	else if (o->print)
 		conf_print(conf, stdout);

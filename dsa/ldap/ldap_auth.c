@@ -130,11 +130,20 @@ ldap_auth_prepare(struct ldap_session *s, struct err *err)
 	return read_password(s->conf, &password, err);
 }
 
+/* The server has LdapEnforceChannelBinding, and the bind did not bring the binding of its channel.
+ */
+#define CHANNEL_BINDING                                                                            \
+	"the server demands channel binding, and the bind is not tied to the TLS channel that "    \
+	"ends "                                                                                    \
+	"there: is TLS ended by a proxy in between? Kerberos with tls.mode = \"none\" needs none"
+
 /* AD answers each failed bind with code 49; why it failed is a Windows error code behind "data". */
 static const struct {
 	unsigned code;
 	const char *text;
 } ad_codes[] = {
+    {0x57, CHANNEL_BINDING},
+    {0x80090346, CHANNEL_BINDING}, /* SEC_E_BAD_BINDINGS */
     {0x525, "there is no such account"},
     {0x52e, "wrong password"},
     {0x52f, "the account is restricted"},
@@ -147,8 +156,21 @@ static const struct {
     {0x775, "the account is locked"},
 };
 
+/* What a server demands that answers with strongerAuthRequired. */
 static const char *
-bind_hint(const char *diag)
+strength_hint(const struct ldap_session *s)
+{
+	if (s->conf->mechanism == AUTH_SIMPLE)
+		return "the server demands a signed session: use the mechanism GSSAPI";
+	return s->tls ? "the server wants signing by SASL on top of TLS, which AD refuses: set "
+			"tls.mode = "
+			"\"none\", or with Samba 'ldap server require strong auth = "
+			"allow_sasl_over_tls'"
+		      : "the server demands TLS: set tls.mode = \"ldaps\" or \"starttls\"";
+}
+
+static const char *
+bind_hint(const struct ldap_session *s, int rc, const char *diag)
 {
 	const char *data = diag ? strstr(diag, " data ") : NULL;
 	unsigned code = data ? (unsigned)strtoul(data + 6, NULL, 16) : 0;
@@ -157,6 +179,8 @@ bind_hint(const char *diag)
 		if (ad_codes[i].code == code)
 			return ad_codes[i].text;
 	}
+	if (rc == LDAP_STRONG_AUTH_REQUIRED)
+		return strength_hint(s);
 	if (diag && strstr(diag, "Server not found in Kerberos database"))
 		return "the server has no ldap/ service principal name for the host name in its "
 		       "URL";
@@ -166,7 +190,7 @@ bind_hint(const char *diag)
 static int
 bind_failed(struct ldap_session *s, int rc, const char *diag, const char *who, struct err *err)
 {
-	const char *hint = bind_hint(diag);
+	const char *hint = bind_hint(s, rc, diag);
 
 	/* Signatures, key numbers and clocks are in tickets: the next attempt takes a new one. */
 	if (s->krb)

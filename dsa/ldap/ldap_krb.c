@@ -64,7 +64,8 @@ static const struct krb_advice {
     {KRB5KDC_ERR_C_PRINCIPAL_UNKNOWN, ERR_LINK, ERR_NEVER, "the realm has no such account"},
     {KRB5KDC_ERR_KEY_EXP, ERR_LINK, ERR_NEVER, "the account's password has expired"},
     {KRB5KDC_ERR_ETYPE_NOSUPP, ERR_LINK, ERR_NEVER,
-	"the KDC accepts none of the keytab's encryption types"},
+	"the KDC accepts none of the keytab's encryption types: it needs keys for AES, export it "
+	"again"},
     {KRB5KDC_ERR_CLIENT_REVOKED, ERR_LINK, ERR_LATER, "the account is disabled or locked"},
     {KRB5KRB_AP_ERR_SKEW, ERR_LINK, ERR_LATER, "the clocks differ by more than five minutes"},
     {KRB5_KDC_UNREACH, ERR_PEER, ERR_LATER, NULL},
