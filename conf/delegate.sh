@@ -18,10 +18,11 @@ usage: delegate.sh --server URL --account NAME --rights FILE [--match-scope DN..
   --rights FILE         what `galsyncd -T --rights` printed ("-": the standard input): exactly
                         what the configuration needs in the domain of the server. The account
                         loses what else it has at these places.
-  --match-scope DN      where counterparts may exist already, unless FILE says where; may be
-                        given several times
+  --match-scope DN      where counterparts may exist already, unless FILE says where by the
+                        match_bases of the configuration; may be given several times
 
-Without --rights the account may do what any configuration with the default attributes needs.
+Without --rights the account may do what a configuration with the default attributes needs, and
+without promote_contacts.
 Where is decided by these, each of which may be given several times:
   --source-scope DN     a scope's base in a source forest: read everything, write proxyAddresses,
                         targetAddress, msExchCalendarRepairDisabled and the marker attribute
@@ -30,7 +31,7 @@ Where is decided by these, each of which may be given several times:
   --return-ou DN        read everything
   --target-ou DN        create, change and delete users, contacts and groups; create OUs
   --match-scope DN      where counterparts may exist already: read everything, change the
-                        attributes that galsync synchronizes, replace a contact by a user
+                        attributes that galsync synchronizes
   --no-groups           no groups are synchronized: no rights on them, so none to their members
 
 The right to follow changes (DS-Replication-Get-Changes) is given in any case, and the right to see
@@ -45,8 +46,8 @@ that the account has there stay.
 TEXT
 }
 
-# What galsync needs of any configuration with the default attributes, as `galsyncd -T --rights`
-# prints it: a test compares them.
+# What a configuration with the default attributes needs, as `galsyncd -T --rights` prints it: a test
+# compares them.
 default_rights() {
 	cat <<'TEXT'
 source-scope *
@@ -174,10 +175,7 @@ target-ou *
   write userAccountControl user
 match-scope *
   read
-  create user
-  delete user contact
   write extensionAttribute15 user contact group
-  write msExchMasterAccountSid user
   write mail user contact group
   write proxyAddresses user contact group
   write targetAddress user contact
@@ -271,13 +269,6 @@ match-scope *
   write msExchExtensionCustomAttribute3 user contact group
   write msExchExtensionCustomAttribute4 user contact group
   write msExchExtensionCustomAttribute5 user contact group
-  write msExchOriginatingForest user
-  write internetEncoding user
-  write delivContLength user
-  write msExchRequireAuthToSendTo user
-  write cn user
-  write name user
-  write userAccountControl user
 TEXT
 }
 

@@ -52,16 +52,6 @@ rights_done(struct rights *r)
 
 /* ---- places ---- */
 
-/* Where objects of the target that were there before may be matched: *RET_N names; 0: wherever the
- * account may write. */
-static const char *const *
-match_places(const struct conf_link *link, size_t *ret_n)
-{
-	(void)link;
-	*ret_n = 0;
-	return NULL;
-}
-
 static bool
 same_dn(const char *x, const char *y)
 {
@@ -295,13 +285,10 @@ add_match(struct rights *r, const struct conf_scope *s, const char *dn, struct e
 static int
 add_matches(struct rights *r, const struct conf_scope *s, struct err *err)
 {
-	size_t n;
-	const char *const *places = match_places(r->link, &n);
-
-	if (n == 0)
+	if (r->link->n_match_bases == 0)
 		return add_match(r, s, NULL, err);
-	for (size_t i = 0; i < n; i++)
-		if (add_match(r, s, places[i], err) < 0)
+	for (size_t i = 0; i < r->link->n_match_bases; i++)
+		if (add_match(r, s, r->link->match_bases[i], err) < 0)
 			return -1;
 	return 0;
 }
