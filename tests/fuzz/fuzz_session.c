@@ -172,7 +172,7 @@ bind_simply(struct ldap_session *s, struct ldap_read *r, struct err *err)
 	rc = ldap_sasl_bind(s->ld, "CN=svc", LDAP_SASL_SIMPLE, &cred, NULL, NULL, &msgid);
 	if (rc != LDAP_SUCCESS)
 		return ldap_session_send_failed(s, rc, "bind", err);
-	ldap_read_expect(s, r, msgid);
+	ldap_read_expect(s, r, msgid, 1);
 	if (ldap_read_next(s, r, &m, err) < 0)
 		return -1;
 	rc = ldap_session_result(s, m, &diag, NULL);
