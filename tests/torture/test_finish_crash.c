@@ -24,7 +24,7 @@ static const char *const who[] = {"CN=Ann", "CN=Bea", "CN=Cid", NULL};
 static const char *const aliases[] = {"ann", "bea", "cid"};
 
 static const struct scenario staff = {.name = "staff",
-    .link = LAB_GROUP_CONF,
+    .link = LAB_GROUP_CONF "limits = { matches = 9; };",
     .source = {MAILBOX("Ann", "ann", ""), MAILBOX("Bea", "bea", ""), MAILBOX("Cid", "cid", ""),
 	LAB_GROUP_LDIF}};
 
