@@ -21,8 +21,7 @@ usage: delegate.sh --server URL --account NAME --rights FILE [--match-scope DN..
   --match-scope DN      where counterparts may exist already, unless FILE says where by the
                         match_bases of the configuration; may be given several times
 
-Without --rights the account may do what a configuration with the default attributes needs, and
-without promote_contacts.
+Without --rights the account may do what a configuration with the default attributes needs.
 Where is decided by these, each of which may be given several times:
   --source-scope DN     a scope's base in a source forest: read everything, write proxyAddresses,
                         targetAddress, msExchCalendarRepairDisabled and the marker attribute
@@ -31,7 +30,8 @@ Where is decided by these, each of which may be given several times:
   --return-ou DN        read everything
   --target-ou DN        create, change and delete users, contacts and groups; create OUs
   --match-scope DN      where counterparts may exist already: read everything, change the
-                        attributes that galsync synchronizes
+                        attributes that galsync synchronizes, delete contacts that are in
+                        the way (promote_contacts)
   --no-groups           no groups are synchronized: no rights on them, so none to their members
 
 The right to follow changes (DS-Replication-Get-Changes) is given in any case, and the right to see
@@ -175,6 +175,7 @@ target-ou *
   write userAccountControl user
 match-scope *
   read
+  delete contact
   write extensionAttribute15 user contact group
   write mail user contact group
   write proxyAddresses user contact group

@@ -252,23 +252,6 @@ matched_classes(const struct conf_scope *s, enum kind k)
 	return classes;
 }
 
-/* The user that takes the place of a contact is a created one. */
-static int
-add_promoted(struct rights *r, const struct conf_scope *s, struct rights_place *p, struct err *err)
-{
-	struct counterparts c = {.scope = s,
-	    .place = p,
-	    .classes = {[KIND_USER] = RIGHTS_BIT(RIGHTS_USER)},
-	    .when = WHEN_CREATED,
-	    .err = err};
-
-	if (!promotes(r->link, s))
-		return 0;
-	p->creates |= RIGHTS_BIT(RIGHTS_USER);
-	p->deletes |= RIGHTS_BIT(RIGHTS_CONTACT);
-	return table_each_row(r->link, add_row, &c) < 0 ? -1 : add_owned(&c);
-}
-
 static int
 add_match(struct rights *r, const struct conf_scope *s, const char *dn, struct err *err)
 {
@@ -279,7 +262,10 @@ add_match(struct rights *r, const struct conf_scope *s, const char *dn, struct e
 	for (size_t k = KIND_USER; k < KIND_MAX; k++)
 		if (s->kinds & KIND_BIT(k))
 			c.classes[k] = matched_classes(s, (enum kind)k);
-	return table_each_row(r->link, add_row, &c) < 0 ? -1 : add_promoted(r, s, c.place, err);
+	/* The user that takes the place of a contact is created in the target OU. */
+	if (promotes(r->link, s))
+		c.place->deletes |= RIGHTS_BIT(RIGHTS_CONTACT);
+	return table_each_row(r->link, add_row, &c);
 }
 
 static int
