@@ -26,6 +26,7 @@
 
 #include "dsa/base/str.h"
 #include "dsa/cycle/candidates.h"
+#include "dsa/cycle/leave.h"
 #include "dsa/cycle/limits.h"
 #include "dsa/cycle/other_links.h"
 #include "dsa/cycle/replica_lag.h"
@@ -244,6 +245,30 @@ is_anothers(struct cycle *c, const struct entry *source, const struct entry *tar
 	return 0;
 }
 
+/* Was TARGET the counterpart of an object of this link that is gone for good? Its record says whose
+ * it was, a look by GUID that that is gone. An active mailbox stays with the one it was finished
+ * for. */
+static int
+is_abandoned(
+    struct cycle *c, const struct entry *target, bool *ret, bool *ret_created, struct err *err)
+{
+	const char *attribute = c->run->link->target->stamp_attribute;
+	_cleanup_(record_free) struct record *r = NULL;
+	struct stamp stamp;
+	bool missed;
+
+	*ret = false;
+	if (!c->run->map || !stamp_of(target, attribute, &stamp))
+		return 0;
+	if (store_find_guid(c->run->map, c->run->link_id, SOURCE, &stamp.source, &r, err) < 0)
+		return -1;
+	if (!r || r->ended || r->state == RECORD_FINISHED ||
+	    !guid_equal(&r->side[TARGET].guid, &target->guid))
+		return 0;
+	*ret_created = stamp.created;
+	return leave_prove_gone(c, &stamp.source, ret, &missed, err);
+}
+
 /* Takes target entry INDEX as the counterpart, if it may be that and no other object has it. */
 static int
 take_candidate(struct cycle *c, uint32_t self, struct decision *d, const struct entry *source,
@@ -258,10 +283,12 @@ take_candidate(struct cycle *c, uint32_t self, struct decision *d, const struct 
 	    .promote_contacts = link->promote_contacts,
 	    .was_created = d->created};
 	enum identity_verdict v;
-	bool taken;
+	bool taken, own = false;
 
 	if (world_get(c->world, TARGET, index, &target, err) < 0 ||
-	    is_anothers(c, source, target, d->rule, &taken, err) < 0)
+	    is_anothers(c, source, target, d->rule, &taken, err) < 0 ||
+	    (d->rule != MATCH_RECORD && d->rule != MATCH_STAMP &&
+		is_abandoned(c, target, &in.abandoned, &own, err) < 0))
 		return -1;
 	in.target = target;
 	v = identity_judge(&in, &d->created);
@@ -274,7 +301,9 @@ take_candidate(struct cycle *c, uint32_t self, struct decision *d, const struct 
 	if (set_text(&d->target_dn, target->dn, err) < 0 ||
 	    check_redirection(c, d, source, target, err) < 0)
 		return -1;
-	if (d->state != DECIDE_CONFLICT && ask_approval(c, d, target, index, err) < 0)
+	/* What galsync made itself is nobody's own mailbox. */
+	if (d->state != DECIDE_CONFLICT && !(in.abandoned && own) &&
+	    ask_approval(c, d, target, index, err) < 0)
 		return -1;
 	return d->state == DECIDE_CONFLICT ? 0 : claim_target(c, self, d, index, err);
 }

@@ -130,6 +130,19 @@ fill_step(struct plan_step *s, enum leaving l, const struct entry *target, struc
 	return leaving_note(l, target, r, err);
 }
 
+/* Has another source object taken target entry INDEX over in this cycle? */
+static bool
+is_anothers(struct cycle *c, uint32_t index, const struct guid *source)
+{
+	_cleanup_(entry_free) struct entry *e = NULL;
+	uint32_t owner = WORLD_NONE;
+	struct err ignored;
+
+	return plan_owner_of(c, index, &owner, &ignored) == 0 && owner != WORLD_NONE &&
+	       world_get(c->world, SOURCE, owner, &e, &ignored) == 0 &&
+	       !guid_equal(&e->guid, source);
+}
+
 /* What the rule asks about the correspondence R, which leaves for WHY. RET_TARGET is what F->target
  * points to; *RET_GONE: the source is not there, by its GUID too. */
 static int
@@ -147,6 +160,11 @@ gather(struct cycle *c, const struct record *r, enum scope_verdict why, struct l
 	    cycle_find_recorded(c, r, &index, ret_target, err) < 0)
 		return -1;
 	f->gone = *ret_gone;
+	if (*ret_target && is_anothers(c, index, source)) {
+		entry_free(TAKE(*ret_target));
+		f->record = r;
+		return 0;
+	}
 	if (!*ret_target && !f->missed && lag_may_come(c, source, r, &f->may_come, err) < 0)
 		return -1;
 	if (other_links_have(c, r, &others, err) < 0)

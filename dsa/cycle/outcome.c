@@ -178,6 +178,21 @@ tell_moved(struct cycle *c, struct store_txn *t, const struct plan_step *s, stru
 	    (const struct entry *const[SIDES]){source, target}, err);
 }
 
+/* The counterpart was another object's, which is gone: one of them has a record. */
+static int
+forget_former(struct cycle *c, struct store_txn *t, const struct record *record, struct err *err)
+{
+	_cleanup_(record_free) struct record *old = NULL;
+
+	if (guid_is_zero(&record->side[TARGET].guid))
+		return 0;
+	if (store_find_guid(t, c->run->link_id, TARGET, &record->side[TARGET].guid, &old, err) < 0)
+		return -1;
+	return !old || guid_equal(&old->side[SOURCE].guid, &record->side[SOURCE].guid)
+		   ? 0
+		   : store_delete(t, old->id, err);
+}
+
 static int
 store_done(struct cycle *c, struct store_txn *t, struct plan_step *s, struct err *err)
 {
@@ -192,6 +207,8 @@ store_done(struct cycle *c, struct store_txn *t, struct plan_step *s, struct err
 		return s->record ? store_delete(t, s->record->id, err) : 0;
 	if (s->record) {
 		s->record->synced_at = clock_realtime_s();
+		if (forget_former(c, t, s->record, err) < 0)
+			return -1;
 		if (store_put(t, s->record, err) < 0 || tell_moved(c, t, s, err) < 0)
 			return -1;
 	}

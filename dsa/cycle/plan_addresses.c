@@ -126,6 +126,48 @@ remove_value(struct entry *e, const char *attr, struct bytes v, struct err *err)
 	return 0;
 }
 
+/* On the target, what lets go of V is no holder. P->deferred: but not yet. */
+static int
+find_holder(struct planning *p, enum side side, struct bytes v, uint32_t self, struct entry **ret)
+{
+	struct plan_taking taking = {p, v};
+	const struct world_holding h = {.side = side,
+	    .address = v,
+	    .self = self,
+	    .claimant = p->index,
+	    .may_go = side == TARGET ? plan_may_go : NULL,
+	    .arg = &taking};
+
+	p->deferred = false;
+	return world_find_lasting_holder(p->c->world, &h, ret, p->err);
+}
+
+/* V comes in a later round of this cycle. Until then an object whose primary address it is has its
+ * redirect address, ESSENTIAL, as that, or none. */
+static int
+leave_out(struct planning *p, struct entry *want, struct bytes v, const char *essential)
+{
+	_cleanup_(free) char *secondary = str_printf("smtp:%s", essential ? essential : "");
+	_cleanup_(free) char *primary = str_printf("SMTP:%s", essential ? essential : "");
+	bool was_primary = address_is_primary(v);
+
+	if (!secondary || !primary)
+		return err_nomem(p->err);
+	if (remove_value(want, "proxyAddresses", v, p->err) < 0)
+		return -1;
+	if (!was_primary)
+		return 0;
+	entry_remove(want, "mail");
+	if (!essential)
+		return entry_touch(want, "mail") < 0 ? err_nomem(p->err) : 0;
+	if (remove_value(want, "proxyAddresses", bytes_of(secondary), p->err) < 0)
+		return -1;
+	return entry_add_str(want, "proxyAddresses", primary) < 0 ||
+		       entry_add_str(want, "mail", essential) < 0
+		   ? err_nomem(p->err)
+		   : 0;
+}
+
 int
 plan_check_addresses(struct planning *p, enum side side, struct entry *want,
     const struct entry *present, uint32_t self, const char *essential, bool *ret_blocked)
@@ -152,8 +194,14 @@ plan_check_addresses(struct planning *p, enum side side, struct entry *want,
 				return -1;
 			continue;
 		}
-		if (world_find_holder(p->c->world, side, v, self, p->index, &holder, p->err) < 0)
+		if (find_holder(p, side, v, self, &holder) < 0)
 			return -1;
+		if (p->deferred && !holder) {
+			if (leave_out(p, want, v, essential) < 0)
+				return -1;
+			p->deferred = false;
+			continue;
+		}
 		if (!holder && side == TARGET &&
 		    world_find_holder(p->c->world, SOURCE, v, p->index, p->index, &holder, p->err) <
 			0)

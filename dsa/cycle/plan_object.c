@@ -141,6 +141,22 @@ get_record(struct cycle *c, const struct entry *source, struct record **ret_old,
 	return 0;
 }
 
+/* What galsync wrote on a counterpart that is taken over from an object that is gone. */
+static int
+inherit_written(struct planning *p, const struct entry *target, struct record *record)
+{
+	_cleanup_(record_free) struct record *former = NULL;
+	struct run *run = p->c->run;
+
+	if (!run->map || !target || p->d->state != DECIDE_MATCHED || p->d->rule == MATCH_RECORD)
+		return 0;
+	if (store_find_guid(run->map, run->link_id, TARGET, &target->guid, &former, p->err) < 0)
+		return -1;
+	if (former && record_add_written(record, former->written, former->n_written) < 0)
+		return err_nomem(p->err);
+	return 0;
+}
+
 /* What will be true of both sides once the step is done. */
 static int
 fill_record(struct planning *p, struct record *record)
@@ -156,7 +172,11 @@ fill_record(struct planning *p, struct record *record)
 	    .now = clock_realtime_s()};
 
 	for (size_t i = 0; i < p->step->n_changes; i++)
-		if (p->step->changes[i].side == TARGET)
+		if (p->step->changes[i].side == SOURCE &&
+		    strcmp(p->step->changes[i].reason, PLAN_RETIRE) == 0)
+			f.retires = p->step->changes[i].change;
+		else if (p->step->changes[i].side == TARGET &&
+			 strcmp(p->step->changes[i].reason, PLAN_RELEASE) != 0)
 			changes[f.n_changes++] = p->step->changes[i].change;
 	return record_fill(&f, record, p->err);
 }
@@ -179,6 +199,8 @@ plan_decided(struct planning *p, const struct entry *source)
 		p->c->res->unchanged++;
 		return 0;
 	}
+	if (inherit_written(p, target, record) < 0)
+		return -1;
 	fill_in(p, source, target, record, &names);
 	if (record_forget_other(&p->in, record) < 0)
 		return err_nomem(p->err);
@@ -188,7 +210,7 @@ plan_decided(struct planning *p, const struct entry *source)
 		return -1;
 	if (!blocked && plan_target(p, target, record) < 0)
 		return -1;
-	if (!blocked && plan_redirect(p, TARGET) < 0)
+	if (!blocked && (plan_redirect(p, TARGET) < 0 || plan_retire_redirect(p, old) < 0))
 		return -1;
 	if (plan_is_incomplete(p) || p->d->state == DECIDE_CONFLICT)
 		return 0;

@@ -8,6 +8,7 @@
 #include "dsa/base/str.h"
 #include "dsa/cycle/limits.h"
 #include "dsa/rules/repair.h"
+#include "redirect/address.h"
 
 /* Does another object of SIDE have the redirect address that is E's (number SELF) by the template?
  * What E has already is its own. */
@@ -51,6 +52,103 @@ plan_choose_redirect(struct planning *p, const struct entry *target)
 	for (int side = SOURCE; side < SIDES; side++)
 		p->in.spare[side] = spare[side];
 	return 0;
+}
+
+/* Where the counterpart leads when the step is made, or NULL. */
+static struct bytes
+leads_then(const struct planning *p)
+{
+	struct bytes to =
+	    p->in.target ? entry_get(p->in.target, "targetAddress") : (struct bytes){NULL, 0};
+
+	for (size_t i = 0; i < p->step->n_changes; i++) {
+		const struct change *c = p->step->changes[i].change;
+
+		for (size_t j = 0; p->step->changes[i].side == TARGET && j < c->n_mods; j++)
+			if (str_equal_nocase(c->mods[j].attr, "targetAddress"))
+				to = c->mods[j].op == MOD_ADD ? c->mods[j].values[0]
+							      : (struct bytes){NULL, 0};
+	}
+	return to;
+}
+
+/* Adds to CHANGE that the source's ADDRESS (without type) goes, if it has that beside WANTED and
+ * its counterpart does not lead there. */
+static int
+retire(struct planning *p, const char *address, const char *wanted, struct bytes to,
+    struct change *change)
+{
+	const struct attr *a = entry_find(p->in.source, "proxyAddresses");
+
+	for (size_t i = 0; address && a && i < a->n_values; i++) {
+		struct bytes v = a->values[i];
+
+		if (address_is_smtp(v) && !address_is_primary(v) &&
+		    bytes_equal_nocase(address_value(v), bytes_of(address)) &&
+		    !str_equal_nocase(address, wanted) && !(to.data && bytes_equal_nocase(to, v)) &&
+		    change_mod(change, MOD_DELETE, "proxyAddresses", v) < 0)
+			return err_nomem(p->err);
+	}
+	return 0;
+}
+
+/* Several links give one source object addresses, each by its own template. */
+static bool
+shares_source(const struct conf_link *link)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; link->whole && i < link->whole->n_links; i++)
+		n += conf_same_forest(link->whole->links[i].source, link->source);
+	return n > 1;
+}
+
+/* What the template gave for the alias that the source had before; *RET NULL: none. */
+static int
+former_address(struct planning *p, const char *alias, bool spare, char **ret)
+{
+	_cleanup_(entry_free) struct entry *before = entry_dup(p->in.source);
+	struct project_in in = p->in;
+	struct err ignored;
+
+	if (!before || entry_set_str(before, "mailNickname", alias) < 0)
+		return err_nomem(p->err);
+	in.source = before;
+	in.spare[SOURCE] = spare;
+	/* What is no alias gave no address. */
+	if (project_redirect_address(&in, SOURCE, ret, &ignored) < 0)
+		*ret = NULL;
+	return 0;
+}
+
+int
+plan_retire_redirect(struct planning *p, const struct record *old)
+{
+	_cleanup_(change_free) struct change *change = NULL;
+	_cleanup_(free) char *wanted = NULL;
+	struct bytes to = leads_then(p);
+
+	if (!old || !old->alias || !p->in.redirects || p->in.active != SOURCE || !p->in.target ||
+	    shares_source(p->in.link))
+		return 0;
+	change = change_new(CHANGE_MODIFY, p->in.source->dn, &p->in.source->guid);
+	if (!change)
+		return err_nomem(p->err);
+	if (project_redirect_address(&p->in, SOURCE, &wanted, p->err) < 0)
+		return -1;
+	for (int spare = 0; wanted && spare < 2; spare++) {
+		_cleanup_(free) char *former = NULL, *own = NULL;
+
+		if (former_address(p, old->alias, spare, &former) < 0 ||
+		    former_address(p, entry_get_str(p->in.source, "mailNickname"), true, &own) <
+			0 ||
+		    retire(p, former, wanted, to, change) < 0)
+			return -1;
+		if (spare && !(former && own && str_equal_nocase(former, own)) &&
+		    retire(p, own, wanted, to, change) < 0)
+			return -1;
+	}
+	return plan_step_add(p->step, SOURCE, TAKE(change), p->in.source, PLAN_RETIRE, p->err);
 }
 
 int

@@ -9,10 +9,8 @@
 #include "dsa/directory/dn.h"
 #include "dsa/rules/identity.h"
 
-/* The source entry that has target entry INDEX as its counterpart in this cycle, or
- * WORLD_NONE. */
-static int
-owner_of(struct cycle *c, uint32_t index, uint32_t *ret, struct err *err)
+int
+plan_owner_of(struct cycle *c, uint32_t index, uint32_t *ret, struct err *err)
 {
 	_cleanup_(decision_done) struct decision d = {0};
 	uint32_t claim = WORLD_NONE;
@@ -100,7 +98,7 @@ recorded_target(struct cycle *c, const char *dn, uint32_t index, char **ret_dn, 
 		return -1;
 	if (!target)
 		return 0;
-	if (owner_of(c, at, &owner, err) < 0)
+	if (plan_owner_of(c, at, &owner, err) < 0)
 		return -1;
 	if (owner != WORLD_NONE && owner != index)
 		return 0;
@@ -127,7 +125,7 @@ judge_ours(struct cycle *c, const char *dn, bool *ret, struct err *err)
 		*ret = false;
 	}
 	if (world_find_dn(c->world, TARGET, dn, &index, err) < 0 || index == WORLD_NONE ||
-	    owner_of(c, index, &owner, err) < 0)
+	    plan_owner_of(c, index, &owner, err) < 0)
 		return -1;
 	*ret = owner != WORLD_NONE;
 	if (*ret || !c->run->map)
@@ -150,8 +148,8 @@ plan_is_ours(struct cycle *c, const char *dn)
 
 /* ---- references ---- */
 
-static bool
-is_on_stack(const struct planning *p, uint32_t index)
+bool
+plan_is_on_stack(const struct planning *p, uint32_t index)
 {
 	for (; p; p = p->parent)
 		if (p->index == index)
@@ -170,7 +168,8 @@ resolve_decided(struct planning *p, const char *attr, uint32_t index, char **ret
 		return -1;
 	if (!found || !decision_has_target(&d))
 		return 0;
-	if (d.state != DECIDE_MATCHED && d.step == DECISION_UNPLANNED && !is_on_stack(p, index)) {
+	if (d.state != DECIDE_MATCHED && d.step == DECISION_UNPLANNED &&
+	    !plan_is_on_stack(p, index)) {
 		if (plan_referred(p, index) < 0 ||
 		    cycle_get_decision(p->c, index, &d, &found, p->err) < 0)
 			return -1;

@@ -30,6 +30,7 @@ struct planning {
 	bool turned;	      /* STEP turns mail to the active side */
 	bool broken[SIDES];   /* the redirection of that side's object was changed by others */
 	struct change *links; /* references for a later phase */
+	bool deferred;	      /* something is left out, and it is planned again in this cycle */
 	struct buf problems;  /* attributes that cannot be written, and why, as text */
 	size_t n_problems;
 	struct buf notes; /* what is said of it when it is complete */
@@ -79,6 +80,12 @@ int plan_keep_mail(struct planning *p, const struct entry *want, const struct en
  * template. TARGET is the counterpart, or NULL. */
 int plan_choose_redirect(struct planning *p, const struct entry *target) MUST_CHECK;
 
+/* The reason of a change that takes redirect addresses from a source object. */
+#define PLAN_RETIRE "former redirect address"
+/* Plans that redirect addresses go from the source object which galsync gave it for an earlier
+ * alias, or while another object had its own, once its counterpart leads to the present one. OLD is
+ * the stored record, or NULL. */
+int plan_retire_redirect(struct planning *p, const struct record *old) MUST_CHECK;
 /* Plans what puts the redirection right (repair.h) if ACTIVE is the active side. With the source
  * active, what it must not have goes before the target gets its own redirection; with the target
  * active it comes after the target has got its redirect address. */
@@ -94,9 +101,25 @@ int plan_limit_redirection(struct planning *p, const struct record *old,
 /* A project_ref_fn; ARG is the planning. */
 int plan_resolve_ref(
     const char *attr, const char *source_dn, void *arg, char **ret_dn, struct err *err) MUST_CHECK;
+/* The source entry that has target entry INDEX as its counterpart in this cycle, or WORLD_NONE. */
+int plan_owner_of(struct cycle *c, uint32_t index, uint32_t *ret, struct err *err) MUST_CHECK;
+/* Is source entry INDEX among those that are being planned now, P's or what refers to it? */
+bool plan_is_on_stack(const struct planning *p, uint32_t index);
 /* True if the target object DN is the counterpart of some source object, be that synchronized or
  * not. False if that cannot be found out. */
 bool plan_is_ours(struct cycle *c, const char *dn);
+
+/* ---- plan_release.c ---- */
+
+/* The reason of a change that takes an address from the counterpart of one that has left. */
+#define PLAN_RELEASE "release"
+/* P's object takes ADDRESS. */
+struct plan_taking {
+	struct planning *p;
+	struct bytes address;
+};
+/* A world_may_go_fn; ARG is a plan_taking. */
+int plan_may_go(uint32_t index, const struct entry *holder, void *arg, struct err *err) MUST_CHECK;
 
 /* ---- plan_ou.c ---- */
 

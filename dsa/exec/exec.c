@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "dsa/base/clock.h"
+#include "dsa/base/list.h"
 #include "mapping/journal.h"
 
 #define RING 512
@@ -64,6 +65,12 @@ struct ring {
 	bool was_lost;		 /* since the beginning */
 	bool stopped;		 /* nothing was lost, but the program stops */
 	struct err lost_err;
+	/* Steps that did not succeed; without memory for one, none did. */
+	struct {
+		uint64_t *v;
+		size_t n, cap;
+		bool all;
+	} failed;
 };
 
 static struct running *
@@ -100,6 +107,43 @@ change_done(void *arg, const struct err *err)
 	s->state = s->next < s->step->n_changes ? STEP_READY : STEP_DONE;
 }
 
+static void
+note_failed(struct ring *r, const struct running *s)
+{
+	if (list_grow(r->failed.v, r->failed.n, r->failed.cap) < 0)
+		r->failed.all = true;
+	else
+		r->failed.v[r->failed.n++] = s->step->number;
+}
+
+/* Did a step fail that S needs? In the ring, or before. */
+static bool
+lacks(struct ring *r, const struct running *s)
+{
+	for (size_t i = 0; i < s->step->n_needs; i++) {
+		if (r->failed.all)
+			return true;
+		for (size_t j = 0; j < r->failed.n; j++)
+			if (r->failed.v[j] == s->step->needs[i])
+				return true;
+		for (size_t j = 0; j < r->n; j++)
+			if (at(r, j)->state == STEP_FAILED &&
+			    at(r, j)->step->number == s->step->needs[i])
+				return true;
+	}
+	return false;
+}
+
+/* What S takes is not free. It is planned again when that was looked at. */
+static void
+give_up(struct running *s)
+{
+	(void)err_set(&s->err, ERR_DATA, ERR_ENTRY, ERR_REREAD, 0,
+	    "another object did not let go of what this one takes");
+	s->failure = SETTLE_DRIFT;
+	s->state = STEP_FAILED;
+}
+
 /* Steps whose predecessors have ended become ready. */
 static void
 release(struct ring *r)
@@ -111,7 +155,11 @@ release(struct ring *r)
 
 		if (first == UINT64_MAX && s->state <= STEP_RUNNING)
 			first = s->step->number;
-		if (s->state == STEP_WAITING && s->step->after <= first)
+		if (s->state != STEP_WAITING || s->step->after > first)
+			continue;
+		if (lacks(r, s))
+			give_up(s);
+		else
 			s->state = s->step->n_changes ? STEP_READY : STEP_DONE;
 	}
 }
@@ -230,6 +278,8 @@ record_ended(struct ring *r, struct store_txn *t, struct err *err)
 
 		if (s->state != STEP_DONE && s->state != STEP_FAILED)
 			continue;
+		if (end.err)
+			note_failed(r, s);
 		if (finish_journal(t, s, err) < 0 || r->ops->ended(t, &end, r->arg, err) < 0)
 			return -1;
 		s->state = STEP_RECORDED;
@@ -411,6 +461,7 @@ exec_run(struct run *run, const struct exec_ops *ops, void *arg, struct err *err
 	for (size_t i = 0; i < r->n; i++)
 		plan_step_free(at(r, i)->step);
 	plan_step_free(r->ahead);
+	free(r->failed.v);
 	free(r);
 	return rc;
 }

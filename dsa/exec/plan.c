@@ -32,6 +32,12 @@ plan_free(struct plan *p)
 	free(p);
 }
 
+static uint64_t
+key_of(const struct plan *p, enum plan_phase phase, uint64_t number)
+{
+	return (uint64_t)p->round << 56 | (uint64_t)phase << 48 | number;
+}
+
 int
 plan_put(struct plan *p, struct plan_step *s, struct err *err)
 {
@@ -44,8 +50,21 @@ plan_put(struct plan *p, struct plan_step *s, struct err *err)
 	plan_step_encode(s, &b);
 	if (b.failed)
 		return err_nomem(err);
-	return workset_put_blob(p->ws, WORKSET_PLAN,
-	    (uint64_t)p->round << 56 | (uint64_t)s->phase << 48 | s->number, buf_bytes(&b), err);
+	return workset_put_blob(
+	    p->ws, WORKSET_PLAN, key_of(p, s->phase, s->number), buf_bytes(&b), err);
+}
+
+int
+plan_find(
+    struct plan *p, enum plan_phase phase, uint64_t number, struct plan_step **ret, struct err *err)
+{
+	_cleanup_(buf_done) struct buf b = {0};
+	bool found;
+
+	*ret = NULL;
+	if (workset_get_blob(p->ws, WORKSET_PLAN, key_of(p, phase, number), &b, &found, err) < 0)
+		return -1;
+	return found ? plan_step_decode(buf_bytes(&b), ret, err) : 0;
 }
 
 int

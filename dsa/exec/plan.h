@@ -26,6 +26,9 @@ DEFINE_CLEANUP(struct plan *, plan_free)
 int plan_put(struct plan *p, struct plan_step *s, struct err *err) MUST_CHECK;
 /* The next step that was not given yet, *RET NULL at the end. */
 int plan_next(struct plan *p, struct plan_step **ret, struct err *err) MUST_CHECK;
+/* The step NUMBER of PHASE, as it was put in this round; *RET NULL if there is none. */
+int plan_find(struct plan *p, enum plan_phase phase, uint64_t number, struct plan_step **ret,
+    struct err *err) MUST_CHECK;
 /* What is put from now on belongs to another round. */
 void plan_begin_round(struct plan *p);
 unsigned plan_round(const struct plan *p);

@@ -162,6 +162,20 @@ add_nested(struct buf *ret, const struct buf *inner)
 	ret->failed |= inner->failed;
 }
 
+bool
+plan_step_need(struct plan_step *s, uint64_t number)
+{
+	for (size_t i = 0; i < s->n_needs; i++)
+		if (s->needs[i] == number)
+			return true;
+	if (s->n_needs == PLAN_MAX_NEEDS)
+		return false;
+	s->needs[s->n_needs++] = number;
+	if (number >= s->after)
+		s->after = number + 1;
+	return true;
+}
+
 void
 plan_step_encode(const struct plan_step *s, struct buf *ret)
 {
@@ -172,6 +186,9 @@ plan_step_encode(const struct plan_step *s, struct buf *ret)
 	buf_add_u8(ret, (uint8_t)s->phase);
 	buf_add_u64(ret, s->number);
 	buf_add_u64(ret, s->after);
+	buf_add_u8(ret, (uint8_t)s->n_needs);
+	for (size_t i = 0; i < s->n_needs; i++)
+		buf_add_u64(ret, s->needs[i]);
 	buf_add_u8(ret, s->creates);
 	buf_add_u8(ret, s->moved);
 	buf_add_u8(ret, s->forgets);
@@ -254,6 +271,11 @@ plan_step_decode(struct bytes raw, struct plan_step **ret, struct err *err)
 	s->phase = (enum plan_phase)reader_u8(&r);
 	s->number = reader_u64(&r);
 	s->after = reader_u64(&r);
+	s->n_needs = reader_u8(&r);
+	if (s->n_needs > PLAN_MAX_NEEDS)
+		r.failed = true;
+	for (size_t i = 0; !r.failed && i < s->n_needs; i++)
+		s->needs[i] = reader_u64(&r);
 	s->creates = reader_u8(&r);
 	s->moved = reader_u8(&r);
 	s->forgets = reader_u8(&r);

@@ -12,6 +12,7 @@
  *   feed -> entry -> match -> project -> diff -> [plan] -> exec -> record
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +31,7 @@ enum plan_phase {
 };
 
 #define PLAN_MAX_CHANGES 6
+#define PLAN_MAX_NEEDS 4
 
 /* Of an attribute with more values than this, a before-image has only those that are taken away. */
 #define PLAN_LONG_LIST 1000
@@ -47,8 +49,11 @@ struct plan_step {
 	enum plan_phase phase;
 	uint64_t number; /* in the order in which the steps of a phase begin */
 	uint64_t after;	 /* 0: waits for nothing in its phase */
-	bool creates;	 /* its last change creates the counterpart */
-	bool moved;	 /* RECORD has another active side than before, but by no turn of ours */
+	/* Steps of its phase that must have succeeded: they let go of what this one takes. */
+	uint64_t needs[PLAN_MAX_NEEDS];
+	size_t n_needs;
+	bool creates; /* its last change creates the counterpart */
+	bool moved;   /* RECORD has another active side than before, but by no turn of ours */
 	/* The limit it counts against, HELD_NOTHING if none or if an operator approved it. */
 	enum held_kind counts;
 	struct plan_change changes[PLAN_MAX_CHANGES];
@@ -74,6 +79,8 @@ int plan_step_add(struct plan_step *s, enum side side, struct change *change,
 int plan_step_of(const struct guid *source, enum side side, struct change *change,
     const struct entry *present, const char *reason, struct plan_step **ret,
     struct err *err) MUST_CHECK;
+/* S needs step NUMBER of its phase. False if there is no room. */
+bool plan_step_need(struct plan_step *s, uint64_t number);
 int plan_step_add_waiting(
     struct plan_step *s, const char *attr, const char *wanted_dn, struct err *err) MUST_CHECK;
 void plan_step_encode(const struct plan_step *s, struct buf *ret);

@@ -35,7 +35,8 @@ identity_judge(const struct identity_in *in, bool *ret_created)
 	struct stamp stamp = {.created = false};
 
 	stamped = stamp_of(in->target, in->stamp_attribute, &stamp);
-	ours = stamped && guid_equal(&stamp.source, &in->source->guid);
+	/* What was deleted and made again is the same person, by whatever rule found that. */
+	ours = stamped && (in->abandoned || guid_equal(&stamp.source, &in->source->guid));
 	/* A contact that galsync made for this very user (the scope created contacts once) gives
 	 * way to the user without asking. */
 	if (v == MATCH_PROMOTE && !in->promote_contacts && !(ours && stamp.created))

@@ -37,6 +37,7 @@ struct identity_in {
 	enum create_as create; /* of the source's scope */
 	bool promote_contacts; /* of the link */
 	bool was_created;      /* by the record: galsync created TARGET */
+	bool abandoned; /* the source object that TARGET's stamp names is proved to be gone */
 };
 
 enum identity_verdict {

@@ -53,20 +53,6 @@ add_all_smtp(struct record *r, const struct bytes *values, size_t n)
 	return 0;
 }
 
-/* But for the dummy of a toggle, which is there for a moment and no address of the object. */
-static int
-add_of_source(const struct project_in *in, struct record *r)
-{
-	const struct attr *a = in->source ? entry_find(in->source, "proxyAddresses") : NULL;
-	const char *toggle = in->link->toggle_domain;
-
-	for (size_t i = 0; a && i < a->n_values; i++)
-		if (!(toggle && address_in_domain(a->values[i], toggle)) &&
-		    add_smtp(r, a->values[i]) < 0)
-			return -1;
-	return 0;
-}
-
 /* The values of proxyAddresses that C changes by OP. NULL: none. */
 static const struct mod *
 address_mod(const struct change *c, enum mod_op op)
@@ -78,14 +64,38 @@ address_mod(const struct change *c, enum mod_op op)
 }
 
 static bool
+has_value(const struct mod *m, struct bytes v)
+{
+	for (size_t i = 0; i < m->n_values; i++)
+		if (bytes_equal(m->values[i], v))
+			return true;
+	return false;
+}
+
+/* But for the dummy of a toggle, which is there for a moment and no address of the object. */
+static int
+add_of_source(const struct record_facts *f, struct record *r)
+{
+	const struct project_in *in = f->in;
+	const struct mod *gone = f->retires ? address_mod(f->retires, MOD_DELETE) : NULL;
+	const struct attr *a = in->source ? entry_find(in->source, "proxyAddresses") : NULL;
+	const char *toggle = in->link->toggle_domain;
+
+	for (size_t i = 0; a && i < a->n_values; i++)
+		if (!(toggle && address_in_domain(a->values[i], toggle)) &&
+		    !(gone && has_value(gone, a->values[i])) && add_smtp(r, a->values[i]) < 0)
+			return -1;
+	return 0;
+}
+
+static bool
 is_taken_away(const struct record_facts *f, struct bytes address)
 {
 	for (size_t i = 0; i < f->n_changes; i++) {
 		const struct mod *m = address_mod(f->changes[i], MOD_DELETE);
 
-		for (size_t j = 0; m && j < m->n_values; j++)
-			if (bytes_equal(m->values[j], address))
-				return true;
+		if (m && has_value(m, address))
+			return true;
 	}
 	return false;
 }
@@ -135,7 +145,7 @@ fill_addresses(const struct record_facts *f, struct record *r, struct err *err)
 	const char *primary = address_primary(f->in->source);
 
 	record_clear_addresses(r);
-	if ((primary && record_add_address(r, primary) < 0) || add_of_source(f->in, r) < 0 ||
+	if ((primary && record_add_address(r, primary) < 0) || add_of_source(f, r) < 0 ||
 	    add_of_target(f, r) < 0)
 		return err_nomem(err);
 	if (add_redirects(f->in, r, err) < 0)
@@ -306,7 +316,7 @@ record_fill_left(const struct record_facts *f, struct record *r, struct err *err
 	if (fill_evidence(f, r) < 0 || record_set_str(&r->alias, alias ? alias : "") < 0 ||
 	    (in->source && record_fill_side(&r->side[SOURCE], in->source) < 0) ||
 	    record_fill_side(&r->side[TARGET], in->target) < 0 ||
-	    (primary && record_add_address(r, primary) < 0) || add_of_source(in, r) < 0 ||
+	    (primary && record_add_address(r, primary) < 0) || add_of_source(f, r) < 0 ||
 	    add_of_target(f, r) < 0)
 		return err_nomem(err);
 	record_sort_addresses(r);

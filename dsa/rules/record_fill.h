@@ -24,8 +24,9 @@ struct record_facts {
 	const char *target_dn; /* where the counterpart is created, if it is not there */
 	const struct change *const *changes; /* to be made to the counterpart, in their order */
 	size_t n_changes;
-	const char *problems; /* what could not be written, "" or NULL */
-	int64_t now;	      /* seconds since the epoch */
+	const struct change *retires; /* takes addresses from the source object; NULL: none */
+	const char *problems;	      /* what could not be written, "" or NULL */
+	int64_t now;		      /* seconds since the epoch */
 };
 
 /* Fills R, the stored record or a fresh one. ERR_DATA if a redirect address cannot be made. */

@@ -178,7 +178,7 @@ world_get_owner(struct world *w, uint32_t target, uint32_t *ret, struct err *err
 /* ---- what holds an address ---- */
 
 struct holding {
-	struct bytes address;
+	const struct world_holding *asked;
 	struct entry *holder;
 };
 
@@ -196,10 +196,15 @@ static int
 take_holder(struct world_hit *hit, void *arg, struct err *err)
 {
 	struct holding *h = arg;
+	const struct world_holding *a = h->asked;
+	int goes = 0;
 
-	(void)err;
-	if (!hit->claim && !holds(hit->entry, h->address))
+	if (!hit->claim && !holds(hit->entry, a->address))
 		return 0;
+	if (!hit->claim && a->may_go)
+		goes = a->may_go(hit->index, hit->entry, a->arg, err);
+	if (goes)
+		return goes < 0 ? -1 : 0;
 	h->holder = TAKE(hit->entry);
 	return 1;
 }
@@ -349,20 +354,31 @@ find_promised(
 }
 
 int
-world_find_holder(struct world *w, enum side side, struct bytes address, uint32_t self,
-    uint32_t claimant, struct entry **ret, struct err *err)
+world_find_lasting_holder(
+    struct world *w, const struct world_holding *a, struct entry **ret, struct err *err)
 {
-	struct holding h = {.address = address};
-	struct world_query q = world_query(side, address_key(address), address_value(address));
+	struct holding h = {.asked = a};
+	struct world_query q =
+	    world_query(a->side, address_key(a->address), address_value(a->address));
 	bool shared;
 
-	q.but_entry = self;
-	q.but_claim = claimant;
+	q.but_entry = a->self;
+	q.but_claim = a->claimant;
 	*ret = NULL;
 	if (world_find_each(w, &q, take_holder, &h, err) < 0)
 		return -1;
 	*ret = h.holder;
 	if (*ret || is_shared(w, &shared, err) < 0)
 		return *ret ? 0 : -1;
-	return shared ? find_promised(w, side, address, ret, err) : 0;
+	return shared ? find_promised(w, a->side, a->address, ret, err) : 0;
+}
+
+int
+world_find_holder(struct world *w, enum side side, struct bytes address, uint32_t self,
+    uint32_t claimant, struct entry **ret, struct err *err)
+{
+	const struct world_holding a = {
+	    .side = side, .address = address, .self = self, .claimant = claimant};
+
+	return world_find_lasting_holder(w, &a, ret, err);
 }

@@ -120,6 +120,18 @@ int world_find_guid(struct world *w, enum side side, const struct guid *g, uint3
  * Caller frees. */
 int world_find_holder(struct world *w, enum side side, struct bytes address, uint32_t self,
     uint32_t claimant, struct entry **ret, struct err *err) MUST_CHECK;
+/* The same, without those entries of which MAY_GO says 1: they let go of it. 0: it stays; -1: ERR.
+ */
+typedef int world_may_go_fn(uint32_t index, const struct entry *holder, void *arg, struct err *err);
+struct world_holding {
+	enum side side;
+	struct bytes address;
+	uint32_t self, claimant;
+	world_may_go_fn *may_go;
+	void *arg;
+};
+int world_find_lasting_holder(
+    struct world *w, const struct world_holding *h, struct entry **ret, struct err *err) MUST_CHECK;
 
 /* ---- claims ---- */
 

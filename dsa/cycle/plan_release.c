@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An address that changes hands. Whose source object has it no more is no holder: the counterpart
+ * lets go of it before another takes it.
+ *
+ *   the holder is                                  the taker
+ *   a counterpart whose own step lets go of it     waits for that step, and needs its success
+ *   one that is being planned just now: a ring     does without it, in a state in which mail still
+ *                                                  flows, and is planned again behind the others
+ *   left: its source has left, and gave it up      takes it away there, in its own step
+ *   leaving in this cycle                          is planned again when that is done
+ *   anything else                                  is in conflict
+ *
+ * What is planned again finds the holder as it is then.
+ */
+#include "dsa/cycle/planning.h"
+
+#include <syslog.h>
+
+#include "dsa/base/str.h"
+#include "dsa/cycle/decide.h"
+#include "dsa/cycle/plan.h"
+#include "dsa/cycle/replan.h"
+#include "dsa/directory/dn.h"
+#include "redirect/address.h"
+
+/* Does E have ADDRESS ("smtp:..." or "X500:...") in any way? */
+static bool
+has_address(const struct entry *e, struct bytes address)
+{
+	const struct attr *a = entry_find(e, "proxyAddresses");
+	const char *own = entry_get_str(e, address_is_x500(address) ? "legacyExchangeDN" : "mail");
+
+	return (a && attr_has(a, address, true)) ||
+	       (own && bytes_equal_nocase(bytes_of(own), address_value(address)));
+}
+
+/* Is E without ADDRESS once C, a change of it, is made? */
+static bool
+lets_go(const struct entry *e, const struct change *c, struct bytes address)
+{
+	const char *mail = entry_get_str(e, "mail");
+	bool gone = false, back = false;
+	bool mail_gone = !mail || !bytes_equal_nocase(bytes_of(mail), address_value(address));
+
+	if (c->op != CHANGE_MODIFY || !dn_equal(c->dn, e->dn))
+		return false;
+	for (size_t i = 0; i < c->n_mods; i++) {
+		const struct mod *m = &c->mods[i];
+		bool addresses = str_equal_nocase(m->attr, "proxyAddresses");
+
+		mail_gone |= str_equal_nocase(m->attr, "mail") && m->op == MOD_DELETE;
+		for (size_t j = 0; addresses && j < m->n_values; j++) {
+			bool same = bytes_equal_nocase(m->values[j], address);
+
+			gone |= same && m->op == MOD_DELETE;
+			back |= same && m->op == MOD_ADD;
+		}
+	}
+	return gone && !back && (mail_gone || address_is_x500(address));
+}
+
+/* Does the planned step NUMBER take ADDRESS from HOLDER? Then P's waits for it. */
+static int
+wait_for_step(struct planning *p, uint64_t number, const struct entry *holder, struct bytes address)
+{
+	_cleanup_(plan_step_free) struct plan_step *s = NULL;
+	bool frees = false;
+
+	if (plan_find(p->c->plan, PLAN_OBJECTS, number, &s, p->err) < 0)
+		return -1;
+	/* What a limit may hold is not sure to come. */
+	for (size_t i = 0; s && s->counts == HELD_NOTHING && i < s->n_changes; i++)
+		frees |=
+		    s->changes[i].side == TARGET && lets_go(holder, s->changes[i].change, address);
+	return frees && plan_step_need(p->step, number);
+}
+
+/* It is planned again behind all that is planned now, but only once. */
+static int
+plan_later(struct planning *p)
+{
+	static const struct guid none;
+
+	if (plan_round(p->c->plan) || p->c->opt->plan_only)
+		return 0;
+	p->deferred = true;
+	return replan_add(p->c, p->index, &none, "an address was not free yet", p->err) < 0 ? -1
+											    : 1;
+}
+
+/* In a later round: the holder as it is now. */
+static int
+look_again(struct planning *p, uint32_t index, const struct entry *holder, struct bytes address)
+{
+	_cleanup_(entry_free) struct entry *now = NULL;
+
+	if (!plan_round(p->c->plan))
+		return 0;
+	if (world_refresh(p->c->world, TARGET, &holder->guid, holder->dn, &index, p->err) < 0 ||
+	    world_get(p->c->world, TARGET, index, &now, p->err) < 0)
+		return -1;
+	return !has_address(now, address);
+}
+
+/* HOLDER is the counterpart of source entry OWNER. */
+static int
+ask_owner(struct planning *p, uint32_t owner, uint32_t index, const struct entry *holder,
+    struct bytes address)
+{
+	_cleanup_(decision_done) struct decision d = {0};
+	_cleanup_(entry_free) struct entry *source = NULL;
+	bool found;
+	int rc;
+
+	if (world_get(p->c->world, SOURCE, owner, &source, p->err) < 0)
+		return -1;
+	if (has_address(source, address))
+		return 0;
+	if (plan_is_on_stack(p, owner))
+		return plan_later(p);
+	if (plan_referred(p, owner) < 0 || cycle_get_decision(p->c, owner, &d, &found, p->err) < 0)
+		return -1;
+	if (!found || d.step >= DECISION_NO_STEP)
+		return look_again(p, index, holder, address);
+	rc = wait_for_step(p, d.step, holder, address);
+	return rc ? rc : look_again(p, index, holder, address);
+}
+
+/* Takes ADDRESS away from HOLDER, which has left, in P's own step. */
+static int
+take_away(struct planning *p, const struct entry *holder, struct bytes address)
+{
+	_cleanup_(change_free) struct change *c =
+	    change_new(CHANGE_MODIFY, holder->dn, &holder->guid);
+	const struct attr *a = entry_find(holder, "proxyAddresses");
+	const char *mail = entry_get_str(holder, "mail");
+
+	if (!c)
+		return err_nomem(p->err);
+	for (size_t i = 0; a && i < a->n_values; i++)
+		if (bytes_equal_nocase(a->values[i], address) &&
+		    change_mod(c, MOD_DELETE, "proxyAddresses", a->values[i]) < 0)
+			return err_nomem(p->err);
+	if (mail && address_is_smtp(address) &&
+	    bytes_equal_nocase(bytes_of(mail), address_value(address)) &&
+	    change_mod_str(c, MOD_DELETE, "mail", mail) < 0)
+		return err_nomem(p->err);
+	if (p->step->n_changes + 3 > PLAN_MAX_CHANGES)
+		return 0;
+	if (plan_step_add(p->step, TARGET, TAKE(c), holder, PLAN_RELEASE, p->err) < 0)
+		return -1;
+	plan_note(p, LOG_NOTICE, p->in.source->dn, "%s goes over from '%s', whose source has left",
+	    (const char *)address.data, holder->dn);
+	return 1;
+}
+
+/* HOLDER is nobody's counterpart in this cycle, but perhaps it was. */
+static int
+ask_record(struct planning *p, const struct entry *holder, struct bytes address)
+{
+	_cleanup_(record_free) struct record *r = NULL;
+	_cleanup_(entry_free) struct entry *source = NULL;
+	struct cycle *c = p->c;
+	uint32_t index;
+	bool ours;
+
+	if (!c->run->map)
+		return 0;
+	if (store_find_guid(c->run->map, c->run->link_id, TARGET, &holder->guid, &r, p->err) < 0)
+		return -1;
+	if (!r || r->state == RECORD_FINISHED || r->ended)
+		return 0;
+	if (world_find_guid(c->world, SOURCE, &r->side[SOURCE].guid, &index, p->err) < 0 ||
+	    (index != WORLD_NONE && world_get(c->world, SOURCE, index, &source, p->err) < 0))
+		return -1;
+	if (source && has_address(source, address))
+		return 0;
+	if (r->state != RECORD_LEFT)
+		return plan_later(p);
+	ours = r->created || record_was_written(r, record_written_hash("proxyAddresses", address));
+	return ours ? take_away(p, holder, address) : 0;
+}
+
+int
+plan_may_go(uint32_t index, const struct entry *holder, void *arg, struct err *err)
+{
+	const struct plan_taking *t = arg;
+	uint32_t owner;
+
+	if (plan_owner_of(t->p->c, index, &owner, err) < 0)
+		return -1;
+	return owner != WORLD_NONE ? ask_owner(t->p, owner, index, holder, t->address)
+				   : ask_record(t->p, holder, t->address);
+}

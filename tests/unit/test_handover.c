@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Identifiers that change hands: addresses, X500 names and aliases that are given on, exchanged by
+ * two or in a ring, or left behind by objects that are gone, hidden, or made again. One cycle, full
+ * or delta, ends in two directories that agree; a further one does nothing.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/support/scenario.h"
+
+#define HIDES "msExchHideFromAddressLists"
+#define SECONDARY(v) "proxyAddresses: smtp:" v "@acme.example\n"
+
+static void
+set_primary(struct lab *l, const char *dn, const char *old, const char *new)
+{
+	char value[96];
+
+	(void)snprintf(value, sizeof value, "SMTP:%s@acme.example", old);
+	lab_delete_value(l, SOURCE, dn, "proxyAddresses", value);
+	(void)snprintf(value, sizeof value, "SMTP:%s@acme.example", new);
+	lab_add_value(l, SOURCE, dn, "proxyAddresses", value);
+	lab_set(l, SOURCE, dn, "mail", value + 5);
+}
+
+static void
+check_primary(struct lab *l, const char *dn, const char *want)
+{
+	char value[96];
+
+	(void)snprintf(value, sizeof value, "SMTP:%s@acme.example", want);
+	if (!lab_has(l, TARGET, dn, "proxyAddresses", value) ||
+	    !lab_has(l, TARGET, dn, "mail", value + 5))
+		fail_msg("%s has not %s: %s", dn, value, lab_notes(l));
+}
+
+/* One cycle, and then nothing is left to do, in the directories and in the map. */
+static void
+settle_at_once(struct lab *l, bool delta)
+{
+	l->delta = delta;
+	assert_int_equal(lab_cycle(l, NULL), 0);
+	if (l->res.conflicts || l->res.failed)
+		fail_msg("%s", lab_notes(l));
+	lab_run_silent(l);
+	l->delta = false;
+	lab_run_silent(l);
+	lab_run_idle(l);
+}
+
+static const struct scenario three = {.name = "three",
+    .scope = "create = \"mailbox\"; on_leave = \"hide\";",
+    .source = {MAILBOX("A", "a", SECONDARY("a2")), MAILBOX("B", "b", SECONDARY("b2")),
+	MAILBOX("C", "c", "")}};
+static const struct scenario cards = {.name = "contacts",
+    .source = {CONTACT("A", "a", ""), CONTACT("B", "b", ""), CONTACT("C", "c", "")}};
+
+static void
+start(struct lab *l, const struct scenario *sc)
+{
+	lab_open(l, sc);
+	lab_run(l);
+	lab_run_silent(l);
+	lab_run_idle(l);
+}
+
+static void
+exchanged(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		struct lab l;
+
+		start(&l, i & 2 ? &cards : &three);
+		set_primary(&l, "CN=A", "a", "b");
+		set_primary(&l, "CN=B", "b", "a");
+		settle_at_once(&l, i & 1);
+		check_primary(&l, "CN=A", "b");
+		check_primary(&l, "CN=B", "a");
+		lab_close(&l);
+	}
+}
+
+static void
+ring_of_three(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		struct lab l;
+
+		start(&l, i & 2 ? &cards : &three);
+		set_primary(&l, "CN=A", "a", "b");
+		set_primary(&l, "CN=B", "b", "c");
+		set_primary(&l, "CN=C", "c", "a");
+		settle_at_once(&l, i & 1);
+		check_primary(&l, "CN=A", "b");
+		check_primary(&l, "CN=B", "c");
+		check_primary(&l, "CN=C", "a");
+		lab_close(&l);
+	}
+}
+
+static void
+given_on(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		const char *from = i & 2 ? "CN=B" : "CN=A", *to = i & 2 ? "CN=A" : "CN=B";
+		const char *v = i & 2 ? "smtp:b2@acme.example" : "smtp:a2@acme.example";
+		struct lab l;
+
+		start(&l, &three);
+		lab_delete_value(&l, SOURCE, from, "proxyAddresses", v);
+		lab_add_value(&l, SOURCE, to, "proxyAddresses", v);
+		settle_at_once(&l, i & 1);
+		assert_true(lab_has(&l, TARGET, to, "proxyAddresses", v));
+		assert_false(lab_has(&l, TARGET, from, "proxyAddresses", v));
+		lab_close(&l);
+	}
+}
+
+/* To a successor: its counterpart is hidden and gives up what the source has given to another. */
+static void
+left_behind(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		struct lab l;
+
+		start(&l, &three);
+		if (i & 2) {
+			lab_delete(&l, SOURCE, "CN=A");
+		} else {
+			lab_set(&l, SOURCE, "CN=A", HIDES, "TRUE");
+			lab_set(&l, SOURCE, "CN=A", "mail", "gone@acme.example");
+			lab_set(&l, SOURCE, "CN=A", "proxyAddresses", "SMTP:gone@acme.example");
+		}
+		lab_add_value(&l, SOURCE, "CN=B", "proxyAddresses", "smtp:a@acme.example");
+		settle_at_once(&l, i & 1);
+		assert_true(lab_has(&l, TARGET, "CN=B", "proxyAddresses", "smtp:a@acme.example"));
+		assert_false(lab_has(&l, TARGET, "CN=A", "proxyAddresses", "SMTP:a@acme.example"));
+		assert_true(lab_has(&l, TARGET, "CN=A", HIDES, "TRUE"));
+		lab_close(&l);
+	}
+}
+
+/* Long after it left. */
+static void
+left_long_ago(void **state)
+{
+	(void)state;
+	for (int delta = 0; delta < 2; delta++) {
+		struct lab l;
+
+		start(&l, &three);
+		lab_delete(&l, SOURCE, "CN=A");
+		lab_run(&l);
+		lab_add_value(&l, SOURCE, "CN=B", "proxyAddresses", "smtp:a@acme.example");
+		lab_add_value(&l, SOURCE, "CN=B", "proxyAddresses", "X500:" ACME_LEGACY "a");
+		settle_at_once(&l, delta);
+		assert_true(lab_has(&l, TARGET, "CN=B", "proxyAddresses", "smtp:a@acme.example"));
+		assert_true(lab_has(&l, TARGET, "CN=B", "proxyAddresses", "X500:" ACME_LEGACY "a"));
+		lab_close(&l);
+	}
+}
+
+/* The same person with another GUID takes its former counterpart over, which is visible again. */
+static void
+made_again(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		struct lab l;
+
+		start(&l, &three);
+		lab_delete(&l, SOURCE, "CN=A");
+		if (i & 2) {
+			lab_run(&l);
+			assert_true(lab_has(&l, TARGET, "CN=A", HIDES, "TRUE"));
+		}
+		lab_add(&l, SOURCE,
+		    ACCOUNT("A", "a") "mailNickname: a\nmail: a@acme.example\n"
+				      "proxyAddresses: SMTP:a@acme.example\n"
+				      "legacyExchangeDN: /o=Acme/cn=new\ntitle: Back\n"
+				      "msExchHomeServerName: /o=Acme/cn=EX1\n\n");
+		settle_at_once(&l, i & 1);
+		assert_true(lab_has(&l, TARGET, "CN=A", "title", "Back"));
+		assert_int_equal(lab_count(&l, TARGET, "CN=A", HIDES), 0);
+		assert_true(lab_has(&l, TARGET, "CN=A", "proxyAddresses", "X500:" ACME_LEGACY "a"));
+		lab_close(&l);
+	}
+}
+
+static void
+contact_becomes_user(void **state)
+{
+	(void)state;
+	for (int delta = 0; delta < 2; delta++) {
+		struct lab l;
+
+		start(&l, &cards);
+		lab_delete(&l, SOURCE, "CN=A");
+		lab_add(&l, SOURCE, MAILBOX("A user", "a", ""));
+		settle_at_once(&l, delta);
+		assert_true(lab_has(&l, TARGET, "CN=A user", "objectClass", "user"));
+		assert_false(lab_exists(&l, TARGET, "CN=A"));
+		lab_close(&l);
+	}
+}
+
+/* The former owner's redirect address goes with its alias. */
+static void
+alias_given_on(void **state)
+{
+	(void)state;
+	for (int delta = 0; delta < 2; delta++) {
+		struct lab l;
+
+		start(&l, &three);
+		lab_set(&l, SOURCE, "CN=A", "mailNickname", "other");
+		l.delta = delta;
+		lab_run(&l);
+		assert_true(lab_has(
+		    &l, SOURCE, "CN=A", "proxyAddresses", "smtp:other@redirect.acme.example"));
+		assert_false(
+		    lab_has(&l, SOURCE, "CN=A", "proxyAddresses", "smtp:a@redirect.acme.example"));
+		assert_false(lab_has(
+		    &l, TARGET, "CN=A", "proxyAddresses", "smtp:a@redirect.globex.example"));
+		lab_set(&l, SOURCE, "CN=B", "mailNickname", "a");
+		settle_at_once(&l, delta);
+		assert_true(
+		    lab_has(&l, SOURCE, "CN=B", "proxyAddresses", "smtp:a@redirect.acme.example"));
+		assert_true(
+		    lab_has(&l, TARGET, "CN=B", "targetAddress", "SMTP:a@redirect.acme.example"));
+		lab_close(&l);
+	}
+}
+
+/* Another object of the target that nobody synchronizes keeps what it has. */
+static void
+natives_keep_theirs(void **state)
+{
+	struct lab l;
+
+	(void)state;
+	start(&l, &three);
+	lab_add(&l, TARGET, THERE("user", "Native", "proxyAddresses: smtp:n@acme.example\n"));
+	lab_add_value(&l, SOURCE, "CN=B", "proxyAddresses", "smtp:n@acme.example");
+	assert_int_equal(lab_cycle(&l, NULL), 0);
+	assert_int_equal(l.res.conflicts, 1);
+	assert_true(lab_has(&l, TARGET, "CN=Native", "proxyAddresses", "smtp:n@acme.example"));
+	assert_false(lab_has(&l, TARGET, "CN=B", "proxyAddresses", "smtp:n@acme.example"));
+	lab_close(&l);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(exchanged),
+	    cmocka_unit_test(ring_of_three),
+	    cmocka_unit_test(given_on),
+	    cmocka_unit_test(left_behind),
+	    cmocka_unit_test(left_long_ago),
+	    cmocka_unit_test(made_again),
+	    cmocka_unit_test(contact_becomes_user),
+	    cmocka_unit_test(alias_given_on),
+	    cmocka_unit_test(natives_keep_theirs),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
