@@ -71,8 +71,8 @@ outcome_intend(struct store_txn *t, struct plan_step *s, void *arg, struct err *
 			  (guid_is_zero(&old->side[TARGET].guid) && pending->created));
 	if (!is_established(old, same) && (rc = other_links_admit(c, t, pending, err)) != 0)
 		return rc < 0 ? -1 : let_go(c, t, s, err);
-	/* Why it was refused before is true until it was taken; and by the former alias the redirect
-	 * address is found that is to go. */
+	/* Why it was refused before is true until it was taken; and by the former alias the
+	 * redirect address is found that is to go. */
 	if (old && (record_set_str(&pending->last_error, old->last_error) < 0 ||
 		       (old->alias && record_set_str(&pending->alias, old->alias) < 0)))
 		return err_nomem(err);

@@ -17,9 +17,9 @@
  *   on_leave = disable, an enabled account created     DISABLE, which hides too
  *   anything else                                      HIDE
  *
- * What was matched is never deleted or disabled: its account belongs to others. What is still there,
- * though out of scope or hidden, may come back: its counterpart is hidden, and deleted when the
- * source is.
+ * What was matched is never deleted or disabled: its account belongs to others. What is still
+ * there, though out of scope or hidden, may come back: its counterpart is hidden, and deleted when
+ * the source is.
  *
  *   feed -> entry -> [match] -> project -> diff -> plan -> exec -> record
  */

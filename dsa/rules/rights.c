@@ -279,6 +279,22 @@ add_matches(struct rights *r, const struct conf_scope *s, struct err *err)
 	return 0;
 }
 
+/* The OU is there for contacts that are made, kept current and removed. */
+static int
+add_return(struct rights *r, struct err *err)
+{
+	static const struct conf_scope contacts = {
+	    .create = CREATE_CONTACT, .on_leave = LEAVE_DELETE};
+	struct counterparts c = {.scope = &contacts, .when = WHEN_CREATED, .err = err};
+
+	if (get_place(r, RIGHTS_RETURN_OU, r->link->return_contacts_ou, &c.place, err) < 0)
+		return -1;
+	for (size_t k = KIND_USER; k < KIND_MAX; k++)
+		c.classes[k] = RIGHTS_BIT(RIGHTS_CONTACT);
+	c.place->creates |= RIGHTS_BIT(RIGHTS_CONTACT);
+	return table_each_row(r->link, add_row, &c) < 0 ? -1 : add_owned(&c);
+}
+
 static int
 add_others(struct rights *r, struct err *err)
 {
@@ -288,10 +304,7 @@ add_others(struct rights *r, struct err *err)
 	if (l->marker_group && (get_place(r, RIGHTS_MARKER_GROUP, l->marker_group, &p, err) < 0 ||
 				   add_attr(p, "member", 0, err) < 0))
 		return -1;
-	/* Nothing is written there yet. */
-	return l->return_contacts_ou
-		   ? get_place(r, RIGHTS_RETURN_OU, l->return_contacts_ou, &p, err)
-		   : 0;
+	return l->return_contacts_ou ? add_return(r, err) : 0;
 }
 
 int

@@ -27,8 +27,7 @@
 	char text[128];                                                                            \
 	(void)snprintf(text, sizeof text, format, __VA_ARGS__)
 
-static const struct scenario ann = {
-    .name = "ann",
+static const struct scenario ann = {.name = "ann",
     .link = "match = [ \"stamp\", \"sid-history\", \"x500\", \"mail\", \"sam-account-name\" ]; "
 	    "limits = { matches = 1000; };",
     .source = {MAILBOX("Ann", "ann", "")},

@@ -267,8 +267,8 @@ take_entry(struct entry *e, void *arg, struct err *err)
 	struct client *c = arg;
 
 	c->entries++;
-	for (size_t i = 0; i < e->n_attrs; i++)
-		c->values += e->attrs[i].n_values;
+	for (size_t i = 0; i < own->n_attrs; i++)
+		c->values += own->attrs[i].n_values;
 	return c->nested ? ldap_read_once(&c->s, "CN=other", members, &other, err) : 0;
 }
 

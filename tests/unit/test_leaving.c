@@ -50,8 +50,8 @@ static const struct leaving_case {
     {LEAVE_HIDE, NULL, .used = false, .want = LEAVING_FORGET},
 
     {LEAVE_HIDE, PERSON(UAC("512")), .want = LEAVING_HIDE, .mods = HIDES, .written = PUT},
-    {LEAVE_HIDE, PERSON(UAC("512")), .matched = true, .gone = true, .want = LEAVING_HIDE, .mods = HIDES,
-	.written = PUT},
+    {LEAVE_HIDE, PERSON(UAC("512")), .matched = true, .gone = true, .want = LEAVING_HIDE,
+	.mods = HIDES, .written = PUT},
     {LEAVE_HIDE, CARD(""), .want = LEAVING_HIDE, .mods = HIDES, .written = PUT},
     {LEAVE_HIDE, PERSON(HIDDEN("FALSE")), .want = LEAVING_HIDE,
 	.mods = "-msExchHideFromAddressLists: FALSE\n" HIDES, .written = PUT},
