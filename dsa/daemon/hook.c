@@ -10,6 +10,7 @@
 
 #include "dsa/base/clock.h"
 #include "dsa/base/log.h"
+#include "dsa/base/thread.h"
 #include "dsa/daemon/hook_process.h"
 #include "redirect/event_body.h"
 
@@ -481,7 +482,6 @@ hook_start(
     struct store *store, const struct hook_limits *limits, struct hook **ret, struct err *err)
 {
 	struct hook *h = calloc(1, sizeof *h);
-	sigset_t all, before;
 	int rc;
 
 	if (!h)
@@ -494,12 +494,8 @@ hook_start(
 	rc = h->wake_fd < 0 ? errno : 0;
 	/* It may be ignored since the daemon was started: no exit status would be seen. */
 	(void)signal(SIGCHLD, SIG_DFL);
-	/* Signals belong to the main thread. */
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
 	if (rc == 0)
-		rc = pthread_create(&h->thread, NULL, work, h);
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+		rc = thread_start(&h->thread, work, h);
 	if (rc) {
 		hook_free(h);
 		return err_sys(err, rc, "thread of the hooks");

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include <syslog.h>
 
 #include "dsa/base/clock.h"
+#include "dsa/base/thread.h"
 #include "dsa/daemon/worker_priv.h"
 #include "dsa/ldap/ldap.h"
 
@@ -397,14 +397,8 @@ worker_stop(struct worker *w)
 static int
 start_thread(struct worker *w, struct err *err)
 {
-	sigset_t all, before;
-	int rc;
+	int rc = thread_start(&w->thread, work, w);
 
-	/* Signals belong to the main thread. */
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = pthread_create(&w->thread, NULL, work, w);
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return rc ? err_sys(err, rc, "thread of link '%s'", w->run.link->name) : 0;
 }
 

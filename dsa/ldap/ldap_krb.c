@@ -21,12 +21,12 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 
 #include "dsa/base/clock.h"
 #include "dsa/base/str.h"
+#include "dsa/base/thread.h"
 
 #define TICKET_RESERVE_S 600
 
@@ -298,16 +298,11 @@ run_errand(void *arg)
 static int
 start_errand(struct errand *x, struct err *err)
 {
-	sigset_t all, before;
 	pthread_t thread;
 	int rc;
 
 	atomic_fetch_add(&x->holders, 1);
-	/* Signals belong to the main thread. */
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = pthread_create(&thread, NULL, run_errand, x);
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	rc = thread_start(&thread, run_errand, x);
 	if (rc) {
 		atomic_fetch_sub(&x->holders, 1);
 		return err_sys(err, rc, "thread to ask the KDC");

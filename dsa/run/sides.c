@@ -2,8 +2,9 @@
 #include "dsa/run/sides.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
+
+#include "dsa/base/thread.h"
 
 /* ---- anything ---- */
 
@@ -29,15 +30,10 @@ sides_run(sides_fn *fn, void *arg, struct err *err)
 {
 	struct job job[SIDES] = {
 	    {.fn = fn, .arg = arg, .side = SOURCE}, {.fn = fn, .arg = arg, .side = TARGET}};
-	sigset_t all, before;
 	pthread_t thread;
 	int rc;
 
-	/* Signals belong to the main thread: this one starts with all of them blocked. */
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = pthread_create(&thread, NULL, run_job, &job[TARGET]);
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	rc = thread_start(&thread, run_job, &job[TARGET]);
 	if (rc)
 		return err_sys(err, rc, "thread to read the target");
 	(void)run_job(&job[SOURCE]);
