@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "mapping/backup.h"
 
+#include <endian.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -66,17 +67,21 @@ failed(const char *path, int rc, struct err *err)
 	    path, mdb_strerror(rc));
 }
 
+/* SEALED: behind a value is its sum. */
 static int
-put_mark(MDB_env *env)
+put_mark(MDB_env *env, bool sealed)
 {
-	uint64_t now = (uint64_t)clock_realtime_s();
-	MDB_val key = {strlen(MARK), (void *)(uintptr_t)MARK}, value = {sizeof now, &now};
+	uint64_t octets[2] = {(uint64_t)clock_realtime_s()};
+	MDB_val key = {strlen(MARK), (void *)(uintptr_t)MARK};
+	MDB_val value = {sealed ? sizeof octets : sizeof *octets, octets};
 	MDB_txn *txn = NULL;
 	MDB_dbi meta;
 	int rc = mdb_txn_begin(env, NULL, 0, &txn);
 
 	if (rc)
 		return rc;
+	octets[1] =
+	    htole64(store_db_sum(DB_META, bytes_of(MARK), (struct bytes){octets, sizeof *octets}));
 	rc = mdb_dbi_open(txn, META, 0, &meta);
 	if (rc == 0)
 		rc = mdb_put(txn, meta, &key, &value, 0);
@@ -88,7 +93,7 @@ put_mark(MDB_env *env)
 
 /* Nobody else has the file yet. */
 static int
-mark(const char *path, struct err *err)
+mark(const char *path, bool sealed, struct err *err)
 {
 	MDB_env *env = NULL;
 	MDB_envinfo info;
@@ -104,7 +109,7 @@ mark(const char *path, struct err *err)
 	if (rc == 0)
 		rc = mdb_env_set_mapsize(env, info.me_mapsize + ROOM);
 	if (rc == 0)
-		rc = put_mark(env);
+		rc = put_mark(env, sealed);
 	mdb_env_close(env);
 	return rc ? failed(path, rc, err) : 0;
 }
@@ -120,7 +125,7 @@ backup_make(struct store *s, const char *path, bool force, struct err *err)
 	rc = mdb_env_copyfd2(s->env, replace_fd(r), MDB_CP_COMPACT);
 	if (rc)
 		return failed(path, rc, err);
-	if (mark(replace_name(r), err) < 0)
+	if (mark(replace_name(r), s->sealed, err) < 0)
 		return -1;
 	return replace_end(TAKE(r), force, err);
 }

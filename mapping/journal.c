@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+#include "mapping/damage.h"
 #include "mapping/journal_large.h"
 #include "mapping/store_db.h"
 
@@ -217,6 +218,20 @@ give_by_key(struct bytes key, struct bytes value, void *arg, struct err *err)
 	return give(arg, number, err);
 }
 
+/* Of the list of those that are open: trimming leaves them. */
+static int
+give_open(struct bytes key, struct bytes value, void *arg, struct err *err)
+{
+	struct journal_walk *w = arg;
+	struct bytes ignored;
+	bool found;
+
+	if (store_db_get(w->t, DB_JOURNAL, key, &ignored, &found, err) < 0)
+		return -1;
+	return found ? give_by_key(key, value, arg, err)
+		     : store_damaged(w->t->s->dir, err, "an open entry of the journal is lost");
+}
+
 static int
 give_by_value(struct bytes key, struct bytes value, void *arg, struct err *err)
 {
@@ -234,7 +249,7 @@ journal_each_open(struct store_txn *t, uint32_t link, journal_fn *fn, void *arg,
 {
 	struct journal_walk w = {.t = t, .link = link, .fn = fn, .arg = arg};
 
-	return store_db_each(t, DB_OPEN, (struct bytes){NULL, 0}, give_by_key, &w, err);
+	return store_db_each(t, DB_OPEN, (struct bytes){NULL, 0}, give_open, &w, err);
 }
 
 int

@@ -2,12 +2,14 @@
 /* By what records are found. A key is a 64-bit hash; what it leads to is verified. It is stored,
  * and so without a key of the process (keyed_hash.h): what falls together stands in one sorted
  * list. */
+#include <inttypes.h>
 #include <string.h>
 
 #include "dsa/base/list.h"
 #include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
 #include "dsa/directory/sid.h"
+#include "mapping/damage.h"
 #include "mapping/record_view.h"
 #include "mapping/store_db.h"
 #include "mapping/store_keys.h"
@@ -139,14 +141,49 @@ find_ids(struct store_txn *t, uint64_t hash, struct numbers *ret, struct err *er
 		return store_fail(t->s, rc, "look-up", err);
 	for (rc = mdb_cursor_get(t->keys, &k, &v, MDB_SET); rc == 0;
 	     rc = mdb_cursor_get(t->keys, &k, &v, MDB_NEXT_DUP)) {
-		uint64_t id;
+		uint64_t id = 0;
 
-		memcpy(&id, v.mv_data, sizeof id);
+		if (v.mv_size == sizeof id)
+			memcpy(&id, v.mv_data, sizeof id);
 		add_number(ret, id);
 	}
 	if (ret->failed)
 		return err_nomem(err);
 	return rc != MDB_NOTFOUND ? store_fail(t->s, rc, "look-up", err) : 0;
+}
+
+int
+store_keys_check(struct store_txn *t, const struct record *r, size_t *ret_n, size_t *ret_missing,
+    struct err *err)
+{
+	_cleanup_(numbers_done) struct numbers keys = {0};
+
+	keys_of(r, &keys);
+	if (keys.failed)
+		return err_nomem(err);
+	*ret_n = keys.n;
+	*ret_missing = 0;
+	for (size_t i = 0; i < keys.n; i++) {
+		_cleanup_(numbers_done) struct numbers ids = {0};
+
+		if (find_ids(t, keys.v[i], &ids, err) < 0)
+			return -1;
+		*ret_missing += !has_number(&ids, ids.n, r->id);
+	}
+	return 0;
+}
+
+/* The record ID, encoded, which a key leads to. *FOUND false in a map of format 1 alone, whose keys
+ * may be another galsync's. */
+static int
+get_led_to(struct store_txn *t, uint64_t id, struct bytes *raw, bool *found, struct err *err)
+{
+	if (store_db_get(t, DB_RECORD, (struct bytes){&id, 8}, raw, found, err) < 0)
+		return -1;
+	return *found || !t->s->sealed
+		   ? 0
+		   : store_damaged(t->s->dir, err,
+			 "database 'key' leads to record %" PRIu64 ", which is not there", id);
 }
 
 /* The object with this GUID on this side of LINK (0: of any). */
@@ -156,25 +193,29 @@ struct wanted {
 	const struct guid *guid;
 };
 
+static bool
+matches(struct bytes raw, const struct wanted *w)
+{
+	const uint8_t *p = raw.data;
+	struct reader link;
+
+	if (raw.len < RECORD_GUID_OFFSET + (size_t)2 * GUID_LEN ||
+	    memcmp(p + RECORD_GUID_OFFSET + (size_t)w->side * GUID_LEN, w->guid->octets,
+		GUID_LEN) != 0)
+		return false;
+	link = reader_of((struct bytes){p + RECORD_GUID_OFFSET - 4, 4});
+	return !w->link || reader_u32(&link) == w->link;
+}
+
 /* The record ID if its GUID on SIDE is G and its link is LINK (0: any). *RAW is valid until the
  * next write. */
 static int
 get_matching(struct store_txn *t, uint64_t id, const struct wanted *w, struct bytes *raw, bool *ret,
     struct err *err)
 {
-	const uint8_t *p;
-
 	if (store_db_get(t, DB_RECORD, (struct bytes){&id, 8}, raw, ret, err) < 0)
 		return -1;
-	p = raw->data;
-	*ret = *ret && raw->len >= RECORD_GUID_OFFSET + (size_t)2 * GUID_LEN &&
-	       memcmp(p + RECORD_GUID_OFFSET + (size_t)w->side * GUID_LEN, w->guid->octets,
-		   GUID_LEN) == 0;
-	if (*ret && w->link) {
-		struct reader r = reader_of((struct bytes){p + RECORD_GUID_OFFSET - 4, 4});
-
-		*ret = reader_u32(&r) == w->link;
-	}
+	*ret = *ret && matches(*raw, w);
 	return 0;
 }
 
@@ -198,9 +239,9 @@ store_find_guid(struct store_txn *t, uint32_t link, enum side side, const struct
 	if (find_ids(t, store_key_hash(key, guid_bytes(g)), &ids, err) < 0)
 		return -1;
 	for (size_t i = 0; i < ids.n; i++) {
-		if (get_matching(t, ids.v[i], &w, &raw, &found, err) < 0)
+		if (get_led_to(t, ids.v[i], &raw, &found, err) < 0)
 			return -1;
-		if (found)
+		if (found && matches(raw, &w))
 			return record_decode(raw, ids.v[i], ret, err);
 	}
 	return 0;
@@ -308,7 +349,7 @@ give_all(struct search *s, const struct numbers *ids, enum store_key key, struct
 
 		if (has_number(&s->given, before, id))
 			continue;
-		if (store_db_get(s->t, DB_RECORD, (struct bytes){&id, 8}, &raw, &found, err) < 0)
+		if (get_led_to(s->t, id, &raw, &found, err) < 0)
 			return -1;
 		if (found)
 			rc = give(s, id, raw, key, v, err);

@@ -38,6 +38,14 @@
  * Full disk, full map: the commit fails with ERR_LMDB (or ERR_SYS), ERR_LINK, ERR_LATER; the map
  * stays as it was before the transaction. A map of a newer format version is refused with
  * ERR_DAEMON, ERR_NEVER, naming both versions; nothing is written to it.
+ *
+ * A damaged map is never believed. Before LMDB opens the file, its first pages and its size are
+ * looked at, and by the writer every page (pages.h). Every value has a check sum that is compared
+ * whenever it is read; the writer compares them all when it opens the map, but for those of the
+ * journal. What fails is ERR_DAEMON, ERR_NEVER and names the place; nothing is decided on it. What
+ * comes too late for that ends the process with a word (last_word.h).
+ *
+ * A map of format 1 has no sums; it is read and written as it is, until store_seal() gives it some.
  */
 
 #include <stdbool.h>
@@ -49,7 +57,7 @@
 #include "dsa/directory/guid.h"
 #include "mapping/record.h"
 
-#define STORE_FORMAT 1
+#define STORE_FORMAT 2
 
 struct store;
 struct store_txn;
@@ -72,6 +80,9 @@ int store_open(const char *dir, enum store_mode mode, int64_t map_size_mb, struc
     struct err *err) MUST_CHECK;
 void store_close(struct store *s);
 DEFINE_CLEANUP(struct store *, store_close)
+/* Gives a map of format 1 its check sums, in one transaction: it is of format 2 then. *RET_DONE: it
+ * was none before. A map that has no room for them fails as any write does, and stays as it was. */
+int store_seal(struct store *s, bool *ret_done, struct err *err) MUST_CHECK;
 
 int store_begin(
     struct store *s, enum store_mode mode, struct store_txn **ret, struct err *err) MUST_CHECK;

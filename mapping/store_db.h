@@ -6,6 +6,9 @@
  * The databases of the map, below the nouns that live in them (records, journal, waves, ...): each
  * noun's file reads and writes its own databases by these functions, inside a transaction of
  * store.h. LMDB's types go no further than this folder.
+ *
+ * A value that does not have its check sum is an error for every reader of it: store_damaged(),
+ * which names the database and the key. Callers see values without their sums.
  */
 
 #include <lmdb.h>
@@ -48,8 +51,10 @@ struct store {
 	MDB_env *env;
 	MDB_dbi db[DB_MAX];
 	enum store_mode mode;
-	int lock; /* writer.lock, or -1 */
-	char *dir;
+	int lock;    /* writer.lock, or -1 */
+	bool sealed; /* its values have sums: it is no map of format 1 */
+	bool is_new; /* made by this store_open() */
+	char *dir, *path;
 	struct keepsake *keepsake; /* or NULL */
 };
 
@@ -60,6 +65,7 @@ struct store_txn {
 	enum store_mode mode;
 	enum store_kept kept;
 	bool links_known, several_links;
+	uint64_t pairs[DB_MAX]; /* by how much the sum of an index has changed */
 };
 
 /* To be called by who changes what the file beside the map has. */
@@ -73,6 +79,27 @@ store_keep(struct store_txn *t, enum store_kept kept)
 void keepsake_committed(struct keepsake *k, enum store_kept kept);
 void keepsake_detach(struct keepsake *k);
 
+const char *store_db_name(enum store_db db);
+/* LMDB's flags for it. */
+unsigned store_db_flags(enum store_db db);
+/* Several values for a key, all of one size: a database that leads to values of others. */
+static inline bool
+store_is_index(enum store_db db)
+{
+	return store_db_flags(db) & MDB_DUPSORT;
+}
+/* The sum of a pair: what stands behind its value. */
+uint64_t store_db_sum(enum store_db db, struct bytes key, struct bytes value);
+/* KEY as an operator reads it, cut to SIZE octets: a number, text, or hexadecimal digits. */
+void store_key_text(enum store_db db, struct bytes key, char *ret, size_t size);
+
+/* store_env.c: the map is of this galsync's format from now on. */
+int store_put_format(struct store_txn *t, struct err *err) MUST_CHECK;
+
+/* Why RAW, as it is in the file, is not what was put under KEY; else NULL, and *RET is. */
+const char *store_value_refusal(const struct store_txn *t, enum store_db db, struct bytes key,
+    struct bytes raw, struct bytes *ret);
+
 /* Judges LMDB's (or the system's) code RC. */
 int store_fail(const struct store *s, int rc, const char *what, struct err *err);
 /* Look-up; *FOUND false if KEY is not there. RET points into LMDB: copy before anything is written.
@@ -81,7 +108,7 @@ int store_db_get(struct store_txn *t, enum store_db db, struct bytes key, struct
     bool *found, struct err *err) MUST_CHECK;
 int store_db_put(struct store_txn *t, enum store_db db, struct bytes key, struct bytes value,
     struct err *err) MUST_CHECK;
-/* Removes the pair (all values if VALUE.data is NULL); no error if it is not there. */
+/* Removes the pair; no error if it is not there. VALUE is for an index; else {NULL, 0}. */
 int store_db_delete(struct store_txn *t, enum store_db db, struct bytes key, struct bytes value,
     struct err *err) MUST_CHECK;
 /* Calls FN for each pair whose key begins with PREFIX, in order; a duplicate key once for each
@@ -102,6 +129,13 @@ int store_db_clear(struct store_txn *t, enum store_db db, struct err *err) MUST_
 /* How many pairs it has. */
 int store_db_count(
     struct store_txn *t, enum store_db db, uint64_t *ret, struct err *err) MUST_CHECK;
+/* Reads all of it and compares every sum; that of an index too. */
+int store_check_db(struct store_txn *t, enum store_db db, struct err *err) MUST_CHECK;
+/* The sum that an index should have by its pairs. */
+int store_sum_pairs(
+    struct store_txn *t, enum store_db db, uint64_t *ret, struct err *err) MUST_CHECK;
+/* Writes down how the sums of the indices have changed: before a commit. */
+int store_save_pairs(struct store_txn *t, struct err *err) MUST_CHECK;
 /* Adds BY to LINK's counter WHAT, which never falls below 0. */
 int store_add_count(
     struct store_txn *t, uint32_t link, const char *what, int64_t by, struct err *err) MUST_CHECK;

@@ -15,4 +15,8 @@ uint64_t store_key_hash(enum store_key key, struct bytes v);
 int store_keys_update(struct store_txn *t, const struct record *old, const struct record *now,
     uint64_t id, struct err *err) MUST_CHECK;
 
+/* How many keys R must have, and how many of these are not there. */
+int store_keys_check(struct store_txn *t, const struct record *r, size_t *ret_n,
+    size_t *ret_missing, struct err *err) MUST_CHECK;
+
 #endif

@@ -62,13 +62,36 @@ say(const struct keepsake_news *n, void *arg)
 	}
 }
 
+/* A map of a galsync before there were check sums. Without room for them it does as it did. */
+static int
+add_sums(struct store *s, struct err *err)
+{
+	const struct log_fields fields = {.err = err};
+	bool done;
+
+	if (store_seal(s, &done, err) < 0) {
+		if (err->retry != ERR_LATER)
+			return -1;
+		log_event(LOG_WARNING, LOG_ID_STORE, &fields,
+		    "the map has no check sums, and they could not be added: %s; tried again at "
+		    "the "
+		    "next start",
+		    err->text);
+	} else if (done) {
+		log_event(LOG_NOTICE, LOG_ID_STORE, NULL,
+		    "the map had no check sums: they were added, and an older galsync cannot read "
+		    "it any more");
+	}
+	return 0;
+}
+
 int
 open_map_to_write(const struct conf *conf, struct store **ret, struct err *err)
 {
 	_cleanup_(store_close) struct store *s = NULL;
 
 	if (store_open(conf->state_directory, STORE_WRITE, conf->map_size_mb, &s, err) < 0 ||
-	    keepsake_attach(s, say, NULL, err) < 0)
+	    add_sums(s, err) < 0 || keepsake_attach(s, say, NULL, err) < 0)
 		return -1;
 	*ret = TAKE(s);
 	return 0;

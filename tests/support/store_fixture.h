@@ -5,6 +5,7 @@
 /* A map in a directory of its own, for the tests of what lives in it. Behind cmocka.h. */
 
 #include <dirent.h>
+#include <lmdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -209,6 +210,24 @@ fixture_link(struct store_txn *t, const char *name)
 
 	assert_int_equal(store_link_id(t, name, &id, &err), 0);
 	return id;
+}
+
+/* The map in the file PATH, which nobody has open, has no database DB any more. */
+static inline void
+fixture_lose_database(const char *path, const char *db)
+{
+	MDB_txn *txn = NULL;
+	MDB_env *env = NULL;
+	MDB_dbi dbi;
+
+	assert_int_equal(mdb_env_create(&env), 0);
+	assert_int_equal(mdb_env_set_maxdbs(env, 1), 0);
+	assert_int_equal(mdb_env_open(env, path, MDB_NOSUBDIR, 0640), 0);
+	assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
+	assert_int_equal(mdb_dbi_open(txn, db, 0, &dbi), 0);
+	assert_int_equal(mdb_drop(txn, dbi, 1), 0);
+	assert_int_equal(mdb_txn_commit(txn), 0);
+	mdb_env_close(env);
 }
 
 /* Which records a walk gave, in order; stops it after STOP_AT (0: never). */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Maps of released versions: today's code reads in them what the release read. See tests/data. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -110,6 +112,74 @@ writes_the_same(void **state)
 	assert_lines(got, expected, "database ");
 }
 
+/* It gets its check sums, and is what it was before; from then on a wrong bit is noticed. */
+static void
+gets_its_sums(void **state)
+{
+	struct fixture *f = *state;
+	size_t len;
+	_cleanup_(free) char *expected = read_data(TEXT, &len), *got = NULL;
+	struct err err = {0};
+	bool done = false;
+
+	assert_int_equal(store_seal(f->s, &done, &err), 0);
+	assert_true(done);
+	store_close(TAKE(f->s));
+	fixture_open_store(f, 16);
+	got = dumped(f);
+	assert_lines(got, expected, "database ");
+	assert_int_equal(store_seal(f->s, &done, &err), 0);
+	assert_false(done);
+}
+
+/* Without room for the sums it stays what it is. */
+static void
+has_no_room_for_sums(void **state)
+{
+	struct fixture *f = *state;
+	size_t len;
+	_cleanup_(free) char *expected = read_data(TEXT, &len), *got = NULL;
+	struct rlimit limit, none;
+	struct err err = {0};
+	bool done = true;
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	none = (struct rlimit){8192, limit.rlim_max};
+	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	assert_int_equal(store_seal(f->s, &done, &err), -1);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	assert_false(done);
+	assert_int_equal(err.retry, ERR_LATER);
+	got = dumped(f);
+	assert_lines(got, expected, "no such line");
+}
+
+/* A map from before `involved`: its conflicts do not say which objects they involve, so nothing may
+ * rely on them before a full cycle. */
+static void
+older_map(void **state)
+{
+	struct fixture *f = *state;
+	struct store_txn *t;
+	struct bytes v = {0};
+	struct err err = {0};
+
+	t = fixture_begin(f, STORE_READ);
+	assert_int_equal(store_get_cursor(t, 1, SOURCE, &v, &err), 0);
+	assert_non_null(v.data);
+	free((void *)(uintptr_t)v.data);
+	store_abort(t);
+	store_close(TAKE(f->s));
+
+	fixture_lose_database(f->path, "involved");
+	fixture_open_store(f, 16);
+	t = fixture_begin(f, STORE_READ);
+	assert_int_equal(store_get_cursor(t, 1, SOURCE, &v, &err), 0);
+	assert_null(v.data);
+	store_abort(t);
+}
+
 /* ---- look-ups ---- */
 
 struct search {
@@ -194,6 +264,9 @@ main(void)
 	    TEST(reads_the_same, setup),
 	    TEST(finds_everyone, setup),
 	    TEST(writes_the_same, fixture_setup),
+	    TEST(gets_its_sums, setup),
+	    TEST(has_no_room_for_sums, setup),
+	    TEST(older_map, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <lmdb.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -19,6 +20,7 @@
 
 #include "dsa/base/str.h"
 #include "mapping/journal.h"
+#include "mapping/store_db.h"
 #include "tests/support/store_fixture.h"
 
 static void
@@ -47,23 +49,6 @@ poke(const char *path, const char *db, unsigned flags, struct bytes key, struct 
 	assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
 	assert_int_equal(mdb_dbi_open(txn, db, MDB_CREATE | flags, &dbi), 0);
 	assert_int_equal(mdb_put(txn, dbi, &k, &v, 0), 0);
-	assert_int_equal(mdb_txn_commit(txn), 0);
-	mdb_env_close(env);
-}
-
-static void
-lose_database(const char *path, const char *db)
-{
-	MDB_txn *txn = NULL;
-	MDB_env *env = NULL;
-	MDB_dbi dbi;
-
-	assert_int_equal(mdb_env_create(&env), 0);
-	assert_int_equal(mdb_env_set_maxdbs(env, 1), 0);
-	assert_int_equal(mdb_env_open(env, path, MDB_NOSUBDIR, 0640), 0);
-	assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
-	assert_int_equal(mdb_dbi_open(txn, db, 0, &dbi), 0);
-	assert_int_equal(mdb_drop(txn, dbi, 1), 0);
 	assert_int_equal(mdb_txn_commit(txn), 0);
 	mdb_env_close(env);
 }
@@ -105,48 +90,36 @@ assert_refused(struct fixture *f, enum store_mode mode, const char *text)
 static void
 newer_format(void **state)
 {
-	static const uint32_t two = 2;
+	static const uint32_t three = 3, two = 2;
 	static const uint64_t wide = 1;
 	struct fixture *f = *state;
 
 	store_close(TAKE(f->s));
-	poke(f->path, "meta", 0, bytes_of("format"), (struct bytes){&two, sizeof two});
-	assert_refused(f, STORE_WRITE, "has format 2, this galsync knows format 1");
-	assert_refused(f, STORE_READ, "has format 2, this galsync knows format 1");
+	poke(f->path, "meta", 0, bytes_of("format"), (struct bytes){&three, sizeof three});
+	assert_refused(f, STORE_WRITE, "has format 3, this galsync knows format 2");
+	assert_refused(f, STORE_READ, "has format 3, this galsync knows format 2");
 	/* A format that is no number of ours is no format of ours. */
 	poke(f->path, "meta", 0, bytes_of("format"), (struct bytes){&wide, sizeof wide});
-	assert_refused(f, STORE_WRITE, "this galsync knows format 1");
+	assert_refused(f, STORE_WRITE, "this galsync knows format 2");
 	poke(f->path, "meta", 0, bytes_of("format"), (struct bytes){&two, 0});
-	assert_refused(f, STORE_WRITE, "this galsync knows format 1");
+	assert_refused(f, STORE_WRITE, "this galsync knows format 2");
+	/* Nor is one of ours that has no sum, as that of an old map has none. */
+	poke(f->path, "meta", 0, bytes_of("format"), (struct bytes){&two, sizeof two});
+	assert_refused(f, STORE_READ, "key format: the value has no check sum");
 }
 
-/* A map from before `involved`: its conflicts do not say which objects they involve, so nothing may
- * rely on them before a full cycle. */
+/* A map with sums says which databases it was made with. */
 static void
-older_map(void **state)
+lost_database(void **state)
 {
 	struct fixture *f = *state;
-	struct store_txn *t = fixture_begin(f, STORE_WRITE);
-	struct bytes v = {0};
-	struct err err = {0};
 
-	assert_int_equal(store_put_cursor(t, 1, SOURCE, bytes_of("here"), &err), 0);
-	fixture_commit(t);
 	store_close(TAKE(f->s));
-	fixture_open_store(f, 16);
-	t = fixture_begin(f, STORE_READ);
-	assert_int_equal(store_get_cursor(t, 1, SOURCE, &v, &err), 0);
-	assert_non_null(v.data);
-	free((void *)(uintptr_t)v.data);
-	store_abort(t);
-	store_close(TAKE(f->s));
-
-	lose_database(f->path, "involved");
-	fixture_open_store(f, 16);
-	t = fixture_begin(f, STORE_READ);
-	assert_int_equal(store_get_cursor(t, 1, SOURCE, &v, &err), 0);
-	assert_null(v.data);
-	store_abort(t);
+	fixture_lose_database(f->path, "involved");
+	assert_refused(f, STORE_READ, "is damaged: it has lost database 'involved'");
+	assert_refused(f, STORE_WRITE, "is damaged: it has lost database 'involved'");
+	fixture_lose_database(f->path, "meta");
+	assert_refused(f, STORE_WRITE, "is damaged: it has something, but no format");
 }
 
 /* An unchanged conflict costs no write. */
@@ -532,13 +505,14 @@ damaged_record(void **state)
 	fixture_commit(t);
 	store_close(TAKE(f->s));
 	poke(f->path, "record", MDB_INTEGERKEY, (struct bytes){&id, sizeof id}, bytes_of("\1oops"));
-	fixture_open_store(f, 16);
+	(void)snprintf(text, sizeof text, "database 'record', key %" PRIu64, id);
+	assert_refused(f, STORE_WRITE, text);
+	assert_int_equal(store_open(f->dir, STORE_READ, 0, &f->s, &err), 0);
 	t = fixture_begin(f, STORE_READ);
 	assert_int_equal(store_get(t, id, &r, &err), -1);
-	assert_int_equal(err.src, ERR_DATA);
-	assert_int_equal(err.scope, ERR_LINK);
-	(void)snprintf(text, sizeof text, "record %llu is damaged", (unsigned long long)id);
+	assert_int_equal(err.retry, ERR_NEVER);
 	assert_non_null(strstr(err.text, text));
+	assert_non_null(strstr(err.text, "move it away and let the map be rebuilt"));
 	assert_null(r);
 	assert_int_equal(store_each(t, 0, fixture_note, &hits, &err), -1);
 	assert_int_equal(store_lookup(t, KEY_ALIAS, "user2", fixture_note, &hits, &err), -1);
@@ -546,6 +520,69 @@ damaged_record(void **state)
 	assert_non_null(r);
 	record_free(r);
 	store_abort(t);
+}
+
+/* What is there and has its sum, but is none of ours. */
+static void
+undecodable_record(void **state)
+{
+	uint64_t id = fixture_id(1, 2);
+	struct fixture *f = *state;
+	struct store_txn *t = fixture_begin(f, STORE_WRITE);
+	struct record *r = NULL;
+	struct err err = {0};
+	char text[64];
+
+	assert_int_equal(
+	    store_db_put(t, DB_RECORD, (struct bytes){&id, sizeof id}, bytes_of("\1oops"), &err),
+	    0);
+	assert_int_equal(store_get(t, id, &r, &err), -1);
+	assert_int_equal(err.src, ERR_DATA);
+	assert_int_equal(err.scope, ERR_LINK);
+	(void)snprintf(text, sizeof text, "record %" PRIu64 " is damaged", id);
+	assert_non_null(strstr(err.text, text));
+	assert_null(r);
+	store_abort(t);
+}
+
+/* A key that leads to nothing is no sign that there is nobody. */
+static void
+lost_record(void **state)
+{
+	uint64_t id = fixture_id(1, 2);
+	struct fixture *f = *state;
+	struct store_txn *t = fixture_begin(f, STORE_WRITE);
+	struct guid g = fixture_guid(2, 2);
+	struct hits hits = {0};
+	struct record *r = NULL;
+	struct err err = {0};
+
+	(void)fixture_put(t, 1, 2);
+	assert_int_equal(
+	    store_db_delete(t, DB_RECORD, (struct bytes){&id, 8}, (struct bytes){NULL, 0}, &err),
+	    0);
+	assert_int_equal(store_find_guid(t, 1, TARGET, &g, &r, &err), -1);
+	assert_non_null(strstr(err.text, "which is not there"));
+	assert_int_equal(store_lookup(t, KEY_ALIAS, "user2", fixture_note, &hits, &err), -1);
+	store_abort(t);
+}
+
+/* A key that is not there is noticed when the map is opened to be written. */
+static void
+lost_key(void **state)
+{
+	struct fixture *f = *state;
+	struct store_txn *t = fixture_begin(f, STORE_WRITE);
+	uint64_t hash = store_key_hash(KEY_ALIAS, bytes_of("User2"));
+
+	(void)fixture_put(t, 1, 2);
+	fixture_commit(t);
+	store_close(TAKE(f->s));
+	fixture_open_store(f, 16);
+	store_close(TAKE(f->s));
+	poke(f->path, "key", MDB_INTEGERKEY | MDB_DUPSORT | MDB_DUPFIXED | MDB_INTEGERDUP,
+	    (struct bytes){&hash, sizeof hash}, (struct bytes){"another1", 8});
+	assert_refused(f, STORE_WRITE, "database 'key': its pairs do not have their check sum");
 }
 
 /* The group reads, whatever umask the service has. */
@@ -576,7 +613,7 @@ main(void)
 #define TEST(f, setup) cmocka_unit_test_setup_teardown(f, setup, fixture_teardown)
 	static const struct CMUnitTest tests[] = {
 	    TEST(newer_format, fixture_setup),
-	    TEST(older_map, fixture_setup),
+	    TEST(lost_database, fixture_setup),
 	    TEST(same_conflict, fixture_setup),
 	    TEST(foreign_file, fixture_setup_dir),
 	    TEST(not_there, fixture_setup_dir),
@@ -587,6 +624,9 @@ main(void)
 	    TEST(map_full, fixture_setup_dir),
 	    TEST(disk_full, fixture_setup_dir),
 	    TEST(damaged_record, fixture_setup),
+	    TEST(undecodable_record, fixture_setup),
+	    TEST(lost_record, fixture_setup),
+	    TEST(lost_key, fixture_setup),
 	    TEST(open_to_the_group, fixture_setup_dir),
 	};
 
