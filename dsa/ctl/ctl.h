@@ -39,7 +39,7 @@ ctl_verb ctl_verb_resync, ctl_verb_plan, ctl_verb_pause, ctl_verb_watch, ctl_ver
 /* approve and reject. */
 ctl_verb ctl_verb_decide;
 ctl_verb ctl_verb_wave, ctl_verb_wave_list, ctl_verb_wave_show;
-ctl_verb ctl_verb_map_backup;
+ctl_verb ctl_verb_map_backup, ctl_verb_map_check;
 /* What the running daemon says of its links, or NULL if none answers. The caller releases it. */
 json_t *ctl_daemon_links(const struct ctl *c);
 

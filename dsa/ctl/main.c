@@ -28,6 +28,7 @@ static const struct verb verbs[] = {
     {"map", "lookup WHO | export [LINK]", "the map for other programs", ctl_verb_map, false},
     {"map backup", "[--force] FILE", "a copy of the map, while the daemon writes it",
 	ctl_verb_map_backup, false},
+    {"map check", "", "is the map whole?", ctl_verb_map_check, false},
     {"map rebuild", "[LINK] [--plan]", "make it anew from the directories alone", ctl_verb_rebuild,
 	true},
     {"conflicts", "[LINK]", "objects that wait for a decision of yours", ctl_verb_conflicts, false},

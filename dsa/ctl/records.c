@@ -293,8 +293,9 @@ ctl_verb_map(struct ctl *c, int argc, char **argv)
 	int rc;
 
 	if (!lookup && !(argc >= 2 && argc <= 3 && strcmp(argv[1], "export") == 0))
-		return ctl_usage("map takes 'lookup WHO', 'export [LINK]', 'backup FILE' or "
-				 "'rebuild [LINK] [--plan]'");
+		return ctl_usage(
+		    "map takes 'lookup WHO', 'export [LINK]', 'backup FILE', 'check' or "
+		    "'rebuild [LINK] [--plan]'");
 	if (!lookup && (status = ctl_link(c, argc == 3 ? argv[2] : NULL, &link)) != CTL_DONE)
 		return status;
 	w.array = c->json ? json_array() : NULL;

@@ -110,6 +110,53 @@ def refused(lab, conf_file, *words, status=FAILED, args=("--once", "--full"), se
     return p
 
 
+_P1, _P2, _P3, _P4, _P5 = (0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9,
+                           0x85EBCA77C2B2AE63, 0x27D4EB2F165667C5)
+_ALL = 2**64 - 1
+
+
+def _rotate(v, by):
+    v &= _ALL
+    return (v << by | v >> (64 - by)) & _ALL
+
+
+def _round(lane, octets):
+    return _rotate(lane + int.from_bytes(octets, "little") * _P2, 31) * _P1 & _ALL
+
+
+def _sum64(data, seed):
+    """XXH64, as dsa/base/sum64.c has it."""
+    at, h = 0, seed + _P5
+    if len(data) >= 32:
+        lanes = [seed + _P1 + _P2, seed + _P2, seed, seed - _P1]
+        for at in range(0, len(data) - 31, 32):
+            lanes = [_round(lane, data[at + 8 * i:at + 8 * i + 8]) for i, lane in enumerate(lanes)]
+        at += 32
+        h = sum(_rotate(lane, by) for lane, by in zip(lanes, (1, 7, 12, 18)))
+        for lane in lanes:
+            h = (h ^ _round(0, lane.to_bytes(8, "little"))) * _P1 + _P4 & _ALL
+    h += len(data)
+    while at + 8 <= len(data):
+        h = _rotate(h & _ALL ^ _round(0, data[at:at + 8]), 27) * _P1 + _P4
+        at += 8
+    if at + 4 <= len(data):
+        h = _rotate(h & _ALL ^ int.from_bytes(data[at:at + 4], "little") * _P1 & _ALL, 23) * _P2
+        h += _P3
+        at += 4
+    for octet in data[at:]:
+        h = _rotate(h & _ALL ^ octet * _P5 & _ALL, 11) * _P1
+    h &= _ALL
+    h = (h ^ h >> 33) * _P2 & _ALL
+    h = (h ^ h >> 29) * _P3 & _ALL
+    return h ^ h >> 32
+
+
+def with_sum(database, key, value):
+    """VALUE as it stands in the map, with its check sum behind it."""
+    seed = _sum64(key, _sum64(database.encode(), 0))
+    return value + _sum64(value, seed).to_bytes(8, "little")
+
+
 class Running:
     """galsyncd under way; its lines on stderr are waited for."""
     last = None

@@ -139,7 +139,7 @@ def test_verbs_are_completed():
 
 
 @pytest.mark.parametrize("words, offered", [
-    (("map", ""), ["lookup", "export", "backup", "rebuild"]),
+    (("map", ""), ["lookup", "export", "backup", "check", "rebuild"]),
     (("map", "rebuild", ""), ["--plan"]), (("map", "backup", "--"), ["--force"]), (("resync", "--"), ["--object"]),
     (("resync", "acme-globex", "--o"), ["--object"]), (("wave", "ca"), ["cancel"]),
     (("list", "--state", "w"), ["waiting"]), (("proxy-toggle", "--s"), ["--sweep"]),

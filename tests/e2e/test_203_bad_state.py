@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Bad input, fourth part: what can be wrong with the state directory and the map."""
 
+import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -10,7 +12,9 @@ import uuid
 import pytest
 
 from badinput_helpers import (COMPLETE, DONE, FAILED, Running, check_output, check_words, conf,
-                              first_logon, refused, usns, write)
+                              first_logon, refused, usns, with_sum, write)
+
+PAGE = 4096
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -101,11 +105,11 @@ def test_map_of_a_newer_format(lab, map_file):
     dump = _mdb("mdb_dump", "-n", "-s", "meta", path)
     lines = dump.splitlines()
     at = lines.index(" " + b"format".hex()) + 1
-    assert lines[at] == " 01000000"
+    assert lines[at] == " " + with_sum("meta", b"format", b"\2\0\0\0").hex()
     lines[at] = " 63000000"
     _mdb("mdb_load", "-n", "-s", "meta", path, text="\n".join(lines) + "\n")
     both_refuse(lab, file, f"map in '{os.path.dirname(path)}' has format 99",
-                "this galsync knows format 1", "use the galsync that wrote it",
+                "this galsync knows format 2", "use the galsync that wrote it",
                 "rebuilt from the stamps")
     # And doing what the message says helps: nothing is left to write but what the map held.
     os.rename(path, path + ".old")
@@ -118,20 +122,110 @@ def test_map_of_a_newer_format(lab, map_file):
 @pytest.mark.parametrize("damage", [
     lambda path: write(path, "rubbish" * 5000),
     lambda path: os.truncate(path, 100),
-], ids=["rubbish", "cut"])
+    lambda path: os.truncate(path, 2 * PAGE),
+    lambda path: os.truncate(path, os.path.getsize(path) // 2 // PAGE * PAGE),
+    lambda path: overwrite(path, 0, bytes(PAGE)),
+], ids=["rubbish", "cut", "two-pages", "half", "zeroed-page"])
 def test_damaged_map(lab, map_file, damage):
+    """No signal, no assertion: a word of what happened and what to do. Doing it helps."""
     path, file = map_file
     damage(path)
     both_refuse(lab, file, f"map in '{os.path.dirname(path)}' is damaged", "move it away",
                 "rebuilt from the stamps")
+    check_damage(lab, file)
+    move_away(lab, path, file)
+
+
+def overwrite(path, at, octets):
+    with open(path, "r+b") as f:
+        f.seek(at)
+        f.write(octets)
+
+
+def check_damage(lab, file, *words):
+    p = lab.galsyncctl("map", "check", conf=file)
+    assert p.returncode == FAILED, p.stdout + p.stderr
+    check_output(lab, p)
+    check_words(p.stdout + p.stderr, ["is damaged", "move it away", *words])
+
+
+def move_away(lab, path, file):
+    os.rename(path, path + ".old")
+    os.unlink(path + "-lock")
+    before = usns(lab)
+    p = lab.galsyncd("--once", "--full", conf=file)
+    assert p.returncode == COMPLETE, p.stderr
+    assert usns(lab) == before
+
+
+def test_zeroed_pages(lab, map_file):
+    """Each page in turn, below the daemon and all verbs that read."""
+    path, file = map_file
+    with open(path, "rb") as f:
+        whole = f.read()
+    step = max(1, len(whole) // PAGE // 12)
+    refusals = 0
+    for page in range(2, len(whole) // PAGE, step):
+        overwrite(path, page * PAGE, bytes(PAGE))
+        p = lab.galsyncctl("list", conf=file)
+        check_output(lab, p)
+        assert p.returncode == DONE or "is damaged" in p.stderr, p.stderr
+        checked = lab.galsyncctl("map", "check", conf=file)
+        check_output(lab, checked)
+        if checked.returncode == DONE:      # a free page
+            assert p.returncode == DONE
+        else:
+            refusals += 1
+            refused(lab, file, "is damaged", "move it away")
+        overwrite(path, 0, whole)
+    assert refusals > 3
+    assert lab.galsyncctl("map", "check", conf=file).returncode == DONE
+
+
+def test_flipped_bit_in_a_record(lab, map_file):
+    path, file = map_file
+    p = lab.galsyncctl("map", "check", conf=file)
+    assert p.returncode == DONE and "the map is whole" in p.stdout, p.stdout + p.stderr
+    with open(path, "rb") as f:
+        whole = f.read()
+    for m in re.finditer(b"/o=", whole):        # of a legacyExchangeDN; some are in old pages
+        at = m.start() + 4
+        overwrite(path, at, bytes([whole[at] ^ 4]))
+        if "'record'" in lab.galsyncctl("map", "check", conf=file).stdout:
+            break
+        overwrite(path, at, whole[at:at + 1])
+    refused(lab, file, "is damaged: database 'record', key ", "check sum", "move it away")
+    refused(lab, file, "is damaged: database 'record', key ", args=("--once", "--full", "--plan"))
+    p = lab.galsyncctl("list", conf=file)
+    assert p.returncode == FAILED
+    check_words(p.stderr, ["database 'record', key ", "check sum", "move it away"])
+    check_damage(lab, file, "database 'record', key ")
+    p = lab.galsyncctl("--json", "map", "check", conf=file)
+    report = json.loads(p.stdout)
+    assert not report["whole"] and len(report["damages"]) == 1, report
+    move_away(lab, path, file)
+
+
+def test_cut_off_under_the_daemon(lab, map_file):
+    """It is open: there is no error to return, but a last word, and no core."""
+    path, file = map_file
+    daemon = Running(lab, file, "--socket", os.path.dirname(file) + "/control.sock")
+    daemon.wait_line("started")
+    os.truncate(path, 2 * PAGE)
+    daemon.proc.send_signal(signal.SIGHUP)
+    p = daemon.end()
+    assert p.returncode == FAILED, p.returncode
+    check_output(lab, p)
+    check_words(p.stderr, [path, "is damaged", "move it away"])
 
 
 def _edit_cursors(path, edit):
-    """Each value of the map's cursors becomes what EDIT makes of it."""
+    """Each value of the map's cursors becomes what EDIT makes of it, with its check sum."""
     lines = _mdb("mdb_dump", "-n", "-s", "cursor", path).splitlines()
     first = lines.index("HEADER=END") + 2
     for at in range(first, lines.index("DATA=END"), 2):
-        lines[at] = " " + edit(bytes.fromhex(lines[at].strip())).hex()
+        key, value = (bytes.fromhex(lines[i].strip()) for i in (at - 1, at))
+        lines[at] = " " + with_sum("cursor", key, edit(value[:-8])).hex()
     _mdb("mdb_load", "-n", "-s", "cursor", path, text="\n".join(lines) + "\n")
 
 
