@@ -150,12 +150,14 @@ read_all(int fd, const char *path, struct buf *ret, struct err *err)
 static int
 read_file(const struct keepsake *k, struct buf *ret, bool *found, struct err *err)
 {
-	_cleanup_(close) int fd = open(k->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	_cleanup_(close) int fd = open(k->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
 	struct stat st;
 
 	*found = fd >= 0 || errno != ENOENT;
 	if (!*found)
 		return 0;
+	if (fd < 0 && errno == ELOOP)
+		return err_set(err, ERR_DATA, ERR_DAEMON, ERR_NEVER, 0, "it is a symbolic link");
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_sys(err, errno, "'%s'", k->path);
 	if (!S_ISREG(st.st_mode))

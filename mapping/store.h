@@ -73,7 +73,9 @@ enum store_key { /* by what a record is found; the numbers are part of the disk 
 	KEY_ALIAS = 7
 };
 
-/* Opens (STORE_WRITE: and creates) the map in directory DIR. MAP_SIZE_MB bounds the file. A second
+/* Opens (STORE_WRITE: and creates) the map in directory DIR. MAP_SIZE_MB bounds the file. DIR, the
+ * folders above it and the files in it must be such that only root and their owner may write them
+ * (trust.h); root takes on that owner's identity before (identity.h). A second
  * writer is refused with a message that says so (a lock on DIR/writer.lock). With STORE_READ a
  * map that does not exist is ERR_SYS/ENOENT. */
 int store_open(const char *dir, enum store_mode mode, int64_t map_size_mb, struct store **ret,

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "dsa/base/str.h"
+#include "dsa/base/trust.h"
 #include "mapping/damage.h"
 #include "mapping/last_word.h"
 #include "mapping/pages.h"
@@ -17,6 +18,80 @@
 #define DEFAULT_SIZE_MB 65536
 #define FORMAT_WITHOUT_SUMS 1
 #define LOCK_FILE_SIZE 40960 /* for MAX_READERS of 64 octets and a head */
+
+static int
+refuse_place(const char *path, const char *why, const char *allowed, struct err *err)
+{
+	return err_set(err, ERR_SYS, ERR_DAEMON, ERR_NEVER, EPERM, "'%.150s' %.180s; allowed: %s",
+	    path, why, allowed);
+}
+
+/* A file that may be there: LMDB follows links, and takes what is under the name for its own. */
+static int
+check_file(
+    const char *dir, const struct stat *owner, const char *name, mode_t closed, struct err *err)
+{
+	_cleanup_(free) char *path = str_printf("%s/%s", dir, name);
+	const char *why = NULL;
+	char mode[160];
+	struct stat st;
+
+	if (!path)
+		return err_nomem(err);
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? 0 : err_sys(err, errno, "'%s'", path);
+	if (!S_ISREG(st.st_mode))
+		why = S_ISLNK(st.st_mode) ? "is a symbolic link" : "is not a regular file";
+	else if (st.st_nlink != 1)
+		why = "has another name as well";
+	else if (st.st_uid != owner->st_uid && st.st_uid != geteuid() && st.st_uid != 0)
+		why = "does not belong to the owner of its directory";
+	else if (st.st_mode & closed) {
+		(void)snprintf(mode, sizeof mode, "may be written by others (mode %04o)",
+		    (unsigned)st.st_mode & 07777U);
+		why = mode;
+	}
+	return why ? refuse_place(path, why,
+			 "a regular file of the owner of the state directory, which others may not "
+			 "write",
+			 err)
+		   : 0;
+}
+
+/* A member of the group galsync puts itself down in the lock file when it reads. What is beside the
+ * map (keepsake.h) is opened without following a link, and what is no such file is put aside. */
+static int
+check_place(const struct store *s, struct err *err)
+{
+	static const struct {
+		const char *name;
+		mode_t closed;
+	} files[] = {{"map.mdb", TRUST_NOT_WRITABLE}, {"map.mdb-lock", S_IWOTH},
+	    {"writer.lock", TRUST_NOT_WRITABLE}};
+	static const char allowed[] =
+	    "a directory of root or of the user of galsyncd, which nobody else may write";
+	const char *dir = s->dir;
+	char why[512];
+	struct stat st;
+
+	if (stat(dir, &st) < 0 && errno == ENOENT && s->mode == STORE_READ)
+		return err_sys(err, ENOENT, "map '%s'", s->path);
+	if (stat(dir, &st) < 0)
+		return err_sys(err, errno, "state directory '%s'", dir);
+	if (!S_ISDIR(st.st_mode))
+		return err_sys(err, ENOTDIR, "state directory '%s'", dir);
+	if (!trust_folders(dir, st.st_uid, why, sizeof why))
+		return refuse_place(dir, why, allowed, err);
+	if (st.st_mode & TRUST_NOT_WRITABLE) {
+		(void)snprintf(why, sizeof why, "is writable by group or others (mode %04o)",
+		    (unsigned)st.st_mode & 07777U);
+		return refuse_place(dir, why, allowed, err);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		if (check_file(dir, &st, files[i].name, files[i].closed, err) < 0)
+			return -1;
+	return 0;
+}
 
 static int
 make_dir(const char *dir, struct err *err)
@@ -34,7 +109,7 @@ lock_writer(struct store *s, struct err *err)
 
 	if (!path)
 		return err_nomem(err);
-	s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (s->lock < 0)
 		return err_sys(err, errno, "'%s'", path);
 	if (flock(s->lock, LOCK_EX | LOCK_NB) == 0)
@@ -51,7 +126,8 @@ static int
 reserve_lock_file(const struct store *s, struct err *err)
 {
 	_cleanup_(free) char *path = str_printf("%s/map.mdb-lock", s->dir);
-	_cleanup_(close) int fd = path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0660) : -1;
+	_cleanup_(close) int fd =
+	    path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0660) : -1;
 	int rc;
 
 	if (!path)
@@ -304,7 +380,8 @@ store_open(
 	s->path = str_printf("%s/map.mdb", dir);
 	if (!s->dir || !s->path)
 		return err_nomem(err);
-	if (mode == STORE_WRITE && (make_dir(dir, err) < 0 || lock_writer(s, err) < 0))
+	if ((mode == STORE_WRITE && make_dir(dir, err) < 0) || check_place(s, err) < 0 ||
+	    (mode == STORE_WRITE && lock_writer(s, err) < 0))
 		return -1;
 	if (open_env(s, map_size_mb, err) < 0 || open_databases(s, err) < 0 ||
 	    (mode == STORE_WRITE && check_values(s, err) < 0))

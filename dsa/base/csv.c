@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "dsa/base/str.h"
+#include "dsa/base/trust.h"
 
 #define SEPARATORS ",;\t"
 #define BOM "\xef\xbb\xbf"
@@ -199,6 +200,22 @@ read_all(FILE *in, struct buf *ret, struct err *err)
 	return ferror(in) ? err_sys(err, errno, "read") : 0;
 }
 
+static int
+check_owner(FILE *in, const char *path, struct err *err)
+{
+	char why[160];
+	struct stat st;
+
+	if (fstat(fileno(in), &st) < 0)
+		return err_sys(err, errno, "'%s'", path);
+	return trust_given(&st, why, sizeof why)
+		   ? 0
+		   : err_set(err, ERR_DATA, ERR_LINK, ERR_LATER, 0,
+			 "'%s' %s; allowed: a file that only its owner may write, who is root or "
+			 "you",
+			 path, why);
+}
+
 int
 csv_read(const char *path, csv_fn *fn, void *arg, struct err *err)
 {
@@ -208,11 +225,13 @@ csv_read(const char *path, csv_fn *fn, void *arg, struct err *err)
 
 	if (!in)
 		return err_sys(err, errno, "'%s'", path);
-	rc = read_all(in, &text, err);
+	rc = in == stdin ? 0 : check_owner(in, path, err);
+	if (rc == 0 && (rc = read_all(in, &text, err)) < 0)
+		(void)err_ctx(err, "'%s'", path);
 	if (in != stdin)
 		(void)fclose(in);
 	if (rc < 0)
-		return err_ctx(err, "'%s'", path);
+		return -1;
 	return csv_parse(path, buf_bytes(&text), fn, arg, err);
 }
 

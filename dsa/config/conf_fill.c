@@ -264,8 +264,9 @@ finish_rule(const struct place *p, const config_setting_t *s, struct match_rule 
 		r->csv_file = path;
 	}
 	if (!p->f->public && !conf_check_readable_file(r->csv_file, why, sizeof why))
-		conf_note(
-		    p->f->notes, s, NULL, "'%s' %s; allowed: a readable file", r->csv_file, why);
+		conf_note(p->f->notes, s, NULL,
+		    "'%s' %s; allowed: a readable file that only its owner may write", r->csv_file,
+		    why);
 }
 
 static void

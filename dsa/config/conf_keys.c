@@ -109,7 +109,8 @@ static const struct conf_key keys[] = {
 
     {CONF_TLS, "mode", CONF_ENUM, IN(conf_forest, dir.tls), .names = tls_names, .def = TLS_NONE},
     {CONF_TLS, "ca_file", CONF_PATH, IN(conf_forest, dir.ca_file),
-	.check = conf_check_readable_file, .allowed = "a readable file"},
+	.check = conf_check_readable_file,
+	.allowed = "a readable file that only its owner may write"},
 
     {CONF_LINK, "name", CONF_STRING, IN(conf_link, name), .required = true,
 	.check = conf_check_name, .allowed = "1 to 64 of A-Z a-z 0-9 _ -"},

@@ -24,6 +24,7 @@
 
 #include "dsa/base/list.h"
 #include "dsa/base/str.h"
+#include "dsa/base/trust.h"
 #include "dsa/config/conf_notes.h"
 
 #define MAX_DEPTH 10
@@ -295,6 +296,8 @@ read_file(struct reading *r, const char *path, struct buf *ret, char *why, size_
 		(void)snprintf(why, size, "is not a regular file");
 		return -1;
 	}
+	if (!trust_stat(&st, TRUST_NOT_WRITABLE, why, size) || !trust_folders(path, 0, why, size))
+		return -1;
 	while (ret->len <= MAX_TEXT && (n = read(fd, chunk, sizeof chunk)) > 0)
 		buf_add(ret, chunk, (size_t)n);
 	if (n < 0) {
@@ -338,7 +341,7 @@ static void
 include(struct reading *r, const char *path, const char *shown, unsigned depth, unsigned from_line)
 {
 	_cleanup_(buf_done) struct buf b = {0};
-	char why[128] = "";
+	char why[512] = "";
 	struct scan s = {.r = r, .line = 1, .depth = depth, .line_start = true};
 	int file;
 
@@ -355,7 +358,8 @@ include(struct reading *r, const char *path, const char *shown, unsigned depth, 
 	if (read_file(r, path, &b, why, sizeof why) < 0) {
 		if (!r->notes->nomem)
 			conf_note_line(r->notes, from_line, depth ? "@include" : NULL,
-			    "'%s' %s; allowed: a readable file", shown, why);
+			    "'%s' %s; allowed: a readable file that only its owner may write",
+			    shown, why);
 		r->t->missing_file = true;
 		return;
 	}

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "dsa/base/str.h"
+#include "dsa/base/trust.h"
 #include "dsa/config/template.h"
 #include "dsa/directory/attr_name.h"
 #include "dsa/directory/dn.h"
@@ -228,7 +229,9 @@ check_file(const char *path, struct stat *ret, char *why, size_t size)
 		    why, size, "cannot be read: %s", strerror_r(errno, text, sizeof text));
 		return false;
 	}
-	return S_ISREG(ret->st_mode) || no(why, size, "is not a regular file");
+	if (!S_ISREG(ret->st_mode))
+		return no(why, size, "is not a regular file");
+	return is_credential(path) || trust_folders(path, 0, why, size);
 }
 
 bool
@@ -236,7 +239,7 @@ conf_check_readable_file(const char *value, char *why, size_t size)
 {
 	struct stat st = {0};
 
-	return check_file(value, &st, why, size);
+	return check_file(value, &st, why, size) && trust_stat(&st, TRUST_NOT_WRITABLE, why, size);
 }
 
 bool
@@ -244,13 +247,8 @@ conf_check_secret_file(const char *value, char *why, size_t size)
 {
 	struct stat st = {0};
 
-	if (!check_file(value, &st, why, size))
-		return false;
-	if ((st.st_mode & (S_IRWXG | S_IRWXO)) == 0 || is_credential(value))
-		return true;
-	(void)snprintf(
-	    why, size, "is open to group or others (mode %04o)", (unsigned)st.st_mode & 07777U);
-	return false;
+	return check_file(value, &st, why, size) &&
+	       (is_credential(value) || trust_stat(&st, TRUST_CLOSED, why, size));
 }
 
 /* Tried with the rights of the process, not guessed from the mode. Whatever may write it has the
@@ -269,11 +267,7 @@ conf_check_program(const char *value, char *why, size_t size)
 	}
 	if (!S_ISREG(st.st_mode))
 		return no(why, size, "is not a regular file");
-	if ((st.st_mode & (S_IWGRP | S_IWOTH)) == 0)
-		return true;
-	(void)snprintf(
-	    why, size, "is writable by group or others (mode %04o)", (unsigned)st.st_mode & 07777U);
-	return false;
+	return trust_stat(&st, TRUST_NOT_WRITABLE, why, size) && trust_folders(value, 0, why, size);
 }
 
 bool

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dsa/base/identity.h"
 #include "dsa/base/output.h"
 #include "dsa/base/str.h"
 #include "dsa/config/conf.h"
@@ -163,8 +164,14 @@ run_verb(ctl_verb *verb, struct ctl *c, const char *state, int argc, char **argv
 	_cleanup_(store_close) struct store *store = NULL;
 	_cleanup_(store_abort) struct store_txn *txn = NULL;
 	struct err err;
+	int rc;
 
-	if (store_open(state, STORE_READ, 0, &store, &err) < 0) {
+	/* Only to open it: what a verb writes, it writes as who asked for it. */
+	if (identity_take(state, false, &err) < 0)
+		return ctl_fail(&err);
+	rc = store_open(state, STORE_READ, 0, &store, &err);
+	identity_return();
+	if (rc < 0) {
 		if (err.src == ERR_SYS && err.code == ENOENT)
 			(void)err_ctx(&err, "galsyncd makes it in its first cycle");
 		if (err.src == ERR_SYS && err.code == EACCES)

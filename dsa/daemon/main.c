@@ -5,9 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
+#include <unistd.h>
 
+#include "dsa/base/identity.h"
 #include "dsa/base/log.h"
 #include "dsa/base/output.h"
+#include "dsa/base/str.h"
 #include "dsa/config/conf.h"
 #include "dsa/daemon/once.h"
 #include "dsa/daemon/service.h"
@@ -109,6 +112,25 @@ say_mistake(const char *text)
 		(void)fprintf(stderr, "%s\n", text);
 }
 
+/* Root works as the owner of the state directory, with that user's rights on everything else too.
+ * *RET: what to say where these are not enough, or NULL. */
+static int
+take_identity(const char *file, char **ret, struct err *err)
+{
+	_cleanup_(conf_errors_done) struct conf_errors errors = {0};
+	_cleanup_(conf_free) struct conf *conf = NULL;
+
+	*ret = NULL;
+	if (geteuid() != 0 || conf_load_public(file, &conf, &errors) < 0)
+		return 0; /* its mistakes are told by the next one who reads it */
+	if (identity_take(conf->state_directory, true, err) < 0)
+		return -1;
+	if (geteuid() != 0)
+		*ret = str_printf("galsyncd works as user %lu, who owns '%s'",
+		    (unsigned long)geteuid(), conf->state_directory);
+	return 0;
+}
+
 static int
 print_rights(const struct conf *conf, const char *file)
 {
@@ -156,6 +178,8 @@ run(int argc, char **argv)
 	struct options o = {.file = DEFAULT_CONF};
 	_cleanup_(conf_errors_done) struct conf_errors errors = {0};
 	_cleanup_(conf_free) struct conf *conf = NULL;
+	_cleanup_(free) char *as_who = NULL;
+	struct err err;
 	int status = parse(argc, argv, &o);
 
 	if (status >= 0)
@@ -169,9 +193,15 @@ run(int argc, char **argv)
 	log_init();
 	output_guard(OUTPUT_TEXT);
 	log_set_level(o.verbose ? LOG_DEBUG : LOG_INFO);
+	if (take_identity(o.file, &as_who, &err) < 0) {
+		say_mistake(err.text);
+		return STATUS_FAILED;
+	}
 	if (conf_load(o.file, &conf, &errors) < 0) {
 		for (size_t i = 0; i < errors.n; i++)
 			say_mistake(errors.lines[i]);
+		if (as_who)
+			say_mistake(as_who);
 		return STATUS_FAILED;
 	}
 	status = look_at(conf, &o);

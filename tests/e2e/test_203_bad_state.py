@@ -7,14 +7,16 @@ import re
 import signal
 import socket
 import subprocess
+import tempfile
 import uuid
 
 import pytest
 
 from badinput_helpers import (COMPLETE, DONE, FAILED, Running, check_output, check_words, conf,
-                              first_logon, refused, usns, with_sum, write)
+                              first_logon, refused, simple, usns, with_sum, write)
 
 PAGE = 4096
+NOBODY = 65534
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -70,6 +72,80 @@ def test_state_directory(lab, tmp_path, make, words):
     state = f"{tmp_path}/state" if words != ["No such file or directory"] else f"{tmp_path}/a/b"
     make(f"{tmp_path}/state")
     refused(lab, conf(lab, tmp_path, state=state), state, *words)
+
+
+@pytest.fixture(name="nobody_state")
+def fixture_nobody_state(lab):
+    """A state directory of the user nobody, with a map. What is below the lab nobody may enter."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as place:
+        os.chmod(place, 0o755)
+        p = lab.galsyncd("--once", "--full", conf=conf(lab, place))
+        assert p.returncode == COMPLETE, p.stderr
+        for path in [f"{place}/state", *(e.path for e in os.scandir(f"{place}/state"))]:
+            os.chown(path, NOBODY, NOBODY)
+        yield place
+
+
+def test_root_follows_no_link_of_others(lab, nobody_state):
+    """Who owns the state directory makes the lock file a link to a file of root's."""
+    precious = write(f"{nobody_state}/precious", "of root")
+    state = f"{nobody_state}/state"
+    assert lab.galsyncctl("list", conf=f"{nobody_state}/galsync.conf").returncode == DONE
+    os.unlink(f"{state}/map.mdb-lock")
+    for verb in (["status"], ["list"], ["map", "check"], ["map", "export"]):
+        os.symlink(precious, f"{state}/map.mdb-lock")
+        p = lab.galsyncctl("--state-directory", state, *verb)
+        assert (p.returncode, p.stdout) == (FAILED, "")
+        check_output(lab, p)
+        check_words(p.stderr, [f"{state}/map.mdb-lock' is a symbolic link", "allowed: a regular file"])
+        os.unlink(f"{state}/map.mdb-lock")
+    with open(precious, encoding="ascii") as f:
+        assert f.read() == "of root"
+    # With nobody's rights root makes the lock file, and reads.
+    assert lab.galsyncctl("--state-directory", state, "status").returncode == DONE
+    assert os.stat(f"{state}/map.mdb-lock").st_uid == NOBODY
+
+
+def test_root_is_not_root_in_the_daemon(lab, nobody_state):
+    """It has the rights of the owner for all it does: root's keytab is not nobody's."""
+    file = f"{nobody_state}/galsync.conf"
+    os.chmod(file, 0o644)
+    p = refused(lab, file, "keytab: '", "Permission denied", f"works as user {NOBODY}, who owns",
+                args=("-t",))
+    assert p.stdout == ""
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o777, 0o1777])
+def test_state_directory_that_others_may_write(lab, tmp_path, mode):
+    state = tmp_path / "state"
+    state.mkdir()
+    state.chmod(mode)
+    refused(lab, conf(lab, tmp_path), f"'{state}' is writable by group or others (mode {mode:04o})",
+            "allowed: a directory")
+
+
+# What the daemon reads and runs
+
+def test_what_others_may_write(lab, tmp_path):
+    """Each path of the configuration, and what it lies in: named, with the reason."""
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    hook = write(tmp_path / "open/hook", "#!/bin/sh\n", 0o755)
+    pairs = write(tmp_path / "pairs.csv", "a,b\n", 0o666)
+    password = write(tmp_path / "open/password", "x", 0o600)
+    file = conf(lab, tmp_path, globex={"auth": simple(password)},
+                link=f'hook = "{hook}"; match = [ "stamp", "csv:{pairs}" ];')
+    p = refused(lab, file, args=("-t",))
+    check_words(p.stderr, [
+        f"hook: '{hook}' lies in '{tmp_path}/open', which is writable by group or others "
+        "(mode 0777); allowed: ",
+        f"'{pairs}' is writable by group or others (mode 0666); allowed: ",
+        f"'{password}' lies in '{tmp_path}/open', which is writable by group or others"])
+    good = conf(lab, tmp_path)
+    os.chmod(good, 0o666)
+    for p in (refused(lab, good, args=("-t",)), lab.galsyncctl("status", conf=good)):
+        assert p.returncode == FAILED
+        check_words(p.stderr, [f"'{good}' is writable by group or others (mode 0666); allowed: "])
 
 
 # The map

@@ -281,10 +281,10 @@ static const struct mistake mistake_rows[] = {
 	"galsync.conf:6: forests[0].auth.keytab: '/' is not a regular file" SECRET},
     {"\"acme-ca.pem\"", "\"none.pem\"",
 	"galsync.conf:7: forests[0].tls.ca_file: 'DIR/none.pem' cannot be read: No such file or "
-	"directory; allowed: a readable file\n"},
+	"directory; allowed: a readable file that only its owner may write\n"},
     {"\"x500\"", "\"csv:none.csv\"",
 	"galsync.conf:19: links[0].match[2]: 'DIR/none.csv' cannot be read: No such file or "
-	"directory; allowed: a readable file\n"},
+	"directory; allowed: a readable file that only its owner may write\n"},
 
     /* what values must be together */
     {"domain = \"globex.example\"", "site = \"Berlin\"",
@@ -481,9 +481,10 @@ static const struct mistake mistake_rows[] = {
 	"galsync.conf:22: a string is not closed; allowed: \"text\"\n"},
     {"interval_s = 60;", "@include \"none.conf\"",
 	"galsync.conf:22: @include: 'DIR/none.conf' cannot be read: No such file or directory; "
-	"allowed: a readable file\n"},
+	"allowed: a readable file that only its owner may write\n"},
     {"interval_s = 60;", "\n@include \"/\"",
-	"galsync.conf:23: @include: '/' is not a regular file; allowed: a readable file\n"},
+	"galsync.conf:23: @include: '/' is not a regular file; allowed: a readable file that only "
+	"its owner may write\n"},
 };
 
 static void

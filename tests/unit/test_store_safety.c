@@ -585,28 +585,6 @@ lost_key(void **state)
 	assert_refused(f, STORE_WRITE, "database 'key': its pairs do not have their check sum");
 }
 
-/* The group reads, whatever umask the service has. */
-static void
-open_to_the_group(void **state)
-{
-	static const struct {
-		const char *name;
-		mode_t mode;
-	} files[] = {{"map.mdb", 0640}, {"map.mdb-lock", 0660}};
-	struct fixture *f = *state;
-	mode_t before = umask(0077);
-
-	fixture_open_store(f, 16);
-	(void)umask(before);
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-		_cleanup_(free) char *path = str_printf("%s/%s", f->dir, files[i].name);
-		struct stat st = {0};
-
-		assert_int_equal(stat(path, &st), 0);
-		assert_int_equal(st.st_mode & 07777, files[i].mode);
-	}
-}
-
 int
 main(void)
 {
@@ -627,7 +605,6 @@ main(void)
 	    TEST(undecodable_record, fixture_setup),
 	    TEST(lost_record, fixture_setup),
 	    TEST(lost_key, fixture_setup),
-	    TEST(open_to_the_group, fixture_setup_dir),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
