@@ -31,21 +31,24 @@
 #include "mapping/store_db.h"
 #include "mapping/store_keys.h"
 
+static int
+begin_write(struct store_txn *t, struct err *err)
+{
+	int rc = mdb_txn_begin(t->s->env, NULL, 0, &t->txn);
+
+	return rc ? store_fail(t->s, rc, "begin", err) : 0;
+}
+
 int
 store_begin(struct store *s, enum store_mode mode, struct store_txn **ret, struct err *err)
 {
 	_cleanup_(free) struct store_txn *t = calloc(1, sizeof *t);
-	int rc;
 
 	if (!t)
 		return err_nomem(err);
 	*t = (struct store_txn){.s = s, .mode = mode};
-	rc = mdb_txn_begin(s->env, NULL, mode == STORE_READ ? MDB_RDONLY : 0, &t->txn);
-	/* A reader that was opened before the writer's map_size_mb was raised. */
-	if (rc == MDB_MAP_RESIZED && !(rc = mdb_env_set_mapsize(s->env, 0)))
-		rc = mdb_txn_begin(s->env, NULL, mode == STORE_READ ? MDB_RDONLY : 0, &t->txn);
-	if (rc)
-		return store_fail(s, rc, "begin", err);
+	if (mode == STORE_READ ? store_readers_begin(s, &t->txn, err) < 0 : begin_write(t, err) < 0)
+		return -1;
 	*ret = TAKE(t);
 	return 0;
 }
@@ -77,7 +80,10 @@ store_abort(struct store_txn *t)
 		return;
 	if (t->keys)
 		mdb_cursor_close(t->keys);
-	mdb_txn_abort(t->txn);
+	if (t->mode == STORE_READ)
+		store_readers_end(t->s, t->txn);
+	else
+		mdb_txn_abort(t->txn);
 	free(t);
 }
 
@@ -198,6 +204,19 @@ store_each(struct store_txn *t, uint32_t link, store_record_fn *fn, void *arg, s
 	struct each e = {link, fn, arg};
 
 	return store_db_each(t, DB_RECORD, (struct bytes){NULL, 0}, each_pair, &e, err);
+}
+
+int
+store_each_after(struct store_txn *t, uint32_t link, uint64_t id, store_record_fn *fn, void *arg,
+    struct err *err)
+{
+	struct each e = {link, fn, arg};
+	uint64_t from = id + 1;
+
+	if (!from)
+		return 0;
+	return store_db_each_from(t, DB_RECORD, (struct bytes){NULL, 0},
+	    (struct bytes){&from, sizeof from}, each_pair, &e, err);
 }
 
 static int

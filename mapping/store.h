@@ -29,7 +29,8 @@
  *
  * One process writes; any number read at the same time, each through its own store_open() with
  * STORE_READ. All memory handed out is copied: nothing points into LMDB. A transaction belongs to
- * the thread that began it. Commits are durable (fsync). Read transactions are short: a long one
+ * the thread that began it. The writer has places among the readers of its own (store_readers.c).
+ * Commits are durable (fsync). Read transactions are short: a long one
  * keeps the file from reusing its pages.
  *
  * Every function that gives something to a callback FN goes on while that returns 0. 1 ends it,
@@ -123,6 +124,9 @@ int store_lookup_who(struct store_txn *t, const char *who, store_record_fn *fn, 
 /* All records of LINK (0: of all links) in id order. */
 int store_each(
     struct store_txn *t, uint32_t link, store_record_fn *fn, void *arg, struct err *err) MUST_CHECK;
+/* The same from the record behind ID on, in the order of the map. */
+int store_each_after(struct store_txn *t, uint32_t link, uint64_t id, store_record_fn *fn,
+    void *arg, struct err *err) MUST_CHECK;
 struct store_counts {
 	uint64_t records, by_state[RECORD_STATE_MAX], created, matched, waiting_refs, conflicts;
 	uint64_t bytes_used, bytes_max; /* of the file */

@@ -12,6 +12,7 @@
  */
 
 #include <lmdb.h>
+#include <pthread.h>
 
 #include "mapping/store.h"
 
@@ -47,6 +48,9 @@ enum store_kept {
 	KEPT_MORE  /* the file is written when this is committed */
 };
 
+/* More than a daemon has threads that read at a time. */
+#define READ_SLOTS 32
+
 struct store {
 	MDB_env *env;
 	MDB_dbi db[DB_MAX];
@@ -55,6 +59,10 @@ struct store {
 	bool sealed; /* its values have sums: it is no map of format 1 */
 	bool is_new; /* made by this store_open() */
 	char *dir, *path;
+	pthread_mutex_t slots_lock;
+	MDB_txn *slots[READ_SLOTS]; /* ended read transactions, whose places among the readers stay
+				       ours */
+	size_t n_slots;
 	struct keepsake *keepsake; /* or NULL */
 };
 
@@ -139,6 +147,14 @@ int store_save_pairs(struct store_txn *t, struct err *err) MUST_CHECK;
 /* Adds BY to LINK's counter WHAT, which never falls below 0. */
 int store_add_count(
     struct store_txn *t, uint32_t link, const char *what, int64_t by, struct err *err) MUST_CHECK;
+
+/* store_readers.c: begins a read transaction, at a place that is ours or at a new one. */
+int store_readers_begin(struct store *s, MDB_txn **ret, struct err *err) MUST_CHECK;
+/* Ends TXN, and keeps its place. */
+void store_readers_end(struct store *s, MDB_txn *txn);
+/* Takes as many places as are kept, and gives them all back. */
+int store_readers_reserve(struct store *s, struct err *err) MUST_CHECK;
+void store_readers_release(struct store *s);
 
 /* How long what failed ATTEMPTS times is left alone: doubling, from 5 seconds up to an hour. */
 int64_t store_pause_s(uint32_t attempts);

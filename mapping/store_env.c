@@ -376,6 +376,7 @@ store_open(
 		return err_nomem(err);
 	s->lock = -1;
 	s->mode = mode;
+	(void)pthread_mutex_init(&s->slots_lock, NULL);
 	s->dir = strdup(dir);
 	s->path = str_printf("%s/map.mdb", dir);
 	if (!s->dir || !s->path)
@@ -384,7 +385,8 @@ store_open(
 	    (mode == STORE_WRITE && lock_writer(s, err) < 0))
 		return -1;
 	if (open_env(s, map_size_mb, err) < 0 || open_databases(s, err) < 0 ||
-	    (mode == STORE_WRITE && check_values(s, err) < 0))
+	    (mode == STORE_WRITE &&
+		(store_readers_reserve(s, err) < 0 || check_values(s, err) < 0)))
 		return -1;
 	*ret = TAKE(s);
 	return 0;
@@ -396,6 +398,8 @@ store_close(struct store *s)
 	if (!s)
 		return;
 	keepsake_detach(s->keepsake);
+	store_readers_release(s);
+	(void)pthread_mutex_destroy(&s->slots_lock);
 	if (s->env)
 		mdb_env_close(s->env);
 	if (s->lock >= 0)

@@ -26,7 +26,7 @@ struct ctl {
 	bool json;
 	const char *socket;    /* of the running daemon */
 	struct store *store;   /* NULL for the verbs that do not read the map */
-	struct store_txn *txn; /* a read transaction for the whole verb */
+	struct store_txn *txn; /* a read transaction for the whole verb, or for a portion of it */
 };
 
 typedef enum ctl_status ctl_verb(struct ctl *c, int argc, char **argv);
@@ -40,6 +40,15 @@ ctl_verb ctl_verb_resync, ctl_verb_plan, ctl_verb_pause, ctl_verb_watch, ctl_ver
 ctl_verb ctl_verb_decide;
 ctl_verb ctl_verb_wave, ctl_verb_wave_list, ctl_verb_wave_show;
 ctl_verb ctl_verb_map_backup, ctl_verb_map_check;
+/* output.c: what a verb that reads the map prints goes out when no transaction is open: a reader
+ * that waits, less(1) for instance, would keep the map from using its pages again. */
+int ctl_output_begin(struct ctl *c, struct err *err) MUST_CHECK;
+/* Prints what there is, and goes on in a new transaction: in another state of the map. */
+int ctl_output_next(struct ctl *c, struct err *err) MUST_CHECK;
+/* Prints the rest; there is no transaction any more. */
+int ctl_output_end(struct ctl *c, struct err *err) MUST_CHECK;
+/* Is there enough for ctl_output_next()? */
+bool ctl_output_is_much(void);
 /* What the running daemon says of its links, or NULL if none answers. The caller releases it. */
 json_t *ctl_daemon_links(const struct ctl *c);
 

@@ -162,7 +162,7 @@ static enum ctl_status
 run_verb(ctl_verb *verb, struct ctl *c, const char *state, int argc, char **argv)
 {
 	_cleanup_(store_close) struct store *store = NULL;
-	_cleanup_(store_abort) struct store_txn *txn = NULL;
+	enum ctl_status status;
 	struct err err;
 	int rc;
 
@@ -178,11 +178,16 @@ run_verb(ctl_verb *verb, struct ctl *c, const char *state, int argc, char **argv
 			(void)err_ctx(&err, "root and the group galsync may read it");
 		return ctl_fail(&err);
 	}
-	if (store_begin(store, STORE_READ, &txn, &err) < 0)
-		return ctl_fail(&err);
 	c->store = store;
-	c->txn = txn;
-	return verb(c, argc, argv);
+	if (ctl_output_begin(c, &err) < 0) {
+		store_abort(TAKE(c->txn));
+		return ctl_fail(&err);
+	}
+	status = verb(c, argc, argv);
+	if (ctl_output_end(c, &err) < 0)
+		status = ctl_fail(&err);
+	store_abort(TAKE(c->txn));
+	return status;
 }
 
 static int

@@ -11,8 +11,11 @@
 
 struct walk {
 	struct ctl *c;
-	json_t *array;	   /* with --json */
-	const char *state; /* only this one, or NULL */
+	store_record_fn *fn; /* of walk_all() */
+	uint64_t last;	     /* that it was given */
+	bool more;	     /* behind that */
+	json_t *array;	     /* with --json */
+	const char *state;   /* only this one, or NULL */
 	uint64_t n;
 };
 
@@ -21,6 +24,34 @@ print_row(const char *kind, const char *state, const char *active, const char *m
     const char *address, const char *target)
 {
 	(void)printf("%-8s %-8s %-7s %-8s %-36s %s\n", kind, state, active, made, address, target);
+}
+
+static int
+give_portion(const struct record *r, void *arg, struct err *err)
+{
+	struct walk *w = arg;
+
+	if (w->fn(r, w, err) < 0)
+		return -1;
+	w->last = r->id;
+	w->more = !w->c->json && ctl_output_is_much();
+	return w->more;
+}
+
+/* All records of LINK, in portions: no transaction is open while one is printed. */
+static int
+walk_all(struct walk *w, uint32_t link, store_record_fn *fn, struct err *err)
+{
+	w->fn = fn;
+	w->last = 0;
+	do {
+		w->more = false;
+		if (store_each_after(w->c->txn, link, w->last, give_portion, w, err) < 0)
+			return -1;
+		if (w->more && ctl_output_next(w->c, err) < 0)
+			return -1;
+	} while (w->more);
+	return 0;
 }
 
 static int
@@ -93,7 +124,7 @@ ctl_verb_list(struct ctl *c, int argc, char **argv)
 	if (held)
 		return ctl_list_held(c, id);
 	w.array = c->json ? json_array() : NULL;
-	if (store_each(c->txn, id, list_one, &w, &err) < 0) {
+	if (walk_all(&w, id, list_one, &err) < 0) {
 		json_decref(w.array);
 		return ctl_fail(&err);
 	}
@@ -300,7 +331,7 @@ ctl_verb_map(struct ctl *c, int argc, char **argv)
 		return status;
 	w.array = c->json ? json_array() : NULL;
 	rc = lookup ? store_lookup_who(c->txn, argv[2], lookup_one, &w, &err)
-		    : store_each(c->txn, link, export_one, &w, &err);
+		    : walk_all(&w, link, export_one, &err);
 	if (rc < 0 || (lookup && w.n == 0)) {
 		json_decref(w.array);
 		return rc < 0 ? ctl_fail(&err) : nobody(argv[2]);

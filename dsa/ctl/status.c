@@ -125,16 +125,23 @@ ctl_verb_status(struct ctl *c, int argc, char **argv)
 	json_t *array, *daemon;
 	enum ctl_status status;
 	uint32_t only = 0;
+	struct err err;
 
 	if (argc > 2)
 		return ctl_usage("status takes at most one LINK");
 	array = c->json ? json_array() : NULL;
+	/* It may take its time. */
+	store_abort(TAKE(c->txn));
 	daemon = ctl_daemon_links(c);
+	if (store_begin(c->store, STORE_READ, &c->txn, &err) < 0) {
+		json_decref(array);
+		json_decref(daemon);
+		return ctl_fail(&err);
+	}
 	status = ctl_link(c, argc == 2 ? argv[1] : NULL, &only);
 	/* Link numbers are given out from 1 without gaps. */
 	for (uint32_t id = only ? only : 1; status == CTL_DONE; id++) {
 		_cleanup_(free) char *name = NULL;
-		struct err err;
 
 		if (store_link_name(c->txn, id, &name, &err) < 0)
 			status = ctl_fail(&err);

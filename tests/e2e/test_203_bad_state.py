@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Bad input, fourth part: what can be wrong with the state directory and the map."""
 
+import array
+import csv
+import fcntl
 import json
 import os
 import re
@@ -8,10 +11,12 @@ import signal
 import socket
 import subprocess
 import tempfile
+import termios
 import uuid
 
 import pytest
 
+from conftest import BUILD, wait_for
 from badinput_helpers import (COMPLETE, DONE, FAILED, Running, check_output, check_words, conf,
                               first_logon, refused, simple, usns, with_sum, write)
 
@@ -232,6 +237,33 @@ def move_away(lab, path, file):
     p = lab.galsyncd("--once", "--full", conf=file)
     assert p.returncode == COMPLETE, p.stderr
     assert usns(lab) == before
+
+
+def test_export_that_nobody_fetches(lab, map_file):
+    """It holds no transaction while it waits: mdb_stat lists the readers that do."""
+    _, file = map_file
+    out, into = os.pipe()
+    fcntl.fcntl(into, fcntl.F_SETPIPE_SZ, PAGE)
+    # pylint: disable=consider-using-with
+    proc = subprocess.Popen([os.path.join(BUILD, "galsyncctl"), "-c", file, "map", "export"],
+                            env={**os.environ, **lab.env()}, stdout=into)
+    os.close(into)
+    wait_for(lambda: is_full(out), "the pipe is not full")
+    readers = subprocess.run(["mdb_stat", "-n", "-r", f"{os.path.dirname(file)}/state/map.mdb"],
+                             text=True, capture_output=True, check=False).stdout
+    mine = [line.split() for line in readers.splitlines() if line.split()[:1] == [str(proc.pid)]]
+    assert mine and all(line[2] == "-" for line in mine), readers
+    with os.fdopen(out, encoding="utf-8") as f:
+        rows = list(csv.reader(f))
+    assert proc.wait() == DONE
+    p = lab.galsyncctl("--json", "map", "export", conf=file)
+    assert len(rows) == 1 + len(json.loads(p.stdout)) > 40
+
+
+def is_full(pipe):
+    size = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, size)
+    return size[0] >= PAGE
 
 
 def test_zeroed_pages(lab, map_file):
