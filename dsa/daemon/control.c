@@ -2,6 +2,7 @@
 #include "dsa/daemon/control.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,9 +11,14 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "dsa/base/clock.h"
 #include "dsa/base/json.h"
+#include "dsa/daemon/admission.h"
 
 #define GROUPS_MAX 256
+
+/* How long nobody is let in where even turning away needs more than there is. */
+#define REST_MS 500
 
 struct client {
 	struct control *control;
@@ -22,16 +28,17 @@ struct client {
 	enum control_right right;
 	uid_t uid;
 	struct buf in, out;
-	size_t sent;  /* of out */
-	bool closing; /* after the last answer has gone */
+	size_t sent;	  /* of out */
+	bool closing;	  /* after the last answer has gone */
+	int64_t asked_ms; /* when it asked last, or came */
 	struct client_wait wait;
 };
 
 struct control {
 	sd_event *event;
-	sd_event_source *source;
-	int fd;
-	char *path; /* to be removed, or NULL */
+	sd_event_source *source, *rest; /* REST: ends a pause */
+	int fd, reserve; /* RESERVE: a descriptor, to be given up where there is no other */
+	char *path;	 /* to be removed, or NULL */
 	struct client *clients;
 	size_t n;
 	struct control_handlers handlers;
@@ -223,6 +230,7 @@ read_in(struct client *c)
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -1;
 	buf_add(&c->in, octets, (size_t)n);
+	c->asked_ms = clock_monotonic_ms();
 	if (c->in.failed)
 		return -1;
 	handle_lines(c);
@@ -288,17 +296,75 @@ right_of(int fd, uid_t *ret_uid)
 	return is_member("galsync", gids, n) ? CONTROL_READ : CONTROL_NONE;
 }
 
+/* ---- who gets in ---- */
+
+static bool
+waits(const struct client *c)
+{
+	return c->wait.watching || c->wait.number || c->wait.draft || client_pending(c);
+}
+
+/* Ends the one that has asked for nothing for longest. False if there is none. */
+static bool
+end_idle(struct control *control)
+{
+	int64_t now = clock_monotonic_ms();
+	struct client *oldest = NULL;
+
+	for (struct client *c = control->clients; c; c = c->next)
+		if (admission_may_end(c->right, waits(c), now - c->asked_ms) &&
+		    (!oldest || c->asked_ms < oldest->asked_ms))
+			oldest = c;
+	if (oldest)
+		client_free(oldest);
+	return oldest != NULL;
+}
+
+static struct admission
+count_for(const struct control *control, uid_t uid)
+{
+	struct admission n = {.all = control->n};
+
+	for (const struct client *c = control->clients; c; c = c->next)
+		n.of_user += c->uid == uid;
+	return n;
+}
+
+/* NULL, or why not. */
+static const char *
+let_in(struct control *control, enum control_right right, uid_t uid)
+{
+	const char *why;
+
+	if (right == CONTROL_NONE)
+		return "permission denied: only root and the groups galsync and galsync-admin are "
+		       "answered";
+	do {
+		struct admission now = count_for(control, uid);
+
+		why = admission_refusal(right, uid, &now);
+	} while (why && end_idle(control));
+	return why;
+}
+
+/* One that is not let in is told why, and no more is kept of it than that. */
 static void
-add_client(struct control *control, int fd)
+add_client(struct control *control, int fd, bool reserved)
 {
 	struct client *c = calloc(1, sizeof *c);
+	const char *why;
 
 	if (!c) {
 		(void)close(fd);
 		return;
 	}
-	*c = (struct client){.control = control, .fd = fd, .wait = {.plan_fd = -1}};
+	*c = (struct client){.control = control,
+	    .fd = fd,
+	    .asked_ms = clock_monotonic_ms(),
+	    .wait = {.plan_fd = -1}};
 	c->right = right_of(fd, &c->uid);
+	why = reserved && c->uid != 0 ? "the daemon has no file descriptors left"
+				      : let_in(control, c->right, c->uid);
 	c->next = control->clients;
 	control->clients = c;
 	control->n++;
@@ -306,27 +372,80 @@ add_client(struct control *control, int fd)
 		client_free(c);
 		return;
 	}
-	if (c->right == CONTROL_NONE)
-		client_refuse(c, "permission denied: only root and the groups galsync and "
-				 "galsync-admin are answered");
-	else if (control->n > CONTROL_CLIENTS_MAX)
-		client_refuse(c, "too many clients: at most %d are served", CONTROL_CLIENTS_MAX);
-	c->closing = c->right == CONTROL_NONE || control->n > CONTROL_CLIENTS_MAX;
-	want(c);
+	if (!why) {
+		want(c);
+		return;
+	}
+	client_refuse(c, "%s", why);
+	(void)write_out(c);
+	client_free(c);
+}
+
+static int
+on_rested(sd_event_source *s, uint64_t usec, void *arg)
+{
+	struct control *c = arg;
+
+	(void)s;
+	(void)usec;
+	(void)sd_event_source_set_enabled(c->source, SD_EVENT_ON);
+	return 0;
+}
+
+/* Nobody is let in for a while: the socket stays readable, and the loop would not rest. */
+static void
+rest(struct control *c)
+{
+	uint64_t now = 0;
+
+	if (sd_event_now(c->event, CLOCK_MONOTONIC, &now) >= 0 &&
+	    sd_event_source_set_time(c->rest, now + REST_MS * UINT64_C(1000)) >= 0 &&
+	    sd_event_source_set_enabled(c->rest, SD_EVENT_ONESHOT) >= 0)
+		(void)sd_event_source_set_enabled(c->source, SD_EVENT_OFF);
+}
+
+static int
+open_reserve(void)
+{
+	return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static int
+accept_one(const struct control *c)
+{
+	return accept4(c->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+}
+
+/* By the descriptor that is kept for that. */
+static int
+accept_in_need(struct control *c)
+{
+	closep(&c->reserve);
+	c->reserve = -1;
+	return accept_one(c);
 }
 
 static int
 on_connect(sd_event_source *s, int fd, uint32_t events, void *arg)
 {
 	struct control *c = arg;
-	int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int client = accept_one(c), why = client < 0 ? errno : 0;
+	bool need = (why == EMFILE || why == ENFILE) && c->reserve >= 0;
 
 	(void)s;
+	(void)fd;
 	(void)events;
-	if (client >= 0 && c->n > (size_t)2 * CONTROL_CLIENTS_MAX)
-		(void)close(client); /* not even a word for this one */
-	else if (client >= 0)
-		add_client(c, client);
+	if (need) {
+		client = accept_in_need(c);
+		why = client < 0 ? errno : 0;
+	}
+	if (client >= 0)
+		add_client(c, client, need);
+	else if (why != EAGAIN && why != EINTR && why != ECONNABORTED)
+		rest(c);
+	/* Who came in need has gone again, unless it was root. */
+	if (c->reserve < 0)
+		c->reserve = open_reserve();
 	return 0;
 }
 
@@ -380,10 +499,17 @@ control_new(sd_event *event, const char *path, int fd, const struct control_hand
 		closep(&fd);
 		return err_nomem(err);
 	}
-	*c = (struct control){.event = event, .fd = fd, .handlers = *handlers};
+	*c = (struct control){
+	    .event = event, .fd = fd, .reserve = open_reserve(), .handlers = *handlers};
 	if (fd < 0 && listen_at(c, path, err) < 0)
 		return -1;
 	rc = sd_event_add_io(event, &c->source, c->fd, EPOLLIN, on_connect, c);
+	/* It needs a descriptor too: now, and not when there is none. */
+	if (rc >= 0)
+		rc = sd_event_add_time(
+		    event, &c->rest, CLOCK_MONOTONIC, UINT64_MAX, 0, on_rested, c);
+	if (rc >= 0)
+		rc = sd_event_source_set_enabled(c->rest, SD_EVENT_OFF);
 	if (rc < 0)
 		return err_sys(err, -rc, "control socket");
 	*ret = TAKE(c);
@@ -399,7 +525,9 @@ control_free(struct control *c)
 		client_free(c->clients);
 	if (c->source)
 		(void)sd_event_source_disable_unref(c->source);
+	(void)sd_event_source_disable_unref(c->rest);
 	closep(&c->fd);
+	closep(&c->reserve);
 	if (c->path)
 		(void)unlink(c->path);
 	free(c->path);

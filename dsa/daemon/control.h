@@ -16,8 +16,9 @@
  * a refusal.
  *
  * A client can harm only itself: a line longer than CONTROL_LINE_MAX, what is no JSON object,
- * and answers that are not fetched end its connection; there are at most CONTROL_CLIENTS_MAX of
- * them, and nothing ever waits for one.
+ * and answers that are not fetched end its connection; how many there may be is in admission.h, and
+ * nothing ever waits for one. When the process has no file descriptors left, a client of root's
+ * still gets one that is kept for it; others are turned away, or wait until there are some again.
  */
 
 #include <jansson.h>
@@ -28,7 +29,6 @@
 
 #define CONTROL_VERSION 1
 #define CONTROL_LINE_MAX (2 << 20)
-#define CONTROL_CLIENTS_MAX 64
 #define CONTROL_PENDING_MAX (16 << 20)
 
 enum control_right { CONTROL_NONE, CONTROL_READ, CONTROL_CHANGE };
