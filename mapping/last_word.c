@@ -17,11 +17,12 @@
 
 #define MAP_NAME "/map.mdb"
 #define LIBRARY "/liblmdb"
-/* How far behind the map's end a wrong length in it may lead. */
-#define REACH (1ULL << 20)
+/* How far behind the map's end a wrong offset in a page may lead. */
+#define REACH (1ULL << 18)
 
 static struct sigaction before_bus, before_segv;
 static char last_path[512]; /* that was opened */
+static _Thread_local volatile bool is_reading;
 
 static void
 say(const char *s)
@@ -131,6 +132,8 @@ on_fault(int signal_number, siginfo_t *info, void *context)
 	int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
 	char line[512];
 
+	if (is_reading && signal_number == SIGSEGV)
+		end(last_path, "it leads out of itself");
 	while (fd >= 0 && next_line(fd, line, sizeof line)) {
 		const char *path = is_in(line, MAP_NAME, at, REACH);
 
@@ -156,6 +159,12 @@ catch_fault(int signal_number, struct sigaction *before)
 		return;
 	*before = now;
 	(void)sigaction(signal_number, &a, NULL);
+}
+
+void
+last_word_read(bool reading)
+{
+	is_reading = reading;
 }
 
 void

@@ -12,9 +12,12 @@
  */
 
 #include <lmdb.h>
+#include <stdbool.h>
 
 /* To be called for each environment before it is opened. PATH, of its file, lives as long as ENV.
  */
 void last_word_arm(MDB_env *env, const char *path);
+/* Between these, whatever faults in this thread is the map's: its length leads anywhere. */
+void last_word_read(bool reading);
 
 #endif

@@ -31,6 +31,26 @@
 #include "mapping/store_db.h"
 #include "mapping/store_keys.h"
 
+static uint64_t
+octets_of(const struct store *s)
+{
+	MDB_envinfo info;
+	MDB_stat stat;
+
+	(void)mdb_env_info(s->env, &info);
+	(void)mdb_env_stat(s->env, &stat);
+	return (info.me_last_pgno + 1) * (uint64_t)stat.ms_psize;
+}
+
+static int
+begin_read(struct store_txn *t, struct err *err)
+{
+	if (store_readers_begin(t->s, &t->txn, err) < 0)
+		return -1;
+	t->octets = octets_of(t->s);
+	return 0;
+}
+
 static int
 begin_write(struct store_txn *t, struct err *err)
 {
@@ -47,7 +67,7 @@ store_begin(struct store *s, enum store_mode mode, struct store_txn **ret, struc
 	if (!t)
 		return err_nomem(err);
 	*t = (struct store_txn){.s = s, .mode = mode};
-	if (mode == STORE_READ ? store_readers_begin(s, &t->txn, err) < 0 : begin_write(t, err) < 0)
+	if (mode == STORE_READ ? begin_read(t, err) < 0 : begin_write(t, err) < 0)
 		return -1;
 	*ret = TAKE(t);
 	return 0;
@@ -251,7 +271,6 @@ store_count(struct store_txn *t, uint32_t link, struct store_counts *ret, struct
 {
 	struct store_counts n = {0};
 	MDB_envinfo info;
-	MDB_stat stat;
 
 	for (uint32_t id = link ? link : 1;; id++) {
 		_cleanup_(free) char *name = NULL;
@@ -266,9 +285,8 @@ store_count(struct store_txn *t, uint32_t link, struct store_counts *ret, struct
 			break;
 	}
 	(void)mdb_env_info(t->s->env, &info);
-	(void)mdb_env_stat(t->s->env, &stat);
 	n.bytes_max = info.me_mapsize;
-	n.bytes_used = (info.me_last_pgno + 1) * (uint64_t)stat.ms_psize;
+	n.bytes_used = octets_of(t->s);
 	*ret = n;
 	return 0;
 }

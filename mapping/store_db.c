@@ -24,6 +24,7 @@
 
 #include "dsa/base/sum64.h"
 #include "mapping/damage.h"
+#include "mapping/last_word.h"
 
 #define FULL_BELOW (1 << 20)
 
@@ -142,8 +143,11 @@ store_value_refusal(const struct store_txn *t, enum store_db db, struct bytes ke
     struct bytes *ret)
 {
 	uint64_t sum;
+	bool same;
 
 	*ret = raw;
+	if (t->octets && (raw.len > t->octets || key.len > t->octets))
+		return "it is longer than the map";
 	if (databases[db].flags & MDB_INTEGERKEY && key.len != sizeof(uint64_t))
 		return "this is no key of it";
 	if (!t->s->sealed || store_is_index(db))
@@ -151,10 +155,11 @@ store_value_refusal(const struct store_txn *t, enum store_db db, struct bytes ke
 	if (raw.len < sizeof sum)
 		return "the value has no check sum";
 	ret->len -= sizeof sum;
+	last_word_read(true);
 	memcpy(&sum, (const uint8_t *)raw.data + ret->len, sizeof sum);
-	return le64toh(sum) == store_db_sum(db, key, *ret)
-		   ? NULL
-		   : "the value does not have its check sum";
+	same = le64toh(sum) == store_db_sum(db, key, *ret);
+	last_word_read(false);
+	return same ? NULL : "the value does not have its check sum";
 }
 
 /* What was put: the value without its sum. Every value that is read comes this way. */

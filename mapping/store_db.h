@@ -73,6 +73,7 @@ struct store_txn {
 	enum store_mode mode;
 	enum store_kept kept;
 	bool links_known, several_links;
+	uint64_t octets;	/* READ: of the map, no value is longer; else 0 */
 	uint64_t pairs[DB_MAX]; /* by how much the sum of an index has changed */
 };
 
