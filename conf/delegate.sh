@@ -48,7 +48,7 @@ TEXT
 
 # What a configuration with the default attributes needs, as `galsyncd -T --rights` prints it: a test
 # compares them.
-default_rights() {
+default_list() {
 	cat <<'TEXT'
 source-scope *
   read
@@ -59,90 +59,6 @@ source-scope *
 marker-group *
   read
   write member
-return-ou *
-  read
-  create contact
-  delete contact
-  write extensionAttribute15 contact
-  write mail contact
-  write proxyAddresses contact
-  write targetAddress contact
-  write legacyExchangeDN contact
-  write mailNickname contact
-  write msExchRecipientDisplayType contact
-  write msExchRecipientTypeDetails contact
-  write msExchVersion contact
-  write msExchPoliciesExcluded contact
-  write msExchOriginatingForest contact
-  write msExchHideFromAddressLists contact
-  write internetEncoding contact
-  write mAPIRecipient contact
-  write delivContLength contact
-  write msExchRequireAuthToSendTo contact
-  write manager contact
-  write assistant contact
-  write authOrig contact
-  write unauthOrig contact
-  write dLMemSubmitPerms contact
-  write dLMemRejectPerms contact
-  write displayName contact
-  write displayNamePrintable contact
-  write givenName contact
-  write initials contact
-  write sn contact
-  write personalTitle contact
-  write generationQualifier contact
-  write title contact
-  write department contact
-  write company contact
-  write physicalDeliveryOfficeName contact
-  write telephoneNumber contact
-  write otherTelephone contact
-  write homePhone contact
-  write otherHomePhone contact
-  write mobile contact
-  write otherMobile contact
-  write pager contact
-  write otherPager contact
-  write facsimileTelephoneNumber contact
-  write otherFacsimileTelephoneNumber contact
-  write ipPhone contact
-  write streetAddress contact
-  write postOfficeBox contact
-  write l contact
-  write st contact
-  write postalCode contact
-  write c contact
-  write co contact
-  write countryCode contact
-  write info contact
-  write wWWHomePage contact
-  write url contact
-  write telephoneAssistant contact
-  write msExchAssistantName contact
-  write thumbnailPhoto contact
-  write userCertificate contact
-  write userSMIMECertificate contact
-  write extensionAttribute1 contact
-  write extensionAttribute2 contact
-  write extensionAttribute3 contact
-  write extensionAttribute4 contact
-  write extensionAttribute5 contact
-  write extensionAttribute6 contact
-  write extensionAttribute7 contact
-  write extensionAttribute8 contact
-  write extensionAttribute9 contact
-  write extensionAttribute10 contact
-  write extensionAttribute11 contact
-  write extensionAttribute12 contact
-  write extensionAttribute13 contact
-  write msExchExtensionCustomAttribute1 contact
-  write msExchExtensionCustomAttribute2 contact
-  write msExchExtensionCustomAttribute3 contact
-  write msExchExtensionCustomAttribute4 contact
-  write msExchExtensionCustomAttribute5 contact
-  write cn contact
-  write name contact
 target-ou *
   read
   create user contact group organizationalUnit
@@ -353,6 +269,13 @@ match-scope *
   write msExchExtensionCustomAttribute4 user contact group
   write msExchExtensionCustomAttribute5 user contact group
 TEXT
+}
+
+# The same for the contacts of a return OU, which are written like those of a target OU.
+default_rights() {
+	default_list
+	printf '%s\n' 'return-ou *' '  read' '  create contact' '  delete contact'
+	default_list | sed -n '/^target-ou/,/^match-scope/s/^  write \([^ ]*\) .*contact.*/  write \1 contact/p'
 }
 
 die() {
