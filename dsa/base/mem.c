@@ -12,6 +12,15 @@ bytes_equal(struct bytes x, struct bytes y)
 	return x.len == y.len && (x.len == 0 || memcmp(x.data, y.data, x.len) == 0);
 }
 
+int
+bytes_compare(struct bytes x, struct bytes y)
+{
+	size_t len = x.len < y.len ? x.len : y.len;
+	int rc = len ? memcmp(x.data, y.data, len) : 0;
+
+	return rc ? rc : (x.len > y.len) - (x.len < y.len);
+}
+
 bool
 bytes_equal_nocase(struct bytes x, struct bytes y)
 {

@@ -59,6 +59,8 @@ struct bytes {
 bool bytes_equal(struct bytes x, struct bytes y);
 /* True if both are equal when ASCII letters are compared without regard to case. */
 bool bytes_equal_nocase(struct bytes x, struct bytes y);
+/* By octets, the shorter first where one begins the other: <0, 0, >0. */
+int bytes_compare(struct bytes x, struct bytes y);
 /* The octets of the string S without its NUL; S must outlive the result. */
 struct bytes bytes_of(const char *s);
 /* A fresh copy of V's octets with a NUL behind them, to be freed by the caller; NULL: no memory. */

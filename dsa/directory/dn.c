@@ -251,6 +251,38 @@ dn_rdn_value(const char *dn, struct err *err)
 	return text;
 }
 
+/* The line end that no client may put into a name, and behind it what the directory put there. */
+static char *
+find_mangled(char *value)
+{
+	char *at = strchr(value, '\n');
+
+	return at && (strncmp(at + 1, "CNF:", 4) == 0 || strncmp(at + 1, "DEL:", 4) == 0) ? at
+											  : NULL;
+}
+
+bool
+dn_is_mangled(const char *dn)
+{
+	struct err ignored;
+	_cleanup_(free) char *value = NULL;
+
+	/* Every way to write that line end, and none of a plain name. */
+	if (!strchr(dn, '\\') && !strchr(dn, '\n'))
+		return false;
+	value = dn_rdn_value(dn, &ignored);
+	return value && find_mangled(value);
+}
+
+void
+dn_unmangle(char *value)
+{
+	char *at = find_mangled(value);
+
+	if (at)
+		*at = '\0';
+}
+
 char *
 dn_escape_value(const char *value)
 {

@@ -34,6 +34,12 @@ char *dn_rdn_dup(const char *dn) MUST_CHECK;
 /* The first RDN's value with escapes resolved, "Smith, John"; caller frees. NULL with err if the
  * text is no DN. */
 char *dn_rdn_value(const char *dn, struct err *err) MUST_CHECK;
+/* Is DN's first RDN mangled (MS-ADTS 3.1.1.5.1.3, 3.1.1.5.5): "NAME\\0ACNF:GUID" of the object that
+ * lost when two of one name were made on two servers, "NAME\\0ADEL:GUID" of a deleted one? Nobody
+ * gave it that name, and no client may. */
+bool dn_is_mangled(const char *dn);
+/* Ends the RDN value VALUE where it was mangled: the name it had before. */
+void dn_unmangle(char *value);
 /* Escapes VALUE for use in an RDN (RFC 4514 section 2.4: , + " \ < > ; =, a leading # or blank,
  * a trailing blank, NUL; line ends as \0A, \0D). Caller frees. */
 char *dn_escape_value(const char *value) MUST_CHECK;

@@ -136,6 +136,21 @@ entry_set_str(struct entry *e, const char *name, const char *v)
 	return entry_set(e, name, bytes_of(v));
 }
 
+static int
+compare_values(const void *x, const void *y)
+{
+	return bytes_compare(*(const struct bytes *)x, *(const struct bytes *)y);
+}
+
+void
+entry_sort(struct entry *e)
+{
+	for (size_t i = 0; i < e->n_attrs; i++)
+		if (e->attrs[i].n_values > 1)
+			qsort(e->attrs[i].values, e->attrs[i].n_values, sizeof *e->attrs[i].values,
+			    compare_values);
+}
+
 struct entry *
 entry_dup(const struct entry *e)
 {

@@ -52,6 +52,9 @@ void entry_remove(struct entry *e, const char *name);
 int entry_set(struct entry *e, const char *name, struct bytes v) MUST_CHECK;
 int entry_set_str(struct entry *e, const char *name, const char *v) MUST_CHECK;
 
+/* Puts the values of every attribute in the order of their octets: a server gives them in any. */
+void entry_sort(struct entry *e);
+
 /* The attribute, or NULL if it is not there. */
 const struct attr *entry_find(const struct entry *e, const char *name);
 /* The first value as a string, or NULL if there is none. Only for text attributes. */

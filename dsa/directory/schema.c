@@ -6,6 +6,8 @@
 
 #include "dsa/base/list.h"
 #include "dsa/base/str.h"
+#include "dsa/base/text_fold.h"
+#include "dsa/directory/dn.h"
 
 /* systemFlags bits (MS-ADTS 2.2.10): not replicated marks back links and the like, constructed what
  * the server computes. */
@@ -40,6 +42,7 @@ schema_free(struct schema *s)
 
 /* attributeSyntax of MS-ADTS 3.1.1.2.2.2. */
 #define UNICODE "2.5.5.12"
+#define TELETEX "2.5.5.4"
 
 static enum schema_syntax
 syntax_of(const char *oid)
@@ -47,7 +50,7 @@ syntax_of(const char *oid)
 	static const struct {
 		const char *oid;
 		enum schema_syntax syntax;
-	} known[] = {{"2.5.5.1", SCHEMA_DN}, {"2.5.5.3", SCHEMA_STRING}, {"2.5.5.4", SCHEMA_STRING},
+	} known[] = {{"2.5.5.1", SCHEMA_DN}, {"2.5.5.3", SCHEMA_STRING}, {TELETEX, SCHEMA_STRING},
 	    {"2.5.5.5", SCHEMA_STRING}, {"2.5.5.6", SCHEMA_STRING}, {"2.5.5.8", SCHEMA_BOOLEAN},
 	    {"2.5.5.9", SCHEMA_INTEGER}, {"2.5.5.10", SCHEMA_OCTETS}, {"2.5.5.11", SCHEMA_TIME},
 	    {UNICODE, SCHEMA_STRING}, {"2.5.5.15", SCHEMA_OCTETS}, {"2.5.5.16", SCHEMA_INTEGER},
@@ -94,6 +97,7 @@ schema_add_entry(struct schema *s, const struct entry *e, struct err *err)
 	a = (struct schema_attr){.name = (char *)(uintptr_t)name,
 	    .syntax = syntax_of(syntax),
 	    .unicode = strcmp(syntax, UNICODE) == 0,
+	    .nocase = strcmp(syntax, UNICODE) == 0 || strcmp(syntax, TELETEX) == 0,
 	    .single = entry_get_bool(e, "isSingleValued"),
 	    .system_only = entry_get_bool(e, "systemOnly"),
 	    .self_writable = is_self_writable(e),
@@ -205,4 +209,51 @@ schema_check_value(const struct schema_attr *a, struct bytes v, char *why, size_
 	case SCHEMA_DN: break;
 	}
 	return true;
+}
+
+static bool
+is_ascii(struct bytes v)
+{
+	const uint8_t *p = v.data;
+	size_t i = 0;
+
+	while (i < v.len && p[i] && p[i] < 0x80)
+		i++;
+	return i == v.len;
+}
+
+/* The same of values that do not differ in ASCII letters alone. */
+static bool
+folds_equal(struct bytes x, struct bytes y)
+{
+	_cleanup_(free) char *fold_x = NULL, *fold_y = NULL;
+
+	if (is_ascii(x) && is_ascii(y))
+		return false;
+	if (memchr(x.data, '\0', x.len) || memchr(y.data, '\0', y.len))
+		return false;
+	fold_x = text_fold_key(x.data);
+	fold_y = text_fold_key(y.data);
+	return fold_x && fold_y && strcmp(fold_x, fold_y) == 0;
+}
+
+enum schema_likeness
+schema_compare(const struct schema_attr *a, struct bytes x, struct bytes y)
+{
+	int64_t number_x, number_y;
+	bool same = false;
+
+	if (bytes_equal(x, y))
+		return SCHEMA_SAME;
+	if (!a || !x.len || !y.len)
+		return SCHEMA_DIFFERENT;
+	if (a->syntax == SCHEMA_STRING && a->nocase)
+		return bytes_equal_nocase(x, y) || folds_equal(x, y) ? SCHEMA_RESPELLED
+								     : SCHEMA_DIFFERENT;
+	if (a->syntax == SCHEMA_INTEGER)
+		same = str_to_i64(x.data, &number_x) && str_to_i64(y.data, &number_y) &&
+		       number_x == number_y;
+	else if (a->syntax == SCHEMA_DN)
+		same = dn_equal(dn_strip_extended(x.data), dn_strip_extended(y.data));
+	return same ? SCHEMA_SAME : SCHEMA_DIFFERENT;
 }

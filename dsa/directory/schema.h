@@ -31,6 +31,7 @@ struct schema_attr {
 	enum schema_syntax syntax;
 	bool single, system_only, constructed_or_backlink; /* the last two: not writable by us */
 	bool unicode; /* a SCHEMA_STRING that takes any character */
+	bool nocase;  /* a SCHEMA_STRING whose values compare without regard to case */
 	/* Every user may write it on its own object: it is in one of the property sets for which
 	 * the default security descriptor of class user gives SELF that right (MS-ADTS 5.1.3.2.2).
 	 */
@@ -63,5 +64,18 @@ size_t schema_count(const struct schema *s);
 /* Checks that V may be a value of A: length or number within range, boolean TRUE or FALSE, text
  * well-formed UTF-8. False with a reason in WHY ("130 characters, at most 128 are allowed"). */
 bool schema_check_value(const struct schema_attr *a, struct bytes v, char *why, size_t why_size);
+
+/* How two values of A compare, as its syntax says (MS-ADTS 3.1.1.2.2.4). */
+enum schema_likeness {
+	SCHEMA_DIFFERENT, /* both may be there at once */
+	/* One value to the directory, in two spellings: text without regard to case compares as
+	 * text_fold_key() does. Adding one where the other is fails; a request that deletes the one
+	 * and adds the other changes the spelling. */
+	SCHEMA_RESPELLED,
+	SCHEMA_SAME /* nothing to write: of numbers and names the directory keeps no spelling */
+};
+/* Octets are octets, and so is text of a syntax that regards case. A NULL: of no known attribute,
+ * whose values are octets. Without memory what is not equal is different. */
+enum schema_likeness schema_compare(const struct schema_attr *a, struct bytes x, struct bytes y);
 
 #endif

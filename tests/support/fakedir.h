@@ -13,7 +13,7 @@
  * The manners:
  * - names compare by dn_normalize(), siblings collide by text_fold_key();
  * - sAMAccountName is unique in the domain (68), userPrincipalName too (19);
- * - values of text attributes compare without regard to ASCII case; a value that is there cannot
+ * - values compare as their syntax says (schema_compare()); a value that is there cannot
  *   be added (20; 68 for member), one that is not cannot be deleted (16; 53 for member);
  * - the schema is enforced: unknown attribute 16, syntax 21, range and single value 19, what only
  *   the system writes 19, back links and constructed attributes 53;

@@ -16,9 +16,9 @@
 static bool
 values_equal(const struct schema_attr *a, struct bytes x, struct bytes y)
 {
-	bool exact = fake_schema_is_ref(a) || a->syntax == SCHEMA_OCTETS;
-
-	return exact ? bytes_equal(x, y) : bytes_equal_nocase(x, y);
+	/* References are kept by GUID. */
+	return fake_schema_is_ref(a) ? bytes_equal(x, y)
+				     : schema_compare(a, x, y) != SCHEMA_DIFFERENT;
 }
 
 static size_t

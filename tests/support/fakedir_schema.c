@@ -325,6 +325,7 @@ fakedir_schema_new(const char *const *without)
 		    .self_writable = is_in(self_writable, r->name),
 		    .constructed_or_backlink = (r->flags & C) != 0,
 		    .unicode = r->syntax == SCHEMA_STRING && !(r->flags & P),
+		    .nocase = r->syntax == SCHEMA_STRING && !(r->flags & P),
 		    .range_upper = r->upper,
 		    .range_lower = r->lower,
 		    .link_id = r->link_id};

@@ -208,6 +208,42 @@ build(void **state)
 }
 
 static void
+mangled(void **state)
+{
+	static const struct {
+		const char *dn, *plain; /* NULL: it is not mangled */
+	} rows[] = {
+	    {"CN=Ann\\0ACNF:11111111-1111-1111-1111-111111111111,DC=x", "Ann"},
+	    {"CN=Ann\\0adel:11111111,DC=x", NULL},
+	    {"CN=Ann\\0aDEL:11111111,CN=Deleted Objects,DC=x", "Ann"},
+	    {"CN=Ann\nCNF:1,DC=x", "Ann"},
+	    {"<GUID=11111111-1111-1111-1111-111111111111>;CN=Ash\\, Ann\\0ACNF:1,DC=x", "Ash, Ann"},
+	    {"OU=B\\0ACNF:1,DC=x", "B"},
+	    {"CN=Ann,OU=B\\0ACNF:1,DC=x", NULL},
+	    {"CN=Ann\\0AAsh,DC=x", NULL},
+	    {"CN=Ann CNF:1,DC=x", NULL},
+	    {"CN=Ann\\, CNF:1,DC=x", NULL},
+	    {"CN=Ann\\", NULL},
+	    {"", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct err err = {0};
+		_cleanup_(free) char *value = NULL;
+
+		assert_int_equal(dn_is_mangled(rows[i].dn), rows[i].plain != NULL);
+		if (!rows[i].plain)
+			continue;
+		value = dn_rdn_value(rows[i].dn, &err);
+		dn_unmangle(value);
+		assert_string_equal(value, rows[i].plain);
+		dn_unmangle(value);
+		assert_string_equal(value, rows[i].plain);
+	}
+}
+
+static void
 dns_domain(void **state)
 {
 	static const struct {
@@ -239,6 +275,7 @@ main(void)
 	    cmocka_unit_test(under),
 	    cmocka_unit_test(parts),
 	    cmocka_unit_test(build),
+	    cmocka_unit_test(mangled),
 	    cmocka_unit_test(dns_domain),
 	};
 

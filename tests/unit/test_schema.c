@@ -64,6 +64,7 @@ from_entries(void **state)
 		assert_int_equal(a->syntax, syntaxes[i].syntax);
 		assert_false(a->single || a->system_only || a->constructed_or_backlink);
 		assert_int_equal(a->unicode, strcmp(syntaxes[i].oid, "2.5.5.12") == 0);
+		assert_int_equal(a->nocase, a->unicode || strcmp(syntaxes[i].oid, "2.5.5.4") == 0);
 		assert_int_equal(a->range_upper, -1);
 		assert_int_equal(a->range_lower, -1);
 		assert_int_equal(a->link_id, 0);
@@ -201,10 +202,57 @@ check_values(void **state)
 	}
 }
 
+static void
+compares(void **state)
+{
+	static const struct schema_attr text = {.syntax = SCHEMA_STRING, .nocase = true},
+					printable = {.syntax = SCHEMA_STRING},
+					octets = {.syntax = SCHEMA_OCTETS},
+					number = {.syntax = SCHEMA_INTEGER},
+					name = {.syntax = SCHEMA_DN},
+					other = {.syntax = SCHEMA_TIME};
+	static const struct {
+		const struct schema_attr *a;
+		const char *x, *y;
+		enum schema_likeness want;
+	} rows[] = {
+	    {&text, "ext 1", "ext 1", SCHEMA_SAME},
+	    {&text, "ext 1", "EXT 1", SCHEMA_RESPELLED},
+	    {&text, "ext 1", "ext 2", SCHEMA_DIFFERENT},
+	    {&text, "ext 1", "ext 1 ", SCHEMA_DIFFERENT},
+	    {&text, "", "a", SCHEMA_DIFFERENT},
+	    {&text, "", "", SCHEMA_SAME},
+	    {&text, "Rene", "Ren\xc3\xa9", SCHEMA_RESPELLED},
+	    {&text, "\xc3\x89", "\xc3\xa9", SCHEMA_RESPELLED},
+	    {&text, "Rena", "Ren\xc3\xa9", SCHEMA_DIFFERENT},
+	    {&text, "\xff", "\xfe", SCHEMA_DIFFERENT},
+	    {&printable, "ext 1", "EXT 1", SCHEMA_DIFFERENT},
+	    {&printable, "ext 1", "ext 1", SCHEMA_SAME},
+	    {&octets, "ext 1", "EXT 1", SCHEMA_DIFFERENT},
+	    {&octets, "ext 1", "ext 1", SCHEMA_SAME},
+	    {NULL, "ext 1", "EXT 1", SCHEMA_DIFFERENT},
+	    {&number, "7", "007", SCHEMA_SAME},
+	    {&number, "7", "-7", SCHEMA_DIFFERENT},
+	    {&number, "x", "X", SCHEMA_DIFFERENT},
+	    {&name, "CN=Ann,DC=x", "cn=ANN, dc=X", SCHEMA_SAME},
+	    {&name, "CN=Ann,DC=x", "CN=Bea,DC=x", SCHEMA_DIFFERENT},
+	    {&other, "a", "A", SCHEMA_DIFFERENT},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct bytes x = bytes_of(rows[i].x), y = bytes_of(rows[i].y);
+
+		assert_int_equal(schema_compare(rows[i].a, x, y), rows[i].want);
+		assert_int_equal(schema_compare(rows[i].a, y, x), rows[i].want);
+	}
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(compares),
 	    cmocka_unit_test(from_entries),
 	    cmocka_unit_test(properties),
 	    cmocka_unit_test(incomplete),
