@@ -271,6 +271,17 @@ merge_unwanted(struct bytes v, bool primary_wanted, address_may_remove_fn *may_r
 	return change_mod_str(change, MOD_ADD, "proxyAddresses", demoted);
 }
 
+/* P is there and V, which differs in case at most, is wanted. Without another primary address the
+ * one that is there stays. Else its spelling is that of V if P may be removed. */
+static bool
+keeps_spelling(struct bytes p, struct bytes v, bool primary_wanted,
+    address_may_remove_fn *may_remove, void *arg)
+{
+	if (address_is_primary(p) != address_is_primary(v))
+		return !primary_wanted;
+	return bytes_equal(p, v) || !may_remove(p, arg);
+}
+
 int
 address_merge(const struct address_list *want, const struct attr *present,
     address_may_remove_fn *may_remove, void *arg, struct change *change)
@@ -287,8 +298,7 @@ address_merge(const struct address_list *want, const struct attr *present,
 		struct bytes v = want->values[i];
 		const struct bytes *p = find_present(present, v);
 
-		/* Without another primary address the one that is there stays. */
-		if (p && (address_is_primary(*p) == address_is_primary(v) || !primary_wanted))
+		if (p && keeps_spelling(*p, v, primary_wanted, may_remove, arg))
 			continue;
 		if (p && change_mod(change, MOD_DELETE, "proxyAddresses", *p) < 0)
 			return -1;

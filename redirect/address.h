@@ -69,7 +69,8 @@ int address_list_set_primary(struct address_list *l, const char *primary) MUST_C
 
 /* Compares WANT (with at most one primary) with the PRESENT attribute (NULL: none) and adds the
  * value-level modifications of proxyAddresses to CHANGE:
- *   - what is wanted and absent is added; a wrong spelling of the type is turned;
+ *   - what is wanted and absent is added; a wrong spelling of the type is turned, and the spelling
+ *     of the address where MAY_REMOVE says so;
  *   - a present primary that is not the wanted one becomes secondary (if a primary is wanted);
  *   - what is present and not wanted is removed only if MAY_REMOVE says so, and X500 never is.
  * A second "sip:" value is never added. MAY_REMOVE is asked with the present value. */

@@ -14,6 +14,7 @@ struct diff {
 	void *arg;
 	struct change *change;
 	const char *attr;
+	const struct schema_attr *schema; /* of ATTR, or NULL */
 };
 
 static bool
@@ -40,7 +41,8 @@ meet_set(struct diff *d, const struct attr *want, const struct attr *present)
 				return -1;
 		return 0;
 	}
-	if (has && present->n_values == 1 && bytes_equal(present->values[0], want->values[0]))
+	if (has && present->n_values == 1 &&
+	    schema_compare(d->schema, present->values[0], want->values[0]) == SCHEMA_SAME)
 		return 0;
 	for (size_t i = 0; has && i < present->n_values; i++)
 		if (change_mod(d->change, MOD_DELETE, d->attr, present->values[i]) < 0)
@@ -61,17 +63,52 @@ meet_stamp(struct diff *d, const struct attr *want, const struct attr *present)
 	return meet_set(d, want, present);
 }
 
+/* How the value of A (NULL: none) that is most like V is like it. */
+static enum schema_likeness
+likeness(const struct diff *d, const struct attr *a, struct bytes v)
+{
+	enum schema_likeness best = SCHEMA_DIFFERENT;
+
+	for (size_t i = 0; a && i < a->n_values && best != SCHEMA_SAME; i++) {
+		enum schema_likeness l = schema_compare(d->schema, a->values[i], v);
+
+		if (l > best)
+			best = l;
+	}
+	return best;
+}
+
+/* Is a value of PRESENT, which is not as it is spelled, V in the spelling of others? That stays. */
+static bool
+is_spelled_by_others(const struct diff *d, const struct attr *present, struct bytes v)
+{
+	for (size_t i = 0; i < present->n_values; i++)
+		if (schema_compare(d->schema, present->values[i], v) == SCHEMA_RESPELLED &&
+		    !was_put(d, present->values[i]))
+			return true;
+	return false;
+}
+
+/* What galsync put follows the spelling of the source: the old one goes and the new one comes in
+ * one request. */
 static int
 meet_merge(struct diff *d, const struct attr *want, const struct attr *present)
 {
 	for (size_t i = 0; present && i < present->n_values; i++)
-		if (!attr_has(want, present->values[i], true) && was_put(d, present->values[i]) &&
+		if (likeness(d, want, present->values[i]) != SCHEMA_SAME &&
+		    was_put(d, present->values[i]) &&
 		    change_mod(d->change, MOD_DELETE, d->attr, present->values[i]) < 0)
 			return -1;
-	for (size_t i = 0; i < want->n_values; i++)
-		if (!(present && attr_has(present, want->values[i], true)) &&
-		    change_mod(d->change, MOD_ADD, d->attr, want->values[i]) < 0)
+	for (size_t i = 0; i < want->n_values; i++) {
+		struct bytes v = want->values[i];
+		enum schema_likeness l = likeness(d, present, v);
+
+		if (l == SCHEMA_SAME ||
+		    (l == SCHEMA_RESPELLED && is_spelled_by_others(d, present, v)))
+			continue;
+		if (change_mod(d->change, MOD_ADD, d->attr, v) < 0)
 			return -1;
+	}
 	return 0;
 }
 
@@ -173,30 +210,31 @@ static bool
 has_foreign(const struct diff *d, const struct attr *want, const struct attr *present)
 {
 	for (size_t i = 0; present && i < present->n_values; i++)
-		if (!attr_has(want, present->values[i], false) && !was_put(d, present->values[i]))
+		if (likeness(d, want, present->values[i]) != SCHEMA_SAME &&
+		    !was_put(d, present->values[i]))
 			return true;
 	return false;
 }
 
 static int
-meet_if_ours(struct diff *d, const struct attr *want, const struct attr *present, bool single)
+meet_if_ours(struct diff *d, const struct attr *want, const struct attr *present)
 {
 	if (has_foreign(d, want, present))
 		return 0;
-	return single ? meet_set(d, want, present) : meet_merge(d, want, present);
+	return d->schema && d->schema->single ? meet_set(d, want, present)
+					      : meet_merge(d, want, present);
 }
 
 static int
-meet(struct diff *d, const struct row *r, const struct schema_attr *sa, const struct attr *want,
-    const struct attr *present)
+meet(struct diff *d, const struct row *r, const struct attr *want, const struct attr *present)
 {
 	switch (r->meet) {
 	case MEET_SET: return meet_set(d, want, present);
 	case MEET_STAMP: return meet_stamp(d, want, present);
 	case MEET_IF_ABSENT: return present && present->n_values ? 0 : meet_set(d, want, NULL);
-	case MEET_IF_OURS: return meet_if_ours(d, want, present, sa && sa->single);
+	case MEET_IF_OURS: return meet_if_ours(d, want, present);
 	case MEET_MERGE: return meet_merge(d, want, present);
-	case MEET_LINK: return meet_link(d, want, present, sa && sa->single);
+	case MEET_LINK: return meet_link(d, want, present, d->schema && d->schema->single);
 	case MEET_ADDRESSES: return meet_addresses(d, want, present);
 	}
 	return 0;
@@ -222,8 +260,8 @@ diff_target(const struct diff_in *in, diff_is_ours_fn *is_ours, void *arg, struc
 		if (!w || !row_applies(r, in->in, in->when))
 			continue;
 		d.attr = r->attr;
-		if (meet(&d, r, schema_find(in->table->target_schema, r->attr), w,
-			entry_find(in->present, r->attr)) < 0)
+		d.schema = schema_find(in->table->target_schema, r->attr);
+		if (meet(&d, r, w, entry_find(in->present, r->attr)) < 0)
 			return err_nomem(err);
 	}
 	return 0;
@@ -242,6 +280,25 @@ change_adds(const struct change *c, const char *attr, struct bytes v)
 				return true;
 	}
 	return false;
+}
+
+/* Has IN's target V of row R in another spelling alone? */
+static bool
+is_there_respelled(
+    const struct table *table, const struct project_in *in, const struct row *r, struct bytes v)
+{
+	const struct schema_attr *sa = schema_find(table->target_schema, r->attr);
+	const struct attr *a = in->target ? entry_find(in->target, r->attr) : NULL;
+	bool respelled = false;
+
+	for (size_t i = 0; a && i < a->n_values; i++) {
+		enum schema_likeness l = schema_compare(sa, a->values[i], v);
+
+		if (l == SCHEMA_SAME)
+			return false;
+		respelled |= l == SCHEMA_RESPELLED;
+	}
+	return respelled;
 }
 
 /* Links need no memory: their rule is diff_is_ours_fn. Nor do the rows of a create alone: what they
@@ -273,10 +330,11 @@ diff_note_written(const struct table *table, const struct project_in *in, unsign
 		if (!w || r->meet == MEET_LINK || !row_applies(r, in, when))
 			continue;
 		for (size_t j = 0; j < w->n_values && n < total; j++) {
-			uint64_t h = record_written_hash(r->attr, w->values[j]);
+			struct bytes v = w->values[j];
+			uint64_t h = record_written_hash(r->attr, v);
 
-			if ((in->created && !left) || record_was_written(record, h) ||
-			    change_adds(change, r->attr, w->values[j]))
+			if (record_was_written(record, h) || change_adds(change, r->attr, v) ||
+			    (in->created && !left && !is_there_respelled(table, in, r, v)))
 				written[n++] = h;
 		}
 	}

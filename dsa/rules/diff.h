@@ -9,6 +9,10 @@
  * link to an object that is itself a counterpart, whose membership the source decides. Everything
  * else on the target belongs to others and stays. The stamp takes the place of a stamp only.
  *
+ * Values compare as the target's schema says. A value that differs in its spelling alone is the
+ * same one: what galsync put gets the spelling of the source, that of others keeps its own where
+ * there may be several values.
+ *
  *   feed -> entry -> match -> project -> [diff] -> plan -> exec -> record
  */
 
@@ -32,7 +36,8 @@ struct diff_in {
 int diff_target(const struct diff_in *d, diff_is_ours_fn *is_ours, void *arg, struct change *change,
     struct err *err) MUST_CHECK;
 /* The record's new `written` set after CHANGE was made: what was written and is still wanted, and
- * what the change adds. On a created object everything wanted counts as written. Fills RECORD. */
+ * what the change adds. On a created object everything wanted counts as written, but for what is
+ * there in the spelling of others. Fills RECORD. */
 int diff_note_written(const struct table *table, const struct project_in *in, unsigned when,
     const struct entry *want, const struct change *change, struct record *record,
     struct err *err) MUST_CHECK;

@@ -112,6 +112,37 @@ drop_invalid(const struct table *t, const struct row *r, struct entry *e,
 	entry_remove(e, r->attr);
 }
 
+/* Is value I of A one value of the target with another one, which comes first by its octets? */
+static bool
+is_shadowed(const struct schema_attr *sa, const struct attr *a, size_t i)
+{
+	for (size_t j = 0; j < a->n_values; j++)
+		if (schema_compare(sa, a->values[i], a->values[j]) == SCHEMA_RESPELLED &&
+		    bytes_compare(a->values[j], a->values[i]) < 0)
+			return true;
+	return false;
+}
+
+/* The source may have several spellings of what is one value to the target. */
+static int
+keep_one_spelling(const struct table *t, const struct row *r, struct entry *e, struct err *err)
+{
+	const struct schema_attr *sa = schema_find(t->target_schema, r->attr);
+	const struct attr *a = entry_find(e, r->attr);
+	_cleanup_(entry_free) struct entry *all = NULL;
+
+	if (!sa || !sa->nocase || r->meet == MEET_ADDRESSES || !a || a->n_values < 2)
+		return 0;
+	if (!(all = entry_dup(e)))
+		return err_nomem(err);
+	entry_remove(e, r->attr);
+	a = entry_find(all, r->attr);
+	for (size_t i = 0; i < a->n_values; i++)
+		if (!is_shadowed(sa, a, i) && entry_add(e, r->attr, a->values[i]) < 0)
+			return err_nomem(err);
+	return 0;
+}
+
 int
 project(const struct table *table, const struct project_in *in, unsigned when,
     const struct project_calls *calls, struct entry **ret, struct err *err)
@@ -133,6 +164,8 @@ project(const struct table *table, const struct project_in *in, unsigned when,
 		rc = project_row(r, in, calls->ref, calls->arg, e, err);
 		if (rc < 0)
 			return err_ctx(err, "attribute '%s'", r->attr);
+		if (rc == 0 && keep_one_spelling(table, r, e, err) < 0)
+			return -1;
 		if (rc > 0)
 			entry_remove(e, r->attr);
 		else

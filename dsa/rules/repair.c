@@ -167,6 +167,22 @@ repair_was_in_place(
 	       record->synced_at;
 }
 
+/* Does C bring V, which M takes away, back in another spelling, or the reverse? It leads to where
+ * it led. */
+static bool
+is_respelled(const struct change *c, const struct mod *m, struct bytes v)
+{
+	for (size_t i = 0; i < c->n_mods; i++) {
+		const struct mod *other = &c->mods[i];
+
+		for (size_t j = 0; other->op != m->op && j < other->n_values; j++)
+			if (str_equal_nocase(other->attr, m->attr) &&
+			    bytes_equal_nocase(other->values[j], v))
+				return true;
+	}
+	return false;
+}
+
 bool
 repair_is_about(const struct project_in *in, const struct record *old, const struct change *change,
     bool *broken)
@@ -180,7 +196,9 @@ repair_is_about(const struct project_in *in, const struct record *old, const str
 		if (!str_equal_nocase(m->attr, "targetAddress"))
 			continue;
 		for (size_t j = 0; j < m->n_values; j++)
-			if (m->op == MOD_DELETE)
+			if (is_respelled(change, m, m->values[j]))
+				continue;
+			else if (m->op == MOD_DELETE)
 				takes |= is_redirection(in, old, m->values[j]);
 			else
 				brings |= address_in_domain(m->values[j], domain) &&

@@ -56,7 +56,7 @@ has_value(const struct attr *a, struct bytes v, bool nocase)
 }
 
 /* Every value that M adds is there, and none that it takes away. One may be taken away and come
- * back in another spelling: "SMTP:", "smtp:". */
+ * back in another spelling: "SMTP:", "smtp:". What is no text has but one. */
 static bool
 mod_made(const struct mod *m, const struct attr *a)
 {
@@ -67,7 +67,8 @@ mod_made(const struct mod *m, const struct attr *a)
 	if (m->op == MOD_DELETE && m->n_values == 0)
 		return n == 0;
 	for (size_t i = 0; i < m->n_values; i++)
-		if (has_value(a, m->values[i], m->op == MOD_ADD) != (m->op != MOD_DELETE))
+		if (has_value(a, m->values[i], m->op == MOD_ADD && utf8_valid(m->values[i])) !=
+		    (m->op != MOD_DELETE))
 			return false;
 	return true;
 }

@@ -167,6 +167,10 @@ static const struct {
     {"SMTP:a@x|smtp:b@x", "smtp:B@X|SMTP:A@X", "", ""}, /* the case says nothing */
     {"SMTP:a@x", "Smtp:a@x", "Smtp:a@x", "SMTP:a@x"},
     {"smtp:a@x", "Smtp:a@x", "", ""},
+    /* the spelling of what is ours is the wanted one */
+    {"SMTP:Ours@x|smtp:b@x", "SMTP:ours@x|smtp:B@x", "SMTP:ours@x", "SMTP:Ours@x"},
+    {"smtp:OURS@x", "SMTP:ours@x", "", ""},
+    {"SMTP:a@x|smtp:OURS@x", "SMTP:ours@x", "SMTP:ours@x", "SMTP:a@x|smtp:OURS@x"},
     /* a new primary demotes the old one */
     {"SMTP:a@x", "SMTP:b@x", "SMTP:b@x", "smtp:b@x|SMTP:a@x"},
     {"SMTP:a@x|smtp:b@x", "SMTP:b@x|smtp:a@x", "smtp:a@x|SMTP:b@x", "SMTP:a@x|smtp:b@x"},

@@ -98,6 +98,19 @@ address_becomes_free(struct lab *l)
 	lab_set(l, TARGET, "CN=Other", "mail", NULL);
 }
 
+static void
+values_are_respelled(struct lab *l)
+{
+	lab_set(l, SOURCE, "CN=Ann", "otherTelephone", NULL);
+	lab_add_value(l, SOURCE, "CN=Ann", "otherTelephone", "EXT 1");
+	lab_add_value(l, SOURCE, "CN=Ann", "otherTelephone", "EXT 2");
+	lab_set(l, SOURCE, "CN=Ann", "userCertificate", "aBC");
+	lab_set(l, SOURCE, "CN=Ann", "mail", "Ann@acme.example");
+	lab_delete_value(l, SOURCE, "CN=Ann", "proxyAddresses", "SMTP:ann@acme.example");
+	lab_add_value(l, SOURCE, "CN=Ann", "proxyAddresses", "SMTP:Ann@acme.example");
+	lab_set(l, SOURCE, "CN=Ann", "mailNickname", "ANN");
+}
+
 static const struct scenario scenarios[] = {
     {.name = "attributes follow the source",
 	.source = {MAILBOX("Ann", "ann",
@@ -136,6 +149,24 @@ static const struct scenario scenarios[] = {
 	.counts = {.renamed = 1},
 	.expect = {{TARGET, "CN=Ann Ash (2)", "mailNickname", "ann"},
 	    {TARGET, "CN=Ann Ash", "mailNickname", NULL}}},
+    {.name = "values are spelled otherwise",
+	.source = {MAILBOX("Ann", "ann", "otherTelephone: ext 1\nuserCertificate: ABC\n")},
+	.between = values_are_respelled,
+	.expect = {{TARGET, "CN=Ann", "otherTelephone", "EXT 1"},
+	    {TARGET, "CN=Ann", "otherTelephone", "!ext 1"},
+	    {TARGET, "CN=Ann", "userCertificate", "aBC"},
+	    {TARGET, "CN=Ann", "userCertificate", "!ABC"},
+	    {TARGET, "CN=Ann", "mail", "Ann@acme.example"},
+	    {TARGET, "CN=Ann", "proxyAddresses", "SMTP:Ann@acme.example"},
+	    {TARGET, "CN=Ann", "proxyAddresses", "!SMTP:ann@acme.example"},
+	    {TARGET, "CN=Ann", "mailNickname", "ANN"}}},
+    {.name = "values of others keep their spelling",
+	.source = {MAILBOX("Ann", "ann", "otherTelephone: EXT 1\n")},
+	.target = {THERE_OU, BEA("otherTelephone: ext 1\notherTelephone: ext 2\n")},
+	.between = values_are_respelled,
+	.expect = {{TARGET, "CN=Bea", "otherTelephone", "ext 1"},
+	    {TARGET, "CN=Bea", "otherTelephone", "ext 2"},
+	    {TARGET, "CN=Bea", "otherTelephone", "!EXT 1"}}},
     {.name = "a rename is not followed on a matched object",
 	.source = {MAILBOX("Ann", "ann", "")},
 	.target = {THERE_OU, BEA("")},

@@ -105,6 +105,13 @@ static const struct mods_case {
 	.want = true},
     {"-proxyAddresses: SMTP:a@x\n+proxyAddresses: smtp:a@x\n", OBJECT(PROXY("SMTP:a@x")),
 	.want = false},
+    {"-userCertificate: \x82"
+     "a\n+userCertificate: \x82"
+     "A\n",
+	OBJECT("userCertificate:: gkE=\n"), .want = true},
+    {"+userCertificate: \x82"
+     "A\n",
+	OBJECT("userCertificate:: gmE=\n"), .want = false},
     /* All or none; others do not matter. */
     {"+otherTelephone: 1\n+otherTelephone: 2\n",
 	OBJECT("otherTelephone: 1\notherTelephone: 2\notherTelephone: 3\n"), .want = true},
