@@ -44,9 +44,7 @@ plan_ensure_ou(struct cycle *c, const char *ou, struct err *err)
 }
 
 struct rdn_taking {
-	struct cycle *c;
-	uint32_t self;
-	struct err *err;
+	const struct planning *p;
 	bool failed;
 };
 
@@ -66,25 +64,26 @@ rdn_taken(enum match_key key, const char *value, void *arg)
 	struct world_query q = world_query(TARGET, key, bytes_of(value));
 	bool taken = false;
 
-	q.but_claim = t->self;
-	t->failed |= world_find_each(t->c->world, &q, take_any, &taken, t->err) < 0;
+	/* What it is called now is its own: only its spelling may change. */
+	q.but_entry = t->p->d->target;
+	q.but_claim = t->p->index;
+	t->failed |= world_find_each(t->p->c->world, &q, take_any, &taken, t->p->err) < 0;
 	return taken;
 }
 
 int
-plan_choose_rdn(struct cycle *c, uint32_t index, const struct entry *source, const char *parent,
-    struct names *ret, struct err *err)
+plan_choose_rdn(const struct planning *p, const char *parent, struct names *ret)
 {
-	struct rdn_taking t = {.c = c, .self = index, .err = err};
-	const struct names_in in = {c->run->link, SHAPE_CONTACT, source, parent};
+	struct rdn_taking t = {.p = p};
+	const struct names_in in = {p->in.link, SHAPE_CONTACT, p->in.source, parent};
 	_cleanup_(free) char *key = NULL;
 
-	if (names_choose(&in, rdn_taken, &t, ret, err) < 0)
+	if (names_choose(&in, rdn_taken, &t, ret, p->err) < 0)
 		return -1;
 	if (t.failed)
 		return -1;
 	key = names_key(parent, ret->rdn_value);
 	if (!key)
-		return err_nomem(err);
-	return world_claim(c->world, TARGET, MATCH_KEY_NAME, bytes_of(key), index, err);
+		return err_nomem(p->err);
+	return world_claim(p->c->world, TARGET, MATCH_KEY_NAME, bytes_of(key), p->index, p->err);
 }

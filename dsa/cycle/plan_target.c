@@ -222,7 +222,7 @@ plan_rename(struct planning *p, const struct entry *target)
 		return -1;
 	if (!p->d->created || names_acceptable(p->in.source, now))
 		return 0;
-	rc = plan_choose_rdn(p->c, p->index, p->in.source, dn_parent(target->dn), &n, p->err);
+	rc = plan_choose_rdn(p, dn_parent(target->dn), &n);
 	rename = change_new(CHANGE_RENAME, target->dn, &target->guid);
 	escaped = rc == 0 ? dn_escape_value(n.rdn_value) : NULL;
 	names_done(&n);

@@ -126,8 +126,8 @@ int plan_may_go(uint32_t index, const struct entry *holder, void *arg, struct er
 /* Plans the creation of OU (and of those above it) unless it exists or is planned already. ERR_DATA
  * if it lies outside the target's domain. */
 int plan_ensure_ou(struct cycle *c, const char *ou, struct err *err) MUST_CHECK;
-/* A free RDN for SOURCE's counterpart in PARENT; only ret->rdn_value and ret->dn are set. */
-int plan_choose_rdn(struct cycle *c, uint32_t index, const struct entry *source, const char *parent,
-    struct names *ret, struct err *err) MUST_CHECK;
+/* A free RDN for P's counterpart in PARENT: its present one, in whatever spelling, is free for it.
+ * Only ret->rdn_value and ret->dn are set. */
+int plan_choose_rdn(const struct planning *p, const char *parent, struct names *ret) MUST_CHECK;
 
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "dsa/rules/settle.h"
 
+#include <string.h>
+
 #include "dsa/base/str.h"
 #include "dsa/directory/digest.h"
 #include "dsa/directory/dn.h"
@@ -73,12 +75,15 @@ mod_made(const struct mod *m, const struct attr *a)
 	return true;
 }
 
+/* A name may change in the case of its letters alone: so it must be there as it was written. */
 static bool
 rename_made(const struct change *c, const struct entry *now)
 {
-	_cleanup_(free) char *rdn = dn_rdn_dup(now->dn);
+	struct err ignored;
+	_cleanup_(free) char *is = dn_rdn_value(now->dn, &ignored);
+	_cleanup_(free) char *wanted = dn_rdn_value(c->new_rdn, &ignored);
 
-	return rdn && dn_equal(rdn, c->new_rdn) &&
+	return is && wanted && strcmp(is, wanted) == 0 &&
 	       (!c->new_parent || dn_equal(dn_parent(now->dn), c->new_parent));
 }
 

@@ -9,13 +9,16 @@
 
 #include "dsa/base/list.h"
 #include "dsa/base/str.h"
+#include "dsa/base/text_fold.h"
 #include "dsa/directory/dn.h"
 #include "dsa/directory/schema.h"
+#include "dsa/rules/names.h"
 #include "redirect/address.h"
 
-/* Octets are octets; text compares without regard to case, as the directory does. */
+/* Octets are octets, and some text is; other text compares without regard to case, as the directory
+ * does. */
 static bool
-is_octets(const struct world *w, unsigned key)
+is_exact(const struct world *w, unsigned key)
 {
 	const struct schema_attr *a = NULL;
 
@@ -24,7 +27,28 @@ is_octets(const struct world *w, unsigned key)
 	if (key >= MATCH_KEY_ATTR)
 		a = schema_find(
 		    w->table->target_schema, w->run->link->match[key - MATCH_KEY_ATTR].target_attr);
-	return a && a->syntax == SCHEMA_OCTETS;
+	return a && !a->nocase;
+}
+
+/* Hits by name are compared again too: an object that was renamed in this cycle is still found by
+ * the name it had. Without memory it has it. */
+static bool
+has_name(const struct entry *e, struct bytes value)
+{
+	struct err ignored;
+	_cleanup_(free) char *rdn = dn_rdn_value(e->dn, &ignored);
+	_cleanup_(free) char *key = rdn ? names_key(dn_parent(e->dn), rdn) : NULL;
+
+	return !key || bytes_equal_nocase(bytes_of(key), value);
+}
+
+static bool
+has_folded(const struct entry *e, const char *attr, struct bytes value)
+{
+	const char *v = entry_get_str(e, attr);
+	_cleanup_(free) char *fold = v ? text_fold_key(v) : NULL;
+
+	return v && (!fold || bytes_equal_nocase(bytes_of(fold), value));
 }
 
 static bool
@@ -39,11 +63,10 @@ has_value(const struct world *w, const struct entry *e, unsigned key, struct byt
 		       bytes_equal(guid_bytes(&stamp.source), value);
 	case MATCH_KEY_GUID: return bytes_equal(guid_bytes(&e->guid), value);
 	case MATCH_KEY_DN: return dn_equal(e->dn, value.data);
-	/* A hash that collides costs a needless suffix of a name and nothing else. */
-	case MATCH_KEY_NAME:
-	case MATCH_KEY_SAM_FOLDED:
-	case MATCH_KEY_UPN_FOLDED: return true;
-	default: return match_verify(e, link->match, link->n_match, key, value, is_octets(w, key));
+	case MATCH_KEY_NAME: return has_name(e, value);
+	case MATCH_KEY_SAM_FOLDED: return has_folded(e, "sAMAccountName", value);
+	case MATCH_KEY_UPN_FOLDED: return has_folded(e, "userPrincipalName", value);
+	default: return match_verify(e, link->match, link->n_match, key, value, is_exact(w, key));
 	}
 }
 

@@ -101,8 +101,8 @@ struct world_hit {
 typedef int world_hit_fn(struct world_hit *hit, void *arg, struct err *err);
 
 /* Calls FN for everything that has Q's value: entries in the order of their numbers, then claims.
- * An entry is a hit only if it really has the value now (hashes collide, and objects change); but
- * names and folded names are not compared again. There is no bound on the hits. Returns what FN
+ * An entry is a hit only if it really has the value now (hashes collide, and objects change). There
+ * is no bound on the hits. Returns what FN
  * returned last, 0 if nothing was found. */
 int world_find_each(struct world *w, const struct world_query *q, world_hit_fn *fn, void *arg,
     struct err *err) MUST_CHECK;

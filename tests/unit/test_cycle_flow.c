@@ -99,6 +99,20 @@ address_becomes_free(struct lab *l)
 }
 
 static void
+spelled_otherwise(struct lab *l)
+{
+	lab_rename(l, SOURCE, "CN=Ann Ash", "CN=ANN Ash");
+	lab_rename(l, SOURCE, "CN=Rene", "CN=Ren\xc3\xa9");
+	lab_rename(l, SOURCE, "CN=Staff", "CN=STAFF");
+}
+
+static void
+only_ann_is_spelled_otherwise(struct lab *l)
+{
+	lab_rename(l, SOURCE, "CN=Ann Ash", "CN=ANN Ash");
+}
+
+static void
 values_are_respelled(struct lab *l)
 {
 	lab_set(l, SOURCE, "CN=Ann", "otherTelephone", NULL);
@@ -149,6 +163,21 @@ static const struct scenario scenarios[] = {
 	.counts = {.renamed = 1},
 	.expect = {{TARGET, "CN=Ann Ash (2)", "mailNickname", "ann"},
 	    {TARGET, "CN=Ann Ash", "mailNickname", NULL}}},
+    {.name = "a rename in case or accents alone",
+	.source = {MAILBOX("Ann Ash", "ann", "department: Sales\n"), MAILBOX("Rene", "rene", ""),
+	    GROUP("Staff", "staff", "")},
+	.between = spelled_otherwise,
+	.counts = {.renamed = 3},
+	.expect = {{TARGET, "CN=Ann Ash", "cn", "ANN Ash"},
+	    {TARGET, "CN=Ann Ash", "mailNickname", "ann"},
+	    {TARGET, "CN=Ren\xc3\xa9", "mailNickname", "rene"},
+	    {TARGET, "CN=Staff", "cn", "STAFF"}}},
+    {.name = "a rename in case of a numbered name",
+	.source = {MAILBOX("Ann Ash", "ann", "")},
+	.target = {THERE_OU, THERE("contact", "Ann Ash", "")},
+	.between = only_ann_is_spelled_otherwise,
+	.counts = {.renamed = 1},
+	.expect = {{TARGET, "CN=Ann Ash (2)", "cn", "ANN Ash (2)"}}},
     {.name = "values are spelled otherwise",
 	.source = {MAILBOX("Ann", "ann", "otherTelephone: ext 1\nuserCertificate: ABC\n")},
 	.between = values_are_respelled,

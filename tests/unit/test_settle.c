@@ -221,7 +221,9 @@ static const struct object_case {
 	.want = false},
 
     {CHANGE_RENAME, .new_rdn = "CN=Ann", .now = OBJECT(""), .want = true},
-    {CHANGE_RENAME, .new_rdn = "cn=ANN", .now = OBJECT(""), .want = true},
+    /* In case alone: as it was written. */
+    {CHANGE_RENAME, .new_rdn = "cn=ANN", .now = OBJECT(""), .want = false},
+    {CHANGE_RENAME, .new_rdn = "cn=Ann", .now = OBJECT(""), .want = true},
     {CHANGE_RENAME, .new_rdn = "CN=Bea", .now = OBJECT(""), .want = false},
     {CHANGE_RENAME, .new_rdn = "CN=Ann", .now = NULL, .want = false},
     {CHANGE_RENAME, .new_rdn = "CN=Ash\\, Ann", .now = THERE("user", "Ash\\2C Ann", ""),
