@@ -99,6 +99,10 @@ $(UNITS) $(TORTURES): $(BUILD)/%: $(BUILD)/tests/%.o $(SUPPORT) $(LIB)
 # Its processes die right behind a commit.
 $(BUILD)/torture/test_turn_crash: GALSYNC_LDFLAGS += -Wl,--wrap=store_commit
 
+# It runs the scenarios of other programs.
+$(BUILD)/torture/test_any_order: | $(filter $(BUILD)/unit/test_cycle% $(BUILD)/unit/test_delta \
+	$(BUILD)/unit/test_foreign_stamp $(BUILD)/unit/test_takeover,$(UNITS))
+
 $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(SUPPORT) $(LIB)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)

@@ -34,7 +34,7 @@ static const char *const others[] = {"adminCount", "altRecipient", "assistant", 
     "postOfficeBox", "publicDelegates", "reportToOriginator", "reportToOwner", "sAMAccountName",
     "sn", "st", "streetAddress", "telephoneAssistant", "telephoneNumber", "thumbnailPhoto", "title",
     "unauthOrig", "url", "userAccountControl", "userCertificate", "userPrincipalName",
-    "userSMIMECertificate", "wWWHomePage"};
+    "userSMIMECertificate", "whenCreated", "wWWHomePage"};
 
 static bool
 is_in(const char *name, const char *const *names, size_t n)

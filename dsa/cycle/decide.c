@@ -498,20 +498,24 @@ int
 decide_from(struct cycle *c, uint32_t from, struct err *err)
 {
 	uint32_t n = world_count(c->world, SOURCE);
+	_cleanup_(free) uint32_t *order = NULL;
 
+	if (world_order(c->world, SOURCE, from, &order, err) < 0)
+		return -1;
 	for (uint32_t i = from; i < n; i++) {
 		_cleanup_(decision_done) struct decision d = {0};
 		_cleanup_(entry_free) struct entry *source = NULL;
+		uint32_t index = order[i - from];
 
-		if (world_get(c->world, SOURCE, i, &source, err) < 0)
+		if (world_get(c->world, SOURCE, index, &source, err) < 0)
 			return -1;
-		if (decide_one(c, i, source, &d, err) < 0) {
+		if (decide_one(c, index, source, &d, err) < 0) {
 			if (decide_failed(c, source, err) < 0)
 				return -1;
 			continue;
 		}
 		c->res->out[d.verdict]++;
-		if (cycle_put_decision(c, i, &d, err) < 0)
+		if (cycle_put_decision(c, index, &d, err) < 0)
 			return -1;
 		if (i % 256 == 0)
 			run_progress(c->run, RUN_PHASE_DECIDE, i, n);
@@ -520,7 +524,7 @@ decide_from(struct cycle *c, uint32_t from, struct err *err)
 		return -1;
 	/* Names only when every match is known: a counterpart's own name is never given away. */
 	for (uint32_t i = from; i < n; i++)
-		if (name_one(c, i, err) < 0)
+		if (name_one(c, order[i - from], err) < 0)
 			return -1;
 	return 0;
 }

@@ -316,16 +316,19 @@ static int
 plan_all(struct cycle *c, struct err *err)
 {
 	uint32_t n = world_count(c->world, SOURCE);
+	_cleanup_(free) uint32_t *order = NULL;
 
+	if (world_order(c->world, SOURCE, 0, &order, err) < 0)
+		return -1;
 	for (int groups = 0; groups <= 1; groups++)
 		for (uint32_t i = 0; i < n; i++) {
 			_cleanup_(decision_done) struct decision d = {0};
 			bool found;
 
-			if (cycle_get_decision(c, i, &d, &found, err) < 0)
+			if (cycle_get_decision(c, order[i], &d, &found, err) < 0)
 				return -1;
 			if (found && (d.kind == KIND_GROUP) == groups &&
-			    plan_object(c, i, NULL, 0, err) < 0)
+			    plan_object(c, order[i], NULL, 0, err) < 0)
 				return -1;
 			if (i % 256 == 0)
 				run_progress(c->run, RUN_PHASE_PLAN, groups ? n : i, n);

@@ -242,7 +242,7 @@ static const char *const always_read[] = {"objectGUID", "objectClass", "objectSi
     "msExchMailboxGuid", "msExchArchiveGUID", "msExchArchiveName", "msExchMasterAccountSid",
     "msExchRecipientDisplayType", "msExchRecipientTypeDetails", "msExchHideFromAddressLists",
     "department", "isCriticalSystemObject", "showInAddressBook", "cn",
-    "msExchCalendarRepairDisabled"};
+    "msExchCalendarRepairDisabled", "whenCreated"};
 
 const char *
 shape_name(enum shape s)

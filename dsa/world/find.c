@@ -106,6 +106,7 @@ world_find_each(
 		return 0;
 	if (workset_find(w->ws[q->side], match_key_hash(q->key, q->value), &hits, err) < 0)
 		return -1;
+	world_sort(w, q->side, hits.v, hits.n);
 	for (size_t i = 0; rc == 0 && i < hits.n; i++)
 		rc = try_hit(w, q, hits.v[i], fn, arg, err);
 	return rc;

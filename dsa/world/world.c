@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "dsa/world/world_priv.h"
 
+#include <string.h>
+
+#include "dsa/base/list.h"
 #include "dsa/base/text_fold.h"
 #include "dsa/directory/dn.h"
 #include "dsa/rules/names.h"
@@ -33,6 +36,7 @@ world_free(struct world *w)
 	for (int side = SOURCE; side < SIDES; side++) {
 		workset_free(w->ws[side]);
 		world_demand_done(&w->demand[side]);
+		free(w->ages[side]);
 	}
 	world_forget_ous(w);
 	guard_free(w->guard);
@@ -83,6 +87,90 @@ world_find_privileged(struct world *w, const struct entry *e, bool *ret, struct 
 	*ret = guard_has(w->guard, norm);
 	return 0;
 }
+
+/* ---- order ----
+ *
+ * By age, whatever the order in which the entries came. Every domain controller tells the same age,
+ * in seconds; the GUID decides between two.
+ */
+
+/* The digits of "20260501200000.0Z" before the point, as one number. */
+static uint64_t
+created_at(const struct entry *e)
+{
+	const char *s = entry_get_str(e, "whenCreated");
+	uint64_t n = 0;
+
+	for (size_t i = 0; s && i < 14 && s[i] >= '0' && s[i] <= '9'; i++)
+		n = n * 10 + (uint64_t)(s[i] - '0');
+	return n;
+}
+
+static int
+note_age(struct world *w, enum side side, uint32_t index, const struct entry *e)
+{
+	while (index >= w->n_ages[side]) {
+		if (list_grow(w->ages[side], w->n_ages[side], w->cap_ages[side]) < 0)
+			return -1;
+		w->ages[side][w->n_ages[side]++] = (struct world_age){0};
+	}
+	w->ages[side][index] = (struct world_age){created_at(e), e->guid};
+	return 0;
+}
+
+struct sorting {
+	const struct world *w;
+	enum side side;
+};
+
+/* A claim is of a source entry, on whatever side. */
+static struct world_age
+age_of(const struct sorting *s, uint32_t number)
+{
+	enum side side = number & CLAIM_BIT ? SOURCE : s->side;
+	uint32_t index = number & ~CLAIM_BIT;
+
+	return index < s->w->n_ages[side] ? s->w->ages[side][index] : (struct world_age){0};
+}
+
+static int
+by_age(const void *x, const void *y, void *arg)
+{
+	const struct sorting *s = arg;
+	uint32_t p = *(const uint32_t *)x, q = *(const uint32_t *)y;
+	struct world_age age_p = age_of(s, p), age_q = age_of(s, q);
+
+	if ((p & CLAIM_BIT) != (q & CLAIM_BIT))
+		return p & CLAIM_BIT ? 1 : -1;
+	if (age_p.created != age_q.created)
+		return age_p.created < age_q.created ? -1 : 1;
+	return memcmp(age_p.guid.octets, age_q.guid.octets, GUID_LEN);
+}
+
+void
+world_sort(const struct world *w, enum side side, uint32_t *v, size_t n)
+{
+	struct sorting s = {w, side};
+
+	if (n > 1)
+		qsort_r(v, n, sizeof *v, by_age, &s);
+}
+
+int
+world_order(struct world *w, enum side side, uint32_t from, uint32_t **ret, struct err *err)
+{
+	uint32_t n = world_count(w, side), *v = malloc((n - from + 1) * sizeof *v);
+
+	if (!v)
+		return err_nomem(err);
+	for (uint32_t i = from; i < n; i++)
+		v[i - from] = i;
+	world_sort(w, side, v, n - from);
+	*ret = v;
+	return 0;
+}
+
+/* ---- keys ---- */
 
 /* What the index of one entry needs to be handed through match_target_keys(). */
 struct indexer {
@@ -152,12 +240,18 @@ add_keys(struct world *w, enum side side, const struct entry *e, uint32_t index,
 }
 
 int
-world_put(struct world *w, enum side side, const struct entry *e, uint32_t *index, struct err *err)
+world_put(struct world *w, enum side side, struct entry *e, uint32_t *index, struct err *err)
 {
-	int rc = *index == WORLD_NONE ? workset_add(w->ws[side], e, index, err)
-				      : workset_replace(w->ws[side], *index, e, err);
+	int rc;
 
-	return rc < 0 ? -1 : add_keys(w, side, e, *index, err);
+	entry_sort(e);
+	rc = *index == WORLD_NONE ? workset_add(w->ws[side], e, index, err)
+				  : workset_replace(w->ws[side], *index, e, err);
+	if (rc < 0)
+		return -1;
+	if (note_age(w, side, *index, e) < 0)
+		return err_nomem(err);
+	return add_keys(w, side, e, *index, err);
 }
 
 int
@@ -169,7 +263,7 @@ world_vanish(struct world *w, enum side side, uint32_t index, struct err *err)
 }
 
 int
-world_take(struct world *w, enum side side, const struct entry *e, struct err *err)
+world_take(struct world *w, enum side side, struct entry *e, struct err *err)
 {
 	uint32_t index;
 

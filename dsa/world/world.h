@@ -15,8 +15,10 @@
  * A claim is a name or an address that was given away in this cycle, on the source to a source
  * entry, on the target to its counterpart. A claim counts like an object that has the value.
  *
- * Entries are numbered from 0 in the order they were read. Each side may be used by a thread of its
- * own as long as nothing but entries of that side is asked for.
+ * Entries are numbered from 0 in the order they were read, which is whatever order the server
+ * answers in. Nothing may depend on that: the values of an entry are put in order as it comes in,
+ * hits are told by age, and what goes through all entries asks world_order(). Each side may be used
+ * by a thread of its own as long as nothing but entries of that side is asked for.
  *
  *   feed -> [entry] -> match -> project -> diff -> plan -> exec -> record
  */
@@ -49,9 +51,15 @@ uint32_t world_count(const struct world *w, enum side side);
 /* A fresh copy of entry INDEX. */
 int world_get(struct world *w, enum side side, uint32_t index, struct entry **ret,
     struct err *err) MUST_CHECK;
-/* Stores E as entry *INDEX, or as a new one if that is WORLD_NONE, and makes it findable. */
-int world_put(struct world *w, enum side side, const struct entry *e, uint32_t *index,
-    struct err *err) MUST_CHECK;
+/* Stores E as entry *INDEX, or as a new one if that is WORLD_NONE, and makes it findable. Puts E's
+ * values in order. */
+int world_put(
+    struct world *w, enum side side, struct entry *e, uint32_t *index, struct err *err) MUST_CHECK;
+/* The numbers of SIDE's entries from FROM on, the oldest object first: of two that want the same
+ * the one that was there before comes first. The caller frees *RET, which has world_count() - FROM
+ * of them. */
+int world_order(
+    struct world *w, enum side side, uint32_t from, uint32_t **ret, struct err *err) MUST_CHECK;
 /* Entry INDEX is gone: what remains of it answers to nothing any more, and has an empty DN. */
 int world_vanish(struct world *w, enum side side, uint32_t index, struct err *err) MUST_CHECK;
 /* How many entries of SIDE were read. */
@@ -100,7 +108,7 @@ struct world_hit {
 /* 0: go on; 1: enough; -1: ERR. */
 typedef int world_hit_fn(struct world_hit *hit, void *arg, struct err *err);
 
-/* Calls FN for everything that has Q's value: entries in the order of their numbers, then claims.
+/* Calls FN for everything that has Q's value: entries, the oldest object first, then claims.
  * An entry is a hit only if it really has the value now (hashes collide, and objects change). There
  * is no bound on the hits. Returns what FN
  * returned last, 0 if nothing was found. */

@@ -25,6 +25,12 @@ struct known_ou {
 	bool there;
 };
 
+/* What an entry's place among all others comes from. */
+struct world_age {
+	uint64_t created; /* whenCreated as a number; 0: unknown */
+	struct guid guid;
+};
+
 struct world {
 	const struct run *run;
 	const struct table *table;
@@ -32,6 +38,8 @@ struct world {
 	bool is_alone, is_shared; /* known: no other link, or another one, is in the map */
 	struct workset *ws[SIDES];
 	uint64_t n_read[SIDES];
+	struct world_age *ages[SIDES]; /* by number */
+	size_t n_ages[SIDES], cap_ages[SIDES];
 	struct demand demand[SIDES];
 	bool may_read;
 	size_t unknown;
@@ -42,10 +50,12 @@ struct world {
 	struct guard *guard; /* of the target, or NULL: not read yet */
 };
 
-/* world.c: the attributes that are read of an object of SIDE. */
+/* world.c: sorts the N numbers at V by age; those with CLAIM_BIT come last. */
+void world_sort(const struct world *w, enum side side, uint32_t *v, size_t n);
+/* The attributes that are read of an object of SIDE. */
 const char *const *world_attrs(const struct world *w, enum side side);
 /* Adds E unless it is there. */
-int world_take(struct world *w, enum side side, const struct entry *e, struct err *err) MUST_CHECK;
+int world_take(struct world *w, enum side side, struct entry *e, struct err *err) MUST_CHECK;
 /* demand.c: VALUE under KEY needs no search any more. */
 int world_mark_read(
     struct world *w, enum side side, unsigned key, struct bytes value, struct err *err) MUST_CHECK;

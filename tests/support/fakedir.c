@@ -284,6 +284,14 @@ fakedir_set_order(struct fakedir *fd, enum fakedir_order order, uint64_t seed_va
 }
 
 void
+fakedir_set_shuffle(struct fakedir *fd, uint64_t seed)
+{
+	(void)pthread_mutex_lock(&fd->lock);
+	fd->shuffle = seed;
+	(void)pthread_mutex_unlock(&fd->lock);
+}
+
+void
 fakedir_set_window(struct fakedir *fd, unsigned window)
 {
 	(void)pthread_mutex_lock(&fd->lock);

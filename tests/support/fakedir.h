@@ -59,6 +59,10 @@ struct dir *fakedir_connect_observer(struct fakedir *fd) MUST_CHECK;
 void fakedir_set_order(struct fakedir *fd, enum fakedir_order order, uint64_t seed);
 void fakedir_set_window(struct fakedir *fd, unsigned window);
 
+/* Answers come in any order from now on: the entries of a search and the values of an attribute,
+ * another one each time. SEED 0: in the order in which they were made. */
+void fakedir_set_shuffle(struct fakedir *fd, uint64_t seed);
+
 /* What may be wrong with the server. A request is a bind, a read of any kind, or a change when it
  * is done. As with the LDAP directory a session in which the server said that it is busy is left,
  * and a change that cannot be handed over for want of a session is no failure of that change. */

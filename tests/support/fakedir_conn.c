@@ -72,19 +72,6 @@ pull(struct conn *c, size_t at)
 	return p;
 }
 
-/* xorshift64*: the same sequence everywhere. */
-static uint64_t
-next_random(struct fakedir *fd)
-{
-	uint64_t x = fd->random ? fd->random : 0x9e3779b97f4a7c15ULL;
-
-	x ^= x >> 12;
-	x ^= x << 25;
-	x ^= x >> 27;
-	fd->random = x;
-	return x * 0x2545f4914f6cdd1dULL >> 16;
-}
-
 /* Does queued change number AT, as the server sees it. */
 static int
 write_one(struct conn *c, size_t at, struct pending *ret, struct err *err)
@@ -206,7 +193,7 @@ complete_one(struct conn *c, struct err *err)
 	if (c->fd->order == FAKEDIR_REVERSE)
 		at = c->n - 1;
 	else if (c->fd->order == FAKEDIR_SHUFFLE)
-		at = next_random(c->fd) % c->n;
+		at = fake_random(&c->fd->random) % c->n;
 	unlock(c);
 	rc = request(c, CHANGE, err);
 	if (rc < 0 && !c->open)
@@ -416,7 +403,7 @@ conn_process(struct dir *d, struct err *err)
 		return -1;
 	(void)lock(c);
 	if (n && c->fd->order == FAKEDIR_SHUFFLE)
-		n = 1 + next_random(c->fd) % n;
+		n = 1 + fake_random(&c->fd->random) % n;
 	unlock(c);
 	/* Callbacks may submit: what they add is for the next time. */
 	while (n-- && c->n)

@@ -34,6 +34,7 @@ struct fakedir {
 	uint64_t usn, version, counter;
 	enum fakedir_order order;
 	uint64_t random;
+	uint64_t shuffle; /* the state of the order of answers; 0: as made */
 	unsigned window, n_conns;
 	bool trusting, several;
 	struct fakedir_outage outage;
@@ -71,6 +72,8 @@ int fake_resolve(
     struct fakedir *fd, const char *name, bool deleted, struct object **ret, struct err *err);
 /* What a reader sees of O; owned by O. NULL without memory. */
 const struct entry *fake_view(struct fakedir *fd, struct object *o);
+/* The next of a sequence that is the same everywhere. */
+uint64_t fake_random(uint64_t *state);
 bool fake_denied(const struct fakedir *fd, const char *what);
 /* Every entry of Q, in a fresh array. */
 int fake_search(struct fakedir *fd, const struct dir_query *q, struct entry ***ret, size_t *ret_n,

@@ -207,6 +207,51 @@ select_attrs(const struct fakedir *fd, const struct object *o, const struct entr
 	return TAKE(e);
 }
 
+/* ---- any order ---- */
+
+/* xorshift64*. */
+uint64_t
+fake_random(uint64_t *state)
+{
+	uint64_t x = *state ? *state : 0x9e3779b97f4a7c15ULL;
+
+	x ^= x >> 12;
+	x ^= x << 25;
+	x ^= x >> 27;
+	*state = x;
+	return x * 0x2545f4914f6cdd1dULL >> 16;
+}
+
+static void
+shuffle_values(struct fakedir *fd, struct entry *e)
+{
+	for (size_t i = 0; i < e->n_attrs; i++) {
+		struct attr *a = &e->attrs[i];
+
+		for (size_t n = a->n_values; n > 1; n--) {
+			size_t at = fake_random(&fd->shuffle) % n;
+			struct bytes v = a->values[at];
+
+			a->values[at] = a->values[n - 1];
+			a->values[n - 1] = v;
+		}
+	}
+}
+
+static void
+shuffle(struct fakedir *fd, struct entry **v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		shuffle_values(fd, v[i]);
+	for (; n > 1; n--) {
+		size_t at = fake_random(&fd->shuffle) % n;
+		struct entry *e = v[at];
+
+		v[at] = v[n - 1];
+		v[n - 1] = e;
+	}
+}
+
 /* ---- search ---- */
 
 struct hits {
@@ -287,6 +332,8 @@ fake_search(struct fakedir *fd, const struct dir_query *q, struct entry ***ret, 
 		fake_entries_free(h.v, h.n);
 		return err_nomem(err);
 	}
+	if (fd->shuffle)
+		shuffle(fd, h.v, h.n);
 	*ret = h.v;
 	*ret_n = h.n;
 	return 0;

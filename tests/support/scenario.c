@@ -58,6 +58,7 @@ make_forests(struct lab *l)
 	static const char *const base[] = {"dn: OU=Staff," DOMAIN_ACME
 					   "\nobjectClass: organizationalUnit\n",
 	    "dn: " DATABASE "\nobjectClass: msExchPrivateMDB\n"};
+	const char *shuffle = getenv("GALSYNC_SHUFFLE");
 
 	for (int side = SOURCE; side < SIDES; side++) {
 		const char *const *texts = side == SOURCE ? l->sc->source : l->sc->target;
@@ -66,6 +67,9 @@ make_forests(struct lab *l)
 
 		l->fd[side] = fakedir_new(names[side], domains[side]);
 		assert_non_null(l->fd[side]);
+		if (shuffle)
+			fakedir_set_shuffle(
+			    l->fd[side], strtoull(shuffle, NULL, 10) * SIDES + (unsigned)side);
 		/* In one: references may be to objects further down. */
 		buf_printf(&all, "%s\n", base[side]);
 		for (size_t i = 0; i < SCENARIO_TEXTS && texts[i]; i++)

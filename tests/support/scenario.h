@@ -13,6 +13,9 @@
  * Names in scenarios are short: "CN=Ann" of the source is CN=Ann,OU=Staff,DC=acme,DC=example, of
  * the target CN=Ann,OU=Acme,DC=globex,DC=example. A name with "DC=" in it is complete.
  *
+ * With GALSYNC_SHUFFLE=N in the environment, N from 1 on, both servers answer in any order, another
+ * one for each N (fakedir_set_shuffle()): the end of every scenario must be the same.
+ *
  * Every function that meets something that must not be fails the running cmocka test.
  */
 
