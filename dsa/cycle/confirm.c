@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "dsa/base/str.h"
+#include "dsa/directory/dn.h"
 #include "dsa/directory/sid.h"
 #include "mapping/match.h"
 
@@ -110,7 +111,8 @@ learn(struct entry *e, void *arg, struct err *err)
 	struct learned *l = &f->v[f->n];
 	struct bytes sid = entry_get(own, "objectSid");
 
-	if (!stamp_of(own, f->c->run->link->target->stamp_attribute, &l->stamp))
+	if (dn_is_mangled(own->dn) ||
+	    !stamp_of(own, f->c->run->link->target->stamp_attribute, &l->stamp))
 		return 0;
 	l->guid = own->guid;
 	l->sid_len = sid.len <= sizeof l->sid ? sid.len : 0;

@@ -494,11 +494,50 @@ hold_matches(struct cycle *c, uint32_t from, uint32_t n, struct err *err)
 	return 0;
 }
 
+/* What replication conflicts have left in the source: one line tells of all of it. */
+struct mangled {
+	size_t n;
+	char *first; /* by its name, whatever the order of the answer */
+};
+
+static void
+mangled_donep(struct mangled *m)
+{
+	free(m->first);
+}
+
+static int
+note_mangled(struct mangled *m, const struct decision *d, struct err *err)
+{
+	if (d->verdict != SCOPE_CONFLICT)
+		return 0;
+	m->n++;
+	return m->first && strcmp(m->first, d->source_dn) <= 0
+		   ? 0
+		   : set_text(&m->first, d->source_dn, err);
+}
+
+static void
+tell_mangled(const struct cycle *c, const struct mangled *m)
+{
+	if (m->n == 1)
+		run_message(c->run, LOG_WARNING, NULL, m->first,
+		    "left by a replication conflict, as its name says, and ignored: compare it "
+		    "with the object that has the name, and delete or rename it");
+	else if (m->n)
+		run_message(c->run, LOG_WARNING, NULL, m->first,
+		    "the first of %zu objects that replication conflicts have left, as their "
+		    "names say; they are ignored: compare each with the object that has the name, "
+		    "and delete or rename it",
+		    m->n);
+}
+
 int
 decide_from(struct cycle *c, uint32_t from, struct err *err)
 {
 	uint32_t n = world_count(c->world, SOURCE);
 	_cleanup_(free) uint32_t *order = NULL;
+	_cleanup_(mangled_done) struct mangled mangled = {.n = 0};
 
 	if (world_order(c->world, SOURCE, from, &order, err) < 0)
 		return -1;
@@ -515,11 +554,13 @@ decide_from(struct cycle *c, uint32_t from, struct err *err)
 			continue;
 		}
 		c->res->out[d.verdict]++;
-		if (cycle_put_decision(c, index, &d, err) < 0)
+		if (cycle_put_decision(c, index, &d, err) < 0 ||
+		    note_mangled(&mangled, &d, err) < 0)
 			return -1;
 		if (i % 256 == 0)
 			run_progress(c->run, RUN_PHASE_DECIDE, i, n);
 	}
+	tell_mangled(c, &mangled);
 	if (hold_matches(c, from, n, err) < 0)
 		return -1;
 	/* Names only when every match is known: a counterpart's own name is never given away. */

@@ -130,11 +130,14 @@ parent_of(const struct cycle *c, const struct decision *d, const struct entry *s
 
 	if (s->layout == LAYOUT_MIRROR)
 		for (; *parent && !dn_equal(parent, s->base); parent = dn_parent(parent)) {
-			_cleanup_(free) char *value = dn_rdn_value(parent, err);
-			_cleanup_(free) char *escaped = value ? dn_escape_value(value) : NULL;
+			_cleanup_(free) char *value = dn_rdn_value(parent, err), *escaped = NULL;
 
-			if (!escaped)
-				return value ? err_nomem(err) : -1;
+			if (!value)
+				return -1;
+			/* What a replication conflict left in two is one OU of the target. */
+			dn_unmangle(value);
+			if (!(escaped = dn_escape_value(value)))
+				return err_nomem(err);
 			buf_printf(&b, "OU=%s,", escaped);
 		}
 	buf_add_str(&b, s->target_ou);

@@ -21,6 +21,7 @@
 #include "dsa/base/clock.h"
 #include "dsa/base/list.h"
 #include "dsa/base/str.h"
+#include "dsa/directory/dn.h"
 #include "dsa/directory/guid_set.h"
 #include "dsa/jobs/turns.h"
 #include "dsa/rules/across.h"
@@ -289,7 +290,8 @@ look_at_stamps(struct rebuild *b, struct err *err)
 
 		if (world_get(b->world, TARGET, i, &target, err) < 0)
 			return -1;
-		if (stamp_of(target, attribute, &stamp) &&
+		/* What a replication conflict has left is the duplicate of another. */
+		if (!dn_is_mangled(target->dn) && stamp_of(target, attribute, &stamp) &&
 		    look_at_stamped(b, target, &stamp, err) < 0)
 			return -1;
 		if (i % 256 == 0)

@@ -18,6 +18,7 @@ static const char *const names[] = {
     [SCOPE_NO_MAIL] = "not mail-enabled",
     [SCOPE_HIDDEN] = "hidden",
     [SCOPE_DISABLED] = "disabled",
+    [SCOPE_CONFLICT] = "replication conflict",
     [SCOPE_SYSTEM] = "system mailbox",
     [SCOPE_OURS] = "created by galsync",
     [SCOPE_COUNTERPART] = "counterpart by another link",
@@ -73,6 +74,8 @@ scope_judge(const struct conf_link *link, const struct entry *e, const char *dn_
 	if (!s)
 		return kind == KIND_OTHER || scope_find(link, dn_norm, ~0U) ? SCOPE_KIND
 									    : SCOPE_BASE;
+	if (dn_is_mangled(e->dn))
+		return SCOPE_CONFLICT;
 	if (entry_get_i64(e, "msExchRecipientTypeDetails", 0) & SYSTEM_TYPES)
 		return SCOPE_SYSTEM;
 	if (stamp_of(e, link->source->stamp_attribute, &stamp) && stamp.created)

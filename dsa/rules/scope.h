@@ -20,6 +20,7 @@ enum scope_verdict {
 	SCOPE_NO_MAIL,	   /* not mail-enabled */
 	SCOPE_HIDDEN,	   /* hidden from address lists */
 	SCOPE_DISABLED,	   /* disabled account of a plain user, where the scope says so */
+	SCOPE_CONFLICT,	   /* what a replication conflict has left: a duplicate (dn_is_mangled()) */
 	SCOPE_SYSTEM,	   /* arbitration, discovery and other mailboxes of Exchange's own */
 	SCOPE_OURS,	   /* created by galsync on behalf of another forest: would come back */
 	SCOPE_COUNTERPART, /* the counterpart of another link's source object: across.h */

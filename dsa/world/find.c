@@ -70,6 +70,21 @@ has_value(const struct world *w, const struct entry *e, unsigned key, struct byt
 	}
 }
 
+/* What a replication conflict left is nobody's counterpart, and keeps no address from the object
+ * whose duplicate it is. But the directory lets nobody else have its account names. */
+static bool
+answers_to(const struct entry *e, unsigned key)
+{
+	switch (key) {
+	case MATCH_KEY_GUID:
+	case MATCH_KEY_DN:
+	case MATCH_KEY_NAME:
+	case MATCH_KEY_SAM_FOLDED:
+	case MATCH_KEY_UPN_FOLDED: return true;
+	default: return !dn_is_mangled(e->dn);
+	}
+}
+
 static int
 try_hit(struct world *w, const struct world_query *q, uint32_t number, world_hit_fn *fn, void *arg,
     struct err *err)
@@ -84,7 +99,8 @@ try_hit(struct world *w, const struct world_query *q, uint32_t number, world_hit
 	if (workset_get(w->ws[hit.claim ? SOURCE : q->side], hit.index, &e, err) < 0)
 		return -1;
 	/* What vanished has nothing any more. */
-	if (!*e->dn || (!hit.claim && !has_value(w, e, q->key, q->value)))
+	if (!*e->dn ||
+	    (!hit.claim && (!has_value(w, e, q->key, q->value) || !answers_to(e, q->key))))
 		return 0;
 	hit.entry = TAKE(e);
 	rc = fn(&hit, arg, err);

@@ -109,8 +109,9 @@ struct world_hit {
 typedef int world_hit_fn(struct world_hit *hit, void *arg, struct err *err);
 
 /* Calls FN for everything that has Q's value: entries, the oldest object first, then claims.
- * An entry is a hit only if it really has the value now (hashes collide, and objects change). There
- * is no bound on the hits. Returns what FN
+ * An entry is a hit only if it really has the value now (hashes collide, and objects change). What
+ * a replication conflict has left (dn_is_mangled()) is found by GUID, DN and the names that the
+ * directory keeps unique, and by nothing else. There is no bound on the hits. Returns what FN
  * returned last, 0 if nothing was found. */
 int world_find_each(struct world *w, const struct world_query *q, world_hit_fn *fn, void *arg,
     struct err *err) MUST_CHECK;

@@ -23,7 +23,8 @@
 #define ORDERS 4
 
 static const char *const programs[] = {"test_cycle", "test_cycle_active", "test_cycle_flow",
-    "test_cycle_holders", "test_cycle_leave", "test_cycle_links", "test_cycle_match", "test_delta", "test_foreign_stamp", "test_takeover"};
+    "test_cycle_holders", "test_cycle_leave", "test_cycle_links", "test_cycle_mangled",
+    "test_cycle_match", "test_delta", "test_foreign_stamp", "test_takeover"};
 
 /* DIR of this program is beside that of the unit tests. */
 static char *

@@ -14,6 +14,7 @@
 #include "dsa/rules/scope.h"
 #include "tests/support/given.h"
 
+#define CNF "\\0ACNF:" GIVEN_GUID
 #define DETAILS(n) "msExchRecipientTypeDetails: " n "\n"
 #define HIDDEN(v) "msExchHideFromAddressLists: " v "\n"
 #define STAMP(text) "extensionAttribute15: " text "\n"
@@ -65,6 +66,15 @@ static const struct scope_case {
     {"a longer name", AT("CN=Ann,OU=XStaff,DC=acme,DC=example"), .want = SCOPE_BASE},
     {"an escaped comma", AT("CN=Ann\\,OU=Staff,DC=acme,DC=example"), .want = SCOPE_BASE},
     {"the same OU elsewhere", AT("CN=Ann,OU=Staff,DC=else,DC=example"), .want = SCOPE_BASE},
+
+    {"replication conflict", MAILBOX("Ann" CNF, "ann", ""), .want = SCOPE_CONFLICT},
+    {"replication conflict, created by galsync",
+	CONTACT("Ann" CNF, "ann", STAMP("galsync:created:" GIVEN_GUID)), .want = SCOPE_CONFLICT},
+    {"deleted, by its name", CONTACT("Ann\\0ADEL:" GIVEN_GUID, "ann", ""), .want = SCOPE_CONFLICT},
+    {"below a replication conflict", CONTACT("Ann,OU=B" CNF, "ann", ""), .want = SCOPE_IN},
+    {"out of every base in spite of it", AT("CN=Ann" CNF ",DC=else"), .want = SCOPE_BASE},
+    {"a name of two lines", CONTACT("Ann\\0ACN", "ann", ""), .want = SCOPE_IN},
+    {"a name with CNF:", CONTACT("Ann CNF:" GIVEN_GUID, "ann", ""), .want = SCOPE_IN},
 
     {"arbitration mailbox", MAILBOX("Ann", "ann", DETAILS("8388608")), .want = SCOPE_SYSTEM},
     {"discovery mailbox", MAILBOX("Ann", "ann", DETAILS("536870912")), .want = SCOPE_SYSTEM},
