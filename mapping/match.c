@@ -6,6 +6,7 @@
 
 #include "dsa/base/keyed_hash.h"
 #include "dsa/base/str.h"
+#include "mapping/primary.h"
 
 uint64_t
 match_key_hash(unsigned key, struct bytes value)
@@ -75,22 +76,12 @@ emit_sids(const struct entry *e, match_key_fn *fn, void *arg)
 	return rc ? rc : emit_values(e, "sIDHistory", MATCH_KEY_SID, fn, arg);
 }
 
-/* The address its owner is known by: "SMTP:", exactly, or else its mail. */
 static int
 emit_primary(const struct entry *e, match_key_fn *fn, void *arg)
 {
-	const struct attr *a = entry_find(e, "proxyAddresses");
-	static const char type[] = "SMTP:";
-	const size_t len = sizeof type - 1;
+	struct bytes primary = primary_of(e);
 
-	for (size_t i = 0; a && i < a->n_values; i++) {
-		struct bytes v = a->values[i];
-
-		if (v.len > len && memcmp(v.data, type, len) == 0)
-			return fn(MATCH_KEY_SMTP,
-			    (struct bytes){(const char *)v.data + len, v.len - len}, arg);
-	}
-	return emit_values(e, "mail", MATCH_KEY_SMTP, fn, arg);
+	return primary.len ? fn(MATCH_KEY_SMTP, primary, arg) : 0;
 }
 
 int

@@ -6,6 +6,7 @@
 
 #include "dsa/base/list.h"
 #include "dsa/base/str.h"
+#include "mapping/primary.h"
 
 static bool
 has_type(struct bytes v, const char *type)
@@ -33,6 +34,12 @@ address_is_x500(struct bytes v)
 	return has_type(v, "x500:");
 }
 
+bool
+address_is_sip(struct bytes v)
+{
+	return has_type(v, "sip:");
+}
+
 struct bytes
 address_value(struct bytes v)
 {
@@ -57,12 +64,7 @@ address_in_domain(struct bytes v, const char *domain)
 const char *
 address_primary(const struct entry *e)
 {
-	const struct attr *a = entry_find(e, "proxyAddresses");
-
-	for (size_t i = 0; a && i < a->n_values; i++)
-		if (address_is_primary(a->values[i]))
-			return (const char *)a->values[i].data + 5;
-	return entry_get_str(e, "mail");
+	return primary_of(e).data;
 }
 
 bool
@@ -243,7 +245,7 @@ keeps_sip(const struct address_list *want, const struct attr *present,
 	for (size_t i = 0; present && i < present->n_values; i++) {
 		struct bytes v = present->values[i];
 
-		if (has_type(v, "sip:") && (address_list_find(want, v) >= 0 || !may_remove(v, arg)))
+		if (address_is_sip(v) && (address_list_find(want, v) >= 0 || !may_remove(v, arg)))
 			return true;
 	}
 	return false;
@@ -302,7 +304,7 @@ address_merge(const struct address_list *want, const struct attr *present,
 			continue;
 		if (p && change_mod(change, MOD_DELETE, "proxyAddresses", *p) < 0)
 			return -1;
-		if (!p && has_type(v, "sip:")) {
+		if (!p && address_is_sip(v)) {
 			if (has_sip)
 				continue;
 			has_sip = true;

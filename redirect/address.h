@@ -25,12 +25,13 @@ bool address_is_smtp(struct bytes v);
 /* True if V is "SMTP:...", exactly. */
 bool address_is_primary(struct bytes v);
 bool address_is_x500(struct bytes v);
+/* True if V is "sip:..." in any case: an object has one at most. */
+bool address_is_sip(struct bytes v);
 /* The part behind the type's colon; V itself if there is no colon. Borrowed. */
 struct bytes address_value(struct bytes v);
 /* True if V is an SMTP address (with type) in mail domain DOMAIN. */
 bool address_in_domain(struct bytes v, const char *domain);
-/* The primary SMTP address without its type, or NULL: proxyAddresses first, then `mail` where there
- * is no SMTP: value. Borrowed from E. */
+/* The primary SMTP address without its type, or NULL: primary_of(). Borrowed from E. */
 const char *address_primary(const struct entry *e);
 /* True if LOCAL is usable as the local part of an SMTP address (RFC 5321 dot-string). */
 bool address_local_ok(const char *local);

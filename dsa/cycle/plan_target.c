@@ -21,17 +21,37 @@
  * writers from waiting. */
 #define LINK_CHUNK 1000
 
+static void
+add_problem(struct planning *p, const char *attr, const char *why)
+{
+	buf_printf(&p->problems, "%s%s: %s", p->problems.len ? "; " : "", attr, why);
+	p->n_problems++;
+}
+
 static int
 note_problem(const char *attr, const char *why, void *arg)
 {
 	struct planning *p = arg;
 
-	buf_printf(&p->problems, "%s%s: %s", p->problems.len ? "; " : "", attr, why);
-	p->n_problems++;
+	add_problem(p, attr, why);
 	plan_note(p, LOG_WARNING, p->in.source->dn,
 	    "attribute '%s' cannot be written to the target: %s; it is left as it is there", attr,
 	    why);
 	return 0;
+}
+
+/* Addresses that are copied otherwise than they are, or not at all. */
+static void
+note_odd_addresses(struct planning *p, const struct entry *want)
+{
+	bool governs = p->in.active == SOURCE || !p->in.target;
+	char odd[PROJECT_ODD_SIZE];
+
+	if (!governs || !entry_find(want, "proxyAddresses") ||
+	    !project_odd_addresses(&p->in, odd, sizeof odd))
+		return;
+	add_problem(p, "proxyAddresses", odd);
+	plan_note(p, LOG_WARNING, p->in.source->dn, "its proxyAddresses have %s", odd);
 }
 
 static bool
@@ -265,6 +285,7 @@ plan_target(struct planning *p, const struct entry *target, struct record *recor
 
 	if (project(p->c->table, &p->in, when, &calls, &want, p->err) < 0)
 		return -1;
+	note_odd_addresses(p, want);
 	/* Without it mail could not be redirected to the target after a switch. */
 	if (project_has_redirect(&p->in) &&
 	    project_redirect_address(&p->in, TARGET, &redirect, p->err) < 0)

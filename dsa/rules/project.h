@@ -77,6 +77,10 @@ int project_redirect_address(
  * redirect address. As "X500:..." and "smtp:...": added to RET's proxyAddresses. */
 int project_source(const struct project_in *in, const char *target_legacy_dn, struct entry **ret,
     struct err *err) MUST_CHECK;
+/* What of the source's proxyAddresses is not copied as it is, because it is malformed or there is
+ * one too many, as text whatever the order of the values. False: nothing. */
+#define PROJECT_ODD_SIZE 512
+bool project_odd_addresses(const struct project_in *in, char *ret, size_t size);
 /* The legacyExchangeDN of what galsync creates: the same for the same source, always. */
 char *project_legacy_dn(const struct conf_link *link, const struct entry *source) MUST_CHECK;
 

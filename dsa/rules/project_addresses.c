@@ -2,6 +2,7 @@
 /* The addresses of both sides, and where the target sends mail on. */
 #include "dsa/rules/project_priv.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "dsa/base/str.h"
@@ -163,6 +164,25 @@ compute_mail(const struct project_in *in, struct entry *ret, struct err *err)
 	return project_set_str(ret, "mail", primary, err);
 }
 
+/* The one sip: value of the source that is copied, the first by its octets; data NULL: none. */
+static struct bytes
+chosen_sip(const struct attr *a, size_t *ret_n)
+{
+	struct bytes best = {NULL, 0};
+
+	*ret_n = 0;
+	for (size_t i = 0; a && i < a->n_values; i++) {
+		struct bytes v = a->values[i];
+
+		if (!address_is_sip(v) || !address_is_well_formed(v))
+			continue;
+		++*ret_n;
+		if (!best.data || bytes_compare(v, best) < 0)
+			best = v;
+	}
+	return best;
+}
+
 /* The source's addresses that its counterpart carries too: all but those in a redirect domain, and
  * but the X500 of the target itself. */
 static int
@@ -170,13 +190,16 @@ copy_addresses(const struct project_in *in, const char *target_legacy, struct ad
     struct err *err)
 {
 	const struct attr *a = entry_find(in->source, "proxyAddresses");
+	size_t ignored;
+	struct bytes sip = chosen_sip(a, &ignored);
 
 	for (size_t i = 0; a && i < a->n_values; i++) {
 		struct bytes v = a->values[i];
 		bool own = address_is_x500(v) && target_legacy &&
 			   bytes_equal_nocase(address_value(v), bytes_of(target_legacy));
 
-		if (!own && address_is_well_formed(v) && !is_internal(in->link, v) &&
+		if (!own && !(address_is_sip(v) && !bytes_equal(v, sip)) &&
+		    address_is_well_formed(v) && !is_internal(in->link, v) &&
 		    address_list_add(list, v) < 0)
 			return err_nomem(err);
 	}
@@ -262,6 +285,68 @@ governed_addresses(const struct project_in *in, const char *target_legacy,
 	    copy_addresses(in, target_legacy, list, err) < 0)
 		return -1;
 	return address_list_set_primary(list, primary) < 0 ? err_nomem(err) : 0;
+}
+
+/* The values of A that are no addresses, and the first of them by its octets. */
+static struct bytes
+first_malformed(const struct attr *a, size_t *ret_n)
+{
+	struct bytes first = {NULL, 0};
+
+	*ret_n = 0;
+	for (size_t i = 0; a && i < a->n_values; i++) {
+		struct bytes v = a->values[i];
+
+		if (address_is_well_formed(v))
+			continue;
+		++*ret_n;
+		if (!first.data || bytes_compare(v, first) < 0)
+			first = v;
+	}
+	return first;
+}
+
+static size_t
+count_primaries(const struct attr *a)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; a && i < a->n_values; i++)
+		n += address_is_primary(a->values[i]) && address_is_well_formed(a->values[i]);
+	return n;
+}
+
+bool
+project_odd_addresses(const struct project_in *in, char *ret, size_t size)
+{
+	const struct attr *a = entry_find(in->source, "proxyAddresses");
+	size_t primaries = in->link->primary_template ? 0 : count_primaries(a), malformed, sips;
+	struct bytes first = first_malformed(a, &malformed), sip = chosen_sip(a, &sips);
+	char text[96];
+	size_t len = 0;
+
+	*ret = '\0';
+	if (primaries > 1) {
+		err_escape(text, sizeof text, bytes_of(address_primary(in->source)));
+		len = (size_t)snprintf(ret, size,
+		    "%zu primary addresses, of which '%s' is taken and the others become "
+		    "secondary",
+		    primaries, text);
+	}
+	if (sips > 1 && len < size) {
+		err_escape(text, sizeof text, sip);
+		len += (size_t)snprintf(ret + len, size - len,
+		    "%s%zu sip addresses, of which only '%s' is copied", len ? "; " : "", sips,
+		    text);
+	}
+	if (malformed && len < size) {
+		err_escape(text, sizeof text, first);
+		(void)snprintf(ret + len, size - len,
+		    malformed == 1 ? "%s'%s', which is no address and not copied"
+				   : "%s'%s' and others that are no addresses and not copied",
+		    len ? "; " : "", text);
+	}
+	return *ret != '\0';
 }
 
 int

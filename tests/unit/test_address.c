@@ -81,6 +81,45 @@ primary(void **state)
 	assert_string_equal(address_primary(e), "first@x");
 }
 
+/* Whatever the order of the values. */
+static void
+several_primaries(void **state)
+{
+	static const struct {
+		const char *mail, *values[3], *primary;
+	} rows[] = {
+	    {"b@x", {"SMTP:a@x", "SMTP:b@x", "SMTP:c@x"}, "b@x"},
+	    {"B@X", {"SMTP:a@x", "smtp:c@x", "SMTP:b@x"}, "b@x"},
+	    {"c@x", {"SMTP:b@x", "SMTP:a@x", "smtp:c@x"}, "a@x"},
+	    {"c@x", {"SMTP:b@x", "smtp:a@x", "smtp:c@x"}, "b@x"},
+	    {NULL, {"SMTP:b@x", "SMTP:a@x", "SMTP:"}, "a@x"},
+	    {NULL, {"SMTP:a", "SMTP:b@x", "SMTP:@x"}, "b@x"},
+	    {NULL, {"SMTP:a b@x", "SMTP:c@x", "SMTP:c@"}, "c@x"},
+	    {"a b@x", {"SMTP:a b@x", "SMTP:c@x", "SMTP:d@x"}, "a b@x"},
+	    {"c@x", {"SMTP:", "smtp:a@x", "smtp:b@x"}, "c@x"},
+	    {NULL, {"SMTP:", "smtp:a@x", "smtp:b@x"}, NULL},
+	};
+	static const size_t orders[][3] = {
+	    {0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		for (size_t j = 0; j < ARRAY_SIZE(orders); j++) {
+			_cleanup_(entry_free) struct entry *e = entry_new("CN=x");
+
+			if (rows[i].mail)
+				assert_int_equal(entry_add_str(e, "mail", rows[i].mail), 0);
+			for (size_t k = 0; k < 3; k++)
+				assert_int_equal(entry_add_str(e, "proxyAddresses",
+						     rows[i].values[orders[j][k]]),
+				    0);
+			if (rows[i].primary)
+				assert_string_equal(address_primary(e), rows[i].primary);
+			else
+				assert_null(address_primary(e));
+		}
+}
+
 static void
 local_parts(void **state)
 {
@@ -238,6 +277,7 @@ main(void)
 	    cmocka_unit_test(values),
 	    cmocka_unit_test(domains),
 	    cmocka_unit_test(primary),
+	    cmocka_unit_test(several_primaries),
 	    cmocka_unit_test(local_parts),
 	    cmocka_unit_test(lists),
 	    cmocka_unit_test(merge),

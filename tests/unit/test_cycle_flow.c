@@ -125,6 +125,18 @@ values_are_respelled(struct lab *l)
 	lab_set(l, SOURCE, "CN=Ann", "mailNickname", "ANN");
 }
 
+/* All of them are odd, and the order says nothing. */
+static void
+addresses_become_odd(struct lab *l)
+{
+	lab_add_value(l, SOURCE, "CN=Ann", "proxyAddresses", "SMTP:a@acme.example");
+	lab_add_value(l, SOURCE, "CN=Ann", "proxyAddresses", "SMTP:z@acme.example");
+	lab_add_value(l, SOURCE, "CN=Ann", "proxyAddresses", "SMTP:");
+	lab_add_value(l, SOURCE, "CN=Ann", "proxyAddresses", "sip:b@acme.example");
+	lab_add_value(l, SOURCE, "CN=Ann", "proxyAddresses", "sip:a@acme.example");
+	lab_set(l, SOURCE, "CN=Ann", "mail", "z@acme.example");
+}
+
 static const struct scenario scenarios[] = {
     {.name = "attributes follow the source",
 	.source = {MAILBOX("Ann", "ann",
@@ -196,6 +208,17 @@ static const struct scenario scenarios[] = {
 	.expect = {{TARGET, "CN=Bea", "otherTelephone", "ext 1"},
 	    {TARGET, "CN=Bea", "otherTelephone", "ext 2"},
 	    {TARGET, "CN=Bea", "otherTelephone", "!EXT 1"}}},
+    {.name = "several primary addresses, an empty one and two of sip",
+	.source = {MAILBOX("Ann", "ann", "")},
+	.between = addresses_become_odd,
+	.counts = {.problems = 1},
+	.expect = {{TARGET, "CN=Ann", "mail", "z@acme.example"},
+	    {TARGET, "CN=Ann", "proxyAddresses", "SMTP:z@acme.example"},
+	    {TARGET, "CN=Ann", "proxyAddresses", "smtp:a@acme.example"},
+	    {TARGET, "CN=Ann", "proxyAddresses", "smtp:ann@acme.example"},
+	    {TARGET, "CN=Ann", "proxyAddresses", "sip:a@acme.example"},
+	    {TARGET, "CN=Ann", "proxyAddresses", "!sip:b@acme.example"},
+	    {TARGET, "CN=Ann", "proxyAddresses", "!SMTP:"}}},
     {.name = "a rename is not followed on a matched object",
 	.source = {MAILBOX("Ann", "ann", "")},
 	.target = {THERE_OU, BEA("")},

@@ -236,7 +236,7 @@ static const struct scenario scenarios[] = {
 		       "proxyAddresses:: c210cDphAGJAYWNtZS5leGFtcGxl\n"
 		       "proxyAddresses:: c210cDphG2JAYWNtZS5leGFtcGxl\n"
 		       "proxyAddresses: X500:no name\nproxyAddresses: sip:eve@acme.example\n")},
-	.counts = {.created = {[SHAPE_MAILBOX] = 1}},
+	.counts = {.created = {[SHAPE_MAILBOX] = 1}, .problems = 1},
 	.expect = {{TARGET, "CN=Eve", "proxyAddresses", "SMTP:eve@acme.example"},
 	    {TARGET, "CN=Eve", "proxyAddresses", "sip:eve@acme.example"},
 	    {TARGET, "CN=Eve", "proxyAddresses", "!smtp:"},
