@@ -84,6 +84,13 @@ set_text(char **field, const char *s, struct err *err)
 	return 0;
 }
 
+/* What found a counterpart; no conflict is without a word of why. */
+static const char *
+evidence_of(const struct decision *d)
+{
+	return *d->evidence ? d->evidence : match_method_name(d->rule);
+}
+
 /* Makes D a conflict about WHAT (NULL: its evidence) with the N target entries as candidates. */
 static int
 decide_conflict(struct cycle *c, struct decision *d, enum conflict_reason reason, const char *what,
@@ -94,7 +101,7 @@ decide_conflict(struct cycle *c, struct decision *d, enum conflict_reason reason
 	d->reason = reason;
 	d->target = WORLD_NONE;
 	if (set_text(&d->target_dn, "", err) < 0 ||
-	    set_text(&d->what, what && *what ? what : d->evidence, err) < 0)
+	    set_text(&d->what, what && *what ? what : evidence_of(d), err) < 0)
 		return -1;
 	decision_clear_candidates(d);
 	for (size_t i = 0; i < n; i++) {
@@ -154,10 +161,16 @@ refuse_candidate(struct cycle *c, struct decision *d, enum identity_verdict v,
     const struct entry *target, uint32_t index, struct err *err)
 {
 	char foreign[512];
+	_cleanup_(free) char *kinds = NULL;
 
-	if (v != IDENTITY_FOREIGN_STAMP)
-		return decide_conflict(c, d, v == IDENTITY_TAKEN ? CONFLICT_TAKEN : CONFLICT_KIND,
-		    NULL, &index, 1, err);
+	if (v == IDENTITY_TAKEN)
+		return decide_conflict(c, d, CONFLICT_TAKEN, NULL, &index, 1, err);
+	if (v == IDENTITY_KIND) {
+		kinds = str_printf("%s: a %s cannot be the counterpart of a %s", evidence_of(d),
+		    kind_name(kind_of(target)), kind_name(d->kind));
+		return kinds ? decide_conflict(c, d, CONFLICT_KIND, kinds, &index, 1, err)
+			     : err_nomem(err);
+	}
 	note_foreign(c, target, foreign, sizeof foreign);
 	return decide_conflict(c, d, CONFLICT_STAMP, foreign, &index, 1, err);
 }

@@ -27,20 +27,34 @@ identity_refusal(const struct entry *e, const struct identity_guard *guard)
 	return NULL;
 }
 
+/* Of a kind that cannot be the counterpart: yet a contact that galsync made for this very group
+ * gives way to it, as one that it made for a user does. */
+static enum match_verdict
+judge_kinds(const struct identity_in *in, bool own_contact)
+{
+	enum kind source = kind_of(in->source), target = kind_of(in->target);
+	enum match_verdict v = match_judge(source, target, in->create == CREATE_CONTACT);
+
+	if (v == MATCH_KIND && own_contact && source == KIND_GROUP && target == KIND_CONTACT)
+		return MATCH_PROMOTE;
+	/* A contact that galsync made for this very user (the scope created contacts once) gives
+	 * way to the user without asking. */
+	if (v == MATCH_PROMOTE && !in->promote_contacts && !own_contact)
+		return in->create == CREATE_NOTHING ? MATCH_FOUND : MATCH_KIND;
+	return v;
+}
+
 enum identity_verdict
 identity_judge(const struct identity_in *in, bool *ret_created)
 {
-	bool as_contact = in->create == CREATE_CONTACT, stamped, ours;
-	enum match_verdict v = match_judge(kind_of(in->source), kind_of(in->target), as_contact);
 	struct stamp stamp = {.created = false};
+	enum match_verdict v;
+	bool stamped, ours;
 
 	stamped = stamp_of(in->target, in->stamp_attribute, &stamp);
 	/* What was deleted and made again is the same person, by whatever rule found that. */
 	ours = stamped && (in->abandoned || guid_equal(&stamp.source, &in->source->guid));
-	/* A contact that galsync made for this very user (the scope created contacts once) gives
-	 * way to the user without asking. */
-	if (v == MATCH_PROMOTE && !in->promote_contacts && !(ours && stamp.created))
-		v = in->create == CREATE_NOTHING ? MATCH_FOUND : MATCH_KIND;
+	v = judge_kinds(in, ours && stamp.created);
 	*ret_created = false;
 	if (stamped && !ours)
 		return IDENTITY_TAKEN;

@@ -42,7 +42,7 @@ struct identity_in {
 
 enum identity_verdict {
 	IDENTITY_MATCHED,
-	IDENTITY_PROMOTE, /* the contact TARGET gives way to a user */
+	IDENTITY_PROMOTE, /* the contact TARGET gives way to a user; one of galsync's to a group */
 	IDENTITY_TAKEN,	  /* its stamp names another source object */
 	IDENTITY_KIND,	  /* an object of this kind cannot be the counterpart */
 	/* It could be, but where its stamp belongs it has a value that is not galsync's, and that

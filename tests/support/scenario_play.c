@@ -232,6 +232,7 @@ count_conflict(uint32_t link, const struct conflict *c, void *arg, struct err *e
 	(void)link;
 	n->n++;
 	n->last = c->reason;
+	assert_string_not_equal(c->what, "");
 	return 0;
 }
 

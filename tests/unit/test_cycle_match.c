@@ -227,6 +227,15 @@ static const struct scenario conflicts[] = {
 	    {SOURCE, "CN=Ann", "proxyAddresses", "X500:/o=Globex/cn=contact"},
 	    {SOURCE, "CN=Ann", "proxyAddresses", "X500:/o=Old/cn=ann"},
 	    {SOURCE, "CN=Ann", "proxyAddresses", "!X500:" ACME_LEGACY "ann"}}},
+    {.name = "a contact of galsync's makes room for its group",
+	.source = {GROUP("Sales", "sales", ANN_GUID)},
+	.target = {THERE_OU, THERE("contact", "Sales",
+				 "mail: sales@acme.example\n"
+				 "proxyAddresses: SMTP:sales@acme.example\n"
+				 "extensionAttribute15: galsync:created:" GUID_1 "\n")},
+	.counts = {.created = {[SHAPE_GROUP] = 1}, .promoted = 1},
+	.expect = {{TARGET, "CN=Sales", "objectClass", "group"},
+	    {TARGET, "CN=Sales", "proxyAddresses", "SMTP:sales@acme.example"}}},
     {.name = "Administrator is nobody's counterpart",
 	.source = {MAILBOX("Administrator", "administrator", "")},
 	.target = {"dn: CN=Administrator,CN=Users,DC=globex,DC=example\nobjectClass: user\n"

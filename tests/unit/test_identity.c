@@ -133,6 +133,15 @@ static const struct judge_case {
     {"user", CARD(OTHERS), CREATE_CONTACT, .want = IDENTITY_TAKEN},
     {"user", TEAM(OTHERS), CREATE_MAILBOX, .want = IDENTITY_TAKEN},
 
+    /* A contact in the way of a group: galsync's own, made for that group. */
+    {"group", CARD(CREATED), CREATE_MAILBOX, .want = IDENTITY_PROMOTE, .becomes = true},
+    {"group", CARD(""), CREATE_MAILBOX, .want = IDENTITY_KIND},
+    {"group", CARD(""), CREATE_MAILBOX, .want = IDENTITY_KIND, .promotes = true},
+    {"group", CARD(MATCHED), CREATE_MAILBOX, .want = IDENTITY_KIND, .promotes = true},
+    {"group", CARD(OTHERS_CREATED), CREATE_MAILBOX, .want = IDENTITY_TAKEN},
+    {"group", CARD(CREATED), CREATE_CONTACT, .want = IDENTITY_MATCHED, .becomes = true},
+    {"group", USER(CREATED), CREATE_MAILBOX, .want = IDENTITY_KIND},
+
     /* A contact in the way of a user. */
     {"user", CARD(""), CREATE_MAILBOX, .want = IDENTITY_KIND},
     {"user", CARD(""), CREATE_MAIL_USER, .want = IDENTITY_KIND, .was = true},
