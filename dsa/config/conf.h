@@ -50,7 +50,8 @@ struct conf_scope {
 	bool hidden_leaves;   /* hidden from address lists counts as leaving (default true) */
 	bool disabled_leaves; /* a disabled plain user counts as leaving (default false) */
 	enum leave_action on_leave; /* default hide */
-	int line;		    /* of the scope in its file, for messages */
+	bool delete_children; /* what lies below a deleted counterpart goes too (default false) */
+	int line;	      /* of the scope in its file, for messages */
 };
 
 /* A site's row for the projection table (see project.h). */

@@ -178,6 +178,7 @@ static const struct conf_key keys[] = {
 	.def = false},
     {CONF_SCOPE, "on_leave", CONF_ENUM, IN(conf_scope, on_leave), .names = leave_names,
 	.def = LEAVE_HIDE},
+    {CONF_SCOPE, "delete_children", CONF_BOOL, IN(conf_scope, delete_children), .def = false},
 
     {CONF_MAILBOX, "databases", CONF_STRINGS, IN(conf_link, databases),
 	COUNT(conf_link, n_databases), .check = conf_check_dn, .allowed = "DNs"},

@@ -173,7 +173,7 @@ apply_all(struct cycle *c, struct err *err)
 	for (int i = 0; i < DRIFT_ROUNDS && replan_is_needed(c); i++)
 		if (replan_run(c, err) < 0 || cycle_apply(c, err) < 0)
 			return -1;
-	if (replan_give_up(c, "the directory kept changing while it was written", err) < 0)
+	if (replan_give_up(c, err) < 0)
 		return -1;
 	return lag_store(c, err);
 }

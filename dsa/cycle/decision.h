@@ -17,7 +17,7 @@ enum decision_state {
 	DECIDE_OUT, /* not in scope: SCOPE says why */
 	DECIDE_MATCHED,
 	DECIDE_CREATE,
-	DECIDE_PROMOTE,	 /* the contact TARGET is replaced by a new user */
+	DECIDE_PROMOTE,	 /* the contact TARGET is replaced by a new user or group */
 	DECIDE_CONFLICT, /* reported, nothing is written */
 	DECIDE_NOTHING,	 /* no counterpart, and the scope creates none */
 	DECIDE_STATE_MAX
@@ -38,6 +38,7 @@ struct decision {
 	uint32_t target; /* number in the target's working set, or WORLD_NONE */
 	bool created;	 /* the counterpart was, or will be, created by galsync */
 	bool waits;	 /* a first match that an operator has to approve, and has not */
+	bool apart;	 /* a change of it was refused: what can be is written by itself */
 	enum match_method rule;
 	uint64_t step;		     /* number of its step in the plan */
 	char *source_dn;	     /* as read */

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "dsa/cycle/leave.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <syslog.h>
 
 #include "dsa/base/list.h"
+#include "dsa/base/str.h"
 #include "dsa/cycle/decide.h"
 #include "dsa/cycle/delta.h"
 #include "dsa/cycle/limits.h"
@@ -11,12 +14,15 @@
 #include "dsa/cycle/planning.h"
 #include "dsa/cycle/records.h"
 #include "dsa/cycle/replica_lag.h"
+#include "dsa/directory/dn.h"
 #include "dsa/rules/leaving.h"
 
 struct leaver {
 	struct guid source;
 	enum scope_verdict why; /* SCOPE_BASE for what is gone altogether */
 	enum held_verdict said; /* by an operator */
+	enum leave_way way;
+	const char *why_not; /* what the directory said to its deletion, or NULL */
 };
 
 struct leavers {
@@ -24,6 +30,14 @@ struct leavers {
 	struct leaver *v;
 	size_t n, cap;
 };
+
+/* R's counterpart could not be deleted before, and was hidden: that it is deleted was permitted,
+ * and told, then. */
+static bool
+was_kept(const struct record *r)
+{
+	return r->state == RECORD_LEFT && *r->last_error;
+}
 
 /* What is concerned in a delta for several reasons leaves but once. */
 static int
@@ -36,12 +50,12 @@ add_leaver(
 		if (guid_equal(&l->v[i].source, &r->side[SOURCE].guid))
 			return 0;
 	/* Nothing is done to what is in use, so there is nothing to limit. */
-	if (!in_use &&
+	if (!in_use && !was_kept(r) &&
 	    limits_find_verdict(l->c, HELD_DELETES, &r->side[SOURCE].guid, NULL, &said, err) < 0)
 		return -1;
 	if (list_grow(l->v, l->n, l->cap) < 0)
 		return err_nomem(err);
-	l->v[l->n++] = (struct leaver){r->side[SOURCE].guid, why, said};
+	l->v[l->n++] = (struct leaver){.source = r->side[SOURCE].guid, .why = why, .said = said};
 	return 0;
 }
 
@@ -143,11 +157,19 @@ is_anothers(struct cycle *c, uint32_t index, const struct guid *source)
 	       !guid_equal(&e->guid, source);
 }
 
-/* What the rule asks about the correspondence R, which leaves for WHY. RET_TARGET is what F->target
- * points to; *RET_GONE: the source is not there, by its GUID too. */
+/* Do the objects below the counterpart of L stay? */
+static bool
+keeps_children(const struct cycle *c, const struct record *r, enum leave_way way)
+{
+	return way == LEAVE_HIDDEN ||
+	       (way == LEAVE_WITH_CHILDREN && !leaving_deletes_children(c->run->link, r));
+}
+
+/* What the rule asks about the correspondence R of L. RET_TARGET is what F->target points to;
+ * F->gone: the source is not there, by its GUID too. */
 static int
-gather(struct cycle *c, const struct record *r, enum scope_verdict why, struct leaving_facts *f,
-    struct entry **ret_target, bool *ret_gone, struct err *err)
+gather(struct cycle *c, const struct record *r, const struct leaver *l, struct leaving_facts *f,
+    struct entry **ret_target, struct err *err)
 {
 	const struct guid *source = &r->side[SOURCE].guid;
 	_cleanup_(entry_free) struct entry *e = NULL;
@@ -156,10 +178,9 @@ gather(struct cycle *c, const struct record *r, enum scope_verdict why, struct l
 
 	if (find_source(c, r, &e, err) < 0)
 		return -1;
-	if (leave_prove_gone(c, source, ret_gone, &f->missed, err) < 0 ||
+	if (leave_prove_gone(c, source, &f->gone, &f->missed, err) < 0 ||
 	    cycle_find_recorded(c, r, &index, ret_target, err) < 0)
 		return -1;
-	f->gone = *ret_gone;
 	if (*ret_target && is_anothers(c, index, source)) {
 		entry_free(TAKE(*ret_target));
 		f->record = r;
@@ -169,7 +190,8 @@ gather(struct cycle *c, const struct record *r, enum scope_verdict why, struct l
 		return -1;
 	if (other_links_have(c, r, &others, err) < 0)
 		return -1;
-	f->action = others ? LEAVE_KEEP : leaving_action(c->run->link, r, why);
+	f->action = others ? LEAVE_KEEP : leaving_action(c->run->link, r, l->why);
+	f->children = keeps_children(c, r, l->way);
 	f->record = r;
 	f->target = *ret_target;
 	f->active = cycle_active_side(c, e, *ret_target, r);
@@ -195,6 +217,130 @@ done_by(enum leaving l)
 				      : LEAVE_KEEP;
 }
 
+/* ---- what lies below a counterpart ---- */
+
+struct below {
+	const struct entry *target;
+	struct entry **v;
+	size_t n, cap;
+};
+
+static int
+add_below(struct entry *e, void *arg, struct err *err)
+{
+	_cleanup_(entry_free) struct entry *own = e;
+	struct below *b = arg;
+
+	if (guid_equal(&own->guid, &b->target->guid) || !dn_is_under(own->dn, b->target->dn))
+		return 0;
+	if (list_grow(b->v, b->n, b->cap) < 0)
+		return err_nomem(err);
+	b->v[b->n++] = TAKE(own);
+	return 0;
+}
+
+static size_t
+depth_of(const char *dn)
+{
+	size_t n = 0;
+
+	while (*(dn = dn_parent(dn)))
+		n++;
+	return n;
+}
+
+static int
+compare_depth(const void *x, const void *y)
+{
+	size_t a = depth_of((*(struct entry *const *)x)->dn);
+	size_t b = depth_of((*(struct entry *const *)y)->dn);
+
+	return a < b ? 1 : -(a > b);
+}
+
+static int
+plan_child(struct cycle *c, const struct guid *source, const struct entry *e, struct err *err)
+{
+	_cleanup_(plan_step_free) struct plan_step *s = plan_step_new(WORLD_NONE, source);
+	struct change *change = change_new(CHANGE_DELETE, e->dn, &e->guid);
+
+	if (!s || !change) {
+		change_free(change);
+		return err_nomem(err);
+	}
+	s->phase = PLAN_LEAVERS;
+	s->in_order = true;
+	if (plan_step_add(s, TARGET, change, e, "leave", err) < 0)
+		return -1;
+	return plan_put_step(c, s, err);
+}
+
+/* All that is below TARGET, leaf by leaf. */
+static int
+plan_children(
+    struct cycle *c, const struct guid *source, const struct entry *target, struct err *err)
+{
+	struct dir *d = c->run->dir[TARGET];
+	const struct dir_query q = {
+	    .base = target->dn, .scope = DIR_SUBTREE, .filter = "(objectClass=*)"};
+	struct below b = {.target = target};
+	int rc = d->ops->search(d, &q, add_below, &b, err);
+
+	if (rc == 0 && b.n)
+		qsort(b.v, b.n, sizeof *b.v, compare_depth);
+	for (size_t i = 0; i < b.n; i++) {
+		if (rc == 0)
+			rc = plan_child(c, source, b.v[i], err);
+		entry_free(b.v[i]);
+	}
+	free(b.v);
+	return rc;
+}
+
+/* ---- one of them ---- */
+
+/* R is that of one that left, and so of no failure; but for what kept its counterpart from being
+ * deleted. */
+static int
+note_kept(struct record *r, const struct leaver *l, enum leaving leaving, struct err *err)
+{
+	_cleanup_(free) char *text = NULL;
+
+	if (l->why_not && leaving == LEAVING_HIDE)
+		text = str_printf("its counterpart cannot be deleted: %s; there are objects below "
+				  "it: delete them%s",
+		    l->why_not,
+		    l->way == LEAVE_HIDDEN ? ", for galsync could not"
+					   : ", or let delete_children do it");
+	else
+		text = strdup("");
+	return text && record_set_str(&r->last_error, text) == 0 ? 0 : err_nomem(err);
+}
+
+/* It was counted as one that is deleted. */
+static void
+count_again(
+    struct cycle *c, const struct leaver *l, enum leaving leaving, const struct plan_step *s)
+{
+	if (!l->why_not || leaving != LEAVING_HIDE || !c->res->left[LEAVE_DELETE])
+		return;
+	c->res->left[LEAVE_DELETE]--;
+	c->res->left[LEAVE_HIDE] += s->n_changes > 0;
+}
+
+static int
+put_leaver(struct cycle *c, const struct leaver *l, enum leaving leaving,
+    const struct entry *target, struct plan_step *s, struct err *err)
+{
+	if (leaving == LEAVING_DELETE && leaving_deletes_children(c->run->link, s->record)) {
+		s->in_order = true;
+		if (plan_children(c, &l->source, target, err) < 0)
+			return -1;
+	}
+	count_again(c, l, leaving, s);
+	return plan_put_step(c, s, err);
+}
+
 /* AGAIN: it is counted and told already. */
 static int
 plan_leaver(struct cycle *c, const struct leaver *l, bool again, struct err *err)
@@ -204,7 +350,7 @@ plan_leaver(struct cycle *c, const struct leaver *l, bool again, struct err *err
 	_cleanup_(entry_free) struct entry *target = NULL;
 	struct leaving_facts f = {.missed = false};
 	enum leaving leaving;
-	bool gone;
+	bool kept;
 
 	if (!s)
 		return err_nomem(err);
@@ -212,8 +358,9 @@ plan_leaver(struct cycle *c, const struct leaver *l, bool again, struct err *err
 		return -1;
 	if (!r)
 		return 0;
-	if (gather(c, r, l->why, &f, &target, &gone, err) < 0)
+	if (gather(c, r, l, &f, &target, err) < 0)
 		return -1;
+	kept = was_kept(r);
 	leaving = leaving_judge(&f);
 	if (leaving == LEAVING_MISSED)
 		return lag_note_missed(c, &l->source, err);
@@ -222,26 +369,31 @@ plan_leaver(struct cycle *c, const struct leaver *l, bool again, struct err *err
 	/* Its record stays as it is: every full cycle looks at it again, and a delta when the value
 	 * goes. */
 	if (leaving == LEAVING_FOREIGN) {
-		tell(c, r, gone ? "deleted" : scope_verdict_name(l->why), leaving, again);
+		tell(c, r, f.gone ? "deleted" : scope_verdict_name(l->why), leaving, again);
 		return 0;
 	}
-	if (fill_step(s, leaving, target, r, err) < 0)
+	if (fill_step(s, leaving, target, r, err) < 0 || note_kept(r, l, leaving, err) < 0)
 		return -1;
 	s->counts = l->said == HELD_WAITS ? HELD_DELETES : HELD_NOTHING;
 	if (target)
 		c->res->left[done_by(leaving)] += !again;
-	tell(c, r, gone ? "deleted" : scope_verdict_name(l->why),
+	tell(c, r, f.gone ? "deleted" : scope_verdict_name(l->why),
 	    s->n_changes || s->forgets || leaving == LEAVING_FINISH ? leaving : LEAVING_KEEP,
-	    again);
+	    again || kept);
 	s->record = TAKE(r);
-	return plan_put_step(c, s, err);
+	return put_leaver(c, l, leaving, target, s, err);
 }
 
 int
-leave_plan_one(struct cycle *c, const struct guid *source, struct err *err)
+leave_plan_one(struct cycle *c, const struct guid *source, enum leave_way way, const char *why,
+    struct err *err)
 {
 	_cleanup_(decision_done) struct decision d = {0};
-	struct leaver l = {.source = *source, .why = SCOPE_BASE};
+	_cleanup_(record_free) struct record *r = NULL;
+	struct leaver l = {.source = *source,
+	    .why = SCOPE_BASE,
+	    .way = way,
+	    .why_not = way == LEAVE_ALONE ? NULL : why};
 	bool found;
 
 	if (cycle_find_decision(c, source, &d, &found, err) < 0)
@@ -250,7 +402,12 @@ leave_plan_one(struct cycle *c, const struct guid *source, struct err *err)
 		return 0;
 	if (found)
 		l.why = d.verdict;
-	if (limits_find_verdict(c, HELD_DELETES, source, NULL, &l.said, err) < 0)
+	if (store_find_guid(c->run->map, c->run->link_id, SOURCE, source, &r, err) < 0)
+		return -1;
+	if (!r)
+		return 0;
+	l.said = HELD_APPROVED;
+	if (!was_kept(r) && limits_find_verdict(c, HELD_DELETES, source, NULL, &l.said, err) < 0)
 		return -1;
 	return l.said == HELD_REJECTED ? 0 : plan_leaver(c, &l, true, err);
 }

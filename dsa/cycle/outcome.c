@@ -10,7 +10,11 @@
 #include "dsa/cycle/decide.h"
 #include "dsa/cycle/other_links.h"
 #include "dsa/cycle/replan.h"
+#include "dsa/rules/advice.h"
 #include "dsa/run/turn_event.h"
+
+/* A result of RFC 4511 appendix A. */
+#define NOT_ALLOWED_ON_NONLEAF 66
 
 static bool
 writes_target(const struct plan_step *s)
@@ -195,6 +199,26 @@ forget_former(struct cycle *c, struct store_txn *t, const struct record *record,
 		   : store_delete(t, old->id, err);
 }
 
+/* What left needs nothing more, but for what could not be deleted and was hidden: that is no end.
+ */
+static int
+store_left(struct cycle *c, struct store_txn *t, const struct plan_step *s, struct err *err)
+{
+	struct run_event e = {.source = &s->guid, .side = TARGET, .op = "delete"};
+
+	if (!s->record)
+		return 0;
+	if (s->forgets || !*s->record->last_error)
+		return outcome_accept(c, t, &s->guid, err);
+	c->res->failed++;
+	e.dn = s->record->side[SOURCE].dn;
+	if (outcome_refuse(c, t, &e, s->record->last_error, err) < 0)
+		return -1;
+	run_event(c->run, &e, "%s; it is hidden, and tried again in the next cycle",
+	    s->record->last_error);
+	return 0;
+}
+
 static int
 store_done(struct cycle *c, struct store_txn *t, struct plan_step *s, struct err *err)
 {
@@ -205,15 +229,17 @@ store_done(struct cycle *c, struct store_txn *t, struct plan_step *s, struct err
 		return -1;
 	if (s->creates && births_add(c, &s->guid, err) < 0)
 		return -1;
-	if (s->forgets)
-		return s->record ? store_delete(t, s->record->id, err) : 0;
-	if (s->record) {
+	if (s->forgets && s->record && store_delete(t, s->record->id, err) < 0)
+		return -1;
+	if (s->record && !s->forgets) {
 		s->record->synced_at = clock_realtime_s();
 		if (forget_former(c, t, s->record, err) < 0)
 			return -1;
 		if (store_put(t, s->record, err) < 0 || tell_moved(c, t, s, err) < 0)
 			return -1;
 	}
+	if (s->phase == PLAN_LEAVERS)
+		return store_left(c, t, s, err);
 	if (s->source == WORLD_NONE || s->phase == PLAN_LINKS)
 		return 0;
 	if (outcome_accept(c, t, &s->guid, err) < 0)
@@ -221,15 +247,54 @@ store_done(struct cycle *c, struct store_txn *t, struct plan_step *s, struct err
 	return store_put_waiting(t, c->run->link_id, &s->guid, s->waiting, s->n_waiting, err);
 }
 
+/* A record that knows of another failure of this cycle keeps that beside WHAT. */
+static int
+add_error(struct record *r, const char *what)
+{
+	_cleanup_(free) char *both = NULL;
+
+	if (r->state != RECORD_ERROR || !*r->last_error || strstr(r->last_error, what))
+		return record_set_str(&r->last_error, what);
+	both = str_printf("%s; %s", r->last_error, what);
+	return both ? record_set_str(&r->last_error, both) : -1;
+}
+
+int
+outcome_remember(struct cycle *c, struct store_txn *t, const struct guid *source, const char *what,
+    const struct change *unwritten, struct err *err)
+{
+	_cleanup_(record_free) struct record *r = NULL;
+
+	if (store_find_guid(t, c->run->link_id, SOURCE, source, &r, err) < 0)
+		return -1;
+	if (!r)
+		return 0;
+	if (add_error(r, what) < 0)
+		return err_nomem(err);
+	/* What was only intended is believed for its stamp alone, and what left has left. */
+	if (r->synced_at && !record_has_left(r))
+		r->state = RECORD_ERROR;
+	for (size_t i = 0; unwritten && i < unwritten->n_mods; i++) {
+		const struct mod *m = &unwritten->mods[i];
+
+		for (size_t j = 0; m->op == MOD_ADD && j < m->n_values; j++)
+			record_forget_written(r, record_written_hash(m->attr, m->values[j]));
+	}
+	return store_put(t, r, err);
+}
+
 /* The record as it was intended: some of that may have been done. What was never created has none.
  */
 static int
-record_failed(struct store_txn *t, const struct exec_end *e, struct err *err)
+record_failed(struct cycle *c, struct store_txn *t, const struct exec_end *e, const char *what,
+    struct err *err)
 {
 	_cleanup_(record_free) struct record *intended = NULL;
 	const struct plan_step *s = e->step;
 	struct record *now;
 
+	if (s->phase == PLAN_LINKS)
+		return outcome_remember(c, t, &s->guid, what, s->changes[e->made].change, err);
 	if (!s->record)
 		return 0;
 	if (s->record->id && store_get(t, s->record->id, &intended, err) < 0)
@@ -238,19 +303,81 @@ record_failed(struct store_txn *t, const struct exec_end *e, struct err *err)
 	if (s->creates && !now->synced_at)
 		return store_delete(t, now->id, err);
 	now->state = RECORD_ERROR;
-	if (record_set_str(&now->last_error, e->err->text) < 0)
+	if (record_set_str(&now->last_error, what) < 0)
 		return err_nomem(err);
 	return store_put(t, now, err);
 }
 
-/* A failure that no retry mends: remembered on the record, and nothing may refer to an object that
- * was not created. */
+/* The object that PC is about, as it was read; *RET NULL if it is to be made, or not at hand. */
+static int
+get_object(struct cycle *c, const struct plan_step *s, const struct plan_change *pc,
+    struct entry **ret, struct err *err)
+{
+	_cleanup_(decision_done) struct decision d = {0};
+	uint32_t index = s->source;
+	bool found = false;
+
+	if (s->source == WORLD_NONE || pc->change->op == CHANGE_ADD)
+		return 0;
+	if (pc->side == TARGET) {
+		if (cycle_get_decision(c, s->source, &d, &found, err) < 0)
+			return -1;
+		index = found ? d.target : WORLD_NONE;
+	}
+	return index == WORLD_NONE ? 0 : world_get(c->world, pc->side, index, ret, err);
+}
+
+/* The one attribute that C modifies, or NULL. */
+static const char *
+only_attr(const struct change *c)
+{
+	for (size_t i = 1; i < c->n_mods; i++)
+		if (!str_equal_nocase(c->mods[i].attr, c->mods[0].attr))
+			return NULL;
+	return c->n_mods ? c->mods[0].attr : NULL;
+}
+
+/* What is said of a refusal and remembered: the attribute, if it is about one alone, the server's
+ * words, and what can be done. */
+static int
+describe(struct cycle *c, const struct exec_end *end, char **ret, struct err *err)
+{
+	const struct plan_change *pc = &end->step->changes[end->made];
+	_cleanup_(entry_free) struct entry *e = NULL;
+	const char *attr = only_attr(pc->change), *advice;
+
+	if (get_object(c, end->step, pc, &e, err) < 0)
+		return -1;
+	advice = advice_of(end->err, pc->change, e ? e : pc->before);
+	*ret = str_printf("%s%s%s%s%s", attr ? attr : "", attr ? ": " : "", end->err->text,
+	    *advice ? "; " : "", advice);
+	return *ret ? 0 : err_nomem(err);
+}
+
+/* Nothing may refer to what was not created. */
+static int
+set_aside(struct cycle *c, const struct plan_step *s, struct err *err)
+{
+	_cleanup_(decision_done) struct decision d = {0};
+	bool found = false;
+
+	if (s->source == WORLD_NONE || !s->creates)
+		return 0;
+	if (cycle_get_decision(c, s->source, &d, &found, err) < 0)
+		return -1;
+	if (!found)
+		return 0;
+	d.state = DECIDE_NOTHING;
+	return cycle_put_decision(c, s->source, &d, err);
+}
+
+/* A failure that no retry mends: remembered on the record. */
 static int
 store_failed(struct cycle *c, struct store_txn *t, const struct exec_end *end, struct err *err)
 {
-	_cleanup_(decision_done) struct decision d = {0};
 	const struct plan_step *s = end->step;
 	const struct plan_change *pc = &s->changes[end->made];
+	_cleanup_(free) char *what = NULL;
 	struct run_event e = {.kind = RUN_REFUSED,
 	    .level = LOG_ERR,
 	    .source = &s->guid,
@@ -258,22 +385,58 @@ store_failed(struct cycle *c, struct store_txn *t, const struct exec_end *end, s
 	    .side = pc->side,
 	    .op = change_op_name(pc->change->op),
 	    .err = end->err};
-	bool found = false;
 
 	c->res->failed++;
-	if (!guid_is_zero(&s->guid) && outcome_refuse(c, t, &e, e.err->text, err) < 0)
+	if (describe(c, end, &what, err) < 0)
+		return -1;
+	if (!guid_is_zero(&s->guid) && outcome_refuse(c, t, &e, what, err) < 0)
 		return -1;
 	run_event(c->run, &e, "%s of '%s' failed: %s; tried again in the next cycle", pc->reason,
-	    e.dn, e.err->text);
-	if (s->source != WORLD_NONE && s->creates &&
-	    cycle_get_decision(c, s->source, &d, &found, err) < 0)
+	    e.dn, what);
+	return set_aside(c, s, err) < 0 ? -1 : record_failed(c, t, end, what, err);
+}
+
+/* Is there more to be done to the object than what was refused? Mail depends on what is left of the
+ * step, and the rest of the object on nothing. */
+static int
+goes_on(struct cycle *c, const struct exec_end *end, bool *ret, struct err *err)
+{
+	_cleanup_(decision_done) struct decision d = {0};
+	const struct plan_step *s = end->step;
+	const struct change *refused = s->changes[end->made].change;
+	bool found;
+
+	*ret = false;
+	if (s->phase != PLAN_OBJECTS || s->source == WORLD_NONE)
+		return 0;
+	if (cycle_get_decision(c, s->source, &d, &found, err) < 0)
 		return -1;
-	if (found) {
-		d.state = DECIDE_NOTHING;
-		if (cycle_put_decision(c, s->source, &d, err) < 0)
-			return -1;
-	}
-	return record_failed(t, end, err);
+	*ret =
+	    found && d.state == DECIDE_MATCHED && !d.apart &&
+	    (end->made + 1 < s->n_changes || (refused->op == CHANGE_MODIFY && !only_attr(refused)));
+	return 0;
+}
+
+/* Do objects below the counterpart of one that left keep it from being deleted? */
+static bool
+is_nonleaf(const struct exec_end *e)
+{
+	return e->step->phase == PLAN_LEAVERS && e->step->forgets && e->err->src == ERR_LDAP &&
+	       e->err->code == NOT_ALLOWED_ON_NONLEAF;
+}
+
+static int
+store_refused(struct cycle *c, struct store_txn *t, const struct exec_end *e, struct err *err)
+{
+	const struct plan_step *s = e->step;
+	bool more;
+
+	if (is_nonleaf(e))
+		return replan_add(c, s->source, &s->guid, REPLAN_NONLEAF, e->err->text, err);
+	if (goes_on(c, e, &more, err) < 0)
+		return -1;
+	return more ? replan_add(c, s->source, &s->guid, REPLAN_APART, e->err->text, err)
+		    : store_failed(c, t, e, err);
 }
 
 int
@@ -286,6 +449,7 @@ outcome_store(struct store_txn *t, const struct exec_end *e, void *arg, struct e
 	if (!e->err)
 		return store_done(c, t, e->step, err);
 	if (e->failure != SETTLE_REFUSED)
-		return replan_add(c, e->step->source, &e->step->guid, e->err->text, err);
-	return store_failed(c, t, e, err);
+		return replan_add(
+		    c, e->step->source, &e->step->guid, REPLAN_DRIFT, e->err->text, err);
+	return store_refused(c, t, e, err);
 }

@@ -93,7 +93,7 @@ count_step(struct planning *p, bool stored)
 		run_message(p->c->run, LOG_NOTICE, &p->in.source->guid, p->in.source->dn,
 		    "matched for the first time, with '%s': %s", p->d->target_dn, p->d->evidence);
 	}
-	if (!p->step->n_changes && !p->links->n_mods && !stored)
+	if (!p->step->n_changes && !p->links->n_mods && !p->apart->n_mods && !stored)
 		r->unchanged++;
 }
 
@@ -212,6 +212,8 @@ plan_decided(struct planning *p, const struct entry *source)
 		return -1;
 	if (!blocked && (plan_redirect(p, TARGET) < 0 || plan_retire_redirect(p, old) < 0))
 		return -1;
+	if (!blocked && p->in.target && plan_rename(p, target) < 0)
+		return -1;
 	if (plan_is_incomplete(p) || p->d->state == DECIDE_CONFLICT)
 		return 0;
 	if (plan_limit_redirection(p, old, record, &left, p->err) < 0 || left)
@@ -288,10 +290,12 @@ plan_object(
 		return -1;
 	p.step = plan_step_new(index, &source->guid);
 	p.links = change_new(CHANGE_MODIFY, d.target_dn, NULL);
-	rc = p.step && p.links ? plan_decided(&p, source) : err_nomem(err);
+	p.apart = change_new(CHANGE_MODIFY, d.target_dn, NULL);
+	rc = p.step && p.links && p.apart ? plan_decided(&p, source) : err_nomem(err);
 	rc = conclude(&p, source, rc);
 	plan_step_free(p.step);
 	change_free(p.links);
+	change_free(p.apart);
 	buf_done(&p.problems);
 	buf_done(&p.notes);
 	return rc;

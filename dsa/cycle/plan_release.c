@@ -85,8 +85,10 @@ plan_later(struct planning *p)
 	if (plan_round(p->c->plan) || p->c->opt->plan_only)
 		return 0;
 	p->deferred = true;
-	return replan_add(p->c, p->index, &none, "an address was not free yet", p->err) < 0 ? -1
-											    : 1;
+	return replan_add(
+		   p->c, p->index, &none, REPLAN_DRIFT, "an address was not free yet", p->err) < 0
+		   ? -1
+		   : 1;
 }
 
 /* In a later round: the holder as it is now. */

@@ -212,6 +212,27 @@ plan_promote(struct planning *p, struct entry *want, const struct entry *contact
 	return plan_step_add(p->step, TARGET, TAKE(del), contact, "promote", p->err);
 }
 
+/* One attribute was refused, and the server did not say which: each is written by itself, but for
+ * those that mail depends on, which stay together and before the redirections. */
+static int
+set_apart(struct planning *p, struct change *change)
+{
+	size_t i = 0;
+
+	while (p->d->apart && i < change->n_mods) {
+		_cleanup_(free) char *attr = strdup(change->mods[i].attr);
+
+		if (!attr)
+			return err_nomem(p->err);
+		if (str_equal_nocase(attr, "proxyAddresses") ||
+		    str_equal_nocase(attr, "targetAddress"))
+			i++;
+		else if (change_move(change, attr, p->apart) < 0)
+			return err_nomem(p->err);
+	}
+	return 0;
+}
+
 /* Splits a modify whose linked attribute has more values than one request takes. */
 static int
 plan_modify(struct planning *p, struct change *change, const struct entry *target)
@@ -227,10 +248,10 @@ plan_modify(struct planning *p, struct change *change, const struct entry *targe
 			if (change_mod(j < LINK_CHUNK ? first : p->links, own->mods[i].op,
 				own->mods[i].attr, own->mods[i].values[j]) < 0)
 				return err_nomem(p->err);
-	return plan_step_add(p->step, TARGET, TAKE(first), target, "project", p->err);
+	return set_apart(p, first) < 0 ? -1 : plan_modify_group(p, p->step, TAKE(first), target);
 }
 
-static int
+int
 plan_rename(struct planning *p, const struct entry *target)
 {
 	_cleanup_(free) char *now = dn_rdn_value(target->dn, p->err), *escaped = NULL;
@@ -271,6 +292,24 @@ plan_new_one(struct planning *p, const struct entry *contact, struct entry *want
 	return plan_create(p, want);
 }
 
+/* What is written apart may be refused: what was written before is known as ours until it is not
+ * there. */
+static int
+note_written(struct planning *p, unsigned when, const struct entry *want,
+    const struct change *change, struct record *record)
+{
+	size_t n = p->d->apart ? record->n_written : 0;
+	_cleanup_(free) uint64_t *former = calloc(n + 1, sizeof *former);
+
+	if (!former)
+		return err_nomem(p->err);
+	if (n)
+		memcpy(former, record->written, n * sizeof *former);
+	if (diff_note_written(p->c->table, &p->in, when, want, change, record, p->err) < 0)
+		return -1;
+	return record_add_written(record, former, n) < 0 ? err_nomem(p->err) : 0;
+}
+
 int
 plan_target(struct planning *p, const struct entry *target, struct record *record)
 {
@@ -301,39 +340,71 @@ plan_target(struct planning *p, const struct entry *target, struct record *recor
 	if (p->in.target ? plan_existing(p, &diff, record, change) < 0
 			 : plan_new_one(p, target, want) < 0)
 		return -1;
-	if (diff_note_written(p->c->table, &p->in, when, want, change, record, p->err) < 0)
+	if (note_written(p, when, want, change, record) < 0)
 		return -1;
-	if (p->in.target &&
-	    (plan_modify(p, TAKE(change), target) < 0 || plan_rename(p, target) < 0))
-		return -1;
+	return p->in.target ? plan_modify(p, TAKE(change), target) : 0;
+}
+
+/* ---- steps of a later phase ---- */
+
+static struct change *
+new_modify(struct planning *p, const struct entry *target)
+{
+	return change_new(CHANGE_MODIFY, p->d->target_dn, p->in.target ? &target->guid : NULL);
+}
+
+/* What was refused together, attribute by attribute. */
+static int
+put_apart(struct planning *p, const struct entry *target)
+{
+	while (p->apart->n_mods) {
+		_cleanup_(plan_step_free) struct plan_step *s =
+		    plan_step_new(p->index, &p->step->guid);
+		_cleanup_(change_free) struct change *c = new_modify(p, target);
+		_cleanup_(free) char *attr = strdup(p->apart->mods[0].attr);
+
+		if (!s || !c || !attr || change_move(p->apart, attr, c) < 0)
+			return err_nomem(p->err);
+		s->phase = PLAN_LINKS;
+		s->counts = p->step->counts;
+		if (plan_modify_group(p, s, TAKE(c), target) < 0 ||
+		    plan_put_step(p->c, s, p->err) < 0)
+			return -1;
+	}
 	return 0;
 }
 
-/* The steps of a later phase: the references that could not be part of the object's own step. */
+/* As many values of M as one request takes, from number AT on. */
+static int
+put_references(struct planning *p, const struct entry *target, const struct mod *m, size_t at)
+{
+	_cleanup_(plan_step_free) struct plan_step *s = plan_step_new(p->index, &p->step->guid);
+	_cleanup_(change_free) struct change *c = new_modify(p, target);
+
+	if (!s || !c)
+		return err_nomem(p->err);
+	s->phase = PLAN_LINKS;
+	s->counts = p->step->counts;
+	for (size_t i = at; i < m->n_values && i < at + LINK_CHUNK; i++)
+		if (change_mod(c, m->op, m->attr, m->values[i]) < 0)
+			return err_nomem(p->err);
+	if (plan_step_add(s, TARGET, TAKE(c), NULL, "references", p->err) < 0 ||
+	    plan_put_step(p->c, s, p->err) < 0)
+		return -1;
+	p->c->res->references++;
+	return 0;
+}
+
 int
 plan_put_links(struct planning *p, const struct entry *target)
 {
 	const struct change *l = p->links;
 
+	if (put_apart(p, target) < 0)
+		return -1;
 	for (size_t i = 0; i < l->n_mods; i++)
-		for (size_t j = 0; j < l->mods[i].n_values; j += LINK_CHUNK) {
-			_cleanup_(plan_step_free) struct plan_step *s =
-			    plan_step_new(p->index, &p->step->guid);
-			_cleanup_(change_free) struct change *c = change_new(
-			    CHANGE_MODIFY, p->d->target_dn, p->in.target ? &target->guid : NULL);
-
-			if (!s || !c)
-				return err_nomem(p->err);
-			s->phase = PLAN_LINKS;
-			s->counts = p->step->counts;
-			for (size_t k = j; k < l->mods[i].n_values && k < j + LINK_CHUNK; k++)
-				if (change_mod(c, l->mods[i].op, l->mods[i].attr,
-					l->mods[i].values[k]) < 0)
-					return err_nomem(p->err);
-			if (plan_step_add(s, TARGET, TAKE(c), NULL, "references", p->err) < 0 ||
-			    plan_put_step(p->c, s, p->err) < 0)
+		for (size_t j = 0; j < l->mods[i].n_values; j += LINK_CHUNK)
+			if (put_references(p, target, &l->mods[i], j) < 0)
 				return -1;
-			p->c->res->references++;
-		}
 	return 0;
 }

@@ -31,6 +31,7 @@ struct planning {
 	bool broken[SIDES];   /* the redirection of that side's object was changed by others */
 	struct change *links; /* references for a later phase */
 	bool deferred;	      /* something is left out, and it is planned again in this cycle */
+	struct change *apart; /* of the counterpart, to be written each by itself */
 	struct buf problems;  /* attributes that cannot be written, and why, as text */
 	size_t n_problems;
 	struct buf notes; /* what is said of it when it is complete */
@@ -56,15 +57,28 @@ int plan_put_step(struct cycle *c, struct plan_step *s, struct err *err) MUST_CH
 int plan_source(struct planning *p, const struct entry *target, bool *ret_blocked) MUST_CHECK;
 /* The counterpart. RECORD learns what is put there. */
 int plan_target(struct planning *p, const struct entry *target, struct record *record) MUST_CHECK;
-/* The steps of a later phase: the references that could not be part of the object's own step. */
+/* The steps of a later phase: the references that could not be part of the object's own step, and
+ * what is written apart from it. */
 int plan_put_links(struct planning *p, const struct entry *target) MUST_CHECK;
+
+/* The name of the counterpart, last of all. */
+int plan_rename(struct planning *p, const struct entry *target) MUST_CHECK;
+
+/* ---- plan_group.c ---- */
+
+/* Takes the type out of CHANGE, a modify of the group TARGET, and adds the steps to it
+ * (group_type.h) to STEP, with CHANGE (taken over, also on failure) between those that belong
+ * before and those that belong after it. What is no change of a type is added as it is. */
+int plan_modify_group(struct planning *p, struct plan_step *step, struct change *change,
+    const struct entry *target) MUST_CHECK;
 
 /* ---- plan_addresses.c ---- */
 
 /* Takes out of WANT's proxyAddresses what another object of SIDE holds, or what another source
  * object carries too. PRESENT is the object as it is, number SELF, or NULL: what it has already
- * stays. The primary address and ESSENTIAL, the redirect address, must be had: without them the
- * whole object is in conflict (*RET_BLOCKED). */
+ * stays. A new object without its primary address is not made, and none is without ESSENTIAL, the
+ * redirect address: the whole object is in conflict then (*RET_BLOCKED). A counterpart that is
+ * there keeps the primary address that it has, and all else of it goes on. */
 int plan_check_addresses(struct planning *p, enum side side, struct entry *want,
     const struct entry *present, uint32_t self, const char *essential,
     bool *ret_blocked) MUST_CHECK;

@@ -26,13 +26,16 @@
 struct again {
 	uint32_t source;  /* WORLD_NONE: one that left */
 	struct guid left; /* and its GUID */
+	enum replan_reason reason;
 	char why[200];
 };
 
 struct replan {
 	struct again *v;
 	size_t n, cap;
-	bool lost; /* in this round a connection broke */
+	bool lost;		 /* in this round a connection broke */
+	struct guid_set moved;	 /* sources of what was not the same when it was read again */
+	struct guid_set nonleaf; /* sources whose counterparts have objects below them */
 };
 
 int
@@ -45,14 +48,17 @@ replan_new(struct replan **ret, struct err *err)
 void
 replan_free(struct replan *r)
 {
-	if (r)
+	if (r) {
 		free(r->v);
+		guid_set_done(&r->moved);
+		guid_set_done(&r->nonleaf);
+	}
 	free(r);
 }
 
 int
-replan_add(
-    struct cycle *c, uint32_t source, const struct guid *left, const char *why, struct err *err)
+replan_add(struct cycle *c, uint32_t source, const struct guid *left, enum replan_reason reason,
+    const char *why, struct err *err)
 {
 	struct replan *r = c->replan;
 
@@ -67,6 +73,7 @@ replan_add(
 		return err_nomem(err);
 	r->v[r->n].source = source;
 	r->v[r->n].left = *left;
+	r->v[r->n].reason = reason;
 	err_escape(r->v[r->n].why, sizeof r->v->why, bytes_of(why));
 	r->n++;
 	return 0;
@@ -84,33 +91,73 @@ replan_is_needed(const struct cycle *c)
 	return c->replan->n > 0;
 }
 
+static bool
+is_same(const struct entry *x, const struct entry *y)
+{
+	_cleanup_(buf_done) struct buf a = {0}, b = {0};
+
+	entry_encode(x, &a);
+	entry_encode(y, &b);
+	return !a.failed && !b.failed && bytes_equal(buf_bytes(&a), buf_bytes(&b));
+}
+
+/* Reads entry *INDEX of SIDE again; *MOVED if it is not as it was. */
 static int
-decide_again(struct cycle *c, uint32_t index, struct err *err)
+refresh(struct cycle *c, enum side side, uint32_t *index, bool *moved, struct err *err)
+{
+	_cleanup_(entry_free) struct entry *before = NULL, *now = NULL;
+
+	if (world_get(c->world, side, *index, &before, err) < 0 ||
+	    world_refresh(c->world, side, &before->guid, NULL, index, err) < 0 ||
+	    world_get(c->world, side, *index, &now, err) < 0)
+		return -1;
+	*moved |= !is_same(before, now);
+	return 0;
+}
+
+/* Something has appeared under the name DN that was free, perhaps our own work. */
+static int
+refresh_name(struct cycle *c, const char *dn, bool *moved, struct err *err)
+{
+	static const struct guid none;
+	uint32_t there = WORLD_NONE;
+
+	if (world_find_dn(c->world, TARGET, dn, &there, err) < 0 ||
+	    world_refresh(c->world, TARGET, &none, dn, &there, err) < 0)
+		return -1;
+	*moved |= there != WORLD_NONE;
+	return 0;
+}
+
+/* Reads both objects of D, the decision about source entry *INDEX, again. */
+static int
+refresh_both(struct cycle *c, uint32_t *index, struct decision *d, struct err *err)
+{
+	bool moved = false;
+
+	if (refresh(c, SOURCE, index, &moved, err) < 0)
+		return -1;
+	if (d->target != WORLD_NONE
+		? refresh(c, TARGET, &d->target, &moved, err) < 0
+		: *d->target_dn && refresh_name(c, d->target_dn, &moved, err) < 0)
+		return -1;
+	return moved && guid_set_add(&c->replan->moved, &d->source) < 0 ? err_nomem(err) : 0;
+}
+
+static int
+decide_again(struct cycle *c, uint32_t index, enum replan_reason reason, struct err *err)
 {
 	_cleanup_(decision_done) struct decision d = {0}, old = {0};
-	_cleanup_(entry_free) struct entry *source = NULL, *target = NULL;
+	_cleanup_(entry_free) struct entry *source = NULL;
 	bool found;
 
 	if (cycle_get_decision(c, index, &old, &found, err) < 0)
 		return -1;
 	if (!found)
 		return 0;
-	if (world_refresh(c->world, SOURCE, &old.source, NULL, &index, err) < 0 ||
+	if (refresh_both(c, &index, &old, err) < 0 ||
 	    world_get(c->world, SOURCE, index, &source, err) < 0)
 		return -1;
-	if (old.target != WORLD_NONE) {
-		if (world_get(c->world, TARGET, old.target, &target, err) < 0 ||
-		    world_refresh(c->world, TARGET, &target->guid, NULL, &old.target, err) < 0)
-			return -1;
-	} else if (*old.target_dn) {
-		static const struct guid none;
-		uint32_t there = WORLD_NONE;
-
-		/* Something has appeared under the name that was free, perhaps our own work. */
-		if (world_find_dn(c->world, TARGET, old.target_dn, &there, err) < 0 ||
-		    world_refresh(c->world, TARGET, &none, old.target_dn, &there, err) < 0)
-			return -1;
-	}
 	if (!*source->dn) {
 		decision_done(&old);
 		return cycle_put_decision(c, index, &old, err);
@@ -123,25 +170,43 @@ decide_again(struct cycle *c, uint32_t index, struct err *err)
 	if ((d.state == DECIDE_CREATE || d.state == DECIDE_PROMOTE) &&
 	    decide_names(c, index, source, &d, err) < 0)
 		return -1;
+	d.apart = old.apart || reason == REPLAN_APART;
 	return cycle_put_decision(c, index, &d, err);
 }
 
-/* SOURCE left: what is to be done with its counterpart depends on what that is now. */
+/* What is below a counterpart stands in the way once, and if it does so again it stays. */
 static int
-replan_leaver(struct cycle *c, const struct guid *source, struct err *err)
+find_way(struct cycle *c, const struct again *a, enum leave_way *ret, struct err *err)
+{
+	int news;
+
+	*ret = LEAVE_ALONE;
+	if (a->reason != REPLAN_NONLEAF)
+		return 0;
+	news = guid_set_add(&c->replan->nonleaf, &a->left);
+	*ret = news ? LEAVE_WITH_CHILDREN : LEAVE_HIDDEN;
+	return news < 0 ? err_nomem(err) : 0;
+}
+
+/* One left: what is to be done with its counterpart depends on what that is now. */
+static int
+replan_leaver(struct cycle *c, const struct again *a, struct err *err)
 {
 	_cleanup_(record_free) struct record *r = NULL;
 	_cleanup_(entry_free) struct entry *target = NULL;
+	const struct guid *source = &a->left;
 	uint32_t index = WORLD_NONE;
+	enum leave_way way;
 
 	if (store_find_guid(c->run->map, c->run->link_id, SOURCE, source, &r, err) < 0)
 		return -1;
 	if (!r)
 		return 0;
 	if (cycle_find_recorded(c, r, &index, &target, err) < 0 ||
-	    (target && world_refresh(c->world, TARGET, &target->guid, NULL, &index, err) < 0))
+	    (target && world_refresh(c->world, TARGET, &target->guid, NULL, &index, err) < 0) ||
+	    find_way(c, a, &way, err) < 0)
 		return -1;
-	return leave_plan_one(c, source, err);
+	return leave_plan_one(c, source, way, a->why, err);
 }
 
 /* Source entry INDEX could not be planned again: nothing may refer to what was to be created. */
@@ -185,13 +250,13 @@ for_each(struct cycle *c, struct again *again, size_t n, size_t *ret_failed,
 static int
 decide_listed(struct cycle *c, const struct again *a, struct err *err)
 {
-	return a->source == WORLD_NONE ? 0 : decide_again(c, a->source, err);
+	return a->source == WORLD_NONE ? 0 : decide_again(c, a->source, a->reason, err);
 }
 
 static int
 plan_leaver(struct cycle *c, const struct again *a, struct err *err)
 {
-	return a->source == WORLD_NONE ? replan_leaver(c, &a->left, err) : 0;
+	return a->source == WORLD_NONE ? replan_leaver(c, a, err) : 0;
 }
 
 static int
@@ -240,8 +305,8 @@ look_at_reference(struct cycle *c, const char *dn, struct guid_set *seen, struct
 	if (d->ops->read(d, ref.target_dn, attrs, &e, err) < 0)
 		return -1;
 	return e ? 0
-		 : replan_add(
-		       c, index, &ref.source, "the server has forgotten that it was made", err);
+		 : replan_add(c, index, &ref.source, REPLAN_DRIFT,
+		       "the server has forgotten that it was made", err);
 }
 
 /* What the objects refer to, and what that refers to, as far as it is missing. */
@@ -270,23 +335,61 @@ find_forgotten(struct cycle *c, struct guid_set *seen, struct err *err)
 	return 0;
 }
 
+/* Why A was not written, WHAT being known of it or NULL. */
+static const char *
+why_given_up(const struct cycle *c, const struct guid *source, const char *what)
+{
+	if (what)
+		return what;
+	return guid_set_has(&c->replan->moved, source)
+		   ? "the directory kept changing while it was written"
+		   : "it was refused each time that it was read and planned again";
+}
+
+/* The DN of A, owned by the caller, and its GUID. */
 static int
-give_up_leaver(
+identify(struct cycle *c, struct store_txn *t, const struct again *a, struct guid *ret,
+    char **ret_dn, struct err *err)
+{
+	_cleanup_(record_free) struct record *r = NULL;
+	_cleanup_(entry_free) struct entry *e = NULL;
+
+	*ret = a->left;
+	if (a->source == WORLD_NONE) {
+		if (store_find_guid(t, c->run->link_id, SOURCE, &a->left, &r, err) < 0)
+			return -1;
+	} else if (world_get(c->world, SOURCE, a->source, &e, err) < 0) {
+		return -1;
+	} else {
+		*ret = e->guid;
+	}
+	*ret_dn = strdup(e ? e->dn : r ? r->side[SOURCE].dn : "");
+	return *ret_dn ? 0 : err_nomem(err);
+}
+
+static int
+give_up_one(
     struct cycle *c, struct store_txn *t, const struct again *a, const char *what, struct err *err)
 {
-	struct run_event event = {.kind = RUN_REFUSED, .source = &a->left, .side = TARGET};
-	_cleanup_(record_free) struct record *r = NULL;
+	struct run_event event = {.kind = RUN_REFUSED, .side = TARGET};
+	_cleanup_(free) char *dn = NULL, *text = NULL;
+	struct guid source;
 
-	if (store_find_guid(t, c->run->link_id, SOURCE, &a->left, &r, err) < 0)
+	if (identify(c, t, a, &source, &dn, err) < 0)
 		return -1;
-	event.dn = r ? r->side[SOURCE].dn : "";
-	if (outcome_refuse(c, t, &event, a->why, err) < 0)
+	event.source = &source;
+	event.dn = dn;
+	text = str_printf("%s: %s", why_given_up(c, &source, what), a->why);
+	if (!text)
+		return err_nomem(err);
+	if (outcome_refuse(c, t, &event, a->why, err) < 0 ||
+	    outcome_remember(c, t, &source, text, NULL, err) < 0)
 		return -1;
-	run_event(c->run, &event, "%s: %s; tried again in the next cycle", what, a->why);
+	run_event(c->run, &event, "%s; tried again in the next cycle", text);
 	return 0;
 }
 
-/* Counted, reported, and put down for the next cycle, which may be a delta. */
+/* Counted, reported, remembered, and put down for the next cycle, which may be a delta. */
 static int
 give_up(struct cycle *c, const struct again *failed, size_t n, const char *what, struct err *err)
 {
@@ -297,23 +400,9 @@ give_up(struct cycle *c, const struct again *failed, size_t n, const char *what,
 	if (store_begin(c->run->store, STORE_WRITE, &t, err) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
-		_cleanup_(entry_free) struct entry *e = NULL;
-		struct run_event event = {.kind = RUN_REFUSED};
-
 		c->res->failed++;
-		if (failed[i].source == WORLD_NONE) {
-			if (give_up_leaver(c, t, &failed[i], what, err) < 0)
-				return -1;
-			continue;
-		}
-		if (world_get(c->world, SOURCE, failed[i].source, &e, err) < 0)
+		if (give_up_one(c, t, &failed[i], what, err) < 0)
 			return -1;
-		event.source = &e->guid;
-		event.dn = e->dn;
-		if (outcome_refuse(c, t, &event, failed[i].why, err) < 0)
-			return -1;
-		run_event(
-		    c->run, &event, "%s: %s; tried again in the next cycle", what, failed[i].why);
 	}
 	return store_commit(TAKE(t), err);
 }
@@ -354,14 +443,15 @@ replan_run(struct cycle *c, struct err *err)
 		world_forget_ous(c->world);
 	again = TAKE(r->v);
 	round = (struct round){.v = again, .n = r->n};
-	*r = (struct replan){.n = 0};
+	r->n = r->cap = 0;
+	r->lost = false;
 	plan_begin_round(c->plan);
 	c->res->drift += round.n;
 	return replan(c, &round, err);
 }
 
 int
-replan_give_up(struct cycle *c, const char *what, struct err *err)
+replan_give_up(struct cycle *c, struct err *err)
 {
-	return give_up(c, c->replan->v, c->replan->n, what, err);
+	return give_up(c, c->replan->v, c->replan->n, NULL, err);
 }

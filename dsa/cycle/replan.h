@@ -13,18 +13,28 @@
 
 int replan_new(struct replan **ret, struct err *err) MUST_CHECK;
 void replan_free(struct replan *r);
-/* Source entry SOURCE is to be planned again because of WHY; WORLD_NONE: one that left, by its GUID
- * LEFT. */
-int replan_add(struct cycle *c, uint32_t source, const struct guid *left, const char *why,
-    struct err *err) MUST_CHECK;
+enum replan_reason {
+	REPLAN_DRIFT, /* it is not what was read */
+	/* One of its changes was refused for good: the others are made without that, each by itself
+	 * where they can be. */
+	REPLAN_APART,
+	/* Of one that left: there are objects below its counterpart. They go first if that is
+	 * configured; else, or if that did not help, the counterpart is hidden. */
+	REPLAN_NONLEAF
+};
+/* Source entry SOURCE is to be planned again for REASON, because of WHY; WORLD_NONE: one that left,
+ * by its GUID LEFT. */
+int replan_add(struct cycle *c, uint32_t source, const struct guid *left, enum replan_reason reason,
+    const char *why, struct err *err) MUST_CHECK;
 /* A connection broke: a server may have forgotten what it did. */
 void replan_note_lost(struct cycle *c);
 bool replan_is_needed(const struct cycle *c);
 /* One round: reads, decides and plans again what was added, and what the server has forgotten of
  * what that refers to. */
 int replan_run(struct cycle *c, struct err *err) MUST_CHECK;
-/* What is still to be planned again was not written, because of WHAT: it is counted, reported, and
- * put down to be tried again. */
-int replan_give_up(struct cycle *c, const char *what, struct err *err) MUST_CHECK;
+/* What is still to be planned again was not written: it is counted, reported, remembered on its
+ * record, and put down to be tried again. That the directory kept changing is said of what was seen
+ * to change. */
+int replan_give_up(struct cycle *c, struct err *err) MUST_CHECK;
 
 #endif

@@ -125,6 +125,25 @@ change_mod_str(struct change *c, enum mod_op op, const char *attr, const char *v
 	return change_mod(c, op, attr, bytes_of(v));
 }
 
+int
+change_move(struct change *c, const char *attr, struct change *to)
+{
+	size_t i = 0;
+
+	while (i < c->n_mods) {
+		if (!str_equal_nocase(c->mods[i].attr, attr)) {
+			i++;
+			continue;
+		}
+		if (list_grow(to->mods, to->n_mods, to->cap) < 0)
+			return -1;
+		to->mods[to->n_mods++] = c->mods[i];
+		c->n_mods--;
+		memmove(&c->mods[i], &c->mods[i + 1], (c->n_mods - i) * sizeof *c->mods);
+	}
+	return 0;
+}
+
 bool
 change_is_empty(const struct change *c)
 {

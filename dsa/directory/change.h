@@ -50,6 +50,8 @@ struct change *change_dup(const struct change *c) MUST_CHECK;
  * kind. Within one attribute deletions are kept before additions, as compare-and-set needs. */
 int change_mod(struct change *c, enum mod_op op, const char *attr, struct bytes v) MUST_CHECK;
 int change_mod_str(struct change *c, enum mod_op op, const char *attr, const char *v) MUST_CHECK;
+/* Moves the modifications of ATTR to the end of TO. */
+int change_move(struct change *c, const char *attr, struct change *to) MUST_CHECK;
 /* True if there is nothing to do (a modify without modifications). */
 bool change_is_empty(const struct change *c);
 const char *change_op_name(enum change_op op); /* "add", "modify", "rename", "delete" */

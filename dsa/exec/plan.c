@@ -45,7 +45,7 @@ plan_put(struct plan *p, struct plan_step *s, struct err *err)
 
 	s->number = p->number++;
 	/* One at a time: an OU before the OU below it. */
-	if (s->phase == PLAN_OUS)
+	if (s->phase == PLAN_OUS || s->in_order)
 		s->after = s->number;
 	plan_step_encode(s, &b);
 	if (b.failed)

@@ -30,7 +30,7 @@ enum plan_phase {
 	PLAN_PHASE_MAX
 };
 
-#define PLAN_MAX_CHANGES 6
+#define PLAN_MAX_CHANGES 8
 #define PLAN_MAX_NEEDS 4
 
 /* Of an attribute with more values than this, a before-image has only those that are taken away. */
@@ -52,8 +52,9 @@ struct plan_step {
 	/* Steps of its phase that must have succeeded: they let go of what this one takes. */
 	uint64_t needs[PLAN_MAX_NEEDS];
 	size_t n_needs;
-	bool creates; /* its last change creates the counterpart */
-	bool moved;   /* RECORD has another active side than before, but by no turn of ours */
+	bool in_order; /* when it is put into the plan: it waits for all steps before it */
+	bool creates;  /* its last change creates the counterpart */
+	bool moved;    /* RECORD has another active side than before, but by no turn of ours */
 	/* The limit it counts against, HELD_NOTHING if none or if an operator approved it. */
 	enum held_kind counts;
 	struct plan_change changes[PLAN_MAX_CHANGES];

@@ -8,12 +8,33 @@
 #define HIDES "msExchHideFromAddressLists"
 #define UAC "userAccountControl"
 
-enum leave_action
-leaving_action(const struct conf_link *link, const struct record *record, enum scope_verdict why)
+/* The scope that the source of RECORD was in, or NULL. */
+static const struct conf_scope *
+last_scope(const struct conf_link *link, const struct record *record)
 {
 	struct err ignored;
 	_cleanup_(free) char *norm = dn_normalize(record->side[SOURCE].dn, &ignored);
-	const struct conf_scope *s = norm ? scope_find(link, norm, KIND_BIT(record->kind)) : NULL;
+
+	return norm ? scope_find(link, norm, KIND_BIT(record->kind)) : NULL;
+}
+
+bool
+leaving_deletes_children(const struct conf_link *link, const struct record *record)
+{
+	const struct conf_scope *s = last_scope(link, record);
+	bool all = link->n_scopes > 0;
+
+	if (s)
+		return s->delete_children;
+	for (size_t i = 0; i < link->n_scopes; i++)
+		all &= link->scopes[i].delete_children;
+	return all;
+}
+
+enum leave_action
+leaving_action(const struct conf_link *link, const struct record *record, enum scope_verdict why)
+{
+	const struct conf_scope *s = last_scope(link, record);
 	enum leave_action mildest = LEAVE_DELETE;
 
 	if (why == SCOPE_OURS || why == SCOPE_COUNTERPART)
@@ -54,7 +75,7 @@ leaving_judge(const struct leaving_facts *f)
 		return LEAVING_KEEP;
 	if (f->foreign)
 		return LEAVING_FOREIGN;
-	if (f->action == LEAVE_DELETE && f->record->created && f->gone)
+	if (f->action == LEAVE_DELETE && f->record->created && f->gone && !f->children)
 		return LEAVING_DELETE;
 	if (f->action == LEAVE_DISABLE && f->record->created && is_enabled(f->target))
 		return LEAVING_DISABLE;

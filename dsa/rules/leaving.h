@@ -13,7 +13,8 @@
  *   on_leave = keep                                    KEEP
  *   a foreign value where its stamp belongs            FOREIGN: left alone until that is gone
  *   on_leave = delete, created by galsync, and the     DELETE
- *   source is proved to be gone
+ *   source is proved to be gone, unless objects below
+ *   the counterpart stay
  *   on_leave = disable, an enabled account created     DISABLE, which hides too
  *   anything else                                      HIDE
  *
@@ -50,6 +51,7 @@ struct leaving_facts {
 	bool missed;		  /* the source is there by its GUID, but no search gave it */
 	bool may_come;		  /* TARGET may be on another server and not here yet */
 	bool foreign;		  /* TARGET's stamp attribute has a value that is no stamp */
+	bool children;		  /* there are objects below TARGET, and they stay */
 	const struct record *record;
 	const struct entry *target; /* NULL: it is not there, or not the counterpart any more */
 	struct active_side active;  /* of both objects as they are */
@@ -61,6 +63,9 @@ struct leaving_facts {
  * object it led to may be that very source object. */
 enum leave_action leaving_action(
     const struct conf_link *link, const struct record *record, enum scope_verdict why);
+/* Are objects below the counterpart of RECORD deleted with it (delete_children)? The scope as
+ * above; without one only if all of the link's say so. */
+bool leaving_deletes_children(const struct conf_link *link, const struct record *record);
 enum leaving leaving_judge(const struct leaving_facts *f);
 /* Does the owner use the counterpart's mailbox? As its source ends, one witness that says so is
  * enough to keep it, whatever redirections are left. */

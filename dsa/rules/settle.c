@@ -11,6 +11,7 @@
 /* Results of RFC 4511 appendix A. */
 #define CONSTRAINT_VIOLATION 19
 #define UNWILLING_TO_PERFORM 53
+#define NOT_ALLOWED_ON_NONLEAF 66
 
 enum settle
 settle_failure(const struct err *err, enum change_op op, bool first_look)
@@ -19,8 +20,10 @@ settle_failure(const struct err *err, enum change_op op, bool first_look)
 		return SETTLE_UNKNOWN;
 	if (err->src == ERR_SYS && err->code == ECANCELED)
 		return SETTLE_UNSENT;
+	/* What lies below an object was not read, and stays there however often that is. */
 	if (err->retry == ERR_REREAD)
-		return SETTLE_DRIFT;
+		return op == CHANGE_DELETE && err->code == NOT_ALLOWED_ON_NONLEAF ? SETTLE_REFUSED
+										  : SETTLE_DRIFT;
 	return first_look && err->src == ERR_LDAP && op != CHANGE_DELETE &&
 		       (err->code == CONSTRAINT_VIOLATION || err->code == UNWILLING_TO_PERFORM)
 		   ? SETTLE_DRIFT

@@ -8,6 +8,7 @@
  *   failure                                          verdict
  *   the connection broke, the server gave up         UNKNOWN: the object itself tells
  *   a stop of the program came first                 UNSENT
+ *   66 of a delete: there are objects below it       REFUSED
  *   the object is not what was read                  DRIFT: read again, plan again
  *   19 or 53 at the first look, but of a delete      DRIFT
  *   anything else                                    REFUSED

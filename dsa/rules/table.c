@@ -241,7 +241,7 @@ static const char *const always_read[] = {"objectGUID", "objectClass", "objectSi
     "mailNickname", "legacyExchangeDN", "targetAddress", "homeMDB", "msExchHomeServerName",
     "msExchMailboxGuid", "msExchArchiveGUID", "msExchArchiveName", "msExchMasterAccountSid",
     "msExchRecipientDisplayType", "msExchRecipientTypeDetails", "msExchHideFromAddressLists",
-    "department", "isCriticalSystemObject", "showInAddressBook", "cn",
+    "department", "isCriticalSystemObject", "adminCount", "showInAddressBook", "cn",
     "msExchCalendarRepairDisabled", "whenCreated"};
 
 const char *
@@ -315,7 +315,6 @@ collect_attrs(struct table *t, const struct conf_link *link, struct err *err)
 		names_add(&source, always_read[i]);
 		names_add(&target, always_read[i]);
 	}
-	names_add(&target, "adminCount");
 	names_add(&target, "groupType");
 	names_add(&source, link->source->stamp_attribute);
 	names_add(&target, link->target->stamp_attribute);

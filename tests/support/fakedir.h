@@ -20,6 +20,7 @@
  * - values of DN syntax are kept by GUID: they show the target's present name; one that names no
  *   object is refused (19; 32 for member). Linked values vanish when their target is deleted;
  * - objectClass is completed by its superclasses; user and group get an objectSid;
+ * - a group does not become domain local from global, nor the reverse, in one step (53);
  * - a deleted object becomes a tombstone, which only queries with `deleted` see; an object with
  *   children cannot be deleted (66);
  * - CN=Configuration is a naming context of its own: a search of the domain does not enter it;
@@ -91,7 +92,8 @@ unsigned fakedir_requests(struct fakedir *fd);
 /* FAKEDIR_DOWN, or FAKEDIR_WELL, from now on. */
 void fakedir_set_down(struct fakedir *fd, bool down);
 
-/* Every write to DN is refused with LDAP result RC; one DN at a time, NULL for none. */
+/* Every write to DN is refused with LDAP result RC; one DN at a time, NULL for none. With 50, a
+ * lack of rights, its allowedAttributesEffective is empty, as of an object that AD protects. */
 int fakedir_refuse(struct fakedir *fd, const char *dn, int rc) MUST_CHECK;
 /* Trusting: an add does not look for other objects of the same name, which takes the longer the
  * more there are. */
