@@ -110,9 +110,11 @@ tell_conflict(const struct cycle *c, const struct decision *d, bool again)
 	}
 	for (size_t i = 0; i < DECISION_CANDIDATES && d->candidates[i]; i++)
 		buf_printf(&b, "%s'%s'", i ? " and " : "", d->candidates[i]);
-	run_event(c->run, &e, "conflict (%s): %s%s%s; nothing is written until it is resolved%s%s",
+	run_event(c->run, &e, "conflict (%s): %s%s%s; %s until it is resolved%s%s",
 	    conflict_reason_name(d->reason), d->what ? d->what : "", b.len ? ": " : "",
-	    b.len ? (char *)b.data : "", help ? ": " : "", help ? help : "");
+	    b.len ? (char *)b.data : "",
+	    d->state == DECIDE_CONFLICT ? "nothing is written" : "it is left out", help ? ": " : "",
+	    help ? help : "");
 }
 
 /* In a delta: the concerned that were in conflict and are deleted. What an answer only lacks may be

@@ -17,19 +17,20 @@ note_taken(struct planning *p, const char *address, const char *holder, bool who
 	    conflicts_taken_text(whole));
 }
 
-/* One conflict of an object is kept and told with all others; what it leaves no room for, and what
- * comes too late, is told here. All holders are candidates: their changes concern the object. */
+/* One conflict of an object is kept and told with all others, that of its primary address before
+ * that of another; what it leaves no room for, and what comes too late, is told here. All holders
+ * are candidates: their changes concern the object. */
 static int
 set_conflict(struct planning *p, struct bytes what, const struct entry *holder, bool whole)
 {
 	struct decision *d = p->d;
-	bool kept = d->in_conflict && !whole;
+	bool kept = d->in_conflict && !whole && !address_is_primary(what);
 	char text[256];
 
 	err_escape(text, sizeof text, what);
 	if (plan_round(p->c->plan) || kept)
 		note_taken(p, text, holder->dn, whole);
-	else if (d->in_conflict)
+	else if (d->in_conflict && d->candidates[0])
 		note_taken(p, d->what, d->candidates[0], false);
 	if (whole)
 		d->state = DECIDE_CONFLICT;
@@ -53,7 +54,7 @@ set_foreign(struct planning *p, struct bytes v, bool whole)
 	char text[256];
 
 	err_escape(text, sizeof text, v);
-	if (d->in_conflict && !whole) {
+	if (d->in_conflict && !whole && !address_is_primary(v)) {
 		plan_note(p, LOG_WARNING, p->in.source->dn,
 		    "%s is an address of the other organization: it is left out", text);
 		return 0;
@@ -168,6 +169,38 @@ leave_out(struct planning *p, struct entry *want, struct bytes v, const char *es
 		   : 0;
 }
 
+/* The primary address V may not be had, for now: the object keeps the one that it has, and whatever
+ * else would say V. */
+static int
+keep_primary(struct planning *p, struct entry *want, const struct entry *present, struct bytes v)
+{
+	static const char *const attrs[] = {"mail", "targetAddress"};
+	const struct attr *a = entry_find(present, "proxyAddresses");
+	struct bytes address = address_value(v);
+
+	for (size_t i = 0; i < ARRAY_SIZE(attrs); i++) {
+		struct bytes said = entry_get(want, attrs[i]);
+
+		if (said.data && bytes_equal_nocase(address_value(said), address))
+			entry_remove(want, attrs[i]);
+	}
+	for (size_t i = 0; a && i < a->n_values; i++)
+		if (address_is_primary(a->values[i]) &&
+		    entry_add(want, "proxyAddresses", a->values[i]) < 0)
+			return err_nomem(p->err);
+	return 0;
+}
+
+/* V is left out of WANT. BLOCKED: the object is not synchronized without it. */
+static int
+give_up(struct planning *p, struct entry *want, const struct entry *present, struct bytes v,
+    bool blocked)
+{
+	if (remove_value(want, "proxyAddresses", v, p->err) < 0)
+		return -1;
+	return blocked || !address_is_primary(v) ? 0 : keep_primary(p, want, present, v);
+}
+
 int
 plan_check_addresses(struct planning *p, enum side side, struct entry *want,
     const struct entry *present, uint32_t self, const char *essential, bool *ret_blocked)
@@ -188,9 +221,9 @@ plan_check_addresses(struct planning *p, enum side side, struct entry *want,
 		    (there && attr_has(there, v, true)))
 			continue;
 		if (is_foreign(p, side, v, essential)) {
-			*ret_blocked = address_is_primary(v);
+			*ret_blocked = address_is_primary(v) && !p->in.target;
 			if (set_foreign(p, v, *ret_blocked) < 0 ||
-			    remove_value(want, "proxyAddresses", v, p->err) < 0)
+			    give_up(p, want, present, v, *ret_blocked) < 0)
 				return -1;
 			continue;
 		}
@@ -212,10 +245,10 @@ plan_check_addresses(struct planning *p, enum side side, struct entry *want,
 			continue;
 		}
 		*ret_blocked =
-		    address_is_primary(v) ||
+		    (address_is_primary(v) && !p->in.target) ||
 		    (essential && bytes_equal_nocase(address_value(v), bytes_of(essential)));
 		if (set_conflict(p, v, holder, *ret_blocked) < 0 ||
-		    remove_value(want, "proxyAddresses", v, p->err) < 0)
+		    give_up(p, want, present, v, *ret_blocked) < 0)
 			return -1;
 	}
 	return 0;

@@ -120,6 +120,85 @@ a_loop_beside_it(void **state)
 	lab_close(&l);
 }
 
+/* ---- conflicts ---- */
+
+#define OTHER THERE("user", "Other", "proxyAddresses: SMTP:new@acme.example\n")
+
+static void
+primary_in_conflict(void **state)
+{
+	static const struct scenario sc = {.name = "primary in conflict",
+	    .link = "match = [ \"stamp\" ];",
+	    .source = {MAILBOX("Ann", "ann", "")},
+	    .target = {THERE_OU, OTHER}};
+
+	(void)state;
+	for (int delta = 0; delta < 2; delta++) {
+		struct lab l;
+
+		lab_open(&l, &sc);
+		lab_run(&l);
+		lab_delete_value(&l, SOURCE, "CN=Ann", "proxyAddresses", "SMTP:ann@acme.example");
+		lab_add_value(&l, SOURCE, "CN=Ann", "proxyAddresses", "SMTP:new@acme.example");
+		lab_add_value(&l, SOURCE, "CN=Ann", "proxyAddresses", "smtp:too@acme.example");
+		lab_set(&l, SOURCE, "CN=Ann", "mail", "new@acme.example");
+		lab_set(&l, SOURCE, "CN=Ann", "telephoneNumber", "1234");
+		/* A loop. */
+		lab_set(&l, SOURCE, "CN=Ann", "targetAddress", RT("ann"));
+		l.delta = delta;
+		cycle(&l, 0);
+		assert_int_equal(l.res.conflicts, 1);
+		assert_true(lab_has(&l, TARGET, "CN=Ann", "telephoneNumber", "1234"));
+		assert_true(
+		    lab_has(&l, TARGET, "CN=Ann", "proxyAddresses", "smtp:too@acme.example"));
+		assert_true(
+		    lab_has(&l, TARGET, "CN=Ann", "proxyAddresses", "SMTP:ann@acme.example"));
+		assert_false(
+		    lab_has(&l, TARGET, "CN=Ann", "proxyAddresses", "SMTP:new@acme.example"));
+		assert_true(lab_has(&l, TARGET, "CN=Ann", "mail", "ann@acme.example"));
+		assert_int_equal(lab_count(&l, SOURCE, "CN=Ann", "targetAddress"), 0);
+		l.delta = false;
+		lab_run_idle(&l);
+		/* The other one gives it up. */
+		lab_delete(&l, TARGET, "CN=Other");
+		l.delta = delta;
+		cycle(&l, 0);
+		assert_int_equal(l.res.conflicts, 0);
+		assert_true(
+		    lab_has(&l, TARGET, "CN=Ann", "proxyAddresses", "SMTP:new@acme.example"));
+		assert_false(
+		    lab_has(&l, TARGET, "CN=Ann", "proxyAddresses", "SMTP:ann@acme.example"));
+		assert_true(lab_has(&l, TARGET, "CN=Ann", "mail", "new@acme.example"));
+		l.delta = false;
+		lab_run_idle(&l);
+		lab_close(&l);
+	}
+}
+
+/* A redirection that others cleared is put back, though another object holds the primary address.
+ */
+static void
+redirection_in_conflict(void **state)
+{
+	static const struct scenario sc = {.name = "redirection in conflict",
+	    .link = "match = [ \"stamp\" ];",
+	    .source = {MAILBOX("Ann", "ann", "")},
+	    .target = {THERE_OU, OTHER}};
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &sc);
+	lab_run(&l);
+	lab_delete_value(&l, SOURCE, "CN=Ann", "proxyAddresses", "SMTP:ann@acme.example");
+	lab_add_value(&l, SOURCE, "CN=Ann", "proxyAddresses", "SMTP:new@acme.example");
+	lab_set(&l, TARGET, "CN=Ann", "targetAddress", NULL);
+	cycle(&l, 0);
+	assert_int_equal(l.res.conflicts, 1);
+	assert_true(lab_has(&l, TARGET, "CN=Ann", "targetAddress", RS("ann")));
+	lab_run_idle(&l);
+	lab_close(&l);
+}
+
 /* ---- groups ---- */
 
 static void
@@ -305,6 +384,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(one_attribute),
 	    cmocka_unit_test(a_loop_beside_it),
+	    cmocka_unit_test(primary_in_conflict),
+	    cmocka_unit_test(redirection_in_conflict),
 	    cmocka_unit_test(group_types),
 	    cmocka_unit_test(group_type_refused),
 	    cmocka_unit_test(children_stay),
