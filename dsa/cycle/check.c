@@ -83,21 +83,6 @@ check_target_ou(struct cycle *c, const struct conf_scope *s, struct err *err)
 	return 0;
 }
 
-struct first {
-	struct entry *e;
-};
-
-static int
-keep_first(struct entry *e, void *arg, struct err *err)
-{
-	struct first *f = arg;
-
-	(void)err;
-	entry_free(f->e);
-	f->e = e;
-	return 0;
-}
-
 static int
 check_source_base(struct cycle *c, const struct conf_scope *s, struct err *err)
 {
@@ -114,16 +99,48 @@ check_source_base(struct cycle *c, const struct conf_scope *s, struct err *err)
 
 /* ---- attributes ---- */
 
-/* One object of its class speaks for the others of the place. */
-static int
-find_recipient(struct dir *d, const struct rights_place *p, enum rights_class class,
-    struct entry **ret, struct err *err)
+/* What speaks for the objects of a class in a place. Of one object alone nothing follows: it may
+ * have an access control list of its own, which no grant on the place reaches. */
+#define SAMPLE 9
+
+struct sample {
+	struct entry *e[SAMPLE];
+	size_t n;
+};
+
+static void
+sample_done(struct sample *s)
 {
-	struct first f = {0};
+	for (size_t i = 0; i < s->n; i++)
+		entry_free(s->e[i]);
+}
+
+static inline void
+sample_donep(struct sample *s)
+{
+	sample_done(s);
+}
+
+static int
+keep(struct entry *e, void *arg, struct err *err)
+{
+	struct sample *s = arg;
+
+	(void)err;
+	if (s->n == SAMPLE)
+		entry_free(e);
+	else
+		s->e[s->n++] = e;
+	return 0;
+}
+
+static int
+find_sample(struct dir *d, const struct rights_place *p, enum rights_class class,
+    struct sample *ret, struct err *err)
+{
 	struct dir_query q = {
-	    .base = p->dn, .scope = DIR_SUBTREE, .attrs = check_attrs, .limit = 1};
+	    .base = p->dn, .scope = DIR_SUBTREE, .attrs = check_attrs, .limit = SAMPLE};
 	char filter[160];
-	int rc;
 
 	/* Of a source, of those that galsync takes; and the rights that are inherited do not reach
 	 * what AD protects. */
@@ -131,12 +148,7 @@ find_recipient(struct dir *d, const struct rights_place *p, enum rights_class cl
 	    "(&(objectClass=%s)(mailNickname=*)%s(!(adminCount=1)))", rights_class_name(class),
 	    p->sort == RIGHTS_SOURCE_SCOPE && class == RIGHTS_USER ? "(homeMDB=*)" : "");
 	q.filter = filter;
-	rc = d->ops->search(d, &q, keep_first, &f, err);
-	if (rc < 0)
-		entry_free(f.e);
-	else
-		*ret = f.e;
-	return rc;
+	return d->ops->search(d, &q, keep, ret, err);
 }
 
 /* Room for names in a message, with what is said around them. */
@@ -145,7 +157,8 @@ find_recipient(struct dir *d, const struct rights_place *p, enum rights_class cl
 struct missing {
 	char names[NAMES_MAX + 64]; /* "attributes a, b" */
 	size_t n;
-	bool essential; /* without it nothing can be synchronized */
+	bool essential;		/* without it nothing can be synchronized */
+	const struct entry *at; /* one that it is missing at */
 };
 
 static void
@@ -171,25 +184,58 @@ is_to_be_seen(const struct schema *schema, const struct entry *e, const char *at
 	return a && !a->system_only && (!can || attr_has(can, bytes_of(attr), true));
 }
 
-/* The attributes of P that the account may not write on E, which is of CLASSES (0: P itself). */
-static struct missing
-find_missing(const struct rights_place *p, unsigned classes, const struct schema *schema,
-    const struct entry *e)
+static bool
+may_write(const struct entry *e, const char *attr)
 {
 	const struct attr *may = entry_find(e, "allowedAttributesEffective");
+
+	return may && attr_has(may, bytes_of(attr), true);
+}
+
+/* The first of most of S at which the right to write ATTR is missing, or NULL: where fewer lack it,
+ * that is theirs, and told when they are to be written. */
+static const struct entry *
+most_lack(const struct sample *s, const struct schema *schema, const char *attr)
+{
+	const struct entry *first = NULL;
+	size_t seen = 0, lacking = 0;
+
+	for (size_t i = 0; i < s->n; i++) {
+		if (!is_to_be_seen(schema, s->e[i], attr))
+			continue;
+		seen++;
+		if (may_write(s->e[i], attr))
+			continue;
+		lacking++;
+		if (!first)
+			first = s->e[i];
+	}
+	return 2 * lacking > seen ? first : NULL;
+}
+
+/* The attributes of P that the account may not write on most of S, which is of CLASSES (0: P
+ * itself). */
+static struct missing
+find_missing(const struct rights_place *p, unsigned classes, const struct schema *schema,
+    const struct sample *s)
+{
 	struct missing m = {.n = 0};
 	size_t shown = 0;
 
 	for (size_t i = 0; i < p->n; i++) {
 		const struct rights_attr *a = &p->attrs[i];
+		const struct entry *at = a->classes == classes || (a->classes & classes)
+					     ? most_lack(s, schema, a->name)
+					     : NULL;
 
-		if ((a->classes == classes || (a->classes & classes)) &&
-		    is_to_be_seen(schema, e, a->name) &&
-		    !(may && attr_has(may, bytes_of(a->name), true)))
-			add_missing(&m, a->name);
+		if (!at)
+			continue;
+		add_missing(&m, a->name);
+		if (!m.at)
+			m.at = at;
 	}
-	for (const char *s = m.names; *s; s++)
-		shown += *s == ',';
+	for (const char *c = m.names; *c; c++)
+		shown += *c == ',';
 	if (m.n > shown + 1)
 		(void)snprintf(m.names + strlen(m.names), sizeof m.names - strlen(m.names),
 		    " and %zu more", m.n - shown - 1);
@@ -198,8 +244,8 @@ find_missing(const struct rights_place *p, unsigned classes, const struct schema
 
 /* What stops no cycle is said, and fails where it is needed. */
 static int
-judge_missing(struct cycle *c, const struct rights_place *p, const struct entry *e,
-    const struct missing *m, struct err *err)
+judge_missing(
+    struct cycle *c, const struct rights_place *p, const struct missing *m, struct err *err)
 {
 	enum side side = rights_side(p->sort);
 	const char *many = m->n > 1 ? "s" : "";
@@ -209,9 +255,9 @@ judge_missing(struct cycle *c, const struct rights_place *p, const struct entry 
 		return 0;
 	if (p->sort == RIGHTS_SOURCE_SCOPE && m->essential) {
 		(void)snprintf(right, sizeof right, "write attribute%s %.200s of", many, m->names);
-		return missing_right(c, side, right, e->dn, err);
+		return missing_right(c, side, right, m->at->dn, err);
 	}
-	run_message(c->run, LOG_WARNING, NULL, e->dn,
+	run_message(c->run, LOG_WARNING, NULL, m->at->dn,
 	    "forest '%s': the account lacks the right to write attribute%s %s of objects such as "
 	    "this one; grant it (delegate.sh does)",
 	    c->run->dir[side]->name, many, m->names);
@@ -222,33 +268,32 @@ static int
 check_class(struct cycle *c, const struct rights_place *p, enum rights_class class, struct err *err)
 {
 	struct dir *d = c->run->dir[rights_side(p->sort)];
-	_cleanup_(entry_free) struct entry *e = NULL;
+	_cleanup_(sample_done) struct sample s = {.n = 0};
 	struct missing m;
 
-	if (find_recipient(d, p, class, &e, err) < 0)
+	if (find_sample(d, p, class, &s, err) < 0)
 		return -1;
-	if (!e)
-		return 0;
-	m = find_missing(p, RIGHTS_BIT(class), d->ops->schema(d), e);
-	return judge_missing(c, p, e, &m, err);
+	m = find_missing(p, RIGHTS_BIT(class), d->ops->schema(d), &s);
+	return judge_missing(c, p, &m, err);
 }
 
 static int
 check_place(struct cycle *c, const struct rights_place *p, struct err *err)
 {
 	struct dir *d = c->run->dir[rights_side(p->sort)];
-	_cleanup_(entry_free) struct entry *e = NULL;
+	_cleanup_(sample_done) struct sample s = {.n = 0};
 	struct missing m;
 	unsigned classes = 0;
 
 	if (!p->dn || p->n == 0)
 		return 0;
-	if (d->ops->read(d, p->dn, check_attrs, &e, err) < 0)
+	if (d->ops->read(d, p->dn, check_attrs, &s.e[0], err) < 0)
 		return -1;
-	if (!e)
+	if (!s.e[0])
 		return 0;
-	m = find_missing(p, 0, d->ops->schema(d), e);
-	if (judge_missing(c, p, e, &m, err) < 0)
+	s.n = 1;
+	m = find_missing(p, 0, d->ops->schema(d), &s);
+	if (judge_missing(c, p, &m, err) < 0)
 		return -1;
 	for (size_t i = 0; i < p->n; i++)
 		classes |= p->attrs[i].classes;

@@ -145,6 +145,18 @@ add_allowed(const char *name, void *arg)
 	return fake_denied(a->fd, name) ? 0 : entry_add_str(a->e, a->attr, name);
 }
 
+/* Nobody may write what refuses with a lack of rights. */
+static bool
+is_protected(const struct fakedir *fd, const char *dn)
+{
+	struct err ignored;
+	_cleanup_(free) char *norm = fd->refuse_norm && fd->refuse_rc == LDAP_INSUFFICIENT_ACCESS
+					 ? dn_normalize(dn, &ignored)
+					 : NULL;
+
+	return norm && strcmp(norm, fd->refuse_norm) == 0;
+}
+
 /* Constructed attributes come only to those who name them. */
 static int
 add_constructed(const struct fakedir *fd, const char *name, struct entry *e)
@@ -153,7 +165,7 @@ add_constructed(const struct fakedir *fd, const char *name, struct entry *e)
 
 	if (str_equal_nocase(name, "allowedChildClassesEffective"))
 		return fake_class_each(add_allowed, &a);
-	if (str_equal_nocase(name, "allowedAttributesEffective"))
+	if (str_equal_nocase(name, "allowedAttributesEffective") && !is_protected(fd, e->dn))
 		return fake_schema_each_writable(add_allowed, &a);
 	return 0;
 }

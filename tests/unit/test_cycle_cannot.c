@@ -257,6 +257,52 @@ group_type_refused(void **state)
 	lab_close(&l);
 }
 
+/* ---- rights ---- */
+
+#define CARDS CONTACT("Ann", "ann", ""), CONTACT("Bea", "bea", ""), CONTACT("Cid", "cid", "")
+
+/* One object with an access control list of its own stops nothing. */
+static void
+protected_object(void **state)
+{
+	static const struct scenario sc = {.name = "protected object", .source = {CARDS}};
+	static const char *const names[] = {"CN=Ann", "CN=Bea", "CN=Cid"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		struct lab l;
+
+		lab_open(&l, &sc);
+		assert_int_equal(fakedir_refuse(l.fd[SOURCE], lab_dn(SOURCE, names[i]), 50), 0);
+		if (i == 2)
+			lab_set(&l, SOURCE, names[i], "adminCount", "1");
+		cycle(&l, 1);
+		check_record(&l, names[(i + 1) % ARRAY_SIZE(names)], RECORD_SYNCED, NULL);
+		if (!notes_have(&l, i == 2 ? "AdminSDHolder" : "delegate.sh"))
+			fail_msg("%s", lab_notes(&l));
+		assert_int_equal(fakedir_refuse(l.fd[SOURCE], NULL, 0), 0);
+		lab_run(&l);
+		lab_run_idle(&l);
+		lab_close(&l);
+	}
+}
+
+static void
+rights_of_all(void **state)
+{
+	static const struct scenario sc = {.name = "rights of all", .source = {CARDS}};
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &sc);
+	assert_int_equal(fakedir_deny(l.fd[SOURCE], "proxyAddresses"), 0);
+	assert_int_equal(lab_cycle(&l, NULL), -1);
+	assert_non_null(strstr(l.err.text, "lacks the right to write attribute proxyAddresses"));
+	assert_int_equal(fakedir_deny(l.fd[SOURCE], NULL), 0);
+	lab_run(&l);
+	lab_close(&l);
+}
+
 /* ---- what lies below ---- */
 
 #define DEVICES "CN=Devices,CN=Ann" GLOBEX
@@ -388,6 +434,8 @@ main(void)
 	    cmocka_unit_test(redirection_in_conflict),
 	    cmocka_unit_test(group_types),
 	    cmocka_unit_test(group_type_refused),
+	    cmocka_unit_test(protected_object),
+	    cmocka_unit_test(rights_of_all),
 	    cmocka_unit_test(children_stay),
 	    cmocka_unit_test(children_go),
 	    cmocka_unit_test(children_cannot_go),
