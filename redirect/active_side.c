@@ -53,6 +53,19 @@ active_side_judge(const struct active_facts *f)
 	return a;
 }
 
+bool
+active_is_purged(const struct active_side *a)
+{
+	const struct active_facts *f = &a->facts;
+	bool used =
+	    f->stamp == WITNESS_TARGET || f->marker == WITNESS_TARGET || f->map == WITNESS_TARGET;
+	/* Without its addresses it looks like a third place. */
+	bool sends = f->leads[SOURCE] == LEADS_ACROSS ||
+		     (f->leads[SOURCE] == LEADS_AWAY && f->marker == WITNESS_TARGET);
+
+	return used && sends && !f->mailbox[TARGET] && f->leads[TARGET] == LEADS_NOWHERE;
+}
+
 /* ---- reading ---- */
 
 static bool

@@ -72,6 +72,10 @@ struct active_side {
 
 /* The verdict on F. */
 struct active_side active_side_judge(const struct active_facts *f);
+/* Was the mailbox in use taken away? A witness says that the owner uses the target, which has no
+ * mailbox any more, and the source still sends mail there. It is the owner's mail that is gone, so
+ * nothing makes another, empty one in its place. */
+bool active_is_purged(const struct active_side *a);
 /* The verdict on the objects as they were read; either may be NULL: it is gone. RECORD is what the
  * map knows, or NULL; of a record that was never synchronized the active side is no witness. The
  * attributes that are read: those of turn_attrs (turn.h) with msExchRecipientTypeDetails, the stamp

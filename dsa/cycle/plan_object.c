@@ -181,6 +181,34 @@ fill_record(struct planning *p, struct record *record)
 	return record_fill(&f, record, p->err);
 }
 
+/* Nothing is written to what was purged; its record says why. OLD is the stored one, or NULL, and
+ * RECORD its copy. */
+static int
+plan_purged(struct planning *p, const struct record *old, struct record **record)
+{
+	const char *marker = p->in.link->marker_attribute;
+	_cleanup_(free) char *text = str_printf(
+	    "its mailbox in use, that of the target, is gone: no empty one is made in its place; "
+	    "connect or restore it (Connect-Mailbox), or clear targetAddress%s%s of the source "
+	    "object, and the source's mailbox is the one in use again",
+	    marker ? " and " : "", marker ? marker : "");
+	bool again;
+
+	if (!text)
+		return err_nomem(p->err);
+	again = old && old->state == RECORD_ERROR && strcmp(old->last_error, text) == 0;
+	plan_note(p, again ? LOG_DEBUG : LOG_ERR, p->in.source->dn, "%s", text);
+	p->n_problems++;
+	if (!old || again)
+		return 0;
+	(*record)->state = RECORD_ERROR;
+	if (record_set_str(&(*record)->last_error, text) < 0)
+		return err_nomem(p->err);
+	p->step->record = TAKE(*record);
+	p->stored = true;
+	return plan_is_incomplete(p) ? 0 : plan_put_step(p->c, p->step, p->err);
+}
+
 static int
 plan_decided(struct planning *p, const struct entry *source)
 {
@@ -202,6 +230,8 @@ plan_decided(struct planning *p, const struct entry *source)
 	if (inherit_written(p, target, record) < 0)
 		return -1;
 	fill_in(p, source, target, record, &names);
+	if (p->in.target && active_is_purged(&p->in.verdict))
+		return plan_purged(p, old, &record);
 	if (record_forget_other(&p->in, record) < 0)
 		return err_nomem(p->err);
 	if (plan_choose_redirect(p, target) < 0 || plan_source(p, target, &blocked) < 0)

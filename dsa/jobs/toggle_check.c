@@ -110,6 +110,8 @@ refusal(const struct record *r, const struct active_side *active, const struct e
 		return "it is finished: its coexistence was ended";
 	if (record_has_left(r))
 		return "its source object has left the synchronization";
+	if (active_is_purged(active))
+		return "its mailbox in use, that of the target, is gone: connect or restore it";
 	if (active->side == TARGET)
 		return "its mailbox is switched: what the target lacks is not the source's to give";
 	if (!dummy)

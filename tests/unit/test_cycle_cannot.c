@@ -399,6 +399,70 @@ children_cannot_go(void **state)
 	lab_close(&l);
 }
 
+/* ---- a purged mailbox ---- */
+
+static void
+purge(struct lab *l, const char *name)
+{
+	static const char *const attrs[] = {"mailNickname", "proxyAddresses", "mail",
+	    "targetAddress", "legacyExchangeDN", "homeMDB", "msExchHomeServerName",
+	    "msExchMailboxGuid", "extensionAttribute15"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(attrs); i++)
+		lab_set(l, TARGET, name, attrs[i], NULL);
+}
+
+static void
+purged_in_use(void **state)
+{
+	const char *const ann[] = {"CN=Ann", NULL};
+
+	(void)state;
+	for (int delta = 0; delta < 2; delta++) {
+		struct lab l;
+
+		lab_open(&l, &people);
+		lab_run(&l);
+		assert_int_equal(lab_turn(&l, NULL, LAB_SWITCH, ann), 0);
+		lab_run_silent(&l);
+		purge(&l, "CN=Ann");
+		l.delta = delta;
+		cycle(&l, 0);
+		assert_int_equal(l.res.problems, 1);
+		assert_true(notes_have(&l, "Connect-Mailbox"));
+		assert_int_equal(lab_count(&l, TARGET, "CN=Ann", "homeMDB"), 0);
+		assert_int_equal(lab_count(&l, TARGET, "CN=Ann", "proxyAddresses"), 0);
+		assert_true(lab_has(&l, SOURCE, "CN=Ann", "targetAddress", RT("ann")));
+		check_record(&l, "CN=Ann", RECORD_ERROR, "is gone");
+		l.delta = false;
+		cycle(&l, 0);
+		assert_int_equal(l.res.changes, 0);
+		/* Its owner goes back. */
+		lab_set(&l, SOURCE, "CN=Ann", "targetAddress", NULL);
+		lab_set(&l, SOURCE, "CN=Ann", "extensionAttribute14", NULL);
+		cycle(&l, 0);
+		assert_int_equal(l.res.problems, 0);
+		assert_true(lab_has(&l, TARGET, "CN=Ann", "targetAddress", RS("ann")));
+		lab_close(&l);
+	}
+}
+
+/* One that is not in use is made anew, as ever. */
+static void
+purged_not_in_use(void **state)
+{
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &people);
+	lab_run(&l);
+	purge(&l, "CN=Ann");
+	cycle(&l, 0);
+	assert_int_equal(l.res.problems, 0);
+	assert_true(lab_has(&l, TARGET, "CN=Ann", "targetAddress", RS("ann")));
+	lab_close(&l);
+}
+
 /* ---- retries ---- */
 
 /* What is refused in every round, though nothing changes, is not a directory that changes. */
@@ -439,6 +503,8 @@ main(void)
 	    cmocka_unit_test(children_stay),
 	    cmocka_unit_test(children_go),
 	    cmocka_unit_test(children_cannot_go),
+	    cmocka_unit_test(purged_in_use),
+	    cmocka_unit_test(purged_not_in_use),
 	    cmocka_unit_test(refused_in_every_round),
 	};
 
