@@ -79,14 +79,28 @@ print_link(const struct view_link *v, const json_t *daemon)
 			    (unsigned long long)n->by_state[i]);
 	(void)printf("  conflicts      %llu\n  waiting refs   %llu\n",
 	    (unsigned long long)n->conflicts, (unsigned long long)n->waiting_refs);
+	if (v->retries)
+		(void)printf("  tried again    %llu\n", (unsigned long long)v->retries);
 	print_hook(&v->hook);
 	print_last(v->last_cycle);
 	print_daemon(daemon);
 	ctl_print_held(&v->held);
 }
 
+/* Is there anything that an operator has to see to? */
+static bool
+needs_operator(const struct view_link *v)
+{
+	bool held = false;
+
+	for (size_t i = 0; i < HELD_KIND_MAX; i++)
+		held |= v->held.n[i][HELD_WAITS] > 0;
+	return held || v->counts.conflicts || v->retries || v->counts.by_state[RECORD_ERROR];
+}
+
 static enum ctl_status
-status_of(struct ctl *c, uint32_t id, const char *name, const json_t *links, json_t **array)
+status_of(
+    struct ctl *c, uint32_t id, const char *name, const json_t *links, json_t **array, bool *held)
 {
 	_cleanup_(view_link_done) struct view_link v = {0};
 	json_t *daemon = daemon_of(links, name);
@@ -94,6 +108,7 @@ status_of(struct ctl *c, uint32_t id, const char *name, const json_t *links, jso
 
 	if (view_link_read(c->txn, id, name, &v, &err) < 0)
 		return ctl_fail(&err);
+	*held |= needs_operator(&v);
 	if (c->json)
 		json_add_item(array, view_link(&v, daemon));
 	else
@@ -125,6 +140,7 @@ ctl_verb_status(struct ctl *c, int argc, char **argv)
 	json_t *array, *daemon;
 	enum ctl_status status;
 	uint32_t only = 0;
+	bool held = false;
 	struct err err;
 
 	if (argc > 2)
@@ -148,15 +164,16 @@ ctl_verb_status(struct ctl *c, int argc, char **argv)
 		else if (!name)
 			break;
 		else
-			status = status_of(c, id, name, daemon, &array);
+			status = status_of(c, id, name, daemon, &array, &held);
 		if (only)
 			break;
 	}
 	json_decref(daemon);
-	if (status == CTL_DONE && c->json)
-		return ctl_print_json(array);
-	json_decref(array);
-	return status == CTL_DONE ? print_journal(c) : status;
+	if (status == CTL_DONE)
+		status = c->json ? ctl_print_json(array) : print_journal(c);
+	else
+		json_decref(array);
+	return status == CTL_DONE && held ? CTL_HELD : status;
 }
 
 struct conflict_walk {

@@ -27,6 +27,17 @@ read_last_cycle(struct store_txn *t, uint32_t link, json_t **ret, struct err *er
 	return 0;
 }
 
+static int
+count_retry(const struct store_retry *r, void *arg, struct err *err)
+{
+	uint64_t *n = arg;
+
+	(void)r;
+	(void)err;
+	(*n)++;
+	return 0;
+}
+
 int
 view_link_read(
     struct store_txn *t, uint32_t link, const char *name, struct view_link *ret, struct err *err)
@@ -35,6 +46,7 @@ view_link_read(
 	if (!ret->name)
 		return err_nomem(err);
 	if (store_count(t, link, &ret->counts, err) < 0 ||
+	    store_each_retry(t, link, 0, count_retry, &ret->retries, err) < 0 ||
 	    journal_measure(t, &ret->journal, err) < 0 ||
 	    view_held_count(t, link, &ret->held, err) < 0 ||
 	    view_hook_count(t, link, &ret->hook, err) < 0)
@@ -66,6 +78,7 @@ view_link(const struct view_link *v, json_t *daemon)
 	json_put_member(&o, "matched", json_of_count(n->matched));
 	json_put_member(&o, "waiting_references", json_of_count(n->waiting_refs));
 	json_put_member(&o, "conflicts", json_of_count(n->conflicts));
+	json_put_member(&o, "retries", json_of_count(v->retries));
 	json_put_member(&o, "journal", json_of_count(v->journal.entries));
 	json_put_member(&o, "journal_octets", json_of_count(v->journal.octets));
 	json_put_member(&o, "journal_oldest", json_of_time(v->journal.oldest));

@@ -13,6 +13,7 @@
  *   created, matched     of them
  *   waiting_references   references to what has no counterpart yet
  *   conflicts            how many
+ *   retries              objects whose last write failed, and that are tried again
  *   journal              entries of the journal, which all links share,
  *   journal_octets       of the map that they take
  *   journal_oldest       when the first of them was written; text in UTC, or null
@@ -33,6 +34,7 @@
 struct view_link {
 	char *name;
 	struct store_counts counts;
+	uint64_t retries;
 	struct journal_size journal;
 	struct view_held held;
 	struct view_hook hook;

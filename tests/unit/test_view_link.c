@@ -31,6 +31,7 @@ make_large(void)
 		.conflicts = 9,
 		.bytes_used = 10,
 		.bytes_max = UINT64_MAX},
+	    .retries = 17,
 	    .journal = {.entries = 11, .octets = 12, .oldest = 1000000000},
 	    .hook = {.waiting = 13, .failing = 14, .given_up = 15, .error = hostile}};
 	json_t *last = json_object(), *o = NULL;
@@ -50,7 +51,7 @@ every_member(void **state)
 	    "{\"link\":" HOSTILE_JSON ",\"correspondences\":9223372036854775807,\"states\":{"
 	    "\"pending\":1,\"synced\":2,\"waiting\":3,\"error\":4,\"left\":5,\"finished\":0},"
 	    "\"created\":6,"
-	    "\"matched\":7,\"waiting_references\":8,\"conflicts\":9,\"journal\":11,"
+	    "\"matched\":7,\"waiting_references\":8,\"conflicts\":9,\"retries\":17,\"journal\":11,"
 	    "\"journal_octets\":12,\"journal_oldest\":\"2001-09-09T01:46:40Z\","
 	    "\"map_bytes_used\":10,\"map_bytes_max\":9223372036854775807,"
 	    "\"last_cycle\":{\"changes\":16},\"held\":{\"deletes\":" NO_HOLD
@@ -147,7 +148,7 @@ a_damaged_summary(void **state)
 			assert_int_equal(store_put_summary(f->t, link, texts[i], &err), 0);
 		assert_int_equal(view_link_read(f->t, link, "acme-globex", &v, &err), 0);
 		o = view_link(&v, NULL);
-		assert_int_equal(json_object_size(o), 16);
+		assert_int_equal(json_object_size(o), 17);
 		assert_true(json_is_null(json_object_get(o, "last_cycle")));
 		assert_true(json_is_null(json_object_get(json_object_get(o, "hook"), "error")));
 		json_decref(o);
