@@ -34,6 +34,7 @@ static const char *const names[] = {
     [AUDIT_GUARD] = "calendar-repair-guard",
     [AUDIT_DUMMY] = "dummy",
     [AUDIT_UNIQUE] = "unique",
+    [AUDIT_WRITTEN] = "written",
 };
 _Static_assert(ARRAY_SIZE(names) == AUDIT_MAX, "a name for each invariant");
 
@@ -428,6 +429,15 @@ check_objects(struct audit *a)
 	return a->p->side[SOURCE] && a->p->side[TARGET];
 }
 
+/* What the directory refused is missing on one side, whatever that is. */
+static void
+check_written(struct audit *a)
+{
+	if (a->p->record->state == RECORD_ERROR)
+		tell(a, AUDIT_WRITTEN, TARGET, a->p->record->last_error,
+		    "all that is to be written: the last write failed");
+}
+
 int
 audit_pair(const struct audit_env *env, const struct audit_pair *p, struct audit_replies *replies,
     struct err *err)
@@ -457,6 +467,7 @@ audit_pair(const struct audit_env *env, const struct audit_pair *p, struct audit
 	if (a.redirects)
 		check_mailboxes(&a);
 	check_stamp(&a);
+	check_written(&a);
 	if (check_addresses(&a) < 0)
 		return -1;
 	for (int side = SOURCE; side < SIDES; side++) {

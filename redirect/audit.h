@@ -36,6 +36,7 @@ enum audit_invariant {
 	AUDIT_GUARD,   /* msExchCalendarRepairDisabled is TRUE on the passive mailbox */
 	AUDIT_DUMMY,   /* no address in the toggle domain */
 	AUDIT_UNIQUE,  /* no other object in the forest holds an address */
+	AUDIT_WRITTEN, /* the last write of the correspondence did not fail */
 	AUDIT_MAX
 };
 /* "objects", "loop", "redirection", ... */

@@ -399,6 +399,18 @@ active_sides(void **state)
 }
 
 static void
+refused(void **state)
+{
+	struct pair *p = *state;
+
+	p->record->state = RECORD_ERROR;
+	assert_int_equal(record_set_str(&p->record->last_error, "title: refused"), 0);
+	finds(p, "written target");
+	p->record->state = RECORD_WAITING;
+	finds(p, "");
+}
+
+static void
 guards(void **state)
 {
 	struct pair *p = *state;
@@ -464,7 +476,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {T(clean), T(objects_are_gone), T(loops), T(redirections),
 	    T(after_the_switch), T(redirect_addresses), T(addresses), T(replies), T(primaries),
-	    T(stamps), T(active_sides), T(guards), T(held_twice), T(dummies), T(other_kinds)};
+	    T(stamps), T(active_sides), T(refused), T(guards), T(held_twice), T(dummies),
+	    T(other_kinds)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
