@@ -31,12 +31,14 @@ struct leavers {
 	size_t n, cap;
 };
 
+#define KEPT "its counterpart cannot be deleted: "
+
 /* R's counterpart could not be deleted before, and was hidden: that it is deleted was permitted,
  * and told, then. */
 static bool
 was_kept(const struct record *r)
 {
-	return r->state == RECORD_LEFT && *r->last_error;
+	return r->state == RECORD_LEFT && strncmp(r->last_error, KEPT, sizeof KEPT - 1) == 0;
 }
 
 /* What is concerned in a delta for several reasons leaves but once. */
@@ -307,8 +309,8 @@ note_kept(struct record *r, const struct leaver *l, enum leaving leaving, struct
 	_cleanup_(free) char *text = NULL;
 
 	if (l->why_not && leaving == LEAVING_HIDE)
-		text = str_printf("its counterpart cannot be deleted: %s; there are objects below "
-				  "it: delete them%s",
+		text = str_printf(KEPT "%s; there are objects below "
+				       "it: delete them%s",
 		    l->why_not,
 		    l->way == LEAVE_HIDDEN ? ", for galsync could not"
 					   : ", or let delete_children do it");

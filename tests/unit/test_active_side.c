@@ -70,6 +70,10 @@ every_row_and_witness(void **state)
 				assert_int_equal(a.side, want);
 				assert_int_equal(a.is_loop, i == 3);
 				assert_int_equal(a.lost, want == SOURCE && boxes == BOX_T);
+				assert_int_equal(active_is_purged(&a),
+				    i == 1 && !(boxes & BOX_T) &&
+					(w[0] == WITNESS_TARGET || w[1] == WITNESS_TARGET ||
+					    w[2] == WITNESS_TARGET));
 				assert_int_equal(a.moved,
 				    w[2] != WITNESS_SILENT && w[2] != says && w[0] != says);
 			}
