@@ -45,6 +45,16 @@ trust_stat(const struct stat *st, mode_t closed, char *why, size_t size)
 }
 
 bool
+trust_secret(const struct stat *st, char *why, size_t size)
+{
+	struct stat as_ours = *st;
+
+	if (geteuid() == 0)
+		as_ours.st_uid = 0;
+	return trust_stat(&as_ours, TRUST_CLOSED, why, size);
+}
+
+bool
 trust_given(const struct stat *st, char *why, size_t size)
 {
 	const char *sudo = getenv("SUDO_UID");

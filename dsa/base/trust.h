@@ -23,6 +23,9 @@
 
 /* Of a file that is open: its owner, and that none of the bits CLOSED is set in its mode. */
 bool trust_stat(const struct stat *st, mode_t closed, char *why, size_t size);
+/* The same of a keytab or a password, which nobody but its owner may read. Root takes one of the
+ * user that it is for: with it that user says who galsync is, and nothing else. */
+bool trust_secret(const struct stat *st, char *why, size_t size);
 /* Every folder above PATH, and above where symbolic links in it lead; and who made these links. The
  * user ALSO is trusted as well. A path that is not there is trusted as far as it is. */
 bool trust_folders(const char *path, uid_t also, char *why, size_t size);

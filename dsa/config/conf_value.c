@@ -248,7 +248,7 @@ conf_check_secret_file(const char *value, char *why, size_t size)
 	struct stat st = {0};
 
 	return check_file(value, &st, why, size) &&
-	       (is_credential(value) || trust_stat(&st, TRUST_CLOSED, why, size));
+	       (is_credential(value) || trust_secret(&st, why, size));
 }
 
 /* Tried with the rights of the process, not guessed from the mode. Whatever may write it has the

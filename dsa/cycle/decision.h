@@ -38,6 +38,7 @@ struct decision {
 	uint32_t target; /* number in the target's working set, or WORLD_NONE */
 	bool created;	 /* the counterpart was, or will be, created by galsync */
 	bool waits;	 /* a first match that an operator has to approve, and has not */
+	bool failed;	 /* something of it was refused in this cycle */
 	bool apart;	 /* a change of it was refused: what can be is written by itself */
 	enum match_method rule;
 	uint64_t step;		     /* number of its step in the plan */

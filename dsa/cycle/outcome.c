@@ -371,6 +371,26 @@ set_aside(struct cycle *c, const struct plan_step *s, struct err *err)
 	return cycle_put_decision(c, s->source, &d, err);
 }
 
+/* *RET: S is the first step of its object that was refused in this cycle. Of one that is written
+ * attribute by attribute several may be: it failed, and is tried again, once. */
+static int
+note_failed(struct cycle *c, const struct plan_step *s, bool *ret, struct err *err)
+{
+	_cleanup_(decision_done) struct decision d = {0};
+	bool found = false;
+
+	*ret = true;
+	if (s->source == WORLD_NONE)
+		return 0;
+	if (cycle_get_decision(c, s->source, &d, &found, err) < 0)
+		return -1;
+	if (!found)
+		return 0;
+	*ret = !d.failed;
+	d.failed = true;
+	return cycle_put_decision(c, s->source, &d, err);
+}
+
 /* A failure that no retry mends: remembered on the record. */
 static int
 store_failed(struct cycle *c, struct store_txn *t, const struct exec_end *end, struct err *err)
@@ -385,11 +405,12 @@ store_failed(struct cycle *c, struct store_txn *t, const struct exec_end *end, s
 	    .side = pc->side,
 	    .op = change_op_name(pc->change->op),
 	    .err = end->err};
+	bool first;
 
-	c->res->failed++;
-	if (describe(c, end, &what, err) < 0)
+	if (describe(c, end, &what, err) < 0 || note_failed(c, s, &first, err) < 0)
 		return -1;
-	if (!guid_is_zero(&s->guid) && outcome_refuse(c, t, &e, what, err) < 0)
+	c->res->failed += first;
+	if (first && !guid_is_zero(&s->guid) && outcome_refuse(c, t, &e, what, err) < 0)
 		return -1;
 	run_event(c->run, &e, "%s of '%s' failed: %s; tried again in the next cycle", pc->reason,
 	    e.dn, what);

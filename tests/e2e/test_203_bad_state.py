@@ -107,7 +107,7 @@ def test_root_follows_no_link_of_others(lab, nobody_state):
     with open(precious, encoding="ascii") as f:
         assert f.read() == "of root"
     # With nobody's rights root makes the lock file, and reads.
-    assert lab.galsyncctl("--state-directory", state, "status").returncode == DONE
+    assert lab.galsyncctl("--state-directory", state, "status").returncode == COMPLETE
     assert os.stat(f"{state}/map.mdb-lock").st_uid == NOBODY
 
 
