@@ -11,8 +11,8 @@
 
 #include "dsa/base/err.h"
 
-/* As who owns DIR; a DIR that is not there is nobody's. FOR_GOOD: there is no way back; else
- * identity_return(). No thread may be running. */
+/* As who owns DIR. A DIR that is not there has no owner, and changes nothing. FOR_GOOD: there is no
+ * way back; else identity_return(). No thread may be running. */
 int identity_take(const char *dir, bool for_good, struct err *err) MUST_CHECK;
 /* As root again, if identity_take() changed that. A process that cannot is ended. */
 void identity_return(void);

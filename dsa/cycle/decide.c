@@ -314,7 +314,7 @@ take_candidate(struct cycle *c, uint32_t self, struct decision *d, const struct 
 	if (set_text(&d->target_dn, target->dn, err) < 0 ||
 	    check_redirection(c, d, source, target, err) < 0)
 		return -1;
-	/* What galsync made itself is nobody's own mailbox. */
+	/* What galsync made itself was never an own mailbox of the target. */
 	if (d->state != DECIDE_CONFLICT && !(in.abandoned && own) &&
 	    ask_approval(c, d, target, index, err) < 0)
 		return -1;

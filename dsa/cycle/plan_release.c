@@ -157,7 +157,7 @@ take_away(struct planning *p, const struct entry *holder, struct bytes address)
 	return 1;
 }
 
-/* HOLDER is nobody's counterpart in this cycle, but perhaps it was. */
+/* HOLDER is no counterpart in this cycle, but perhaps it was one. */
 static int
 ask_record(struct planning *p, const struct entry *holder, struct bytes address)
 {

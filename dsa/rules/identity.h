@@ -28,7 +28,7 @@ struct identity_guard {
  * account, or a group of the account, that galsync itself uses. Who takes such an object over has
  * the forest. */
 const char *identity_refusal(const struct entry *e, const struct identity_guard *guard);
-/* Is E no recipient at all? Then it is nobody's rival either. */
+/* Is E no recipient at all? Then it is no rival either. */
 bool identity_is_nobody(const struct entry *e);
 
 struct identity_in {

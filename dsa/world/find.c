@@ -70,7 +70,7 @@ has_value(const struct world *w, const struct entry *e, unsigned key, struct byt
 	}
 }
 
-/* What a replication conflict left is nobody's counterpart, and keeps no address from the object
+/* What a replication conflict left is no counterpart, and keeps no address from the object
  * whose duplicate it is. But the directory lets nobody else have its account names. */
 static bool
 answers_to(const struct entry *e, unsigned key)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* What replication conflicts leave on either side is nobody's source, counterpart or holder. */
+/* What replication conflicts leave on either side is no source, counterpart or holder. */
 
 #include <setjmp.h>
 #include <stdarg.h>
