@@ -429,6 +429,22 @@ look_at_concerned(struct cycle *c, struct leavers *l, struct err *err)
 	return 0;
 }
 
+/* Nothing is done to the counterpart of L. */
+static int
+tell_left_alone(const struct cycle *c, const struct leaver *l, struct err *err)
+{
+	_cleanup_(record_free) struct record *r = NULL;
+
+	if (!c->run->observer->decisions)
+		return 0;
+	if (store_find_guid(c->run->map, c->run->link_id, SOURCE, &l->source, &r, err) < 0)
+		return -1;
+	run_decided(c->run, &l->source, r ? r->side[SOURCE].dn : NULL,
+	    "left: %s; nothing is done to its counterpart: %s", scope_verdict_name(l->why),
+	    l->said == HELD_REJECTED ? "an operator rejected it" : "the limit of deletes holds it");
+	return 0;
+}
+
 int
 leave_plan_all(struct cycle *c, struct err *err)
 {
@@ -445,6 +461,8 @@ leave_plan_all(struct cycle *c, struct err *err)
 		if (l.v[i].said == HELD_APPROVED ||
 		    (l.v[i].said == HELD_WAITS && !limits_hold(c, HELD_DELETES)))
 			rc = plan_leaver(c, &l.v[i], false, err);
+		else
+			rc = tell_left_alone(c, &l.v[i], err);
 	free(l.v);
 	return rc;
 }

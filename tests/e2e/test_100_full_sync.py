@@ -70,6 +70,23 @@ def test_mailbox_values(synced):
         assert target.get(name) == source.get(name), name
 
 
+def test_verbose_tells_every_decision(synced):
+    """One line says of each source object what was decided, and one of each that has a counterpart
+    what is written, or why nothing is."""
+    p = synced.galsyncd("-v", "--once", "--full", "--plan")
+    read = int(re.search(r"^# +read +(\d+) source", p.stdout, re.M)[1])
+    in_scope = int(re.search(r"^# +in scope +(\d+)$", p.stdout, re.M)[1])
+    lines = p.stderr.splitlines()
+    assert len([x for x in lines if ": not in scope: " in x]) == read - in_scope
+    assert len([x for x in lines if " in the scope of '" in x]) == in_scope
+    assert len([x for x in lines if "; its counterpart is '" in x or "; in conflict (" in x or
+                "; it has no counterpart: " in x]) == in_scope
+    assert any(": nothing is written: both sides are as they should be" in x for x in lines)
+    assert all(x.startswith("<7>") for x in lines if " in the scope of '" in x)
+    quiet = synced.galsyncd("--once", "--full", "--plan").stderr
+    assert " in the scope of '" not in quiet and "not in scope: " not in quiet
+
+
 @pytest.mark.parametrize("key, details, display", [
     ("room", "16", "7"), ("equipment", "32", "8"), ("shared", "4", None)])
 def test_special_mailboxes(synced, key, details, display):
