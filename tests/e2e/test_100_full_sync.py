@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """The main job on two real forests: a full synchronization, and what it leaves behind."""
 
+import os
 import re
 import uuid
 
 import ldap
 import pytest
+from conftest import ROOT
 
 STAMP = "extensionAttribute15"
 
@@ -85,6 +87,24 @@ def test_verbose_tells_every_decision(synced):
     assert all(x.startswith("<7>") for x in lines if " in the scope of '" in x)
     quiet = synced.galsyncd("--once", "--full", "--plan").stderr
     assert " in the scope of '" not in quiet and "not in scope: " not in quiet
+
+
+def test_manual_selects_what_exchange_has_to_finish(synced):
+    """The filters of the scheduled task in galsync-migration(7): all that was created or matched,
+    of every kind, until Update-Recipient has been there."""
+    with open(os.path.join(ROOT, "man", "galsync-migration.7"), encoding="utf-8") as f:
+        manual = f.read()
+    by_ldap = re.search(r"^\.Dl (\(&\(extensionAttribute15=.*)$", manual, re.M)[1]
+    assert "-Filter \"CustomAttribute15 -like 'galsync:*'\"" in manual
+    assert "(extensionAttribute15=galsync:*)" in by_ldap
+    open_ = {dn for dn, _ in synced.target.search(by_ldap, ["cn"])}
+    records = [r for r in synced.records().values() if r["target"]["guid"]]
+    finished = {dn for dn, _ in synced.target.search("(showInAddressBook=*)", ["cn"])}
+    assert open_ == {r["target"]["dn"] for r in records} - finished
+    assert {r["kind"] for r in records if r["target"]["dn"] in open_} >= {"user", "contact", "group"}
+    # To Exchange these are mailboxes from the beginning.
+    assert not synced.target.search("(&(extensionAttribute15=galsync:created:*)(homeMDB=*)"
+                                    "(|(!(mailNickname=*))(!(msExchHomeServerName=*))))", ["cn"])
 
 
 @pytest.mark.parametrize("key, details, display", [
