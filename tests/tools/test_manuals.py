@@ -146,6 +146,14 @@ def test_requests_of_the_socket():
     assert set(re.findall(r"[a-z-]+", told)) == set(readers)
 
 
+@pytest.mark.parametrize("file", [f"dsa/view/{f}" for f in sorted(os.listdir(
+    os.path.join(ROOT, "dsa", "view"))) if f.endswith(".c")] + ["dsa/cycle/summary.c"])
+def test_members_of_json(file):
+    text = re.sub(r"[\\&,.()\n]", " ", page("galsyncctl.8") + page("galsync-control.7"))
+    for word in re.findall(r'"([a-z][a-z_]+)"', read(*file.split("/"))):
+        assert f" {word} " in text, f"neither galsyncctl.8 nor galsync-control.7 has {word}"
+
+
 def commands():
     """(page, command line) of what the manuals and the README tell people to type."""
     for name in PAGES:
