@@ -161,6 +161,9 @@ def commands():
         yield from ((name, plain(line)) for line in lines)
     yield from (("README.md", line) for line in
                 re.findall(r"[`\n](?:\$ |sudo )?((?:galsyncctl|galsyncd) [^`\n]*)", read("README.md")))
+    for name in ("galsync.catalog", "galsync.conf"):
+        yield from ((name, line) for line in
+                    re.findall(r'"((?:galsyncctl|galsyncd) [^"\n]*)"', read("conf", name)))
 
 
 def test_commands_that_manuals_tell_to_type():
@@ -187,6 +190,14 @@ def test_pages_that_pages_name():
             assert ".".join(other) in PAGES, f"{name}: {other}"
         for title in re.findall(r"^\.Dq ([A-Z ]+)\nin\n\.Xr (\S+) (\d)", page(name), re.M):
             section(page(f"{title[1]}.{title[2]}"), title[0])
+
+
+def test_keys_that_pages_name():
+    keys = set(re.findall(r"^\.It Ic (\S+)$", page("galsync.conf.5"), re.M))
+    assert len(keys) > 60
+    for name in PAGES:
+        for key in re.findall(r"\b((?:links|forests)\.[a-z_]+(?:\.[a-z_]+)*)", page(name)):
+            assert key in keys, f"{name}: {key}"
 
 
 # ---- packages ----
