@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "dsa/cycle/leave.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
@@ -429,20 +430,14 @@ look_at_concerned(struct cycle *c, struct leavers *l, struct err *err)
 	return 0;
 }
 
-/* Nothing is done to the counterpart of L. */
-static int
-tell_left_alone(const struct cycle *c, const struct leaver *l, struct err *err)
+static void
+tell_left_alone(const struct cycle *c, const struct leaver *l)
 {
-	_cleanup_(record_free) struct record *r = NULL;
+	char what[120];
 
-	if (!c->run->observer->decisions)
-		return 0;
-	if (store_find_guid(c->run->map, c->run->link_id, SOURCE, &l->source, &r, err) < 0)
-		return -1;
-	run_decided(c->run, &l->source, r ? r->side[SOURCE].dn : NULL,
-	    "left: %s; nothing is done to its counterpart: %s", scope_verdict_name(l->why),
-	    l->said == HELD_REJECTED ? "an operator rejected it" : "the limit of deletes holds it");
-	return 0;
+	(void)snprintf(what, sizeof what, "left: %s; nothing is done to its counterpart",
+	    scope_verdict_name(l->why));
+	limits_tell(c, HELD_DELETES, &l->source, l->said, what);
 }
 
 int
@@ -462,7 +457,7 @@ leave_plan_all(struct cycle *c, struct err *err)
 		    (l.v[i].said == HELD_WAITS && !limits_hold(c, HELD_DELETES)))
 			rc = plan_leaver(c, &l.v[i], false, err);
 		else
-			rc = tell_left_alone(c, &l.v[i], err);
+			tell_left_alone(c, &l.v[i]);
 	free(l.v);
 	return rc;
 }

@@ -165,6 +165,33 @@ held_and_rejected(void **state)
 	lab_close(&l);
 }
 
+static void
+readiness(void **state)
+{
+	const struct scenario sc = {
+	    .link = "readiness_attribute = \"extensionAttribute13\"; limits = { switches = 0; };",
+	    .source = {MAILBOX("Ann", "ann", ""), MAILBOX("Bea", "bea", "")}};
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &sc);
+	lab_run(&l);
+	l.decisions = true;
+	lab_set(&l, SOURCE, "CN=Ann", "extensionAttribute13", "yes");
+	assert_int_equal(lab_cycle(&l, NULL), 0);
+	told(&l, "CN=Ann",
+	    IN_SCOPE("user") "its counterpart is 'CN=Ann" GLOBEX "', as the map says\n" NOTHING
+			     "; references that wait for a counterpart 0\n"
+			     "ready: it is to be switched\n"
+			     "ready, but not switched: the limit of switches holds it\n");
+	decide(&l, HELD_SWITCHES, NULL, HELD_REJECTED);
+	assert_int_equal(lab_cycle(&l, NULL), 0);
+	assert_non_null(
+	    strstr(lab_notes(&l), "ready, but not switched: an operator rejected it\n"));
+	assert_null(strstr(lab_notes(&l), "Bea" ACME ": ready"));
+	lab_close(&l);
+}
+
 int
 main(void)
 {
@@ -174,6 +201,7 @@ main(void)
 	    cmocka_unit_test(candidates),
 	    cmocka_unit_test(nothing_is_created),
 	    cmocka_unit_test(held_and_rejected),
+	    cmocka_unit_test(readiness),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
