@@ -197,6 +197,9 @@ take_verdict(struct taking *x, void *item, struct err *err)
 {
 	const struct keepsake_verdict *v = item;
 
+	/* Files of before may have one, and do not say which object it is with. */
+	if (v->h.kind == HELD_MATCHES)
+		return 1;
 	x->n.verdicts++;
 	return store_put_held(x->t, x->link, &v->h, err);
 }
@@ -219,6 +222,7 @@ take_event(struct taking *x, void *item, struct err *err)
 	return store_take_event(x->t, e, err);
 }
 
+/* TAKE returns 1 for what is left out. */
 static const struct {
 	enum store_db db;
 	int (*take)(struct taking *x, void *item, struct err *err);
@@ -258,7 +262,7 @@ take_item(struct taking *x, enum keepsake_part p, const json_t *json, struct err
 	if (rc == 0 && after != before + 1)
 		rc = bad(err, "it is there already");
 	keepsake_item_done(p, &item);
-	return rc;
+	return rc < 0 ? -1 : 0;
 }
 
 static int

@@ -25,16 +25,16 @@ static const char *const others[] = {"adminCount", "altRecipient", "assistant", 
     "msExchExtensionCustomAttribute3", "msExchExtensionCustomAttribute4",
     "msExchExtensionCustomAttribute5", "msExchHideFromAddressLists", "msExchHomeServerName",
     "msExchMailboxGuid", "msExchMasterAccountSid", "msExchOriginatingForest",
-    "msExchPoliciesExcluded", "msExchRecipientDisplayType", "msExchRecipientTypeDetails",
-    "msExchRequireAuthToSendTo", "msExchResourceCapacity", "msExchResourceDisplay",
-    "msExchResourceMetaData", "msExchResourceSearchProperties", "msExchSafeRecipientsHash",
-    "msExchSafeSendersHash", "msExchUserCulture", "msExchVersion", "oOFReplyToOriginator",
-    "otherFacsimileTelephoneNumber", "otherHomePhone", "otherMobile", "otherPager",
-    "otherTelephone", "pager", "personalTitle", "physicalDeliveryOfficeName", "postalCode",
-    "postOfficeBox", "publicDelegates", "reportToOriginator", "reportToOwner", "sAMAccountName",
-    "sn", "st", "streetAddress", "telephoneAssistant", "telephoneNumber", "thumbnailPhoto", "title",
-    "unauthOrig", "url", "userAccountControl", "userCertificate", "userPrincipalName",
-    "userSMIMECertificate", "whenCreated", "wWWHomePage"};
+    "msExchPoliciesExcluded", "msExchPoliciesIncluded", "msExchRecipientDisplayType",
+    "msExchRecipientTypeDetails", "msExchRequireAuthToSendTo", "msExchResourceCapacity",
+    "msExchResourceDisplay", "msExchResourceMetaData", "msExchResourceSearchProperties",
+    "msExchSafeRecipientsHash", "msExchSafeSendersHash", "msExchUserCulture", "msExchVersion",
+    "oOFReplyToOriginator", "otherFacsimileTelephoneNumber", "otherHomePhone", "otherMobile",
+    "otherPager", "otherTelephone", "pager", "personalTitle", "physicalDeliveryOfficeName",
+    "postalCode", "postOfficeBox", "publicDelegates", "reportToOriginator", "reportToOwner",
+    "sAMAccountName", "sn", "st", "streetAddress", "telephoneAssistant", "telephoneNumber",
+    "thumbnailPhoto", "title", "unauthOrig", "url", "userAccountControl", "userCertificate",
+    "userPrincipalName", "userSMIMECertificate", "whenCreated", "wWWHomePage"};
 
 static bool
 is_in(const char *name, const char *const *names, size_t n)

@@ -211,20 +211,27 @@ ctl_verb_resync(struct ctl *c, int argc, char **argv)
 	return ask(c, o, false);
 }
 
+/* A verb that takes a link at most. */
+static enum ctl_status
+ask_of_link(struct ctl *c, int argc, char **argv)
+{
+	const char *link = argc == 2 ? argv[1] : NULL;
+
+	if (argc > 2 || (link && *link == '-'))
+		return ctl_usage("%s takes at most one LINK", argv[0]);
+	return ask(c, ctl_request(argv[0], link), true);
+}
+
 enum ctl_status
 ctl_verb_plan(struct ctl *c, int argc, char **argv)
 {
-	if (argc > 2)
-		return ctl_usage("%s takes at most one LINK", argv[0]);
-	return ask(c, ctl_request(argv[0], argc == 2 ? argv[1] : NULL), true);
+	return ask_of_link(c, argc, argv);
 }
 
 enum ctl_status
 ctl_verb_pause(struct ctl *c, int argc, char **argv)
 {
-	if (argc > 2)
-		return ctl_usage("%s takes at most one LINK", argv[0]);
-	return ask(c, ctl_request(argv[0], argc == 2 ? argv[1] : NULL), true);
+	return ask_of_link(c, argc, argv);
 }
 
 enum ctl_status

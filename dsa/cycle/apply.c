@@ -11,6 +11,14 @@
 
 #define BATCH 24
 
+static void
+tell_held(const struct cycle *c, const struct plan_step *s)
+{
+	if (s->n_changes)
+		run_decided(c->run, &s->guid, s->changes[0].change->dn,
+		    "nothing is written: the limit of %s holds it", held_kind_name(s->counts));
+}
+
 static int
 next_step(void *arg, struct plan_step **ret, struct err *err)
 {
@@ -21,6 +29,7 @@ next_step(void *arg, struct plan_step **ret, struct err *err)
 			return -1;
 		if (!*ret || !limits_uncount_if_held(c, *ret))
 			return 0;
+		tell_held(c, *ret);
 		plan_step_free(TAKE(*ret));
 	}
 }

@@ -115,6 +115,17 @@ ask_all(struct hunt *h, const struct entry *e, struct err *err)
 	return 0;
 }
 
+/* E was found, and does not count. */
+static void
+pass_over(const struct hunt *h, const struct entry *e, const char *why)
+{
+	char value[256];
+
+	err_escape(value, sizeof value, h->value);
+	run_decided(h->c->run, &h->source->guid, h->source->dn, "%s finds '%s' by '%s', which %s",
+	    h->what, e->dn, value, why);
+}
+
 /* Does mail to the address that is looked up merely go on to there, and E belong to another source
  * object? The weaker claim does not stand in the way of the address' owner. */
 static bool
@@ -135,12 +146,18 @@ consider(struct world_hit *hit, void *arg, struct err *err)
 	struct candidates *f = h->found;
 
 	if (identity_is_nobody(hit->entry)) {
+		pass_over(h, hit->entry, "is no recipient");
 		report_nobody(h, hit);
 		return 0;
 	}
-	if (!evidence_holds(f->rule, hit->entry, h->value, &h->own) ||
-	    is_mere_redirection(h, hit->entry))
+	if (!evidence_holds(f->rule, hit->entry, h->value, &h->own)) {
+		pass_over(h, hit->entry, "is no evidence by that rule");
 		return 0;
+	}
+	if (is_mere_redirection(h, hit->entry)) {
+		pass_over(h, hit->entry, "only redirects to that address");
+		return 0;
+	}
 	for (size_t i = 0; i < f->n; i++)
 		if (f->v[i] == hit->index)
 			return 0;

@@ -321,6 +321,13 @@ take_candidate(struct cycle *c, uint32_t self, struct decision *d, const struct 
 	return d->state == DECIDE_CONFLICT ? 0 : claim_target(c, self, d, index, err);
 }
 
+static int
+decide_nothing(struct decision *d, const char *why, struct err *err)
+{
+	d->state = DECIDE_NOTHING;
+	return set_text(&d->what, why, err);
+}
+
 /* What is finished for good keeps its counterpart, if that is still there: what refers to the
  * source is translated as before. Nothing is judged of it, for nothing is done to it
  * (plan_object.c). */
@@ -330,9 +337,9 @@ keep_finished(struct cycle *c, uint32_t self, struct decision *d, const struct e
 {
 	_cleanup_(entry_free) struct entry *target = NULL;
 
-	d->state = found->n ? DECIDE_MATCHED : DECIDE_NOTHING;
 	if (!found->n)
-		return 0;
+		return decide_nothing(d, "its coexistence was ended, and that is gone", err);
+	d->state = DECIDE_MATCHED;
 	if (world_get(c->world, TARGET, found->v[0], &target, err) < 0 ||
 	    set_text(&d->target_dn, target->dn, err) < 0)
 		return -1;
@@ -412,10 +419,12 @@ find_counterpart(struct cycle *c, uint32_t index, const struct entry *source, st
 		return decide_refused(c, d, &found, err);
 	if (found.n == 1)
 		return take_candidate(c, index, d, source, found.v[0], err);
-	if (found.may_come || scope->create == CREATE_NOTHING) {
-		d->state = DECIDE_NOTHING;
-		return found.may_come ? lag_wait_for(c, &source->guid, err) : 0;
-	}
+	if (found.may_come)
+		return decide_nothing(d, "that may not have come to this server yet", err) < 0
+			   ? -1
+			   : lag_wait_for(c, &source->guid, err);
+	if (scope->create == CREATE_NOTHING)
+		return decide_nothing(d, "no rule finds one, and the scope creates none", err);
 	d->state = DECIDE_CREATE;
 	d->created = true;
 	d->rule = MATCH_RECORD;
@@ -545,6 +554,34 @@ tell_mangled(const struct cycle *c, const struct mangled *m)
 		    m->n);
 }
 
+void
+decide_tell(const struct cycle *c, const struct decision *d)
+{
+	_cleanup_(buf_done) struct buf text = {0};
+
+	if (!c->run->observer->decisions)
+		return;
+	decision_describe(d, c->run->link, &text);
+	if (!text.failed)
+		run_decided(c->run, &d->source, d->source_dn, "%s", (const char *)text.data);
+}
+
+/* Tells what was decided about those of ORDER. */
+static int
+tell_all(struct cycle *c, const uint32_t *order, uint32_t n, struct err *err)
+{
+	for (uint32_t i = 0; c->run->observer->decisions && i < n; i++) {
+		_cleanup_(decision_done) struct decision d = {0};
+		bool found;
+
+		if (cycle_get_decision(c, order[i], &d, &found, err) < 0)
+			return -1;
+		if (found)
+			decide_tell(c, &d);
+	}
+	return 0;
+}
+
 int
 decide_from(struct cycle *c, uint32_t from, struct err *err)
 {
@@ -580,7 +617,7 @@ decide_from(struct cycle *c, uint32_t from, struct err *err)
 	for (uint32_t i = from; i < n; i++)
 		if (name_one(c, order[i - from], err) < 0)
 			return -1;
-	return 0;
+	return tell_all(c, order, n - from, err);
 }
 
 int

@@ -26,6 +26,8 @@ int cycle_find_decision(struct cycle *c, const struct guid *g, struct decision *
     struct err *err) MUST_CHECK;
 int cycle_put_decision(
     struct cycle *c, uint32_t index, const struct decision *d, struct err *err) MUST_CHECK;
+/* Tells an observer that wants decisions of D. */
+void decide_tell(const struct cycle *c, const struct decision *d);
 /* decide_names.c: names for what D creates, taken by no other object, and claimed. */
 int decide_names(struct cycle *c, uint32_t index, const struct entry *source, struct decision *d,
     struct err *err) MUST_CHECK;

@@ -43,6 +43,59 @@ decision_add_candidate(struct decision *d, const char *dn, const struct guid *g)
 	return 0;
 }
 
+/* By what the counterpart was found: evidence begins with the name of its rule. */
+static void
+describe_match(const struct decision *d, struct buf *ret)
+{
+	const char *by = *d->evidence ? d->evidence : match_method_name(d->rule);
+
+	if (d->rule != MATCH_RECORD)
+		buf_printf(ret, ", found by %s", by);
+	else
+		buf_printf(
+		    ret, ", as the map says%s%s", *d->evidence ? ", found by " : "", d->evidence);
+}
+
+static void
+describe_conflict(const struct decision *d, struct buf *ret)
+{
+	buf_printf(
+	    ret, "in conflict (%s): %s", conflict_reason_name(d->reason), d->what ? d->what : "");
+	for (size_t i = 0; i < DECISION_CANDIDATES && d->candidates[i]; i++)
+		buf_printf(ret, "%s'%s'", i ? " and " : ": ", d->candidates[i]);
+}
+
+void
+decision_describe(const struct decision *d, const struct conf_link *link, struct buf *ret)
+{
+	if (d->verdict != SCOPE_IN) {
+		buf_printf(ret, "not in scope: %s", scope_verdict_name(d->verdict));
+		return;
+	}
+	buf_printf(
+	    ret, "%s in the scope of '%s'; ", kind_name(d->kind), link->scopes[d->scope].base);
+	switch (d->state) {
+	case DECIDE_MATCHED:
+		buf_printf(ret, "its counterpart is '%s'", d->target_dn);
+		describe_match(d, ret);
+		break;
+	case DECIDE_PROMOTE:
+		buf_printf(ret, "a new %s takes the place of the contact", shape_name(d->shape));
+		describe_match(d, ret);
+		break;
+	case DECIDE_CREATE:
+		buf_printf(ret, "no rule finds a counterpart: %s '%s' is created",
+		    shape_name(d->shape), d->target_dn);
+		break;
+	case DECIDE_CONFLICT: describe_conflict(d, ret); break;
+	case DECIDE_NOTHING:
+		buf_printf(ret, "it has no counterpart: %s", d->what ? d->what : "");
+		break;
+	case DECIDE_OUT:
+	case DECIDE_STATE_MAX: break;
+	}
+}
+
 static void
 add_text(struct buf *b, const char *s)
 {

@@ -50,7 +50,7 @@ struct decision {
 	 * value (an address) was left out. */
 	bool in_conflict;
 	enum conflict_reason reason;
-	char *what;			       /* "mail jose@acme.example" */
+	char *what; /* "mail jose@acme.example"; of NOTHING why there is no counterpart */
 	char *candidates[DECISION_CANDIDATES]; /* DNs of what is involved, NULL beyond the last */
 	struct guid candidate_guids[DECISION_CANDIDATES];
 };
@@ -71,6 +71,8 @@ decision_has_target(const struct decision *d)
 /* -1 without memory. No effect if it is one already, or if there is no room. */
 int decision_add_candidate(struct decision *d, const char *dn, const struct guid *g) MUST_CHECK;
 void decision_clear_candidates(struct decision *d);
+/* Adds to RET, as a sentence for people, what was decided and by what. */
+void decision_describe(const struct decision *d, const struct conf_link *link, struct buf *ret);
 void decision_encode(const struct decision *d, struct buf *ret);
 /* RET must be zeroed or done; its strings are copies. */
 int decision_decode(struct bytes raw, struct decision *ret, struct err *err) MUST_CHECK;

@@ -8,6 +8,20 @@
 #include "dsa/cycle/limits.h"
 #include "dsa/cycle/plan.h"
 #include "dsa/cycle/records.h"
+#include "dsa/rules/ready.h"
+
+static void
+tell_ready(const struct cycle *c, const struct decision *d, enum ready verdict, enum side active)
+{
+	static const char *const texts[] = {[READY_NOTHING] = "it was used up by an undo",
+	    [READY_SWITCH] = "it is to be switched",
+	    [READY_AGAIN] = "",
+	    [READY_USED] = "the map does not know since when"};
+
+	_Static_assert(ARRAY_SIZE(texts) == READY_MAX, "a text for each");
+	run_decided(c->run, &d->source, d->source_dn, "ready: %s",
+	    active == TARGET ? "it is switched already" : texts[verdict]);
+}
 
 static int
 look_at(struct cycle *c, uint32_t index, struct err *err)
@@ -40,6 +54,8 @@ look_at(struct cycle *c, uint32_t index, struct err *err)
 		active = cycle_active_side(c, source, target, r);
 	}
 	verdict = ready_judge(is_ready, r, d.rule, active.side);
+	if (is_ready)
+		tell_ready(c, &d, verdict, active.side);
 	return verdict == READY_NOTHING
 		   ? 0
 		   : guid_list_add(&c->opt->ready->of[verdict], &d.source, err);
@@ -61,11 +77,16 @@ limit(struct cycle *c, struct err *err)
 			return -1;
 		if (said == HELD_APPROVED)
 			l->v[kept++] = l->v[i];
+		else if (said == HELD_REJECTED)
+			limits_tell(c, HELD_SWITCHES, &l->v[i], said, "ready, but not switched");
 	}
 	if (limits_check(c, HELD_SWITCHES, err) < 0)
 		return -1;
-	if (!limits_hold(c, HELD_SWITCHES))
-		for (size_t i = 0; i < waits->n; i++)
+	for (size_t i = 0; i < waits->n; i++)
+		if (limits_hold(c, HELD_SWITCHES))
+			limits_tell(
+			    c, HELD_SWITCHES, &waits->v[i], HELD_WAITS, "ready, but not switched");
+		else
 			l->v[kept++] = waits->v[i];
 	l->n = kept;
 	return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "dsa/cycle/leave.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
@@ -429,6 +430,16 @@ look_at_concerned(struct cycle *c, struct leavers *l, struct err *err)
 	return 0;
 }
 
+static void
+tell_left_alone(const struct cycle *c, const struct leaver *l)
+{
+	char what[120];
+
+	(void)snprintf(what, sizeof what, "left: %s; nothing is done to its counterpart",
+	    scope_verdict_name(l->why));
+	limits_tell(c, HELD_DELETES, &l->source, l->said, what);
+}
+
 int
 leave_plan_all(struct cycle *c, struct err *err)
 {
@@ -445,6 +456,8 @@ leave_plan_all(struct cycle *c, struct err *err)
 		if (l.v[i].said == HELD_APPROVED ||
 		    (l.v[i].said == HELD_WAITS && !limits_hold(c, HELD_DELETES)))
 			rc = plan_leaver(c, &l.v[i], false, err);
+		else
+			tell_left_alone(c, &l.v[i]);
 	free(l.v);
 	return rc;
 }

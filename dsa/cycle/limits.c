@@ -257,6 +257,26 @@ limits_report(struct cycle *c)
 		    c->res->held_why);
 }
 
+void
+limits_tell(const struct cycle *c, enum held_kind kind, const struct guid *source,
+    enum held_verdict said, const char *what)
+{
+	_cleanup_(record_free) struct record *r = NULL;
+	struct err ignored;
+
+	if (!c->run->observer->decisions)
+		return;
+	if (c->run->map &&
+	    store_find_guid(c->run->map, c->run->link_id, SOURCE, source, &r, &ignored) < 0)
+		return;
+	if (said == HELD_REJECTED)
+		run_decided(c->run, source, r ? r->side[SOURCE].dn : NULL,
+		    "%s: an operator rejected it", what);
+	else
+		run_decided(c->run, source, r ? r->side[SOURCE].dn : NULL,
+		    "%s: the limit of %s holds it", what, held_kind_name(kind));
+}
+
 bool
 limits_uncount_if_held(struct cycle *c, const struct plan_step *s)
 {

@@ -53,6 +53,10 @@ bool limits_uncount_if_held(struct cycle *c, const struct plan_step *s);
 int limits_add_held(struct cycle *c, struct guid_set *ret, struct err *err) MUST_CHECK;
 /* Reports what is held. */
 void limits_report(struct cycle *c);
+/* Tells an observer that wants decisions WHAT is so of SOURCE because an operator SAID so, or
+ * because KIND is held. */
+void limits_tell(const struct cycle *c, enum held_kind kind, const struct guid *source,
+    enum held_verdict said, const char *what);
 /* Writes down what the cycle holds, and forgets to what nothing is to be done any more. */
 int limits_store(struct cycle *c, struct store_txn *t, struct err *err) MUST_CHECK;
 

@@ -68,6 +68,32 @@ say_notes(const struct planning *p)
 	}
 }
 
+/* STORED: the map learns something new of it. */
+static void
+note_outcome(struct planning *p, bool stored)
+{
+	size_t n = p->step->n_changes + p->links->n_mods + p->apart->n_mods;
+
+	if (!p->c->run->observer->decisions)
+		return;
+	if (n)
+		(void)snprintf(p->outcome, sizeof p->outcome,
+		    "planned: changes %zu, references %zu, attributes by themselves %zu; "
+		    "references that wait for a counterpart %zu",
+		    p->step->n_changes, p->links->n_mods, p->apart->n_mods, p->step->n_waiting);
+	else
+		(void)snprintf(p->outcome, sizeof p->outcome,
+		    "nothing is written: both sides are as they should be%s; references that wait "
+		    "for a counterpart %zu",
+		    stored ? ", but the map learns what is new" : "", p->step->n_waiting);
+}
+
+static void
+note_untouched(struct planning *p, const char *why)
+{
+	(void)snprintf(p->outcome, sizeof p->outcome, "nothing is written: %s", why);
+}
+
 /* ---- one object ---- */
 
 static void
@@ -225,6 +251,7 @@ plan_decided(struct planning *p, const struct entry *source)
 	/* An operator ended its coexistence: nothing is done to it any more. */
 	if (old && old->ended) {
 		p->c->res->unchanged++;
+		note_untouched(p, "its coexistence was ended");
 		return 0;
 	}
 	if (inherit_written(p, target, record) < 0)
@@ -246,12 +273,17 @@ plan_decided(struct planning *p, const struct entry *source)
 		return -1;
 	if (plan_is_incomplete(p) || p->d->state == DECIDE_CONFLICT)
 		return 0;
-	if (plan_limit_redirection(p, old, record, &left, p->err) < 0 || left)
-		return left ? 0 : -1;
+	if (plan_limit_redirection(p, old, record, &left, p->err) < 0)
+		return -1;
+	if (left) {
+		note_untouched(p, "an operator rejected it");
+		return 0;
+	}
 	if (fill_record(p, record) < 0)
 		return -1;
 	stored = !old || !record_equal(old, record);
 	count_step(p, stored);
+	note_outcome(p, stored);
 	if (stored || p->step->n_changes)
 		p->step->record = TAKE(record);
 	p->stored = p->step->n_changes || p->step->record || p->step->n_waiting;
@@ -287,6 +319,8 @@ conclude(struct planning *p, const struct entry *source, int rc)
 	if (p->notes.failed)
 		return err_nomem(p->err);
 	say_notes(p);
+	if (rc == 0 && *p->outcome)
+		run_decided(p->c->run, &source->guid, source->dn, "%s", p->outcome);
 	p->c->res->problems += p->n_problems;
 	if (rc < 0 && skip(p, source) < 0)
 		return -1;

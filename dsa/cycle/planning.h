@@ -34,7 +34,8 @@ struct planning {
 	struct change *apart; /* of the counterpart, to be written each by itself */
 	struct buf problems;  /* attributes that cannot be written, and why, as text */
 	size_t n_problems;
-	struct buf notes; /* what is said of it when it is complete */
+	struct buf notes;  /* what is said of it when it is complete */
+	char outcome[200]; /* what it comes to, for an observer that wants decisions */
 	struct err *err;
 };
 

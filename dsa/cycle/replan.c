@@ -171,6 +171,7 @@ decide_again(struct cycle *c, uint32_t index, enum replan_reason reason, struct 
 	    decide_names(c, index, source, &d, err) < 0)
 		return -1;
 	d.apart = old.apart || reason == REPLAN_APART;
+	decide_tell(c, &d);
 	return cycle_put_decision(c, index, &d, err);
 }
 

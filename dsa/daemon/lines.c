@@ -248,6 +248,7 @@ lines_event(const struct run_event *e, void *arg)
 	case RUN_MOVED: write_event(l, level, LOG_ID_MOVED, e); break;
 	case RUN_WAVE: wave(l, e); break;
 	case RUN_MAP_LOST: write_event(l, level, LOG_ID_MAP_ANEW, e); break;
+	case RUN_DECIDED: write_event(l, LOG_DEBUG, LOG_ID_NONE, e); break;
 	case RUN_EVENT_MAX: break;
 	}
 }

@@ -43,7 +43,7 @@ usage(FILE *to)
 	    "      --full         read everything, not only what changed since the last cycle\n"
 	    "      --plan         print the changes as LDIF, write nothing\n"
 	    "      --link NAME    only this link\n"
-	    "  -v, --verbose      say more\n"
+	    "  -v, --verbose      log every decision\n"
 	    "  -V, --version      print the version and exit\n"
 	    "  -h, --help         print this and exit\n",
 	    to);

@@ -143,8 +143,10 @@ trim_journal(struct once *o)
 static enum exit_status
 run_cycle(struct once *o, struct err *err)
 {
-	const struct run_observer observer = {
-	    .event = show_event, .progress = show_progress, .arg = o};
+	const struct run_observer observer = {.event = show_event,
+	    .progress = show_progress,
+	    .arg = o,
+	    .decisions = log_wants(LOG_DEBUG)};
 	const struct cycle_options opt = {.plan_only = o->plan, .plan_to = o->plan ? stdout : NULL};
 	struct cycle_result result;
 	int rc;

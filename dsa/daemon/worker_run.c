@@ -106,7 +106,8 @@ worker_observe(struct worker *w)
 	    .progress = on_progress,
 	    .result = on_result,
 	    .gives_way = gives_way,
-	    .arg = w};
+	    .arg = w,
+	    .decisions = log_wants(LOG_DEBUG)};
 	w->run.observer = &w->observer;
 }
 

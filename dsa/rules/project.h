@@ -89,6 +89,7 @@ row_compute compute_object_class, compute_sam, compute_upn, compute_uac, compute
     compute_addresses, compute_target_address, compute_guard, compute_legacy_dn,
     compute_mailbox_guid, compute_moved_guid, compute_archive_guid, compute_archive_name,
     compute_home_mdb, compute_home_server, compute_display_type, compute_type_details,
-    compute_originating_forest, compute_stamp, compute_master_sid, compute_cn;
+    compute_originating_forest, compute_stamp, compute_master_sid, compute_cn,
+    compute_policies_excluded;
 
 #endif

@@ -2,6 +2,8 @@
 /* The computed rows that say what an object is and where its mailbox lies. */
 #include "dsa/rules/project_priv.h"
 
+#include <string.h>
+
 #include "dsa/base/str.h"
 #include "dsa/directory/sid.h"
 
@@ -229,6 +231,31 @@ int
 compute_originating_forest(const struct project_in *in, struct entry *ret, struct err *err)
 {
 	return project_set_str(ret, "msExchOriginatingForest", in->link->source->dir.domain, err);
+}
+
+/* The e-mail address policies of Exchange, as both attributes name them. */
+#define ADDRESS_POLICIES "{26491cfc-9e50-4857-861b-0cb8df22b5d7}"
+
+/* Does an administrator let one rewrite the primary address of E? */
+static bool
+has_address_policy(const struct entry *e)
+{
+	const struct attr *a = e ? entry_find(e, "msExchPoliciesIncluded") : NULL;
+
+	for (size_t i = 0; a && i < a->n_values; i++)
+		if (strcasestr(a->values[i].data, ADDRESS_POLICIES))
+			return true;
+	return false;
+}
+
+/* Keeps address policies from rewriting the primary address; but never beside one that applies, for
+ * both together contradict each other. */
+int
+compute_policies_excluded(const struct project_in *in, struct entry *ret, struct err *err)
+{
+	return has_address_policy(in->target)
+		   ? 0
+		   : project_set_str(ret, "msExchPoliciesExcluded", ADDRESS_POLICIES, err);
 }
 
 int

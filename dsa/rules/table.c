@@ -133,9 +133,13 @@ static const struct row defaults[] = {
     COMPUTED("msExchRecipientTypeDetails", compute_type_details, MEET_IF_ABSENT, ALL_SHAPES,
 	WHEN_MATCHED),
     CONSTANT("msExchVersion", "44220983382016", MEET_IF_ABSENT, ALL_SHAPES, WHEN_ALWAYS),
-    /* Keeps the address policy from rewriting the primary address. */
-    CONSTANT("msExchPoliciesExcluded", "{26491cfc-9e50-4857-861b-0cb8df22b5d7}", MEET_MERGE,
-	ALL_SHAPES, WHEN_ALWAYS),
+    {.attr = "msExchPoliciesExcluded",
+	.compute = compute_policies_excluded,
+	.how = ROW_COPY,
+	.meet = MEET_MERGE,
+	.kinds = ALL_KINDS,
+	.shapes = ALL_SHAPES,
+	.when = WHEN_ALWAYS},
     COMPUTED("msExchOriginatingForest", compute_originating_forest, MEET_MERGE,
 	MUSER | CONTACT | GROUP, OWNED),
     MULTI("msExchUserCulture", USERS, ACCOUNTS, WHEN_ALWAYS),
@@ -316,6 +320,7 @@ collect_attrs(struct table *t, const struct conf_link *link, struct err *err)
 		names_add(&target, always_read[i]);
 	}
 	names_add(&target, "groupType");
+	names_add(&target, "msExchPoliciesIncluded");
 	names_add(&source, link->source->stamp_attribute);
 	names_add(&target, link->target->stamp_attribute);
 	across_each_attr(link, SOURCE, names_add_cb, &source);

@@ -86,6 +86,20 @@ run_message(const struct run *run, int level, const struct guid *source, const c
 }
 
 void
+run_decided(const struct run *run, const struct guid *source, const char *dn, const char *fmt, ...)
+{
+	const struct run_event e = {
+	    .kind = RUN_DECIDED, .level = LOG_DEBUG, .source = source, .dn = dn};
+	va_list ap;
+
+	if (!run->observer->decisions || !run->observer->event)
+		return;
+	va_start(ap, fmt);
+	report_text(run, &e, fmt, ap);
+	va_end(ap);
+}
+
+void
 run_lost(const struct run *run, enum side side, const struct err *err)
 {
 	/* Where it is not mended at once, the run ends with the same words. */

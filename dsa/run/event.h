@@ -42,6 +42,7 @@ enum run_event_kind {
 	RUN_MOVED,	/* a mailbox was turned, but not by galsync */
 	RUN_WAVE,	/* a wave begins, goes on, waits or has ended */
 	RUN_MAP_LOST,	/* the map knew the link once, and does not any more */
+	RUN_DECIDED,	/* what a cycle decided about an object, for who wants to know */
 	RUN_EVENT_MAX
 };
 
@@ -95,6 +96,7 @@ struct run_observer {
 	 * error before it has done anything, because there is something better to do. */
 	bool (*gives_way)(void *arg);
 	void *arg;
+	bool decisions; /* wants RUN_DECIDED: some for each object that a cycle looks at */
 };
 
 /* Reports E, whose text is made of FMT. What the run knows is filled in: cycle (if 0), delta, the
@@ -104,6 +106,9 @@ void run_event(const struct run *run, const struct run_event *e, const char *fmt
 /* Reports an event without a kind of its own. */
 void run_message(const struct run *run, int level, const struct guid *source, const char *dn,
     const char *fmt, ...) PRINTF_LIKE(5, 6);
+/* Reports a decision about the source object SOURCE, named DN, if the observer wants decisions. */
+void run_decided(const struct run *run, const struct guid *source, const char *dn, const char *fmt,
+    ...) PRINTF_LIKE(4, 5);
 /* Reports that SIDE's connection broke or cannot be made, if that is what ERR is. */
 void run_lost(const struct run *run, enum side side, const struct err *err);
 /* Reports CHANGE, which the server of SIDE acknowledged. CYCLE is the number under which it is in

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import pty
+import re
 import select
 import socket
 import subprocess
@@ -128,6 +129,42 @@ def usage():
     p = subprocess.run([os.path.join(BUILD, "galsyncctl"), "--help"], check=True,
                        capture_output=True, text=True)
     return p.stdout
+
+
+# Each verb with arguments that it takes: of the map, and of the daemon.
+OF_THE_MAP = {"status": [], "list": [], "show": ["x"], "map lookup": ["x"], "map export": [],
+              "map backup": ["/nowhere"], "map check": [], "conflicts": [], "wave list": [],
+              "wave show": ["1"]}
+OF_THE_DAEMON = {"watch": [], "resync": [], "plan": [], "map rebuild": [], "switch": ["x"],
+                 "undo-switch": ["x"], "proxy-toggle": ["x"], "wave": ["FILE", "--at", "now"],
+                 "wave cancel": ["1"], "wave reschedule": ["1", "--at", "+1h"], "verify": [],
+                 "trace": ["x@acme.example"], "finish": ["x"], "adopt": [], "approve": [],
+                 "reject": [], "pause": [], "resume": []}
+
+
+def status_of(tmp_path, verb, args):
+    file = tmp_path / "wave.csv"
+    file.write_text("x\n")
+    p = subprocess.run([os.path.join(BUILD, "galsyncctl"), "--socket", str(tmp_path / "none.sock"),
+                        "--state-directory", str(tmp_path), *verb.split(),
+                        *(str(file) if a == "FILE" else a for a in args)],
+                       stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert p.stderr, f"{verb} {args}"
+    return p.returncode
+
+
+def test_exit_statuses_of_all_verbs(tmp_path):
+    """Without a map, without a daemon, and of what is not understood."""
+    lines = [line for line in usage().splitlines() if re.match(r"  [a-z]", line)]
+    # map lookup and map export share a line.
+    assert len(lines) == len(OF_THE_MAP) + len(OF_THE_DAEMON) - 1
+    for verb, args in OF_THE_MAP.items():
+        assert status_of(tmp_path, verb, args) == 1, verb
+    for verb, args in OF_THE_DAEMON.items():
+        assert status_of(tmp_path, verb, args) == 4, verb
+        assert status_of(tmp_path, verb, args + ["--no-such-option"]) == 2, verb
+    assert status_of(tmp_path, "no-such-verb", []) == 2
+    assert status_of(tmp_path, "--no-such-option", []) == 2
 
 
 def test_verbs_are_completed():

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """The main job on two real forests: a full synchronization, and what it leaves behind."""
 
+import os
 import re
 import uuid
 
 import ldap
 import pytest
+from conftest import ROOT
 
 STAMP = "extensionAttribute15"
 
@@ -68,6 +70,41 @@ def test_mailbox_values(synced):
     assert text(target["homeMDB"])[0].endswith(synced.target.base)
     for name in ("displayName", "givenName", "sn", "department", "title", "telephoneNumber"):
         assert target.get(name) == source.get(name), name
+
+
+def test_verbose_tells_every_decision(synced):
+    """One line says of each source object what was decided, and one of each that has a counterpart
+    what is written, or why nothing is."""
+    p = synced.galsyncd("-v", "--once", "--full", "--plan")
+    read = int(re.search(r"^# +read +(\d+) source", p.stdout, re.M)[1])
+    in_scope = int(re.search(r"^# +in scope +(\d+)$", p.stdout, re.M)[1])
+    lines = p.stderr.splitlines()
+    assert len([x for x in lines if ": not in scope: " in x]) == read - in_scope
+    assert len([x for x in lines if " in the scope of '" in x]) == in_scope
+    assert len([x for x in lines if "; its counterpart is '" in x or "; in conflict (" in x or
+                "; it has no counterpart: " in x]) == in_scope
+    assert any(": nothing is written: both sides are as they should be" in x for x in lines)
+    assert all(x.startswith("<7>") for x in lines if " in the scope of '" in x)
+    quiet = synced.galsyncd("--once", "--full", "--plan").stderr
+    assert " in the scope of '" not in quiet and "not in scope: " not in quiet
+
+
+def test_manual_selects_what_exchange_has_to_finish(synced):
+    """The filters of the scheduled task in galsync-migration(7): all that was created or matched,
+    of every kind, until Update-Recipient has been there."""
+    with open(os.path.join(ROOT, "man", "galsync-migration.7"), encoding="utf-8") as f:
+        manual = f.read()
+    by_ldap = re.search(r"^\.Dl (\(&\(extensionAttribute15=.*)$", manual, re.M)[1]
+    assert "-Filter \"CustomAttribute15 -like 'galsync:*'\"" in manual
+    assert "(extensionAttribute15=galsync:*)" in by_ldap
+    open_ = {dn for dn, _ in synced.target.search(by_ldap, ["cn"])}
+    records = [r for r in synced.records().values() if r["target"]["guid"]]
+    finished = {dn for dn, _ in synced.target.search("(showInAddressBook=*)", ["cn"])}
+    assert open_ == {r["target"]["dn"] for r in records} - finished
+    assert {r["kind"] for r in records if r["target"]["dn"] in open_} >= {"user", "contact", "group"}
+    # To Exchange these are mailboxes from the beginning.
+    assert not synced.target.search("(&(extensionAttribute15=galsync:created:*)(homeMDB=*)"
+                                    "(|(!(mailNickname=*))(!(msExchHomeServerName=*))))", ["cn"])
 
 
 @pytest.mark.parametrize("key, details, display", [

@@ -532,6 +532,8 @@ take_event(const struct run_event *e, void *arg)
 	struct lab *l = arg;
 
 	l->told[e->kind]++;
+	if (e->kind == RUN_DECIDED)
+		buf_printf(&l->notes, "decided %s: %s\n", e->dn, e->text);
 	if (e->kind == RUN_CHANGED || e->level == LOG_DEBUG)
 		return;
 	buf_printf(&l->notes, "%d %s: %s\n", e->level, e->dn, e->text);
@@ -582,7 +584,8 @@ lab_run_of(struct lab *l, struct dir *source, struct dir *target)
 	    .progress = take_progress,
 	    .result = take_result,
 	    .gives_way = never_waits,
-	    .arg = l};
+	    .arg = l,
+	    .decisions = l->decisions};
 	return (struct run){.link = l->link,
 	    .dir = {source, target},
 	    .store = l->store,

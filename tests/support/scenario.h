@@ -83,6 +83,7 @@ struct lab {
 	struct tap *tap;
 	bool frozen;	 /* the map of that moment was kept */
 	bool delta;	 /* the next cycles are deltas */
+	bool decisions;	 /* what the next cycles decide is noted too: "decided NAME: text" */
 	bool needs_full; /* a delta said so */
 };
 

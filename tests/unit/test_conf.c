@@ -366,6 +366,118 @@ manual(void **state)
 	assert_int_equal(items, keys);
 }
 
+/* The text between FROM and the next of TO, up to the end of PAGE, or NULL. Caller frees. */
+static char *
+part_of(const char *page, const char *from, const char *const *to)
+{
+	const char *p = page ? strstr(page, from) : NULL, *end = NULL;
+
+	if (!p)
+		return NULL;
+	p += strlen(from);
+	for (; *to; to++) {
+		const char *e = strstr(p, *to);
+
+		if (e && (!end || e < end))
+			end = e;
+	}
+	return end ? strndup(p, (size_t)(end - p)) : strdup(p);
+}
+
+/* Does TEXT have WORD between other characters than those of names and numbers? */
+static bool
+has_word(const char *text, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (const char *p = text; text && (p = strstr(p, word)); p++)
+		if ((p == text || !isalnum((unsigned char)p[-1])) &&
+		    !isalnum((unsigned char)p[n]) && p[n] != '_' && p[n] != '-')
+			return true;
+	return false;
+}
+
+static void
+demand(const char *path, const char *what, const char *text, const char *word)
+{
+	if (!has_word(text, word))
+		fail_msg("%s: the manual does not give '%s' as %s:\n%s", path, word, what,
+		    text ? text : "(nothing)");
+}
+
+static void
+demand_number(const char *path, const char *what, const char *text, int64_t n)
+{
+	_cleanup_(free) char *word = str_printf("%lld", (long long)n);
+
+	demand(path, what, text, word);
+}
+
+/* A default that depends on other keys is told in words. */
+static bool
+has_own_default(const struct conf_key *k)
+{
+	return strcmp(k->name, "journal_size_mb") != 0;
+}
+
+static void
+check_default(const struct conf_key *k, const char *path, const char *text)
+{
+	_cleanup_(free) char *words = k->def_text ? strdup(k->def_text) : NULL;
+
+	if ((k->type == CONF_INT || k->type == CONF_INT64) && has_own_default(k))
+		demand_number(path, "default", text, k->def);
+	if (k->type == CONF_BOOL)
+		demand(path, "default", text, k->def ? "true" : "false");
+	if (k->type == CONF_ENUM || k->type == CONF_FLAG)
+		demand(path, "default", text, k->names[k->def]);
+	for (char *word, *rest = words; (word = strsep(&rest, " "));)
+		demand(path, "default", text, word);
+}
+
+static void
+check_allowed(const struct conf_key *k, const char *path, const char *text)
+{
+	if (k->type == CONF_INT || k->type == CONF_INT64)
+		demand_number(path, "allowed", text, k->min);
+	if ((k->type == CONF_INT || k->type == CONF_INT64) && has_own_default(k))
+		demand_number(path, "allowed", text, k->max);
+	for (size_t i = 0; k->names && k->names[i]; i++)
+		demand(path, "allowed", text, k->names[i]);
+}
+
+/* The manual gives each key's default and range as the table does. */
+static void
+manual_values(void **state)
+{
+	static const char *const item_end[] = {"\n.It Ic ", "\n.Ss ", "\n.Sh ", NULL};
+	static const char *const value_end[] = {"\nAllowed:", "\nExample:", NULL};
+	static const char *const allowed_end[] = {"\nExample:", NULL};
+	_cleanup_(free) char *page = source_file("man/galsync.conf.5");
+
+	(void)state;
+	for (int s = 0; s < CONF_SECTION_MAX; s++)
+		for (const struct conf_key *k = NULL;
+		     (k = conf_next_key((enum conf_section)s, k));) {
+			_cleanup_(free) char *path = conf_key_path(k);
+			_cleanup_(free) char *head = str_printf("\n.It Ic %s\n", path);
+			_cleanup_(free) char *item = part_of(page, head, item_end);
+			_cleanup_(free) char *def = part_of(item, "\nDefault:", value_end);
+			_cleanup_(free) char *allowed = part_of(item, "\nAllowed:", allowed_end);
+
+			if (!item || !strstr(item, "\nType: ") ||
+			    !(def || strstr(item, "\nRequired")))
+				fail_msg("%s: the manual has no type, or neither a default nor "
+					 "'Required'",
+				    path);
+			if (k->required)
+				assert_null(def);
+			else
+				check_default(k, path, def);
+			check_allowed(k, path, allowed);
+		}
+}
+
 /* conf/galsync.conf as it is, and with its commented settings: a '#' and no blank before a setting
  * that is a default, "# Example: " before one that is none. */
 enum variant { AS_IT_IS, WITH_DEFAULTS, WITH_EXAMPLES };
@@ -457,6 +569,7 @@ main(void)
 	    TEST(round_trip),
 	    TEST(table),
 	    TEST(manual),
+	    TEST(manual_values),
 	    TEST(shipped_sample),
 	};
 

@@ -16,6 +16,7 @@
 
 #define GUID_1 "11111111-1111-1111-1111-111111111111"
 #define GUID_2 "22222222-2222-2222-2222-222222222222"
+#define ADDRESS_POLICIES "{26491cfc-9e50-4857-861b-0cb8df22b5d7}"
 /* GUID_1, and S-1-5-21-1-2-3-1105. */
 #define ANN_GUID "objectGUID:: EREREREREREREREREREREQ==\n"
 #define SID_OCTETS "AQUAAAAAAAUVAAAAAQAAAAIAAAADAAAAUQQAAA=="
@@ -71,6 +72,20 @@ static const struct scenario rules[] = {
 	.target = {THERE_OU, BEA("mail: Ann@ACME.example\n")},
 	.counts = {.matched = 1},
 	.expect = {IS_ANN}},
+    {.name = "an address policy that applies is left alone, and not contradicted",
+	.link = "match = [ \"mail\" ];",
+	.source = {ANN("")},
+	.target = {THERE_OU, BEA("mail: ann@acme.example\n"
+				 "msExchPoliciesIncluded: {" GUID_1 "}," ADDRESS_POLICIES "\n")},
+	.counts = {.matched = 1},
+	.expect = {IS_ANN, {TARGET, "CN=Bea", "msExchPoliciesExcluded", NULL},
+	    {TARGET, "CN=Bea", "msExchPoliciesIncluded", "{" GUID_1 "}," ADDRESS_POLICIES}}},
+    {.name = "no address policy is to apply",
+	.link = "match = [ \"mail\" ];",
+	.source = {ANN("")},
+	.target = {THERE_OU, BEA("mail: ann@acme.example\n")},
+	.counts = {.matched = 1},
+	.expect = {IS_ANN, {TARGET, "CN=Bea", "msExchPoliciesExcluded", ADDRESS_POLICIES}}},
     {.name = "by a proxy address",
 	.link = "match = [ \"mail\" ];",
 	.source = {ANN("proxyAddresses: smtp:a.ash@acme.example\n")},

@@ -37,6 +37,9 @@
 #define DISPLAY(n) "msExchRecipientDisplayType: " n "\n"
 #define TYPE(n) "groupType: " n "\n"
 #define PROXY(v) "proxyAddresses: " v "\n"
+#define EXCLUDED "{26491cfc-9e50-4857-861b-0cb8df22b5d7}" /* e-mail address policies */
+#define OTHER_POLICY "{3b6813ec-ce89-42ba-9442-d87d4aa30dbc}"
+#define INCLUDED(v) "msExchPoliciesIncluded: {11111111-1111-1111-1111-111111111111}," v "\n"
 #define SELF "msExchMasterAccountSid:: AQEAAAAAAAUKAAAA\n" /* S-1-5-10 */
 /* Octets 1 to 16. */
 #define BYTES_16(attr) attr ":: AQIDBAUGBwgJCgsMDQ4PEA==\n"
@@ -326,7 +329,15 @@ static const struct project_case cases[] = {
     {"msExchOriginatingForest", CARL(""), .want = "acme.example"},
     {"msExchOriginatingForest", CARL(""), THERE("contact", "C", ""), .matched = true, .want = NULL},
     {"msExchVersion", CARL(""), .want = "44220983382016"},
-    {"msExchPoliciesExcluded", ANN(""), .want = "{26491cfc-9e50-4857-861b-0cb8df22b5d7}"},
+    {"msExchPoliciesExcluded", ANN(""), .want = EXCLUDED},
+    {"msExchPoliciesExcluded", CARL(""), .want = EXCLUDED},
+    {"msExchPoliciesExcluded", ANN(""), BEA(""), .matched = true, .want = EXCLUDED},
+    {"msExchPoliciesExcluded", ANN(""), BEA(INCLUDED(OTHER_POLICY)), .matched = true,
+	.want = EXCLUDED},
+    /* Never beside a policy that applies; what galsync put there goes. */
+    {"msExchPoliciesExcluded", ANN(""), BEA(INCLUDED(EXCLUDED)), .matched = true, .want = ""},
+    {"msExchPoliciesExcluded", ANN(""),
+	BEA(INCLUDED(OTHER_POLICY) INCLUDED("{26491CFC-9E50-4857-861B-0CB8DF22B5D7}")), .want = ""},
 
     /* Whose it is. */
     {"extensionAttribute15", ANN(""), .want = "galsync:created:" GIVEN_GUID ":source"},
