@@ -168,6 +168,52 @@ def test_ctl(daemon, lab):
     assert p.returncode == 4
 
 
+def test_who_is_not_synchronized_is_told_why(daemon, lab):
+    """By each verb that is about one object: nothing is done, and that is no success."""
+    def ctl(*argv):
+        p = lab.galsyncctl("--socket", daemon.socket, *argv)
+        return p.returncode, p.stdout + p.stderr
+
+    def guid_of(dn):
+        return str(uuid.UUID(bytes_le=lab.source.read(dn)["objectGUID"][0]))
+
+    nobody, dn = "6f9619ff-8b86-d011-b42d-00c04fc964ff", lab.special["acme"]["japanese"]
+    status, text = ctl("resync", "--object", nobody)
+    assert status == 1 and text.endswith(f"forest 'acme' has no object with GUID {nobody}\n")
+    hidden = lab.special["acme"]["hidden"]
+    status, text = ctl("resync", "--object", guid_of(hidden))
+    assert status == 1 and f"'{hidden}' is not synchronized: hidden" in text
+    status, text = ctl("resync", "--object", guid_of(f"OU=Staff,{lab.source.base}"))
+    assert status == 1 and "it is no recipient" in text
+
+    # One that was synchronized, and leaves by this very cycle.
+    guid = guid_of(dn)
+    daemon.ask(verb="pause")
+    wait_for(lambda: daemon.link()["state"] == "paused", "not paused")
+    lab.source.modify(dn, msExchHideFromAddressLists="TRUE")
+    answer = daemon.ask(verb="resync", object=guid)
+    assert (answer["ok"], answer["status"]) == (False, 1)
+    assert answer["error"] == f"'{dn}' is not synchronized: hidden"
+    assert answer["summary"]["left"]["hidden"] == 1
+    for verb in ("switch", "undo-switch", "proxy-toggle"):
+        status, text = ctl(verb, guid)
+        assert status == 1 and "its source object has left the synchronization" in text, verb
+        assert ctl(verb, nobody)[0] == 1
+    status, text = ctl("proxy-toggle", "--dry-run", guid)
+    assert status == 1 and "its source object has left the synchronization" in text
+    status, text = ctl("verify", guid)
+    assert status == 3 and "BROKEN objects: source object" in text
+    assert "there:     it has left the synchronization\n" in text
+    assert "1 left or are finished: only that nothing loops was checked" in text
+    status, text = ctl("verify", "--move-ready", guid)
+    assert status == 3 and "MISSING object: source object" in text
+    for verb in ("approve", "reject", "show"):
+        assert ctl(verb, nobody)[0] == 1
+    lab.source.modify(dn, msExchHideFromAddressLists=None)
+    assert ctl("resync", "--object", guid)[0] == 0
+    assert daemon.ask(verb="resume")["ok"]
+
+
 def test_lost_mailbox_by_resync_of_one_object(daemon, lab):
     dn = lab.special["acme"]["japanese"]
     assert daemon.ask(verb="pause")["ok"]
