@@ -110,7 +110,7 @@ print_summary(const json_t *s)
 			(void)printf(
 			    "  %-16s %lld\n", shown(key), (long long)json_integer_value(v));
 		else if (json_is_string(v) && *json_string_value(v))
-			(void)printf("  %-16s %s\n", shown(key), shown(json_string_value(v)));
+			(void)printf("  %-16s %s\n", shown(key), time_of(s, key));
 	}
 }
 
@@ -357,7 +357,7 @@ ctl_verb_toggle(struct ctl *c, int argc, char **argv)
 /* ---- the daemon's part of status ---- */
 
 json_t *
-ctl_daemon_links(const struct ctl *c)
+ctl_daemon_status(const struct ctl *c)
 {
 	_cleanup_(client_close) struct client *client = NULL;
 	_cleanup_(json_release) json_t *answer = NULL;
@@ -367,5 +367,13 @@ ctl_daemon_links(const struct ctl *c)
 	    client_ask(client, ctl_request("status", NULL), &err) < 0 ||
 	    client_next(client, &answer, &err) < 0)
 		return NULL;
+	return json_is_array(json_object_get(answer, "links")) ? TAKE(answer) : NULL;
+}
+
+json_t *
+ctl_daemon_links(const struct ctl *c)
+{
+	_cleanup_(json_release) json_t *answer = ctl_daemon_status(c);
+
 	return json_incref(json_object_get(answer, "links"));
 }

@@ -4,6 +4,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -227,6 +228,51 @@ def test_lost_mailbox_by_resync_of_one_object(daemon, lab):
     assert daemon.ask(verb="resume")["ok"]
 
 
+def configuration(daemon):
+    """What the daemon says of it; galsyncctl, which sees the file too, does not see less."""
+    told = daemon.ask(verb="status")["configuration"]
+    p = daemon.lab.galsyncctl("--socket", daemon.socket, "--json", "status")
+    assert json.loads(p.stdout)[0]["configuration"] == told
+    return told
+
+
+def status_of(daemon, **kw):
+    p = daemon.lab.galsyncctl("--socket", daemon.socket, "status", **kw)
+    assert not p.stderr
+    return p.returncode, p.stdout
+
+
+def test_times_of_status_are_in_one_zone(daemon, monkeypatch):
+    monkeypatch.setenv("TZ", "NST3:30NDT")
+    text = status_of(daemon)[1]
+    times = re.findall(r"\d{4}-\d\d-\d\dT[\d:]*(\S*?)[,\n]", text)
+    assert len(times) >= 3 and set(times) <= {"-03:30", "-02:30"}, text
+    assert re.search(r"\ntimes\n  zone           N[SD]T, UTC-0[23]:30\n$", text), text
+
+
+def test_a_mistake_is_told_before_it_matters(daemon, lab):
+    """The daemon has not been told to load it; without one, that it cannot start."""
+    with open(daemon.conf, encoding="utf-8") as f:
+        good = f.read()
+    try:
+        with open(daemon.conf, "w", encoding="utf-8") as f:
+            f.write(good.replace("interval_s = 60", "interval_s = \"often\""))
+        status, text = status_of(daemon)
+        assert status == 3 and "\n  state          BROKEN: the one that was loaded 20" in text
+        assert "interval_s" in text and "correspondences" in text
+        p = lab.galsyncctl("--socket", lab.path("none.sock"), "status")
+        assert p.returncode == 3 and "daemon         not running" in p.stdout
+        assert "\n  state          BROKEN: galsyncd cannot start\n" in p.stdout
+        p = lab.galsyncctl("list")
+        assert p.returncode == 0 and not p.stderr
+    finally:
+        with open(daemon.conf, "w", encoding="utf-8") as f:
+            f.write(good)
+    p = lab.galsyncctl("--socket", lab.path("none.sock"), "status")
+    assert "\n  state          valid\n" in p.stdout
+    assert "\n  state          in effect since 20" in status_of(daemon)[1]
+
+
 def test_reload(daemon, lab):
     with open(daemon.conf, encoding="utf-8") as f:
         good = f.read()
@@ -237,12 +283,31 @@ def test_reload(daemon, lab):
         wait_for(lambda: "the old one stays in effect" in daemon.log(), "the mistake is not reported")
         assert "interval_s" in daemon.log()
         assert daemon.wait_idle()
+        told = configuration(daemon)
+        assert told["state"] == "refused" and told["file"] == daemon.conf
+        assert told["loaded"] <= told["refused_since"] and "interval_s" in told["error"]
+        # It stays so, since the first time, however often it is asked for, and with another mistake.
+        for line in ("map_size_mb = 1024;\n", "no syntax\n"):
+            with open(daemon.conf, "w", encoding="utf-8") as f:
+                f.write(good + line)
+            lines = daemon.log().count("the old one stays in effect")
+            daemon.process.send_signal(signal.SIGHUP)
+            wait_for(lambda n=lines: daemon.log().count("the old one stays in effect") > n, "no line")
+            assert configuration(daemon)["refused_since"] == told["refused_since"]
+            status, text = status_of(daemon)
+            assert status == 3 and "\n  state          REFUSED since 20" in text, text
+            assert "\n  mistake        " in text and "daemon         idle" in text
+        assert "correspondences" not in text    # nobody knows where the map is
+        assert lab.galsyncctl("list").returncode == 1
+        assert lab.galsyncctl("--state-directory", lab.path("state"), "list").returncode == 0
     finally:
         with open(daemon.conf, "w", encoding="utf-8") as f:
             f.write(good)
     daemon.process.send_signal(signal.SIGHUP)
     wait_for(lambda: "galsync.conf: reloaded" in daemon.log(), "not reloaded")
     daemon.wait_idle()
+    assert configuration(daemon)["state"] == "in effect" and not configuration(daemon)["error"]
+    assert "\n  state          in effect since 20" in status_of(daemon)[1]
     # Nothing refers to the configuration that was.
     assert daemon.ask(verb="plan")["ok"]
 

@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import time
@@ -294,15 +295,29 @@ def test_reload_with_a_mistake_keeps_the_old_configuration(service):
     service.write_conf(text)
     service.run("systemctl", "reload", "galsyncd")
     wait_for(lambda: len(service.journal(f"MESSAGE_ID={CONFIG_BAD}")) >= 2, "nothing is said")
+    assert service.show("StatusText").startswith("configuration refused since 20")
+    said = service.run("galsyncctl", "status", status=3).stdout
+    assert "\n  state          REFUSED since 20" in said and "interval_s" in said
     mistake, verdict = [line["MESSAGE"] for line in service.journal(f"MESSAGE_ID={CONFIG_BAD}")]
     assert "/etc/galsync/galsync.conf:" in mistake and "interval_s" in mistake
     assert "the old one stays in effect" in verdict
+    # However it is cut: systemd drops a status that is no UTF-8.
+    for value in ("é" * 250, "x" + "é" * 250):
+        service.write_conf(re.sub('create = "[a-z-]+"', f'create = "{value}"', service.configuration))
+        count = len(service.journal(f"MESSAGE_ID={CONFIG_BAD}"))
+        service.run("systemctl", "reload", "galsyncd")
+        service.wait_line(count, f"MESSAGE_ID={CONFIG_BAD}")
+        wait_for(lambda: "éé" in service.show("StatusText"), "the mistake is not there")
+        assert service.show("StatusText").startswith("configuration refused since 20")
     flows(service, "After the mistake")
 
     service.write_conf(service.configuration)
     service.run("systemctl", "reload", "galsyncd")
     service.wait_line(0, f"MESSAGE_ID={CONFIG_RELOADED}")
     flows(service, "After the reload")
+    assert service.show("StatusText").startswith(f"{LINK}: ")
+    assert "\n  state          in effect since 20" in \
+        service.run("galsyncctl", "status", status=3).stdout
     assert service.is_active() and service.show("MainPID") == pid
 
 
@@ -361,6 +376,9 @@ def test_a_mistake_at_the_start_is_named(service):
     said = line["MESSAGE"]
     assert line["PRIORITY"] == "3"
     assert "/etc/galsync/galsync.conf:" in said and "intervall" in said, said
+    told = service.run("galsyncctl", "status", status=3).stdout
+    assert "daemon         not running" in told and "intervall" in told
+    assert "\n  state          BROKEN: galsyncd cannot start\n" in told
     service.write_conf(service.configuration)
     service.run("systemctl", "start", "galsyncd")
     service.wait_idle()
