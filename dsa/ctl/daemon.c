@@ -26,15 +26,16 @@ static void
 show_progress(const json_t *event, char *last, size_t size)
 {
 	long long done = number_of(event, "done"), total = number_of(event, "total");
-	char bar[BAR + 1] = "";
+	char bar[BAR + 1] = "", line[BAR + 96];
 	size_t filled = total > 0 ? (size_t)(done * BAR / total) : 0;
 
 	if (isatty(STDERR_FILENO)) {
 		memset(bar, ' ', BAR);
 		memset(bar, '#', filled > BAR ? BAR : filled);
+		(void)snprintf(line, sizeof line, "%-8.20s [%s] %lld/%lld", text_of(event, "phase"),
+		    bar, done, total);
 		clear_line();
-		(void)fprintf(
-		    stderr, "%-8s [%s] %lld/%lld", text_of(event, "phase"), bar, done, total);
+		output_line(stderr, line);
 		return;
 	}
 	/* Without a terminal: a line for each phase. */

@@ -273,6 +273,21 @@ def test_a_mistake_is_told_before_it_matters(daemon, lab):
     assert "\n  state          in effect since 20" in status_of(daemon)[1]
 
 
+def test_watch_goes_on_behind_a_restart(daemon, lab):
+    with subprocess.Popen([os.path.join(BUILD, "galsyncctl"), "--socket", daemon.socket, "watch"],
+                          env={**os.environ, **lab.env()}, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE) as p:
+        lines = iter(p.stdout.readline, b"")
+        try:
+            for sig in (signal.SIGTERM, signal.SIGKILL):
+                assert next(lines).startswith(b"acme-globex: ")
+                daemon.end(sig)
+                assert any(b"waiting until it runs again" in line for line in lines)
+                daemon.start()
+        finally:
+            p.kill()
+
+
 def test_reload(daemon, lab):
     with open(daemon.conf, encoding="utf-8") as f:
         good = f.read()
@@ -296,7 +311,7 @@ def test_reload(daemon, lab):
             assert configuration(daemon)["refused_since"] == told["refused_since"]
             status, text = status_of(daemon)
             assert status == 3 and "\n  state          REFUSED since 20" in text, text
-            assert "\n  mistake        " in text and "daemon         idle" in text
+            assert "\n  mistake        " in text and "\n  daemon         " in text
         assert "correspondences" not in text    # nobody knows where the map is
         assert lab.galsyncctl("list").returncode == 1
         assert lab.galsyncctl("--state-directory", lab.path("state"), "list").returncode == 0
