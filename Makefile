@@ -180,28 +180,38 @@ fuzz: deps-lint
 
 ## Installation
 
+# What is there already keeps its mode and owner: others have set them, tmpfiles.d for one.
+install_dirs = for d in $(2); do [ -d "$$d" ] || $(INSTALL) -d -m $(1) "$$d" || exit 1; done
+
 install: all
-	$(INSTALL) -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 \
-		$(DESTDIR)$(DATADIR) $(DESTDIR)$(SYSCONFDIR)/galsync $(DESTDIR)$(CATALOGDIR) \
-		$(DESTDIR)$(SYSTEMDUNITDIR) $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(TMPFILESDIR) \
-		$(DESTDIR)$(COMPLETIONDIR) $(DESTDIR)$(MANDIR)/man7
+	$(call install_dirs,755,$(addprefix $(DESTDIR),$(SBINDIR) $(MANDIR)/man5 $(MANDIR)/man7 \
+		$(MANDIR)/man8 $(DATADIR) $(CATALOGDIR) $(SYSTEMDUNITDIR) $(SYSUSERSDIR) $(TMPFILESDIR) \
+		$(COMPLETIONDIR)))
+	$(call install_dirs,750,$(DESTDIR)$(SYSCONFDIR)/galsync)
 	$(INSTALL) -m 755 $(BUILD)/galsyncd $(BUILD)/galsyncctl $(DESTDIR)$(SBINDIR)
 	$(INSTALL) -m 644 man/galsync.conf.5 $(DESTDIR)$(MANDIR)/man5
 	$(INSTALL) -m 644 man/galsyncd.8 man/galsyncctl.8 $(DESTDIR)$(MANDIR)/man8
 	$(INSTALL) -m 755 conf/delegate.sh $(DESTDIR)$(DATADIR)
 	$(INSTALL) -m 644 conf/galsync.conf $(DESTDIR)$(DATADIR)
 	$(INSTALL) -m 644 conf/galsync.catalog $(DESTDIR)$(CATALOGDIR)
-	sed 's|@SBINDIR@|$(SBINDIR)|' conf/galsyncd.service >$(DESTDIR)$(SYSTEMDUNITDIR)/galsyncd.service
-	$(INSTALL) -m 644 conf/galsyncd.socket $(DESTDIR)$(SYSTEMDUNITDIR)
+	sed 's|@SBINDIR@|$(SBINDIR)|' conf/galsyncd.service >$(BUILD)/galsyncd.service
+	$(INSTALL) -m 644 $(BUILD)/galsyncd.service conf/galsyncd.socket $(DESTDIR)$(SYSTEMDUNITDIR)
 	$(INSTALL) -m 644 conf/galsync.sysusers $(DESTDIR)$(SYSUSERSDIR)/galsync.conf
 	$(INSTALL) -m 644 conf/galsync.tmpfiles $(DESTDIR)$(TMPFILESDIR)/galsync.conf
 	$(INSTALL) -m 644 conf/galsyncctl.completion $(DESTDIR)$(COMPLETIONDIR)/galsyncctl
 	$(INSTALL) -m 644 man/galsync-control.7 man/galsync-migration.7 $(DESTDIR)$(MANDIR)/man7
 	[ -e $(DESTDIR)$(SYSCONFDIR)/galsync/galsync.conf ] || \
+		[ -L $(DESTDIR)$(SYSCONFDIR)/galsync/galsync.conf ] || \
 		$(INSTALL) -m 640 conf/galsync.conf $(DESTDIR)$(SYSCONFDIR)/galsync/galsync.conf
 
-# The configuration stays.
+# On a machine that runs, the service is stopped and disabled before its files go; the socket first,
+# which would start it again. In a tree for a package nothing runs.
+not_live = [ -n '$(DESTDIR)' ] || [ ! -d /run/systemd/system ]
+
+# The configuration and the state stay.
 uninstall:
+	$(not_live) || systemctl disable --now galsyncd.socket galsyncd.service || \
+		! systemctl cat galsyncd.service >/dev/null 2>&1
 	rm -f $(DESTDIR)$(SBINDIR)/galsyncd $(DESTDIR)$(SBINDIR)/galsyncctl \
 		$(DESTDIR)$(MANDIR)/man5/galsync.conf.5 $(DESTDIR)$(MANDIR)/man8/galsyncd.8 \
 		$(DESTDIR)$(MANDIR)/man8/galsyncctl.8 $(DESTDIR)$(MANDIR)/man7/galsync-control.7 \
@@ -210,6 +220,7 @@ uninstall:
 		$(DESTDIR)$(SYSTEMDUNITDIR)/galsyncd.socket $(DESTDIR)$(SYSUSERSDIR)/galsync.conf \
 		$(DESTDIR)$(TMPFILESDIR)/galsync.conf $(DESTDIR)$(COMPLETIONDIR)/galsyncctl
 	rm -rf $(DESTDIR)$(DATADIR)
+	$(not_live) || systemctl daemon-reload
 
 clean:
 	rm -rf $(BUILD)
@@ -227,7 +238,8 @@ help:
 	@echo 'fuzz            every fuzz target for FUZZ_SECONDS (60)'
 	@echo 'format          clang-format over the tree'
 	@echo 'install         to $$(DESTDIR)$$(PREFIX), configuration to $$(DESTDIR)$$(SYSCONFDIR)/galsync'
-	@echo 'uninstall, clean'
+	@echo 'uninstall       stops and disables the service first; configuration and state stay'
+	@echo 'clean'
 
 .PHONY: all check check-unit check-torture check-outages check-kills units tortures bench-tools check-layers check-headers lint format demo bench fuzz \
 	install uninstall clean help

@@ -3,7 +3,7 @@
 #
 # delegate.sh: gives the service account of galsync the rights it needs in one forest, and no more.
 # Run it once for each forest as an administrator; running it again changes nothing. Needs
-# ldb-tools; works with Samba and with Windows domain controllers.
+# ldb-tools and samba-dsdb-modules; works with Samba and with Windows domain controllers.
 
 set -eu
 
@@ -41,8 +41,8 @@ earlier versions of this script gave at these places are taken back; without --r
 that the account has there stay.
 
   --print               only print what would be granted, as access control entries (SDDL) too
-  CREDENTIALS           for ldb-tools: -U NAME (asks for the password),
-                        --use-kerberos=required, ...
+  CREDENTIALS           for ldb-tools: -U NAME (of the server's domain, unless it names another;
+                        asks for the password, once), --use-kerberos=required, ...
 TEXT
 }
 
@@ -327,11 +327,42 @@ if [ -n "$rights" ]; then
 		die "$rights says where and what: only --match-scope goes with --rights"
 fi
 
+# The password of -U is asked for once, and the tools get it by a pipe: everybody can read arguments.
+password='' user='' asks=1 n=$#
+while [ "$n" -gt 0 ]; do
+	arg=$1 n=$((n - 1))
+	shift
+	case $arg in
+	-U | --user) [ "$n" = 0 ] || { user=$1 n=$((n - 1)) && shift; } ;;
+	-U* | --user=*) user=${arg#-U} user=${user#--user=} ;;
+	--password=*) password=${arg#--password=} asks='' ;;
+	-N | --no-pass | -P | --machine-pass | -A* | --auth*-file* | --use-krb5-ccache*)
+		set -- "$@" "$arg"
+		asks=''
+		;;
+	*) set -- "$@" "$arg" ;;
+	esac
+done
+case $user in
+*%*) password=${user#*%} user=${user%%%*} asks='' ;;
+esac
+
+# tool COMMAND...: one of the ldb-tools.
+tool() {
+	if [ -n "$password" ]; then
+		PASSWD_FD=3 "$@" 3<<TEXT
+$password
+TEXT
+	else
+		"$@"
+	fi
+}
+
 # search BASE SCOPE FILTER ATTRIBUTE: the first value.
 search() {
 	base=$1 scope=$2 filter=$3 attribute=$4
 	shift 4
-	ldbsearch -H "$server" "$@" -b "$base" --scope="$scope" "$filter" "$attribute" |
+	tool ldbsearch -H "$server" "$@" -b "$base" --scope="$scope" "$filter" "$attribute" |
 		sed -n "s/^$attribute: //p" | head -n 1
 }
 
@@ -341,8 +372,33 @@ root() {
 	search '' base '(objectClass=*)' "$attribute" "$@"
 }
 
+ask() {
+	shown=$(stty -g 2>/dev/null) || shown=''
+	[ -z "$shown" ] || trap 'stty "$shown" </dev/tty; exit 130' INT TERM HUP
+	[ -z "$shown" ] || stty -echo
+	printf 'Password of %s: ' "$user" >&2
+	IFS= read -r password || [ -n "$password" ] || die "there is no password of $user"
+	[ -z "$shown" ] || stty "$shown"
+	trap - INT TERM HUP
+	printf '\n' >&2
+}
+
+# A name without a domain is one of the server's, whatever workgroup smb.conf has.
+case $user in
+'' | *[@/\\]*) ;;
+*) user=$user@$(root defaultNamingContext "$@" -U% | tr '[:lower:]' '[:upper:]' | sed 's/,*DC=/./g; s/^\.//') ;;
+esac
+if [ -n "$user" ] && [ -n "$asks" ] && (: </dev/tty) 2>/dev/null; then
+	ask </dev/tty
+elif [ -n "$user" ] && [ -n "$asks" ]; then
+	# There it may have the list of rights.
+	[ "$rights" != - ] || die "there is no terminal to ask for the password of $user at"
+	ask
+fi
+[ -z "$user" ] || set -- "$@" "--user=${user%@}"
+
 domain=$(root defaultNamingContext "$@")
-[ -n "$domain" ] || die "$server does not answer, or refuses these credentials"
+[ -n "$domain" ] || die "$server does not answer, or refuses these credentials (or samba-dsdb-modules is missing)"
 schema=$(root schemaNamingContext "$@")
 sid=$(search "$domain" sub "(sAMAccountName=$account)" objectSid "$@")
 [ -n "$sid" ] || die "there is no account '$account' in $domain"
@@ -455,7 +511,7 @@ ids() {
 		{ if ($3 != "") names[$3]; if ($4 != "") names[$4] }
 		END { for (n in names) printf "(lDAPDisplayName=%s)", n }')
 	[ -n "$filter" ] || return 0
-	ldbsearch -H "$server" "$@" -b "$schema" --scope=one "(|$filter)" lDAPDisplayName schemaIDGUID |
+	tool ldbsearch -H "$server" "$@" -b "$schema" --scope=one "(|$filter)" lDAPDisplayName schemaIDGUID |
 		awk '$1 == "lDAPDisplayName:" { name = $2 }
 			$1 == "schemaIDGUID:" { id = $2 }
 			/^$/ && name != "" && id != "" { print name, id; name = id = "" }'
@@ -541,7 +597,7 @@ describe() {
 descriptor() {
 	dn=$1 part=$2
 	shift 2
-	ldbsearch -H "$server" "$@" -b "$dn" --scope=base \
+	tool ldbsearch -H "$server" "$@" -b "$dn" --scope=base \
 		--controls="show_deleted:1,sd_flags:1:$part" nTSecurityDescriptor |
 		sed -n -e ':a' -e 'N' -e '$!ba' -e 's/\n //g' -e 's/.*nTSecurityDescriptor: \([^\n]*\).*/\1/p'
 }
@@ -552,7 +608,7 @@ set_descriptor() {
 	shift 3
 	printf 'dn: %s\nchangetype: modify\nreplace: nTSecurityDescriptor\nnTSecurityDescriptor: %s\n' \
 		"$dn" "$sddl" |
-		ldbmodify -H "$server" "$@" --controls="show_deleted:1,sd_flags:1:$part" >/dev/null ||
+		tool ldbmodify -H "$server" "$@" --controls="show_deleted:1,sd_flags:1:$part" >/dev/null ||
 		die "'$dn': the rights could not be written"
 }
 
@@ -560,9 +616,9 @@ set_descriptor() {
 # add. Entries of the account that earlier versions gave are left out, and with KEEP empty all others
 # of it. Nothing is printed if that changes nothing.
 merged() {
-	OLD=$1 NEW=$2 KEEP=$3 SID=$sid awk 'BEGIN {
+	printf '%s\n' "$1" | NEW=$2 KEEP=$3 SID=$sid awk '{
 		# Conditional entries have parentheses in them.
-		rest = ENVIRON["OLD"]
+		rest = $0
 		start = index(rest, "(")
 		head = start ? substr(rest, 1, start - 1) : rest
 		n = depth = 0

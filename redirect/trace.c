@@ -51,6 +51,7 @@ hop_done(struct trace_hop *h)
 	free(h->address);
 	free(h->dn);
 	free(h->detail);
+	free(h->note);
 }
 
 void
@@ -110,7 +111,7 @@ put(struct walk *w, struct frame *f)
 	if (list_grow(t->hops, t->n, t->cap) < 0)
 		return err_nomem(w->err);
 	t->hops[t->n++] = f->hop;
-	f->hop.address = f->hop.dn = f->hop.detail = NULL;
+	f->hop.address = f->hop.dn = f->hop.detail = f->hop.note = NULL;
 	f->listed = true;
 	return 0;
 }
@@ -165,6 +166,15 @@ end(struct walk *w, struct frame *f, enum trace_step step, const char *detail)
 	if (detail && !(f->hop.detail = strdup(detail)))
 		return err_nomem(w->err);
 	return list(w, f);
+}
+
+/* Why the object of F is in no correspondence. */
+static int
+note_standing(struct walk *w, struct frame *f)
+{
+	if (f->hop.note)
+		return 0;
+	return w->env->standing(f->hop.side, &f->hop.guid, &f->hop.note, w->env->arg, w->err);
 }
 
 static bool
@@ -300,6 +310,9 @@ end_address(struct walk *w, struct frame *parent, enum side side, const char *ad
 
 	if (begin(w, &f, parent, side, address, NULL) < 0)
 		return -1;
+	if ((step == TRACE_DEAD_END || !parent) &&
+	    w->env->remembered(address, &f.hop.note, w->env->arg, w->err) < 0)
+		return -1;
 	return end(w, &f, step, detail);
 }
 
@@ -386,7 +399,8 @@ expand(struct walk *w, struct frame *f, const struct entry *group)
 static int
 deliver(struct walk *w, struct frame *f, const struct entry *e)
 {
-	if (w->env->active(f->hop.side, &e->guid, &f->hop.active, w->env->arg, w->err) < 0)
+	if (w->env->active(f->hop.side, &e->guid, &f->hop.active, w->env->arg, w->err) < 0 ||
+	    (f->hop.active == TRACE_NOT_IN_MAP && note_standing(w, f) < 0))
 		return -1;
 	return end(w, f, TRACE_MAILBOX,
 	    entry_get_str(e, "homeMDB") ? entry_get_str(e, "homeMDB")
@@ -442,7 +456,7 @@ follow_object(
 	_cleanup_(frame_done) struct frame f = {0};
 	int fresh;
 
-	if (begin(w, &f, parent, side, address, e) < 0)
+	if (begin(w, &f, parent, side, address, e) < 0 || (!parent && note_standing(w, &f) < 0))
 		return -1;
 	if (is_on_way(parent, side, &e->guid))
 		return end(w, &f, TRACE_LOOP, NULL);
@@ -503,15 +517,16 @@ trace_run(const struct trace_env *env, enum side from, const char *address, stru
 /* ---- text ---- */
 
 static const char *
-active_text(enum trace_active a)
+active_text(const struct trace_hop *h)
 {
-	return a == TRACE_ACTIVE    ? ": the active one"
-	       : a == TRACE_PASSIVE ? ": NOT the active one, which is its counterpart's"
-				    : ": not in the map";
+	return h->active == TRACE_ACTIVE    ? ": the active one"
+	       : h->active == TRACE_PASSIVE ? ": NOT the active one, which is its counterpart's"
+	       : h->note		    ? ""
+					    : ": not in the map";
 }
 
-void
-trace_hop_text(const struct trace_env *env, const struct trace_hop *h, char *ret, size_t size)
+static void
+step_text(const struct trace_env *env, const struct trace_hop *h, char *ret, size_t size)
 {
 	const char *detail = h->detail ? h->detail : "";
 
@@ -527,7 +542,7 @@ trace_hop_text(const struct trace_env *env, const struct trace_hop *h, char *ret
 		break;
 	case TRACE_MAILBOX:
 		(void)snprintf(ret, size, "delivered to the mailbox in %s%s",
-		    env->forest[h->side].name, active_text(h->active));
+		    env->forest[h->side].name, active_text(h));
 		break;
 	case TRACE_PUBLIC_FOLDER:
 		(void)snprintf(ret, size, "delivered to the public folder");
@@ -550,4 +565,15 @@ trace_hop_text(const struct trace_env *env, const struct trace_hop *h, char *ret
 		break;
 	case TRACE_STEP_MAX: break;
 	}
+}
+
+void
+trace_hop_text(const struct trace_env *env, const struct trace_hop *h, char *ret, size_t size)
+{
+	size_t len;
+
+	step_text(env, h, ret, size);
+	len = strlen(ret);
+	if (h->note)
+		(void)snprintf(ret + len, size - len, "; %s", h->note);
 }

@@ -19,6 +19,9 @@
  * An object that is met again on its own way is a loop, in whichever organization. An object that
  * was followed already on another way is not followed twice, so the work is bounded by the number
  * of objects. Disabled, hidden and restrictions of delivery are not looked at.
+ *
+ * Of the object that has the address, of a mailbox without a correspondence, and of an address that
+ * nobody has, it is said why: it has left the synchronization, or was never in it.
  */
 
 #include <stdbool.h>
@@ -71,6 +74,8 @@ struct trace_hop {
 	char *detail; /* where it is sent, the mailbox's database, or what is wrong; or NULL */
 	size_t members;
 	enum trace_active active; /* of a mailbox */
+	char *note; /* why its object, or the address that nobody has, is in no correspondence, or
+		     * NULL */
 };
 
 struct trace {
@@ -107,6 +112,12 @@ struct trace_env {
 	    void *arg, struct err *err);
 	int (*active)(enum side side, const struct guid *g, enum trace_active *ret, void *arg,
 	    struct err *err);
+	/* Why the object G of SIDE is in no correspondence, or in none any more: a sentence without
+	 * its end, the caller's to free; NULL: it is in one, or there is nothing to say. */
+	int (*standing)(
+	    enum side side, const struct guid *g, char **ret, void *arg, struct err *err);
+	/* The same of ADDRESS, which no object has. */
+	int (*remembered)(const char *address, char **ret, void *arg, struct err *err);
 	void *arg;
 };
 /* What has to be read of every object, NULL-terminated. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "dsa/base/clock.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,21 +72,44 @@ clock_format_utc(int64_t realtime_s, char ret[CLOCK_TEXT_SIZE])
 		(void)snprintf(ret, CLOCK_TEXT_SIZE, "never");
 }
 
-void
-clock_format_local(int64_t realtime_s, char ret[CLOCK_TEXT_SIZE])
+#define OFFSET_SIZE 32
+
+/* The calendar of the local zone at a moment, and its offset from UTC: "+02:00". */
+static bool
+local(int64_t realtime_s, struct tm *ret, char offset[OFFSET_SIZE])
 {
 	time_t t = (time_t)realtime_s;
-	struct tm tm = {0};
-	char zone[32];
 	long minutes;
 
 	tzset(); /* localtime_r() need not do it (POSIX) */
-	if (!localtime_r(&t, &tm)) {
-		(void)snprintf(ret, CLOCK_TEXT_SIZE, "never");
-		return;
-	}
-	minutes = tm.tm_gmtoff / 60;
-	(void)snprintf(zone, sizeof zone, "%c%02ld:%02ld", minutes < 0 ? '-' : '+',
+	if (!localtime_r(&t, ret))
+		return false;
+	minutes = ret->tm_gmtoff / 60;
+	(void)snprintf(offset, OFFSET_SIZE, "%c%02ld:%02ld", minutes < 0 ? '-' : '+',
 	    labs(minutes) / 60, labs(minutes) % 60);
-	format(&tm, zone, ret);
+	return true;
+}
+
+void
+clock_format_local(int64_t realtime_s, char ret[CLOCK_TEXT_SIZE])
+{
+	struct tm tm = {0};
+	char offset[OFFSET_SIZE];
+
+	if (local(realtime_s, &tm, offset))
+		format(&tm, offset, ret);
+	else
+		(void)snprintf(ret, CLOCK_TEXT_SIZE, "never");
+}
+
+void
+clock_format_zone(int64_t realtime_s, char ret[CLOCK_TEXT_SIZE])
+{
+	struct tm tm = {0};
+	char offset[OFFSET_SIZE];
+
+	if (local(realtime_s, &tm, offset))
+		(void)snprintf(ret, CLOCK_TEXT_SIZE, "%.20s, UTC%.8s", tm.tm_zone, offset);
+	else
+		(void)snprintf(ret, CLOCK_TEXT_SIZE, "not known");
 }

@@ -28,5 +28,7 @@ void clock_boot_id(char ret[CLOCK_BOOT_ID_SIZE]);
 void clock_format_utc(int64_t realtime_s, char ret[CLOCK_TEXT_SIZE]);
 /* RFC 3339 with the offset of the local zone: "2024-05-01T05:00:00+02:00". */
 void clock_format_local(int64_t realtime_s, char ret[CLOCK_TEXT_SIZE]);
+/* The local zone at a moment, as people call it: "CEST, UTC+02:00". */
+void clock_format_zone(int64_t realtime_s, char ret[CLOCK_TEXT_SIZE]);
 
 #endif

@@ -3,7 +3,11 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
+#include <uniwidth.h>
+
+#include "dsa/base/str.h"
 
 struct guard {
 	int fd;
@@ -79,4 +83,53 @@ output_command(FILE *to, const char *sequence)
 {
 	(void)fflush(to);
 	(void)write_all(to == stdout ? STDOUT_FILENO : STDERR_FILENO, sequence, strlen(sequence));
+}
+
+struct output_size
+output_size_of(FILE *to)
+{
+	struct winsize w = {0};
+	int fd = to == stdout ? STDOUT_FILENO : STDERR_FILENO;
+
+	if (ioctl(fd, TIOCGWINSZ, &w) < 0)
+		w = (struct winsize){0};
+	return (struct output_size){w.ws_col ? w.ws_col : 80, w.ws_row ? w.ws_row : 24};
+}
+
+/* Of a terminal: a letter has one, one of East Asia two, an accent none. */
+static size_t
+width_of(uint32_t character)
+{
+	int n = uc_width(character, "UTF-8");
+
+	return n > 0 ? (size_t)n : 0;
+}
+
+size_t
+output_fit(const char *s, size_t columns)
+{
+	const uint8_t *p = (const uint8_t *)s;
+	size_t left = strlen(s), used = 0, width = 0;
+
+	while (left) {
+		uint32_t character = 0xFFFD;
+		size_t len = utf8_next(p + used, left, &character);
+
+		width += width_of(character);
+		if (width > columns)
+			break;
+		len = len ? len : 1;
+		used += len;
+		left -= len;
+	}
+	return used;
+}
+
+void
+output_line(FILE *to, const char *s)
+{
+	size_t columns = output_size_of(to).columns;
+
+	(void)fprintf(to, "%.*s", (int)output_fit(s, columns > 1 ? columns - 1 : 1), s);
+	(void)fflush(to);
 }

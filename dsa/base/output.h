@@ -28,4 +28,18 @@ bool output_is_raw(void);
  * which is stdout or stderr. What was printed before goes first. */
 void output_command(FILE *to, const char *sequence);
 
+/* How large the terminal behind TO is, which is stdout or stderr. One that does not say has 80
+ * columns and 24 rows. */
+struct output_size {
+	size_t columns, rows;
+};
+struct output_size output_size_of(FILE *to);
+/* How many octets of the line S fit into COLUMNS: whole characters, of the width that terminals
+ * give them. What is to stay on its line leaves the last column free, where a terminal may begin
+ * the next line already. */
+size_t output_fit(const char *s, size_t columns);
+/* Writes as much of the line S to the terminal behind TO as fits, without its end, so that it can
+ * be wiped again. */
+void output_line(FILE *to, const char *s);
+
 #endif

@@ -194,3 +194,11 @@ when_parse(const char *text, int64_t now, int64_t *ret, char *why, size_t size)
 	*ret = moment;
 	return true;
 }
+
+bool
+when_read_utc(const char *text, int64_t *ret)
+{
+	struct tm tm;
+
+	return read_date(&text, &tm) && strcmp(text, "Z") == 0 && exists(&tm, ret);
+}

@@ -25,5 +25,7 @@
 /* The moment that TEXT means at time NOW, both in seconds since the epoch. False with the reason in
  * WHY. The local time zone is that of the process ($TZ). */
 bool when_parse(const char *text, int64_t now, int64_t *ret, char *why, size_t size);
+/* The moment of TEXT, which is as clock_format_utc() writes it: "2024-05-01T20:00:00Z". */
+bool when_read_utc(const char *text, int64_t *ret);
 
 #endif

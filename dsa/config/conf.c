@@ -17,6 +17,7 @@
 #include "dsa/config/conf_notes.h"
 #include "dsa/config/conf_passes.h"
 #include "dsa/config/conf_text.h"
+#include "dsa/config/conf_value.h"
 
 static void free_section(enum conf_section section, void *base);
 
@@ -120,7 +121,22 @@ config_destroyp(config_t *cfg)
 	config_destroy(cfg);
 }
 
-static void
+/* Is the state directory of C what the file wants, whatever else is wrong with it? In a file that
+ * is missing it may be set. */
+static bool
+knows_state_directory(
+    const struct conf *c, const config_setting_t *root, const struct conf_text *text)
+{
+	const config_setting_t *s = conf_member(root, "state_directory");
+	const char *value = s ? config_setting_get_string(s) : NULL;
+	char why[512];
+
+	return !text->missing_file && c->state_directory &&
+	       (!s || (value && conf_check_text(value, why, sizeof why)));
+}
+
+/* False if C's state directory is not the one of the file. */
+static bool
 parse(struct conf *c, const struct conf_text *text, bool public, struct conf_notes *notes)
 {
 	_cleanup_(config_destroy) config_t cfg;
@@ -129,7 +145,7 @@ parse(struct conf *c, const struct conf_text *text, bool public, struct conf_not
 	config_init(&cfg);
 	if (config_read_string(&cfg, (const char *)text->text.data) != CONFIG_TRUE) {
 		note_syntax(notes, &cfg);
-		return;
+		return false;
 	}
 	root = config_root_setting(&cfg);
 	conf_fill(c, root, text, public, notes);
@@ -137,20 +153,25 @@ parse(struct conf *c, const struct conf_text *text, bool public, struct conf_not
 		conf_complete(c, root, notes);
 	if (!notes->nomem && !text->missing_file)
 		conf_check(c, root, notes);
+	return knows_state_directory(c, root, text);
 }
 
+/* RET_STATE, or NULL: the state directory of a file with mistakes, if it can be told. */
 static int
-load(const char *file, bool public, struct conf **ret, struct conf_errors *errors)
+load(const char *file, bool public, struct conf **ret, char **ret_state, struct conf_errors *errors)
 {
 	_cleanup_(conf_free) struct conf *c = calloc(1, sizeof *c);
 	_cleanup_(conf_text_done) struct conf_text text = {0};
 	_cleanup_(conf_notes_done) struct conf_notes notes = {
 	    .file = file, .text = &text, .nomem = !c};
+	bool known = false;
 
 	conf_text_read(&text, file, &notes);
 	if (text.n_files && !text.unreadable && !notes.nomem)
-		parse(c, &text, public, &notes);
+		known = parse(c, &text, public, &notes);
 	if (notes.n || notes.nomem) {
+		if (ret_state && known && !notes.nomem)
+			*ret_state = TAKE(c->state_directory);
 		conf_notes_hand_out(&notes, errors);
 		return -1;
 	}
@@ -161,11 +182,23 @@ load(const char *file, bool public, struct conf **ret, struct conf_errors *error
 int
 conf_load(const char *file, struct conf **ret, struct conf_errors *errors)
 {
-	return load(file, false, ret, errors);
+	return load(file, false, ret, NULL, errors);
 }
 
 int
 conf_load_public(const char *file, struct conf **ret, struct conf_errors *errors)
 {
-	return load(file, true, ret, errors);
+	return load(file, true, ret, NULL, errors);
+}
+
+int
+conf_load_state_directory(const char *file, char **ret, struct conf_errors *errors)
+{
+	_cleanup_(conf_free) struct conf *conf = NULL;
+
+	*ret = NULL;
+	if (load(file, true, &conf, ret, errors) < 0)
+		return -1;
+	*ret = TAKE(conf->state_directory);
+	return 0;
 }

@@ -159,6 +159,10 @@ int conf_load(const char *file, struct conf **ret, struct conf_errors *errors) M
 /* The same for who may read the configuration but not the files that it names: keytabs, passwords,
  * certificates and lists of pairs are not looked at. */
 int conf_load_public(const char *file, struct conf **ret, struct conf_errors *errors) MUST_CHECK;
+/* The state directory that FILE names, for who needs nothing else of it, as conf_load_public(). -1:
+ * FILE has mistakes; *RET is the directory all the same, or NULL if that cannot be told. The caller
+ * frees. */
+int conf_load_state_directory(const char *file, char **ret, struct conf_errors *errors) MUST_CHECK;
 void conf_free(struct conf *c);
 DEFINE_CLEANUP(struct conf *, conf_free)
 /* The link named NAME, or NULL. */

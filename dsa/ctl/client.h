@@ -20,6 +20,9 @@ int client_next(struct client *c, json_t **ret, struct err *err) MUST_CHECK;
 
 /* A member of an object, or "" and 0. A text is as shown() gives it. */
 const char *text_of(const json_t *o, const char *key);
+/* A member that is a time, in the local zone with its offset; a text that is none as it is. It
+ * lives as what shown() gives. */
+const char *time_of(const json_t *o, const char *key);
 
 static inline long long
 number_of(const json_t *o, const char *key)

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "dsa/base/err.h"
+#include "dsa/config/conf.h"
 #include "dsa/view/view_held.h"
 #include "mapping/store.h"
 
@@ -24,8 +25,11 @@ enum ctl_status {
 
 struct ctl {
 	bool json;
-	const char *socket;    /* of the running daemon */
-	struct store *store;   /* NULL for the verbs that do not read the map */
+	const char *socket;		    /* of the running daemon */
+	const char *file;		    /* the configuration, NULL: it is not looked at; */
+	const struct conf_errors *mistakes; /* in it */
+	struct store *store;   /* NULL for the verbs that do not read the map, and where it is not
+				* known */
 	struct store_txn *txn; /* a read transaction for the whole verb, or for a portion of it */
 };
 
@@ -49,8 +53,17 @@ int ctl_output_next(struct ctl *c, struct err *err) MUST_CHECK;
 int ctl_output_end(struct ctl *c, struct err *err) MUST_CHECK;
 /* Is there enough for ctl_output_next()? */
 bool ctl_output_is_much(void);
-/* What the running daemon says of its links, or NULL if none answers. The caller releases it. */
+/* What the running daemon answers to `status`, or NULL if none answers; and its links alone. The
+ * caller releases it. */
+json_t *ctl_daemon_status(const struct ctl *c);
 json_t *ctl_daemon_links(const struct ctl *c);
+/* configuration.c: whether the daemon that gave ANSWER (NULL: none did) works by the configuration
+ * file as it is (view_configuration.h). The caller releases it; null if nothing is known. */
+json_t *ctl_configuration(const struct ctl *c, const json_t *answer);
+/* The same as lines of text. */
+void ctl_print_configuration(const json_t *configuration);
+/* Is it a matter for an operator: refused, or broken? */
+bool ctl_configuration_is_bad(const json_t *configuration);
 
 /* held.c: `list --held`: a line for each object of LINK (0: all links) that a limit holds, or that
  * an operator decided about. */

@@ -26,15 +26,16 @@ static void
 show_progress(const json_t *event, char *last, size_t size)
 {
 	long long done = number_of(event, "done"), total = number_of(event, "total");
-	char bar[BAR + 1] = "";
+	char bar[BAR + 1] = "", line[BAR + 96];
 	size_t filled = total > 0 ? (size_t)(done * BAR / total) : 0;
 
 	if (isatty(STDERR_FILENO)) {
 		memset(bar, ' ', BAR);
 		memset(bar, '#', filled > BAR ? BAR : filled);
+		(void)snprintf(line, sizeof line, "%-8.20s [%s] %lld/%lld", text_of(event, "phase"),
+		    bar, done, total);
 		clear_line();
-		(void)fprintf(
-		    stderr, "%-8s [%s] %lld/%lld", text_of(event, "phase"), bar, done, total);
+		output_line(stderr, line);
 		return;
 	}
 	/* Without a terminal: a line for each phase. */
@@ -110,7 +111,7 @@ print_summary(const json_t *s)
 			(void)printf(
 			    "  %-16s %lld\n", shown(key), (long long)json_integer_value(v));
 		else if (json_is_string(v) && *json_string_value(v))
-			(void)printf("  %-16s %s\n", shown(key), shown(json_string_value(v)));
+			(void)printf("  %-16s %s\n", shown(key), time_of(s, key));
 	}
 }
 
@@ -364,7 +365,7 @@ ctl_verb_toggle(struct ctl *c, int argc, char **argv)
 /* ---- the daemon's part of status ---- */
 
 json_t *
-ctl_daemon_links(const struct ctl *c)
+ctl_daemon_status(const struct ctl *c)
 {
 	_cleanup_(client_close) struct client *client = NULL;
 	_cleanup_(json_release) json_t *answer = NULL;
@@ -374,5 +375,13 @@ ctl_daemon_links(const struct ctl *c)
 	    client_ask(client, ctl_request("status", NULL), &err) < 0 ||
 	    client_next(client, &answer, &err) < 0)
 		return NULL;
+	return json_is_array(json_object_get(answer, "links")) ? TAKE(answer) : NULL;
+}
+
+json_t *
+ctl_daemon_links(const struct ctl *c)
+{
+	_cleanup_(json_release) json_t *answer = ctl_daemon_status(c);
+
 	return json_incref(json_object_get(answer, "links"));
 }

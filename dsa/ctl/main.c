@@ -176,7 +176,9 @@ run_verb(ctl_verb *verb, struct ctl *c, const char *state, int argc, char **argv
 			(void)err_ctx(&err, "galsyncd makes it in its first cycle");
 		if (err.src == ERR_SYS && err.code == EACCES)
 			(void)err_ctx(&err, "root and the group galsync may read it");
-		return ctl_fail(&err);
+		(void)ctl_fail(&err);
+		/* The daemon may know more. */
+		return verb == ctl_verb_status ? verb(c, argc, argv) : CTL_FAILED;
 	}
 	c->store = store;
 	if (ctl_output_begin(c, &err) < 0) {
@@ -190,12 +192,34 @@ run_verb(ctl_verb *verb, struct ctl *c, const char *state, int argc, char **argv
 	return status;
 }
 
+/* A verb that reads the map. Of the configuration it needs to know where that is, and no more: a
+ * mistake elsewhere in it is no reason to say nothing, least of all why the daemon refuses it. */
+static enum ctl_status
+run_map_verb(const struct verb *verb, struct ctl *c, const struct options *o, int argc, char **argv)
+{
+	_cleanup_(conf_errors_done) struct conf_errors mistakes = {0};
+	_cleanup_(free) char *state = NULL;
+	enum ctl_status status = CTL_FAILED;
+
+	if (o->state)
+		return run_verb(verb->run, c, o->state, argc, argv);
+	c->file = o->file;
+	c->mistakes = &mistakes;
+	if (conf_load_state_directory(o->file, &state, &mistakes) == 0 || state)
+		status = run_verb(verb->run, c, state, argc, argv);
+	else if (verb->run == ctl_verb_status)
+		status = verb->run(c, argc, argv);
+	/* What could not be opened may be another map than the one that is meant. */
+	for (size_t i = 0; status == CTL_FAILED && i < mistakes.n; i++)
+		(void)fprintf(stderr, "%s\n", mistakes.lines[i]);
+	c->mistakes = NULL;
+	return status;
+}
+
 static int
 run(int argc, char **argv)
 {
 	struct options o = {.file = DEFAULT_CONF, .socket = DEFAULT_SOCKET};
-	_cleanup_(conf_errors_done) struct conf_errors errors = {0};
-	_cleanup_(conf_free) struct conf *conf = NULL;
 	struct ctl c = {0};
 	const struct verb *verb;
 	int status = parse(argc, argv, &o);
@@ -216,12 +240,7 @@ run(int argc, char **argv)
 			return (int)ctl_usage("'%s' is not UTF-8", argv[i]);
 	if (verb->daemon)
 		return (int)verb->run(&c, argc, argv);
-	if (!o.state && conf_load_public(o.file, &conf, &errors) < 0) {
-		for (size_t i = 0; i < errors.n; i++)
-			(void)fprintf(stderr, "%s\n", errors.lines[i]);
-		return CTL_FAILED;
-	}
-	return (int)run_verb(verb->run, &c, o.state ? o.state : conf->state_directory, argc, argv);
+	return (int)run_map_verb(verb, &c, &o, argc, argv);
 }
 
 /* An export that was cut short must not look like a whole one. */

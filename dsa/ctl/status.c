@@ -13,10 +13,10 @@
 static void
 print_last(const json_t *last)
 {
-	const char *when = json_string_value(json_object_get(last, "finished"));
+	const char *when = time_of(last, "finished");
 
-	(void)printf("  last cycle     %s", when ? shown(when) : "none yet");
-	if (when)
+	(void)printf("  last cycle     %s", *when ? when : "none yet");
+	if (*when)
 		(void)printf(", %lld changes, %lld failed", number_of(last, "changes"),
 		    number_of(last, "failed"));
 	(void)putchar('\n');
@@ -98,25 +98,80 @@ needs_operator(const struct view_link *v)
 	return held || v->counts.conflicts || v->retries || v->counts.by_state[RECORD_ERROR];
 }
 
+/* What is asked of all links at once. */
+struct telling {
+	struct ctl *c;
+	const json_t *links;   /* of the daemon, NULL: none answers */
+	json_t *configuration; /* ctl_configuration() */
+	json_t *array;	       /* with --json */
+	bool bad;	       /* there is something for an operator */
+};
+
 static enum ctl_status
-status_of(
-    struct ctl *c, uint32_t id, const char *name, const json_t *links, json_t **array, bool *held)
+status_of(struct telling *t, uint32_t id, const char *name)
 {
 	_cleanup_(view_link_done) struct view_link v = {0};
-	json_t *daemon = daemon_of(links, name);
+	json_t *daemon = daemon_of(t->links, name);
 	struct err err;
 
-	if (view_link_read(c->txn, id, name, &v, &err) < 0)
+	if (view_link_read(t->c->txn, id, name, &v, &err) < 0)
 		return ctl_fail(&err);
-	*held |= needs_operator(&v);
-	if (c->json)
-		json_add_item(array, view_link(&v, daemon));
+	t->bad |= needs_operator(&v);
+	if (t->c->json)
+		json_add_item(&t->array, view_link(&v, daemon, t->configuration));
 	else
 		print_link(&v, daemon);
 	return CTL_DONE;
 }
 
-/* What all links share. */
+/* The links of the map, or the one called ONLY. */
+static enum ctl_status
+status_of_map(struct telling *t, const char *only)
+{
+	enum ctl_status status;
+	uint32_t link = 0;
+	struct err err;
+
+	status = ctl_link(t->c, only, &link);
+	/* Link numbers are given out from 1 without gaps. */
+	for (uint32_t id = link ? link : 1; status == CTL_DONE; id++) {
+		_cleanup_(free) char *name = NULL;
+
+		if (store_link_name(t->c->txn, id, &name, &err) < 0)
+			status = ctl_fail(&err);
+		else if (!name)
+			break;
+		else
+			status = status_of(t, id, name);
+		if (link)
+			break;
+	}
+	return status;
+}
+
+/* Where the map cannot be read, or it is not known where it is: what the daemon says alone. */
+static enum ctl_status
+status_of_daemon(struct telling *t, const char *only)
+{
+	for (size_t i = 0; i < json_array_size(t->links); i++) {
+		json_t *l = json_array_get(t->links, i), *o;
+
+		if (only && strcmp(text_of(l, "link"), only) != 0)
+			continue;
+		if (!t->c->json) {
+			(void)printf("link %s\n", text_of(l, "link"));
+			print_daemon(l);
+			continue;
+		}
+		o = json_object();
+		json_put_member(&o, "link", json_incref(json_object_get(l, "link")));
+		json_put_member(&o, "daemon", json_incref(l));
+		json_put_member(&o, "configuration", json_incref(t->configuration));
+		json_add_item(&t->array, o);
+	}
+	return t->bad && t->links ? CTL_DONE : CTL_FAILED;
+}
+
 static enum ctl_status
 print_journal(struct ctl *c)
 {
@@ -134,46 +189,58 @@ print_journal(struct ctl *c)
 	return CTL_DONE;
 }
 
+/* What all links share. */
+static enum ctl_status
+print_shared(const struct telling *t)
+{
+	char zone[CLOCK_TEXT_SIZE];
+
+	if (t->c->txn && print_journal(t->c) != CTL_DONE)
+		return CTL_FAILED;
+	ctl_print_configuration(t->configuration);
+	clock_format_zone(clock_realtime_s(), zone);
+	(void)printf("times\n  zone           %s\n", zone);
+	return CTL_DONE;
+}
+
+static enum ctl_status
+tell_all(struct telling *t, const char *only)
+{
+	struct err err;
+	enum ctl_status status;
+
+	if (t->c->store && store_begin(t->c->store, STORE_READ, &t->c->txn, &err) < 0)
+		return ctl_fail(&err);
+	if (!t->c->store && !t->links)
+		return CTL_FAILED;
+	status = t->c->txn ? status_of_map(t, only) : status_of_daemon(t, only);
+	if (status == CTL_DONE || !t->c->txn)
+		status = (t->c->json ? ctl_print_json(TAKE(t->array)) : print_shared(t)) == CTL_DONE
+			     ? status
+			     : CTL_FAILED;
+	return status == CTL_DONE && t->bad ? CTL_HELD : status;
+}
+
 enum ctl_status
 ctl_verb_status(struct ctl *c, int argc, char **argv)
 {
-	json_t *array, *daemon;
+	_cleanup_(json_release) json_t *answer = NULL, *configuration = NULL;
+	struct telling t = {.c = c};
 	enum ctl_status status;
-	uint32_t only = 0;
-	bool held = false;
-	struct err err;
 
 	if (argc > 2)
 		return ctl_usage("status takes at most one LINK");
-	array = c->json ? json_array() : NULL;
 	/* It may take its time. */
 	store_abort(TAKE(c->txn));
-	daemon = ctl_daemon_links(c);
-	if (store_begin(c->store, STORE_READ, &c->txn, &err) < 0) {
-		json_decref(array);
-		json_decref(daemon);
-		return ctl_fail(&err);
-	}
-	status = ctl_link(c, argc == 2 ? argv[1] : NULL, &only);
-	/* Link numbers are given out from 1 without gaps. */
-	for (uint32_t id = only ? only : 1; status == CTL_DONE; id++) {
-		_cleanup_(free) char *name = NULL;
-
-		if (store_link_name(c->txn, id, &name, &err) < 0)
-			status = ctl_fail(&err);
-		else if (!name)
-			break;
-		else
-			status = status_of(c, id, name, daemon, &array, &held);
-		if (only)
-			break;
-	}
-	json_decref(daemon);
-	if (status == CTL_DONE)
-		status = c->json ? ctl_print_json(array) : print_journal(c);
-	else
-		json_decref(array);
-	return status == CTL_DONE && held ? CTL_HELD : status;
+	answer = ctl_daemon_status(c);
+	configuration = ctl_configuration(c, answer);
+	t.links = json_object_get(answer, "links");
+	t.configuration = configuration;
+	t.bad = ctl_configuration_is_bad(configuration);
+	t.array = c->json ? json_array() : NULL;
+	status = tell_all(&t, argc == 2 ? argv[1] : NULL);
+	json_decref(t.array);
+	return status;
 }
 
 struct conflict_walk {

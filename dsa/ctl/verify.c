@@ -62,6 +62,9 @@ print_summary(const json_t *s)
 	    number_of(s, "checked"), number_of(s, "ms") / 1000, number_of(s, "ms") % 1000,
 	    number_of(s, "per_second"), number_of(s, "broken"));
 	print_unwritten(s);
+	if (number_of(s, "left"))
+		(void)printf("%lld left or are finished: only that nothing loops was checked\n",
+		    number_of(s, "left"));
 }
 
 static void

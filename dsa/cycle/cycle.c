@@ -30,6 +30,7 @@
 #include "dsa/base/json.h"
 #include "dsa/base/str.h"
 #include "dsa/cycle/apply.h"
+#include "dsa/cycle/asked.h"
 #include "dsa/cycle/check.h"
 #include "dsa/cycle/confirm.h"
 #include "dsa/cycle/conflicts.h"
@@ -566,5 +567,5 @@ cycle_run(struct cycle *c, bool *ret_full, struct err *err)
 	if (c->opt->ready)
 		c->opt->ready->link_is_held =
 		    limits_hold(c, HELD_DELETES) || limits_hold(c, HELD_REDIRECTIONS);
-	return rc;
+	return rc < 0 || *ret_full ? rc : asked_judge(c, err);
 }

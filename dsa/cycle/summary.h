@@ -50,6 +50,8 @@ struct cycle_result {
 	bool held;  /* a limit holds something until an operator decides: */
 	char held_why[400];
 	uint64_t held_asked; /* of the objects that the cycle was asked for */
+	uint64_t absent;     /* of these, how many are not synchronized (asked.h) */
+	char absent_why[400];
 };
 
 /* Writes R to TO as lines of text; what is 0 is left out. */

@@ -488,6 +488,22 @@ listen_at(struct control *c, const char *path, struct err *err)
 	return 0;
 }
 
+/* Who waits for a daemon at a socket of systemd's must not connect to find out, because that would
+ * start one: it looks at the time of the socket. Where it may not be touched nobody knows. */
+static void
+touch(int fd)
+{
+	struct {
+		struct sockaddr_un name;
+		char end; /* a path that fills its place has none */
+	} a = {.end = '\0'};
+	socklen_t len = sizeof a.name;
+
+	if (getsockname(fd, (struct sockaddr *)&a.name, &len) == 0 &&
+	    a.name.sun_family == AF_UNIX && a.name.sun_path[0])
+		(void)utimensat(AT_FDCWD, a.name.sun_path, NULL, 0);
+}
+
 int
 control_new(sd_event *event, const char *path, int fd, const struct control_handlers *handlers,
     struct control **ret, struct err *err)
@@ -503,6 +519,7 @@ control_new(sd_event *event, const char *path, int fd, const struct control_hand
 	    .event = event, .fd = fd, .reserve = open_reserve(), .handlers = *handlers};
 	if (fd < 0 && listen_at(c, path, err) < 0)
 		return -1;
+	touch(c->fd);
 	rc = sd_event_add_io(event, &c->source, c->fd, EPOLLIN, on_connect, c);
 	/* It needs a descriptor too: now, and not when there is none. */
 	if (rc >= 0)

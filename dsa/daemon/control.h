@@ -57,7 +57,8 @@ struct control_handlers {
 	void *arg;
 };
 
-/* Listens on FD (a listening socket, taken over), or on a fresh socket at PATH if FD is -1. */
+/* Listens on FD (a listening socket, taken over), or on a fresh socket at PATH if FD is -1. The
+ * time of the socket's file says since when. */
 int control_new(sd_event *event, const char *path, int fd, const struct control_handlers *handlers,
     struct control **ret, struct err *err) MUST_CHECK;
 /* Ends all connections; removes the socket if it was made by control_new(). */

@@ -33,23 +33,25 @@ draw(struct progress *p, uint64_t done, uint64_t total, int64_t now)
 {
 	double seconds = (double)(now - p->phase_start_ms) / 1000;
 	uint64_t filled = total ? done * BAR / total : 0;
-	char bar[BAR + 1];
+	char bar[BAR + 1], line[BAR + 128];
+	int n;
 
 	if (filled > BAR)
 		filled = BAR;
 	memset(bar, ' ', BAR);
 	memset(bar, '#', filled);
 	bar[BAR] = '\0';
-	output_command(stderr, "\r\033[K");
 	if (total)
-		(void)fprintf(stderr, "%-8s [%s] %llu/%llu", run_phase_name(p->phase), bar,
-		    (unsigned long long)done, (unsigned long long)total);
+		n = snprintf(line, sizeof line, "%-8s [%s] %llu/%llu", run_phase_name(p->phase),
+		    bar, (unsigned long long)done, (unsigned long long)total);
 	else
-		(void)fprintf(
-		    stderr, "%-8s %llu", run_phase_name(p->phase), (unsigned long long)done);
-	if (seconds > 0.5)
-		(void)fprintf(stderr, "  %.0f/s", (double)done / seconds);
-	(void)fflush(stderr);
+		n = snprintf(line, sizeof line, "%-8s %llu", run_phase_name(p->phase),
+		    (unsigned long long)done);
+	if (seconds > 0.5 && n > 0)
+		(void)snprintf(
+		    line + n, sizeof line - (size_t)n, "  %.0f/s", (double)done / seconds);
+	output_command(stderr, "\r\033[K");
+	output_line(stderr, line);
 	p->drawn = true;
 	p->drawn_ms = now;
 }

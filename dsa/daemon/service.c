@@ -13,6 +13,7 @@
 
 #include "dsa/base/clock.h"
 #include "dsa/base/log.h"
+#include "dsa/base/str.h"
 #include "dsa/daemon/hook.h"
 #include "dsa/daemon/lines.h"
 #include "dsa/daemon/once.h"
@@ -42,11 +43,35 @@ struct service {
 
 /* ---- what systemd is told ---- */
 
+/* How much of a text is told: whole characters, because systemd drops what is no UTF-8 altogether.
+ */
+static int
+fit(const char *text)
+{
+	return (int)utf8_prefix_utf16(bytes_of(text), 200);
+}
+
+/* What is refused comes first: it is what an operator has to see to. */
+static size_t
+put_configuration(const struct view_configuration *c, char *text, size_t size)
+{
+	char since[CLOCK_TEXT_SIZE];
+	int n;
+
+	text[0] = '\0';
+	if (c->state != CONFIGURATION_REFUSED)
+		return 0;
+	clock_format_local(c->refused_at, since);
+	n = snprintf(
+	    text, size, "configuration refused since %s: %.*s; ", since, fit(c->error), c->error);
+	return n > 0 && (size_t)n < size ? (size_t)n : 0;
+}
+
 static void
 tell_status(struct service *s)
 {
-	char text[512] = "";
-	size_t used = 0;
+	char text[1024];
+	size_t used = put_configuration(&s->verbs.configuration, text, sizeof text);
 
 	for (size_t i = 0; i < s->verbs.n_workers && used < sizeof text - 1; i++) {
 		struct worker *w = s->verbs.workers[i];
@@ -57,11 +82,13 @@ tell_status(struct service *s)
 		worker_get_state(w, &st);
 		if (st.finished_at)
 			clock_format_local(st.finished_at, when);
-		n = snprintf(text + used, sizeof text - used, "%s%s: %s%s%.200s, last cycle %s",
+		n = snprintf(text + used, sizeof text - used, "%s%s: %s%s%.*s, last cycle %s",
 		    i ? "; " : "", worker_link(w)->name, worker_phase_name(st.phase),
-		    st.failing ? ": " : "", st.error, when);
+		    st.failing ? ": " : "", fit(st.error), st.error, when);
 		used += n > 0 ? (size_t)n : 0;
 	}
+	for (size_t len = strlen(text); len && !utf8_valid((struct bytes){text, len}); len--)
+		text[len - 1] = '\0';
 	(void)sd_notifyf(0, "STATUS=%s", text);
 }
 
@@ -134,25 +161,47 @@ start_workers(struct service *s, struct err *err)
 
 /* ---- reload ---- */
 
+/* The old one stays in effect, and status says so until a reload succeeds. */
+static void
+refuse_configuration(struct service *s, char *const *lines, size_t n)
+{
+	struct view_configuration *c = &s->verbs.configuration;
+
+	for (size_t i = 0; i < n; i++)
+		log_event(LOG_ERR, LOG_ID_CONFIG_BAD, NULL, "%s", lines[i]);
+	log_event(LOG_ERR, LOG_ID_CONFIG_BAD, NULL,
+	    "the configuration was not reloaded: the old one stays in effect");
+	if (c->state != CONFIGURATION_REFUSED)
+		c->refused_at = clock_realtime_s();
+	c->state = CONFIGURATION_REFUSED;
+	view_configuration_note(c, lines, n);
+}
+
+static void
+accept_configuration(struct service *s)
+{
+	s->verbs.configuration = (struct view_configuration){
+	    .file = s->file, .state = CONFIGURATION_IN_EFFECT, .loaded_at = clock_realtime_s()};
+}
+
 static struct conf *
-load_again(const struct service *s)
+load_again(struct service *s)
 {
 	_cleanup_(conf_errors_done) struct conf_errors errors = {0};
 	_cleanup_(conf_free) struct conf *conf = NULL;
 
 	if (conf_load(s->file, &conf, &errors) < 0) {
-		for (size_t i = 0; i < errors.n; i++)
-			log_event(LOG_ERR, LOG_ID_CONFIG_BAD, NULL, "%s", errors.lines[i]);
-		log_event(LOG_ERR, LOG_ID_CONFIG_BAD, NULL,
-		    "the configuration was not reloaded: the old one stays in effect");
+		refuse_configuration(s, errors.lines, errors.n);
 		return NULL;
 	}
 	if (strcmp(conf->state_directory, s->conf->state_directory) != 0 ||
 	    conf->map_size_mb != s->conf->map_size_mb) {
-		log_event(LOG_ERR, LOG_ID_CONFIG_BAD, NULL,
-		    "%s: state_directory and map_size_mb take effect at a restart only: the old "
-		    "configuration stays in effect",
+		char why[512], *lines[] = {why};
+
+		(void)snprintf(why, sizeof why,
+		    "%.400s: state_directory and map_size_mb take effect at a restart only",
 		    s->file);
+		refuse_configuration(s, lines, 1);
 		return NULL;
 	}
 	return TAKE(conf);
@@ -180,9 +229,11 @@ on_reload(sd_event_source *source, const struct signalfd_siginfo *si, void *arg)
 			return sd_event_exit(s->event, STATUS_FAILED);
 		}
 		conf_free(old);
-		verbs_changed(&s->verbs);
+		accept_configuration(s);
 		log_event(LOG_NOTICE, LOG_ID_CONFIG_RELOADED, NULL, "%s: reloaded", s->file);
 	}
+	verbs_changed(&s->verbs);
+	tell_status(s);
 	(void)sd_notify(0, "READY=1");
 	return 0;
 }
@@ -258,6 +309,7 @@ set_up(struct service *s, struct err *err)
 		return -1;
 	s->verbs.store = s->store;
 	s->verbs.started_at = clock_realtime_s();
+	accept_configuration(s);
 	if (control_new(s->event, s->socket, fd, &handlers, &s->verbs.control, err) < 0)
 		return -1;
 	return start_workers(s, err);

@@ -87,6 +87,7 @@ verb_status(struct verbs *v, struct client *c, const json_t *request)
 	json_put_member(&o, "program", json_of_text(GALSYNC_VERSION));
 	json_put_member(&o, "pid", json_integer(getpid()));
 	json_put_member(&o, "started", json_of_time(v->started_at));
+	json_put_member(&o, "configuration", view_configuration(&v->configuration));
 	json_put_member(&o, "journal", journal(v));
 	json_put_member(&o, "links", links(v));
 	client_send(c, o);
@@ -98,6 +99,7 @@ verbs_send_state(struct verbs *v, struct client *c)
 	json_t *o = json_object();
 
 	json_put_member(&o, "event", json_of_text("state"));
+	json_put_member(&o, "configuration", view_configuration(&v->configuration));
 	json_put_member(&o, "links", links(v));
 	client_send(c, o);
 }

@@ -11,6 +11,7 @@
 
 #include "dsa/daemon/control.h"
 #include "dsa/daemon/worker.h"
+#include "dsa/view/view_configuration.h"
 
 /* The workers as the verbs see them; the service's. */
 struct verbs {
@@ -20,6 +21,7 @@ struct verbs {
 	const char *state_directory;
 	struct control *control;
 	int64_t started_at;
+	struct view_configuration configuration;
 };
 
 /* A verb carries out REQUEST, the whole JSON object, for C. */
@@ -34,10 +36,6 @@ struct worker *verbs_worker(struct verbs *v, struct client *c, const json_t *req
 /* The member NAME of REQUEST, which is true or false; false if it is absent. False with a refusal
  * if it is anything else: a text that means true to its writer must not make a dry run a real one.
  */
-bool verbs_take_flag(struct client *c, const json_t *request, const char *name, bool *ret);
-
-/* Takes member NAME of REQUEST, which is true or false, or absent. A text that means true to its
- * writer must not make a dry run a real one: false, and C is refused. */
 bool verbs_take_flag(struct client *c, const json_t *request, const char *name, bool *ret);
 
 /* Sends C the event `state`: what all workers are doing. */

@@ -288,6 +288,7 @@ worker_answer_of(struct worker *w, const struct request *q, int rc, const struct
 	_cleanup_(worker_answer_free) struct worker_answer *a = calloc(1, sizeof *a);
 	/* A client that asks for one object is not told of the others. */
 	bool held = q->what == REQUEST_OBJECT ? r->held_asked > 0 : r->held;
+	bool absent = rc == 0 && q->what == REQUEST_OBJECT && r->absent;
 
 	if (!a) {
 		json_decref(TAKE(w->results));
@@ -296,13 +297,16 @@ worker_answer_of(struct worker *w, const struct request *q, int rc, const struct
 	if (w->results_lost)
 		return NULL;
 	*a = (struct worker_answer){.number = q->number,
-	    .status = rc < 0 || r->failed		    ? 1
+	    .status = rc < 0 || r->failed || absent	    ? 1
 		      : held || r->conflicts || r->problems ? 3
 							    : 0,
 	    .cycle = !worker_is_turn(q),
 	    .result = *r,
 	    .finished_at = clock_realtime_s(),
 	    .results = TAKE(w->results)};
-	(void)snprintf(a->error, sizeof a->error, "%s", rc < 0 ? w->state.error : "");
+	(void)snprintf(a->error, sizeof a->error, "%s",
+	    rc < 0   ? w->state.error
+	    : absent ? r->absent_why
+		     : "");
 	return TAKE(a);
 }

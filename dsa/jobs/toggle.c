@@ -177,7 +177,9 @@ end_one(struct toggle *t, const struct guid *g, const char *dummy)
 	    read_target(t, c.record, &target) < 0 ||
 	    (c.record && target && wants_mailbox(t, &c, target, &mailbox) < 0))
 		return -1;
-	why = c.record ? verify_target(mailbox, target, bytes_of(v)) : "it left the map";
+	why = !c.record			  ? "it left the map"
+	      : record_has_left(c.record) ? "its source object has left the synchronization"
+					  : verify_target(mailbox, target, bytes_of(v));
 	rc = set_dummy(t, &c.e, dummy, false);
 	if (rc < 0 || dir_read_guid(t->run->dir[SOURCE], g, toggle_attrs, &after, t->err) < 0)
 		return -1;

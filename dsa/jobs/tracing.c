@@ -6,6 +6,7 @@
 #include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
 #include "dsa/directory/filter.h"
+#include "dsa/jobs/standing.h"
 #include "dsa/run/active.h"
 
 /* Entries that a search finds. */
@@ -172,6 +173,18 @@ active(enum side side, const struct guid *g, enum trace_active *ret, void *arg, 
 	return 0;
 }
 
+static int
+standing(enum side side, const struct guid *g, char **ret, void *arg, struct err *err)
+{
+	return standing_of_object(arg, side, g, ret, err);
+}
+
+static int
+remembered(const char *address, char **ret, void *arg, struct err *err)
+{
+	return standing_of_address(arg, address, ret, err);
+}
+
 static struct trace_forest
 forest_of(const struct conf_forest *f)
 {
@@ -188,7 +201,9 @@ tracing_init(struct trace_env *env, const struct conf_link *link, size_t max_hop
 	    .max_hops = max_hops,
 	    .holders = holders,
 	    .objects = objects,
-	    .active = active};
+	    .active = active,
+	    .standing = standing,
+	    .remembered = remembered};
 }
 
 int

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "dsa/jobs/verify.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "dsa/base/clock.h"
@@ -175,6 +176,7 @@ count_checked(const struct telling *t, const struct record *r)
 		res->unwritten++;
 	else
 		res->checked += !t->passed;
+	res->left += record_has_left(r) && !t->passed;
 }
 
 static void
@@ -301,30 +303,49 @@ struct some {
 	bool again; /* they were counted before */
 };
 
+/* Who is named is meant to be synchronized. The object with source GUID G is not: THERE. */
+static void
+tell_outside(
+    struct verifying *r, const struct guid *g, const char *dn, const char *there, const char *want)
+{
+	struct audit_finding f = {.what = AUDIT_OBJECTS, .side = SOURCE, .source = g, .dn = dn};
+	struct move_ready_finding m = {
+	    .need = MOVE_READY_OBJECT, .side = SOURCE, .source = g, .dn = dn};
+
+	if (r->opt->missing) {
+		(void)snprintf(m.there, sizeof m.there, "%s", there);
+		(void)snprintf(m.want, sizeof m.want, "%s", want);
+		r->res->by_need[m.need]++;
+		r->opt->missing(&m, r->opt->arg);
+		return;
+	}
+	(void)snprintf(f.there, sizeof f.there, "%s", there);
+	(void)snprintf(f.want, sizeof f.want, "%s", want);
+	r->res->by[f.what]++;
+	r->opt->found(&f, r->opt->arg);
+}
+
 /* A source that is not in the map was named by its GUID. */
 static void
 tell_unknown(struct verifying *r, const struct guid *g)
 {
-	static const char there[] = "nothing", want[] = "a correspondence in the map";
 	char guid[GUID_TEXT_SIZE];
-	struct audit_finding f = {.what = AUDIT_OBJECTS, .side = SOURCE, .source = g, .dn = guid};
-	struct move_ready_finding m = {
-	    .need = MOVE_READY_OBJECT, .side = SOURCE, .source = g, .dn = guid};
 
 	guid_format(g, guid);
 	r->res->broken++;
-	if (r->opt->missing) {
-		memcpy(m.there, there, sizeof there);
-		memcpy(m.want, want, sizeof want);
-		r->res->by_need[m.need]++;
-		r->res->checked++;
-		r->opt->missing(&m, r->opt->arg);
-		return;
-	}
-	memcpy(f.there, there, sizeof there);
-	memcpy(f.want, want, sizeof want);
-	r->res->by[f.what]++;
-	r->opt->found(&f, r->opt->arg);
+	r->res->checked += r->opt->missing != NULL;
+	tell_outside(r, g, guid, "nothing", "a correspondence in the map");
+}
+
+/* True if R, which was named, left; told. One that is finished has left as it should. */
+static bool
+tell_left(struct verifying *all, const struct record *r)
+{
+	if (r->state != RECORD_LEFT)
+		return false;
+	tell_outside(all, &r->side[SOURCE].guid, r->side[SOURCE].dn,
+	    "it has left the synchronization", "an object that is synchronized");
+	return true;
 }
 
 static int
@@ -355,11 +376,12 @@ judge_chunk(struct some *s, struct verify *v, struct err *err)
 	for (size_t i = 0; i < s->n; i++) {
 		struct telling t = {.v = v};
 		struct audit_replies replies = {0};
+		bool left = !s->again && tell_left(s->all, s->records[i]);
 
 		if (judge(&t, s->records[i], &replies, err) < 0)
 			return -1;
 		add_replies(res, &replies);
-		res->broken += t.n > 0;
+		res->broken += left || t.n > 0;
 		if (s->again) /* one that was moved since it was counted is none of them */
 			res->checked -= t.passed;
 		else

@@ -18,6 +18,9 @@
  * The other thing it looks for, in the same way, is what a native move still needs, see
  * redirect/move_ready.h. Where none are named it looks at the mailboxes whose counterpart is a mail
  * user; one that is named is judged whatever it is.
+ *
+ * Who is named is meant to be synchronized: that it is not in the map, or left, is something broken
+ * too. One that is finished has left as it should.
  */
 
 #include "dsa/run/run.h"
@@ -38,10 +41,11 @@ struct verify_options {
 };
 
 struct verify_result {
-	uint64_t read[SIDES];	/* objects */
-	uint64_t checked;	/* correspondences */
-	uint64_t unwritten;	/* records whose target is not written yet: not judged */
-	uint64_t broken;	/* correspondences that something is wrong with, or missing for */
+	uint64_t read[SIDES]; /* objects */
+	uint64_t checked;     /* correspondences */
+	uint64_t unwritten;   /* records whose target is not written yet: not judged */
+	uint64_t left;	 /* of CHECKED: left or finished, so only that nothing loops is judged */
+	uint64_t broken; /* correspondences that something is wrong with, or missing for */
 	uint64_t by[AUDIT_MAX]; /* findings */
 	uint64_t by_need[MOVE_READY_MAX];
 	struct audit_replies replies;

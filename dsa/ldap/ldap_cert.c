@@ -79,10 +79,10 @@ ldap_cert_describe(
 	name_text(c, gnutls_x509_crt_get_raw_dn, subject, sizeof subject);
 	add_names(c, &names);
 	if (gnutls_x509_crt_get_expiration_time(c) < now_s) {
-		clock_format_utc(gnutls_x509_crt_get_expiration_time(c), when);
+		clock_format_local(gnutls_x509_crt_get_expiration_time(c), when);
 		(void)snprintf(text, size, "the certificate of %s expired at %s", host, when);
 	} else if (gnutls_x509_crt_get_activation_time(c) > now_s) {
-		clock_format_utc(gnutls_x509_crt_get_activation_time(c), when);
+		clock_format_local(gnutls_x509_crt_get_activation_time(c), when);
 		(void)snprintf(
 		    text, size, "the certificate of %s is not valid before %s", host, when);
 	} else if (!gnutls_x509_crt_check_hostname(c, host)) {

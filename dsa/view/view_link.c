@@ -66,7 +66,7 @@ states(const struct store_counts *n)
 }
 
 json_t *
-view_link(const struct view_link *v, json_t *daemon)
+view_link(const struct view_link *v, json_t *daemon, json_t *configuration)
 {
 	const struct store_counts *n = &v->counts;
 	json_t *o = json_object();
@@ -88,5 +88,7 @@ view_link(const struct view_link *v, json_t *daemon)
 	json_put_member(&o, "held", view_held_counts(&v->held));
 	json_put_member(&o, "hook", view_hook(&v->hook));
 	json_put_member(&o, "daemon", daemon ? json_incref(daemon) : json_null());
+	json_put_member(
+	    &o, "configuration", configuration ? json_incref(configuration) : json_null());
 	return o;
 }

@@ -18,10 +18,13 @@
  *   journal_octets       of the map that they take
  *   journal_oldest       when the first of them was written; text in UTC, or null
  *   map_bytes_used, map_bytes_max   of the map's file
- *   last_cycle           the summary of the last cycle that is in the map (cycle/summary.h), or
- * null held                 by limit (view_held.h) hook                 what waits for the hook
- * program (view_hook.h) daemon               the link as the running daemon tells of it
- * (view_worker.h), or null
+ *   last_cycle           the summary of the last cycle that is in the map (cycle/summary.h); or
+ *                        null
+ *   held                 by limit (view_held.h)
+ *   hook                 what waits for the hook program (view_hook.h)
+ *   daemon               the link as the running daemon tells of it (view_worker.h), or null
+ *   configuration        whether the daemon works by the file, which all links share
+ *                        (view_configuration.h); null if nothing is known of it
  */
 
 #include <jansson.h>
@@ -51,7 +54,8 @@ view_link_donep(struct view_link *v)
  * also after a failure. */
 int view_link_read(struct store_txn *t, uint32_t link, const char *name, struct view_link *ret,
     struct err *err) MUST_CHECK;
-/* DAEMON is borrowed; NULL: none answers. NULL without memory. */
-json_t *view_link(const struct view_link *v, json_t *daemon) MUST_CHECK;
+/* DAEMON and CONFIGURATION are borrowed; NULL: none answers, nothing is known. NULL without memory.
+ */
+json_t *view_link(const struct view_link *v, json_t *daemon, json_t *configuration) MUST_CHECK;
 
 #endif

@@ -23,6 +23,7 @@ view_hop(const struct trace_env *env, const struct trace_hop *h)
 	json_put_member(&o, "to", json_of_text(h->detail));
 	json_put_member(
 	    &o, "mailbox", json_of_text(h->step == TRACE_MAILBOX ? actives[h->active] : NULL));
+	json_put_member(&o, "note", json_of_text(h->note));
 	json_put_member(&o, "ok", json_boolean(h->step < TRACE_FIRST_BAD));
 	json_put_member(&o, "text", json_of_text(text));
 	return o;

@@ -128,6 +128,7 @@ view_summary(const struct verify_result *r)
 
 	json_put_member(&o, "checked", json_of_count(r->checked));
 	json_put_member(&o, "not_written_yet", json_of_count(r->unwritten));
+	json_put_member(&o, "left", json_of_count(r->left));
 	json_put_member(&o, "broken", json_of_count(r->broken));
 	json_put_member(&o, "findings", json_of_count(findings));
 	json_put_member(&o, "read_source", json_of_count(r->read[SOURCE]));

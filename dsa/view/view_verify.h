@@ -18,8 +18,8 @@
  *   summary           counts:
  *     checked         correspondences,
  *     not_written_yet of them the target is not written yet: they are not judged
- *     broken          of them something is wrong with
- *     findings        things that are broken
+ *     left            of those that are checked, left or finished: judged is only that nothing
+ * loops broken          of them something is wrong with findings        things that are broken
  *     read_source, read_target   objects
  *     reply_names     names that old replies go to, and
  *     reply_names_missing        those that do not resolve

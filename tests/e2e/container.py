@@ -182,6 +182,9 @@ class Container:
         ours = os.readlink(ns)
         return [pid for pid in filter(str.isdigit, os.listdir("/proc")) if _pid_ns(pid) == ours]
 
+    def processes_called(self, name):
+        return [pid for pid in self.processes() if status_of(pid).get("Name") == name]
+
     def power_off(self):
         """As an operator does; who does not end in time is killed, with everything in it."""
         if self.nspawn and self.nspawn.poll() is None:

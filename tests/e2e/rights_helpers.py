@@ -1,14 +1,46 @@
 # SPDX-License-Identifier: MIT
 """Service accounts of the tests' own, and the rights that they are given."""
 
+import fcntl
 import os
+import pty
 import re
+import shutil
+import subprocess
+import termios
 
 import ldap
 
 from badinput_helpers import simple, tls, write
-from conftest import ROOT
+from conftest import ROOT, patient
 from galsynclab.lab import ACME
+
+
+def _at_terminal(argv, env, typed, terminal):
+    """Runs ARGV with a terminal of its own, on which TYPED is answered to every question; or
+    without one, and with TYPED on the standard input."""
+    if not terminal:
+        p = subprocess.run(["setsid", "-w", *argv], input=typed, env=env, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, text=True, timeout=patient(120), check=False)
+        return p.returncode, p.stdout
+    mine, its = pty.openpty()
+
+    def own():
+        os.setsid()
+        fcntl.ioctl(its, termios.TIOCSCTTY, 0)
+    with subprocess.Popen(argv, env=env, stdin=its, stdout=its, stderr=its, preexec_fn=own) as p:
+        os.close(its)
+        text, answered = "", 0
+        while True:
+            try:
+                text += os.read(mine, 65536).decode(errors="replace")
+            except OSError:     # nobody has the terminal any more
+                break
+            while text.count("Password") > answered:
+                os.write(mine, typed.encode())
+                answered += 1
+        os.close(mine)
+    return p.returncode, text.replace("\r\n", "\n")
 
 
 class Account:
@@ -65,6 +97,29 @@ class Account:
                                  f"--configfile={self.forest.smb_conf}"])
         finally:
             os.remove(cache)
+
+    def delegate_by_password(self, directory, *args, terminal=True, typed=None):
+        """The same as on a machine with Debian's own smb.conf and no ticket, as the README has it:
+        (exit status, output, what the tools were called with and had in their environment).
+        TYPED: what is typed at the terminal, or comes by the standard input if there is none."""
+        if typed is None:
+            with open(self.lab.path(f"{self.forest.name}.admin-password"), encoding="ascii") as f:
+                typed = f.read()
+        seen = directory / "seen"
+        seen.write_text("")
+        for tool in ("ldbsearch", "ldbmodify"):
+            path = directory / tool
+            path.write_text("#!/bin/sh\n{ echo CALLED; printf '%s\\n' \"$@\"; tr '\\0' '\\n' "
+                            f"</proc/$$/environ; }} >>{seen}\nexec {shutil.which(tool)} \"$@\"\n")
+            path.chmod(0o755)
+        script = "mount --bind /usr/share/samba/smb.conf /etc/samba/smb.conf && exec \"$@\""
+        env = {k: v for k, v in os.environ.items() if not k.startswith(("KRB5", "SMB_CONF"))}
+        argv = ["timeout", "--foreground", str(patient(120)), "unshare", "-m", "sh", "-c", script, "sh",
+                os.path.join(ROOT, "conf", "delegate.sh"), "--server", self.forest.uri,
+                "--account", self.name, *args]
+        status, text = _at_terminal(argv, env | {"PATH": f"{directory}:{os.environ['PATH']}"},
+                                    typed, terminal)
+        return status, text, seen.read_text()
 
     def entries(self, dn):
         """The access control entries of the account at DN, but for those that are inherited."""

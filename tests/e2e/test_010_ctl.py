@@ -2,6 +2,7 @@
 """galsyncctl without a daemon, or with one that a test plays: what it shows, and what the shell
 completes. No lab is needed."""
 
+import fcntl
 import itertools
 import json
 import os
@@ -9,7 +10,9 @@ import pty
 import re
 import select
 import socket
+import struct
 import subprocess
+import termios
 import time
 
 import pytest
@@ -66,50 +69,176 @@ def busy(n):
              "next_attempt": "2026-01-02T03:04:06Z"}]
 
 
-def watched(directory, links, *, terminal, enough, timeout_s=30):
-    """What `galsyncctl watch` writes, until that is ENOUGH, of a daemon that tells LINKS(0),
-    LINKS(1) and so on."""
-    path, text, until = str(directory / "control.sock"), "", time.monotonic() + patient(timeout_s)
-    mine, its = pty.openpty() if terminal else os.pipe()
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(path)
-        listener.listen()
-        with subprocess.Popen([os.path.join(BUILD, "galsyncctl"), "--socket", path, "watch"],
-                              stdin=subprocess.DEVNULL, stdout=its) as p:
-            os.close(its)
-            listener.settimeout(patient(timeout_s))
-            s, _ = listener.accept()
-            with s, os.fdopen(mine, "rb", 0) as output:
-                assert json.loads(s.makefile().readline())["verb"] == "watch"
-                for n in itertools.count():
-                    event = {"version": 1, "event": "state", "links": links(n)}
-                    s.sendall((json.dumps(event) + "\n").encode())
-                    if select.select([output], [], [], 0.01)[0]:
-                        text += output.read(65536).decode()
-                    if enough(text):
-                        break
-                    assert time.monotonic() < until, text[-2000:]
-            p.terminate()
-    return text
+class Watching:
+    """`galsyncctl watch` at a daemon that the test plays. COLUMNS is None for a pipe."""
+
+    def __init__(self, directory, columns=None):
+        self.path, self.text, self.listener = str(directory / "control.sock"), "", None
+        self.listen()
+        self.mine, its = os.pipe() if columns is None else pty.openpty()
+        if columns is not None:
+            resize(its, columns)
+        self.process = subprocess.Popen(
+            [os.path.join(BUILD, "galsyncctl"), "--socket", self.path, "watch"],
+            stdin=subprocess.DEVNULL, stdout=its, env={**os.environ, "TZ": "CET-1"})
+        os.close(its)
+        self.accept()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.connection.close()
+        self.listener.close()
+        os.close(self.mine)
+
+    def listen(self):
+        """As a daemon does that makes its socket."""
+        if self.listener:
+            self.listener.close()
+            os.unlink(self.path)
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(self.path)
+        self.listener.listen()
+        self.listener.settimeout(patient(30))
+
+    def accept(self):
+        self.connection, _ = self.listener.accept()
+        assert json.loads(self.connection.makefile().readline())["verb"] == "watch"
+
+    def tell(self, links, **more):
+        event = {"version": 1, "event": "state", "links": links, **more}
+        self.connection.sendall((json.dumps(event) + "\n").encode())
+
+    def read(self, wait_s=0.01):
+        if select.select([self.mine], [], [], wait_s)[0]:
+            self.text += os.read(self.mine, 65536).decode()
+
+    def wait(self, enough, links=None):
+        """Until what was written is ENOUGH; meanwhile LINKS(0), LINKS(1) and so on are told."""
+        until = time.monotonic() + patient(30)
+        for n in itertools.count():
+            if links:
+                self.tell(links(n))
+            self.read()
+            if enough(self.text):
+                return self.text
+            assert time.monotonic() < until, self.text[-2000:]
 
 
-@pytest.mark.parametrize("terminal", [True, False], ids=["terminal", "pipe"])
-def test_watch_shows_progress_and_rates(tmp_path, terminal):
-    text = watched(tmp_path, busy, terminal=terminal,
-                   enough=lambda t: "/s" in t and t.count("three: ") > 2)
-    assert "two: idle, last delta cycle 2026-01-02T03:04:05Z: 3 changes, 1 conflicts" in text
-    assert "three: waiting: no answer; next attempt 2026-01-02T03:04:06Z" in text
+def resize(terminal, columns, rows=24):
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+
+@pytest.mark.parametrize("columns", [None, 80], ids=["pipe", "terminal"])
+def test_watch_shows_progress_and_rates(tmp_path, columns):
+    with Watching(tmp_path, columns) as w:
+        text = w.wait(lambda t: "/s" in t and t.count("three: ") > 2, busy)
+    # In one time zone, the local one.
+    assert "two: idle, last delta cycle 2026-01-02T04:04:05+01:00: 3 changes, 1" in text
+    assert "three: waiting: no answer; next attempt 2026-01-02T04:04:06+01:00" in text
     assert "/1000, " in text
     # A bar, in the same place, on a terminal alone.
-    assert ("one: running apply [" in text) is terminal
-    assert ("\033[3A\r" in text) is terminal and ("\033" in text) is terminal
+    assert ("one: running apply [" in text) is bool(columns)
+    assert ("\033[3A\r" in text) is bool(columns) and ("\033" in text) is bool(columns)
 
 
 def test_watch_writes_only_what_is_new(tmp_path):
-    text = watched(tmp_path, lambda n: busy(n // 10)[:2], terminal=False,
-                   enough=lambda t: "apply 2/1000" in t)
+    with Watching(tmp_path) as w:
+        text = w.wait(lambda t: "apply 2/1000" in t, lambda n: busy(n // 10)[:2])
     lines = [line.partition(", ")[0] for line in text.splitlines() if line.startswith("one: ")]
     assert lines[:2] == ["one: running apply 0/1000", "one: running apply 1/1000"], text
+
+
+@pytest.mark.parametrize("columns", [0, 1, 2, 20, 500])
+def test_watch_fits_any_terminal(tmp_path, columns):
+    """No line is broken: it would push those above it up, out of reach. 0: the terminal does not
+    say; it has 80 then."""
+    wide = [{**link, "error": "no answer " * 60} for link in busy(0)]
+    with Watching(tmp_path, columns) as w:
+        w.tell(wide)
+        w.wait(lambda t: t.count("\n") == 3)
+        w.tell(busy(1))
+        text = w.wait(lambda t: t.count("\n") == 6)
+        resize(w.mine, 40)
+        w.tell(busy(2))
+        resized = w.wait(lambda t: t.count("\n") == 9)[len(text):]
+    assert text.count("\033[3A") == 1
+    lines = text.replace("\033[3A", "").replace("\r\033[J", "").split("\r\n")
+    room = max((columns or 80) - 1, 1)
+    assert max(map(len, lines)) <= room, lines
+    assert room > 100 or max(map(len, lines)) == room
+    # Where the lines are now nobody knows: they are drawn anew.
+    assert "\033[3A" not in resized and max(map(len, resized.split("\r\n"))) < 45
+
+
+def test_watch_fits_few_rows(tmp_path):
+    links = [{**busy(0)[1], "link": f"link{i}"} for i in range(12)]
+    with Watching(tmp_path, 80) as w:
+        w.tell(links[:2])
+        w.wait(lambda t: t.count("\n") == 2)
+        resize(w.mine, 80, 8)
+        w.tell(links)
+        text = w.wait(lambda t: t.count("\n") == 9)
+        w.tell(links[:7])
+        w.tell(links[:3])
+        end = w.wait(lambda t: "\n" in t and t.count("\n") == 19)
+    assert "link5: " in text and "link6: " not in text and "\n... and 6 more\r\n" in text
+    # What is there no more is wiped out, as many lines as were drawn.
+    assert end[len(text):].startswith("\033[7A\r\033[Jlink0: ")
+
+
+@pytest.mark.parametrize("columns", [None, 80], ids=["pipe", "terminal"])
+def test_watch_survives_the_daemon(tmp_path, columns):
+    with Watching(tmp_path, columns) as w:
+        for n in (1, 2):
+            w.tell(busy(n))
+            w.wait(lambda t, n=n: f"{n}/1000" in t)
+            w.connection.close()
+            w.wait(lambda t, n=n: t.count("waiting until it runs again") == n)
+            w.listen()
+            w.accept()
+        # A socket of systemd's stays: to connect to it would start the daemon that was stopped.
+        w.tell(busy(3))
+        w.wait(lambda t: "3/1000" in t)
+        w.connection.close()
+        w.wait(lambda t: t.count("waiting until it runs again") == 3)
+        assert not select.select([w.listener], [], [], 1)[0]
+        os.utime(w.path)
+        w.accept()
+        w.tell(busy(4))
+        w.wait(lambda t: "4/1000" in t)
+        # One that refuses is no daemon that ended.
+        w.connection.sendall(b'{"version": 1, "ok": false, "error": "too many"}\n')
+        assert w.process.wait(patient(30)) == 1
+
+
+def test_watch_needs_a_daemon_to_begin_with(tmp_path):
+    p = subprocess.run([os.path.join(BUILD, "galsyncctl"), "--socket", str(tmp_path / "none.sock"),
+                        "watch"], capture_output=True, text=True, check=False)
+    assert p.returncode == 4 and "is galsyncd running?" in p.stderr
+
+
+def test_watch_ends_with_its_reader(tmp_path):
+    """Also while there is nothing to write."""
+    with Watching(tmp_path) as w:
+        w.tell(busy(1))
+        w.wait(lambda t: "1/1000" in t)
+        w.connection.close()
+        w.wait(lambda t: "waiting" in t)
+        os.close(w.mine)
+        assert w.process.wait(patient(30)) == 1
+        w.mine = os.open("/dev/null", os.O_RDONLY)
+
+
+def test_watch_tells_of_a_refused_configuration(tmp_path):
+    with Watching(tmp_path) as w:
+        w.tell(busy(1), configuration={"state": "refused", "error": "galsync.conf:7: no",
+                                       "refused_since": "2026-01-02T03:04:05Z"})
+        text = w.wait(lambda t: "one: " in t)
+    assert "configuration: refused since 2026-01-02T04:04:05+01:00: galsync.conf:7: no\n" in text
 
 
 # ---- completion ----

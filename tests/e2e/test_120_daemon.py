@@ -4,6 +4,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -168,6 +169,52 @@ def test_ctl(daemon, lab):
     assert p.returncode == 4
 
 
+def test_who_is_not_synchronized_is_told_why(daemon, lab):
+    """By each verb that is about one object: nothing is done, and that is no success."""
+    def ctl(*argv):
+        p = lab.galsyncctl("--socket", daemon.socket, *argv)
+        return p.returncode, p.stdout + p.stderr
+
+    def guid_of(dn):
+        return str(uuid.UUID(bytes_le=lab.source.read(dn)["objectGUID"][0]))
+
+    nobody, dn = "6f9619ff-8b86-d011-b42d-00c04fc964ff", lab.special["acme"]["japanese"]
+    status, text = ctl("resync", "--object", nobody)
+    assert status == 1 and text.endswith(f"forest 'acme' has no object with GUID {nobody}\n")
+    hidden = lab.special["acme"]["hidden"]
+    status, text = ctl("resync", "--object", guid_of(hidden))
+    assert status == 1 and f"'{hidden}' is not synchronized: hidden" in text
+    status, text = ctl("resync", "--object", guid_of(f"OU=Staff,{lab.source.base}"))
+    assert status == 1 and "it is no recipient" in text
+
+    # One that was synchronized, and leaves by this very cycle.
+    guid = guid_of(dn)
+    daemon.ask(verb="pause")
+    wait_for(lambda: daemon.link()["state"] == "paused", "not paused")
+    lab.source.modify(dn, msExchHideFromAddressLists="TRUE")
+    answer = daemon.ask(verb="resync", object=guid)
+    assert (answer["ok"], answer["status"]) == (False, 1)
+    assert answer["error"] == f"'{dn}' is not synchronized: hidden"
+    assert answer["summary"]["left"]["hidden"] == 1
+    for verb in ("switch", "undo-switch", "proxy-toggle"):
+        status, text = ctl(verb, guid)
+        assert status == 1 and "its source object has left the synchronization" in text, verb
+        assert ctl(verb, nobody)[0] == 1
+    status, text = ctl("proxy-toggle", "--dry-run", guid)
+    assert status == 1 and "its source object has left the synchronization" in text
+    status, text = ctl("verify", guid)
+    assert status == 3 and "BROKEN objects: source object" in text
+    assert "there:     it has left the synchronization\n" in text
+    assert "1 left or are finished: only that nothing loops was checked" in text
+    status, text = ctl("verify", "--move-ready", guid)
+    assert status == 3 and "MISSING object: source object" in text
+    for verb in ("approve", "reject", "show"):
+        assert ctl(verb, nobody)[0] == 1
+    lab.source.modify(dn, msExchHideFromAddressLists=None)
+    assert ctl("resync", "--object", guid)[0] == 0
+    assert daemon.ask(verb="resume")["ok"]
+
+
 def test_lost_mailbox_by_resync_of_one_object(daemon, lab):
     dn = lab.special["acme"]["japanese"]
     assert daemon.ask(verb="pause")["ok"]
@@ -181,6 +228,66 @@ def test_lost_mailbox_by_resync_of_one_object(daemon, lab):
     assert daemon.ask(verb="resume")["ok"]
 
 
+def configuration(daemon):
+    """What the daemon says of it; galsyncctl, which sees the file too, does not see less."""
+    told = daemon.ask(verb="status")["configuration"]
+    p = daemon.lab.galsyncctl("--socket", daemon.socket, "--json", "status")
+    assert json.loads(p.stdout)[0]["configuration"] == told
+    return told
+
+
+def status_of(daemon, **kw):
+    p = daemon.lab.galsyncctl("--socket", daemon.socket, "status", **kw)
+    assert not p.stderr
+    return p.returncode, p.stdout
+
+
+def test_times_of_status_are_in_one_zone(daemon, monkeypatch):
+    monkeypatch.setenv("TZ", "NST3:30NDT")
+    text = status_of(daemon)[1]
+    times = re.findall(r"\d{4}-\d\d-\d\dT[\d:]*(\S*?)[,\n]", text)
+    assert len(times) >= 3 and set(times) <= {"-03:30", "-02:30"}, text
+    assert re.search(r"\ntimes\n  zone           N[SD]T, UTC-0[23]:30\n$", text), text
+
+
+def test_a_mistake_is_told_before_it_matters(daemon, lab):
+    """The daemon has not been told to load it; without one, that it cannot start."""
+    with open(daemon.conf, encoding="utf-8") as f:
+        good = f.read()
+    try:
+        with open(daemon.conf, "w", encoding="utf-8") as f:
+            f.write(good.replace("interval_s = 60", "interval_s = \"often\""))
+        status, text = status_of(daemon)
+        assert status == 3 and "\n  state          BROKEN: the one that was loaded 20" in text
+        assert "interval_s" in text and "correspondences" in text
+        p = lab.galsyncctl("--socket", lab.path("none.sock"), "status")
+        assert p.returncode == 3 and "daemon         not running" in p.stdout
+        assert "\n  state          BROKEN: galsyncd cannot start\n" in p.stdout
+        p = lab.galsyncctl("list")
+        assert p.returncode == 0 and not p.stderr
+    finally:
+        with open(daemon.conf, "w", encoding="utf-8") as f:
+            f.write(good)
+    p = lab.galsyncctl("--socket", lab.path("none.sock"), "status")
+    assert "\n  state          valid\n" in p.stdout
+    assert "\n  state          in effect since 20" in status_of(daemon)[1]
+
+
+def test_watch_goes_on_behind_a_restart(daemon, lab):
+    with subprocess.Popen([os.path.join(BUILD, "galsyncctl"), "--socket", daemon.socket, "watch"],
+                          env={**os.environ, **lab.env()}, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE) as p:
+        lines = iter(p.stdout.readline, b"")
+        try:
+            for sig in (signal.SIGTERM, signal.SIGKILL):
+                assert next(lines).startswith(b"acme-globex: ")
+                daemon.end(sig)
+                assert any(b"waiting until it runs again" in line for line in lines)
+                daemon.start()
+        finally:
+            p.kill()
+
+
 def test_reload(daemon, lab):
     with open(daemon.conf, encoding="utf-8") as f:
         good = f.read()
@@ -191,12 +298,31 @@ def test_reload(daemon, lab):
         wait_for(lambda: "the old one stays in effect" in daemon.log(), "the mistake is not reported")
         assert "interval_s" in daemon.log()
         assert daemon.wait_idle()
+        told = configuration(daemon)
+        assert told["state"] == "refused" and told["file"] == daemon.conf
+        assert told["loaded"] <= told["refused_since"] and "interval_s" in told["error"]
+        # It stays so, since the first time, however often it is asked for, and with another mistake.
+        for line in ("map_size_mb = 1024;\n", "no syntax\n"):
+            with open(daemon.conf, "w", encoding="utf-8") as f:
+                f.write(good + line)
+            lines = daemon.log().count("the old one stays in effect")
+            daemon.process.send_signal(signal.SIGHUP)
+            wait_for(lambda n=lines: daemon.log().count("the old one stays in effect") > n, "no line")
+            assert configuration(daemon)["refused_since"] == told["refused_since"]
+            status, text = status_of(daemon)
+            assert status == 3 and "\n  state          REFUSED since 20" in text, text
+            assert "\n  mistake        " in text and "\n  daemon         " in text
+        assert "correspondences" not in text    # nobody knows where the map is
+        assert lab.galsyncctl("list").returncode == 1
+        assert lab.galsyncctl("--state-directory", lab.path("state"), "list").returncode == 0
     finally:
         with open(daemon.conf, "w", encoding="utf-8") as f:
             f.write(good)
     daemon.process.send_signal(signal.SIGHUP)
     wait_for(lambda: "galsync.conf: reloaded" in daemon.log(), "not reloaded")
     daemon.wait_idle()
+    assert configuration(daemon)["state"] == "in effect" and not configuration(daemon)["error"]
+    assert "\n  state          in effect since 20" in status_of(daemon)[1]
     # Nothing refers to the configuration that was.
     assert daemon.ask(verb="plan")["ok"]
 

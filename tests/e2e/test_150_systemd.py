@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import time
@@ -294,15 +295,29 @@ def test_reload_with_a_mistake_keeps_the_old_configuration(service):
     service.write_conf(text)
     service.run("systemctl", "reload", "galsyncd")
     wait_for(lambda: len(service.journal(f"MESSAGE_ID={CONFIG_BAD}")) >= 2, "nothing is said")
+    assert service.show("StatusText").startswith("configuration refused since 20")
+    said = service.run("galsyncctl", "status", status=3).stdout
+    assert "\n  state          REFUSED since 20" in said and "interval_s" in said
     mistake, verdict = [line["MESSAGE"] for line in service.journal(f"MESSAGE_ID={CONFIG_BAD}")]
     assert "/etc/galsync/galsync.conf:" in mistake and "interval_s" in mistake
     assert "the old one stays in effect" in verdict
+    # However it is cut: systemd drops a status that is no UTF-8.
+    for value in ("é" * 250, "x" + "é" * 250):
+        service.write_conf(re.sub('create = "[a-z-]+"', f'create = "{value}"', service.configuration))
+        count = len(service.journal(f"MESSAGE_ID={CONFIG_BAD}"))
+        service.run("systemctl", "reload", "galsyncd")
+        service.wait_line(count, f"MESSAGE_ID={CONFIG_BAD}")
+        wait_for(lambda: "éé" in service.show("StatusText"), "the mistake is not there")
+        assert service.show("StatusText").startswith("configuration refused since 20")
     flows(service, "After the mistake")
 
     service.write_conf(service.configuration)
     service.run("systemctl", "reload", "galsyncd")
     service.wait_line(0, f"MESSAGE_ID={CONFIG_RELOADED}")
     flows(service, "After the reload")
+    assert service.show("StatusText").startswith(f"{LINK}: ")
+    assert "\n  state          in effect since 20" in \
+        service.run("galsyncctl", "status", status=3).stdout
     assert service.is_active() and service.show("MainPID") == pid
 
 
@@ -361,6 +376,9 @@ def test_a_mistake_at_the_start_is_named(service):
     said = line["MESSAGE"]
     assert line["PRIORITY"] == "3"
     assert "/etc/galsync/galsync.conf:" in said and "intervall" in said, said
+    told = service.run("galsyncctl", "status", status=3).stdout
+    assert "daemon         not running" in told and "intervall" in told
+    assert "\n  state          BROKEN: galsyncd cannot start\n" in told
     service.write_conf(service.configuration)
     service.run("systemctl", "start", "galsyncd")
     service.wait_idle()
@@ -426,6 +444,99 @@ def test_stopped_daemon_leaves_the_socket(service):
     assert service.run("stat", "-c", "%F", SOCKET).stdout == "socket\n"
     service.run("galsyncctl", "status", status=3)
     assert service.is_active()
+
+
+def test_watch_does_not_start_a_daemon_that_was_stopped(service):
+    """It goes on when one was started again; the socket is systemd's all the while."""
+    service.run("systemd-run", "--quiet", "--unit=watching", "--property=StandardOutput=file:/watched",
+                "/usr/sbin/galsyncctl", "watch")
+
+    def watched(words, count):
+        return wait_for(lambda: service.run("cat", "/watched", status=None).stdout.count(words)
+                        >= count, f"{words} is not there")
+    for n in (1, 2):
+        watched(f"{LINK}: ", 1)
+        service.run("systemctl", "stop", "galsyncd")
+        watched("waiting until it runs again", n)
+        # Whatever it does to find a daemon, it does in that time.
+        time.sleep(1)
+        assert service.show("ActiveState") == "inactive"
+        lines = service.run("cat", "/watched").stdout.count(f"{LINK}: ")
+        service.run("systemctl", "start", "galsyncd")
+        watched(f"{LINK}: ", lines + 1)
+    service.run("systemctl", "stop", "watching")
+
+
+UNITS = ("galsyncd.service", "galsyncd.socket")
+
+
+@pytest.mark.parametrize("units", [UNITS, UNITS[::-1]], ids=["service-first", "socket-first"])
+def test_enabled_in_either_order(service, units):
+    """The daemon has the socket of systemd, whichever is named first."""
+    service.run("systemctl", "stop", "galsyncd.socket", "galsyncd.service")
+    service.run("systemctl", "enable", "--now", *units)
+    assert [service.show("ActiveState", unit) for unit in UNITS] == ["active"] * 2
+    fd = os.readlink(f"/proc/{service.main_pid()}/fd/3")
+    assert fd == f"socket:[{_listening(service)}]"
+    service.run("galsyncctl", "status", status=3)
+    service.run("systemctl", "disable", "--now", *units)
+    assert [service.show("ActiveState", unit) for unit in UNITS] == ["inactive"] * 2
+    assert not service.run("find", "/etc/systemd/system", "-name", "galsyncd.so*").stdout
+
+
+def test_the_socket_is_enabled_behind_the_service(service):
+    """systemd does not start it beside a daemon that listens already; the next restart does."""
+    service.run("systemctl", "enable", "--now", "galsyncd.service")
+    assert service.show("ActiveState", "galsyncd.socket") == "inactive"
+    service.run("systemctl", "enable", "galsyncd.socket")
+    service.run("systemctl", "restart", "galsyncd.service")
+    fd = os.readlink(f"/proc/{service.main_pid()}/fd/3")
+    assert fd == f"socket:[{_listening(service)}]"
+    assert service.is_active()
+
+
+OWNED = ("/etc/galsync", "/etc/galsync/galsync.conf", *KEYTABS, "/var/lib/galsync",
+         "/usr/local/sbin", "/usr/share/man/man8")
+
+
+def test_installed_again(service):
+    """What others have set stays: owners, modes and the configuration."""
+    def kept():
+        return service.run("stat", "-c", "%n %U:%G %a %i", *OWNED).stdout
+    service.run("chmod", "0711", "/usr/share/man/man8")
+    service.run("chgrp", "galsync-admin", "/usr/share/man/man8")
+    before, text = kept(), service.run("cat", "/etc/galsync/galsync.conf").stdout
+    service.run("rm", "/usr/share/man/man8/galsyncd.8")
+    mask = os.umask(0o077)
+    try:
+        service.install()
+    finally:
+        os.umask(mask)
+    assert kept() == before and "root:galsync 640" in before and "root:galsync 750" in before
+    assert service.run("cat", "/etc/galsync/galsync.conf").stdout == text
+    # What is installed can be read by all, whatever the umask of make was.
+    p = service.run("stat", "-c", "%a", "/usr/share/man/man8/galsyncd.8", "/usr/sbin/galsyncd",
+                    *(f"/lib/systemd/system/{unit}" for unit in UNITS))
+    assert p.stdout.split() == ["644", "755", "644", "644"]
+    service.run("systemctl", "daemon-reload")
+    service.run("systemctl", "restart", "galsyncd")
+
+
+def test_uninstalled(service):
+    """By make on the machine itself: the service ends, and what is the operator's stays."""
+    with open(os.path.join(ROOT, "Makefile"), encoding="utf-8") as f:
+        service.write("root/galsync/Makefile", f.read())
+    assert service.is_active() and service.show("UnitFileState") == "enabled"
+    service.run("make", "-C", "/root/galsync", "PREFIX=/usr", "uninstall")
+    assert not service.processes_called("galsyncd")
+    for unit in UNITS:
+        assert service.show("LoadState", unit) == "not-found", unit
+    assert not service.run("find", "/etc/systemd/system", "-type", "l", "-name", "galsyncd*").stdout
+    assert not service.run("find", "/usr/sbin", "/lib/systemd/system", "-name", "galsync*").stdout
+    p = service.run("stat", "-c", "%U:%G %a", "/etc/galsync/galsync.conf", "/var/lib/galsync/map.mdb")
+    assert p.stdout.splitlines() == ["root:galsync 640", "galsync:galsync 640"]
+    # A second time there is nothing to stop.
+    service.run("make", "-C", "/root/galsync", "PREFIX=/usr", "uninstall")
 
 
 def test_nothing_is_left(service):

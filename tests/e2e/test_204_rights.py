@@ -2,7 +2,9 @@
 """Least rights: what `galsyncd -T --rights` names and delegate.sh grants is enough for a full
 synchronization, and what an account would need to take others over is not among it."""
 
+import os
 import re
+import uuid
 
 import ldap
 import pytest
@@ -125,6 +127,52 @@ def test_again_changes_nothing_and_takes_back_what_was_wide(lab, tmp_path):
     assert account.entries(PEOPLE_OU) == narrow
 
 
+@pytest.mark.parametrize("user", [["-U", "Administrator"], ["-UAdministrator"],
+                                  ["--user=GLOBEX\\Administrator"],
+                                  ["-U", "Administrator@GLOBEX.EXAMPLE"]], ids=" ".join)
+@pytest.mark.parametrize("terminal", [True, False], ids=["terminal", "input"])
+def test_the_password_is_asked_for_once_and_shown_to_nobody(lab, tmp_path, user, terminal):
+    """With the smb.conf that Debian brings, whose workgroup is no domain of ours."""
+    if not os.path.exists("/usr/share/samba/smb.conf") or not os.path.exists("/etc/samba/smb.conf"):
+        pytest.skip("Debian's smb.conf is not there (package samba-common)")
+    account = Account(lab, GLOBEX, f"svc-asked-{uuid.uuid4().hex[:8]}")
+    with open(lab.path("globex.admin-password"), encoding="ascii") as f:
+        password = f.read().strip()
+    status, text, seen = account.delegate_by_password(
+        tmp_path, "--source-scope", PEOPLE_OU, "--", *user, terminal=terminal,
+        typed=password + "\n")
+    assert status == 0, text
+    assert text.count("Password") == 1 and text.count("CALLED") == 0
+    assert seen.count("CALLED\n") > 5
+    assert password not in text and password not in seen
+    assert len(account.entries(PEOPLE_OU)) > 5
+
+
+def test_a_password_in_the_arguments_goes_no_further(lab, tmp_path):
+    account = Account(lab, GLOBEX, "svc-told")
+    with open(lab.path("globex.admin-password"), encoding="ascii") as f:
+        password = f.read().strip()
+    for how in (["-U", f"Administrator%{password}"],
+                ["--user=Administrator", f"--password={password}"]):
+        status, text, seen = account.delegate_by_password(
+            tmp_path, "--print", "--target-ou", TARGET_OU, "--", *how, terminal=False, typed="")
+        assert status == 0 and "Password" not in text, text
+        assert seen.count("CALLED\n") > 2 and password not in seen
+
+
+def test_a_wrong_password_changes_nothing(lab, tmp_path):
+    account, usn = Account(lab, GLOBEX, "svc-wrong"), lab.target.usn()
+    for typed in ("wrong\n", "$(id)`id` \\ \"'\n", ""):
+        status, text, _ = account.delegate_by_password(
+            tmp_path, "--target-ou", TARGET_OU, "--", "-U", "Administrator", terminal=False,
+            typed=typed)
+        assert status == 1 and ("refuses these credentials" in text or "there is no password" in text)
+    status, text, _ = account.delegate_by_password(
+        tmp_path, "--rights", "-", "--", "-U", "Administrator", terminal=False, typed="x\n")
+    assert status == 1 and "no terminal to ask" in text
+    assert lab.target.usn() == usn
+
+
 @pytest.mark.parametrize("text, words", [
     ("forest acme acme.example\nsource-scope OU=Staff,DC=acme,DC=example\n  read\n",
      ["says nothing of globex.example", "acme.example"]),
@@ -137,6 +185,24 @@ def test_what_is_no_list_of_rights(lab, accounts, tmp_path, text, words):
     assert p.returncode != 0
     check_words(p.stderr, words)
     assert lab.target.usn() == usn
+
+
+def test_a_place_with_very_many_rights(lab):
+    """Near the most that a directory takes, which is more than fits into one argument."""
+    account, ou = Account(lab, GLOBEX, "svc-long"), f"OU=Crowded,{GLOBEX.base}"
+    lab.target.add(ou, objectClass="organizationalUnit")
+    sid = "S-1-5-21-1111111111-2222222222-3333333333-"
+    sddl = "".join(f"(OA;CIIO;CCDCLCSWRPWPDTLOCRSDRCWDWO;{i:08x}-0de6-11d0-a285-00aa003049e2;"
+                   f"bf967aba-0de6-11d0-a285-00aa003049e2;{sid}{i})" for i in range(1000, 1860))
+    assert len(sddl) > 128 << 10
+    half = sddl.index(f"{sid}1400") + len(f"{sid}1400)")
+    for part in (sddl[:half], sddl[half:]):
+        p = lab.run(["samba-tool", "dsacl", "set", "-H", GLOBEX.sam_ldb, f"--objectdn={ou}",
+                     f"--trusteedn={account.dn}", f"--sddl={part}"])
+        assert p.returncode == 0, p.stderr
+    p = account.delegate("--source-scope", ou)
+    assert p.returncode == 0, p.stderr
+    assert len(account.entries(ou)) > 5
 
 
 def test_places_go_with_one_way_only(lab, accounts, tmp_path):

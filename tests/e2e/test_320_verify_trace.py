@@ -349,6 +349,45 @@ def test_trace_groups(daemon, lab):
     assert "dead-end" in [h[2] for h in ways["acme"]]
 
 
+def notes(answer):
+    return {w["from"]: [h["note"] for h in w["hops"]] for w in answer["ways"]}
+
+
+def test_trace_knows_who_left(pair, lab, daemon):
+    """Hidden, never synchronized, switched and gone, deleted: not just 'nobody has it'."""
+    address, key = pair.values("source", "mail")[0], pair.record["source"]["guid"]
+    dn = pair.record["source"]["dn"]
+    pair.set("source", msExchHideFromAddressLists="TRUE")
+    assert daemon.ask(verb="resync", object=key)["status"] == 1
+    status, ways, answer = trace(lab, daemon, address)
+    assert (status, ways) == (0, {"acme": HERE, "globex": TO_ACME})
+    left = "has left the synchronization: hidden"
+    assert notes(answer) == {"acme": [f"it {left}"],
+                             "globex": [f"its source object '{dn}' {left}", f"it {left}"]}
+    p = lab.galsyncctl("--socket", daemon.socket, "trace", address, "--from", "acme")
+    assert f"delivered to the mailbox in acme; it {left}\n" in p.stdout
+    pair.set("source", msExchHideFromAddressLists=None)
+    assert daemon.ask(verb="resync", object=key)["status"] == 0
+    assert notes(trace(lab, daemon, address)[2]) == {"acme": [None], "globex": [None, None]}
+
+    hidden = lab.source.read(lab.special["acme"]["hidden"])["mail"][0].decode()
+    answer = trace(lab, daemon, hidden, "--from", "acme")[2]
+    assert notes(answer)["acme"] == ["it is not synchronized: hidden"]
+
+    # One that is deleted: its counterpart is hidden, and redirects to an address of nobody's.
+    other = Pair(lab, daemon, "turkish")
+    mail, gone = other.values("source", "mail")[0], other.record["source"]["dn"]
+    lab.source.delete(gone)
+    answer = daemon.ask(verb="resync", object=other.record["source"]["guid"])
+    assert answer["status"] == 1 and "is not there any more" in answer["error"]
+    status, ways, answer = trace(lab, daemon, mail)
+    assert status == 3 and ways["acme"] == [(0, "acme", "dead-end")]
+    assert notes(answer) == {
+        "acme": [f"it was an address of '{gone}', which is gone"],
+        "globex": [f"its source object '{gone}' is gone",
+                   f"it was an address of '{gone}', which is gone"]}
+
+
 def test_trace_refuses(daemon, lab):
     def refused(*argv):
         p = lab.galsyncctl("--socket", daemon.socket, "trace", *argv)

@@ -61,6 +61,24 @@ local(void **state)
 }
 
 static void
+zone(void **state)
+{
+	char text[CLOCK_TEXT_SIZE];
+
+	(void)state;
+	assert_int_equal(setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1), 0);
+	clock_format_zone(1714532400, text);
+	assert_string_equal(text, "CEST, UTC+02:00");
+	clock_format_zone(1704067200, text);
+	assert_string_equal(text, "CET, UTC+01:00");
+	assert_int_equal(setenv("TZ", "UTC0", 1), 0);
+	clock_format_zone(1704067200, text);
+	assert_string_equal(text, "UTC, UTC+00:00");
+	clock_format_zone(INT64_MAX, text);
+	assert_string_equal(text, "not known");
+}
+
+static void
 now(void **state)
 {
 	int64_t before = clock_monotonic_ms(), s = clock_realtime_s();
@@ -79,6 +97,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(utc),
 	    cmocka_unit_test(local),
+	    cmocka_unit_test(zone),
 	    cmocka_unit_test(now),
 	};
 

@@ -555,6 +555,46 @@ without_secrets(void **state)
 	assert_int_equal(e.n, 4);
 }
 
+/* *RET is the caller's, NULL if it cannot be told. */
+static char *
+state_of(const char *text, int want)
+{
+	_cleanup_(conf_errors_done) struct conf_errors e = {0};
+	char *state;
+
+	put("galsync.conf", text);
+	assert_int_equal(conf_load_state_directory(path_of("galsync.conf"), &state, &e), want);
+	assert_int_equal(e.n > 0, want < 0);
+	return state;
+}
+
+/* A mistake elsewhere does not hide where the map is; one that may be about it does. */
+static void
+state_directory(void **state)
+{
+	static const struct {
+		const char *text, *state;
+	} rows[] = {
+	    {"map_size_mb = 0;\n", "/var/lib/galsync"},
+	    {"state_directory = \"/srv/map\";\nmap_size_mb = 0;\n", "/srv/map"},
+	    {"state_directory = 7;\n", NULL},
+	    {"state_directory = \"\";\n", NULL},
+	    {"state_directory = \"/srv/map\n", NULL},
+	    {"@include \"missing.conf\"\n", NULL},
+	};
+	_cleanup_(free) char *good = state_of(base, 0);
+
+	(void)state;
+	assert_string_equal(good, "/var/lib/galsync");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_(free) char *found = state_of(rows[i].text, -1);
+
+		assert_int_equal(found != NULL, rows[i].state != NULL);
+		if (found)
+			assert_string_equal(found, rows[i].state);
+	}
+}
+
 int
 main(void)
 {
@@ -565,6 +605,7 @@ main(void)
 	    TEST(numbers),
 	    TEST(credentials),
 	    TEST(without_secrets),
+	    TEST(state_directory),
 	    TEST(full_values),
 	    TEST(round_trip),
 	    TEST(table),

@@ -171,6 +171,25 @@ same_alias(void **state)
 	lab_close(&l);
 }
 
+/* It left while it was toggled: the delta saw that first. */
+static void
+leaves_meanwhile(void **state)
+{
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &people);
+	lab_run(&l);
+	lab_set(&l, SOURCE, "CN=Ann", "msExchHideFromAddressLists", "TRUE");
+	toggle(&l, "CN=Ann", "CN=Cid");
+	assert_int_equal(job.failed, 1);
+	assert_told("no CN=Ann: its source object has left the synchronization");
+	assert_told("ok CN=Cid: \n");
+	assert_false(anywhere(&l));
+	refused(&l, "CN=Ann", "its source object has left the synchronization");
+	lab_close(&l);
+}
+
 static void
 no_map_yet(void **state)
 {
@@ -374,7 +393,8 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {cmocka_unit_test(brings_back),
 	    cmocka_unit_test(stamp_alone), cmocka_unit_test(mail_user), cmocka_unit_test(dry_run),
-	    cmocka_unit_test(refusals), cmocka_unit_test(same_alias), cmocka_unit_test(no_map_yet),
+	    cmocka_unit_test(refusals), cmocka_unit_test(same_alias),
+	    cmocka_unit_test(leaves_meanwhile), cmocka_unit_test(no_map_yet),
 	    cmocka_unit_test(server_refuses), cmocka_unit_test(nothing_of_theirs_is_lost),
 	    cmocka_unit_test(made_primary), cmocka_unit_test(interrupted_switch_first),
 	    cmocka_unit_test(interrupted_toggle_first)};

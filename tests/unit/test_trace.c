@@ -17,7 +17,9 @@
 struct world {
 	struct entry *e[SIDES][MAX_OBJECTS];
 	size_t n[SIDES];
-	unsigned active; /* objects of the target whose mailbox is the active one, by number */
+	unsigned active;  /* objects of the target whose mailbox is the active one, by number */
+	const char *left; /* DN of the one that has left, or NULL */
+	const char *was;  /* address that the map remembers, or NULL */
 	size_t asked;
 	bool fails;
 };
@@ -119,6 +121,31 @@ active(enum side side, const struct guid *g, enum trace_active *ret, void *arg, 
 
 	(void)err;
 	*ret = g->octets[1] == w->active && side == TARGET ? TRACE_ACTIVE : TRACE_PASSIVE;
+	for (size_t i = 0; w->left && i < w->n[side]; i++)
+		if (guid_equal(&w->e[side][i]->guid, g) && strcmp(w->e[side][i]->dn, w->left) == 0)
+			*ret = TRACE_NOT_IN_MAP;
+	return 0;
+}
+
+static int
+standing(enum side side, const struct guid *g, char **ret, void *arg, struct err *err)
+{
+	enum trace_active a;
+
+	assert_int_equal(active(side, g, &a, arg, err), 0);
+	if (a == TRACE_NOT_IN_MAP)
+		assert_non_null(*ret = strdup("it has left"));
+	return 0;
+}
+
+static int
+remembered(const char *address, char **ret, void *arg, struct err *err)
+{
+	const struct world *w = arg;
+
+	(void)err;
+	if (w->was && strcmp(w->was, address) == 0)
+		assert_non_null(*ret = strdup("it was Jo's"));
 	return 0;
 }
 
@@ -132,6 +159,8 @@ env_of(struct world *w)
 	    .holders = holders,
 	    .objects = objects,
 	    .active = active,
+	    .standing = standing,
+	    .remembered = remembered,
 	    .arg = w};
 }
 
@@ -233,6 +262,59 @@ passive_mailbox(void **state)
 	trace_hop_text(&env, &t.hops[0], text, sizeof text);
 	assert_non_null(strstr(text, "NOT the active one"));
 	assert_false(trace_is_bad(&t));
+}
+
+static void
+text_is(struct world *w, const struct trace *t, size_t i, const char *want)
+{
+	struct trace_env env = env_of(w);
+	char text[256];
+
+	assert_true(i < t->n);
+	trace_hop_text(&env, &t->hops[i], text, sizeof text);
+	assert_string_equal(text, want);
+}
+
+/* Of who left it is said, where its address is looked for and where its mailbox is met. */
+static void
+who_left(void **state)
+{
+	_cleanup_(trace_done) struct trace source = {0}, target = {0}, group = {0};
+	struct world *w = *state;
+
+	add_jo(w, false);
+	add(w, SOURCE, "group", "CN=All",
+	    "proxyAddresses: SMTP:all@acme.example\nmember: CN=Jo,DC=acme");
+	w->left = "CN=Jo,DC=acme";
+	run(w, SOURCE, "jo@acme.example", &source);
+	text_is(w, &source, 0, "delivered to the mailbox in acme; it has left");
+	run(w, SOURCE, "all@acme.example", &group);
+	text_is(w, &group, 1, "delivered to the mailbox in acme; it has left");
+	w->left = "CN=Jo,DC=globex";
+	run(w, TARGET, "jo@acme.example", &target);
+	text_is(w, &target, 0, "redirects to jo@redirect.acme.example; it has left");
+	assert_null(target.hops[1].note);
+}
+
+/* Nobody has the address any more: the map says whose it was. */
+static void
+who_is_gone(void **state)
+{
+	_cleanup_(trace_done) struct trace here = {0}, there = {0}, other = {0}, away = {0};
+	struct world *w = *state;
+
+	w->was = "jo@globex.example";
+	run(w, TARGET, "jo@globex.example", &here);
+	text_is(w, &here, 0,
+	    "DEAD END: the domain is accepted here, but nobody has the address; it was Jo's");
+	run(w, SOURCE, "smtp:jo@globex.example", &there);
+	assert_null(there.hops[0].note);
+	assert_string_equal(there.hops[1].note, "it was Jo's");
+	run(w, TARGET, "al@globex.example", &other);
+	assert_null(other.hops[0].note);
+	w->was = "jo@else.example";
+	run(w, SOURCE, "jo@else.example", &away);
+	text_is(w, &away, 0, "leaves both organizations; it was Jo's");
 }
 
 static void
@@ -438,9 +520,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {T(before_the_switch), T(after_the_switch),
-	    T(passive_mailbox), T(both_redirect), T(redirect_to_itself), T(shared_domain_stays),
-	    T(ends), T(collisions), T(groups), T(groups_in_circles), T(forwards),
-	    T(chain_without_end), T(big_group), T(failing_reads)};
+	    T(passive_mailbox), T(who_left), T(who_is_gone), T(both_redirect),
+	    T(redirect_to_itself), T(shared_domain_stays), T(ends), T(collisions), T(groups),
+	    T(groups_in_circles), T(forwards), T(chain_without_end), T(big_group),
+	    T(failing_reads)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -451,14 +451,41 @@ moved_meanwhile(void **state)
 	end(&k);
 }
 
+/* Who is named is meant to be synchronized; of all it is only counted. */
+static void
+who_left(void **state)
+{
+	struct looking k;
+	struct guid g[2];
+
+	(void)state;
+	begin(&k, &people);
+	g[0] = guid_of(&k, "CN=Ann");
+	g[1] = guid_of(&k, "CN=Cid");
+	lab_set(&k.l, SOURCE, "CN=Ann", "msExchHideFromAddressLists", "TRUE");
+	lab_run(&k.l);
+	look(&k, NULL, 0);
+	assert_int_equal(k.found, 0);
+	assert_int_equal(k.res.left, 1);
+	look(&k, g, 2);
+	assert_int_equal(k.found, 1);
+	assert_int_equal(k.res.checked, 2);
+	assert_int_equal(k.res.broken, 1);
+	assert_int_equal(k.res.left, 1);
+	assert_string_equal(k.text, "objects source CN=Ann" ACME);
+	look(&k, &g[1], 1);
+	assert_int_equal(k.found + k.res.left, 0);
+	end(&k);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(all_and_some),
-	    cmocka_unit_test(mended_meanwhile), cmocka_unit_test(many), cmocka_unit_test(errors),
-	    cmocka_unit_test(ready_after_a_cycle), cmocka_unit_test(archives),
-	    cmocka_unit_test(values_of_others), cmocka_unit_test(named_ones),
-	    cmocka_unit_test(moved_meanwhile)};
+	    cmocka_unit_test(who_left), cmocka_unit_test(mended_meanwhile), cmocka_unit_test(many),
+	    cmocka_unit_test(errors), cmocka_unit_test(ready_after_a_cycle),
+	    cmocka_unit_test(archives), cmocka_unit_test(values_of_others),
+	    cmocka_unit_test(named_ones), cmocka_unit_test(moved_meanwhile)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,6 +27,7 @@ make_verified(void)
 	struct verify_result r = {.read = {1, 2},
 	    .checked = UINT64_MAX,
 	    .unwritten = 3,
+	    .left = 9,
 	    .broken = 4,
 	    .replies = {.known = 5, .missing = 6}};
 	_cleanup_(view_verify_done) struct view_verify v;
@@ -54,7 +55,8 @@ verified(void **state)
 	    ",\"should_be\":\"nothing\"},{\"guid\":\"00000000-0000-0000-0000-000000000001\","
 	    "\"side\":\"source\",\"forest\":\"acme\",\"dn\":\"CN=Ann\",\"invariant\":\"stamp\","
 	    "\"ok\":false,\"there\":\"\",\"should_be\":\"\"}],\"unlisted\":0,\"summary\":{"
-	    "\"checked\":9223372036854775807,\"not_written_yet\":3,\"broken\":4,\"findings\":15,"
+	    "\"checked\":9223372036854775807,\"not_written_yet\":3,\"left\":9,\"broken\":4,"
+	    "\"findings\":15,"
 	    "\"read_source\":1,\"read_target\":2,\"reply_names\":5,\"reply_names_missing\":6,"
 	    "\"ms\":0,\"per_second\":9223372036854775807,\"by_invariant\":{\"loop\":7,"
 	    "\"stamp\":8}}}";
@@ -74,7 +76,8 @@ nothing_found(void **state)
 	view_verify_init(&v, &conf);
 	json_must_be(view_verify(&v, &r),
 	    "{\"results\":[],\"unlisted\":0,\"summary\":{\"checked\":500,\"not_written_yet\":0,"
-	    "\"broken\":0,\"findings\":0,\"read_source\":0,\"read_target\":0,\"reply_names\":0,"
+	    "\"left\":0,\"broken\":0,\"findings\":0,\"read_source\":0,\"read_target\":0,\"reply_"
+	    "names\":0,"
 	    "\"reply_names_missing\":0,\"ms\":250,\"per_second\":2000,\"by_invariant\":{}}}");
 }
 
@@ -153,6 +156,7 @@ static json_t *
 make_traced(void)
 {
 	char to[] = "smtp:ann@redirect.globex.example", odd[] = HOSTILE, database[] = "DB1";
+	char note[] = "it was Ann's";
 	struct trace_hop hops[] = {
 	    {.side = SOURCE,
 		.step = TRACE_REDIRECT,
@@ -170,7 +174,7 @@ make_traced(void)
 		.guid = {{[15] = 2}},
 		.detail = database,
 		.active = TRACE_ACTIVE},
-	    {.depth = 1, .side = TARGET, .step = TRACE_DEAD_END},
+	    {.depth = 1, .side = TARGET, .step = TRACE_DEAD_END, .note = note},
 	};
 	struct trace t = {.hops = hops, .n = ARRAY_SIZE(hops), .unlisted = 3};
 	json_t *ways = json_array();
@@ -190,16 +194,20 @@ traced(void **state)
 	    "{\"address\":" HOSTILE_JSON ",\"ways\":[{\"from\":\"acme\",\"ok\":false,\"hops\":["
 	    "{\"depth\":0,\"forest\":\"acme\",\"step\":\"redirect\",\"address\":" HOSTILE_JSON
 	    ",\"kind\":\"user\",\"dn\":" HOSTILE_JSON ",\"guid\":\"" GUID "1\","
-	    "\"to\":\"smtp:ann@redirect.globex.example\",\"mailbox\":null,\"ok\":true,"
+	    "\"to\":\"smtp:ann@redirect.globex.example\",\"mailbox\":null,\"note\":null,\"ok\":"
+	    "true,"
 	    "\"text\":\"redirects to smtp:ann@redirect.globex.example\"},"
 	    "{\"depth\":1,\"forest\":\"globex\",\"step\":\"mailbox\","
 	    "\"address\":\"smtp:ann@redirect.globex.example\",\"kind\":\"user\","
 	    "\"dn\":" HOSTILE_JSON ",\"guid\":\"" GUID "2\",\"to\":\"DB1\","
-	    "\"mailbox\":\"active\",\"ok\":true,\"text\":\"delivered to the mailbox in globex: the "
+	    "\"mailbox\":\"active\",\"note\":null,\"ok\":true,\"text\":\"delivered to the mailbox "
+	    "in globex: the "
 	    "active one\"},"
 	    "{\"depth\":1,\"forest\":\"globex\",\"step\":\"dead-end\",\"address\":null,"
-	    "\"kind\":null,\"dn\":null,\"guid\":null,\"to\":null,\"mailbox\":null,\"ok\":false,"
-	    "\"text\":\"DEAD END: \"}],\"unlisted\":3,\"count\":{\"redirect\":1,\"dead-end\":4}}],"
+	    "\"kind\":null,\"dn\":null,\"guid\":null,\"to\":null,\"mailbox\":null,"
+	    "\"note\":\"it was Ann's\",\"ok\":false,"
+	    "\"text\":\"DEAD END: ; it was "
+	    "Ann's\"}],\"unlisted\":3,\"count\":{\"redirect\":1,\"dead-end\":4}}],"
 	    "\"summary\":null}";
 
 	(void)state;

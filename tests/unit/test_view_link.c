@@ -39,7 +39,7 @@ make_large(void)
 	json_put_member(&last, "changes", json_of_count(16));
 	v.last_cycle = last;
 	if (last)
-		o = view_link(&v, NULL);
+		o = view_link(&v, NULL, NULL);
 	json_decref(last);
 	return o;
 }
@@ -57,7 +57,8 @@ every_member(void **state)
 	    "\"last_cycle\":{\"changes\":16},\"held\":{\"deletes\":" NO_HOLD
 	    ",\"redirections\":" NO_HOLD ",\"switches\":" NO_HOLD ",\"matches\":" NO_HOLD
 	    "},\"hook\":{\"waiting\":13,"
-	    "\"failing\":14,\"given_up\":15,\"error\":" HOSTILE_JSON "},\"daemon\":null}";
+	    "\"failing\":14,\"given_up\":15,\"error\":" HOSTILE_JSON "},\"daemon\":null,"
+	    "\"configuration\":null}";
 
 	(void)state;
 	json_must_be(make_large(), want);
@@ -103,6 +104,7 @@ read_from_the_map(void **state)
 	struct fixture *f = *state;
 	_cleanup_(view_link_done) struct view_link v = {0};
 	_cleanup_(json_release) json_t *o = NULL, *daemon = json_object();
+	_cleanup_(json_release) json_t *configuration = json_object();
 	uint32_t link = fixture_link(f->t, "acme-globex"), other = fixture_link(f->t, "other");
 	const struct store_held h = {.source = fixture_guid(1, 1),
 	    .kind = HELD_SWITCHES,
@@ -126,8 +128,9 @@ read_from_the_map(void **state)
 	assert_int_equal(v.hook.failing, 2);
 	assert_int_equal(v.hook.given_up, 1);
 	assert_string_equal(v.hook.error, "exit 1");
-	o = view_link(&v, daemon);
+	o = view_link(&v, daemon, configuration);
 	assert_ptr_equal(json_object_get(o, "daemon"), daemon);
+	assert_ptr_equal(json_object_get(o, "configuration"), configuration);
 	json_must_be(json_incref(json_object_get(o, "last_cycle")), "{\"changes\":3}");
 }
 
@@ -147,8 +150,8 @@ a_damaged_summary(void **state)
 		if (texts[i])
 			assert_int_equal(store_put_summary(f->t, link, texts[i], &err), 0);
 		assert_int_equal(view_link_read(f->t, link, "acme-globex", &v, &err), 0);
-		o = view_link(&v, NULL);
-		assert_int_equal(json_object_size(o), 17);
+		o = view_link(&v, NULL, NULL);
+		assert_int_equal(json_object_size(o), 18);
 		assert_true(json_is_null(json_object_get(o, "last_cycle")));
 		assert_true(json_is_null(json_object_get(json_object_get(o, "hook"), "error")));
 		json_decref(o);

@@ -155,10 +155,27 @@ round_trip(void **state)
 		}
 }
 
+/* What clock_format_utc() writes, and nothing else. */
+static void
+read_back(void **state)
+{
+	static const char *const others[] = {"", "2024-01-01T00:00:00", "2024-01-01T00:00:00+00:00",
+	    "2024-01-01T00:00:00Zulu", "2024-02-30T00:00:00Z", "never", "idle"};
+	int64_t at = 1;
+
+	(void)state;
+	assert_int_equal(setenv("TZ", BERLIN, 1), 0);
+	assert_true(when_read_utc("2024-01-01T00:00:00Z", &at));
+	assert_int_equal(at, NOW);
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		assert_false(when_read_utc(others[i], &at));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(read_back),
 	    cmocka_unit_test(moments),
 	    cmocka_unit_test(refused),
 	    cmocka_unit_test(round_trip),
