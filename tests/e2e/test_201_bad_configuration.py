@@ -129,7 +129,7 @@ def test_attribute_row(lab, tmp_path, row, words):
 @pytest.mark.parametrize("args,words", [
     (("--full",), ["go with --once", "usage: galsyncd"]),
     (("-t", "--plan"), ["go with --once"]),
-    (("-t", "-T"), ["one of -t, -T and --once"]),
+    (("-t", "-T"), ["one of -t, -T, --doctor and --once"]),
     (("--frobnicate",), ["--frobnicate", "usage: galsyncd"]),
     (("-c",), ["usage: galsyncd"]),
     (("--once", "--full", "acme-globex"), ["no arguments", "usage: galsyncd"]),
