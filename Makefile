@@ -199,6 +199,7 @@ install: all
 	$(INSTALL) -m 644 conf/galsync.sysusers $(DESTDIR)$(SYSUSERSDIR)/galsync.conf
 	$(INSTALL) -m 644 conf/galsync.tmpfiles $(DESTDIR)$(TMPFILESDIR)/galsync.conf
 	$(INSTALL) -m 644 conf/galsyncctl.completion $(DESTDIR)$(COMPLETIONDIR)/galsyncctl
+	$(INSTALL) -m 644 conf/galsyncd.completion $(DESTDIR)$(COMPLETIONDIR)/galsyncd
 	$(INSTALL) -m 644 man/galsync-control.7 man/galsync-migration.7 $(DESTDIR)$(MANDIR)/man7
 	[ -e $(DESTDIR)$(SYSCONFDIR)/galsync/galsync.conf ] || \
 		[ -L $(DESTDIR)$(SYSCONFDIR)/galsync/galsync.conf ] || \
@@ -218,7 +219,8 @@ uninstall:
 		$(DESTDIR)$(MANDIR)/man7/galsync-migration.7 \
 		$(DESTDIR)$(CATALOGDIR)/galsync.catalog $(DESTDIR)$(SYSTEMDUNITDIR)/galsyncd.service \
 		$(DESTDIR)$(SYSTEMDUNITDIR)/galsyncd.socket $(DESTDIR)$(SYSUSERSDIR)/galsync.conf \
-		$(DESTDIR)$(TMPFILESDIR)/galsync.conf $(DESTDIR)$(COMPLETIONDIR)/galsyncctl
+		$(DESTDIR)$(TMPFILESDIR)/galsync.conf $(DESTDIR)$(COMPLETIONDIR)/galsyncctl \
+		$(DESTDIR)$(COMPLETIONDIR)/galsyncd
 	rm -rf $(DESTDIR)$(DATADIR)
 	$(not_live) || systemctl daemon-reload
 

@@ -16,6 +16,7 @@
 #include "dsa/config/conf_key.h"
 #include "dsa/config/conf_notes.h"
 #include "dsa/config/conf_passes.h"
+#include "dsa/config/conf_places.h"
 #include "dsa/config/conf_text.h"
 #include "dsa/config/conf_value.h"
 
@@ -78,7 +79,14 @@ conf_free(struct conf *c)
 	if (!c)
 		return;
 	free_section(CONF_TOP, c);
+	conf_places_free(c->places);
 	free(c);
+}
+
+const char *
+conf_where(const struct conf *c, const char *string)
+{
+	return c ? conf_places_find(c->places, string) : NULL;
 }
 
 const struct conf_link *

@@ -139,6 +139,7 @@ struct conf {
 	size_t n_forests;
 	struct conf_link *links;
 	size_t n_links;
+	struct conf_places *places; /* of the strings above: conf_where() */
 };
 
 /* Every mistake found, one a line: "FILE:LINE: KEY: what is wrong; allowed: ...". */
@@ -165,6 +166,10 @@ int conf_load_public(const char *file, struct conf **ret, struct conf_errors *er
 int conf_load_state_directory(const char *file, char **ret, struct conf_errors *errors) MUST_CHECK;
 void conf_free(struct conf *c);
 DEFINE_CLEANUP(struct conf *, conf_free)
+/* Where STRING stands, which is one of C's own, known by its address: "FILE:LINE: KEY". The default
+ * of a key that the file does not have stands where its group begins. NULL: the file has nothing to
+ * do with it (it follows from other values), or C is NULL. */
+const char *conf_where(const struct conf *c, const char *string);
 /* The link named NAME, or NULL. */
 const struct conf_link *conf_find_link(const struct conf *c, const char *name);
 /* Are both the same forest, by one section or by two with the same domain? */

@@ -13,6 +13,7 @@
 #include "dsa/base/str.h"
 #include "dsa/config/conf_key.h"
 #include "dsa/config/conf_notes.h"
+#include "dsa/config/template.h"
 #include "dsa/config/used_attrs.h"
 #include "dsa/directory/dn.h"
 
@@ -364,6 +365,24 @@ check_row_value(const struct checking *c, const config_setting_t *s, const struc
 		    CONF_TEMPLATE_HELP);
 }
 
+/* What every object has a value of its own of. */
+static void
+check_row_constant(const struct checking *c, const config_setting_t *s, const struct conf_row *r)
+{
+	char why[512] = "";
+
+	if (!r->attr || !r->value || !used_attr_is_unique(r->attr) ||
+	    !enum_ok(CONF_ROW, s, "how", (int)r->how) ||
+	    !(r->how == ROW_CONSTANT ||
+		(r->how == ROW_TEMPLATE && conf_check_template(r->value, why, sizeof why) &&
+		    template_is_constant(r->value))))
+		return;
+	conf_note(c->notes, s, "value",
+	    "'%s' would be the %s of every object, which each must have for itself; allowed: how "
+	    "\"template\" and %s",
+	    r->value, r->attr, CONF_TEMPLATE_HELP);
+}
+
 /* What marks the switched mailboxes of this target, where it is the source of another link. */
 static void
 check_row_marker(const struct checking *c, const config_setting_t *s, const struct conf_link *l,
@@ -389,6 +408,7 @@ check_row(const struct checking *c, const config_setting_t *s, const struct conf
 	const struct conf_row *r = &l->rows[i];
 
 	check_row_value(c, s, r);
+	check_row_constant(c, s, r);
 	if (!r->attr)
 		return;
 	if (used_attr_is_reserved(r->attr))
@@ -567,6 +587,7 @@ check_link(const struct checking *c, const config_setting_t *s, size_t i)
 		check_redirect(c, l);
 	check_toggle(c, s, l);
 	check_domain(c, s, "return_contacts_ou", l->return_contacts_ou, l->source);
+	check_domain(c, s, "marker_group", l->marker_group, l->source);
 	for (size_t j = 0; j < l->n_match_bases; j++)
 		check_domain(c, s, "match_bases", l->match_bases[j], l->target);
 	check_mailbox(c, s, l);

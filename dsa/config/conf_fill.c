@@ -13,6 +13,7 @@
 #include "dsa/base/str.h"
 #include "dsa/config/conf_key.h"
 #include "dsa/config/conf_notes.h"
+#include "dsa/config/conf_places.h"
 #include "dsa/config/conf_text.h"
 
 struct filling {
@@ -66,6 +67,24 @@ add_names(struct buf *b, const char *const *names)
 		buf_printf(b, "%s%s", i ? ", " : "", names[i]);
 }
 
+/* Remembers where STRING stands: AT, or the member MEMBER that AT does not have (NULL: AT itself).
+ */
+static void
+remember_string(
+    struct filling *f, const config_setting_t *at, const char *member, const char *string)
+{
+	_cleanup_(buf_done) struct buf path = {0};
+	_cleanup_(free) char *key = NULL;
+	int line;
+	const struct conf_file *in =
+	    conf_text_where(f->text, config_setting_source_line(at), &line);
+
+	conf_path(at, member, &path);
+	key = buf_take_str(&path);
+	if (conf_places_add(&f->conf->places, string, in->name, line, key) < 0)
+		f->notes->nomem = true;
+}
+
 /* The text of S after the checks of its key: a fresh copy, or NULL. */
 static char *
 checked_string(const struct place *p, const config_setting_t *s)
@@ -90,6 +109,8 @@ checked_string(const struct place *p, const config_setting_t *s)
 	else if (!why[0] && p->k->check && !(p->f->public && conf_check_opens(p->k->check)) &&
 		 !p->k->check(copy, why, sizeof why))
 		conf_note(p->f->notes, s, NULL, "'%s' %s; allowed: %s", copy, why, p->k->allowed);
+	if (copy)
+		remember_string(p->f, s, NULL, copy);
 	return copy;
 }
 
@@ -242,7 +263,8 @@ load_kinds(const struct place *p, const config_setting_t *s)
 	memcpy(p->field, &kinds, sizeof kinds);
 }
 
-/* The file of a CSV rule is relative to the configuration file that names it. */
+/* The attributes of a rule stand where it does. The file of a CSV rule is relative to the
+ * configuration file that names it. */
 static void
 finish_rule(const struct place *p, const config_setting_t *s, struct match_rule *r)
 {
@@ -250,6 +272,10 @@ finish_rule(const struct place *p, const config_setting_t *s, struct match_rule 
 	const struct conf_file *f;
 	int line;
 
+	if (r->method == MATCH_ATTRIBUTE) {
+		remember_string(p->f, s, NULL, r->source_attr);
+		remember_string(p->f, s, NULL, r->target_attr);
+	}
 	if (r->method != MATCH_CSV)
 		return;
 	f = conf_text_where(p->f->text, config_setting_source_line(s), &line);
@@ -527,6 +553,9 @@ load_section(
 
 		if (!s || k->type != CONF_MATCH)
 			set_default(&p);
+		if (!s && group && k->type == CONF_STRING && k->def_text &&
+		    conf_get_ptr(p.field, 0))
+			remember_string(f, group, k->name, conf_get_ptr(p.field, 0));
 		if (s || k->type == CONF_GROUP)
 			loaders[k->type](&p, s);
 		if (!s && group && k->required && !f->text->missing_file)

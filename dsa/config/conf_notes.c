@@ -103,6 +103,14 @@ add_path(struct buf *b, const config_setting_t *s)
 }
 
 void
+conf_path(const config_setting_t *at, const char *member, struct buf *ret)
+{
+	add_path(ret, at);
+	if (member)
+		buf_printf(ret, "%s%s", ret->len ? "." : "", member);
+}
+
+void
 conf_note(
     struct conf_notes *n, const config_setting_t *at, const char *member, const char *fmt, ...)
 {
@@ -114,9 +122,7 @@ conf_note(
 		at = found;
 		member = NULL;
 	}
-	add_path(&path, at);
-	if (member)
-		buf_printf(&path, "%s%s", path.len ? "." : "", member);
+	conf_path(at, member, &path);
 	va_start(ap, fmt);
 	add_note(
 	    n, config_setting_source_line(at), path.len ? (const char *)path.data : NULL, fmt, ap);

@@ -37,6 +37,9 @@ void conf_note_line(struct conf_notes *n, unsigned line, const char *key, const 
 /* Notes a mistake at setting AT, or at its member MEMBER (which may be absent; NULL: AT itself). */
 void conf_note(struct conf_notes *n, const config_setting_t *at, const char *member,
     const char *fmt, ...) PRINTF_LIKE(4, 5);
+/* Appends what setting AT, or its member MEMBER (NULL: AT itself), is called to RET: the path of
+ * its names, "links[0].scopes[1].base". */
+void conf_path(const config_setting_t *at, const char *member, struct buf *ret);
 /* Moves the mistakes to ERRORS, a line each; of very many the rest is counted. */
 void conf_notes_hand_out(struct conf_notes *n, struct conf_errors *errors);
 /* Member NAME of GROUP, or NULL: also if GROUP is no group. */

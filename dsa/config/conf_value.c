@@ -164,11 +164,18 @@ count_at(const char *value)
 	return n;
 }
 
+static bool
+check_not_constant(const char *value, char *why, size_t size)
+{
+	return !template_is_constant(value) || no(why, size, "gives every object the same address");
+}
+
 bool
 conf_check_address_template(const char *value, char *why, size_t size)
 {
 	return conf_check_template(value, why, size) &&
-	       (count_at(value) == 1 || no(why, size, "gives no address"));
+	       (count_at(value) == 1 || no(why, size, "gives no address")) &&
+	       check_not_constant(value, why, size);
 }
 
 /* The redirect domain is put behind the result. */
@@ -176,7 +183,8 @@ bool
 conf_check_local_template(const char *value, char *why, size_t size)
 {
 	return conf_check_template(value, why, size) &&
-	       (count_at(value) == 0 || no(why, size, "has an @, the domain is not part of it"));
+	       (count_at(value) == 0 || no(why, size, "has an @, the domain is not part of it")) &&
+	       check_not_constant(value, why, size);
 }
 
 bool
@@ -186,6 +194,30 @@ conf_check_legacy_dn(const char *value, char *why, size_t size)
 	       no(why, size, "is no legacyExchangeDN");
 }
 
+static bool
+has_small_letter(const char *s)
+{
+	for (; *s; s++)
+		if (*s >= 'a' && *s <= 'z')
+			return true;
+	return false;
+}
+
+/* A realm has case, and AD knows only its own spelling: a KDC that is asked for another one does
+ * not answer, or answers for a realm that was not asked for. */
+static bool
+check_realm(const char *value, const char *realm, char *why, size_t size)
+{
+	_cleanup_(free) char *better = strdup(value);
+
+	if (!better || !has_small_letter(realm))
+		return true;
+	for (char *p = better + (realm - value); *p; p++)
+		*p = *p >= 'a' && *p <= 'z' ? (char)(*p & ~0x20) : *p;
+	(void)snprintf(why, size, "has its realm in small letters, did you mean '%s'?", better);
+	return false;
+}
+
 /* Without its realm a principal would be looked for in the default realm of the machine, which is
  * that of one of the two forests at most. */
 bool
@@ -193,8 +225,9 @@ conf_check_principal(const char *value, char *why, size_t size)
 {
 	const char *at = strrchr(value, '@');
 
-	return (at && at != value && at[1] && !strchr(value, ' ')) ||
-	       no(why, size, "is no principal with its realm");
+	if (!at || at == value || !at[1] || strchr(value, ' '))
+		return no(why, size, "is no principal with its realm");
+	return check_realm(value, at + 1, why, size);
 }
 
 bool

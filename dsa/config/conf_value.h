@@ -17,7 +17,7 @@ conf_value_check conf_check_text;
 conf_value_check conf_check_name, conf_check_dns, conf_check_url, conf_check_attr, conf_check_dn,
     conf_check_filter, conf_check_pattern, conf_check_legacy_dn, conf_check_principal,
     conf_check_bind_dn;
-/* Templates: of text, of an address, of the local part of one. */
+/* Templates: of text, of an address, of the local part of one. No two objects have one address. */
 conf_value_check conf_check_template, conf_check_address_template, conf_check_local_template;
 /* Files, which they open: CHECK is one of these if conf_check_opens(CHECK). */
 conf_value_check conf_check_secret_file, conf_check_readable_file, conf_check_program;

@@ -87,6 +87,22 @@ template_check(const char *text, char *why, size_t size)
 	return true;
 }
 
+static void
+note_attr(const char *attr, void *arg)
+{
+	(void)attr;
+	*(bool *)arg = false;
+}
+
+bool
+template_is_constant(const char *text)
+{
+	bool constant = true;
+
+	template_each_attr(text, note_attr, &constant);
+	return constant;
+}
+
 void
 template_each_attr(const char *text, void (*cb)(const char *attr, void *arg), void *arg)
 {

@@ -21,6 +21,8 @@
 
 /* True if TEXT is well-formed. Else false, with the position and the reason in WHY. */
 bool template_check(const char *text, char *why, size_t size) MUST_CHECK;
+/* Has TEXT, which is well-formed, no attribute in it? Then it gives every object the same. */
+bool template_is_constant(const char *text) MUST_CHECK;
 /* Calls CB with the name of each attribute TEXT refers to, possibly repeatedly, up to the first
  * mistake in it. ATTR is valid during the call only. */
 void template_each_attr(const char *text, void (*cb)(const char *attr, void *arg), void *arg);

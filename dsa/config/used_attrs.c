@@ -36,6 +36,11 @@ static const char *const others[] = {"adminCount", "altRecipient", "assistant", 
     "thumbnailPhoto", "title", "unauthOrig", "url", "userAccountControl", "userCertificate",
     "userPrincipalName", "userSMIMECertificate", "whenCreated", "wWWHomePage"};
 
+/* Of proxyAddresses, mail and legacyExchangeDN a site has no rows. A common name is unique among
+ * those in its OU; an alias is what Exchange and the redirect addresses are made of. */
+static const char *const unique[] = {"cn", "mailNickname", "msExchArchiveGUID", "msExchMailboxGuid",
+    "sAMAccountName", "userPrincipalName"};
+
 static bool
 is_in(const char *name, const char *const *names, size_t n)
 {
@@ -49,6 +54,12 @@ bool
 used_attr_is_reserved(const char *name)
 {
 	return is_in(name, reserved, ARRAY_SIZE(reserved));
+}
+
+bool
+used_attr_is_unique(const char *name)
+{
+	return is_in(name, unique, ARRAY_SIZE(unique));
 }
 
 bool

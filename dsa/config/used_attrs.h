@@ -19,5 +19,8 @@ bool used_attr(const char *name);
 /* Is it what galsync itself governs, or never writes: identity, secrets, rights, and what holds the
  * redirection together? All of these are used. */
 bool used_attr_is_reserved(const char *name);
+/* Must no two objects of a forest have the same value of it, or may the directory refuse the second
+ * one? */
+bool used_attr_is_unique(const char *name);
 
 #endif

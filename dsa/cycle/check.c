@@ -1,347 +1,362 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What can be known before the first write: do the bases exist, does the account have the rights
- * it needs, does the schema know the attributes. Each failure names what is missing.
- *
- * AD says what the bound account may do in two constructed attributes of every object:
- * allowedChildClassesEffective and allowedAttributesEffective (MS-ADTS 3.1.1.4.5.12 and .16). The
- * latter has nothing that an object of its classes cannot have; allowedAttributes tells what that
- * is.
- */
 #include "dsa/cycle/check.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <syslog.h>
 
+#include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
-#include "dsa/rules/rights.h"
+#include "dsa/directory/filter.h"
+#include "dsa/rules/named_attrs.h"
+#include "mapping/store.h"
 
-static const char *const check_attrs[] = {"objectClass", "allowedChildClassesEffective",
+/* A result of RFC 4511 appendix A. */
+#define INSUFFICIENT_ACCESS 50
+
+const char *const check_attrs[] = {"objectClass", "allowedChildClassesEffective",
     "allowedAttributes", "allowedAttributesEffective", NULL};
 
-static bool
-may_create(const struct entry *e, const char *class_name)
+bool
+check_may_create(const struct entry *e, const char *class_name)
 {
 	const struct attr *a = entry_find(e, "allowedChildClassesEffective");
 
 	return a && attr_has(a, bytes_of(class_name), true);
 }
 
-static int
-missing_right(
-    struct cycle *c, enum side side, const char *right, const char *where, struct err *err)
+int
+check_read(
+    const struct check *k, enum side side, const char *dn, struct entry **ret, struct err *err)
 {
-	return err_set(err, ERR_LDAP, ERR_LINK, ERR_NEVER, 50,
-	    "forest '%s': the account lacks the right to %s '%s'; grant it (delegate.sh does) and "
-	    "run again",
-	    c->run->dir[side]->name, right, where);
+	struct dir *d = k->run->dir[side];
+	const struct dir_info *info = d->ops->info(d);
+
+	*ret = NULL;
+	if (!dn_is_under(dn, info->domain_dn) && !dn_is_under(dn, info->config_dn))
+		return 0;
+	return d->ops->read(d, dn, check_attrs, ret, err);
 }
 
-/* The rights in the target OU, or to create it where it does not exist yet. */
-static int
-check_target_ou(struct cycle *c, const struct conf_scope *s, struct err *err)
+static const char *
+forest_name(const struct check *k, enum side side)
 {
-	static const struct {
-		unsigned kinds;
-		const char *class_name, *right;
-	} needs[] = {
-	    {KIND_BIT(KIND_USER), "user", "create objects of class user in"},
-	    {KIND_BIT(KIND_GROUP), "group", "create objects of class group in"},
-	    {KIND_BIT(KIND_CONTACT) | KIND_BIT(KIND_DYNAMIC_GROUP) | KIND_BIT(KIND_PUBLIC_FOLDER),
-		"contact", "create objects of class contact in"},
-	};
-	struct dir *d = c->run->dir[TARGET];
-	_cleanup_(entry_free) struct entry *e = NULL;
+	return k->run->dir[side]->name;
+}
 
-	if (!dn_is_under(s->target_ou, d->ops->info(d)->domain_dn))
-		return err_conf(err,
-		    "%s:%d: target_ou '%s' lies outside the domain '%s' of forest '%s'",
-		    c->run->link->file, s->line, s->target_ou, d->ops->info(d)->domain_dn, d->name);
-	for (const char *ou = s->target_ou; *ou; ou = dn_parent(ou)) {
-		if (d->ops->read(d, ou, check_attrs, &e, err) < 0)
-			return -1;
-		if (!e)
-			continue;
-		/* A mirrored tree has OUs below the target OU too. */
-		if ((ou != s->target_ou || s->layout == LAYOUT_MIRROR) &&
-		    !may_create(e, "organizationalUnit"))
-			return missing_right(c, TARGET, "create organizational units in", ou, err);
-		if (ou != s->target_ou)
-			return 0;
-		break;
-	}
-	for (size_t i = 0; e && s->create != CREATE_NOTHING && i < ARRAY_SIZE(needs); i++) {
-		const char *class_name =
-		    s->create == CREATE_CONTACT ? "contact" : needs[i].class_name;
+/* ---- names ---- */
 
-		if ((s->kinds & needs[i].kinds) && !may_create(e, class_name))
-			return missing_right(c, TARGET,
-			    s->create == CREATE_CONTACT ? needs[2].right : needs[i].right,
-			    s->target_ou, err);
-	}
+void
+check_names(const struct check *k)
+{
+	const struct schema *schema[SIDES] = {NULL, NULL};
+
+	for (int side = SOURCE; side < SIDES; side++)
+		if (k->open[side])
+			schema[side] = k->run->dir[side]->ops->schema(k->run->dir[side]);
+	named_attrs_check(k->run->link, schema, k->found);
+}
+
+/* ---- places ---- */
+
+/* A place that the configuration names, and what it means that it is not there. */
+struct place {
+	enum side side;
+	const char *dn, *key;
+	int line;
+	enum mistake_weight weight;
+	const char *what_to_do;
+};
+
+static struct mistake_at
+at_place(const struct check *k, const struct place *p)
+{
+	struct mistake_at at = mistake_at(k->run->link, p->dn, p->key);
+
+	at.line = p->line ? p->line : at.line;
+	return at;
+}
+
+/* True, and told, if P is in another domain than the one that is spoken to. */
+static bool
+is_outside(const struct check *k, const struct place *p)
+{
+	struct dir *d = k->run->dir[p->side];
+	const char *domain = d->ops->info(d)->domain_dn;
+	const struct mistake_at at = at_place(k, p);
+
+	if (dn_is_under(p->dn, domain))
+		return false;
+	mistakes_add(k->found, p->weight, k->run->link, &at,
+	    "'%s' lies outside the domain '%s' of forest '%s'; allowed: a DN in it", p->dn, domain,
+	    d->name);
+	return true;
+}
+
+/* *RET NULL, and told: it is not there. */
+static int
+find_place(const struct check *k, const struct place *p, struct entry **ret, struct err *err)
+{
+	const struct mistake_at at = at_place(k, p);
+
+	*ret = NULL;
+	if (is_outside(k, p))
+		return 0;
+	if (check_read(k, p->side, p->dn, ret, err) < 0)
+		return -1;
+	if (!*ret)
+		mistakes_add(k->found, p->weight, k->run->link, &at,
+		    "'%s' does not exist in forest '%s', or the account does not see it; %s", p->dn,
+		    forest_name(k, p->side), p->what_to_do);
 	return 0;
 }
 
 static int
-check_source_base(struct cycle *c, const struct conf_scope *s, struct err *err)
+look_for(const struct check *k, const struct place *p, struct err *err)
 {
-	struct dir *d = c->run->dir[SOURCE];
 	_cleanup_(entry_free) struct entry *e = NULL;
 
-	if (d->ops->read(d, s->base, check_attrs, &e, err) < 0)
+	if (!p->dn || !k->open[p->side])
+		return 0;
+	return find_place(k, p, &e, err);
+}
+
+/* OU is the nearest place above the target OU of S that is there, and E what was read of it. */
+static void
+judge_missing_ou(
+    const struct check *k, const struct conf_scope *s, const char *ou, const struct entry *e)
+{
+	const struct place p = {.dn = s->target_ou, .key = "target_ou", .line = s->line};
+	const struct mistake_at at = at_place(k, &p);
+
+	if (s->create == CREATE_NOTHING)
+		mistakes_add(k->found, MISTAKE_WARNS, k->run->link, &at,
+		    "'%s' does not exist in forest '%s'; correct the name, or create the OU",
+		    s->target_ou, forest_name(k, TARGET));
+	else if (check_may_create(e, "organizationalUnit"))
+		mistakes_add(k->found, MISTAKE_NOTE, k->run->link, &at,
+		    "'%s' does not exist yet in forest '%s'; galsync creates it", s->target_ou,
+		    forest_name(k, TARGET));
+	else
+		mistakes_add(k->found, MISTAKE_STOPS, k->run->link, &at,
+		    "'%s' does not exist in forest '%s', and the account may not create it in "
+		    "'%s'; correct the name, or create the OU and let delegate.sh grant the rights "
+		    "on it",
+		    s->target_ou, forest_name(k, TARGET), ou);
+}
+
+static int
+check_target_ou(const struct check *k, const struct conf_scope *s, struct err *err)
+{
+	const struct place p = {.side = TARGET,
+	    .dn = s->target_ou,
+	    .key = "target_ou",
+	    .line = s->line,
+	    .weight = MISTAKE_STOPS};
+	_cleanup_(entry_free) struct entry *e = NULL;
+	const char *ou = s->target_ou;
+
+	if (!k->open[TARGET] || is_outside(k, &p))
+		return 0;
+	if (check_read(k, TARGET, ou, &e, err) < 0)
+		return -1;
+	if (e)
+		return 0;
+	while (!e && *(ou = dn_parent(ou)))
+		if (check_read(k, TARGET, ou, &e, err) < 0)
+			return -1;
+	if (e)
+		judge_missing_ou(k, s, ou, e);
+	return 0;
+}
+
+static int
+check_scope(const struct check *k, const struct conf_scope *s, struct err *err)
+{
+	const struct place base = {SOURCE, s->base, "base", s->line, MISTAKE_STOPS,
+	    "correct the name, or grant the right to read it (delegate.sh does)"};
+
+	return look_for(k, &base, err) < 0 ? -1 : check_target_ou(k, s, err);
+}
+
+static int
+check_marker_group(const struct check *k, struct err *err)
+{
+	const char *dn = k->run->link->marker_group;
+	const struct place p = {SOURCE, dn, "marker_group", 0, MISTAKE_WARNS,
+	    "correct the name, or create the group: nobody becomes its member until then"};
+	const struct mistake_at at = at_place(k, &p);
+	_cleanup_(entry_free) struct entry *e = NULL;
+
+	if (!dn || !k->open[SOURCE])
+		return 0;
+	if (find_place(k, &p, &e, err) < 0)
+		return -1;
+	if (e && !entry_has_class(e, "group"))
+		mistakes_add(k->found, MISTAKE_WARNS, k->run->link, &at,
+		    "'%s' of forest '%s' is no group; allowed: the DN of a group", dn,
+		    forest_name(k, SOURCE));
+	return 0;
+}
+
+int
+check_places(const struct check *k, struct err *err)
+{
+	const struct conf_link *l = k->run->link;
+	const struct place return_ou = {SOURCE, l->return_contacts_ou, "return_contacts_ou", 0,
+	    MISTAKE_WARNS, "correct the name, or create the OU"};
+
+	for (size_t i = 0; i < l->n_scopes; i++)
+		if (check_scope(k, &l->scopes[i], err) < 0)
+			return -1;
+	for (size_t i = 0; i < l->n_match_bases; i++) {
+		const struct place p = {TARGET, l->match_bases[i], "match_bases", 0, MISTAKE_STOPS,
+		    "correct the name, or take it out: nobody would be found there"};
+
+		if (look_for(k, &p, err) < 0)
+			return -1;
+	}
+	return look_for(k, &return_ou, err) < 0 ? -1 : check_marker_group(k, err);
+}
+
+/* ---- mailboxes ---- */
+
+/* Databases lie in the configuration of the forest, beside its domains. */
+static int
+check_database(const struct check *k, const char *dn, struct err *err)
+{
+	const struct mistake_at at = mistake_at(k->run->link, dn, "mailbox.databases");
+	_cleanup_(entry_free) struct entry *e = NULL;
+
+	if (check_read(k, TARGET, dn, &e, err) < 0)
 		return -1;
 	if (!e)
-		return err_conf(err, "%s:%d: base '%s' does not exist in forest '%s'",
-		    c->run->link->file, s->line, s->base, d->name);
+		mistakes_add(k->found, MISTAKE_STOPS, k->run->link, &at,
+		    "'%s' does not exist in forest '%s', or the account does not see it; allowed: "
+		    "the DN of a database (Get-MailboxDatabase shows it)",
+		    dn, forest_name(k, TARGET));
 	return 0;
 }
 
-/* ---- attributes ---- */
-
-/* What speaks for the objects of a class in a place. Of one object alone nothing follows: it may
- * have an access control list of its own, which no grant on the place reaches. */
-#define SAMPLE 9
-
-struct sample {
-	struct entry *e[SAMPLE];
-	size_t n;
-};
-
-static void
-sample_done(struct sample *s)
-{
-	for (size_t i = 0; i < s->n; i++)
-		entry_free(s->e[i]);
-}
-
-static inline void
-sample_donep(struct sample *s)
-{
-	sample_done(s);
-}
-
 static int
-keep(struct entry *e, void *arg, struct err *err)
+note_found(struct entry *e, void *arg, struct err *err)
 {
-	struct sample *s = arg;
-
 	(void)err;
-	if (s->n == SAMPLE)
-		entry_free(e);
-	else
-		s->e[s->n++] = e;
+	entry_free(e);
+	*(bool *)arg = true;
 	return 0;
 }
 
 static int
-find_sample(struct dir *d, const struct rights_place *p, enum rights_class class,
-    struct sample *ret, struct err *err)
+check_server(const struct check *k, const char *name, struct err *err)
 {
+	static const char *const attrs[] = {"objectClass", NULL};
+	const struct mistake_at at = mistake_at(k->run->link, name, "mailbox.home_server");
+	struct dir *d = k->run->dir[TARGET];
+	_cleanup_(free) char *value = filter_escape(bytes_of(name)), *filter = NULL;
 	struct dir_query q = {
-	    .base = p->dn, .scope = DIR_SUBTREE, .attrs = check_attrs, .limit = SAMPLE};
-	char filter[160];
+	    .base = d->ops->info(d)->config_dn, .scope = DIR_SUBTREE, .attrs = attrs, .limit = 1};
+	bool found = false;
 
-	/* Of a source, of those that galsync takes; and the rights that are inherited do not reach
-	 * what AD protects. */
-	(void)snprintf(filter, sizeof filter,
-	    "(&(objectClass=%s)(mailNickname=*)%s(!(adminCount=1)))", rights_class_name(class),
-	    p->sort == RIGHTS_SOURCE_SCOPE && class == RIGHTS_USER ? "(homeMDB=*)" : "");
+	if (!value || !(filter = str_printf("(legacyExchangeDN=%s)", value)))
+		return err_nomem(err);
 	q.filter = filter;
-	return d->ops->search(d, &q, keep, ret, err);
+	if (d->ops->search(d, &q, note_found, &found, err) < 0)
+		return -1;
+	if (!found)
+		mistakes_add(k->found, MISTAKE_STOPS, k->run->link, &at,
+		    "the configuration of forest '%s' has no server '%s', or the account does not "
+		    "see it; allowed: the legacyExchangeDN of a server (Get-ExchangeServer shows "
+		    "it)",
+		    forest_name(k, TARGET), name);
+	return 0;
 }
 
-/* Room for names in a message, with what is said around them. */
-#define NAMES_MAX 480
+int
+check_mailboxes(const struct check *k, struct err *err)
+{
+	const struct conf_link *l = k->run->link;
 
-struct missing {
-	char names[NAMES_MAX + 64]; /* "attributes a, b" */
-	size_t n;
-	bool essential;		/* without it nothing can be synchronized */
-	const struct entry *at; /* one that it is missing at */
-};
+	if (!k->open[TARGET])
+		return 0;
+	for (size_t i = 0; i < l->n_databases; i++)
+		if (check_database(k, l->databases[i], err) < 0)
+			return -1;
+	return l->home_server ? check_server(k, l->home_server, err) : 0;
+}
 
+/* ---- of a cycle ---- */
+
+/* Each mistake is said once. STOP (or NULL) is not: it is the cycle's error. */
 static void
-add_missing(struct missing *m, const char *attr)
+report(const struct run *run, const struct mistakes *found, const struct mistake *stop)
 {
-	size_t len = strlen(m->names);
+	for (size_t i = 0; i < found->n; i++) {
+		const struct mistake *m = &found->v[i];
 
-	m->n++;
-	m->essential |= strcmp(attr, "proxyAddresses") == 0;
-	if (len + strlen(attr) < NAMES_MAX)
-		(void)snprintf(
-		    m->names + len, sizeof m->names - len, "%s%s", len ? ", " : "", attr);
-}
-
-/* Is the right to write ATTR to be seen at E? Not of what its classes cannot have, nor of what only
- * a new name changes. */
-static bool
-is_to_be_seen(const struct schema *schema, const struct entry *e, const char *attr)
-{
-	const struct attr *can = entry_find(e, "allowedAttributes");
-	const struct schema_attr *a = schema_find(schema, attr);
-
-	return a && !a->system_only && (!can || attr_has(can, bytes_of(attr), true));
-}
-
-static bool
-may_write(const struct entry *e, const char *attr)
-{
-	const struct attr *may = entry_find(e, "allowedAttributesEffective");
-
-	return may && attr_has(may, bytes_of(attr), true);
-}
-
-/* The first of most of S at which the right to write ATTR is missing, or NULL: where fewer lack it,
- * that is theirs, and told when they are to be written. */
-static const struct entry *
-most_lack(const struct sample *s, const struct schema *schema, const char *attr)
-{
-	const struct entry *first = NULL;
-	size_t seen = 0, lacking = 0;
-
-	for (size_t i = 0; i < s->n; i++) {
-		if (!is_to_be_seen(schema, s->e[i], attr))
-			continue;
-		seen++;
-		if (may_write(s->e[i], attr))
-			continue;
-		lacking++;
-		if (!first)
-			first = s->e[i];
+		if (m != stop && m->weight != MISTAKE_NOTE)
+			run_message(run, m->weight == MISTAKE_WARNS ? LOG_WARNING : LOG_ERR, NULL,
+			    run->link->name, "%s", m->text);
 	}
-	return 2 * lacking > seen ? first : NULL;
 }
 
-/* The attributes of P that the account may not write on most of S, which is of CLASSES (0: P
- * itself). */
-static struct missing
-find_missing(const struct rights_place *p, unsigned classes, const struct schema *schema,
-    const struct sample *s)
-{
-	struct missing m = {.n = 0};
-	size_t shown = 0;
-
-	for (size_t i = 0; i < p->n; i++) {
-		const struct rights_attr *a = &p->attrs[i];
-		const struct entry *at = a->classes == classes || (a->classes & classes)
-					     ? most_lack(s, schema, a->name)
-					     : NULL;
-
-		if (!at)
-			continue;
-		add_missing(&m, a->name);
-		if (!m.at)
-			m.at = at;
-	}
-	for (const char *c = m.names; *c; c++)
-		shown += *c == ',';
-	if (m.n > shown + 1)
-		(void)snprintf(m.names + strlen(m.names), sizeof m.names - strlen(m.names),
-		    " and %zu more", m.n - shown - 1);
-	return m;
-}
-
-/* What stops no cycle is said, and fails where it is needed. */
 static int
-judge_missing(
-    struct cycle *c, const struct rights_place *p, const struct missing *m, struct err *err)
+judge(const struct run *run, const struct mistakes *found, struct err *err)
 {
-	enum side side = rights_side(p->sort);
-	const char *many = m->n > 1 ? "s" : "";
-	char right[sizeof m->names + 32];
+	const struct mistake *stop = mistakes_stop(found);
 
-	if (m->n == 0)
+	if (found->nomem)
+		return err_nomem(err);
+	report(run, found, stop);
+	if (!stop)
 		return 0;
-	if (p->sort == RIGHTS_SOURCE_SCOPE && m->essential) {
-		(void)snprintf(right, sizeof right, "write attribute%s %.200s of", many, m->names);
-		return missing_right(c, side, right, m->at->dn, err);
-	}
-	run_message(c->run, LOG_WARNING, NULL, m->at->dn,
-	    "forest '%s': the account lacks the right to write attribute%s %s of objects such as "
-	    "this one; grant it (delegate.sh does)",
-	    c->run->dir[side]->name, many, m->names);
-	return 0;
+	return stop->weight == MISTAKE_STOPS ? err_conf(err, "%s", stop->text)
+					     : err_set(err, ERR_LDAP, ERR_LINK, ERR_NEVER,
+						   INSUFFICIENT_ACCESS, "%s", stop->text);
 }
 
-static int
-check_class(struct cycle *c, const struct rights_place *p, enum rights_class class, struct err *err)
+int
+cycle_check_names(struct cycle *c, struct err *err)
 {
-	struct dir *d = c->run->dir[rights_side(p->sort)];
-	_cleanup_(sample_done) struct sample s = {.n = 0};
-	struct missing m;
+	_cleanup_(mistakes_done) struct mistakes found = {.n = 0};
+	const struct check k = {c->run, {true, true}, &found};
+	struct dir *source = c->run->dir[SOURCE], *target = c->run->dir[TARGET];
 
-	if (find_sample(d, p, class, &s, err) < 0)
-		return -1;
-	m = find_missing(p, RIGHTS_BIT(class), d->ops->schema(d), &s);
-	return judge_missing(c, p, &m, err);
+	check_names(&k);
+	if (table_check_required(
+		c->run->link, source->ops->schema(source), target->ops->schema(target), err) == 0)
+		return judge(c->run, &found, err);
+	/* A schema that was never extended: what else it lacks follows from that. */
+	report(c->run, &found, NULL);
+	return err_ctx(err, "link '%s'", c->run->link->name);
 }
 
+/* Has nothing been written for the link yet, as far as the map knows? */
 static int
-check_place(struct cycle *c, const struct rights_place *p, struct err *err)
+is_new(const struct run *run, bool *ret, struct err *err)
 {
-	struct dir *d = c->run->dir[rights_side(p->sort)];
-	_cleanup_(sample_done) struct sample s = {.n = 0};
-	struct missing m;
-	unsigned classes = 0;
+	_cleanup_(store_abort) struct store_txn *t = NULL;
+	uint32_t id = 0;
 
-	if (!p->dn || p->n == 0)
-		return 0;
-	if (d->ops->read(d, p->dn, check_attrs, &s.e[0], err) < 0)
+	if (run->store && (store_begin(run->store, STORE_READ, &t, err) < 0 ||
+			      store_link_id(t, run->link->name, &id, err) < 0))
 		return -1;
-	if (!s.e[0])
-		return 0;
-	s.n = 1;
-	m = find_missing(p, 0, d->ops->schema(d), &s);
-	if (judge_missing(c, p, &m, err) < 0)
-		return -1;
-	for (size_t i = 0; i < p->n; i++)
-		classes |= p->attrs[i].classes;
-	for (size_t i = 0; i < RIGHTS_CLASS_MAX; i++)
-		if ((classes & RIGHTS_BIT(i)) && check_class(c, p, (enum rights_class)i, err) < 0)
-			return -1;
-	return 0;
-}
-
-static int
-check_attributes(struct cycle *c, struct err *err)
-{
-	_cleanup_(rights_done) struct rights r = {.n = 0};
-
-	if (rights_of(c->run->link, &r, err) < 0)
-		return -1;
-	for (size_t i = 0; i < r.n; i++)
-		if (check_place(c, &r.v[i], err) < 0)
-			return -1;
-	return 0;
-}
-
-static int
-check_databases(struct cycle *c, struct err *err)
-{
-	struct dir *d = c->run->dir[TARGET];
-
-	for (size_t i = 0; i < c->run->link->n_databases; i++) {
-		_cleanup_(entry_free) struct entry *e = NULL;
-
-		if (d->ops->read(d, c->run->link->databases[i], check_attrs, &e, err) < 0)
-			return -1;
-		if (!e)
-			return err_conf(err,
-			    "link '%s': mailbox.databases: '%s' does not exist in forest '%s'",
-			    c->run->link->name, c->run->link->databases[i], d->name);
-	}
+	*ret = id == 0;
 	return 0;
 }
 
 int
 cycle_check(struct cycle *c, struct err *err)
 {
-	const struct conf_link *l = c->run->link;
+	_cleanup_(mistakes_done) struct mistakes found = {.n = 0};
+	const struct check k = {c->run, {true, true}, &found};
+	bool first;
 
-	for (size_t i = 0; i < l->n_scopes; i++)
-		if (check_source_base(c, &l->scopes[i], err) < 0 ||
-		    check_target_ou(c, &l->scopes[i], err) < 0)
-			return -1;
-	return check_attributes(c, err) < 0 ? -1 : check_databases(c, err);
+	if (check_places(&k, err) < 0 || check_mailboxes(&k, err) < 0 ||
+	    check_rights(&k, err) < 0 || is_new(c->run, &first, err) < 0)
+		return -1;
+	if ((first || c->opt->plan_only) && check_addresses(&k, err) < 0)
+		return -1;
+	if (c->opt->plan_only && check_values(&k, c->table, err) < 0)
+		return -1;
+	return judge(c->run, &found, err);
 }

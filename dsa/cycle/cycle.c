@@ -92,7 +92,7 @@ connect(struct cycle *c, struct err *err)
 
 	if (run_open(c->run, err) < 0)
 		return -1;
-	if (births_new(c->run, &c->births, err) < 0)
+	if (births_new(c->run, &c->births, err) < 0 || cycle_check_names(c, err) < 0)
 		return -1;
 	if (table_new(c->run->link, source->ops->schema(source), target->ops->schema(target),
 		&c->table, err) < 0)

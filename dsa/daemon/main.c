@@ -12,9 +12,9 @@
 #include "dsa/base/output.h"
 #include "dsa/base/str.h"
 #include "dsa/config/conf.h"
+#include "dsa/daemon/examine.h"
 #include "dsa/daemon/once.h"
 #include "dsa/daemon/service.h"
-#include "dsa/ldap/ldap_keytab.h"
 #include "dsa/rules/rights.h"
 
 #define DEFAULT_SOCKET "/run/galsync/control.sock"
@@ -22,7 +22,7 @@
 
 struct options {
 	const char *file, *link, *socket;
-	bool check, print, rights, once, full, plan, verbose;
+	bool check, print, rights, doctor, once, full, plan, verbose;
 };
 
 static void
@@ -32,12 +32,16 @@ usage(FILE *to)
 	    "usage: galsyncd [-c FILE] [-v] [--socket PATH]\n"
 	    "       galsyncd [-c FILE] [-v] --once [--full] [--plan] [--link NAME]\n"
 	    "       galsyncd [-c FILE] -t | -T [--rights]\n"
+	    "       galsyncd [-c FILE] --doctor [--link NAME]\n"
 	    "\n"
 	    "  -c, --config FILE  the configuration (default " DEFAULT_CONF ")\n"
 	    "  -t, --check        check the configuration and exit\n"
 	    "  -T, --print        print the effective configuration and exit\n"
 	    "      --rights       print what the accounts need in each forest instead, for\n"
 	    "                     delegate.sh\n"
+	    "      --doctor       look at both forests of each link, name everything that would "
+	    "go\n"
+	    "                     wrong, write nothing, and exit\n"
 	    "      --socket PATH  the control socket (default " DEFAULT_SOCKET ")\n"
 	    "      --once         run one cycle over each link and exit\n"
 	    "      --full         read everything, not only what changed since the last cycle\n"
@@ -62,14 +66,15 @@ bad_usage(const char *what)
 static int
 parse(int argc, char **argv, struct options *o)
 {
-	enum { OPT_ONCE = 256, OPT_FULL, OPT_PLAN, OPT_LINK, OPT_SOCKET, OPT_RIGHTS };
+	enum { OPT_ONCE = 256, OPT_FULL, OPT_PLAN, OPT_LINK, OPT_SOCKET, OPT_RIGHTS, OPT_DOCTOR };
 	static const struct option longs[] = {{"config", required_argument, NULL, 'c'},
 	    {"check", no_argument, NULL, 't'}, {"print", no_argument, NULL, 'T'},
-	    {"rights", no_argument, NULL, OPT_RIGHTS}, {"once", no_argument, NULL, OPT_ONCE},
-	    {"full", no_argument, NULL, OPT_FULL}, {"socket", required_argument, NULL, OPT_SOCKET},
-	    {"plan", no_argument, NULL, OPT_PLAN}, {"link", required_argument, NULL, OPT_LINK},
-	    {"verbose", no_argument, NULL, 'v'}, {"version", no_argument, NULL, 'V'},
-	    {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	    {"rights", no_argument, NULL, OPT_RIGHTS}, {"doctor", no_argument, NULL, OPT_DOCTOR},
+	    {"once", no_argument, NULL, OPT_ONCE}, {"full", no_argument, NULL, OPT_FULL},
+	    {"socket", required_argument, NULL, OPT_SOCKET}, {"plan", no_argument, NULL, OPT_PLAN},
+	    {"link", required_argument, NULL, OPT_LINK}, {"verbose", no_argument, NULL, 'v'},
+	    {"version", no_argument, NULL, 'V'}, {"help", no_argument, NULL, 'h'},
+	    {NULL, 0, NULL, 0}};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "c:tTvVh", longs, NULL)) != -1) {
@@ -84,6 +89,7 @@ parse(int argc, char **argv, struct options *o)
 		case OPT_LINK: o->link = optarg; break;
 		case OPT_SOCKET: o->socket = optarg; break;
 		case OPT_RIGHTS: o->rights = true; break;
+		case OPT_DOCTOR: o->doctor = true; break;
 		case 'V': (void)puts("galsyncd " GALSYNC_VERSION); return STATUS_DONE;
 		case 'h': usage(stdout); return STATUS_DONE;
 		default: return bad_usage(NULL);
@@ -91,14 +97,16 @@ parse(int argc, char **argv, struct options *o)
 	}
 	if (optind < argc)
 		return bad_usage("there are no arguments beside options");
-	if (o->check + o->print + o->once > 1)
-		return bad_usage("give at most one of -t, -T and --once");
+	if (o->check + o->print + o->doctor + o->once > 1)
+		return bad_usage("give at most one of -t, -T, --doctor and --once");
 	if (o->rights && !o->print)
 		return bad_usage("--rights goes with -T");
-	if (o->socket && (o->check || o->print || o->once))
+	if (o->socket && (o->check || o->print || o->doctor || o->once))
 		return bad_usage("--socket goes with the running daemon");
-	if (!o->once && (o->full || o->plan || o->link))
-		return bad_usage("--full, --plan and --link go with --once");
+	if (!o->once && (o->full || o->plan))
+		return bad_usage("--full and --plan go with --once");
+	if (!o->once && !o->doctor && o->link)
+		return bad_usage("--link goes with --once or --doctor");
 	return -1;
 }
 
@@ -149,12 +157,12 @@ print_rights(const struct conf *conf, const char *file)
 static void
 warn_of_keytabs(const struct conf *conf, const char *file)
 {
-	char text[512];
+	for (size_t i = 0; i < conf->n_forests; i++) {
+		_cleanup_(free) char *text = examine_keytab(conf, file, &conf->forests[i]);
 
-	for (size_t i = 0; i < conf->n_forests; i++)
-		if (ldap_keytab_lacks_aes(&conf->forests[i].dir, text, sizeof text))
-			(void)fprintf(
-			    stderr, "%s: forest '%s': %s\n", file, conf->forests[i].name, text);
+		if (text)
+			(void)fprintf(stderr, "%s\n", text);
+	}
 }
 
 /* What is asked of the configuration alone. Returns -1 to go on. */
@@ -207,6 +215,8 @@ run(int argc, char **argv)
 	status = look_at(conf, &o);
 	if (status >= 0)
 		return status;
+	if (o.doctor)
+		return (int)examine_run(conf, o.file, o.link);
 	if (o.once)
 		return (int)once_run(conf, o.link, o.full, o.plan);
 	return service_run(o.file, TAKE(conf), o.socket ? o.socket : DEFAULT_SOCKET);

@@ -205,19 +205,25 @@ run_link(struct once *o, struct err *err)
 	return run_cycle(o, err);
 }
 
+bool
+once_has_link(const struct conf *conf, const char *link)
+{
+	if (!link || conf_find_link(conf, link))
+		return true;
+	(void)fprintf(stderr, "galsyncd: no link named '%s' in the configuration; it has:", link);
+	for (size_t i = 0; i < conf->n_links; i++)
+		(void)fprintf(stderr, " %s", conf->links[i].name);
+	(void)fputc('\n', stderr);
+	return false;
+}
+
 enum exit_status
 once_run(const struct conf *conf, const char *link, bool full, bool plan)
 {
 	enum exit_status worst = STATUS_DONE;
 
-	if (link && !conf_find_link(conf, link)) {
-		(void)fprintf(
-		    stderr, "galsyncd: no link named '%s' in the configuration; it has:", link);
-		for (size_t i = 0; i < conf->n_links; i++)
-			(void)fprintf(stderr, " %s", conf->links[i].name);
-		(void)fputc('\n', stderr);
+	if (!once_has_link(conf, link))
 		return STATUS_USAGE;
-	}
 	for (size_t i = 0; i < conf->n_links; i++) {
 		struct once o = {.conf = conf, .link = &conf->links[i], .full = full, .plan = plan};
 		struct err err = {.text = ""};

@@ -7,6 +7,7 @@
 #include "dsa/base/str.h"
 #include "dsa/config/template.h"
 #include "dsa/rules/across.h"
+#include "dsa/rules/named_attrs.h"
 #include "dsa/rules/project.h"
 
 #define ALL_KINDS (~0U)
@@ -435,119 +436,80 @@ table_each_row(const struct conf_link *link, table_row_fn *fn, void *arg)
 	return rc;
 }
 
+static bool
+is_possible(const struct row *r, const struct schema *source, const struct schema *target)
+{
+	return schema_find(target, r->attr) &&
+	       (r->compute || r->how == ROW_CONSTANT || schema_find(source, r->source));
+}
+
+int
+table_check_required(const struct conf_link *link, const struct schema *source,
+    const struct schema *target, struct err *err)
+{
+	_cleanup_(buf_done) struct buf missing = {0};
+
+	for (size_t i = 0; i < ARRAY_SIZE(defaults); i++) {
+		struct row r;
+
+		if (default_row(link, i, &r) && r.required && !is_possible(&r, source, target))
+			buf_printf(&missing, "%s%s", missing.len ? ", " : "", r.attr);
+	}
+	if (missing.failed)
+		return err_nomem(err);
+	if (!missing.len)
+		return 0;
+	return err_conf(err,
+	    "forest '%s' lacks attributes that galsync needs: %s; extend the schema (Exchange's "
+	    "setup /PrepareSchema does)",
+	    link->target->name, (const char *)missing.data);
+}
+
 static int
-add_default_rows(struct table *t, const struct conf_link *link, const struct schema *source,
-    struct buf *missing, struct err *err)
+add_default_rows(
+    struct table *t, const struct conf_link *link, const struct schema *source, struct err *err)
 {
 	_cleanup_(buf_done) struct buf lacking = {0};
-	const char *stamp = link->target->stamp_attribute;
 
 	for (size_t i = 0; i < ARRAY_SIZE(defaults); i++) {
 		struct row r;
 
 		if (!default_row(link, i, &r))
 			continue;
-		if (schema_find(t->target_schema, r.attr) &&
-		    (r.compute || r.how == ROW_CONSTANT || schema_find(source, r.source))) {
+		if (is_possible(&r, source, t->target_schema)) {
 			t->rows[t->n++] = r;
-			continue;
-		}
-		if (r.required) {
-			buf_printf(missing, "%s%s", missing->len ? ", " : "", r.attr);
 			continue;
 		}
 		buf_printf(&lacking, "%s%s", lacking.len ? ", " : "", r.attr);
 		t->n_lacking++;
 	}
 	t->rows[t->n++] = stamp_row(link);
-	if (!schema_find(t->target_schema, stamp))
-		buf_printf(missing, "%s%s", missing->len ? ", " : "", stamp);
 	t->lacking = buf_take_str(&lacking);
 	return t->lacking ? 0 : err_nomem(err);
 }
 
-static int
-add_site_rows(
-    struct table *t, const struct conf_link *link, const struct schema *source, struct err *err)
+static void
+add_site_rows(struct table *t, const struct conf_link *link)
 {
 	for (size_t i = 0; i < link->n_rows; i++) {
 		const struct conf_row *c = &link->rows[i];
-		const struct schema_attr *a = schema_find(t->target_schema, c->attr);
 
-		if (c->how == ROW_REMOVE)
-			continue;
-		if (!a)
-			return err_conf(err,
-			    "%s:%d: attribute '%s': the schema of forest '%s' has no such "
-			    "attribute",
-			    c->file, c->line, c->attr, link->target->name);
-		if (a->system_only || a->constructed_or_backlink)
-			return err_conf(err,
-			    "%s:%d: attribute '%s': forest '%s' does not let it be written",
-			    c->file, c->line, c->attr, link->target->name);
-		if ((c->how == ROW_COPY || c->how == ROW_DN || c->how == ROW_MERGE) &&
-		    !schema_find(source, c->source))
-			return err_conf(err,
-			    "%s:%d: source '%s': the schema of forest '%s' has no such attribute",
-			    c->file, c->line, c->source, link->source->name);
-		t->rows[t->n++] = site_row(c, a);
+		if (c->how != ROW_REMOVE)
+			t->rows[t->n++] = site_row(c, schema_find(t->target_schema, c->attr));
 	}
-	return 0;
-}
-
-/* The longest of these texts is a marker: "galsync:switched:", a time, a GUID, ":guard". */
-#define OWN_TEXT 80
-
-/* Why A cannot hold a text of galsync's own, or NULL. A value that comes in between is refused by
- * an attribute that takes one value, and lies beside ours in another. */
-static const char *
-own_attr_refusal(const struct schema_attr *a)
-{
-	if (!a)
-		return "does not exist there";
-	if (a->system_only || a->constructed_or_backlink)
-		return "cannot be written";
-	if (!a->single)
-		return "takes several values";
-	if (a->syntax != SCHEMA_STRING || !a->unicode)
-		return "is no text of any characters";
-	if (a->self_writable)
-		return "may be written by every user on its own object";
-	return a->range_upper >= 0 && a->range_upper < OWN_TEXT ? "is too short" : NULL;
 }
 
 static int
-check_own_attr(const struct conf_link *link, const struct conf_forest *forest, const char *key,
-    const char *attr, const struct schema *schema, struct err *err)
+check_names(const struct conf_link *link, const struct schema *source, const struct schema *target,
+    struct err *err)
 {
-	const char *why = own_attr_refusal(schema_find(schema, attr));
+	_cleanup_(mistakes_done) struct mistakes found = {.n = 0};
+	const struct schema *const schema[SIDES] = {source, target};
 
-	if (!why)
-		return 0;
-	return err_conf(err,
-	    "%s:%d: %s '%s' of forest '%s' %s; allowed: a single-valued Unicode string attribute "
-	    "that takes %d characters and has no other use",
-	    link->file, link->line, key, attr, forest->name, why, OWN_TEXT);
-}
-
-/* Who writes it switches the mailbox. */
-static int
-check_readiness(const struct conf_link *link, const struct schema *source, struct err *err)
-{
-	const char *attr = link->readiness_attribute;
-	const struct schema_attr *a = attr ? schema_find(source, attr) : NULL;
-
-	if (!attr || (a && !a->self_writable))
-		return 0;
-	if (!a)
-		return err_conf(err,
-		    "%s:%d: readiness_attribute '%s': the schema of forest '%s' has no such "
-		    "attribute",
-		    link->file, link->line, attr, link->source->name);
-	return err_conf(err,
-	    "%s:%d: readiness_attribute '%s': every user may write it on its own object of forest "
-	    "'%s', and so switch itself; allowed: an attribute that only administrators write",
-	    link->file, link->line, attr, link->source->name);
+	named_attrs_check(link, schema, &found);
+	if (found.nomem)
+		return err_nomem(err);
+	return found.n ? err_conf(err, "%s", found.v[0].text) : 0;
 }
 
 int
@@ -555,26 +517,16 @@ table_new(const struct conf_link *link, const struct schema *source, const struc
     struct table **ret, struct err *err)
 {
 	_cleanup_(table_free) struct table *t = calloc(1, sizeof *t);
-	_cleanup_(buf_done) struct buf missing = {0};
 
 	if (!t || !(t->rows = calloc(ARRAY_SIZE(defaults) + link->n_rows + 1, sizeof *t->rows)))
 		return err_nomem(err);
 	t->target_schema = target;
-	if (add_default_rows(t, link, source, &missing, err) < 0)
+	if (table_check_required(link, source, target, err) < 0 ||
+	    check_names(link, source, target, err) < 0 ||
+	    add_default_rows(t, link, source, err) < 0)
 		return -1;
-	if (missing.len)
-		return err_conf(err,
-		    "forest '%s' lacks attributes that galsync needs: %s; extend the schema "
-		    "(Exchange's setup /PrepareSchema does) or choose another stamp_attribute",
-		    link->target->name, (const char *)missing.data);
-	if (check_own_attr(link, link->target, "stamp_attribute", link->target->stamp_attribute,
-		target, err) < 0 ||
-	    check_own_attr(
-		link, link->source, "marker_attribute", link->marker_attribute, source, err) < 0)
-		return -1;
-	if (check_readiness(link, source, err) < 0)
-		return -1;
-	if (add_site_rows(t, link, source, err) < 0 || collect_attrs(t, link, err) < 0)
+	add_site_rows(t, link);
+	if (collect_attrs(t, link, err) < 0)
 		return -1;
 	*ret = TAKE(t);
 	return 0;

@@ -71,13 +71,14 @@ struct table {
 };
 
 /* Builds the table of LINK for forests with these schemas. Rows whose attribute the target lacks
- * are left out if they are optional defaults; a required one, or one that the configuration names,
- * is an error (ERR_CONF) that names every such attribute. So is a stamp_attribute or
- * marker_attribute that cannot hold what galsync writes there: what the schema tells; the rest is
- * known from the configuration alone (dsa/config/used_attrs.h). The table borrows from LINK and
- * SCHEMAs. */
+ * are left out if they are optional defaults; required ones are an error (ERR_CONF) that names
+ * every such attribute. So is the first attribute that the configuration names and the schemas do
+ * not go with (named_attrs.h). The table borrows from LINK and SCHEMAs. */
 int table_new(const struct conf_link *link, const struct schema *source,
     const struct schema *target, struct table **ret, struct err *err) MUST_CHECK;
+/* That these schemas have the required ones. */
+int table_check_required(const struct conf_link *link, const struct schema *source,
+    const struct schema *target, struct err *err) MUST_CHECK;
 void table_free(struct table *t);
 DEFINE_CLEANUP(struct table *, table_free)
 

@@ -18,7 +18,7 @@ import time
 import pytest
 from conftest import BUILD, ROOT, patient
 
-COMPLETION = os.path.join(ROOT, "conf", "galsyncctl.completion")
+COMPLETION = os.path.join(ROOT, "conf", "{}.completion")
 
 
 # ---- what people write in a directory ----
@@ -243,11 +243,11 @@ def test_watch_tells_of_a_refused_configuration(tmp_path):
 
 # ---- completion ----
 
-def completed(*words):
+def completed(*words, program="galsyncctl"):
     """What bash offers behind WORDS, the last of which is begun."""
-    script = (f'. "{COMPLETION}"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _galsyncctl; '
-              'printf "%s\\n" "${COMPREPLY[@]}"')
-    p = subprocess.run(["bash", "-euc", script, "bash", "galsyncctl", *words], check=True,
+    script = (f'. "{COMPLETION.format(program)}"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); '
+              f'_{program}; ' 'printf "%s\\n" "${COMPREPLY[@]}"')
+    p = subprocess.run(["bash", "-euc", script, "bash", program, *words], check=True,
                        capture_output=True, text=True)
     assert not p.stderr
     return p.stdout.split()
@@ -312,6 +312,13 @@ def test_verbs_are_completed():
     (("status", ""), [])])
 def test_words_behind_a_verb(words, offered):
     assert completed(*words) == offered
+
+
+@pytest.mark.parametrize("words, offered", [
+    (("--do",), ["--doctor"]), (("--doctor", "--l"), ["--link"]), (("--once", "--p"), ["--plan"]),
+    (("-T", "--r"), ["--rights"]), (("--once", "--link", ""), [])])
+def test_options_of_galsyncd(words, offered):
+    assert completed(*words, program="galsyncd") == offered
 
 
 def test_files_are_completed(tmp_path):

@@ -86,9 +86,10 @@ def test_values_of_the_directory_are_checked_too(lab, tmp_path):
     """What no look at the file alone can know."""
     for values, words in (
             ({"base": "OU=Stuff,DC=acme,DC=example"},
-             ["base 'OU=Stuff,DC=acme,DC=example' does not exist in forest 'acme'"]),
+             ["links[0].scopes[0].base: 'OU=Stuff,DC=acme,DC=example' does not exist in forest "
+              "'acme'"]),
             ({"database": "CN=DB9,DC=globex,DC=example"},
-             ["mailbox.databases: 'CN=DB9,DC=globex,DC=example' does not exist", "'globex'"])):
+             ["mailbox.databases[0]: 'CN=DB9,DC=globex,DC=example' does not exist", "'globex'"])):
         refused(lab, conf(lab, tmp_path, **values), *words)
 
 
@@ -107,13 +108,13 @@ def test_target_ou_outside_the_domain(lab, tmp_path):
 
 @pytest.mark.parametrize("row,words", [
     ('attribute = "shoeSize"; how = "copy"; source = "title";',
-     ["attribute 'shoeSize'", "the schema of forest 'globex' has no such attribute"]),
+     ["attribute: 'shoeSize'", "the schema of forest 'globex' has no such attribute"]),
     ('attribute = "title"; how = "copy"; source = "shoeSize";',
-     ["source 'shoeSize'", "the schema of forest 'acme' has no such attribute"]),
+     ["source: 'shoeSize'", "the schema of forest 'acme' has no such attribute"]),
     ('attribute = "whenChanged"; how = "constant"; value = "1";',
-     ["attribute 'whenChanged'", "forest 'globex' does not let it be written"]),
+     ["attribute: 'whenChanged'", "forest 'globex' does not let it be written"]),
     ('attribute = "memberOf"; how = "copy"; source = "title";',
-     ["attribute 'memberOf'", "does not let it be written"]),
+     ["attribute: 'memberOf'", "does not let it be written"]),
     ('attribute = "unicodePwd"; how = "constant"; value = "secret-of-this-test";',
      ["attribute:", "'unicodePwd' is governed by galsync itself or never written",
       "allowed: other attributes"]),
@@ -128,7 +129,7 @@ def test_attribute_row(lab, tmp_path, row, words):
 @pytest.mark.parametrize("args,words", [
     (("--full",), ["go with --once", "usage: galsyncd"]),
     (("-t", "--plan"), ["go with --once"]),
-    (("-t", "-T"), ["one of -t, -T and --once"]),
+    (("-t", "-T"), ["one of -t, -T, --doctor and --once"]),
     (("--frobnicate",), ["--frobnicate", "usage: galsyncd"]),
     (("-c",), ["usage: galsyncd"]),
     (("--once", "--full", "acme-globex"), ["no arguments", "usage: galsyncd"]),

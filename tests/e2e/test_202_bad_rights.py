@@ -47,8 +47,8 @@ def test_no_right_in_the_target(lab, tmp_path, account):
 def test_no_right_to_make_the_target_ou(lab, tmp_path, account):
     file = conf(lab, tmp_path, globex=account.keys(tmp_path),
                 target_ou=f"OU=New,OU=Newer,{TARGET_OU}")
-    refused(lab, file, "forest 'globex'", "lacks the right to create organizational units in",
-            f"'{TARGET_OU}'", "grant it")
+    refused(lab, file, f"'OU=New,OU=Newer,{TARGET_OU}' does not exist in forest 'globex'",
+            f"the account may not create it in '{TARGET_OU}'", "create the OU", "delegate.sh")
 
 
 def test_a_part_of_the_rights(lab, tmp_path, account):

@@ -129,4 +129,4 @@ def test_unknown_attribute(daemon, lab):
         f.write(text.replace(READY, "noSuchAttribute"))
     p = lab.galsyncd("--once", conf=path)
     assert p.returncode == 1
-    assert "readiness_attribute 'noSuchAttribute': the schema of forest 'acme'" in p.stderr
+    assert "readiness_attribute: 'noSuchAttribute': the schema of forest 'acme'" in p.stderr

@@ -79,12 +79,12 @@ def test_upon_a_counterpart(lab):
 @pytest.mark.parametrize("attribute,args,words", [
     ("displayName", ("-t",), ["forests[1].stamp_attribute: 'displayName' is read or written"]),
     ("description", ("--once", "--full"),
-     ["stamp_attribute 'description' of forest 'globex' takes several values; allowed: a "
+     ["stamp_attribute: 'description' of forest 'globex' takes several values; allowed: a "
       "single-valued Unicode string attribute that takes 80 characters"]),
     ("employeeID", ("--once", "--full"),
-     ["stamp_attribute 'employeeID' of forest 'globex' is too short"]),
+     ["stamp_attribute: 'employeeID' of forest 'globex' is too short"]),
     ("instanceType", ("--once", "--full"),
-     ["stamp_attribute 'instanceType' of forest 'globex' cannot be written"]),
+     ["stamp_attribute: 'instanceType' of forest 'globex' cannot be written"]),
 ], ids=["used", "several-values", "short", "read-only"])
 def test_attribute_that_cannot_hold_a_stamp(lab, tmp_path, attribute, args, words):
     file = conf(lab, tmp_path, globex={"extra": f'stamp_attribute = "{attribute}";'})

@@ -218,6 +218,7 @@ def test_security_groups(lab, soft):
 
 
 def test_outside_match_bases(lab, soft):
+    lab.target.add(f"OU=Special,{lab.target.base}", objectClass="organizationalUnit")
     with open(soft, encoding="utf-8") as f:
         text = f.read().replace(SOFT, SOFT + f' match_bases = [ "OU=Special,{lab.target.base}" ];')
     conf = lab.write_conf(text)

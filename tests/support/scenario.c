@@ -25,6 +25,8 @@
 #define DOMAIN_ACME "DC=acme,DC=example"
 #define DOMAIN_GLOBEX "DC=globex,DC=example"
 #define DATABASE "CN=DB1,CN=Configuration," DOMAIN_GLOBEX
+#define SERVER "CN=EX1,CN=Configuration," DOMAIN_GLOBEX
+#define HOME_SERVER "/o=Globex/ou=First/cn=Configuration/cn=Servers/cn=EX1"
 
 static const char *const parents[SIDES] = {ACME, GLOBEX};
 
@@ -57,7 +59,8 @@ make_forests(struct lab *l)
 	static const char *const domains[] = {DOMAIN_ACME, DOMAIN_GLOBEX};
 	static const char *const base[] = {"dn: OU=Staff," DOMAIN_ACME
 					   "\nobjectClass: organizationalUnit\n",
-	    "dn: " DATABASE "\nobjectClass: msExchPrivateMDB\n"};
+	    "dn: " DATABASE "\nobjectClass: msExchPrivateMDB\n\ndn: " SERVER
+	    "\nobjectClass: container\nlegacyExchangeDN: " HOME_SERVER "\n"};
 	const char *shuffle = getenv("GALSYNC_SHUFFLE");
 
 	for (int side = SOURCE; side < SIDES; side++) {
@@ -105,7 +108,7 @@ conf_text(const struct lab *l)
 	    "scopes = ( { base = \"OU=Staff," DOMAIN_ACME "\"; target_ou = \"OU=Acme," DOMAIN_GLOBEX
 	    "\";\n%s } );\n"
 	    "mailbox = { databases = [ \"" DATABASE "\" ]; home_server = "
-	    "\"/o=Globex/ou=First/cn=Configuration/cn=Servers/cn=EX1\"; };\n%s } );\n",
+	    "\"" HOME_SERVER "\"; };\n%s } );\n",
 	    scope, link);
 	return buf_take_str(&b);
 }

@@ -112,12 +112,54 @@ defaults(void **state)
 	assert_int_equal(s->on_leave, LEAVE_HIDE);
 }
 
+static void
+check_where(const struct conf *c, const char *string, const char *want)
+{
+	const char *where = conf_where(c, string);
+
+	assert_non_null(where);
+	assert_string_equal(where + strlen(dir) + 1, want);
+}
+
+/* Values are known by their address: an equal text is not the same setting. */
+static void
+places(void **state)
+{
+	_cleanup_(free) char *rows = edited(base, "interval_s = 60;",
+	    "interval_s = 60;\n@include \"rows.inc\"\n limits = { deletes = 0; };");
+	_cleanup_(free) char *text = edited(rows, "\"x500\"", "\"attribute:title=sn\"");
+	_cleanup_(conf_free) struct conf *c = NULL;
+	const struct conf_link *l;
+
+	(void)state;
+	put("rows.inc", "\nattributes = ( { attribute = \"title\"; source = \"sn\"; },\n"
+			"  { attribute = \"sn\"; } );\n");
+	c = load(text);
+	l = &c->links[0];
+	check_where(c, c->forests[1].dir.principal, "galsync.conf:12: forests[1].auth.principal");
+	check_where(c, c->forests[0].servers[1], "galsync.conf:5: forests[0].servers[1]");
+	check_where(c, l->scopes[0].target_ou, "galsync.conf:18: links[0].scopes[0].target_ou");
+	check_where(c, l->databases[0], "galsync.conf:21: links[0].mailbox.databases[0]");
+	check_where(c, l->match[2].source_attr, "galsync.conf:19: links[0].match[2]");
+	check_where(c, l->match[2].target_attr, "galsync.conf:19: links[0].match[2]");
+	check_where(c, l->rows[0].source, "rows.inc:2: links[0].attributes[0].source");
+	check_where(c, l->rows[1].attr, "rows.inc:3: links[0].attributes[1].attribute");
+	/* Defaults stand where their group begins; what follows from others stands nowhere. */
+	check_where(c, l->marker_attribute, "galsync.conf:16: links[0].marker_attribute");
+	check_where(c, c->forests[0].stamp_attribute, "galsync.conf:3: forests[0].stamp_attribute");
+	assert_null(conf_where(c, l->rows[1].source));
+	assert_null(conf_where(c, l->upn_suffix));
+	assert_null(conf_where(c, "OU=Acme,DC=globex,DC=example"));
+	assert_null(conf_where(c, NULL));
+	assert_null(conf_where(NULL, l->scopes[0].base));
+}
+
 /* Whatever looks like a number somewhere else stays as it is. */
 static void
 numbers(void **state)
 {
 	_cleanup_(free) char *text = edited(base, "interval_s = 60;",
-	    "interval_s = 0x3C; /* 12 \"*/ // 13 \"\n # 14 \"\n redirect_address = \"a1 2\" "
+	    "interval_s = 0x3C; /* 12 \"*/ // 13 \"\n # 14 \"\n redirect_address = \"a1%{cn} 2\" "
 	    "\"3 \\\"4\\\\\"; limits = { deletes = 0; delete_percent = +07L; };\n"
 	    "upn_suffix = \"5.example\";");
 	_cleanup_(conf_free) struct conf *c = load(text);
@@ -125,7 +167,7 @@ numbers(void **state)
 
 	(void)state;
 	assert_int_equal(l->interval_s, 60);
-	assert_string_equal(l->redirect_template, "a1 23 \"4\\");
+	assert_string_equal(l->redirect_template, "a1%{cn} 23 \"4\\");
 	assert_int_equal(l->max_deletes, 0);
 	assert_int_equal(l->max_delete_percent, 7);
 	assert_string_equal(l->upn_suffix, "5.example");
@@ -602,6 +644,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 	    TEST(sample),
 	    TEST(defaults),
+	    TEST(places),
 	    TEST(numbers),
 	    TEST(credentials),
 	    TEST(without_secrets),

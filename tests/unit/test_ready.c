@@ -363,8 +363,9 @@ unknown_attribute(void **state)
 	(void)state;
 	lab_open(&l, &sc);
 	assert_int_equal(lab_cycle(&l, NULL), -1);
-	assert_non_null(strstr(l.err.text, "readiness_attribute 'noSuchAttribute': the schema of "
-					   "forest 'acme' has no such attribute"));
+	assert_non_null(strstr(l.err.text,
+	    "galsync.conf:9: links[0].readiness_attribute: 'noSuchAttribute': the schema of "
+	    "forest 'acme' has no such attribute"));
 	lab_close(&l);
 }
 

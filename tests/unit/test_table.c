@@ -103,36 +103,39 @@ static const struct table_case {
 	.want = "copy set" ALWAYS},
     {"adminDescription", .stamp = {NULL, "adminDescription"}, .want = "computed stamp" LASTS},
     {"title", .stamp = {NULL, "noSuchAttribute"},
-	.why = "forest 'globex' lacks attributes that galsync needs: noSuchAttribute; extend the"},
+	.why = "site.conf:3: stamp_attribute: 'noSuchAttribute' of forest 'globex' does not exist"},
 
     /* It must fit there: what galsync writes, and no value beside it. So must the marker. */
     {"title", .stamp = {NULL, "description"},
 	.why =
-	    "site.conf:3: stamp_attribute 'description' of forest 'globex' takes several values; "
+	    "site.conf:3: stamp_attribute: 'description' of forest 'globex' takes several values; "
 	    "allowed: a single-valued Unicode string attribute that takes 80 characters and has"},
     {"title", .stamp = {NULL, "employeeID"},
 	.why =
-	    "site.conf:3: stamp_attribute 'employeeID' of forest 'globex' is too short; allowed"},
+	    "site.conf:3: stamp_attribute: 'employeeID' of forest 'globex' is too short; allowed"},
     {"title", .stamp = {NULL, "accountExpires"},
-	.why = "site.conf:3: stamp_attribute 'accountExpires' of forest 'globex' is no text of any "
-	       "characters; allowed"},
+	.why =
+	    "site.conf:3: stamp_attribute: 'accountExpires' of forest 'globex' is no text of any "
+	    "characters; allowed"},
     {"title", .stamp = {NULL, "dnQualifier"},
-	.why = "site.conf:3: stamp_attribute 'dnQualifier' of forest 'globex' is no text of any"},
+	.why = "site.conf:3: stamp_attribute: 'dnQualifier' of forest 'globex' is no text of any"},
     {"title", .stamp = {NULL, "instanceType"},
-	.why = "site.conf:3: stamp_attribute 'instanceType' of forest 'globex' cannot be written"},
+	.why = "site.conf:3: stamp_attribute: 'instanceType' of forest 'globex' cannot be written"},
     {"title", .stamp = {NULL, "memberOf"},
-	.why = "site.conf:3: stamp_attribute 'memberOf' of forest 'globex' cannot be written; "},
+	.why = "site.conf:3: stamp_attribute: 'memberOf' of forest 'globex' cannot be written; "},
     {"title", .stamp = {"description", NULL}, .want = "copy set" ALWAYS},
     {"title", .marker = "comment", .want = "copy set" ALWAYS},
     {"title", .marker = "description",
-	.why = "site.conf:3: marker_attribute 'description' of forest 'acme' takes several values"},
+	.why =
+	    "site.conf:3: marker_attribute: 'description' of forest 'acme' takes several values"},
     {"title", .marker = "employeeID",
-	.why = "site.conf:3: marker_attribute 'employeeID' of forest 'acme' is too short; allowed"},
+	.why =
+	    "site.conf:3: marker_attribute: 'employeeID' of forest 'acme' is too short; allowed"},
     {"title", .marker = "noSuchAttribute",
-	.why = "site.conf:3: marker_attribute 'noSuchAttribute' of forest 'acme' does not exist"},
+	.why = "site.conf:3: marker_attribute: 'noSuchAttribute' of forest 'acme' does not exist"},
     {"title", .target_lacks = {"comment"}, .marker = "comment", .want = "copy set" ALWAYS},
     {"title", .source_lacks = {"comment"}, .marker = "comment",
-	.why = "site.conf:3: marker_attribute 'comment' of forest 'acme' does not exist there"},
+	.why = "site.conf:3: marker_attribute: 'comment' of forest 'acme' does not exist there"},
 
     /* Rows of the site replace the defaults for the kinds that they name. */
     {"title", "constant set" ALWAYS, .from = "x", .how = ROW_CONSTANT},
@@ -161,27 +164,27 @@ static const struct table_case {
     /* And must be possible. */
     {"noSuchAttribute", .from = "title",
 	.why =
-	    "site.conf:7: attribute 'noSuchAttribute': the schema of forest 'globex' has no such"},
+	    "site.conf:7: attribute: 'noSuchAttribute': the schema of forest 'globex' has no such"},
     {"title", .from = "noSuchAttribute",
-	.why = "site.conf:7: source 'noSuchAttribute': the schema of forest 'acme' has no such"},
+	.why = "site.conf:7: source: 'noSuchAttribute': the schema of forest 'acme' has no such"},
     {"title", .from = "noSuchAttribute", .how = ROW_MERGE,
-	.why = "site.conf:7: source 'noSuchAttribute': the schema of forest 'acme'"},
+	.why = "site.conf:7: source: 'noSuchAttribute': the schema of forest 'acme'"},
     {"manager", .from = "noSuchAttribute", .how = ROW_DN,
-	.why = "site.conf:7: source 'noSuchAttribute': the schema of forest 'acme'"},
+	.why = "site.conf:7: source: 'noSuchAttribute': the schema of forest 'acme'"},
     {"title", "constant set" ALWAYS, .from = "noSuchAttribute", .how = ROW_CONSTANT},
     {"memberOf", .from = "title",
-	.why = "site.conf:7: attribute 'memberOf': forest 'globex' does not let it be written"},
+	.why = "site.conf:7: attribute: 'memberOf': forest 'globex' does not let it be written"},
     {"directReports", .from = "title",
-	.why = "site.conf:7: attribute 'directReports': forest 'globex' does not let it be"},
+	.why = "site.conf:7: attribute: 'directReports': forest 'globex' does not let it be"},
     {"instanceType", .from = "countryCode",
-	.why = "site.conf:7: attribute 'instanceType': forest 'globex' does not let it be"},
+	.why = "site.conf:7: attribute: 'instanceType': forest 'globex' does not let it be"},
 
     /* What a schema lacks. */
     {"title", .want = NULL, .target_lacks = {"title"}, .lacking = "title"},
     {"title", .want = NULL, .source_lacks = {"title"}, .lacking = "title"},
     {"company", "copy set" ALWAYS, .target_lacks = {"title", "pager"}, .lacking = "title, pager"},
     {"title", .target_lacks = {"title"}, .from = "x", .how = ROW_CONSTANT,
-	.why = "site.conf:7: attribute 'title': the schema of forest 'globex' has no such"},
+	.why = "site.conf:7: attribute: 'title': the schema of forest 'globex' has no such"},
     {"title", .want = NULL, .target_lacks = {"title"}, .how = ROW_REMOVE},
     {"msExchCalendarRepairDisabled", .want = NULL, .target_lacks = {"msExchCalendarRepairDisabled"},
 	.lacking = "msExchCalendarRepairDisabled"},
@@ -195,20 +198,20 @@ static const struct table_case {
     {"title", .target_lacks = {"targetAddress", "mailNickname"},
 	.why = "forest 'globex' lacks attributes that galsync needs: targetAddress, mailNickname"},
     {"title", .target_lacks = {"extensionAttribute15"},
-	.why = "forest 'globex' lacks attributes that galsync needs: extensionAttribute15; extend"},
+	.why = "site.conf:3: stamp_attribute: 'extensionAttribute15' of forest 'globex' does not"},
     {"title", .source_lacks = {"mailNickname"}, .why = "forest 'globex' lacks"},
     {"title", .source_lacks = {"msExchRecipientTypeDetails"}, .want = "copy set" ALWAYS},
     {"title", .readiness = "extensionAttribute10", .want = "copy set" ALWAYS},
     {"title", .readiness = "noSuchAttribute",
 	.why =
-	    "site.conf:3: readiness_attribute 'noSuchAttribute': the schema of forest 'acme' has"},
+	    "site.conf:3: readiness_attribute: 'noSuchAttribute': the schema of forest 'acme' has"},
     {"title", .readiness = "info",
-	.why = "site.conf:3: readiness_attribute 'info': every user may"},
+	.why = "site.conf:3: readiness_attribute: 'info': every user may"},
     {"title", .marker = "info",
 	.why =
-	    "site.conf:3: marker_attribute 'info' of forest 'acme' may be written by every user"},
+	    "site.conf:3: marker_attribute: 'info' of forest 'acme' may be written by every user"},
     {"title", .stamp = {NULL, "info"},
-	.why = "site.conf:3: stamp_attribute 'info' of forest 'globex' may be written by every"},
+	.why = "site.conf:3: stamp_attribute: 'info' of forest 'globex' may be written by every"},
 };
 
 static void

@@ -167,7 +167,7 @@ def _fill(lab, f, exchange):
         sam.modify_ldif(ldif)
         sam.set_schema_update_now()
     sam = open_sam(f)
-    _add_exchange(sam, f)
+    _add_exchange(sam, f, exchange)
     for dn in [STAFF_OU, RETURN_OU] if f is ACME else [TARGET_OU, PEOPLE_OU]:
         sam.add({"dn": dn, "objectClass": "organizationalUnit"})
     if f is ACME:
@@ -179,9 +179,13 @@ def _fill(lab, f, exchange):
     write_secret(lab.path(f"{f.name}.password"), service)
 
 
-def _add_exchange(sam, f):
-    for dn in f.exchange_containers:
+def _add_exchange(sam, f, has_schema):
+    for dn in f.exchange_containers + [f.servers]:
         sam.add({"dn": dn, "objectClass": "container"})
+    server = {"dn": f"CN=EX1,{f.servers}", "objectClass": "container"}
+    if has_schema:
+        server["legacyExchangeDN"] = f.home_server
+    sam.add(server)
 
 
 def start(lab, f):

@@ -80,6 +80,11 @@ class Forest:
     def databases(self):
         return self.exchange_containers[-2:]
 
+    @property
+    def servers(self):
+        """The DN of the container of the organization's servers."""
+        return f"CN=Servers,{self.exchange_containers[3]}"
+
     # Paths as they are seen inside the lab.
     @property
     def samba_dir(self):
