@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "dsa/base/str.h"
 #include "tests/support/scenario.h"
 
 #define HIDES "msExchHideFromAddressLists"
@@ -218,6 +219,69 @@ contact_becomes_user(void **state)
 	}
 }
 
+/* Made again as what the former counterpart cannot be: that one stays, hidden, and gives up what
+ * the new one takes. A contact makes way altogether. */
+static void
+becomes_another_kind(void **state)
+{
+	static const struct scenario sc = {.name = "kinds",
+	    .scope = "create = \"mailbox\"; on_leave = \"hide\";",
+	    .source = {MAILBOX("A", "a", ""), GROUP("B", "b", ""), CONTACT("C", "c", "")}};
+	static const struct {
+		const char *cn, *alias, *now, *at, *rest;
+	} cases[] = {{"CN=A", "a", GROUP("A", "a", ""), "CN=A (2)", "CN=A"},
+	    {"CN=A", "a", CONTACT("A", "a", ""), "CN=A (2)", "CN=A"},
+	    {"CN=B", "b", MAILBOX("B", "b", ""), "CN=B (2)", "CN=B"},
+	    {"CN=B", "b", CONTACT("B", "b", ""), "CN=B (2)", "CN=B"},
+	    {"CN=C", "c", GROUP("C", "c", ""), "CN=C", NULL}};
+
+	(void)state;
+	for (size_t i = 0; i < 4 * ARRAY_SIZE(cases); i++) {
+		struct lab l;
+
+		start(&l, &sc);
+		lab_delete(&l, SOURCE, cases[i / 4].cn);
+		if (i & 2)
+			lab_run(&l);
+		lab_add(&l, SOURCE, cases[i / 4].now);
+		settle_at_once(&l, i & 1);
+		check_primary(&l, cases[i / 4].at, cases[i / 4].alias);
+		if (cases[i / 4].rest) {
+			assert_true(lab_has(&l, TARGET, cases[i / 4].rest, HIDES, "TRUE"));
+			assert_int_equal(lab_count(&l, TARGET, cases[i / 4].rest, "mail"), 0);
+		}
+		lab_close(&l);
+	}
+}
+
+/* One that is new has the address, the name or the X500 name that another one had: what that one's
+ * counterpart still has of it is no evidence. */
+static void
+new_successor(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		struct lab l;
+
+		start(&l, &three);
+		set_primary(&l, "CN=A", "a", "other");
+		lab_set(&l, SOURCE, "CN=A", "sAMAccountName", "other");
+		lab_set(&l, SOURCE, "CN=A", "userPrincipalName", "other@acme.example");
+		if (i & 2)
+			lab_set(&l, SOURCE, "CN=A", HIDES, "TRUE");
+		lab_add(&l, SOURCE,
+		    ACCOUNT("N", "a") "mailNickname: n\nmail: a@acme.example\n"
+				      "proxyAddresses: SMTP:a@acme.example\n"
+				      "legacyExchangeDN: " ACME_LEGACY "n\n"
+				      "msExchHomeServerName: /o=Acme/cn=EX1\n\n");
+		settle_at_once(&l, i & 1);
+		check_primary(&l, "CN=N", "a");
+		assert_false(lab_has(&l, TARGET, "CN=A", "proxyAddresses", "smtp:a@acme.example"));
+		assert_true(lab_has(&l, TARGET, "CN=N", "proxyAddresses", "X500:" ACME_LEGACY "n"));
+		lab_close(&l);
+	}
+}
+
 /* The former owner's redirect address goes with its alias. */
 static void
 alias_given_on(void **state)
@@ -274,6 +338,8 @@ main(void)
 	    cmocka_unit_test(left_long_ago),
 	    cmocka_unit_test(made_again),
 	    cmocka_unit_test(contact_becomes_user),
+	    cmocka_unit_test(becomes_another_kind),
+	    cmocka_unit_test(new_successor),
 	    cmocka_unit_test(alias_given_on),
 	    cmocka_unit_test(natives_keep_theirs),
 	};
