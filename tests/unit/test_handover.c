@@ -17,7 +17,7 @@
 #include <cmocka.h>
 
 #include "dsa/base/str.h"
-#include "tests/support/scenario.h"
+#include "tests/support/scenario_turn.h"
 
 #define HIDES "msExchHideFromAddressLists"
 #define SECONDARY(v) "proxyAddresses: smtp:" v "@acme.example\n"
@@ -310,6 +310,35 @@ alias_given_on(void **state)
 	}
 }
 
+/* And of one that is switched too: nothing leads there, and nothing else would ever take it away.
+ */
+static void
+alias_of_switched(void **state)
+{
+	static const char *const who[] = {"CN=A", NULL};
+
+	(void)state;
+	for (int delta = 0; delta < 2; delta++) {
+		struct lab l;
+
+		start(&l, &three);
+		assert_int_equal(lab_turn(&l, NULL, LAB_SWITCH, who), 0);
+		lab_set(&l, SOURCE, "CN=A", "mailNickname", "other");
+		l.delta = delta;
+		lab_run(&l);
+		settle_at_once(&l, delta);
+		assert_true(lab_has(
+		    &l, SOURCE, "CN=A", "targetAddress", "SMTP:other@redirect.globex.example"));
+		assert_true(lab_has(
+		    &l, SOURCE, "CN=A", "proxyAddresses", "smtp:other@redirect.acme.example"));
+		assert_false(
+		    lab_has(&l, SOURCE, "CN=A", "proxyAddresses", "smtp:a@redirect.acme.example"));
+		assert_false(lab_has(
+		    &l, TARGET, "CN=A", "proxyAddresses", "smtp:a@redirect.globex.example"));
+		lab_close(&l);
+	}
+}
+
 /* Another object of the target that nobody synchronizes keeps what it has. */
 static void
 natives_keep_theirs(void **state)
@@ -341,6 +370,7 @@ main(void)
 	    cmocka_unit_test(becomes_another_kind),
 	    cmocka_unit_test(new_successor),
 	    cmocka_unit_test(alias_given_on),
+	    cmocka_unit_test(alias_of_switched),
 	    cmocka_unit_test(natives_keep_theirs),
 	};
 
