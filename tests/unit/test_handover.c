@@ -111,6 +111,43 @@ ring_of_three(void **state)
 	}
 }
 
+/* X500 names, by two and in a ring; at the end each has its own one and no other. */
+static void
+exchanged_names(void **state)
+{
+	static const char *const cn[] = {"CN=A", "CN=B", "CN=C"};
+	static const char *const name[] = {
+	    "X500:/o=Old/cn=a", "X500:/o=Old/cn=b", "X500:/o=Old/cn=c"};
+	static const struct scenario sc = {.name = "names",
+	    .scope = "create = \"mailbox\"; on_leave = \"hide\";",
+	    .source = {MAILBOX("A", "a", "proxyAddresses: X500:/o=Old/cn=a\n"),
+		MAILBOX("B", "b", "proxyAddresses: X500:/o=Old/cn=b\n"),
+		MAILBOX("C", "c", "proxyAddresses: X500:/o=Old/cn=c\n")}};
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		int n = i & 2 ? 3 : 2;
+		struct lab l;
+
+		start(&l, &sc);
+		for (int j = 0; j < n; j++) {
+			lab_delete_value(&l, SOURCE, cn[j], "proxyAddresses", name[j]);
+			lab_add_value(&l, SOURCE, cn[j], "proxyAddresses", name[(j + 1) % n]);
+		}
+		l.delta = i & 1;
+		assert_int_equal(lab_cycle(&l, NULL), 0);
+		settle_at_once(&l, i & 1);
+		for (int j = 0; j < n; j++)
+			for (int side = SOURCE; side < SIDES; side++) {
+				assert_true(lab_has(&l, (enum side)side, cn[j], "proxyAddresses",
+				    name[(j + 1) % n]));
+				assert_false(
+				    lab_has(&l, (enum side)side, cn[j], "proxyAddresses", name[j]));
+			}
+		lab_close(&l);
+	}
+}
+
 static void
 given_on(void **state)
 {
@@ -171,6 +208,31 @@ left_long_ago(void **state)
 		settle_at_once(&l, delta);
 		assert_true(lab_has(&l, TARGET, "CN=B", "proxyAddresses", "smtp:a@acme.example"));
 		assert_true(lab_has(&l, TARGET, "CN=B", "proxyAddresses", "X500:" ACME_LEGACY "a"));
+		lab_close(&l);
+	}
+}
+
+/* It waited for that: both claimed it, and then the holder was deleted, in one way or another. */
+static void
+claimed_until_deleted(void **state)
+{
+	static const struct scenario gone = {.name = "gone",
+	    .scope = "create = \"mailbox\"; on_leave = \"delete\";",
+	    .source = {MAILBOX("A", "a", ""), MAILBOX("B", "b", "")}};
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		const char *value = i & 2 ? "X500:" ACME_LEGACY "a" : "smtp:a@acme.example";
+		struct lab l;
+
+		start(&l, &gone);
+		lab_add_value(&l, SOURCE, "CN=B", "proxyAddresses", value);
+		assert_int_equal(lab_cycle(&l, NULL), 0);
+		assert_int_equal(l.res.conflicts, 1);
+		lab_delete(&l, SOURCE, "CN=A");
+		settle_at_once(&l, i & 1);
+		assert_true(lab_has(&l, TARGET, "CN=B", "proxyAddresses", value));
+		assert_false(lab_exists(&l, TARGET, "CN=A"));
 		lab_close(&l);
 	}
 }
@@ -362,9 +424,11 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(exchanged),
 	    cmocka_unit_test(ring_of_three),
+	    cmocka_unit_test(exchanged_names),
 	    cmocka_unit_test(given_on),
 	    cmocka_unit_test(left_behind),
 	    cmocka_unit_test(left_long_ago),
+	    cmocka_unit_test(claimed_until_deleted),
 	    cmocka_unit_test(made_again),
 	    cmocka_unit_test(contact_becomes_user),
 	    cmocka_unit_test(becomes_another_kind),
