@@ -252,3 +252,43 @@ plan_may_go(uint32_t index, const struct entry *holder, void *arg, struct err *e
 	return owner != WORLD_NONE ? ask_owner(t->p, owner, index, holder, t->address)
 				   : ask_record(t->p, index, holder, t->address);
 }
+
+/* Has another source object than P's the X500 name NAME, which P's has no more? */
+static int
+has_moved(struct planning *p, const char *name, bool *ret)
+{
+	_cleanup_(free) char *value = str_printf("X500:%s", name);
+	_cleanup_(entry_free) struct entry *holder = NULL;
+
+	*ret = false;
+	if (!value)
+		return err_nomem(p->err);
+	if (has_address(p->in.source, bytes_of(value)))
+		return 0;
+	if (world_find_holder(
+		p->c->world, SOURCE, bytes_of(value), p->index, p->index, &holder, p->err) < 0)
+		return -1;
+	*ret = holder != NULL;
+	return 0;
+}
+
+int
+plan_forget_names(struct planning *p, struct record *record)
+{
+	for (int side = SOURCE; side < SIDES; side++) {
+		struct record_side *s = &record->side[side];
+		size_t i = 0;
+
+		while (i < s->n_legacy_dns) {
+			bool moved;
+
+			if (has_moved(p, s->legacy_dns[i], &moved) < 0)
+				return -1;
+			if (moved)
+				record_forget_legacy_dn(s, i);
+			else
+				i++;
+		}
+	}
+	return 0;
+}

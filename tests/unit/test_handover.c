@@ -148,6 +148,34 @@ exchanged_names(void **state)
 	}
 }
 
+/* Of a matched object too, where what galsync put there is known by its record alone. */
+static void
+exchanged_names_of_matched(void **state)
+{
+	static const struct scenario sc = {.name = "matched names",
+	    .scope = "create = \"mailbox\"; on_leave = \"hide\";",
+	    .link = "match = [ \"mail\" ]; limits = { matches = 10; };",
+	    .source = {MAILBOX("A", "a", "proxyAddresses: X500:/o=Old/cn=a\n"),
+		MAILBOX("B", "b", "")},
+	    .target = {THERE_OU, THERE("user", "A", "mail: a@acme.example\n")}};
+
+	(void)state;
+	for (int delta = 0; delta < 2; delta++) {
+		struct lab l;
+
+		start(&l, &sc);
+		lab_delete_value(&l, SOURCE, "CN=A", "proxyAddresses", "X500:/o=Old/cn=a");
+		lab_add_value(&l, SOURCE, "CN=B", "proxyAddresses", "X500:/o=Old/cn=a");
+		lab_set(&l, SOURCE, "CN=A", "title", "Without");
+		l.delta = delta;
+		assert_int_equal(lab_cycle(&l, NULL), 0);
+		settle_at_once(&l, delta);
+		assert_true(lab_has(&l, TARGET, "CN=B", "proxyAddresses", "X500:/o=Old/cn=a"));
+		assert_false(lab_has(&l, TARGET, "CN=A", "proxyAddresses", "X500:/o=Old/cn=a"));
+		lab_close(&l);
+	}
+}
+
 static void
 given_on(void **state)
 {
@@ -372,6 +400,75 @@ alias_given_on(void **state)
 	}
 }
 
+/* The counterpart was deleted meanwhile. */
+static void
+alias_and_no_counterpart(void **state)
+{
+	(void)state;
+	for (int delta = 0; delta < 2; delta++) {
+		struct lab l;
+
+		start(&l, &three);
+		lab_set(&l, SOURCE, "CN=A", "mailNickname", "other");
+		lab_delete(&l, TARGET, "CN=A");
+		settle_at_once(&l, delta);
+		assert_true(lab_has(
+		    &l, TARGET, "CN=A", "targetAddress", "SMTP:other@redirect.acme.example"));
+		assert_false(
+		    lab_has(&l, SOURCE, "CN=A", "proxyAddresses", "smtp:a@redirect.acme.example"));
+		lab_close(&l);
+	}
+}
+
+/* The name of what is finished and gone is another object's now: what concerns that is heard of. */
+static void
+name_of_finished(void **state)
+{
+	static const char *const who[] = {"CN=A", NULL};
+	struct lab l;
+
+	(void)state;
+	start(&l, &three);
+	assert_int_equal(lab_turn(&l, NULL, LAB_SWITCH, who), 0);
+	lab_delete(&l, SOURCE, "CN=A");
+	lab_run(&l);
+	lab_delete(&l, TARGET, "CN=A");
+	lab_add(&l, SOURCE, GROUP("A", "g", MEMBER("B")));
+	lab_set(&l, SOURCE, "CN=B", HIDES, "TRUE");
+	lab_run(&l);
+	assert_true(lab_has(&l, TARGET, "CN=A", "member", lab_dn(TARGET, "CN=B")));
+	lab_delete(&l, SOURCE, "CN=B");
+	settle_at_once(&l, true);
+	assert_int_equal(lab_count(&l, TARGET, "CN=A", "member"), 0);
+	lab_close(&l);
+}
+
+/* A name that was an object's legacyExchangeDN is remembered for as long as it is no other's. */
+static void
+former_name_given_on(void **state)
+{
+	(void)state;
+	for (int delta = 0; delta < 2; delta++) {
+		const char *name = "X500:" ACME_LEGACY "a";
+		struct lab l;
+
+		start(&l, &three);
+		lab_set(&l, SOURCE, "CN=A", "legacyExchangeDN", "/o=Acme/cn=new");
+		lab_run(&l);
+		assert_true(lab_has(&l, SOURCE, "CN=A", "proxyAddresses", name));
+		lab_delete_value(&l, SOURCE, "CN=A", "proxyAddresses", name);
+		lab_add_value(&l, SOURCE, "CN=B", "proxyAddresses", name);
+		l.delta = delta;
+		assert_int_equal(lab_cycle(&l, NULL), 0);
+		settle_at_once(&l, delta);
+		for (int side = SOURCE; side < SIDES; side++) {
+			assert_true(lab_has(&l, (enum side)side, "CN=B", "proxyAddresses", name));
+			assert_false(lab_has(&l, (enum side)side, "CN=A", "proxyAddresses", name));
+		}
+		lab_close(&l);
+	}
+}
+
 /* And of one that is switched too: nothing leads there, and nothing else would ever take it away.
  */
 static void
@@ -425,6 +522,7 @@ main(void)
 	    cmocka_unit_test(exchanged),
 	    cmocka_unit_test(ring_of_three),
 	    cmocka_unit_test(exchanged_names),
+	    cmocka_unit_test(exchanged_names_of_matched),
 	    cmocka_unit_test(given_on),
 	    cmocka_unit_test(left_behind),
 	    cmocka_unit_test(left_long_ago),
@@ -434,6 +532,9 @@ main(void)
 	    cmocka_unit_test(becomes_another_kind),
 	    cmocka_unit_test(new_successor),
 	    cmocka_unit_test(alias_given_on),
+	    cmocka_unit_test(alias_and_no_counterpart),
+	    cmocka_unit_test(name_of_finished),
+	    cmocka_unit_test(former_name_given_on),
 	    cmocka_unit_test(alias_of_switched),
 	    cmocka_unit_test(natives_keep_theirs),
 	};
