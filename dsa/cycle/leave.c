@@ -93,6 +93,44 @@ may_be_deleted(const struct cycle *c, const struct record *r)
 	       leaving_action(c->run->link, r, SCOPE_BASE) == LEAVE_DELETE;
 }
 
+/* Has another source object taken target entry INDEX over in this cycle? */
+static bool
+is_anothers(struct cycle *c, uint32_t index, const struct guid *source)
+{
+	_cleanup_(entry_free) struct entry *e = NULL;
+	uint32_t owner = WORLD_NONE;
+	struct err ignored;
+
+	return plan_owner_of(c, index, &owner, &ignored) == 0 && owner != WORLD_NONE &&
+	       world_get(c->world, SOURCE, owner, &e, &ignored) == 0 &&
+	       !guid_equal(&e->guid, source);
+}
+
+/* The counterpart of R, which has left, may be called otherwise now: references to it are known by
+ * its name. */
+static int
+note_name(struct cycle *c, const struct record *r, struct err *err)
+{
+	_cleanup_(plan_step_free) struct plan_step *s = NULL;
+	_cleanup_(entry_free) struct entry *target = NULL;
+	uint32_t index = WORLD_NONE;
+
+	if (cycle_find_recorded(c, r, &index, &target, err) < 0)
+		return -1;
+	if (!target || strcmp(target->dn, r->side[TARGET].dn) == 0 ||
+	    is_anothers(c, index, &r->side[SOURCE].guid))
+		return 0;
+	s = plan_step_new(WORLD_NONE, &r->side[SOURCE].guid);
+	if (!s)
+		return err_nomem(err);
+	s->phase = PLAN_LEAVERS;
+	if (record_dup(r, &s->record, err) < 0)
+		return -1;
+	if (record_set_str(&s->record->side[TARGET].dn, target->dn) < 0)
+		return err_nomem(err);
+	return plan_put_step(c, s, err);
+}
+
 static int
 look_at(const struct record *r, void *arg, struct err *err)
 {
@@ -101,12 +139,12 @@ look_at(const struct record *r, void *arg, struct err *err)
 	struct active_side active;
 	bool found;
 
-	if (record_has_left(r) && !may_be_deleted(l->c, r))
-		return 0;
 	if (cycle_find_decision(l->c, &r->side[SOURCE].guid, &d, &found, err) < 0)
 		return -1;
-	if (found && (d.verdict == SCOPE_IN || record_has_left(r)))
+	if (found && d.verdict == SCOPE_IN)
 		return 0;
+	if (record_has_left(r) && (found || !may_be_deleted(l->c, r)))
+		return note_name(l->c, r, err);
 	if (judge_active(l->c, r, &active, err) < 0)
 		return -1;
 	return add_leaver(l, r, found ? d.verdict : SCOPE_BASE, leaving_is_in_use(&active), err);
@@ -144,19 +182,6 @@ fill_step(struct plan_step *s, enum leaving l, const struct entry *target, struc
 	if (change && plan_step_add(s, TARGET, change, target, "leave", err) < 0)
 		return -1;
 	return leaving_note(l, target, r, err);
-}
-
-/* Has another source object taken target entry INDEX over in this cycle? */
-static bool
-is_anothers(struct cycle *c, uint32_t index, const struct guid *source)
-{
-	_cleanup_(entry_free) struct entry *e = NULL;
-	uint32_t owner = WORLD_NONE;
-	struct err ignored;
-
-	return plan_owner_of(c, index, &owner, &ignored) == 0 && owner != WORLD_NONE &&
-	       world_get(c->world, SOURCE, owner, &e, &ignored) == 0 &&
-	       !guid_equal(&e->guid, source);
 }
 
 /* Do the objects below the counterpart of L stay? */

@@ -400,6 +400,32 @@ alias_given_on(void **state)
 	}
 }
 
+/* The counterpart of one that left was moved: it goes from where it is referred to all the same. */
+static void
+moved_after_leaving(void **state)
+{
+	static const struct scenario sc = {.name = "moved",
+	    .scope = "create = \"mailbox\"; on_leave = \"hide\";",
+	    .source = {MAILBOX("A", "a", ""), MAILBOX("B", "b", ""), GROUP("G", "g", MEMBER("A"))}};
+
+	(void)state;
+	for (int delta = 0; delta < 2; delta++) {
+		struct lab l;
+
+		start(&l, &sc);
+		lab_set(&l, SOURCE, "CN=A", HIDES, "TRUE");
+		lab_run(&l);
+		lab_rename(&l, TARGET, "CN=A", "CN=Elsewhere");
+		l.delta = true;
+		lab_run(&l);
+		assert_int_equal(lab_count(&l, TARGET, "CN=G", "member"), 1);
+		lab_delete_value(&l, SOURCE, "CN=G", "member", lab_dn(SOURCE, "CN=A"));
+		settle_at_once(&l, delta);
+		assert_int_equal(lab_count(&l, TARGET, "CN=G", "member"), 0);
+		lab_close(&l);
+	}
+}
+
 /* The counterpart was deleted meanwhile. */
 static void
 alias_and_no_counterpart(void **state)
@@ -532,6 +558,7 @@ main(void)
 	    cmocka_unit_test(becomes_another_kind),
 	    cmocka_unit_test(new_successor),
 	    cmocka_unit_test(alias_given_on),
+	    cmocka_unit_test(moved_after_leaving),
 	    cmocka_unit_test(alias_and_no_counterpart),
 	    cmocka_unit_test(name_of_finished),
 	    cmocka_unit_test(former_name_given_on),
