@@ -13,6 +13,7 @@
 #include "dsa/cycle/other_links.h"
 #include "dsa/cycle/planning.h"
 #include "dsa/cycle/records.h"
+#include "dsa/cycle/replan.h"
 #include "dsa/cycle/replica_lag.h"
 #include "dsa/directory/dn.h"
 #include "dsa/rules/leaving.h"
@@ -193,10 +194,10 @@ keeps_children(const struct cycle *c, const struct record *r, enum leave_way way
 }
 
 /* What the rule asks about the correspondence R of L. RET_TARGET is what F->target points to;
- * F->gone: the source is not there, by its GUID too. */
+ * F->gone: the source is not there, by its GUID too. *RET_TAKEN: another object takes it over. */
 static int
 gather(struct cycle *c, const struct record *r, const struct leaver *l, struct leaving_facts *f,
-    struct entry **ret_target, struct err *err)
+    struct entry **ret_target, bool *ret_taken, struct err *err)
 {
 	const struct guid *source = &r->side[SOURCE].guid;
 	_cleanup_(entry_free) struct entry *e = NULL;
@@ -208,11 +209,9 @@ gather(struct cycle *c, const struct record *r, const struct leaver *l, struct l
 	if (leave_prove_gone(c, source, &f->gone, &f->missed, err) < 0 ||
 	    cycle_find_recorded(c, r, &index, ret_target, err) < 0)
 		return -1;
-	if (*ret_target && is_anothers(c, index, source)) {
-		entry_free(TAKE(*ret_target));
-		f->record = r;
+	*ret_taken = *ret_target && is_anothers(c, index, source);
+	if (*ret_taken)
 		return 0;
-	}
 	if (!*ret_target && !f->missed && lag_may_come(c, source, r, &f->may_come, err) < 0)
 		return -1;
 	if (other_links_have(c, r, &others, err) < 0)
@@ -368,6 +367,16 @@ put_leaver(struct cycle *c, const struct leaver *l, enum leaving leaving,
 	return plan_put_step(c, s, err);
 }
 
+/* The counterpart of SOURCE is forgotten when it has been taken over: if that fails it leaves. */
+static int
+wait_for_taker(struct cycle *c, const struct guid *source, struct err *err)
+{
+	return c->opt->plan_only
+		   ? 0
+		   : replan_add(c, WORLD_NONE, source, REPLAN_DRIFT,
+			 "its counterpart is being taken over by another object", err);
+}
+
 /* AGAIN: it is counted and told already. */
 static int
 plan_leaver(struct cycle *c, const struct leaver *l, bool again, struct err *err)
@@ -377,7 +386,7 @@ plan_leaver(struct cycle *c, const struct leaver *l, bool again, struct err *err
 	_cleanup_(entry_free) struct entry *target = NULL;
 	struct leaving_facts f = {.missed = false};
 	enum leaving leaving;
-	bool kept;
+	bool kept, taken;
 
 	if (!s)
 		return err_nomem(err);
@@ -385,8 +394,10 @@ plan_leaver(struct cycle *c, const struct leaver *l, bool again, struct err *err
 		return -1;
 	if (!r)
 		return 0;
-	if (gather(c, r, l, &f, &target, err) < 0)
+	if (gather(c, r, l, &f, &target, &taken, err) < 0)
 		return -1;
+	if (taken)
+		return wait_for_taker(c, &l->source, err);
 	kept = was_kept(r);
 	leaving = leaving_judge(&f);
 	if (leaving == LEAVING_MISSED)

@@ -293,6 +293,39 @@ made_again(void **state)
 }
 
 static void
+delete_successor(struct lab *l, const char *text)
+{
+	if (strstr(text, "matched for the first time") && lab_exists(l, SOURCE, "CN=N"))
+		lab_delete(l, SOURCE, "CN=N");
+}
+
+/* The successor that was about to take the counterpart over is gone before it did: then it has left
+ * like any other. */
+static void
+successor_vanishes(void **state)
+{
+	(void)state;
+	for (int delta = 0; delta < 2; delta++) {
+		struct lab l;
+
+		start(&l, &three);
+		lab_delete(&l, SOURCE, "CN=A");
+		lab_add(&l, SOURCE,
+		    ACCOUNT("N", "n") "mailNickname: n\nmail: a@acme.example\n"
+				      "proxyAddresses: SMTP:a@acme.example\n"
+				      "legacyExchangeDN: " ACME_LEGACY "n\n"
+				      "msExchHomeServerName: /o=Acme/cn=EX1\n\n");
+		l.on_note = delete_successor;
+		l.delta = delta;
+		assert_int_equal(lab_cycle(&l, NULL), 0);
+		settle_at_once(&l, delta);
+		assert_false(lab_exists(&l, SOURCE, "CN=N"));
+		assert_true(lab_has(&l, TARGET, "CN=A", HIDES, "TRUE"));
+		lab_close(&l);
+	}
+}
+
+static void
 contact_becomes_user(void **state)
 {
 	(void)state;
@@ -554,6 +587,7 @@ main(void)
 	    cmocka_unit_test(left_long_ago),
 	    cmocka_unit_test(claimed_until_deleted),
 	    cmocka_unit_test(made_again),
+	    cmocka_unit_test(successor_vanishes),
 	    cmocka_unit_test(contact_becomes_user),
 	    cmocka_unit_test(becomes_another_kind),
 	    cmocka_unit_test(new_successor),
