@@ -87,8 +87,9 @@ recorded_target(struct cycle *c, const char *dn, uint32_t index, char **ret_dn, 
 	if (!r)
 		return 0;
 	decided = d.source_dn != NULL;
-	/* Most references of a delta are of this sort, and not worth a request each. */
-	if (c->run->is_delta && !decided && r->state != RECORD_LEFT &&
+	/* Most references of a delta are of this sort, and not worth a request each. What became
+	 * of the counterpart of one that left, the map need not know. */
+	if (c->run->is_delta && !decided && !record_has_left(r) &&
 	    !guid_is_zero(&r->side[TARGET].guid)) {
 		*ret_dn = strdup(r->side[TARGET].dn);
 		return *ret_dn ? 1 : err_nomem(err);

@@ -502,6 +502,30 @@ name_of_finished(void **state)
 	lab_close(&l);
 }
 
+/* Its counterpart is gone: nothing can refer to it. */
+static void
+reference_to_finished(void **state)
+{
+	static const char *const who[] = {"CN=A", NULL};
+
+	(void)state;
+	for (int delta = 0; delta < 2; delta++) {
+		struct lab l;
+
+		start(&l, &three);
+		assert_int_equal(lab_turn(&l, NULL, LAB_SWITCH, who), 0);
+		lab_set(&l, SOURCE, "CN=A", HIDES, "TRUE");
+		lab_run(&l);
+		lab_delete(&l, TARGET, "CN=A");
+		l.delta = true;
+		lab_run(&l);
+		lab_set(&l, SOURCE, "CN=B", "manager", lab_dn(SOURCE, "CN=A"));
+		settle_at_once(&l, delta);
+		assert_int_equal(lab_count(&l, TARGET, "CN=B", "manager"), 0);
+		lab_close(&l);
+	}
+}
+
 /* A name that was an object's legacyExchangeDN is remembered for as long as it is no other's. */
 static void
 former_name_given_on(void **state)
@@ -595,6 +619,7 @@ main(void)
 	    cmocka_unit_test(moved_after_leaving),
 	    cmocka_unit_test(alias_and_no_counterpart),
 	    cmocka_unit_test(name_of_finished),
+	    cmocka_unit_test(reference_to_finished),
 	    cmocka_unit_test(former_name_given_on),
 	    cmocka_unit_test(alias_of_switched),
 	    cmocka_unit_test(natives_keep_theirs),
