@@ -373,7 +373,7 @@ wait_for_taker(struct cycle *c, const struct guid *source, struct err *err)
 {
 	return c->opt->plan_only
 		   ? 0
-		   : replan_add(c, WORLD_NONE, source, REPLAN_DRIFT,
+		   : replan_add(c, WORLD_NONE, source, REPLAN_WAITED,
 			 "its counterpart is being taken over by another object", err);
 }
 

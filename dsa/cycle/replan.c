@@ -446,6 +446,16 @@ replan(struct cycle *c, struct round *r, struct err *err)
 	    c, r->v, r->n_failed, "the directory changed while it was written, and then", err);
 }
 
+static size_t
+count_drift(const struct round *r)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->n; i++)
+		n += r->v[i].reason != REPLAN_WAITED;
+	return n;
+}
+
 int
 replan_run(struct cycle *c, struct err *err)
 {
@@ -464,7 +474,7 @@ replan_run(struct cycle *c, struct err *err)
 	r->n = r->cap = 0;
 	r->lost = false;
 	plan_begin_round(c->plan);
-	c->res->drift += round.n;
+	c->res->drift += count_drift(&round);
 	return replan(c, &round, err);
 }
 

@@ -185,7 +185,7 @@ class Checker:
         self.check_identity(s, t)
 
     def check_left(self, t, s):
-        # What does not lead to the source is in use, whoever turned it.
+        # What does not lead to the source is in use, by whatever it was turned.
         if t.has_mailbox and (t.stamp_side == "target" or not t.leads_to("source")):
             return
         if self.rules.on_leave == "delete" and t.created and s is None:

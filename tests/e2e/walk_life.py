@@ -3,7 +3,6 @@
 
 import contextlib
 import json
-import os
 import signal
 import time
 
@@ -15,7 +14,7 @@ from walk_checker import REDIRECT, View, disagreements, in_domain, is_address, i
 from walk_hands import Hands
 from walk_helpers import AWAY, BASE, OUS, OUTSIDE, own_addresses
 
-SETTLE_S = float(os.environ.get('WALK_SETTLE', 30))
+SETTLE_S = 30
 HOME = {"homeMDB": GLOBEX.databases[0], "msExchHomeServerName": GLOBEX.home_server}
 
 
@@ -157,7 +156,7 @@ class Repairs(Commands):
             if away or left and (t.leads_to("target") or in_use and t.leads_to("source")):
                 self.attempt(f"repair {t.dn}: targetAddress", self.lab.target.modify, t.dn,
                              targetAddress=None)
-            if in_use and not t.has_mailbox and t.kind == "user":
+            if in_use and t.kind == "user" and not (t.has_mailbox and t.primary):
                 self.connect_mailbox(t)
             if left and (in_use or not t.created) and wanted & t.held():
                 self.attempt(f"repair {t.dn}: delete what has left", self.lab.target.delete, t.dn)
@@ -166,7 +165,7 @@ class Repairs(Commands):
 
     def connect_mailbox(self, t):
         """As Connect-Mailbox does: what an address list needs is new."""
-        n, attrs = self.next(), dict(HOME)
+        n, attrs = self.next(), {} if t.has_mailbox else dict(HOME)
         address = f"hand.r{n}@globex.example"
         if not t.all("legacyExchangeDN"):
             attrs.update(legacyExchangeDN=f"/o=Globex/cn=Recipients/cn=r{n}", mailNickname=f"r{n}")
@@ -295,5 +294,3 @@ def walk(lab, seed, changes, every=50):
     life.live()
     life.idle_afterwards()
     print(f"seed {seed}: {life.made} changes, {life.variant}, {time.monotonic() - life.begun:.0f} s")
-    if os.environ.get("WALK_DEBUG"):
-        print("\n".join(life.history), "\n", life.daemon.log()[-100000:])
