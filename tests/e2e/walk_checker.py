@@ -78,7 +78,10 @@ class Object:
 
     @property
     def primary(self):
-        return next((v[5:] for v in self.all("proxyAddresses") if v[:5] == b"SMTP:"), None)
+        """Of several ones that which mail names, and without one what mail says."""
+        found = sorted(v[5:] for v in self.all("proxyAddresses") if v[:5] == b"SMTP:")
+        named = [v for v in found if v.lower() == (self.one("mail") or b"").lower()]
+        return (named or found or [self.one("mail")])[0]
 
     @property
     def has_mailbox(self):

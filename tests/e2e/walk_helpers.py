@@ -74,7 +74,7 @@ class Variant:
                                    f'hidden = "{self.hidden}"; disabled = "{self.disabled}";',
             LIMITS: "limits = { deletes = 1000000; delete_percent = 100; redirections = 1000000; "
                     "redirection_percent = 100; matches = 1000000; };",
-            "interval_s = 60": "interval_s = 2"})
+            "interval_s = 60": "interval_s = 1"})
         lines = text.splitlines(keepends=True)
         return "".join(line for line in lines
                        if self.soft or not line.strip().startswith("match ="))
@@ -131,7 +131,10 @@ class Directories:
     def change_addresses(self, thing, remove=(), add=(), what="addresses of"):
         """One request; mail is the primary address."""
         dn, e = self.read(thing)
-        left = [v for v in e.get("proxyAddresses", []) if v not in remove] + list(add)
+        left = [v for v in e.get("proxyAddresses", []) if v not in remove]
+        # Samba takes a value twice if it is spelled otherwise; Active Directory does not.
+        add = [v for v in add if v.lower() not in {x.lower() for x in left}]
+        left += add
         mods = [(op, "proxyAddresses", list(values))
                 for op, values in ((ldap.MOD_DELETE, remove), (ldap.MOD_ADD, add)) if values]
         primary = primary_of(left)

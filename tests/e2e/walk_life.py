@@ -7,7 +7,7 @@ import signal
 import time
 
 import ldap
-from conftest import patient
+from conftest import patient, wait_for
 from galsynclab.lab import GLOBEX
 from test_120_daemon import Daemon
 from walk_checker import REDIRECT, View, disagreements, in_domain, is_address, is_smtp, is_x500, loops
@@ -128,8 +128,10 @@ class Repairs(Commands):
         if o.all("proxyAddresses") and (not primaries or primaries[0] in wrong):
             add = [f"SMTP:r{self.next()}@acme.example".encode()]
         primary = add[0] if add else primaries[0] if primaries else None
-        mods = [(op, "proxyAddresses", v) for op, v in
-                ((ldap.MOD_DELETE, wrong), (ldap.MOD_ADD, add)) if v]
+        mods = []
+        if wrong or add:
+            right = [v for v in o.all("proxyAddresses") if v not in wrong] + add
+            mods.append((ldap.MOD_REPLACE, "proxyAddresses", right))
         if primary and o.all("mail") != [primary[5:]]:
             mods.append((ldap.MOD_REPLACE, "mail", [primary[5:]]))
         # Of what is out of scope nothing is written: it redirects to itself until that is ended.
@@ -255,6 +257,9 @@ class Life(Repairs):
         return len(self.history) > before
 
     def disagreements(self):
+        """After a cycle that began behind the last change."""
+        done = self.daemon.wait_idle()["cycles"]
+        wait_for(lambda: self.daemon.link()["cycles"] > done + 1, "no further cycle")
         self.daemon.wait_idle()
         found = disagreements(self.lab, self.variant.rules())
         if found:
