@@ -8,7 +8,7 @@ import time
 
 import ldap
 from conftest import patient, wait_for
-from galsynclab.lab import GLOBEX
+from galsynclab.lab import GLOBEX, TARGET_OU
 from test_120_daemon import Daemon
 from walk_checker import REDIRECT, View, disagreements, in_domain, is_address, is_smtp, is_x500, loops
 from walk_hands import Hands
@@ -151,6 +151,8 @@ class Repairs(Commands):
             s = view.by_guid.get(t.stamped)
             to = t.one("targetAddress")
             if not t.stamped:
+                if t.dn.endswith("," + TARGET_OU) and wanted & t.held():
+                    self.attempt(f"repair {t.dn}: delete it", self.lab.target.delete, t.dn)
                 continue
             in_use, left = t.stamp_side == "target", not (s and rules.in_scope(s))
             away = to and t.has_mailbox and not any(in_domain(to, d) for d in REDIRECT.values())
