@@ -84,6 +84,10 @@ class Object:
         return (named or found or [self.one("mail")])[0]
 
     @property
+    def has_primary(self):
+        return any(v[:5] == b"SMTP:" for v in self.all("proxyAddresses"))
+
+    @property
     def has_mailbox(self):
         return bool(self.all("homeMDB") or self.all("msExchHomeServerName"))
 

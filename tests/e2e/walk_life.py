@@ -160,7 +160,7 @@ class Repairs(Commands):
             if away or left and (t.leads_to("target") or in_use and t.leads_to("source")):
                 self.attempt(f"repair {t.dn}: targetAddress", self.lab.target.modify, t.dn,
                              targetAddress=None)
-            if in_use and t.kind == "user" and not (t.has_mailbox and t.primary):
+            if in_use and t.kind == "user" and not (t.has_mailbox and t.has_primary):
                 self.connect_mailbox(t)
             if left and (in_use or not t.created) and wanted & t.held():
                 self.attempt(f"repair {t.dn}: delete what has left", self.lab.target.delete, t.dn)
@@ -173,7 +173,7 @@ class Repairs(Commands):
         address = f"hand.r{n}@globex.example"
         if not t.all("legacyExchangeDN"):
             attrs.update(legacyExchangeDN=f"/o=Globex/cn=Recipients/cn=r{n}", mailNickname=f"r{n}")
-        if not t.primary:
+        if not t.has_primary:
             attrs.update(proxyAddresses=[*t.all("proxyAddresses"), f"SMTP:{address}".encode()],
                          mail=address)
         self.attempt(f"repair {t.dn}: mailbox", self.lab.target.modify, t.dn, **attrs)
