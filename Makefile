@@ -152,6 +152,12 @@ check-kills: deps-check
 	@$(MAKE) --no-print-directory -s all
 	@GALSYNC_BUILD=$(BUILD) $(PYTEST) -q -s tests/e2e/long/test_23*.py
 
+# WALK_SEEDS random administrative lives (10) of WALK_CHANGES changes (500) each, with the daemon
+# running: a quarter of an hour. GALSYNC_WALK_SEED runs one that failed again.
+check-walk: deps-check
+	@$(MAKE) --no-print-directory -s all
+	@GALSYNC_BUILD=$(BUILD) $(PYTEST) -q -s tests/e2e/long/test_24*.py
+
 check-layers:
 	@bash .ci/layers
 
@@ -235,6 +241,7 @@ help:
 	@echo 'check-torture   crashes at every step, outages, random walks (some minutes)'
 	@echo 'check-outages   outages of the domain controllers in every phase (root, a quarter of an hour)'
 	@echo 'check-kills     the daemon killed hundreds of times in the middle of switches (root, some minutes)'
+	@echo 'check-walk      WALK_SEEDS (10) random administrative lives of WALK_CHANGES (500) changes (root, a quarter of an hour)'
 	@echo 'bench           measure against plain tools on a real lab; prints a table of ratios (root)'
 	@echo 'lint            clang-format, clang-tidy, cppcheck, mandoc, names, words, sizes, shellcheck, layers, headers'
 	@echo 'fuzz            every fuzz target for FUZZ_SECONDS (60)'
@@ -243,6 +250,6 @@ help:
 	@echo 'uninstall       stops and disables the service first; configuration and state stay'
 	@echo 'clean'
 
-.PHONY: all check check-unit check-torture check-outages check-kills units tortures bench-tools check-layers check-headers lint format demo bench fuzz \
+.PHONY: all check check-unit check-torture check-outages check-kills check-walk units tortures bench-tools check-layers check-headers lint format demo bench fuzz \
 	install uninstall clean help
 .SECONDARY:

@@ -142,6 +142,15 @@ record_add_legacy_dn(struct record_side *s, const char *dn)
 }
 
 void
+record_forget_legacy_dn(struct record_side *s, size_t i)
+{
+	free(s->legacy_dns[i]);
+	s->n_legacy_dns--;
+	memmove(s->legacy_dns + i, s->legacy_dns + i + 1,
+	    (s->n_legacy_dns - i) * sizeof *s->legacy_dns);
+}
+
+void
 record_clear_addresses(struct record *r)
 {
 	free_strings(TAKE(r->addresses), r->n_addresses);

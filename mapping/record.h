@@ -90,6 +90,8 @@ record_has_left(const struct record *r)
 int record_set_str(char **field, const char *s) MUST_CHECK;
 /* Puts DN in front of the side's legacy_dns unless it is there already (ASCII case ignored). */
 int record_add_legacy_dn(struct record_side *s, const char *dn) MUST_CHECK;
+/* Forgets number I of them. */
+void record_forget_legacy_dn(struct record_side *s, size_t i);
 /* Replaces the side's SID by a copy of V. */
 int record_set_sid(struct record_side *s, struct bytes v) MUST_CHECK;
 void record_clear_addresses(struct record *r);

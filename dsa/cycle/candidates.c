@@ -6,6 +6,7 @@
 #include <syslog.h>
 
 #include "dsa/base/str.h"
+#include "dsa/cycle/former.h"
 #include "dsa/cycle/other_links.h"
 #include "dsa/cycle/replica_lag.h"
 #include "dsa/directory/dn.h"
@@ -17,6 +18,7 @@
 /* The search for the counterpart of one source entry. */
 struct hunt {
 	struct cycle *c;
+	const struct conf_scope *scope; /* of the source entry */
 	const struct entry *source;
 	struct candidates *found;
 	const char *what; /* the rule's name, for the evidence */
@@ -138,12 +140,22 @@ is_mere_redirection(struct hunt *h, const struct entry *e)
 	       !guid_equal(&stamp.source, &h->source->guid);
 }
 
+/* Does it not matter what the target object says? */
+static bool
+is_certain(enum match_method rule)
+{
+	return rule == MATCH_RECORD || rule == MATCH_STAMP || rule == MATCH_CSV;
+}
+
 /* The one way to become a candidate. */
 static int
 consider(struct world_hit *hit, void *arg, struct err *err)
 {
 	struct hunt *h = arg;
 	struct candidates *f = h->found;
+	const struct former_hit former = {
+	    h->source, hit->entry, h->key, h->value, h->scope->create};
+	bool none = false;
 
 	if (identity_is_nobody(hit->entry)) {
 		pass_over(h, hit->entry, "is no recipient");
@@ -156,6 +168,12 @@ consider(struct world_hit *hit, void *arg, struct err *err)
 	}
 	if (is_mere_redirection(h, hit->entry)) {
 		pass_over(h, hit->entry, "only redirects to that address");
+		return 0;
+	}
+	if (!is_certain(f->rule) && former_is_none(h->c, &former, &none, err) < 0)
+		return -1;
+	if (none) {
+		pass_over(h, hit->entry, "is another's that does not need it any more");
 		return 0;
 	}
 	for (size_t i = 0; i < f->n; i++)
@@ -306,11 +324,12 @@ hunt_stamp(struct hunt *h)
 }
 
 int
-candidates_find(
-    struct cycle *c, const struct entry *source, struct candidates *ret, struct err *err)
+candidates_find(struct cycle *c, const struct conf_scope *scope, const struct entry *source,
+    struct candidates *ret, struct err *err)
 {
 	struct dir *d = c->run->dir[SOURCE];
 	struct hunt h = {.c = c,
+	    .scope = scope,
 	    .source = source,
 	    .found = ret,
 	    .refused = WORLD_NONE,

@@ -6,7 +6,8 @@
  * Which target objects may be the counterpart of a source object: by the record, while the
  * directory agrees, else by the first of the link's rules that finds any. Each passes the door of
  * dsa/rules/identity.h, by whatever rule it was found. What another link has (dsa/rules/across.h)
- * stays a candidate, but with a refusal: an object beside it would want the same addresses.
+ * stays a candidate, but with a refusal: an object beside it would want the same addresses. What
+ * has become of no use (former.h) is none.
  *
  *   feed -> entry -> [match] -> project -> diff -> plan -> exec -> record
  */
@@ -29,9 +30,9 @@ struct candidates {
 	bool may_come; /* there is one, or may be, that only this server does not have */
 };
 
-/* RET is zeroed at first. With `may_come` there may be none, or one that carries our stamp: softer
- * evidence would find another object. */
-int candidates_find(struct cycle *c, const struct entry *source, struct candidates *ret,
-    struct err *err) MUST_CHECK;
+/* For SOURCE in SCOPE. RET is zeroed at first. With `may_come` there may be none, or one that
+ * carries our stamp: softer evidence would find another object. */
+int candidates_find(struct cycle *c, const struct conf_scope *scope, const struct entry *source,
+    struct candidates *ret, struct err *err) MUST_CHECK;
 
 #endif

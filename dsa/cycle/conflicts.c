@@ -222,3 +222,36 @@ conflicts_store(struct cycle *c, struct err *err)
 	free(gone.v);
 	return rc;
 }
+
+static int
+store_again(struct cycle *c, struct store_txn *t, uint32_t index, struct err *err)
+{
+	_cleanup_(decision_done) struct decision d = {0};
+	bool found, again = false;
+
+	if (cycle_get_decision(c, index, &d, &found, err) < 0)
+		return -1;
+	if (!found)
+		return 0;
+	if (!d.in_conflict)
+		return clear_conflict(c, t, &d.source, err);
+	if (put_conflict(c, t, &d, &again, err) < 0)
+		return -1;
+	tell_conflict(c, &d, again);
+	return 0;
+}
+
+int
+conflicts_store_again(struct cycle *c, const uint32_t *indexes, size_t n, struct err *err)
+{
+	_cleanup_(store_abort) struct store_txn *t = NULL;
+
+	if (n == 0)
+		return 0;
+	if (store_begin(c->run->store, STORE_WRITE, &t, err) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (store_again(c, t, indexes[i], err) < 0)
+			return -1;
+	return count_conflicts(c, t, err) < 0 ? -1 : store_commit(TAKE(t), err);
+}

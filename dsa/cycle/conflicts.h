@@ -8,6 +8,9 @@
 
 /* Stores the conflicts of this cycle's decisions and forgets those that are resolved. */
 int conflicts_store(struct cycle *c, struct err *err) MUST_CHECK;
+/* The same for the N source entries INDEXES, which were decided and planned again. */
+int conflicts_store_again(
+    struct cycle *c, const uint32_t *indexes, size_t n, struct err *err) MUST_CHECK;
 /* The format of ADDRESS, HOLDER and conflicts_taken_text(). */
 #define TAKEN_FORMAT "%s is held by '%s': %s"
 /* What happens to the object. WHOLE: that keeps it from being written. */

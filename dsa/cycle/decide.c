@@ -26,7 +26,7 @@
 
 #include "dsa/base/str.h"
 #include "dsa/cycle/candidates.h"
-#include "dsa/cycle/leave.h"
+#include "dsa/cycle/former.h"
 #include "dsa/cycle/limits.h"
 #include "dsa/cycle/other_links.h"
 #include "dsa/cycle/replica_lag.h"
@@ -258,30 +258,6 @@ is_anothers(struct cycle *c, const struct entry *source, const struct entry *tar
 	return 0;
 }
 
-/* Was TARGET the counterpart of an object of this link that is gone for good? Its record says whose
- * it was, a look by GUID that that is gone. An active mailbox stays with the one it was finished
- * for. */
-static int
-is_abandoned(
-    struct cycle *c, const struct entry *target, bool *ret, bool *ret_created, struct err *err)
-{
-	const char *attribute = c->run->link->target->stamp_attribute;
-	_cleanup_(record_free) struct record *r = NULL;
-	struct stamp stamp;
-	bool missed;
-
-	*ret = false;
-	if (!c->run->map || !stamp_of(target, attribute, &stamp))
-		return 0;
-	if (store_find_guid(c->run->map, c->run->link_id, SOURCE, &stamp.source, &r, err) < 0)
-		return -1;
-	if (!r || r->ended || r->state == RECORD_FINISHED ||
-	    !guid_equal(&r->side[TARGET].guid, &target->guid))
-		return 0;
-	*ret_created = stamp.created;
-	return leave_prove_gone(c, &stamp.source, ret, &missed, err);
-}
-
 /* Takes target entry INDEX as the counterpart, if it may be that and no other object has it. */
 static int
 take_candidate(struct cycle *c, uint32_t self, struct decision *d, const struct entry *source,
@@ -301,7 +277,7 @@ take_candidate(struct cycle *c, uint32_t self, struct decision *d, const struct 
 	if (world_get(c->world, TARGET, index, &target, err) < 0 ||
 	    is_anothers(c, source, target, d->rule, &taken, err) < 0 ||
 	    (d->rule != MATCH_RECORD && d->rule != MATCH_STAMP &&
-		is_abandoned(c, target, &in.abandoned, &own, err) < 0))
+		former_is_abandoned(c, target, &in.abandoned, &own, err) < 0))
 		return -1;
 	in.target = target;
 	v = identity_judge(&in, &d->created);
@@ -401,7 +377,7 @@ find_counterpart(struct cycle *c, uint32_t index, const struct entry *source, st
 	struct candidates found = {.n = 0};
 	bool waits = false;
 
-	if (candidates_find(c, source, &found, err) < 0 ||
+	if (candidates_find(c, scope, source, &found, err) < 0 ||
 	    set_text(&d->evidence, found.evidence, err) < 0)
 		return -1;
 	d->rule = found.rule;

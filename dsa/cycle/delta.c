@@ -492,6 +492,12 @@ static const char *const back_links[] = {"memberOf", "directReports", "managedOb
     "msExchCoManagedObjectsBL", "altRecipientBL", "publicDelegatesBL", "authOrigBL", "unauthOrigBL",
     "dLMemSubmitPermsBL", "dLMemRejectPermsBL", NULL};
 
+static int
+take_referrer(const struct record *r, void *arg, struct err *err)
+{
+	return concern(arg, r, err);
+}
+
 /* What refers to the object E of SIDE, by way of the back link ATTR, is concerned. */
 static int
 add_referrers(
@@ -499,13 +505,9 @@ add_referrers(
 {
 	const struct attr *a = entry_find(e, attr);
 
-	for (size_t i = 0; a && i < a->n_values; i++) {
-		_cleanup_(record_free) struct record *r = NULL;
-
-		if (cycle_record_by_dn(x->c, side, a->values[i].data, &r, err) < 0 ||
-		    (r && concern(x, r, err) < 0))
+	for (size_t i = 0; a && i < a->n_values; i++)
+		if (cycle_each_by_dn(x->c, side, a->values[i].data, take_referrer, x, err) < 0)
 			return -1;
-	}
 	return 0;
 }
 

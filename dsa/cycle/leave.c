@@ -14,6 +14,7 @@
 #include "dsa/cycle/other_links.h"
 #include "dsa/cycle/planning.h"
 #include "dsa/cycle/records.h"
+#include "dsa/cycle/replan.h"
 #include "dsa/cycle/replica_lag.h"
 #include "dsa/directory/dn.h"
 #include "dsa/rules/leaving.h"
@@ -94,6 +95,44 @@ may_be_deleted(const struct cycle *c, const struct record *r)
 	       leaving_action(c->run->link, r, SCOPE_BASE) == LEAVE_DELETE;
 }
 
+/* Has another source object taken target entry INDEX over in this cycle? */
+static bool
+is_anothers(struct cycle *c, uint32_t index, const struct guid *source)
+{
+	_cleanup_(entry_free) struct entry *e = NULL;
+	uint32_t owner = WORLD_NONE;
+	struct err ignored;
+
+	return plan_owner_of(c, index, &owner, &ignored) == 0 && owner != WORLD_NONE &&
+	       world_get(c->world, SOURCE, owner, &e, &ignored) == 0 &&
+	       !guid_equal(&e->guid, source);
+}
+
+/* The counterpart of R, which has left, may be called otherwise now: references to it are known by
+ * its name. */
+static int
+note_name(struct cycle *c, const struct record *r, struct err *err)
+{
+	_cleanup_(plan_step_free) struct plan_step *s = NULL;
+	_cleanup_(entry_free) struct entry *target = NULL;
+	uint32_t index = WORLD_NONE;
+
+	if (cycle_find_recorded(c, r, &index, &target, err) < 0)
+		return -1;
+	if (!target || strcmp(target->dn, r->side[TARGET].dn) == 0 ||
+	    is_anothers(c, index, &r->side[SOURCE].guid))
+		return 0;
+	s = plan_step_new(WORLD_NONE, &r->side[SOURCE].guid);
+	if (!s)
+		return err_nomem(err);
+	s->phase = PLAN_LEAVERS;
+	if (record_dup(r, &s->record, err) < 0)
+		return -1;
+	if (record_set_str(&s->record->side[TARGET].dn, target->dn) < 0)
+		return err_nomem(err);
+	return plan_put_step(c, s, err);
+}
+
 static int
 look_at(const struct record *r, void *arg, struct err *err)
 {
@@ -102,12 +141,12 @@ look_at(const struct record *r, void *arg, struct err *err)
 	struct active_side active;
 	bool found;
 
-	if (record_has_left(r) && !may_be_deleted(l->c, r))
-		return 0;
 	if (cycle_find_decision(l->c, &r->side[SOURCE].guid, &d, &found, err) < 0)
 		return -1;
-	if (found && (d.verdict == SCOPE_IN || record_has_left(r)))
+	if (found && d.verdict == SCOPE_IN)
 		return 0;
+	if (record_has_left(r) && (found || !may_be_deleted(l->c, r)))
+		return note_name(l->c, r, err);
 	if (judge_active(l->c, r, &active, err) < 0)
 		return -1;
 	return add_leaver(l, r, found ? d.verdict : SCOPE_BASE, leaving_is_in_use(&active), err);
@@ -147,19 +186,6 @@ fill_step(struct plan_step *s, enum leaving l, const struct entry *target, struc
 	return leaving_note(l, target, r, err);
 }
 
-/* Has another source object taken target entry INDEX over in this cycle? */
-static bool
-is_anothers(struct cycle *c, uint32_t index, const struct guid *source)
-{
-	_cleanup_(entry_free) struct entry *e = NULL;
-	uint32_t owner = WORLD_NONE;
-	struct err ignored;
-
-	return plan_owner_of(c, index, &owner, &ignored) == 0 && owner != WORLD_NONE &&
-	       world_get(c->world, SOURCE, owner, &e, &ignored) == 0 &&
-	       !guid_equal(&e->guid, source);
-}
-
 /* Do the objects below the counterpart of L stay? */
 static bool
 keeps_children(const struct cycle *c, const struct record *r, enum leave_way way)
@@ -169,10 +195,10 @@ keeps_children(const struct cycle *c, const struct record *r, enum leave_way way
 }
 
 /* What the rule asks about the correspondence R of L. RET_TARGET is what F->target points to;
- * F->gone: the source is not there, by its GUID too. */
+ * F->gone: the source is not there, by its GUID too. *RET_TAKEN: another object takes it over. */
 static int
 gather(struct cycle *c, const struct record *r, const struct leaver *l, struct leaving_facts *f,
-    struct entry **ret_target, struct err *err)
+    struct entry **ret_target, bool *ret_taken, struct err *err)
 {
 	const struct guid *source = &r->side[SOURCE].guid;
 	_cleanup_(entry_free) struct entry *e = NULL;
@@ -184,11 +210,9 @@ gather(struct cycle *c, const struct record *r, const struct leaver *l, struct l
 	if (leave_prove_gone(c, source, &f->gone, &f->missed, err) < 0 ||
 	    cycle_find_recorded(c, r, &index, ret_target, err) < 0)
 		return -1;
-	if (*ret_target && is_anothers(c, index, source)) {
-		entry_free(TAKE(*ret_target));
-		f->record = r;
+	*ret_taken = *ret_target && is_anothers(c, index, source);
+	if (*ret_taken)
 		return 0;
-	}
 	if (!*ret_target && !f->missed && lag_may_come(c, source, r, &f->may_come, err) < 0)
 		return -1;
 	if (other_links_have(c, r, &others, err) < 0)
@@ -344,6 +368,16 @@ put_leaver(struct cycle *c, const struct leaver *l, enum leaving leaving,
 	return plan_put_step(c, s, err);
 }
 
+/* The counterpart of SOURCE is forgotten when it has been taken over: if that fails it leaves. */
+static int
+wait_for_taker(struct cycle *c, const struct guid *source, struct err *err)
+{
+	return c->opt->plan_only
+		   ? 0
+		   : replan_add(c, WORLD_NONE, source, REPLAN_WAITED,
+			 "its counterpart is being taken over by another object", err);
+}
+
 /* AGAIN: it is counted and told already. */
 static int
 plan_leaver(struct cycle *c, const struct leaver *l, bool again, struct err *err)
@@ -353,7 +387,7 @@ plan_leaver(struct cycle *c, const struct leaver *l, bool again, struct err *err
 	_cleanup_(entry_free) struct entry *target = NULL;
 	struct leaving_facts f = {.missed = false};
 	enum leaving leaving;
-	bool kept;
+	bool kept, taken;
 
 	if (!s)
 		return err_nomem(err);
@@ -361,8 +395,10 @@ plan_leaver(struct cycle *c, const struct leaver *l, bool again, struct err *err
 		return -1;
 	if (!r)
 		return 0;
-	if (gather(c, r, l, &f, &target, err) < 0)
+	if (gather(c, r, l, &f, &target, &taken, err) < 0)
 		return -1;
+	if (taken)
+		return wait_for_taker(c, &l->source, err);
 	kept = was_kept(r);
 	leaving = leaving_judge(&f);
 	if (leaving == LEAVING_MISSED)

@@ -18,8 +18,8 @@ note_taken(struct planning *p, const char *address, const char *holder, bool who
 }
 
 /* One conflict of an object is kept and told with all others, that of its primary address before
- * that of another; what it leaves no room for, and what comes too late, is told here. All holders
- * are candidates: their changes concern the object. */
+ * that of another; what it leaves no room for is told here. All holders are candidates: their
+ * changes concern the object. */
 static int
 set_conflict(struct planning *p, struct bytes what, const struct entry *holder, bool whole)
 {
@@ -28,7 +28,7 @@ set_conflict(struct planning *p, struct bytes what, const struct entry *holder, 
 	char text[256];
 
 	err_escape(text, sizeof text, what);
-	if (plan_round(p->c->plan) || kept)
+	if (kept)
 		note_taken(p, text, holder->dn, whole);
 	else if (d->in_conflict && d->candidates[0])
 		note_taken(p, d->what, d->candidates[0], false);

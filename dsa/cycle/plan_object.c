@@ -261,6 +261,8 @@ plan_decided(struct planning *p, const struct entry *source)
 		return plan_purged(p, old, &record);
 	if (record_forget_other(&p->in, record) < 0)
 		return err_nomem(p->err);
+	if (plan_forget_names(p, record) < 0)
+		return -1;
 	if (plan_choose_redirect(p, target) < 0 || plan_source(p, target, &blocked) < 0)
 		return -1;
 	if (!blocked && plan_redirect(p, SOURCE) < 0)

@@ -128,8 +128,7 @@ plan_retire_redirect(struct planning *p, const struct record *old)
 	_cleanup_(free) char *wanted = NULL;
 	struct bytes to = leads_then(p);
 
-	if (!old || !old->alias || !p->in.redirects || p->in.active != SOURCE || !p->in.target ||
-	    shares_source(p->in.link))
+	if (!old || !old->alias || !p->in.redirects || shares_source(p->in.link))
 		return 0;
 	change = change_new(CHANGE_MODIFY, p->in.source->dn, &p->in.source->guid);
 	if (!change)

@@ -26,7 +26,7 @@ plan_owner_of(struct cycle *c, uint32_t index, uint32_t *ret, struct err *err)
 	return 0;
 }
 
-struct left_named {
+struct named {
 	enum side side;
 	uint32_t link;
 	const char *dn;
@@ -34,23 +34,22 @@ struct left_named {
 };
 
 static int
-is_left_named(const struct record *r, void *arg, struct err *err)
+is_named(const struct record *r, void *arg, struct err *err)
 {
-	struct left_named *w = arg;
+	struct named *w = arg;
 
 	(void)err;
-	w->found =
-	    r->link == w->link && r->state == RECORD_LEFT && dn_equal(r->side[w->side].dn, w->dn);
+	w->found = r->link == w->link && dn_equal(r->side[w->side].dn, w->dn);
 	return w->found;
 }
 
-/* Was DN on SIDE the name of an object that left? Another one may have it now. */
+/* Was DN on SIDE ever the name of an object of this link? Another one may have it now. */
 static int
-left_with_name(struct cycle *c, enum side side, const char *dn, bool *ret, struct err *err)
+was_named(struct cycle *c, enum side side, const char *dn, bool *ret, struct err *err)
 {
-	struct left_named w = {side, c->run->link_id, dn_strip_extended(dn), false};
+	struct named w = {side, c->run->link_id, dn_strip_extended(dn), false};
 
-	if (store_lookup(c->run->map, KEY_DN, w.dn, is_left_named, &w, err) < 0)
+	if (store_lookup(c->run->map, KEY_DN, w.dn, is_named, &w, err) < 0)
 		return -1;
 	*ret = w.found;
 	return 0;
@@ -88,8 +87,9 @@ recorded_target(struct cycle *c, const char *dn, uint32_t index, char **ret_dn, 
 	if (!r)
 		return 0;
 	decided = d.source_dn != NULL;
-	/* Most references of a delta are of this sort, and not worth a request each. */
-	if (c->run->is_delta && !decided && r->state != RECORD_LEFT &&
+	/* Most references of a delta are of this sort, and not worth a request each. What became
+	 * of the counterpart of one that left, the map need not know. */
+	if (c->run->is_delta && !decided && !record_has_left(r) &&
 	    !guid_is_zero(&r->side[TARGET].guid)) {
 		*ret_dn = strdup(r->side[TARGET].dn);
 		return *ret_dn ? 1 : err_nomem(err);
@@ -120,7 +120,7 @@ judge_ours(struct cycle *c, const char *dn, bool *ret, struct err *err)
 		*ret = r != NULL;
 		if (r)
 			return 0;
-		if (!c->run->map || left_with_name(c, TARGET, dn, ret, err) < 0 || !*ret)
+		if (!c->run->map || was_named(c, TARGET, dn, ret, err) < 0 || !*ret)
 			return -1;
 		*ret = false;
 	}

@@ -8,6 +8,8 @@
  *   one that is being planned just now: a ring     does without it, in a state in which mail still
  *                                                  flows, and is planned again behind the others
  *   left: its source has left, and gave it up      takes it away there, in its own step
+ *   any other, of an X500 name, which no step      the same
+ *   lets go of
  *   leaving in this cycle                          is planned again when that is done
  *   anything else                                  is in conflict
  *
@@ -105,31 +107,7 @@ look_again(struct planning *p, uint32_t index, const struct entry *holder, struc
 	return !has_address(now, address);
 }
 
-/* HOLDER is the counterpart of source entry OWNER. */
-static int
-ask_owner(struct planning *p, uint32_t owner, uint32_t index, const struct entry *holder,
-    struct bytes address)
-{
-	_cleanup_(decision_done) struct decision d = {0};
-	_cleanup_(entry_free) struct entry *source = NULL;
-	bool found;
-	int rc;
-
-	if (world_get(p->c->world, SOURCE, owner, &source, p->err) < 0)
-		return -1;
-	if (has_address(source, address))
-		return 0;
-	if (plan_is_on_stack(p, owner))
-		return plan_later(p);
-	if (plan_referred(p, owner) < 0 || cycle_get_decision(p->c, owner, &d, &found, p->err) < 0)
-		return -1;
-	if (!found || d.step >= DECISION_NO_STEP)
-		return look_again(p, index, holder, address);
-	rc = wait_for_step(p, d.step, holder, address);
-	return rc ? rc : look_again(p, index, holder, address);
-}
-
-/* Takes ADDRESS away from HOLDER, which has left, in P's own step. */
+/* Takes ADDRESS away from HOLDER in P's own step: its source has left, or has the name no more. */
 static int
 take_away(struct planning *p, const struct entry *holder, struct bytes address)
 {
@@ -152,36 +130,115 @@ take_away(struct planning *p, const struct entry *holder, struct bytes address)
 		return 0;
 	if (plan_step_add(p->step, TARGET, TAKE(c), holder, PLAN_RELEASE, p->err) < 0)
 		return -1;
-	plan_note(p, LOG_NOTICE, p->in.source->dn, "%s goes over from '%s', whose source has left",
-	    (const char *)address.data, holder->dn);
+	plan_note(p, LOG_NOTICE, p->in.source->dn,
+	    "%s goes over from '%s', whose source has it no more", (const char *)address.data,
+	    holder->dn);
 	return 1;
 }
 
-/* HOLDER is no counterpart in this cycle, but perhaps it was one. */
+/* The record of R's HOLDER says that galsync put ADDRESS there. */
+static bool
+is_put(const struct record *r, const struct entry *holder, struct bytes address)
+{
+	const struct attr *a = entry_find(holder, "proxyAddresses");
+
+	for (size_t i = 0; !r->created && a && i < a->n_values; i++)
+		if (bytes_equal_nocase(a->values[i], address) &&
+		    record_was_written(r, record_written_hash("proxyAddresses", a->values[i])))
+			return true;
+	return r->created;
+}
+
+/* An X500 name goes from no counterpart by itself, since replies are addressed by it. But whose
+ * source has it no more gives it up to the one which has it now. R is HOLDER's record. */
 static int
-ask_record(struct planning *p, const struct entry *holder, struct bytes address)
+give_name(
+    struct planning *p, const struct record *r, const struct entry *holder, struct bytes address)
+{
+	const char *own = entry_get_str(holder, "legacyExchangeDN");
+
+	if (!address_is_x500(address) || r->active == TARGET || !is_put(r, holder, address) ||
+	    (own && bytes_equal_nocase(bytes_of(own), address_value(address))))
+		return 0;
+	return take_away(p, holder, address);
+}
+
+static int
+find_record(struct planning *p, const struct entry *holder, struct record **ret)
+{
+	struct run *run = p->c->run;
+
+	*ret = NULL;
+	return run->map
+		   ? store_find_guid(run->map, run->link_id, TARGET, &holder->guid, ret, p->err)
+		   : 0;
+}
+
+/* HOLDER is the counterpart of source entry OWNER, whose step lets go of nothing. */
+static int
+ask_for_name(struct planning *p, uint32_t index, const struct entry *holder, struct bytes address)
+{
+	_cleanup_(record_free) struct record *r = NULL;
+	int rc;
+
+	if (find_record(p, holder, &r) < 0)
+		return -1;
+	rc = r ? give_name(p, r, holder, address) : 0;
+	return rc ? rc : look_again(p, index, holder, address);
+}
+
+/* HOLDER is the counterpart of source entry OWNER. */
+static int
+ask_owner(struct planning *p, uint32_t owner, uint32_t index, const struct entry *holder,
+    struct bytes address)
+{
+	_cleanup_(decision_done) struct decision d = {0};
+	_cleanup_(entry_free) struct entry *source = NULL;
+	bool found;
+	int rc;
+
+	if (world_get(p->c->world, SOURCE, owner, &source, p->err) < 0)
+		return -1;
+	if (has_address(source, address))
+		return 0;
+	if (plan_is_on_stack(p, owner) && !address_is_x500(address))
+		return plan_later(p);
+	if (plan_referred(p, owner) < 0 || cycle_get_decision(p->c, owner, &d, &found, p->err) < 0)
+		return -1;
+	rc = !found || d.step >= DECISION_NO_STEP ? 0 : wait_for_step(p, d.step, holder, address);
+	return rc ? rc : ask_for_name(p, index, holder, address);
+}
+
+/* HOLDER, target entry INDEX, is no counterpart in this cycle, but perhaps it was one. */
+static int
+ask_record(struct planning *p, uint32_t index, const struct entry *holder, struct bytes address)
 {
 	_cleanup_(record_free) struct record *r = NULL;
 	_cleanup_(entry_free) struct entry *source = NULL;
 	struct cycle *c = p->c;
-	uint32_t index;
-	bool ours;
+	uint32_t former;
+	int rc;
 
 	if (!c->run->map)
 		return 0;
-	if (store_find_guid(c->run->map, c->run->link_id, TARGET, &holder->guid, &r, p->err) < 0)
+	if (find_record(p, holder, &r) < 0)
 		return -1;
-	if (!r || r->state == RECORD_FINISHED || r->ended)
+	/* With its record it may have been deleted by this very cycle. */
+	if (!r)
+		return look_again(p, index, holder, address);
+	if (r->state == RECORD_FINISHED || r->ended || r->active == TARGET)
 		return 0;
-	if (world_find_guid(c->world, SOURCE, &r->side[SOURCE].guid, &index, p->err) < 0 ||
-	    (index != WORLD_NONE && world_get(c->world, SOURCE, index, &source, p->err) < 0))
+	if (world_find_guid(c->world, SOURCE, &r->side[SOURCE].guid, &former, p->err) < 0 ||
+	    (former != WORLD_NONE && world_get(c->world, SOURCE, former, &source, p->err) < 0))
 		return -1;
 	if (source && has_address(source, address))
 		return 0;
-	if (r->state != RECORD_LEFT)
-		return plan_later(p);
-	ours = r->created || record_was_written(r, record_written_hash("proxyAddresses", address));
-	return ours ? take_away(p, holder, address) : 0;
+	if (r->state == RECORD_LEFT)
+		return is_put(r, holder, address) ? take_away(p, holder, address) : 0;
+	rc = source ? give_name(p, r, holder, address) : 0;
+	if (rc == 0)
+		rc = plan_later(p);
+	return rc ? rc : look_again(p, index, holder, address);
 }
 
 int
@@ -193,5 +250,45 @@ plan_may_go(uint32_t index, const struct entry *holder, void *arg, struct err *e
 	if (plan_owner_of(t->p->c, index, &owner, err) < 0)
 		return -1;
 	return owner != WORLD_NONE ? ask_owner(t->p, owner, index, holder, t->address)
-				   : ask_record(t->p, holder, t->address);
+				   : ask_record(t->p, index, holder, t->address);
+}
+
+/* Has another source object than P's the X500 name NAME, which P's has no more? */
+static int
+has_moved(struct planning *p, const char *name, bool *ret)
+{
+	_cleanup_(free) char *value = str_printf("X500:%s", name);
+	_cleanup_(entry_free) struct entry *holder = NULL;
+
+	*ret = false;
+	if (!value)
+		return err_nomem(p->err);
+	if (has_address(p->in.source, bytes_of(value)))
+		return 0;
+	if (world_find_holder(
+		p->c->world, SOURCE, bytes_of(value), p->index, p->index, &holder, p->err) < 0)
+		return -1;
+	*ret = holder != NULL;
+	return 0;
+}
+
+int
+plan_forget_names(struct planning *p, struct record *record)
+{
+	for (int side = SOURCE; side < SIDES; side++) {
+		struct record_side *s = &record->side[side];
+		size_t i = 0;
+
+		while (i < s->n_legacy_dns) {
+			bool moved;
+
+			if (has_moved(p, s->legacy_dns[i], &moved) < 0)
+				return -1;
+			if (moved)
+				record_forget_legacy_dn(s, i);
+			else
+				i++;
+		}
+	}
+	return 0;
 }

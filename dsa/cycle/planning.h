@@ -133,6 +133,9 @@ struct plan_taking {
 	struct planning *p;
 	struct bytes address;
 };
+/* Takes the names out of RECORD that the source had, and that another source object has now: they
+ * are not wanted back. */
+int plan_forget_names(struct planning *p, struct record *record) MUST_CHECK;
 /* A world_may_go_fn; ARG is a plan_taking. */
 int plan_may_go(uint32_t index, const struct entry *holder, void *arg, struct err *err) MUST_CHECK;
 

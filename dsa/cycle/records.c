@@ -8,32 +8,54 @@ struct by_dn {
 	enum side side;
 	uint32_t link;
 	const char *dn;
-	struct record *found;
+	store_record_fn *fn;
+	void *arg;
 };
 
 static int
 is_by_dn(const struct record *r, void *arg, struct err *err)
 {
-	struct by_dn *w = arg;
+	const struct by_dn *w = arg;
 
 	if (r->link != w->link || r->state == RECORD_LEFT || !dn_equal(r->side[w->side].dn, w->dn))
 		return 0;
-	return record_dup(r, &w->found, err) < 0 ? -1 : 1;
+	return w->fn(r, w->arg, err);
+}
+
+int
+cycle_each_by_dn(struct cycle *c, enum side side, const char *dn, store_record_fn *fn, void *arg,
+    struct err *err)
+{
+	struct by_dn w = {side, c->run->link_id, dn_strip_extended(dn), fn, arg};
+
+	return c->run->map ? store_lookup(c->run->map, KEY_DN, w.dn, is_by_dn, &w, err) : 0;
+}
+
+struct only_one {
+	struct record *found;
+	size_t n;
+};
+
+static int
+take_only(const struct record *r, void *arg, struct err *err)
+{
+	struct only_one *w = arg;
+
+	return w->n++ == 0 && record_dup(r, &w->found, err) < 0 ? -1 : 0;
 }
 
 int
 cycle_record_by_dn(
     struct cycle *c, enum side side, const char *dn, struct record **ret, struct err *err)
 {
-	struct by_dn w = {.side = side, .link = c->run->link_id, .dn = dn_strip_extended(dn)};
+	struct only_one w = {.n = 0};
+	int rc = cycle_each_by_dn(c, side, dn, take_only, &w, err);
 
 	*ret = NULL;
-	if (!c->run->map)
-		return 0;
-	if (store_lookup(c->run->map, KEY_DN, w.dn, is_by_dn, &w, err) < 0)
-		return -1;
-	*ret = w.found;
-	return 0;
+	if (rc == 0 && w.n == 1)
+		*ret = TAKE(w.found);
+	record_free(w.found);
+	return rc;
 }
 
 struct active_side

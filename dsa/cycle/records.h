@@ -5,7 +5,12 @@
 #include "dsa/cycle/state.h"
 #include "redirect/active_side.h"
 
-/* The record that has DN on SIDE now, *RET NULL if there is none. */
+/* Calls FN with each record whose object on SIDE was called DN when the record was stored, but for
+ * those that left. The name of what is gone, or was renamed since, may be another object's now. */
+int cycle_each_by_dn(struct cycle *c, enum side side, const char *dn, store_record_fn *fn,
+    void *arg, struct err *err) MUST_CHECK;
+/* The one record like that, *RET NULL if there is none, or if there are several: then the directory
+ * must be asked whose name it is. */
 int cycle_record_by_dn(struct cycle *c, enum side side, const char *dn, struct record **ret,
     struct err *err) MUST_CHECK;
 /* The counterpart that R names, if it is there and no other object's; *RET NULL if not. Caller

@@ -12,6 +12,7 @@
 #include "dsa/base/list.h"
 #include "dsa/base/str.h"
 #include "dsa/cycle/confirm.h"
+#include "dsa/cycle/conflicts.h"
 #include "dsa/cycle/decide.h"
 #include "dsa/cycle/delta.h"
 #include "dsa/cycle/leave.h"
@@ -408,6 +409,22 @@ give_up(struct cycle *c, const struct again *failed, size_t n, const char *what,
 	return store_commit(TAKE(t), err);
 }
 
+/* A conflict that comes up now is as much one as any other: what ends it must lead to its object.
+ */
+static int
+store_conflicts(struct cycle *c, const struct round *r, struct err *err)
+{
+	_cleanup_(free) uint32_t *indexes = calloc(r->n + 1, sizeof *indexes);
+	size_t n = 0;
+
+	if (!indexes)
+		return err_nomem(err);
+	for (size_t i = 0; i < r->n; i++)
+		if (r->v[i].source != WORLD_NONE)
+			indexes[n++] = r->v[i].source;
+	return conflicts_store_again(c, indexes, n, err);
+}
+
 static int
 replan(struct cycle *c, struct round *r, struct err *err)
 {
@@ -424,9 +441,20 @@ replan(struct cycle *c, struct round *r, struct err *err)
 	if (rc == 0)
 		rc = limits_check_round(c, err);
 	store_abort(TAKE(c->run->map));
-	return rc < 0 ? -1
-		      : give_up(c, r->v, r->n_failed,
-			    "the directory changed while it was written, and then", err);
+	if (rc < 0 || store_conflicts(c, r, err) < 0)
+		return -1;
+	return give_up(
+	    c, r->v, r->n_failed, "the directory changed while it was written, and then", err);
+}
+
+static size_t
+count_drift(const struct round *r)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->n; i++)
+		n += r->v[i].reason != REPLAN_WAITED;
+	return n;
 }
 
 int
@@ -447,7 +475,7 @@ replan_run(struct cycle *c, struct err *err)
 	r->n = r->cap = 0;
 	r->lost = false;
 	plan_begin_round(c->plan);
-	c->res->drift += round.n;
+	c->res->drift += count_drift(&round);
 	return replan(c, &round, err);
 }
 

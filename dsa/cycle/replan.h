@@ -20,7 +20,8 @@ enum replan_reason {
 	REPLAN_APART,
 	/* Of one that left: there are objects below its counterpart. They go first if that is
 	 * configured; else, or if that did not help, the counterpart is hidden. */
-	REPLAN_NONLEAF
+	REPLAN_NONLEAF,
+	REPLAN_WAITED /* for something else of this cycle: nothing has changed meanwhile */
 };
 /* Source entry SOURCE is to be planned again for REASON, because of WHY; WORLD_NONE: one that left,
  * by its GUID LEFT. */

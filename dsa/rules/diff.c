@@ -268,12 +268,12 @@ diff_target(const struct diff_in *in, diff_is_ours_fn *is_ours, void *arg, struc
 }
 
 static bool
-change_adds(const struct change *c, const char *attr, struct bytes v)
+change_has(const struct change *c, enum mod_op op, const char *attr, struct bytes v)
 {
 	for (size_t i = 0; i < c->n_mods; i++) {
 		const struct mod *m = &c->mods[i];
 
-		if (m->op != MOD_ADD || strcmp(m->attr, attr) != 0)
+		if (m->op != op || strcmp(m->attr, attr) != 0)
 			continue;
 		for (size_t j = 0; j < m->n_values; j++)
 			if (bytes_equal(m->values[j], v))
@@ -299,6 +299,23 @@ is_there_respelled(
 		respelled |= l == SCHEMA_RESPELLED;
 	}
 	return respelled;
+}
+
+/* What galsync put on IN's target, and what CHANGE leaves there though it is not wanted, is still
+ * galsync's: the X500 names. Adds it to WRITTEN, which has N of at most TOTAL. */
+static void
+note_lasting(const struct project_in *in, const struct change *change, const struct record *record,
+    uint64_t *written, size_t *n, size_t total)
+{
+	const struct attr *a = in->target ? entry_find(in->target, "proxyAddresses") : NULL;
+
+	for (size_t i = 0; a && i < a->n_values && *n < total; i++) {
+		uint64_t h = record_written_hash("proxyAddresses", a->values[i]);
+
+		if (address_is_x500(a->values[i]) && record_was_written(record, h) &&
+		    !change_has(change, MOD_DELETE, "proxyAddresses", a->values[i]))
+			written[(*n)++] = h;
+	}
 }
 
 /* Links need no memory: their rule is diff_is_ours_fn. Nor do the rows of a create alone: what they
@@ -333,11 +350,13 @@ diff_note_written(const struct table *table, const struct project_in *in, unsign
 			struct bytes v = w->values[j];
 			uint64_t h = record_written_hash(r->attr, v);
 
-			if (record_was_written(record, h) || change_adds(change, r->attr, v) ||
+			if (record_was_written(record, h) ||
+			    change_has(change, MOD_ADD, r->attr, v) ||
 			    (in->created && !left && !is_there_respelled(table, in, r, v)))
 				written[n++] = h;
 		}
 	}
+	note_lasting(in, change, record, written, &n, total);
 	return record_set_written(record, written, n) < 0 ? err_nomem(err) : 0;
 }
 

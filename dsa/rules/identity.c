@@ -68,6 +68,14 @@ identity_judge(const struct identity_in *in, bool *ret_created)
 	return v == MATCH_PROMOTE ? IDENTITY_PROMOTE : IDENTITY_MATCHED;
 }
 
+bool
+identity_may_inherit(const struct entry *source, const struct entry *target, enum create_as create)
+{
+	const struct identity_in in = {.source = source, .target = target, .create = create};
+
+	return judge_kinds(&in, true) != MATCH_KIND;
+}
+
 /* A stamp that was taken off says that the object belongs to others now. One that went with all
  * else that Exchange knew of the object went with the mailbox: it was disabled, and its attributes
  * were cleared. */

@@ -52,6 +52,11 @@ enum identity_verdict {
 /* *RET_CREATED: the counterpart was, or will be, created by galsync. */
 enum identity_verdict identity_judge(const struct identity_in *in, bool *ret_created);
 
+/* Can TARGET, which galsync made for an object that is gone, be the counterpart of SOURCE, in a
+ * scope that creates as CREATE says? Or is it only in its way? */
+bool identity_may_inherit(
+    const struct entry *source, const struct entry *target, enum create_as create);
+
 /* Does the directory agree with R, by which TARGET is the counterpart of the source object SOURCE?
  * Not if TARGET's stamp names another one; and if the record was only intended (a process died),
  * only if its stamp says so. An adopted pair was approved, so it is believed from the start.

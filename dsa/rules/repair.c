@@ -57,15 +57,39 @@ as_it_will_be(const struct project_in *in, enum side side, struct entry **ret, s
 	return *ret ? 0 : err_nomem(err);
 }
 
+static struct turn_conf
+turn_conf_of(const struct conf_link *link)
+{
+	return (struct turn_conf){
+	    .redirect_domain = {link->source->redirect_domain, link->target->redirect_domain},
+	    .marker_attribute = link->marker_attribute};
+}
+
+/* The counterpart is made in the same step, and will lead to the source: what that leads to is
+ * gone, and would be there again. */
+static int
+take_away(const struct project_in *in, struct repair *ret, struct err *err)
+{
+	const struct turn_conf conf = turn_conf_of(in->link);
+	const struct turn_facts f = {.record = in->record, .side = {in->source, NULL}};
+	struct change *change = NULL;
+
+	if (turn_take_away(&conf, TURN_UNDO, &f, &change, err) < 0)
+		return -1;
+	if (!change)
+		return 0;
+	ret->broken[SOURCE] = !in->verdict.moved;
+	ret->fix[ret->n].side = SOURCE;
+	ret->fix[ret->n++].change = change;
+	return 0;
+}
+
 /* The changes of TURN that lead mail to the active side. */
 static int
 fixes(const struct project_in *in, enum turn turn, const struct turn_facts *f, int64_t now,
     struct repair *ret, struct err *err)
 {
-	const struct conf_link *link = in->link;
-	const struct turn_conf conf = {
-	    .redirect_domain = {link->source->redirect_domain, link->target->redirect_domain},
-	    .marker_attribute = link->marker_attribute};
+	const struct turn_conf conf = turn_conf_of(in->link);
 	struct change *changes[TURN_CHANGES] = {NULL, NULL};
 
 	if (turn_changes(&conf, turn, f, now, changes, err) < 0)
@@ -89,10 +113,10 @@ needs_look(const struct project_in *in)
 {
 	const struct active_facts *f = &in->verdict.facts;
 
-	if (!in->redirects || !in->target || !in->record)
+	if (!in->redirects || !in->record)
 		return false;
 	if (in->active == TARGET)
-		return true;
+		return in->target != NULL;
 	return f->leads[SOURCE] == LEADS_ACROSS || f->leads[SOURCE] == LEADS_HOME ||
 	       f->marker == WITNESS_TARGET;
 }
@@ -121,6 +145,8 @@ repair_plan(const struct project_in *in, int64_t now, struct repair *ret, struct
 
 	if (!needs_look(in))
 		return 0;
+	if (!in->target)
+		return take_away(in, ret, err);
 	if (as_it_will_be(in, in->active, &after, err) < 0)
 		return -1;
 	if (!after)

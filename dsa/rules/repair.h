@@ -10,6 +10,7 @@
  *   active   state of the pair                          what is changed
  *   source   the source leads to the target or to       the source's targetAddress and marker go
  *            itself, or has the marker
+ *   source   there is no target yet                     the same
  *   source   else                                       nothing
  *   target   the target redirects                       its targetAddress goes, first
  *   target   the source does not lead to its address,   the source's targetAddress, marker and
@@ -43,9 +44,10 @@ repair_donep(struct repair *r)
 	repair_done(r);
 }
 
-/* What puts the redirection of the pair IN right. Nothing for what has no redirection or is to be
- * created. NOW, seconds since the epoch, is for the marker. RET must be
- * zeroed. ERR_DATA if a redirect address cannot be made. */
+/* What puts the redirection of the pair IN right. Nothing for what has no redirection. Of a pair
+ * whose counterpart is to be created: before that is there, the source does not lead to it. NOW,
+ * seconds since the epoch, is for the marker. RET must be zeroed. ERR_DATA if a redirect address
+ * cannot be made. */
 int repair_plan(
     const struct project_in *in, int64_t now, struct repair *ret, struct err *err) MUST_CHECK;
 

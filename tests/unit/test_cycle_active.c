@@ -481,10 +481,47 @@ circles_and_third_places(void **state)
 	end(&l);
 }
 
+static void
+never_both(struct lab *l)
+{
+	if (lab_exists(l, TARGET, "CN=Ann") && lab_count(l, TARGET, "CN=Ann", "targetAddress") &&
+	    lab_count(l, SOURCE, "CN=Ann", "targetAddress"))
+		fail_msg("both sides redirect");
+}
+
+/* The counterpart in use was deleted: before one is made anew that leads to the source, the source
+ * does not lead to it. */
+static void
+deleted_counterpart(void **state)
+{
+	(void)state;
+	for (int delta = 0; delta < 2; delta++) {
+		struct lab l;
+
+		lab_open(&l, &people);
+		cycle(&l);
+		assert_int_equal(lab_turn(&l, NULL, LAB_SWITCH, ann), 0);
+		cycle(&l);
+		lab_delete(&l, TARGET, "CN=Ann");
+		l.on_written = never_both;
+		l.delta = delta;
+		cycle(&l);
+		assert_true(is(&l, SOURCE, "CN=Ann", NULL));
+		assert_true(is(&l, TARGET, "CN=Ann", RS("ann")));
+		assert_int_equal(lab_count(&l, SOURCE, "CN=Ann", MARKER), 0);
+		assert_int_equal(lab_count(&l, SOURCE, "CN=Ann", GUARD), 0);
+		lab_run_silent(&l);
+		l.delta = false;
+		lab_run_silent(&l);
+		lab_close(&l);
+	}
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(deleted_counterpart),
 	    cmocka_unit_test(map_is_lost),
 	    cmocka_unit_test(half_turns),
 	    cmocka_unit_test(map_is_old),

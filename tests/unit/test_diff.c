@@ -169,7 +169,7 @@ static const struct diff_case cases[] = {
 		"+proxyAddresses: smtp:b@x\n+proxyAddresses: SMTP:a@x\n"},
     {PROXY("SMTP:a@x"), PROXY("SMTP:a@x") PROXY("smtp:b@x") PROXY("X500:/o=A"),
 	.written = PROXY("smtp:b@x") PROXY("X500:/o=A"), .mods = "-proxyAddresses: smtp:b@x\n",
-	.keep = PROXY("SMTP:a@x")},
+	.keep = PROXY("SMTP:a@x") PROXY("X500:/o=A")},
     {PROXY("SMTP:a@x"), PROXY("SMTP:a@x") PROXY("smtp:b@x"), .written = PROXY("SMTP:B@X"),
 	.mods = "-proxyAddresses: smtp:b@x\n"},
     {PROXY("SMTP:a@x"), PROXY("SMTP:a@x") PROXY("smtp:b@x"), .mods = ""},

@@ -107,8 +107,10 @@ static const struct repair_case {
     {"switched, the target lost its mailbox", ANN(""), NO_MBX(TO(RS)), .active = TARGET, .want = "",
 	.broken = ""},
 
+    /* Before it is created the source leads to it no more. */
+    {"to be created", ANN(TO(RT)), NULL, .want = "S-targetAddress: " RT "\n", .broken = "S"},
+
     /* No redirection to put right. */
-    {"to be created", ANN(TO(RT)), NULL, .want = "", .broken = ""},
     {"a loop that the map does not know", ANN(TO(RT)), MBX(TO(RS)), .unknown = true,
 	.want = "S-targetAddress: " RT "\n", .broken = "S"},
     {"no redirect domains", ANN(TO(RT)), MBX(""), .plain = true, .want = "", .broken = ""},
