@@ -239,7 +239,8 @@ void
 csv_add_cell(struct buf *ret, const char *s, char end)
 {
 	size_t len = strlen(s);
-	bool quote = s[strcspn(s, ",;\t\r\n\"#")] || (len && (s[0] == ' ' || s[len - 1] == ' '));
+	bool quote = s[strcspn(s, ",;\t\r\n\"#")] || (len && (s[0] == ' ' || s[len - 1] == ' ')) ||
+		     strncmp(s, BOM, strlen(BOM)) == 0;
 
 	if (quote)
 		buf_add_char(ret, '"');

@@ -153,8 +153,10 @@ def test_another_alias_of_a_switched_mailbox(daemon, lab):
             return to == [want]
         lab.source.modify(dn, mailNickname=alias)
         wait_for(arrived, "it is not led to the new address", 60)
+        # The map learns of the alias behind the directories.
+        wait_for(lambda a=alias: daemon.ask(verb="resync", object=a).get("status") == 0,
+                 "the new alias is not known", 60)
         # The old one goes when nobody is led to it any more.
-        assert daemon.ask(verb="resync", object=alias)["status"] == 0
         held = lab.target.read(f"<GUID={guid}>")["proxyAddresses"]
         assert [v.lower() for v in held if v.endswith(b"@redirect.globex.example")] == [want.lower()]
         assert lab.galsyncctl("--socket", daemon.socket, "verify", alias).returncode == 0

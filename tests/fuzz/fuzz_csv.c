@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Any octets as CSV. What was read and written with every column in quotes is read as the same. */
+/* Any octets as CSV. What was read and written as galsync writes it is read as the same. */
 #include "fuzz.h"
 
 #include "dsa/base/csv.h"
 
 struct reading {
-	struct buf quoted;
+	struct buf written;
 	unsigned last;
 };
 
 static int
-add_quoted(const struct csv_line *l, void *arg, struct err *err)
+add_written(const struct csv_line *l, void *arg, struct err *err)
 {
 	struct reading *r = arg;
 
@@ -22,17 +22,13 @@ add_quoted(const struct csv_line *l, void *arg, struct err *err)
 		return 0;
 	}
 	CHECK(l->n > 0 && l->n <= CSV_COLUMNS_MAX);
+	/* One empty column would be a blank line. */
+	if (l->n == 1 && !*l->columns[0])
+		buf_add_str(&r->written, "\"\"");
 	for (size_t i = 0; i < l->n; i++) {
 		CHECK(utf8_valid(bytes_of(l->columns[i])) && !str_has_control(l->columns[i]));
-		buf_add_str(&r->quoted, i ? ",\"" : "\"");
-		for (const char *p = l->columns[i]; *p; p++) {
-			buf_add_char(&r->quoted, *p);
-			if (*p == '"')
-				buf_add_char(&r->quoted, *p);
-		}
-		buf_add_char(&r->quoted, '"');
+		csv_add_cell(&r->written, l->columns[i], i + 1 < l->n ? ',' : '\n');
 	}
-	buf_add_char(&r->quoted, '\n');
 	return 0;
 }
 
@@ -42,13 +38,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct reading first = {0}, second = {0};
 	struct err err = {0};
 
-	if (csv_parse("fuzz", (struct bytes){data, size}, add_quoted, &first, &err) < 0) {
+	if (csv_parse("fuzz", (struct bytes){data, size}, add_written, &first, &err) < 0) {
 		check_refused(&err);
 	} else if (size < CSV_LINE_MAX / 4) {
-		CHECK(csv_parse("again", buf_bytes(&first.quoted), add_quoted, &second, &err) == 0);
-		CHECK(bytes_equal(buf_bytes(&first.quoted), buf_bytes(&second.quoted)));
+		CHECK(
+		    csv_parse("again", buf_bytes(&first.written), add_written, &second, &err) == 0);
+		CHECK(bytes_equal(buf_bytes(&first.written), buf_bytes(&second.written)));
 	}
-	buf_done(&first.quoted);
-	buf_done(&second.quoted);
+	buf_done(&first.written);
+	buf_done(&second.written);
 	return 0;
 }

@@ -203,7 +203,7 @@ planned_with_an_odd_name(void **state)
 	lab_set(&l, SOURCE, "CN=" ODD, READY, "ready");
 	plan = lab_plan(&l);
 	assert_non_null(strstr(plan, "# ready to be switched: CN=Ann \\u202Egro\\u202C,OU="));
-	assert_null(strstr(plan, "\xe2\x80\xae"));
+	assert_null(strstr(plan, ODD));
 	lab_close(&l);
 }
 
