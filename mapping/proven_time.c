@@ -98,15 +98,16 @@ put(struct store_txn *t, const struct moment *m, struct err *err)
 	return store_db_put(t, DB_META, bytes_of(KEY), buf_bytes(&b), err);
 }
 
-/* Now, and whether the map had a moment before. */
+/* Now, as it follows from the moment that the map has; a map without one begins now. */
 static int
-find_now(struct store_txn *t, struct moment *ret, bool *found, struct err *err)
+find_now(struct store_txn *t, struct moment *ret, struct err *err)
 {
 	struct moment old;
+	bool found;
 
-	if (load(t, &old, found, err) < 0)
+	if (load(t, &old, &found, err) < 0)
 		return -1;
-	if (!*found) {
+	if (!found) {
 		old.boot = clock_boot_s();
 		old.wall = clock_realtime_s();
 		clock_boot_id(old.id);
@@ -119,9 +120,8 @@ int
 store_proven_s(struct store_txn *t, int64_t *ret, struct err *err)
 {
 	struct moment now;
-	bool found;
 
-	if (find_now(t, &now, &found, err) < 0)
+	if (find_now(t, &now, err) < 0)
 		return -1;
 	*ret = now.proven;
 	return 0;
@@ -131,18 +131,16 @@ int
 store_keep_time(struct store_txn *t, struct err *err)
 {
 	struct moment now;
-	bool found;
 
-	return find_now(t, &now, &found, err) < 0 ? -1 : put(t, &now, err);
+	return find_now(t, &now, err) < 0 ? -1 : put(t, &now, err);
 }
 
 int
 store_clock_is_settled(struct store_txn *t, bool *ret, struct err *err)
 {
 	struct moment now;
-	bool found;
 
-	if (find_now(t, &now, &found, err) < 0)
+	if (find_now(t, &now, err) < 0)
 		return -1;
 	*ret = !now.parted || now.proven - (now.parted - 1) >= SETTLED_S;
 	return 0;
@@ -152,9 +150,8 @@ int
 store_pass_time(struct store_txn *t, int64_t s, int64_t wall_s, struct err *err)
 {
 	struct moment now;
-	bool found;
 
-	if (find_now(t, &now, &found, err) < 0)
+	if (find_now(t, &now, err) < 0)
 		return -1;
 	now.boot -= s;
 	now.wall -= s + wall_s;
