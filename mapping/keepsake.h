@@ -12,7 +12,7 @@
  *                    them: readiness that was used up. An object that is ready then has used it up
  *                    (dsa/rules/ready.h), so the flag itself need not be kept.
  *                    Nor by them: that a mailbox was finished for good. It is a switched one then,
- *                    and may be finished again.
+ *                    and may be finished again, which is told when the map is new.
  *   cursor           may be lost: the next cycle is a full one
  *   waiting, wanted  made again by it; so are conflict and involved, but for since when
  *   retry            may be lost: what fails is tried, and fails, again
@@ -25,7 +25,8 @@
  *                    event's id
  *   wave, mailbox    KEPT while the wave is planned or running, with the results so far; and the
  *                    last number. Of those that are over only the map, and copies of it, know.
- *   held             KEPT where an operator decided; what waits is found again
+ *   held             KEPT where an operator decided, a first match with the object that it was
+ *                    about; what waits is found again
  *   spent            KEPT: else a lost map would open each limit anew
  *   meta             names of links are KEPT, because the rest is theirs; summaries and other
  *                    counters are made again

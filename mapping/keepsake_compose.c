@@ -63,8 +63,7 @@ add_verdict(const struct store_held *h, void *arg, struct err *err)
 	_cleanup_(record_free) struct record *r = NULL;
 	struct keepsake_verdict v = {.h = *h};
 
-	/* The object that a first match is with is not kept: a verdict would say nothing. */
-	if (h->verdict == HELD_WAITS || h->kind == HELD_MATCHES)
+	if (h->verdict == HELD_WAITS)
 		return 0;
 	if (store_find_guid(c->t, c->link, SOURCE, &h->source, &r, err) < 0)
 		return -1;

@@ -12,6 +12,7 @@ enum field_type {
 	FIELD_TIME,
 	FIELD_TEXT,
 	FIELD_GUID,
+	FIELD_GUID_IF_ANY, /* zero: the item has no such field; those stand last */
 	FIELD_NAME
 };
 
@@ -102,6 +103,7 @@ static const struct field verdict_fields[] = {
     NAME("verdict", struct keepsake_verdict, h.verdict, HELD_APPROVED, HELD_REJECTED,
 	text_of_verdict),
     NUMBER(FIELD_TIME, "since", struct keepsake_verdict, h.since, 0),
+    PLAIN(FIELD_GUID_IF_ANY, "target", struct keepsake_verdict, h.target),
 };
 static const struct field spent_fields[] = {
     NAME("limit", struct store_spent, kind, HELD_NOTHING + 1, HELD_KIND_MAX - 1, text_of_kind),
@@ -172,6 +174,7 @@ json_of_field(const struct field *f, const void *item)
 	case FIELD_TEXT: memcpy(&text, p, sizeof text); return json_of_text(text ? text : "");
 	case FIELD_NAME: return json_of_text(f->text((unsigned)number_in(f, p)));
 	case FIELD_GUID:
+	case FIELD_GUID_IF_ANY:
 		memcpy(&g, p, sizeof g);
 		guid_format(&g, guid);
 		return json_of_text(guid);
@@ -182,14 +185,28 @@ json_of_field(const struct field *f, const void *item)
 	}
 }
 
+static bool
+is_left_out(const struct field *f, const void *item)
+{
+	struct guid g;
+
+	if (f->type != FIELD_GUID_IF_ANY)
+		return false;
+	memcpy(&g, (const char *)item + f->at, sizeof g);
+	return guid_is_zero(&g);
+}
+
 json_t *
 keepsake_item(enum keepsake_part p, const void *item)
 {
 	json_t *o = json_object();
 
-	for (size_t i = 0; i < parts[p].n; i++)
-		json_put_member(
-		    &o, parts[p].fields[i].name, json_of_field(&parts[p].fields[i], item));
+	for (size_t i = 0; i < parts[p].n; i++) {
+		const struct field *f = &parts[p].fields[i];
+
+		if (!is_left_out(f, item))
+			json_put_member(&o, f->name, json_of_field(f, item));
+	}
 	return o;
 }
 
@@ -272,6 +289,7 @@ take_field(const struct field *f, const json_t *v, void *item, struct err *err)
 		*(bool *)p = json_is_true(v);
 		return 0;
 	case FIELD_GUID:
+	case FIELD_GUID_IF_ANY:
 		if (!json_is_string(v) || !guid_parse(json_string_value(v), &g) || guid_is_zero(&g))
 			return bad(err, "\"%s\" is no GUID", f->name);
 		memcpy(p, &g, sizeof g);
@@ -284,14 +302,15 @@ take_field(const struct field *f, const json_t *v, void *item, struct err *err)
 }
 
 int
-keepsake_check_members(const json_t *json, const char *const *names, size_t n, struct err *err)
+keepsake_check_members(
+    const json_t *json, const char *const *names, size_t must, size_t n, struct err *err)
 {
 	const char *key;
 	json_t *v;
 
 	if (!json_is_object(json))
 		return bad(err, "is no object");
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < must; i++)
 		if (!json_object_get(json, names[i]))
 			return bad(err, "\"%s\" is missing", names[i]);
 	/* Jansson's walk wants what it does not change to be changeable. */
@@ -312,14 +331,20 @@ keepsake_parse_item(enum keepsake_part p, const json_t *json, void *ret, struct 
 {
 	const struct field *f = parts[p].fields;
 	const char *names[FIELDS_MAX] = {NULL};
+	size_t must = 0;
 
-	for (size_t i = 0; i < parts[p].n; i++)
+	for (size_t i = 0; i < parts[p].n; i++) {
 		names[i] = f[i].name;
-	if (keepsake_check_members(json, names, parts[p].n, err) < 0)
+		must += f[i].type != FIELD_GUID_IF_ANY;
+	}
+	if (keepsake_check_members(json, names, must, parts[p].n, err) < 0)
 		return -1;
-	for (size_t i = 0; i < parts[p].n; i++)
-		if (take_field(&f[i], json_object_get(json, f[i].name), ret, err) < 0)
+	for (size_t i = 0; i < parts[p].n; i++) {
+		const json_t *v = json_object_get(json, f[i].name);
+
+		if (v && take_field(&f[i], v, ret, err) < 0)
 			return -1;
+	}
 	return 0;
 }
 

@@ -197,9 +197,6 @@ take_verdict(struct taking *x, void *item, struct err *err)
 {
 	const struct keepsake_verdict *v = item;
 
-	/* Files of before may have one, and do not say which object it is with. */
-	if (v->h.kind == HELD_MATCHES)
-		return 1;
 	x->n.verdicts++;
 	return store_put_held(x->t, x->link, &v->h, err);
 }
@@ -222,7 +219,6 @@ take_event(struct taking *x, void *item, struct err *err)
 	return store_take_event(x->t, e, err);
 }
 
-/* TAKE returns 1 for what is left out. */
 static const struct {
 	enum store_db db;
 	int (*take)(struct taking *x, void *item, struct err *err);
@@ -262,7 +258,7 @@ take_item(struct taking *x, enum keepsake_part p, const json_t *json, struct err
 	if (rc == 0 && after != before + 1)
 		rc = bad(err, "it is there already");
 	keepsake_item_done(p, &item);
-	return rc < 0 ? -1 : 0;
+	return rc;
 }
 
 static int
@@ -312,7 +308,7 @@ take_link(struct taking *x, const json_t *links, size_t i, struct err *err)
 	(void)snprintf(x->place, sizeof x->place, "links[%zu]", i);
 	for (size_t p = 0; p < KEEPSAKE_PARTS; p++)
 		names[p + 1] = keepsake_part_name((enum keepsake_part)p);
-	if (keepsake_check_members(o, names, ARRAY_SIZE(names), err) < 0)
+	if (keepsake_check_members(o, names, ARRAY_SIZE(names), ARRAY_SIZE(names), err) < 0)
 		return -1;
 	name = name_of(links, i, err);
 	if (!name || store_link_id(x->t, name, &x->link, err) < 0)
@@ -381,7 +377,7 @@ take_root(struct taking *x, const json_t *root, struct err *err)
 	const json_t *links = json_object_get(root, "links");
 
 	if (check_format(root, err) < 0 ||
-	    keepsake_check_members(root, names, ARRAY_SIZE(names), err) < 0 ||
+	    keepsake_check_members(root, names, ARRAY_SIZE(names), ARRAY_SIZE(names), err) < 0 ||
 	    take_number(root, "last_wave", UINT32_MAX - 1, &x->last_wave, err) < 0 ||
 	    take_number(root, "last_event", INT64_MAX - 1, &x->last_event, err) < 0)
 		return -1;

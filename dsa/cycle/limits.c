@@ -60,6 +60,15 @@ limits_waiting(const struct cycle *c, enum held_kind kind)
 	return &c->limits->of[kind].waits;
 }
 
+/* Is H, a verdict on its source object, one on the match with TARGET (NULL: on no match)? What was
+ * rejected when the target was not written down stays rejected. */
+static bool
+is_about(const struct store_held *h, const struct guid *target)
+{
+	return !target || guid_equal(target, &h->target) ||
+	       (h->verdict == HELD_REJECTED && guid_is_zero(&h->target));
+}
+
 int
 limits_find_verdict(struct cycle *c, enum held_kind kind, const struct guid *source,
     const struct guid *target, enum held_verdict *ret, struct err *err)
@@ -75,7 +84,7 @@ limits_find_verdict(struct cycle *c, enum held_kind kind, const struct guid *sou
 	    store_find_held(c->run->map, c->run->link_id, kind, source, &h, &found, err) < 0)
 		return -1;
 	/* What was decided about another pair says nothing of this one. */
-	found = found && (!target || guid_equal(target, &h.target));
+	found = found && is_about(&h, target);
 	*ret = found ? h.verdict : HELD_WAITS;
 	/* It may be decided again while the cycle runs. */
 	if (kind == HELD_MATCHES && *ret == HELD_WAITS && guid_list_has(&l->waits, source))
@@ -84,6 +93,22 @@ limits_find_verdict(struct cycle *c, enum held_kind kind, const struct guid *sou
 			     : *ret == HELD_APPROVED ? &l->approved
 						     : &l->rejected,
 	    source, err);
+}
+
+int
+limits_find_rejected(
+    struct cycle *c, enum held_kind kind, const struct guid *source, bool *ret, struct err *err)
+{
+	struct store_held h;
+	bool found = false;
+
+	*ret = false;
+	if (cycle_is_asked_for(c, source) || !c->run->map)
+		return 0;
+	if (store_find_held(c->run->map, c->run->link_id, kind, source, &h, &found, err) < 0)
+		return -1;
+	*ret = found && h.verdict == HELD_REJECTED;
+	return *ret ? guid_list_add(&c->limits->of[kind].rejected, source, err) : 0;
 }
 
 /* ---- how many ---- */

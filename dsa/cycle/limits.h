@@ -34,6 +34,10 @@ int limits_recall(struct cycle *c, const char **ret_why, struct err *err) MUST_C
  * else NULL. What the cycle was asked for by name is approved, but for switches and matches. */
 int limits_find_verdict(struct cycle *c, enum held_kind kind, const struct guid *source,
     const struct guid *target, enum held_verdict *ret, struct err *err) MUST_CHECK;
+/* Did an operator reject that KIND is done to SOURCE? If so, it is noted that this cycle would do
+ * it. What nobody decided about is not counted. */
+int limits_find_rejected(struct cycle *c, enum held_kind kind, const struct guid *source, bool *ret,
+    struct err *err) MUST_CHECK;
 /* When everything of KIND is noted: is what no operator decided about too much? Then it is held. */
 int limits_check(struct cycle *c, enum held_kind kind, struct err *err) MUST_CHECK;
 /* All kinds: what an earlier cycle held stays held when nothing changed. */

@@ -262,15 +262,48 @@ redirects_first(struct planning *p, const struct record *old)
 	return yes;
 }
 
+/* Does the step write a redirection, whatever was in place? */
+static bool
+writes_redirection(const struct planning *p)
+{
+	bool yes = p->turned || p->in.verdict.moved;
+
+	for (size_t i = 0; i < p->step->n_changes; i++) {
+		const struct change *c = p->step->changes[i].change;
+
+		for (size_t j = 0; c->op == CHANGE_MODIFY && j < c->n_mods; j++)
+			yes |= str_equal_nocase(c->mods[j].attr, "targetAddress");
+	}
+	return yes;
+}
+
+/* An operator said that this redirection stays as it is. A map that was made anew from the
+ * directories does not know what was in place before, but what was rejected. */
+static int
+is_rejected(struct planning *p, bool *ret, struct err *err)
+{
+	*ret = false;
+	if (!writes_redirection(p) || redirects_in_circles(&p->in.verdict))
+		return 0;
+	return limits_find_rejected(p->c, HELD_REDIRECTIONS, &p->in.source->guid, ret, err);
+}
+
 /* The limit that is about the step, and what an operator said. */
 static int
 find_limit(struct planning *p, const struct record *old, const struct record *record,
     enum held_kind *ret, enum held_verdict *said, struct err *err)
 {
 	const struct guid *source = &p->in.source->guid;
+	bool rejected;
 
 	*said = HELD_APPROVED;
 	*ret = HELD_NOTHING;
+	if (is_rejected(p, &rejected, err) < 0)
+		return -1;
+	if (rejected) {
+		*said = HELD_REJECTED;
+		return 0;
+	}
 	if (changes_redirection(p, old, record) && !redirects_in_circles(&p->in.verdict)) {
 		*ret = HELD_REDIRECTIONS;
 		return limits_find_verdict(p->c, HELD_REDIRECTIONS, source, NULL, said, err);

@@ -5,7 +5,10 @@
 #include "mapping/keepsake.h"
 
 #define FOUND "%llu waves, %llu verdicts of operators, %llu events for hooks"
-#define FULL "all else is found again by a full synchronization"
+#define FULL                                                                                       \
+	"a full synchronization finds all else again, but for two things that nothing keeps: who " \
+	"was finished for good counts as switched, and members that the marker group still owes "  \
+	"are not tried again"
 
 typedef unsigned long long count;
 

@@ -622,7 +622,9 @@ report_lost(struct run *run, struct err *err)
 	if (!taken)
 		run_event(run, &e,
 		    "the map was lost, or the link had another name: planned waves, operators' "
-		    "verdicts and undelivered hook events of before are lost with it");
+		    "verdicts and undelivered hook events of before are lost with it; who was "
+		    "finished for good counts as switched, and members that the marker group "
+		    "still owes are not tried again");
 	return 0;
 }
 

@@ -99,8 +99,11 @@ static inline int
 show_verdict(const struct store_held *h, void *arg, struct err *err)
 {
 	(void)err;
-	buf_printf(arg, "%s %u %s %lld\n", held_kind_name(h->kind), fixture_number(&h->source),
+	buf_printf(arg, "%s %u %s %lld", held_kind_name(h->kind), fixture_number(&h->source),
 	    held_verdict_name(h->verdict), (long long)h->since);
+	if (!guid_is_zero(&h->target))
+		buf_printf(arg, " with %u", fixture_number(&h->target));
+	buf_add_str(arg, "\n");
 	return 0;
 }
 
@@ -187,8 +190,12 @@ static inline void
 add_verdict(
     struct store_txn *t, uint32_t link, enum held_kind kind, uint8_t who, enum held_verdict v)
 {
-	const struct store_held h = {
-	    .source = fixture_guid(who, 1), .kind = kind, .verdict = v, .since = 7 + who};
+	const struct store_held h = {.source = fixture_guid(who, 1),
+	    .kind = kind,
+	    .verdict = v,
+	    .since = 7 + who,
+	    .target =
+		kind == HELD_MATCHES ? fixture_guid((uint8_t)(who + 1), 1) : (struct guid){{0}}};
 	struct err err;
 
 	assert_int_equal(store_put_held(t, link, &h, &err), 0);
@@ -234,6 +241,7 @@ fill_all(struct fixture *f)
 	add_verdict(t, one, HELD_DELETES, 2, HELD_WAITS);
 	add_verdict(t, one, HELD_REDIRECTIONS, 1, HELD_REJECTED);
 	add_verdict(t, two, HELD_SWITCHES, 9, HELD_REJECTED);
+	add_verdict(t, two, HELD_MATCHES, 4, HELD_REJECTED);
 	assert_int_equal(store_put_spent(t, two, &spent, &err), 0);
 	(void)add_event(t, two, 3);
 	(void)add_event(t, one, 3);
