@@ -99,6 +99,9 @@ $(UNITS) $(TORTURES): $(BUILD)/%: $(BUILD)/tests/%.o $(SUPPORT) $(LIB)
 # Its processes die right behind a commit.
 $(BUILD)/torture/test_turn_crash: GALSYNC_LDFLAGS += -Wl,--wrap=store_commit
 
+# It counts decisions.
+$(BUILD)/torture/test_random_life: GALSYNC_LDFLAGS += -Wl,--wrap=other_links_judge_scope
+
 # It runs the scenarios of other programs.
 $(BUILD)/torture/test_any_order: | $(filter $(BUILD)/unit/test_cycle% $(BUILD)/unit/test_delta \
 	$(BUILD)/unit/test_foreign_stamp $(BUILD)/unit/test_takeover,$(UNITS))

@@ -112,8 +112,8 @@ demand_holders(
 	return 0;
 }
 
-static int
-remove_value(struct entry *e, const char *attr, struct bytes v, struct err *err)
+int
+plan_remove_value(struct entry *e, const char *attr, struct bytes v, struct err *err)
 {
 	_cleanup_(entry_free) struct entry *old = entry_dup(e);
 	const struct attr *a = old ? entry_find(old, attr) : NULL;
@@ -154,14 +154,14 @@ leave_out(struct planning *p, struct entry *want, struct bytes v, const char *es
 
 	if (!secondary || !primary)
 		return err_nomem(p->err);
-	if (remove_value(want, "proxyAddresses", v, p->err) < 0)
+	if (plan_remove_value(want, "proxyAddresses", v, p->err) < 0)
 		return -1;
 	if (!was_primary)
 		return 0;
 	entry_remove(want, "mail");
 	if (!essential)
 		return entry_touch(want, "mail") < 0 ? err_nomem(p->err) : 0;
-	if (remove_value(want, "proxyAddresses", bytes_of(secondary), p->err) < 0)
+	if (plan_remove_value(want, "proxyAddresses", bytes_of(secondary), p->err) < 0)
 		return -1;
 	return entry_add_str(want, "proxyAddresses", primary) < 0 ||
 		       entry_add_str(want, "mail", essential) < 0
@@ -196,7 +196,7 @@ static int
 give_up(struct planning *p, struct entry *want, const struct entry *present, struct bytes v,
     bool blocked)
 {
-	if (remove_value(want, "proxyAddresses", v, p->err) < 0)
+	if (plan_remove_value(want, "proxyAddresses", v, p->err) < 0)
 		return -1;
 	return blocked || !address_is_primary(v) ? 0 : keep_primary(p, want, present, v);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* OUs of the target that are to be made, and names below them. */
+/* OUs of the target that are to be made. */
 #include "dsa/cycle/planning.h"
 
 #include "dsa/base/str.h"
@@ -41,49 +41,4 @@ plan_ensure_ou(struct cycle *c, const char *ou, struct err *err)
 	if (plan_ensure_ou(c, dn_parent(ou), err) < 0 || plan_ou(c, ou, err) < 0)
 		return -1;
 	return world_add_ou(c->world, norm, err);
-}
-
-struct rdn_taking {
-	const struct planning *p;
-	bool failed;
-};
-
-static int
-take_any(struct world_hit *hit, void *arg, struct err *err)
-{
-	(void)hit;
-	(void)err;
-	*(bool *)arg = true;
-	return 1;
-}
-
-static bool
-rdn_taken(enum match_key key, const char *value, void *arg)
-{
-	struct rdn_taking *t = arg;
-	struct world_query q = world_query(TARGET, key, bytes_of(value));
-	bool taken = false;
-
-	/* What it is called now is its own: only its spelling may change. */
-	q.but_entry = t->p->d->target;
-	q.but_claim = t->p->index;
-	t->failed |= world_find_each(t->p->c->world, &q, take_any, &taken, t->p->err) < 0;
-	return taken;
-}
-
-int
-plan_choose_rdn(const struct planning *p, const char *parent, struct names *ret)
-{
-	struct rdn_taking t = {.p = p};
-	const struct names_in in = {p->in.link, SHAPE_CONTACT, p->in.source, parent};
-	_cleanup_(free) char *key = NULL;
-
-	if (names_choose(&in, rdn_taken, &t, ret, p->err) < 0)
-		return -1;
-	if (t.failed)
-		return -1;
-	key = names_key(parent, ret->rdn_value);
-	if (!key)
-		return err_nomem(p->err);
-	return world_claim(p->c->world, TARGET, MATCH_KEY_NAME, bytes_of(key), p->index, p->err);
 }

@@ -10,31 +10,114 @@
 #include "dsa/rules/repair.h"
 #include "redirect/address.h"
 
+/* What the template gives E (of the source) on SIDE for ALIAS, NULL: for its own; *RET NULL: none,
+ * because what is no alias gives no address. */
+static int
+address_for(struct planning *p, enum side side, const struct entry *e, const char *alias,
+    bool spare, char **ret)
+{
+	_cleanup_(entry_free) struct entry *copy = entry_dup(e);
+	struct project_in in = p->in;
+	struct err ignored;
+
+	if (!copy || (alias && entry_set_str(copy, "mailNickname", alias) < 0))
+		return err_nomem(p->err);
+	in.source = copy;
+	in.spare[side] = spare;
+	if (project_redirect_address(&in, side, ret, &ignored) < 0)
+		*ret = NULL;
+	return 0;
+}
+
+/* HOLDER of SIDE has ADDRESS (without type). *RET: the source entry whose object it is if that lets
+ * go of it, because it has it for an alias that it has no more; or WORLD_NONE. */
+static int
+passes_on(struct planning *p, enum side side, const struct entry *holder, const char *address,
+    uint32_t *ret)
+{
+	_cleanup_(entry_free) struct entry *source = NULL;
+	_cleanup_(record_free) struct record *r = NULL;
+	_cleanup_(free) char *own = NULL, *former = NULL;
+	struct run *run = p->c->run;
+	uint32_t index;
+
+	*ret = WORLD_NONE;
+	if (world_find_guid(p->c->world, side, &holder->guid, &index, p->err) < 0)
+		return -1;
+	if (index != WORLD_NONE && side == TARGET && plan_owner_of(p->c, index, &index, p->err) < 0)
+		return -1;
+	if (index == WORLD_NONE || !run->map)
+		return 0;
+	if (world_get(p->c->world, SOURCE, index, &source, p->err) < 0 ||
+	    store_find_guid(run->map, run->link_id, SOURCE, &source->guid, &r, p->err) < 0)
+		return -1;
+	if (!r || !r->alias)
+		return 0;
+	if (address_for(p, side, source, r->alias, false, &former) < 0 ||
+	    address_for(p, side, source, NULL, false, &own) < 0)
+		return -1;
+	if (former && str_equal_nocase(former, address) && !(own && str_equal_nocase(own, address)))
+		*ret = index;
+	return 0;
+}
+
+/* The redirect address of SIDE by the template, or with SPARE the other one, as a value. */
+static int
+redirect_value(struct planning *p, enum side side, bool spare, char **ret)
+{
+	_cleanup_(free) char *address = NULL;
+	struct project_in in = p->in;
+
+	in.spare[side] = spare;
+	*ret = NULL;
+	if (project_redirect_address(&in, side, &address, p->err) < 0)
+		return -1;
+	if (address && !(*ret = str_printf("smtp:%s", address)))
+		return err_nomem(p->err);
+	return 0;
+}
+
+/* VALUE is HOLDER's. If that lets go of it in this cycle, P's object gets it behind that. */
+static int
+take_another(struct planning *p, enum side side, const struct entry *holder, struct bytes value)
+{
+	const char *address = address_value(value).data;
+	uint32_t owner;
+	int later = 0;
+
+	if (passes_on(p, side, holder, address, &owner) < 0)
+		return -1;
+	if (owner != WORLD_NONE)
+		later = plan_later(p, PLAN_MORE_ROUNDS, "a redirect address", owner);
+	if (!later)
+		plan_note(p, LOG_WARNING, p->in.source->dn,
+		    "the redirect address %s is held by '%s': it gets another one", address,
+		    holder->dn);
+	return later < 0 ? -1 : 0;
+}
+
 /* Does another object of SIDE have the redirect address that is E's (number SELF) by the template?
- * What E has already is its own. */
+ * What E has already is its own, and once it has got another one it keeps that, for nobody tells a
+ * delta when the first one is free. */
 static int
 is_taken(struct planning *p, enum side side, const struct entry *e, uint32_t self, bool *ret)
 {
-	_cleanup_(free) char *address = NULL, *value = NULL;
+	_cleanup_(free) char *value = NULL, *spare = NULL;
 	_cleanup_(entry_free) struct entry *holder = NULL;
 	const struct attr *a = e ? entry_find(e, "proxyAddresses") : NULL;
 
-	if (project_redirect_address(&p->in, side, &address, p->err) < 0)
+	if (redirect_value(p, side, false, &value) < 0 || redirect_value(p, side, true, &spare) < 0)
 		return -1;
-	value = str_printf("smtp:%s", address ? address : "");
-	if (!value)
-		return err_nomem(p->err);
-	if (!address || (a && attr_has(a, bytes_of(value), true)))
+	if (!value || (a && attr_has(a, bytes_of(value), true)))
+		return 0;
+	*ret = a && attr_has(a, bytes_of(spare), true) && !plan_round(p->c->plan);
+	if (*ret)
 		return 0;
 	if (world_find_holder(p->c->world, side, bytes_of(value), self, p->index, &holder, p->err) <
 	    0)
 		return -1;
 	*ret = holder != NULL;
-	if (holder)
-		plan_note(p, LOG_WARNING, p->in.source->dn,
-		    "the redirect address %s is held by '%s': it gets another one", address,
-		    holder->dn);
-	return 0;
+	return holder ? take_another(p, side, holder, bytes_of(value)) : 0;
 }
 
 int
@@ -103,24 +186,6 @@ shares_source(const struct conf_link *link)
 	return n > 1;
 }
 
-/* What the template gave for the alias that the source had before; *RET NULL: none. */
-static int
-former_address(struct planning *p, const char *alias, bool spare, char **ret)
-{
-	_cleanup_(entry_free) struct entry *before = entry_dup(p->in.source);
-	struct project_in in = p->in;
-	struct err ignored;
-
-	if (!before || entry_set_str(before, "mailNickname", alias) < 0)
-		return err_nomem(p->err);
-	in.source = before;
-	in.spare[SOURCE] = spare;
-	/* What is no alias gave no address. */
-	if (project_redirect_address(&in, SOURCE, ret, &ignored) < 0)
-		*ret = NULL;
-	return 0;
-}
-
 int
 plan_retire_redirect(struct planning *p, const struct record *old)
 {
@@ -138,9 +203,8 @@ plan_retire_redirect(struct planning *p, const struct record *old)
 	for (int spare = 0; wanted && spare < 2; spare++) {
 		_cleanup_(free) char *former = NULL, *own = NULL;
 
-		if (former_address(p, old->alias, spare, &former) < 0 ||
-		    former_address(p, entry_get_str(p->in.source, "mailNickname"), true, &own) <
-			0 ||
+		if (address_for(p, SOURCE, p->in.source, old->alias, spare, &former) < 0 ||
+		    address_for(p, SOURCE, p->in.source, NULL, true, &own) < 0 ||
 		    retire(p, former, wanted, to, change) < 0)
 			return -1;
 		if (spare && !(former && own && str_equal_nocase(former, own)) &&

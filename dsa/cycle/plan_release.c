@@ -4,10 +4,13 @@
  * lets go of it before another takes it.
  *
  *   the holder is                                  the taker
- *   a counterpart whose own step lets go of it     waits for that step, and needs its success
+ *   a counterpart whose own step lets go of it     waits for that step, and needs its success; if
+ *                                                  a limit may hold that, or it needs too many
+ *                                                  already, as in a ring
  *   one that is being planned just now: a ring     does without it, in a state in which mail still
  *                                                  flows, and is planned again behind the others
- *   left: its source has left, and gave it up      takes it away there, in its own step
+ *   left: its source has left, and gave it up      takes it away there, in its own step; if that
+ *                                                  has no room for it, as in a ring
  *   any other, of an X500 name, which no step      the same
  *   lets go of
  *   leaving in this cycle                          is planned again when that is done
@@ -17,6 +20,7 @@
  */
 #include "dsa/cycle/planning.h"
 
+#include <string.h>
 #include <syslog.h>
 
 #include "dsa/base/str.h"
@@ -25,6 +29,11 @@
 #include "dsa/cycle/replan.h"
 #include "dsa/directory/dn.h"
 #include "redirect/address.h"
+
+/* A ring is open behind the first round. */
+#define ONE_ROUND 1
+/* What a step needs room for beside the releases. */
+#define OWN_CHANGES 3
 
 /* Does E have ADDRESS ("smtp:..." or "X500:...") in any way? */
 static bool
@@ -62,7 +71,38 @@ lets_go(const struct entry *e, const struct change *c, struct bytes address)
 	return gone && !back && (mail_gone || address_is_x500(address));
 }
 
-/* Does the planned step NUMBER take ADDRESS from HOLDER? Then P's waits for it. */
+int
+plan_later(struct planning *p, unsigned most, const char *what, uint32_t former)
+{
+	static const struct guid none;
+	_cleanup_(free) char *why = str_printf("%s was not free yet", what);
+
+	if (!why)
+		return err_nomem(p->err);
+	if (plan_round(p->c->plan) >= most)
+		return 0;
+	if (p->c->opt->plan_only) {
+		plan_note(p, LOG_INFO, p->in.source->dn,
+		    "%s comes later in the cycle, when another object has let go of it", what);
+		return 1;
+	}
+	if (former != WORLD_NONE && replan_add(p->c, former, &none, REPLAN_DRIFT, why, p->err) < 0)
+		return -1;
+	return replan_add(p->c, p->index, &none, REPLAN_DRIFT, why, p->err) < 0 ? -1 : 1;
+}
+
+/* The address comes in a later round. */
+static int
+defer(struct planning *p, unsigned most)
+{
+	int rc = plan_later(p, most, "an address", WORLD_NONE);
+
+	p->deferred = rc > 0;
+	return rc;
+}
+
+/* Does the planned step NUMBER take ADDRESS from HOLDER? Then P's waits for it; or for a later
+ * round, where a limit may hold it, or P's step waits for too many already. */
 static int
 wait_for_step(struct planning *p, uint64_t number, const struct entry *holder, struct bytes address)
 {
@@ -71,26 +111,14 @@ wait_for_step(struct planning *p, uint64_t number, const struct entry *holder, s
 
 	if (plan_find(p->c->plan, PLAN_OBJECTS, number, &s, p->err) < 0)
 		return -1;
-	/* What a limit may hold is not sure to come. */
-	for (size_t i = 0; s && s->counts == HELD_NOTHING && i < s->n_changes; i++)
+	for (size_t i = 0; s && i < s->n_changes; i++)
 		frees |=
 		    s->changes[i].side == TARGET && lets_go(holder, s->changes[i].change, address);
-	return frees && plan_step_need(p->step, number);
-}
-
-/* It is planned again behind all that is planned now, but only once. */
-static int
-plan_later(struct planning *p)
-{
-	static const struct guid none;
-
-	if (plan_round(p->c->plan) || p->c->opt->plan_only)
+	if (!frees)
 		return 0;
-	p->deferred = true;
-	return replan_add(
-		   p->c, p->index, &none, REPLAN_DRIFT, "an address was not free yet", p->err) < 0
-		   ? -1
-		   : 1;
+	if (s->counts == HELD_NOTHING && plan_step_need(p->step, number))
+		return 1;
+	return defer(p, PLAN_MORE_ROUNDS);
 }
 
 /* In a later round: the holder as it is now. */
@@ -107,17 +135,37 @@ look_again(struct planning *p, uint32_t index, const struct entry *holder, struc
 	return !has_address(now, address);
 }
 
+/* What P's step takes away from HOLDER so far, which is no part of the step any more; or a change
+ * that takes nothing. *RET NULL: the step has no room for it. */
+static int
+begin_release(struct planning *p, const struct entry *holder, struct change **ret)
+{
+	*ret = NULL;
+	for (size_t i = 0; i < p->step->n_changes; i++)
+		if (p->step->changes[i].side == TARGET &&
+		    strcmp(p->step->changes[i].reason, PLAN_RELEASE) == 0 &&
+		    dn_equal(p->step->changes[i].change->dn, holder->dn)) {
+			*ret = plan_step_take(p->step, i);
+			return 0;
+		}
+	if (p->step->n_changes + OWN_CHANGES > PLAN_MAX_CHANGES)
+		return 0;
+	*ret = change_new(CHANGE_MODIFY, holder->dn, &holder->guid);
+	return *ret ? 0 : err_nomem(p->err);
+}
+
 /* Takes ADDRESS away from HOLDER in P's own step: its source has left, or has the name no more. */
 static int
 take_away(struct planning *p, const struct entry *holder, struct bytes address)
 {
-	_cleanup_(change_free) struct change *c =
-	    change_new(CHANGE_MODIFY, holder->dn, &holder->guid);
+	_cleanup_(change_free) struct change *c = NULL;
 	const struct attr *a = entry_find(holder, "proxyAddresses");
 	const char *mail = entry_get_str(holder, "mail");
 
+	if (begin_release(p, holder, &c) < 0)
+		return -1;
 	if (!c)
-		return err_nomem(p->err);
+		return defer(p, PLAN_MORE_ROUNDS);
 	for (size_t i = 0; a && i < a->n_values; i++)
 		if (bytes_equal_nocase(a->values[i], address) &&
 		    change_mod(c, MOD_DELETE, "proxyAddresses", a->values[i]) < 0)
@@ -126,8 +174,6 @@ take_away(struct planning *p, const struct entry *holder, struct bytes address)
 	    bytes_equal_nocase(bytes_of(mail), address_value(address)) &&
 	    change_mod_str(c, MOD_DELETE, "mail", mail) < 0)
 		return err_nomem(p->err);
-	if (p->step->n_changes + 3 > PLAN_MAX_CHANGES)
-		return 0;
 	if (plan_step_add(p->step, TARGET, TAKE(c), holder, PLAN_RELEASE, p->err) < 0)
 		return -1;
 	plan_note(p, LOG_NOTICE, p->in.source->dn,
@@ -202,7 +248,7 @@ ask_owner(struct planning *p, uint32_t owner, uint32_t index, const struct entry
 	if (has_address(source, address))
 		return 0;
 	if (plan_is_on_stack(p, owner) && !address_is_x500(address))
-		return plan_later(p);
+		return defer(p, ONE_ROUND);
 	if (plan_referred(p, owner) < 0 || cycle_get_decision(p->c, owner, &d, &found, p->err) < 0)
 		return -1;
 	rc = !found || d.step >= DECISION_NO_STEP ? 0 : wait_for_step(p, d.step, holder, address);
@@ -237,7 +283,7 @@ ask_record(struct planning *p, uint32_t index, const struct entry *holder, struc
 		return is_put(r, holder, address) ? take_away(p, holder, address) : 0;
 	rc = source ? give_name(p, r, holder, address) : 0;
 	if (rc == 0)
-		rc = plan_later(p);
+		rc = defer(p, ONE_ROUND);
 	return rc ? rc : look_again(p, index, holder, address);
 }
 
@@ -289,6 +335,29 @@ plan_forget_names(struct planning *p, struct record *record)
 			else
 				i++;
 		}
+	}
+	return 0;
+}
+
+int
+plan_drop_moved_names(struct planning *p, struct entry *want)
+{
+	_cleanup_(entry_free) struct entry *copy = entry_dup(want);
+	const struct attr *a = copy ? entry_find(copy, "proxyAddresses") : NULL;
+	const struct record *r = p->in.record;
+
+	if (!copy)
+		return err_nomem(p->err);
+	for (size_t i = 0; r && a && i < a->n_values; i++) {
+		struct bytes v = a->values[i];
+		bool moved;
+
+		if (!address_is_x500(v) ||
+		    !record_was_written(r, record_written_hash("proxyAddresses", v)))
+			continue;
+		if (has_moved(p, address_value(v).data, &moved) < 0 ||
+		    (moved && plan_remove_value(want, "proxyAddresses", v, p->err) < 0))
+			return -1;
 	}
 	return 0;
 }

@@ -128,6 +128,8 @@ plan_source(struct planning *p, const struct entry *target, bool *ret_blocked)
 		return -1;
 	if (p->in.redirects && project_redirect_address(&p->in, SOURCE, &redirect, p->err) < 0)
 		return -1;
+	if (plan_drop_moved_names(p, want) < 0)
+		return -1;
 	if (plan_check_addresses(p, SOURCE, want, source, p->index, redirect, ret_blocked) < 0)
 		return -1;
 	if (*ret_blocked)
@@ -249,29 +251,6 @@ plan_modify(struct planning *p, struct change *change, const struct entry *targe
 				own->mods[i].attr, own->mods[i].values[j]) < 0)
 				return err_nomem(p->err);
 	return set_apart(p, first) < 0 ? -1 : plan_modify_group(p, p->step, TAKE(first), target);
-}
-
-int
-plan_rename(struct planning *p, const struct entry *target)
-{
-	_cleanup_(free) char *now = dn_rdn_value(target->dn, p->err), *escaped = NULL;
-	_cleanup_(change_free) struct change *rename = NULL;
-	struct names n = {0};
-	int rc;
-
-	if (!now)
-		return -1;
-	if (!p->d->created || names_acceptable(p->in.source, now))
-		return 0;
-	rc = plan_choose_rdn(p, dn_parent(target->dn), &n);
-	rename = change_new(CHANGE_RENAME, target->dn, &target->guid);
-	escaped = rc == 0 ? dn_escape_value(n.rdn_value) : NULL;
-	names_done(&n);
-	if (rc < 0)
-		return -1;
-	if (!rename || !escaped || !(rename->new_rdn = str_printf("CN=%s", escaped)))
-		return err_nomem(p->err);
-	return plan_step_add(p->step, TARGET, TAKE(rename), target, "rename", p->err);
 }
 
 static int

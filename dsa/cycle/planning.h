@@ -62,9 +62,6 @@ int plan_target(struct planning *p, const struct entry *target, struct record *r
  * what is written apart from it. */
 int plan_put_links(struct planning *p, const struct entry *target) MUST_CHECK;
 
-/* The name of the counterpart, last of all. */
-int plan_rename(struct planning *p, const struct entry *target) MUST_CHECK;
-
 /* ---- plan_group.c ---- */
 
 /* Takes the type out of CHANGE, a modify of the group TARGET, and adds the steps to it
@@ -83,6 +80,9 @@ int plan_modify_group(struct planning *p, struct plan_step *step, struct change 
 int plan_check_addresses(struct planning *p, enum side side, struct entry *want,
     const struct entry *present, uint32_t self, const char *essential,
     bool *ret_blocked) MUST_CHECK;
+/* Takes V out of E's ATTR, which is there without values then, if it was the only one. */
+int plan_remove_value(
+    struct entry *e, const char *attr, struct bytes v, struct err *err) MUST_CHECK;
 /* A matched object may have its address in `mail` alone: mail to it goes on arriving. CHANGE adds
  * the address that it is about to take from there; the value is not ours, so it is no part of WANT.
  */
@@ -126,6 +126,14 @@ bool plan_is_ours(struct cycle *c, const char *dn);
 
 /* ---- plan_release.c ---- */
 
+/* What has no room in one round finds some in the next; the last round of a cycle leaves nothing
+ * for another. */
+#define PLAN_MORE_ROUNDS 3
+/* P's object is planned again behind all that is planned now, because WHAT ("an address") that it
+ * is to have is another's still: 1. 0 if this is round MOST already. A plan shows what comes first.
+ * FORMER, the source entry of that other one, or WORLD_NONE: both its objects are read again too.
+ */
+int plan_later(struct planning *p, unsigned most, const char *what, uint32_t former) MUST_CHECK;
 /* The reason of a change that takes an address from the counterpart of one that has left. */
 #define PLAN_RELEASE "release"
 /* P's object takes ADDRESS. */
@@ -136,6 +144,9 @@ struct plan_taking {
 /* Takes the names out of RECORD that the source had, and that another source object has now: they
  * are not wanted back. */
 int plan_forget_names(struct planning *p, struct record *record) MUST_CHECK;
+/* Takes out of WANT, which is for the source object, the X500 names that its counterpart has from
+ * it, and that another source object has now. */
+int plan_drop_moved_names(struct planning *p, struct entry *want) MUST_CHECK;
 /* A world_may_go_fn; ARG is a plan_taking. */
 int plan_may_go(uint32_t index, const struct entry *holder, void *arg, struct err *err) MUST_CHECK;
 
@@ -144,8 +155,9 @@ int plan_may_go(uint32_t index, const struct entry *holder, void *arg, struct er
 /* Plans the creation of OU (and of those above it) unless it exists or is planned already. ERR_DATA
  * if it lies outside the target's domain. */
 int plan_ensure_ou(struct cycle *c, const char *ou, struct err *err) MUST_CHECK;
-/* A free RDN for P's counterpart in PARENT: its present one, in whatever spelling, is free for it.
- * Only ret->rdn_value and ret->dn are set. */
-int plan_choose_rdn(const struct planning *p, const char *parent, struct names *ret) MUST_CHECK;
+/* ---- plan_name.c ---- */
+
+/* The name of the counterpart, last of all. */
+int plan_rename(struct planning *p, const struct entry *target) MUST_CHECK;
 
 #endif

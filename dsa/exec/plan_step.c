@@ -127,6 +127,18 @@ plan_step_add(struct plan_step *s, enum side side, struct change *change,
 	return 0;
 }
 
+struct change *
+plan_step_take(struct plan_step *s, size_t i)
+{
+	struct change *taken = s->changes[i].change;
+
+	entry_free(s->changes[i].before);
+	free(s->changes[i].reason);
+	s->n_changes--;
+	memmove(&s->changes[i], &s->changes[i + 1], (s->n_changes - i) * sizeof *s->changes);
+	return taken;
+}
+
 int
 plan_step_of(const struct guid *source, enum side side, struct change *change,
     const struct entry *present, const char *reason, struct plan_step **ret, struct err *err)

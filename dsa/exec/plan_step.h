@@ -75,6 +75,8 @@ DEFINE_CLEANUP(struct plan_step *, plan_step_free)
  * touches in PRESENT (NULL: none). */
 int plan_step_add(struct plan_step *s, enum side side, struct change *change,
     const struct entry *present, const char *reason, struct err *err) MUST_CHECK;
+/* Takes change number I out of S; it is the caller's. */
+struct change *plan_step_take(struct plan_step *s, size_t i) MUST_CHECK;
 /* A step of one change outside of a plan, about the correspondence of SOURCE (zero: of several or
  * none); else as plan_step_add(). */
 int plan_step_of(const struct guid *source, enum side side, struct change *change,

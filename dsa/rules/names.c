@@ -24,12 +24,6 @@ names_done(struct names *n)
 	*n = (struct names){0};
 }
 
-static inline void
-names_donep(struct names *n)
-{
-	names_done(n);
-}
-
 /* BASE cut so that SUFFIX still fits in MAX UTF-16 units. */
 static char *
 with_suffix(const char *base, const char *suffix, size_t max)

@@ -29,6 +29,11 @@ struct names {
 	char *dn;
 };
 void names_done(struct names *n);
+static inline void
+names_donep(struct names *n)
+{
+	names_done(n);
+}
 
 /* For what names are chosen: the counterpart of SOURCE, of SHAPE, in PARENT. */
 struct names_in {

@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #include "dsa/base/str.h"
+#include "tests/support/chance.h"
 #include "tests/support/scenario.h"
 
 #define MAILBOXES 200
@@ -44,8 +45,7 @@ struct campaign {
 static unsigned
 roll(struct campaign *g, unsigned n)
 {
-	g->state = g->state * 6364136223846793005U + 1442695040888963407U;
-	return (unsigned)(g->state >> 33) % n;
+	return chance_roll(&g->state, n);
 }
 
 /* ---- the forests ---- */

@@ -18,6 +18,7 @@
 
 #include "dsa/base/str.h"
 #include "dsa/run/active.h"
+#include "tests/support/chance.h"
 #include "tests/support/scenario_turn.h"
 
 #define PEOPLE 5
@@ -38,8 +39,7 @@ struct game {
 static unsigned
 roll(struct game *g, unsigned n)
 {
-	g->state = g->state * 6364136223846793005U + 1442695040888963407U;
-	return (unsigned)(g->state >> 33) % n;
+	return chance_roll(&g->state, n);
 }
 
 static const char *

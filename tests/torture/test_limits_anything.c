@@ -6,6 +6,7 @@
  * all is approved, nothing is held and all is well. GALSYNC_SEED=N plays one game again.
  */
 
+#include "tests/support/chance.h"
 #include "tests/support/limits_fixture.h"
 
 #define PEOPLE 5
@@ -20,8 +21,7 @@ struct dice {
 static unsigned
 roll(struct dice *d, unsigned n)
 {
-	d->state = d->state * 6364136223846793005U + 1442695040888963407U;
-	return (unsigned)(d->state >> 33) % n;
+	return chance_roll(&d->state, n);
 }
 
 /* Something is done to one of them. */
