@@ -5,6 +5,8 @@ import uuid
 
 import ldap
 import pytest
+from samba.dcerpc import security
+from samba.ndr import ndr_pack
 
 STAMP = "extensionAttribute15"
 HIDES = "msExchHideFromAddressLists"
@@ -14,6 +16,17 @@ UNIVERSAL, DOMAIN_LOCAL = b"-2147483640", b"-2147483644"
 def counterpart(lab, dn):
     guid = uuid.UUID(bytes_le=lab.source.read(dn)["objectGUID"][0])
     return lab.target.find(f"({STAMP}=galsync:*:{guid}*)")
+
+
+def redirects(lab, dn):
+    """The addresses of a source object in its redirect domain."""
+    held = lab.source.read(dn).get("proxyAddresses", [])
+    return [v.decode() for v in held if v.endswith(b"@redirect.acme.example")]
+
+
+def descriptor_of(side, dn):
+    return side.conn.search_ext_s(dn, ldap.SCOPE_BASE,
+                                  attrlist=["nTSecurityDescriptor"])[0][1]["nTSecurityDescriptor"][0]
 
 
 def mailbox(lab, name):
@@ -83,3 +96,24 @@ def test_a_contact_makes_room_for_its_group(synced):
     synced.full(status=3)
     name, target = counterpart(synced, dn)
     assert b"group" in target["objectClass"] and name == f"CN=Ext Group,{ou}"
+
+
+PROTECTED = "O:BAG:BAD:P(A;;GA;;;BA)(A;;GA;;;SY)(A;;GR;;;AU)"    # as AdminSDHolder's: nothing inherits
+
+
+def test_an_object_that_ad_protects(synced):
+    """It is told as what it is, the others go on, and it is written when it inherits again."""
+    dn, other = mailbox(synced, "Was Admin"), mailbox(synced, "Never Admin")
+    descriptor = security.descriptor.from_sddl(PROTECTED, security.dom_sid("S-1-5-21-1-2-3"))
+    before = descriptor_of(synced.source, dn)
+    synced.source.change(dn, (ldap.MOD_REPLACE, "nTSecurityDescriptor", [ndr_pack(descriptor)]),
+                         (ldap.MOD_REPLACE, "adminCount", [b"1"]))
+    p = synced.galsyncd("--once")
+    assert p.returncode == 1 and "Was Admin" in p.stderr, p.stderr
+    assert "AD protects the object (adminCount, AdminSDHolder)" in p.stderr
+    assert "smtp:never.admin@redirect.acme.example" in redirects(synced, other)
+    assert not redirects(synced, dn)
+    synced.source.change(dn, (ldap.MOD_REPLACE, "nTSecurityDescriptor", [before]),
+                         (ldap.MOD_DELETE, "adminCount", None))
+    p = synced.full(status=3)
+    assert "smtp:was.admin@redirect.acme.example" in redirects(synced, dn)
