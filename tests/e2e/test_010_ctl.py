@@ -106,6 +106,7 @@ class Watching:
 
     def accept(self):
         self.connection, _ = self.listener.accept()
+        self.connection.settimeout(patient(30))
         assert json.loads(self.connection.makefile().readline())["verb"] == "watch"
 
     def tell(self, links, **more):
@@ -120,7 +121,8 @@ class Watching:
         """Until what was written is ENOUGH; meanwhile LINKS(0), LINKS(1) and so on are told."""
         until = time.monotonic() + patient(30)
         for n in itertools.count():
-            if links:
+            # Who tells more than is read waits for a reader that waits for this one to read.
+            if links and select.select([], [self.connection], [], 0)[1]:
                 self.tell(links(n))
             self.read()
             if enough(self.text):
