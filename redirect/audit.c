@@ -429,11 +429,14 @@ check_objects(struct audit *a)
 	return a->p->side[SOURCE] && a->p->side[TARGET];
 }
 
-/* What the directory refused is missing on one side, whatever that is. */
+/* What the directory refused is missing on one side, whatever that is. A counterpart that left and
+ * could not be deleted is hidden: that is no end. */
 static void
 check_written(struct audit *a)
 {
-	if (a->p->record->state == RECORD_ERROR)
+	const struct record *r = a->p->record;
+
+	if (r->state == RECORD_ERROR || (r->state == RECORD_LEFT && *r->last_error))
 		tell(a, AUDIT_WRITTEN, TARGET, a->p->record->last_error,
 		    "all that is to be written: the last write failed");
 }
@@ -450,7 +453,11 @@ audit_pair(const struct audit_env *env, const struct audit_pair *p, struct audit
 	    .marker_attribute = env->marker_attribute};
 	bool left = record_has_left(p->record);
 
-	if (guid_is_zero(&p->record->side[TARGET].guid) || !check_objects(&a))
+	if (guid_is_zero(&p->record->side[TARGET].guid))
+		return 0;
+	if (left)
+		check_written(&a);
+	if (!check_objects(&a))
 		return 0;
 	a.verdict = active_side_of(&conf, p->side, p->record);
 	a.active = a.verdict.side;

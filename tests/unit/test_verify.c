@@ -451,6 +451,33 @@ moved_meanwhile(void **state)
 	end(&k);
 }
 
+/* What could not be deleted is hidden, and tried again: that is no end. */
+static void
+who_cannot_leave(void **state)
+{
+	struct record *r;
+	struct looking k;
+	struct store_txn *t;
+	struct err err;
+
+	(void)state;
+	begin(&k, &people);
+	lab_set(&k.l, SOURCE, "CN=Ann", "msExchHideFromAddressLists", "TRUE");
+	lab_run(&k.l);
+	r = lab_record(&k.l, "CN=Ann");
+	assert_non_null(r);
+	assert_int_equal(record_set_str(&r->last_error, "there are objects below it"), 0);
+	assert_int_equal(store_begin(k.l.store, STORE_WRITE, &t, &err), 0);
+	assert_int_equal(store_put(t, r, &err), 0);
+	assert_int_equal(store_commit(t, &err), 0);
+	record_free(r);
+	look(&k, NULL, 0);
+	assert_int_equal(k.found, 1);
+	assert_int_equal(k.res.broken, 1);
+	assert_string_equal(k.text, "written target CN=Ann" GLOBEX);
+	end(&k);
+}
+
 /* Who is named is meant to be synchronized; of all it is only counted. */
 static void
 who_left(void **state)
@@ -482,10 +509,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(all_and_some),
-	    cmocka_unit_test(who_left), cmocka_unit_test(mended_meanwhile), cmocka_unit_test(many),
-	    cmocka_unit_test(errors), cmocka_unit_test(ready_after_a_cycle),
-	    cmocka_unit_test(archives), cmocka_unit_test(values_of_others),
-	    cmocka_unit_test(named_ones), cmocka_unit_test(moved_meanwhile)};
+	    cmocka_unit_test(who_left), cmocka_unit_test(who_cannot_leave),
+	    cmocka_unit_test(mended_meanwhile), cmocka_unit_test(many), cmocka_unit_test(errors),
+	    cmocka_unit_test(ready_after_a_cycle), cmocka_unit_test(archives),
+	    cmocka_unit_test(values_of_others), cmocka_unit_test(named_ones),
+	    cmocka_unit_test(moved_meanwhile)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
