@@ -138,6 +138,8 @@ nothing_is_left(void **state)
 	assert_int_equal(l.told[RUN_MAP_LOST], 1);
 	assert_non_null(
 	    strstr(lab_notes(&l), "the map was lost, or the link had another name: planned waves"));
+	assert_non_null(strstr(lab_notes(&l), "finished for good counts as switched"));
+	assert_non_null(strstr(lab_notes(&l), "still owes are not tried again"));
 	cycle(&l);
 	assert_int_equal(l.told[RUN_MAP_LOST], 0);
 	lab_close(&l);
