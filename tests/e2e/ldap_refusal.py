@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""ldap_refusal.py ADDRESS PORT CERTIFICATE KEY RESULT TEXT: an LDAPS server that answers each bind
-with RESULT and TEXT. It says "ready" when it listens."""
+"""ldap_refusal.py ADDRESS PORT CERTIFICATE KEY CODE TEXT: an LDAPS server that answers each bind
+with the result CODE and TEXT. It says "ready" when it listens."""
 
 import socket
 import ssl
@@ -20,7 +20,8 @@ def message_number(request):
     return request[at:at + 2 + request[at + 1]]
 
 
-def main(address, port, certificate, key, result, text):
+def serve_all(address, port, certificate, key, serve):
+    """Calls SERVE with each connection, one after the other."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     listener = socket.create_server((address, int(port)))
@@ -29,13 +30,20 @@ def main(address, port, certificate, key, result, text):
         plain, _ = listener.accept()
         try:
             with context.wrap_socket(plain, server_side=True) as conn:
-                request = conn.recv(65536)
-                if request:
-                    answer = tlv(0x61, tlv(10, bytes([int(result)])), tlv(4), tlv(4, text.encode()))
-                    conn.sendall(tlv(0x30, message_number(request), answer))
-                    conn.recv(65536)
+                serve(conn)
         except OSError:
-            pass        # the client did not like the certificate
+            pass        # the client did not like the certificate, or went away
+
+
+def main(address, port, certificate, key, code, text):
+    def refuse(conn):
+        request = conn.recv(65536)
+        if request:
+            answer = tlv(0x61, tlv(10, bytes([int(code)])), tlv(4), tlv(4, text.encode()))
+            conn.sendall(tlv(0x30, message_number(request), answer))
+            conn.recv(65536)
+
+    serve_all(address, port, certificate, key, refuse)
 
 
 if __name__ == "__main__":

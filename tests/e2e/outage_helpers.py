@@ -158,12 +158,12 @@ INVALID_CREDENTIALS, BUSY, UNAVAILABLE, UNWILLING = 49, 51, 52, 53
 
 
 class LdapRelay(Relay):
-    """ldap_relay.py in front of a forest's LDAPS port."""
+    """ldap_relay.py in front of an LDAPS port of a forest's domain controller."""
 
-    def __init__(self, lab, forest, port):
+    def __init__(self, lab, forest, port, to_port=636):
         tls_files = [lab.path("tls", name) for name in
                      (f"{forest.name}.pem", f"{forest.name}.key", "ca.pem")]
-        self.start([LDAP_RELAY, forest.address, str(port), "636", *tls_files])
+        self.start([LDAP_RELAY, forest.address, str(port), str(to_port), *tls_files])
 
     def answered(self):
         """Requests that it has answered in the server's place so far."""

@@ -2,6 +2,7 @@
 """What domain controllers of today demand of a client: the right certificate, a channel binding,
 signing, keys for AES. What is refused is named for what it is, with what to do."""
 
+import contextlib
 import os
 import shutil
 import struct
@@ -14,8 +15,9 @@ from badinput_helpers import (COMPLETE, DONE, check_output, check_words, conf, f
                               refused, simple, tls, write)
 from conftest import ROOT
 from galsynclab.lab import GLOBEX
+from outage_helpers import LdapRelay
 
-PORT = 7636
+PORT, INNER_PORT = 7636, 7637
 NAME = GLOBEX.host
 
 
@@ -32,7 +34,7 @@ default_ca = own
 new_certs_dir = {dir}
 database = {dir}/index
 serial = {dir}/serial
-default_md = sha256
+default_md = {digest}
 policy = any
 unique_subject = no
 [any]
@@ -42,9 +44,10 @@ subjectAltName = {names}
 """
 
 
-def certificate(lab, directory, names, begin="20200101000000Z", end="20991231000000Z"):
+def certificate(lab, directory, names, begin="20200101000000Z", end="20991231000000Z",
+                digest="sha256"):
     """A certificate of the lab's authority for NAMES; its file and that of its key."""
-    cnf = write(directory / "ca.cnf", CA_CONF.format(dir=directory, names=names))
+    cnf = write(directory / "ca.cnf", CA_CONF.format(dir=directory, names=names, digest=digest))
     write(directory / "index")
     write(directory / "serial", "1000\n")
     key, request, made = (str(directory / n) for n in ("key.pem", "csr.pem", "cert.pem"))
@@ -58,31 +61,32 @@ def certificate(lab, directory, names, begin="20200101000000Z", end="20991231000
     return made, key
 
 
+@contextlib.contextmanager
+def serving(script, *args, port=PORT, **env):
+    """An LDAPS server at the address of the target's domain controller."""
+    with subprocess.Popen([sys.executable, os.path.join(ROOT, "tests/e2e", script), GLOBEX.address,
+                           str(port), *args], stdout=subprocess.PIPE, text=True,
+                          env={**os.environ, **env}) as p:
+        try:
+            assert p.stdout.readline() == "ready\n"
+            yield
+        finally:
+            p.kill()
+
+
 @pytest.fixture(name="server")
 def fixture_server():
-    """Starts an LDAPS server at the address of the target's domain controller."""
-    running = []
-
-    def start(cert, key, result=0, text=""):
-        # pylint: disable=consider-using-with
-        p = subprocess.Popen([sys.executable, os.path.join(ROOT, "tests/e2e/ldap_refusal.py"),
-                              GLOBEX.address, str(PORT), cert, key, str(result), text],
-                             stdout=subprocess.PIPE, text=True)
-        running.append(p)
-        assert p.stdout.readline() == "ready\n"
-
-    yield start
-    for p in running:
-        p.kill()
-        p.wait()
-        p.stdout.close()
+    """Starts one that answers each bind as it is told."""
+    with contextlib.ExitStack() as running:
+        yield lambda cert, key, result=0, text="": running.enter_context(
+            serving("ldap_refusal.py", cert, key, str(result), text))
 
 
-def at_server(lab, directory):
+def at_server(lab, directory, auth=None):
     """A configuration whose target is that server."""
     return conf(lab, directory, globex={
-        "auth": simple(lab.path("globex.password")), "tls": tls("ldaps", lab.path("tls", "ca.pem")),
-        "servers": [f"ldaps://{NAME}:{PORT}"]})
+        "auth": auth or simple(lab.path("globex.password")),
+        "tls": tls("ldaps", lab.path("tls", "ca.pem")), "servers": [f"ldaps://{NAME}:{PORT}"]})
 
 
 @pytest.mark.parametrize("names, when, words", [
@@ -159,6 +163,67 @@ def test_kerberos_over_tls(lab, tmp_path, mode):
     p = lab.galsyncd("--once", "--full", "--plan", conf=kerberos_over(lab, tmp_path, mode))
     check_output(lab, p)
     assert p.returncode == COMPLETE, p.stderr
+
+
+# Channel binding, which Samba 4.17 does not demand: an acceptor of our own does
+
+BOUND = "taken: the bind is tied to the channel"
+
+
+@pytest.fixture(name="acceptor")
+def fixture_acceptor(lab, tmp_path):
+    """Starts an acceptor with the key of the domain controller's LDAP service."""
+    keys = str(tmp_path / "service.keytab")
+    subprocess.run(["samba-tool", "domain", "exportkeytab", keys, f"--principal=ldap/{NAME}", "-s",
+                    GLOBEX.smb_conf], check=True, capture_output=True)
+
+    def start(digest="sha256", port=PORT):
+        names = f"DNS:{NAME}, IP:{GLOBEX.address}"
+        return running.enter_context(serving(
+            "ldap_acceptor.py", *certificate(lab, tmp_path, names, digest=digest), digest,
+            port=port, **lab.env(), KRB5_KTNAME=keys))
+
+    with contextlib.ExitStack() as running:
+        yield start
+
+
+def kerberos(lab, mechanism="GSSAPI"):
+    return gssapi(lab.path("globex.keytab")).replace("{", f'{{ mechanism = "{mechanism}";', 1)
+
+
+# The hash is the one that the certificate is signed with.
+@pytest.mark.parametrize("mechanism, digest", [
+    ("GSSAPI", "sha256"), ("GSSAPI", "sha384"), ("GSSAPI", "sha512"), ("GSS-SPNEGO", "sha256")])
+def test_bind_is_tied_to_its_channel(lab, tmp_path, acceptor, monkeypatch, mechanism, digest):
+    acceptor(digest)
+    # Nothing outside the configuration turns it off.
+    monkeypatch.setenv("LDAPSASL_CBINDING", "none")
+    refused(lab, at_server(lab, tmp_path, kerberos(lab, mechanism)), "forest 'globex'", BOUND)
+
+
+@pytest.mark.parametrize("binding, said", [("none", "data 80090346"), ("tls-endpoint", BOUND)])
+def test_bind_without_its_channel(lab, acceptor, monkeypatch, binding, said):
+    """What the tests around rest on: the acceptor knows a bind that is not tied to anything."""
+    acceptor()
+    monkeypatch.setenv("KRB5_CLIENT_KTNAME", lab.path("globex.keytab"))
+    monkeypatch.setenv("LDAPSASL_CBINDING", binding)
+    p = lab.run(["ldapwhoami", "-Q", "-Y", "GSSAPI", "-O", "maxssf=0", "-N", "-H",
+                 f"ldaps://{NAME}:{PORT}"])
+    assert p.returncode and said in p.stderr + p.stdout, p.stderr + p.stdout
+
+
+@pytest.mark.parametrize("mechanism", ["GSSAPI", "GSS-SPNEGO"])
+def test_man_in_the_middle(lab, tmp_path, acceptor, mechanism):
+    """It has a certificate that the client trusts, and hands the bind on to the server."""
+    acceptor(port=INNER_PORT)
+    relay = LdapRelay(lab, GLOBEX, PORT, INNER_PORT)
+    try:
+        p = refused(lab, at_server(lab, tmp_path, kerberos(lab, mechanism)), "forest 'globex'",
+                    "Invalid credentials (49)", "demands channel binding", "TLS ended by a proxy",
+                    'tls.mode = "none"')
+    finally:
+        relay.end()
+    assert BOUND not in p.stderr
 
 
 # Keytabs
