@@ -24,8 +24,9 @@ struct hunt {
 	const char *what; /* the rule's name, for the evidence */
 	unsigned key;	  /* that is looked up */
 	struct bytes value;
-	uint32_t refused;	/* of the pairs' target, the last one that was reported */
-	bool was_put;		/* by the record galsync was about to put the stamp, or had */
+	uint32_t refused; /* of the pairs' target, the last one that was reported */
+	bool was_put;	  /* by the record galsync was about to put the stamp, or had */
+	char rival[256];  /* another source object that a line of the pairs names too, or "" */
 	struct own_domains own; /* the source's */
 	struct err *err;
 };
@@ -81,6 +82,16 @@ ask_door(struct hunt *h, const struct entry *e, struct err *err)
 	return 0;
 }
 
+/* A line of the pairs names two source objects. */
+static void
+refuse_rival(struct hunt *h)
+{
+	_cleanup_(free) char *why =
+	    str_printf("the pairs name another source object by that too, '%s'", h->rival);
+
+	refuse(h->found, CONFLICT_AMBIGUOUS, why ? why : "the pairs name two source objects");
+}
+
 /* A first match must lie where matches are looked for, and a stamp that no record knows is believed
  * only if something else agrees. */
 static void
@@ -96,6 +107,8 @@ ask_evidence(struct hunt *h, const struct entry *e)
 		refuse(f, CONFLICT_REFUSED,
 		    "its stamp names the source object, but neither the map nor a SID, an X500 "
 		    "name or the primary address agrees");
+	else if (f->rule == MATCH_CSV && *h->rival)
+		refuse_rival(h);
 }
 
 /* Why the first candidate may not be the counterpart. */
@@ -204,30 +217,51 @@ hunt_key(unsigned key, struct bytes value, void *arg)
 
 /* ---- the pairs of a file ---- */
 
-/* The target that the file names for the source, by whatever identifier it is named, or NULL. */
-static const char *
-find_pair(const struct entry *source, const struct match_csv *csv)
+/* What else in the source answers to the identifier of a line. */
+struct rivals {
+	const struct entry *source;
+	const char *id;
+	enum pair_claim claim; /* the strongest of them */
+	char dn[256];	       /* whose it is */
+};
+
+static int
+take_rival(struct world_hit *hit, void *arg, struct err *err)
 {
-	static const char *const ids[] = {
-	    "mail", "sAMAccountName", "userPrincipalName", "proxyAddresses"};
-	char guid[GUID_TEXT_SIZE];
-	const char *target;
+	struct rivals *r = arg;
+	enum pair_claim claim = pair_claim_of(hit->entry, r->id);
 
-	guid_format(&source->guid, guid);
-	target = match_csv_find(csv, bytes_of(guid));
-	if (!target)
-		target = match_csv_find(csv, bytes_of(source->dn));
-	for (size_t i = 0; !target && i < ARRAY_SIZE(ids); i++) {
-		const struct attr *a = entry_find(source, ids[i]);
-
-		for (size_t j = 0; a && !target && j < a->n_values; j++) {
-			struct bytes v = a->values[j];
-			const char *colon = i == 3 ? strchr(v.data, ':') : NULL;
-
-			target = match_csv_find(csv, colon ? bytes_of(colon + 1) : v);
-		}
+	(void)err;
+	if (claim > r->claim && !guid_equal(&hit->entry->guid, &r->source->guid)) {
+		r->claim = claim;
+		(void)snprintf(r->dn, sizeof r->dn, "%s", hit->entry->dn);
 	}
-	return target;
+	return 0;
+}
+
+/* Is the source object meant by the line? Another one, in a scope or not, may have a better claim
+ * to it, or one that is as good: then the candidate is refused. */
+static int
+ask_rivals(struct hunt *h, const struct pair_found *pair, bool *ret)
+{
+	static const unsigned keys[] = {MATCH_KEY_SMTP, MATCH_KEY_UPN};
+	struct rivals r = {.source = h->source, .id = pair->id};
+
+	for (size_t i = 0; pair->claim != PAIR_UNIQUE && i < ARRAY_SIZE(keys); i++) {
+		const struct world_query q =
+		    world_query_entries(SOURCE, keys[i], bytes_of(pair->id));
+
+		if (world_find_each(h->c->world, &q, take_rival, &r, h->err) < 0)
+			return -1;
+	}
+	*h->rival = '\0';
+	*ret = r.claim <= pair->claim;
+	if (!*ret)
+		run_decided(h->c->run, &h->source->guid, h->source->dn,
+		    "the pairs name '%s', which is rather '%s'", pair->id, r.dn);
+	else if (r.claim == pair->claim)
+		(void)snprintf(h->rival, sizeof h->rival, "%s", r.dn);
+	return 0;
 }
 
 static int
@@ -244,17 +278,22 @@ static int
 hunt_csv(struct hunt *h, const struct match_csv *csv)
 {
 	static const unsigned keys[] = {MATCH_KEY_SMTP, MATCH_KEY_SAM, MATCH_KEY_UPN};
-	const char *target = find_pair(h->source, csv);
+	struct pair_found pair = {.claim = PAIR_NONE};
+	bool meant = false;
 	struct guid g;
 
-	if (!target)
+	if (!match_csv_find(csv, h->source, &pair))
 		return 0;
-	if (guid_parse(target, &g))
+	if (ask_rivals(h, &pair, &meant) < 0)
+		return -1;
+	if (!meant)
+		return 0;
+	if (guid_parse(pair.target, &g))
 		return hunt_key(MATCH_KEY_GUID, guid_bytes(&g), h);
-	if (strchr(target, '='))
-		return hunt_dn(h, target);
+	if (strchr(pair.target, '='))
+		return hunt_dn(h, pair.target);
 	for (size_t i = 0; i < ARRAY_SIZE(keys) && h->found->n == 0; i++)
-		if (hunt_key(keys[i], bytes_of(target), h) < 0)
+		if (hunt_key(keys[i], bytes_of(pair.target), h) < 0)
 			return -1;
 	return 0;
 }

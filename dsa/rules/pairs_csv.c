@@ -6,6 +6,7 @@
 #include "dsa/base/csv.h"
 #include "dsa/base/list.h"
 #include "dsa/base/str.h"
+#include "redirect/address.h"
 
 struct pair {
 	char *source, *target;
@@ -137,12 +138,104 @@ compare_id(const void *x, const void *y)
 	return c ? c : p->source[id->len] ? -1 : 0;
 }
 
-const char *
-match_csv_find(const struct match_csv *m, struct bytes id)
+/* ---- who is meant ---- */
+
+enum sort { SORT_GUID, SORT_DN, SORT_ADDRESS, SORT_NAME };
+
+/* An address may have "=" in it, but no comma, which every DN of an object has. */
+static enum sort
+sort_of(const char *id)
+{
+	struct guid g;
+
+	if (guid_parse(id, &g))
+		return SORT_GUID;
+	if (strchr(id, '=') && (strchr(id, ',') || !strchr(id, '@')))
+		return SORT_DN;
+	return strchr(id, '@') ? SORT_ADDRESS : SORT_NAME;
+}
+
+static bool
+has_text(const struct entry *e, const char *attr, const char *id)
+{
+	const struct attr *a = entry_find(e, attr);
+
+	return a && attr_has(a, bytes_of(id), true);
+}
+
+static bool
+is_guid(const struct entry *source, const char *id)
+{
+	struct guid g;
+
+	return guid_parse(id, &g) && guid_equal(&g, &source->guid);
+}
+
+static enum pair_claim
+claim_address(const struct entry *source, const char *id)
+{
+	const struct attr *a = entry_find(source, "proxyAddresses");
+	const char *primary = address_primary(source);
+
+	if ((primary && str_equal_nocase(primary, id)) || has_text(source, "mail", id) ||
+	    has_text(source, "userPrincipalName", id))
+		return PAIR_PRIMARY;
+	for (size_t i = 0; a && i < a->n_values; i++)
+		if (address_is_smtp(a->values[i]) &&
+		    bytes_equal_nocase(address_value(a->values[i]), bytes_of(id)))
+			return PAIR_SECONDARY;
+	return PAIR_NONE;
+}
+
+enum pair_claim
+pair_claim_of(const struct entry *source, const char *id)
+{
+	bool unique = false;
+
+	switch (sort_of(id)) {
+	case SORT_GUID: unique = is_guid(source, id); break;
+	case SORT_DN: unique = str_equal_nocase(source->dn, id); break;
+	case SORT_NAME: unique = has_text(source, "sAMAccountName", id); break;
+	case SORT_ADDRESS: return claim_address(source, id);
+	}
+	return unique ? PAIR_UNIQUE : PAIR_NONE;
+}
+
+struct asking {
+	const struct match_csv *m;
+	const struct entry *source;
+	struct pair_found *best;
+};
+
+/* Takes the line of ID if the claim to it is stronger than the best so far. */
+static void
+ask(const struct asking *a, struct bytes id)
 {
 	const struct pair *hit = NULL;
+	enum pair_claim claim;
 
-	if (m->n && id.len && !memchr(id.data, '\0', id.len))
-		hit = bsearch(&id, m->pairs, m->n, sizeof *m->pairs, compare_id);
-	return hit ? hit->target : NULL;
+	if (a->m->n && id.len && !memchr(id.data, '\0', id.len))
+		hit = bsearch(&id, a->m->pairs, a->m->n, sizeof *a->m->pairs, compare_id);
+	claim = hit ? pair_claim_of(a->source, hit->source) : PAIR_NONE;
+	if (claim > a->best->claim)
+		*a->best = (struct pair_found){hit->source, hit->target, claim};
+}
+
+bool
+match_csv_find(const struct match_csv *m, const struct entry *source, struct pair_found *ret)
+{
+	static const char *const names[] = {"sAMAccountName", "mail", "userPrincipalName"};
+	const struct attr *addresses = entry_find(source, "proxyAddresses");
+	const struct asking a = {m, source, ret};
+	char guid[GUID_TEXT_SIZE];
+
+	*ret = (struct pair_found){.claim = PAIR_NONE};
+	guid_format(&source->guid, guid);
+	ask(&a, bytes_of(guid));
+	ask(&a, bytes_of(source->dn));
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		ask(&a, entry_get(source, names[i]));
+	for (size_t i = 0; addresses && i < addresses->n_values; i++)
+		ask(&a, address_value(addresses->values[i]));
+	return ret->claim != PAIR_NONE;
 }

@@ -7,9 +7,14 @@
  * object and its counterpart in two columns; columns behind them must be empty. An identifier is a
  * GUID, a DN, a mail address, a sAMAccountName or a userPrincipalName. A first line "source,target"
  * is passed over.
+ *
+ * A line is an operator's word, and who may write one object chooses what that says of itself.
+ * So an identifier is compared with what is of its sort, never a GUID with an address; and of two
+ * objects that an address names, the stronger claim is meant.
  */
 
 #include "dsa/base/err.h"
+#include "dsa/directory/entry.h"
 
 struct match_csv;
 
@@ -17,7 +22,24 @@ struct match_csv;
  * and for a source that is named again with another target. */
 int match_csv_load(const char *file, struct match_csv **ret, struct err *err) MUST_CHECK;
 void match_csv_free(struct match_csv *m);
-/* The counterpart named for source identifier ID (ASCII case ignored), or NULL. Borrowed. */
-const char *match_csv_find(const struct match_csv *m, struct bytes id);
+
+/* By what an object answers to an identifier, the weakest first. Nothing keeps addresses and logon
+ * names apart from each other; the others are one object's alone. */
+enum pair_claim {
+	PAIR_NONE,
+	PAIR_SECONDARY, /* one of its SMTP addresses */
+	PAIR_PRIMARY,	/* its primary address, mail, or userPrincipalName */
+	PAIR_UNIQUE	/* its GUID, DN or sAMAccountName */
+};
+
+struct pair_found {
+	const char *id, *target; /* the two columns; borrowed */
+	enum pair_claim claim;
+};
+
+/* The claim of SOURCE to the identifier ID of a line. */
+enum pair_claim pair_claim_of(const struct entry *source, const char *id);
+/* The line that SOURCE has the strongest claim to (ASCII case ignored); false if there is none. */
+bool match_csv_find(const struct match_csv *m, const struct entry *source, struct pair_found *ret);
 
 #endif

@@ -28,6 +28,9 @@
 #define TOOLS 8 /* objects of the administrator */
 #define EDITS 1000
 #define PEOPLE ",OU=People,DC=globex,DC=example"
+/* The approved pairs: the last ones are meant for people who are not there yet. */
+#define LATER_GUID "deadbeef-0000-0000-0000-000000000000"
+#define APPROVED "p0,t10\np1,t11\np2,t13\np3,t14\np4,t15\nlater,t16\n" LATER_GUID ",t17\n"
 #define EVIL ",OU=Evil,OU=Staff,DC=acme,DC=example"
 #define DB "CN=DB1,CN=Configuration,DC=globex,DC=example"
 
@@ -116,7 +119,7 @@ invent(struct campaign *g, const char *attr, char *ret, size_t size)
 	const char *type =
 	    str_equal_nocase(attr, "proxyAddresses") ? (roll(g, 3) ? "smtp:" : "SMTP:") : "";
 
-	switch (roll(g, 9)) {
+	switch (roll(g, 11)) {
 	case 0: (void)snprintf(ret, size, "%st%u@globex.example", type, n); break;
 	case 1: (void)snprintf(ret, size, "%st%u@old.example", type, n); break;
 	case 2: (void)snprintf(ret, size, "%sc%u@bank.example", type, m); break;
@@ -125,6 +128,8 @@ invent(struct campaign *g, const char *attr, char *ret, size_t size)
 	case 5: (void)snprintf(ret, size, "%s/o=Old/cn=t%u", *type ? "X500:" : "", n); break;
 	case 6: (void)snprintf(ret, size, "%st%u@redirect.globex.example", type, n); break;
 	case 7: (void)snprintf(ret, size, "%sp%u@acme.example", type, roll(g, PAIRS)); break;
+	case 8: (void)snprintf(ret, size, "%slater", type); break;
+	case 9: (void)snprintf(ret, size, "%s" LATER_GUID, type); break;
 	default: (void)snprintf(ret, size, "%spostmaster@globex.example", type);
 	}
 }
@@ -341,7 +346,6 @@ play(const struct scenario *sc, bool soft, uint64_t seed)
 	lab_close(&g.l);
 }
 
-#define APPROVED "p0,t10\np1,t11\np2,t13\np3,t14\np4,t15\n"
 #define PERSONS                                                                                    \
 	MAILBOX("P0", "p0", "")                                                                    \
 	MAILBOX("P1", "p1", "")                                                                    \

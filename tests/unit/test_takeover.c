@@ -9,6 +9,7 @@
 #include "tests/support/limits_fixture.h"
 
 #define GUID_1 "11111111-1111-1111-1111-111111111111"
+#define GUID_2 "22222222-2222-2222-2222-222222222222"
 #define EVE_GUID "objectGUID:: EREREREREREREREREREREQ==\n"
 #define EVE(extra) MAILBOX("Eve", "eve", EVE_GUID "displayName: Eve\n" extra)
 #define CEES_LEGACY "/o=Globex/cn=ceo"
@@ -41,6 +42,12 @@
 #define SOFT                                                                                       \
 	"match = [ \"sid-history\", \"x500\", \"mail\", \"sam-account-name\", "                    \
 	"\"user-principal-name\" ];"
+
+static void
+eve_comes(struct lab *l)
+{
+	lab_add(l, SOURCE, EVE("proxyAddresses: smtp:ann@acme.example\n"));
+}
 
 static const struct scenario scenarios[] = {
     /* By default nothing that the source says of others finds them. */
@@ -140,6 +147,67 @@ static const struct scenario scenarios[] = {
 	.target = {THERE_OU, CEES("")},
 	.counts = {.matched = 1},
 	.expect = {{TARGET, "CN=Cees", "msExchMasterAccountSid", NULL}}},
+
+    /* Files of pairs: who is meant by a line. */
+    {.name = "an address like another's account name, DN or GUID",
+	.link = "match = [ \"csv:pairs.csv\" ];",
+	.csv = "ann,ceo\n\"CN=Ann,OU=Later,DC=acme,DC=example\",ceo\n" GUID_2 ",ceo\n",
+	.source = {EVE("proxyAddresses: smtp:ann\nproxyAddresses: x:ann\n"
+		       "proxyAddresses: X500:CN=Ann,OU=Later,DC=acme,DC=example\n"
+		       "proxyAddresses: x:" GUID_2 "\n")},
+	.target = {THERE_OU, CEES("")},
+	.counts = {.created = {[SHAPE_MAILBOX] = 1}, .problems = 1},
+	.expect = {CEES_STAYS, A_NEW_EVE}},
+    {.name = "an address of the one who is meant",
+	.link = "match = [ \"csv:pairs.csv\" ];",
+	.csv = "ann@acme.example,ceo\n",
+	.source = {EVE("proxyAddresses: smtp:ann@acme.example\n"), MAILBOX("Ann", "ann", "")},
+	.target = {THERE_OU, CEES("")},
+	.counts = {.created = {[SHAPE_MAILBOX] = 1}, .matched = 1, .conflicts = 2},
+	.reason = CONFLICT_ADDRESS,
+	.expect = {{TARGET, "CN=Cees", "displayName", "Cees"},
+	    {TARGET, "CN=Cees", "proxyAddresses", "X500:" ACME_LEGACY "ann"}, A_NEW_EVE}},
+    {.name = "an address of the one who is meant and out of scope",
+	.link = "match = [ \"csv:pairs.csv\" ];",
+	.csv = "ann@acme.example,ceo\n",
+	.source = {MAILBOX("Ann", "ann", "msExchHideFromAddressLists: TRUE\n")},
+	.target = {THERE_OU, CEES("")},
+	.between = eve_comes,
+	.counts = {.created = {[SHAPE_MAILBOX] = 1}, .conflicts = 1},
+	.reason = CONFLICT_ADDRESS,
+	.expect = {CEES_STAYS, A_NEW_EVE}},
+    {.name = "the primary address of the one who is meant and out of scope",
+	.link = "match = [ \"csv:pairs.csv\" ];",
+	.csv = "ann@acme.example,ceo\n",
+	.source = {"dn: CN=Eve" ACME "\nobjectClass: user\nsAMAccountName: eve\n"
+		   "mailNickname: eve\nmail: ann@acme.example\n"
+		   "proxyAddresses: SMTP:ann@acme.example\nlegacyExchangeDN: " ACME_LEGACY
+		   "eve\nmsExchHomeServerName: /o=A\n\n",
+	    MAILBOX("Ann", "ann", "msExchHideFromAddressLists: TRUE\n")},
+	.target = {THERE_OU, CEES("")},
+	.counts = {.conflicts = 1},
+	.reason = CONFLICT_AMBIGUOUS,
+	.expect = {CEES_STAYS, NO_EVE}},
+    {.name = "its logon name",
+	.link = "match = [ \"csv:pairs.csv\" ];",
+	.csv = "ann@acme.example,ceo\n",
+	.source = {"dn: CN=Eve" ACME "\nobjectClass: user\nsAMAccountName: eve\n"
+		   "userPrincipalName: ann@acme.example\n" RECIPIENT(
+		       "eve") "msExchHomeServerName: /o=A\n\n",
+	    "dn: CN=Ann" ACME "\nobjectClass: user\nsAMAccountName: ann\n" RECIPIENT(
+		"ann") "userAccountControl: 512\nmsExchHomeServerName: /o=A\n"
+		       "msExchHideFromAddressLists: TRUE\n\n"},
+	.target = {THERE_OU, CEES("")},
+	.counts = {.conflicts = 1},
+	.reason = CONFLICT_AMBIGUOUS,
+	.expect = {CEES_STAYS, NO_EVE}},
+    {.name = "an address that nobody else has",
+	.link = "match = [ \"csv:pairs.csv\" ];",
+	.csv = "eve.before@acme.example,ceo\n",
+	.source = {EVE("proxyAddresses: smtp:eve.before@acme.example\n")},
+	.target = {THERE_OU, CEES("")},
+	.counts = {.matched = 1},
+	.expect = {{TARGET, "CN=Cees", "displayName", "Eve"}, NO_EVE}},
 
     /* The door. */
     {.name = "adminCount",
