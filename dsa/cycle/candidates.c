@@ -148,7 +148,8 @@ is_mere_redirection(struct hunt *h, const struct entry *e)
 {
 	struct stamp stamp;
 
-	return h->found->rule == MATCH_MAIL && !evidence_has_address(e, h->value) &&
+	return (h->found->rule == MATCH_MAIL || h->found->rule == MATCH_CSV) &&
+	       h->key == MATCH_KEY_SMTP && !evidence_has_address(e, h->value) &&
 	       stamp_of(e, h->c->run->link->target->stamp_attribute, &stamp) &&
 	       !guid_equal(&stamp.source, &h->source->guid);
 }
@@ -292,7 +293,9 @@ hunt_csv(struct hunt *h, const struct match_csv *csv)
 		return hunt_key(MATCH_KEY_GUID, guid_bytes(&g), h);
 	if (strchr(pair.target, '='))
 		return hunt_dn(h, pair.target);
-	for (size_t i = 0; i < ARRAY_SIZE(keys) && h->found->n == 0; i++)
+	/* Whatever has that name: if it is one's address and another's logon name, both are found.
+	 */
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
 		if (hunt_key(keys[i], bytes_of(pair.target), h) < 0)
 			return -1;
 	return 0;

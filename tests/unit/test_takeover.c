@@ -49,6 +49,12 @@ eve_comes(struct lab *l)
 	lab_add(l, SOURCE, EVE("proxyAddresses: smtp:ann@acme.example\n"));
 }
 
+static void
+ann_comes(struct lab *l)
+{
+	lab_add(l, SOURCE, MAILBOX("Ann", "ann", ""));
+}
+
 static const struct scenario scenarios[] = {
     /* By default nothing that the source says of others finds them. */
     {.name = "an address of another",
@@ -208,6 +214,27 @@ static const struct scenario scenarios[] = {
 	.target = {THERE_OU, CEES("")},
 	.counts = {.matched = 1},
 	.expect = {{TARGET, "CN=Cees", "displayName", "Eve"}, NO_EVE}},
+    {.name = "the address of one and the logon name of another",
+	.link = "match = [ \"csv:pairs.csv\" ];",
+	.csv = "eve,boss@globex.example\n",
+	.source = {EVE("")},
+	.target = {THERE_OU, CEES(""),
+	    THERE("user", "Chair", "userPrincipalName: boss@globex.example\n")},
+	.counts = {.conflicts = 1},
+	.reason = CONFLICT_AMBIGUOUS,
+	.expect = {CEES_STAYS, NO_EVE}},
+    {.name = "a contact that merely leads to the counterpart",
+	.link = "match = [ \"csv:pairs.csv\" ];",
+	.csv = "ann,ceo@globex.example\n",
+	.source = {"dn: CN=Squat" ACME "\nobjectClass: contact\nmailNickname: squat\n"
+		   "mail: squat@acme.example\nproxyAddresses: SMTP:squat@acme.example\n"
+		   "legacyExchangeDN: " ACME_LEGACY "squat\n"
+		   "targetAddress: SMTP:ceo@globex.example\n\n"},
+	.target = {THERE_OU, CEES("")},
+	.between = ann_comes,
+	.counts = {.matched = 1},
+	.expect = {{TARGET, "CN=Cees", "proxyAddresses", "X500:" ACME_LEGACY "ann"},
+	    {TARGET, "CN=Squat", "targetAddress", "SMTP:ceo@globex.example"}}},
 
     /* The door. */
     {.name = "adminCount",
