@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -12,10 +11,9 @@
 #include <sys/un.h>
 
 #include "dsa/base/clock.h"
+#include "dsa/base/group.h"
 #include "dsa/base/json.h"
 #include "dsa/daemon/admission.h"
-
-#define GROUPS_MAX 256
 
 /* How long nobody is let in where even turning away needs more than there is. */
 #define REST_MS 500
@@ -262,38 +260,25 @@ on_client(sd_event_source *s, int fd, uint32_t events, void *arg)
 /* ---- who ---- */
 
 static bool
-is_member(const char *name, const gid_t *gids, size_t n)
+is_member(int fd, const struct ucred *peer, const char *name)
 {
-	char memory[4096];
-	struct group g, *found = NULL;
+	gid_t gid;
 
-	if (getgrnam_r(name, &g, memory, sizeof memory, &found) != 0 || !found)
-		return false;
-	for (size_t i = 0; i < n; i++)
-		if (gids[i] == g.gr_gid)
-			return true;
-	return false;
+	return group_find(name, &gid) && group_has_peer(fd, peer->gid, gid);
 }
 
 static enum control_right
 right_of(int fd, uid_t *ret_uid)
 {
 	struct ucred peer;
-	gid_t gids[GROUPS_MAX + 1];
-	socklen_t len = sizeof peer, gids_len = sizeof gids - sizeof *gids;
-	size_t n = 0;
+	socklen_t len = sizeof peer;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
 		return CONTROL_NONE;
 	*ret_uid = peer.uid;
-	if (peer.uid == 0)
+	if (peer.uid == 0 || is_member(fd, &peer, "galsync-admin"))
 		return CONTROL_CHANGE;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, gids, &gids_len) == 0)
-		n = gids_len / sizeof *gids;
-	gids[n++] = peer.gid;
-	if (is_member("galsync-admin", gids, n))
-		return CONTROL_CHANGE;
-	return is_member("galsync", gids, n) ? CONTROL_READ : CONTROL_NONE;
+	return is_member(fd, &peer, "galsync") ? CONTROL_READ : CONTROL_NONE;
 }
 
 /* ---- who gets in ---- */
