@@ -176,16 +176,27 @@ world_order(struct world *w, enum side side, uint32_t from, uint32_t **ret, stru
 struct indexer {
 	struct workset *ws;
 	uint32_t index;
-	bool addresses_only;
+	bool all;   /* of the target, else addresses, and */
+	bool names; /* logon names, if pairs of a file name source objects by them */
 	struct err *err;
 };
+
+static bool
+has_pairs(const struct conf_link *link)
+{
+	for (size_t i = 0; i < link->n_match; i++)
+		if (link->match[i].method == MATCH_CSV)
+			return true;
+	return false;
+}
 
 static int
 add_key(unsigned key, struct bytes value, void *arg)
 {
 	struct indexer *x = arg;
 
-	if (x->addresses_only && key != MATCH_KEY_SMTP && key != MATCH_KEY_X500)
+	if (!x->all && key != MATCH_KEY_SMTP && key != MATCH_KEY_X500 &&
+	    !(x->names && key == MATCH_KEY_UPN))
 		return 0;
 	return workset_add_key(x->ws, match_key_hash(key, value), x->index, x->err);
 }
@@ -224,8 +235,11 @@ static int
 add_keys(struct world *w, enum side side, const struct entry *e, uint32_t index, struct err *err)
 {
 	const struct conf_link *link = w->run->link;
-	struct indexer x = {
-	    .ws = w->ws[side], .index = index, .addresses_only = side == SOURCE, .err = err};
+	struct indexer x = {.ws = w->ws[side],
+	    .index = index,
+	    .all = side == TARGET,
+	    .names = has_pairs(link),
+	    .err = err};
 	_cleanup_(free) char *dn = dn_normalize(e->dn, err);
 
 	if (!dn)

@@ -50,6 +50,12 @@ eve_comes(struct lab *l)
 }
 
 static void
+eve_has_logon_name(struct lab *l)
+{
+	lab_add(l, SOURCE, EVE("proxyAddresses: smtp:ann@corp.example\n"));
+}
+
+static void
 ann_comes(struct lab *l)
 {
 	lab_add(l, SOURCE, MAILBOX("Ann", "ann", ""));
@@ -207,6 +213,16 @@ static const struct scenario scenarios[] = {
 	.counts = {.conflicts = 1},
 	.reason = CONFLICT_AMBIGUOUS,
 	.expect = {CEES_STAYS, NO_EVE}},
+    {.name = "an address like the logon name of the one who is meant and out of scope",
+	.link = "match = [ \"csv:pairs.csv\" ];",
+	.csv = "ann@corp.example,ceo\n",
+	.source = {"dn: CN=Ann" ACME "\nobjectClass: user\nsAMAccountName: ann\n"
+		   "userPrincipalName: ann@corp.example\n" RECIPIENT(
+		       "ann") "msExchHomeServerName: /o=A\nmsExchHideFromAddressLists: TRUE\n\n"},
+	.target = {THERE_OU, CEES("")},
+	.between = eve_has_logon_name,
+	.counts = {.created = {[SHAPE_MAILBOX] = 1}},
+	.expect = {CEES_STAYS, A_NEW_EVE}},
     {.name = "an address that nobody else has",
 	.link = "match = [ \"csv:pairs.csv\" ];",
 	.csv = "eve.before@acme.example,ceo\n",
