@@ -99,8 +99,8 @@ $(UNITS) $(TORTURES): $(BUILD)/%: $(BUILD)/tests/%.o $(SUPPORT) $(LIB)
 # Its processes die right behind a commit.
 $(BUILD)/torture/test_turn_crash: GALSYNC_LDFLAGS += -Wl,--wrap=store_commit
 
-# It counts decisions.
-$(BUILD)/torture/test_random_life: GALSYNC_LDFLAGS += -Wl,--wrap=other_links_judge_scope
+# They count decisions.
+$(BUILD)/torture/test_random_life $(BUILD)/torture/test_handover_chains: GALSYNC_LDFLAGS += -Wl,--wrap=other_links_judge_scope
 
 # It runs the scenarios of other programs.
 $(BUILD)/torture/test_any_order: | $(filter $(BUILD)/unit/test_cycle% $(BUILD)/unit/test_delta \

@@ -46,8 +46,6 @@
 #include "mapping/journal.h"
 #include "mapping/proven_time.h"
 
-#define DRIFT_ROUNDS 4
-
 bool
 cycle_is_asked_for(const struct cycle *c, const struct guid *g)
 {
@@ -171,7 +169,7 @@ apply_all(struct cycle *c, struct err *err)
 {
 	if (conflicts_store(c, err) < 0 || cycle_apply(c, err) < 0)
 		return -1;
-	for (int i = 0; i < DRIFT_ROUNDS && replan_is_needed(c); i++)
+	while (replan_is_needed(c))
 		if (replan_run(c, err) < 0 || cycle_apply(c, err) < 0)
 			return -1;
 	if (replan_give_up(c, err) < 0)

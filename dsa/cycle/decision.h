@@ -41,6 +41,9 @@ struct decision {
 	bool failed;	 /* something of it was refused in this cycle */
 	bool apart;	 /* a change of it was refused: what can be is written by itself */
 	enum match_method rule;
+	/* For how many things, which others had to let go of, it waited when it was planned; 0: for
+	 * none yet. It waits again for fewer (plan_release.c). */
+	uint32_t waited;
 	uint64_t step;		     /* number of its step in the plan */
 	char *source_dn;	     /* as read */
 	char *target_dn;	     /* of the counterpart, existing or to be; "" for none */

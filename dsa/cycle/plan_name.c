@@ -107,8 +107,7 @@ choose_name(struct planning *p, const char *parent, struct names *ret)
 
 	if (!own || find_former(p, parent, own, &former) < 0 || choose_free(p, parent, ret) < 0)
 		return -1;
-	return former != WORLD_NONE && plan_later(p, PLAN_MORE_ROUNDS, "a name", former) < 0 ? -1
-											     : 0;
+	return former != WORLD_NONE && plan_later(p, "a name", former) < 0 ? -1 : 0;
 }
 
 int

@@ -327,6 +327,8 @@ conclude(struct planning *p, const struct entry *source, int rc)
 	if (rc < 0 && skip(p, source) < 0)
 		return -1;
 	p->d->step = p->stored ? p->step->number : DECISION_NO_STEP;
+	if (p->waits && (!p->d->waited || p->waits < p->d->waited))
+		p->d->waited = p->waits;
 	return cycle_put_decision(p->c, p->index, p->d, p->err);
 }
 

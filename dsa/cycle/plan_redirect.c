@@ -88,7 +88,7 @@ take_another(struct planning *p, enum side side, const struct entry *holder, str
 	if (passes_on(p, side, holder, address, &owner) < 0)
 		return -1;
 	if (owner != WORLD_NONE)
-		later = plan_later(p, PLAN_MORE_ROUNDS, "a redirect address", owner);
+		later = plan_later(p, "a redirect address", owner);
 	if (!later)
 		plan_note(p, LOG_WARNING, p->in.source->dn,
 		    "the redirect address %s is held by '%s': it gets another one", address,

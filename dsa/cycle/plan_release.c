@@ -16,7 +16,10 @@
  *   leaving in this cycle                          is planned again when that is done
  *   anything else                                  is in conflict
  *
- * What is planned again finds the holder as it is then.
+ * What is planned again finds the holder as it is then. That ends: an object waits again only for
+ * fewer things than the last time, or because something of the round before has failed, and that
+ * only a few times. So what is planned in a cycle is at most a constant times the objects that are
+ * concerned and what they are to have, and a chain of any length takes as few rounds as one of two.
  */
 #include "dsa/cycle/planning.h"
 
@@ -30,8 +33,6 @@
 #include "dsa/directory/dn.h"
 #include "redirect/address.h"
 
-/* A ring is open behind the first round. */
-#define ONE_ROUND 1
 /* What a step needs room for beside the releases. */
 #define OWN_CHANGES 3
 
@@ -71,31 +72,48 @@ lets_go(const struct entry *e, const struct change *c, struct bytes address)
 	return gone && !back && (mail_gone || address_is_x500(address));
 }
 
+/* P's object is to wait for one thing more. *RET: it may. */
+static int
+may_wait(struct planning *p, bool *ret)
+{
+	*ret = !p->d->waited || p->waits + 1 < p->d->waited || p->tries;
+	if (*ret)
+		return 0;
+	if (replan_may_try(p->c, &p->in.source->guid, &p->tries, p->err) < 0)
+		return -1;
+	*ret = p->tries;
+	return 0;
+}
+
 int
-plan_later(struct planning *p, unsigned most, const char *what, uint32_t former)
+plan_later(struct planning *p, const char *what, uint32_t former)
 {
 	static const struct guid none;
 	_cleanup_(free) char *why = str_printf("%s was not free yet", what);
+	bool may;
 
 	if (!why)
 		return err_nomem(p->err);
-	if (plan_round(p->c->plan) >= most)
+	if (may_wait(p, &may) < 0)
+		return -1;
+	if (!may)
 		return 0;
+	p->waits++;
 	if (p->c->opt->plan_only) {
 		plan_note(p, LOG_INFO, p->in.source->dn,
 		    "%s comes later in the cycle, when another object has let go of it", what);
 		return 1;
 	}
-	if (former != WORLD_NONE && replan_add(p->c, former, &none, REPLAN_DRIFT, why, p->err) < 0)
+	if (former != WORLD_NONE && replan_add(p->c, former, &none, REPLAN_TAKES, why, p->err) < 0)
 		return -1;
-	return replan_add(p->c, p->index, &none, REPLAN_DRIFT, why, p->err) < 0 ? -1 : 1;
+	return replan_add(p->c, p->index, &none, REPLAN_TAKES, why, p->err) < 0 ? -1 : 1;
 }
 
 /* The address comes in a later round. */
 static int
-defer(struct planning *p, unsigned most)
+defer(struct planning *p)
 {
-	int rc = plan_later(p, most, "an address", WORLD_NONE);
+	int rc = plan_later(p, "an address", WORLD_NONE);
 
 	p->deferred = rc > 0;
 	return rc;
@@ -118,10 +136,10 @@ wait_for_step(struct planning *p, uint64_t number, const struct entry *holder, s
 		return 0;
 	if (s->counts == HELD_NOTHING && plan_step_need(p->step, number))
 		return 1;
-	return defer(p, PLAN_MORE_ROUNDS);
+	return defer(p);
 }
 
-/* In a later round: the holder as it is now. */
+/* In a later round: the holder as it is now. 1: it has ADDRESS no more. */
 static int
 look_again(struct planning *p, uint32_t index, const struct entry *holder, struct bytes address)
 {
@@ -165,7 +183,7 @@ take_away(struct planning *p, const struct entry *holder, struct bytes address)
 	if (begin_release(p, holder, &c) < 0)
 		return -1;
 	if (!c)
-		return defer(p, PLAN_MORE_ROUNDS);
+		return defer(p);
 	for (size_t i = 0; a && i < a->n_values; i++)
 		if (bytes_equal_nocase(a->values[i], address) &&
 		    change_mod(c, MOD_DELETE, "proxyAddresses", a->values[i]) < 0)
@@ -220,17 +238,22 @@ find_record(struct planning *p, const struct entry *holder, struct record **ret)
 		   : 0;
 }
 
-/* HOLDER is the counterpart of source entry OWNER, whose step lets go of nothing. */
+/* HOLDER is the counterpart of a source entry whose step lets go of nothing. */
 static int
-ask_for_name(struct planning *p, uint32_t index, const struct entry *holder, struct bytes address)
+ask_for_name(struct planning *p, const struct entry *holder, struct bytes address)
 {
 	_cleanup_(record_free) struct record *r = NULL;
-	int rc;
 
 	if (find_record(p, holder, &r) < 0)
 		return -1;
-	rc = r ? give_name(p, r, holder, address) : 0;
-	return rc ? rc : look_again(p, index, holder, address);
+	return r ? give_name(p, r, holder, address) : 0;
+}
+
+/* It could not be planned on the way to what waits for it: that is too far down a chain. */
+static bool
+is_too_deep(const struct decision *d)
+{
+	return decision_has_target(d) && d->step == DECISION_UNPLANNED;
 }
 
 /* HOLDER is the counterpart of source entry OWNER. */
@@ -247,12 +270,17 @@ ask_owner(struct planning *p, uint32_t owner, uint32_t index, const struct entry
 		return -1;
 	if (has_address(source, address))
 		return 0;
-	if (plan_is_on_stack(p, owner) && !address_is_x500(address))
-		return defer(p, ONE_ROUND);
+	rc = look_again(p, index, holder, address);
+	if (rc)
+		return rc;
+	if (plan_is_on_stack(p, owner))
+		return defer(p);
 	if (plan_referred(p, owner) < 0 || cycle_get_decision(p->c, owner, &d, &found, p->err) < 0)
 		return -1;
+	if (found && is_too_deep(&d))
+		return defer(p);
 	rc = !found || d.step >= DECISION_NO_STEP ? 0 : wait_for_step(p, d.step, holder, address);
-	return rc ? rc : ask_for_name(p, index, holder, address);
+	return rc ? rc : ask_for_name(p, holder, address);
 }
 
 /* HOLDER, target entry INDEX, is no counterpart in this cycle, but perhaps it was one. */
@@ -283,8 +311,8 @@ ask_record(struct planning *p, uint32_t index, const struct entry *holder, struc
 		return is_put(r, holder, address) ? take_away(p, holder, address) : 0;
 	rc = source ? give_name(p, r, holder, address) : 0;
 	if (rc == 0)
-		rc = defer(p, ONE_ROUND);
-	return rc ? rc : look_again(p, index, holder, address);
+		rc = look_again(p, index, holder, address);
+	return rc ? rc : defer(p);
 }
 
 int

@@ -4,8 +4,7 @@
 
 /*
  * The planning of one object, for the files that do it: plan_object.c decides what and when,
- * plan_target.c makes the changes, plan_addresses.c, plan_redirect.c, plan_refs.c and plan_ou.c
- * know their parts.
+ * plan_target.c makes the changes, the other plan_*.c know their parts.
  *
  * A plan is made whole or not at all. What it would say, claim and count takes effect when nothing
  * is missing; if something was asked for that is not read yet, all of it is dropped, and the object
@@ -31,6 +30,8 @@ struct planning {
 	bool broken[SIDES];   /* the redirection of that side's object was changed by others */
 	struct change *links; /* references for a later phase */
 	bool deferred;	      /* something is left out, and it is planned again in this cycle */
+	uint32_t waits;	      /* how many such things there are */
+	bool tries;	      /* it may wait although they did not become fewer */
 	struct change *apart; /* of the counterpart, to be written each by itself */
 	struct buf problems;  /* attributes that cannot be written, and why, as text */
 	size_t n_problems;
@@ -126,14 +127,10 @@ bool plan_is_ours(struct cycle *c, const char *dn);
 
 /* ---- plan_release.c ---- */
 
-/* What has no room in one round finds some in the next; the last round of a cycle leaves nothing
- * for another. */
-#define PLAN_MORE_ROUNDS 3
 /* P's object is planned again behind all that is planned now, because WHAT ("an address") that it
- * is to have is another's still: 1. 0 if this is round MOST already. A plan shows what comes first.
- * FORMER, the source entry of that other one, or WORLD_NONE: both its objects are read again too.
- */
-int plan_later(struct planning *p, unsigned most, const char *what, uint32_t former) MUST_CHECK;
+ * is to have is another's still: 1. 0 if that was tried, and nothing moved. A plan shows what comes
+ * first. FORMER, the source entry of that other one, or WORLD_NONE: it is planned again too. */
+int plan_later(struct planning *p, const char *what, uint32_t former) MUST_CHECK;
 /* The reason of a change that takes an address from the counterpart of one that has left. */
 #define PLAN_RELEASE "release"
 /* P's object takes ADDRESS. */

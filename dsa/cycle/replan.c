@@ -31,12 +31,22 @@ struct again {
 	char why[200];
 };
 
-struct replan {
+struct list {
 	struct again *v;
 	size_t n, cap;
-	bool lost;		 /* in this round a connection broke */
-	struct guid_set moved;	 /* sources of what was not the same when it was read again */
-	struct guid_set nonleaf; /* sources whose counterparts have objects below them */
+};
+
+/* So often an object is planned again without being nearer to its end. */
+#define TRIES 4
+
+struct replan {
+	struct list next;	      /* of the next round */
+	struct list spent;	      /* what was tried often enough */
+	bool lost;		      /* in this round a connection broke */
+	bool drifted;		      /* in the round before something was not done as planned */
+	struct guid_set tried[TRIES]; /* sources that were tried once, twice, ... */
+	struct guid_set moved;	      /* sources of what was not the same when it was read again */
+	struct guid_set nonleaf;      /* sources whose counterparts have objects below them */
 };
 
 int
@@ -50,34 +60,99 @@ void
 replan_free(struct replan *r)
 {
 	if (r) {
-		free(r->v);
+		free(r->next.v);
+		free(r->spent.v);
+		for (size_t i = 0; i < TRIES; i++)
+			guid_set_done(&r->tried[i]);
 		guid_set_done(&r->moved);
 		guid_set_done(&r->nonleaf);
 	}
 	free(r);
 }
 
+/* Not done as planned, because of what others did or what the server said. */
+static bool
+is_drift(enum replan_reason reason)
+{
+	return reason != REPLAN_TAKES && reason != REPLAN_WAITED;
+}
+
+/* The place of source entry SOURCE, or of the one that left as LEFT, in L; or L->n. */
+static size_t
+find_in(const struct list *l, uint32_t source, const struct guid *left)
+{
+	size_t i = 0;
+
+	while (i < l->n && (l->v[i].source != source ||
+			       (source == WORLD_NONE && !guid_equal(&l->v[i].left, left))))
+		i++;
+	return i;
+}
+
+static int
+put_in(struct list *l, const struct again *a, struct err *err)
+{
+	size_t i = find_in(l, a->source, &a->left);
+
+	if (i == l->n) {
+		if (list_grow(l->v, l->n, l->cap) < 0)
+			return err_nomem(err);
+		l->n++;
+	}
+	l->v[i] = *a;
+	return 0;
+}
+
+/* It has another chance. */
+static void
+take_out(struct list *l, uint32_t source, const struct guid *left)
+{
+	size_t i = find_in(l, source, left);
+
+	if (i < l->n)
+		l->v[i] = l->v[--l->n];
+}
+
+/* *RET: the object G may be tried once more. */
+static int
+try_once_more(struct replan *r, const struct guid *g, bool *ret, struct err *err)
+{
+	int news = 0;
+
+	for (size_t i = 0; news == 0 && i < TRIES; i++)
+		news = guid_set_add(&r->tried[i], g);
+	*ret = news > 0;
+	return news < 0 ? err_nomem(err) : 0;
+}
+
+int
+replan_may_try(struct cycle *c, const struct guid *source, bool *ret, struct err *err)
+{
+	*ret = false;
+	return c->replan->drifted ? try_once_more(c->replan, source, ret, err) : 0;
+}
+
 int
 replan_add(struct cycle *c, uint32_t source, const struct guid *left, enum replan_reason reason,
     const char *why, struct err *err)
 {
+	struct again a = {.source = source, .left = *left, .reason = reason};
 	struct replan *r = c->replan;
+	size_t at = find_in(&r->next, source, left);
+	bool may = true;
 
 	/* An OU is looked for again by the objects that are to be in it. */
 	if (source == WORLD_NONE && guid_is_zero(left))
 		return 0;
-	for (size_t i = 0; i < r->n; i++)
-		if (r->v[i].source == source &&
-		    (source != WORLD_NONE || guid_equal(&r->v[i].left, left)))
-			return 0;
-	if (list_grow(r->v, r->n, r->cap) < 0)
-		return err_nomem(err);
-	r->v[r->n].source = source;
-	r->v[r->n].left = *left;
-	r->v[r->n].reason = reason;
-	err_escape(r->v[r->n].why, sizeof r->v->why, bytes_of(why));
-	r->n++;
-	return 0;
+	/* That it waits says less than that it failed. */
+	if (at < r->next.n && (is_drift(r->next.v[at].reason) || !is_drift(reason)))
+		return 0;
+	err_escape(a.why, sizeof a.why, bytes_of(why));
+	if (at == r->next.n && is_drift(reason) && try_once_more(r, left, &may, err) < 0)
+		return -1;
+	if (may)
+		take_out(&r->spent, source, left);
+	return put_in(may ? &r->next : &r->spent, &a, err);
 }
 
 void
@@ -89,7 +164,7 @@ replan_note_lost(struct cycle *c)
 bool
 replan_is_needed(const struct cycle *c)
 {
-	return c->replan->n > 0;
+	return c->replan->next.n > 0;
 }
 
 static bool
@@ -172,6 +247,7 @@ decide_again(struct cycle *c, uint32_t index, enum replan_reason reason, struct 
 	    decide_names(c, index, source, &d, err) < 0)
 		return -1;
 	d.apart = old.apart || reason == REPLAN_APART;
+	d.waited = old.waited;
 	decide_tell(c, &d);
 	return cycle_put_decision(c, index, &d, err);
 }
@@ -317,12 +393,12 @@ find_forgotten(struct cycle *c, struct guid_set *seen, struct err *err)
 {
 	const struct schema *schema = c->run->dir[SOURCE]->ops->schema(c->run->dir[SOURCE]);
 
-	for (size_t i = 0; i < c->replan->n; i++) {
+	for (size_t i = 0; i < c->replan->next.n; i++) {
 		_cleanup_(entry_free) struct entry *e = NULL;
 
-		if (c->replan->v[i].source == WORLD_NONE)
+		if (c->replan->next.v[i].source == WORLD_NONE)
 			continue;
-		if (world_get(c->world, SOURCE, c->replan->v[i].source, &e, err) < 0)
+		if (world_get(c->world, SOURCE, c->replan->next.v[i].source, &e, err) < 0)
 			return -1;
 		for (size_t j = 0; j < e->n_attrs; j++) {
 			const struct attr *a = &e->attrs[j];
@@ -447,6 +523,15 @@ replan(struct cycle *c, struct round *r, struct err *err)
 	    c, r->v, r->n_failed, "the directory changed while it was written, and then", err);
 }
 
+static bool
+has_drift(const struct round *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (is_drift(r->v[i].reason))
+			return true;
+	return false;
+}
+
 static size_t
 count_drift(const struct round *r)
 {
@@ -470,10 +555,11 @@ replan_run(struct cycle *c, struct err *err)
 	/* OUs are made once in a cycle. Another server may only not have received them yet. */
 	if (r->lost && births_same_server(c))
 		world_forget_ous(c->world);
-	again = TAKE(r->v);
-	round = (struct round){.v = again, .n = r->n};
-	r->n = r->cap = 0;
+	again = TAKE(r->next.v);
+	round = (struct round){.v = again, .n = r->next.n};
+	r->next = (struct list){.n = 0};
 	r->lost = false;
+	r->drifted = has_drift(&round);
 	plan_begin_round(c->plan);
 	c->res->drift += count_drift(&round);
 	return replan(c, &round, err);
@@ -482,5 +568,5 @@ replan_run(struct cycle *c, struct err *err)
 int
 replan_give_up(struct cycle *c, struct err *err)
 {
-	return give_up(c, c->replan->v, c->replan->n, NULL, err);
+	return give_up(c, c->replan->spent.v, c->replan->spent.n, NULL, err);
 }

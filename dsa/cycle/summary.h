@@ -42,7 +42,7 @@ struct cycle_result {
 	uint64_t unchanged;
 	uint64_t conflicts; /* of the link, or of the objects that the cycle was asked for */
 	uint64_t problems, failed, waiting;
-	uint64_t drift;		   /* objects planned again because the directory had moved on */
+	uint64_t drift;		   /* objects planned again: others wrote, or came first */
 	uint64_t changes, applied; /* directory changes planned, and done */
 	uint64_t ready, switched;  /* mailboxes whose readiness was seen, and of them switched */
 	uint64_t phase_ms[RUN_PHASE_MAX];

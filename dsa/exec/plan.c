@@ -35,7 +35,7 @@ plan_free(struct plan *p)
 static uint64_t
 key_of(const struct plan *p, enum plan_phase phase, uint64_t number)
 {
-	return (uint64_t)p->round << 56 | (uint64_t)phase << 48 | number;
+	return (uint64_t)p->round << 40 | (uint64_t)phase << 36 | number;
 }
 
 int

@@ -8,7 +8,7 @@
  * and within a phase as they were put.
  *
  * A round is one pass of planning and executing: the first one for everything, each further one for
- * what the directory had moved on from meanwhile.
+ * what the directory had moved on from meanwhile, and what waits for another object.
  *
  *   feed -> entry -> match -> project -> diff -> [plan] -> exec -> record
  */
