@@ -316,7 +316,8 @@ plan_target(struct planning *p, const struct entry *target, struct record *recor
 	if (!change)
 		return err_nomem(p->err);
 	diff = (struct diff_in){p->c->table, &p->in, when, want, target, record};
-	if (p->in.target ? plan_existing(p, &diff, record, change) < 0
+	if (p->in.target ? plan_existing(p, &diff, record, change) < 0 ||
+			       plan_account_names(p, want, target, change) < 0
 			 : plan_new_one(p, target, want) < 0)
 		return -1;
 	if (note_written(p, when, want, change, record) < 0)

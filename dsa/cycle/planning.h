@@ -147,6 +147,14 @@ int plan_drop_moved_names(struct planning *p, struct entry *want) MUST_CHECK;
 /* A world_may_go_fn; ARG is a plan_taking. */
 int plan_may_go(uint32_t index, const struct entry *holder, void *arg, struct err *err) MUST_CHECK;
 
+/* ---- plan_account.c ---- */
+
+/* An account name that CHANGE, a modify of the counterpart TARGET, is to give it: where another
+ * counterpart has to let go of that first, P's step waits for it, or CHANGE and WANT have another
+ * one for now. */
+int plan_account_names(struct planning *p, struct entry *want, const struct entry *target,
+    struct change *change) MUST_CHECK;
+
 /* ---- plan_ou.c ---- */
 
 /* Plans the creation of OU (and of those above it) unless it exists or is planned already. ERR_DATA

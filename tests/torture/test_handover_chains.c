@@ -60,7 +60,9 @@ numbered(const char *format, unsigned i)
 static const struct scenario sc = {.name = "chain",
     .scope = "create = \"mailbox\"; on_leave = \"hide\";",
     .link = "limits = { redirections = 1000000; deletes = 1000000; delete_percent = 100; "
-	    "redirection_percent = 100; };"};
+	    "redirection_percent = 100; }; attributes = ( { attribute = \"sAMAccountName\"; "
+	    "source = \"employeeID\"; }, { attribute = \"userPrincipalName\"; how = "
+	    "\"template\"; value = \"%{employeeID}@globex.example\"; } );"};
 
 /* A full synchronization finds nothing to do. */
 static void
@@ -82,8 +84,8 @@ add_mailbox(struct lab *l, unsigned i)
 	    "m%u@acme.example\nmailNickname: m%u\nmail: m%u@acme.example\nproxyAddresses: "
 	    "SMTP:m%u@acme.example\nproxyAddresses: smtp:second%u@acme.example\nproxyAddresses: "
 	    "X500:/o=Old/cn=x%u\nlegacyExchangeDN: " ACME_LEGACY "m%u\nuserAccountControl: 512\n"
-	    "msExchHomeServerName: /o=Acme/cn=EX1\ntitle: T%u\n\n",
-	    i, i, i, i, i, i, i, i, i, i);
+	    "msExchHomeServerName: /o=Acme/cn=EX1\ntitle: T%u\nemployeeID: m%u\n\n",
+	    i, i, i, i, i, i, i, i, i, i, i);
 
 	assert_non_null(ldif);
 	lab_add(l, SOURCE, ldif);
@@ -207,6 +209,12 @@ pass_name(struct lab *l, unsigned to, unsigned from)
 	lab_rename(l, SOURCE, numbered("CN=Between#", to), numbered("CN=M#", from));
 }
 
+static void
+pass_account(struct lab *l, unsigned to, unsigned from)
+{
+	lab_set(l, SOURCE, numbered("CN=M#", to), "employeeID", numbered("m#", from));
+}
+
 static const struct passed kinds[] = {
     {"primary", pass_primary, {"proxyAddresses", "mail"},
 	{"SMTP:m#@acme.example", "m#@acme.example"}, {TARGET, TARGET}, false, TOO_LONG},
@@ -218,6 +226,8 @@ static const struct passed kinds[] = {
 	{"smtp:m#@redirect.acme.example", "smtp:m#@redirect.globex.example"}, {SOURCE, TARGET},
 	false, LONG},
     {"name", pass_name, {NULL, NULL}, {NULL, NULL}, {SOURCE, TARGET}, true, LONG},
+    {"account name", pass_account, {"sAMAccountName", "userPrincipalName"},
+	{"m#", "m#@globex.example"}, {TARGET, TARGET}, false, LONG},
 };
 
 static void

@@ -137,6 +137,49 @@ legacy_names_exchanged(void **state)
 	}
 }
 
+static const char *
+numbered(const char *format, int i)
+{
+	static char names[4][64];
+	static unsigned next;
+	char *name = names[next++ % ARRAY_SIZE(names)];
+	const char *at = strchr(format, '#');
+
+	(void)snprintf(name, sizeof names[0], "%.*s%d%s", (int)(at - format), format, i, at + 1);
+	return name;
+}
+
+/* Account names and logon names, where a row of the configuration keeps them. */
+static void
+account_names_exchanged(void **state)
+{
+	static const struct scenario sc = {.name = "account names",
+	    .scope = "create = \"mailbox\"; on_leave = \"hide\";",
+	    .link = "attributes = ( { attribute = \"sAMAccountName\"; source = \"sAMAccountName\"; "
+		    "}, { attribute = \"userPrincipalName\"; how = \"template\"; value = "
+		    "\"%{sAMAccountName}@globex.example\"; } );",
+	    .source = {MAILBOX("A", "a", ""), MAILBOX("B", "b", ""), MAILBOX("C", "c", "")}};
+	static const char *const names[] = {"CN=A", "CN=B", "CN=C"};
+	static const char *const sams[] = {"a", "b", "c"};
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		unsigned n = i & 2 ? 3 : 2;
+		struct lab l;
+
+		start(&l, &sc);
+		for (unsigned j = 0; j < n; j++)
+			lab_set(&l, SOURCE, names[j], "sAMAccountName", numbered("was#", (int)j));
+		for (unsigned j = 0; j < n; j++)
+			lab_set(&l, SOURCE, names[j], "sAMAccountName", sams[(j + 1) % n]);
+		settle_at_once(&l, i & 1);
+		for (unsigned j = 0; j < n; j++)
+			assert_true(
+			    lab_has(&l, TARGET, names[j], "sAMAccountName", sams[(j + 1) % n]));
+		lab_close(&l);
+	}
+}
+
 #define MANY 9
 
 /* A successor of MANY, who have two addresses each. */
@@ -158,18 +201,6 @@ start_many(struct lab *l)
 	}
 	lab_run(l);
 	lab_run_idle(l);
-}
-
-static const char *
-numbered(const char *format, int i)
-{
-	static char names[4][64];
-	static unsigned next;
-	char *name = names[next++ % ARRAY_SIZE(names)];
-	const char *at = strchr(format, '#');
-
-	(void)snprintf(name, sizeof names[0], "%.*s%d%s", (int)(at - format), format, i, at + 1);
-	return name;
 }
 
 /* More than fit into one step: from those that left, and from those that are there. */
@@ -215,6 +246,7 @@ main(void)
 	    cmocka_unit_test(aliases_exchanged),
 	    cmocka_unit_test(x500_name_given_on),
 	    cmocka_unit_test(legacy_names_exchanged),
+	    cmocka_unit_test(account_names_exchanged),
 	    cmocka_unit_test(from_many),
 	};
 
