@@ -314,6 +314,14 @@ judge(const struct run *run, const struct mistakes *found, struct err *err)
 						   INSUFFICIENT_ACCESS, "%s", stop->text);
 }
 
+/* A plan's answer is that somebody has something to see to before the first write. */
+static void
+count_warnings(struct cycle *c, const struct mistakes *found)
+{
+	for (size_t i = 0; c->opt->plan_only && i < found->n; i++)
+		c->res->problems += found->v[i].weight == MISTAKE_WARNS;
+}
+
 int
 cycle_check_names(struct cycle *c, struct err *err)
 {
@@ -322,6 +330,7 @@ cycle_check_names(struct cycle *c, struct err *err)
 	struct dir *source = c->run->dir[SOURCE], *target = c->run->dir[TARGET];
 
 	check_names(&k);
+	count_warnings(c, &found);
 	if (table_check_required(
 		c->run->link, source->ops->schema(source), target->ops->schema(target), err) == 0)
 		return judge(c->run, &found, err);
@@ -358,5 +367,6 @@ cycle_check(struct cycle *c, struct err *err)
 		return -1;
 	if (c->opt->plan_only && check_values(&k, c->table, err) < 0)
 		return -1;
+	count_warnings(c, &found);
 	return judge(c->run, &found, err);
 }

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from badinput_helpers import (COMPLETE, DONE, FAILED, USAGE, check_output, check_words, conf,
+from badinput_helpers import (COMPLETE, DONE, FAILED, HELD, USAGE, check_output, check_words, conf,
                               first_logon, gssapi, refused, usns, write)
 from galsynclab.lab import ACME, GLOBEX, MARKER_GROUP, STAFF_OU, TARGET_OU
 from rights_helpers import Account
@@ -56,11 +56,11 @@ def valid(lab, file):
 
 
 def planned(lab, file, *words):
-    """A plan that is made, and says WORDS."""
+    """A plan that is made, and says WORDS: its status tells that there is something to see to."""
     before = usns(lab)
     p = lab.galsyncd("--once", "--full", "--plan", conf=file)
     check_output(lab, p)
-    assert p.returncode in DONE_OR_COMPLETE, p.stderr
+    assert p.returncode == HELD if words else p.returncode in DONE_OR_COMPLETE, p.stderr
     assert usns(lab) == before
     check_words(p.stderr, words)
 

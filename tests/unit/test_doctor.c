@@ -292,6 +292,24 @@ ask_doctor(struct lab *l, const struct story *s)
 	buf_done(&t.lines);
 }
 
+/* ---- a plan ---- */
+
+/* What the doctor has as a problem, and a cycle only warns of: the plan's exit status tells it. */
+static void
+ask_plan(struct lab *l, const struct story *s)
+{
+	size_t warned = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(s->told) && s->told[i]; i++)
+		warned += str_starts_nocase(s->told[i], "PROBLEM ");
+	if (s->refusal)
+		return;
+	free(lab_plan(l));
+	if (l->res.problems < warned || (!warned && !s->told[0] && l->res.problems))
+		fail_msg("%s: %llu problems of the plan, %zu of the doctor", s->sc.name,
+		    (unsigned long long)l->res.problems, warned);
+}
+
 /* ---- a cycle ---- */
 
 static void
@@ -324,6 +342,7 @@ told_and_refused(void **state)
 		if (stories[i].before)
 			stories[i].before(&l);
 		ask_doctor(&l, &stories[i]);
+		ask_plan(&l, &stories[i]);
 		try_cycle(&l, &stories[i]);
 		lab_close(&l);
 	}
