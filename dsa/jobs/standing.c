@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "dsa/jobs/standing.h"
 
+#include <string.h>
+
 #include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
 #include "dsa/rules/across.h"
@@ -12,6 +14,7 @@ struct known {
 	struct record *record; /* NULL: there is none */
 	struct guid source;    /* of what is asked about, zero: unknown */
 	bool in_conflict;
+	char *refused;	/* why it could not be written, NULL: it is not tried again */
 	bool is_target; /* SOURCE is a counterpart of another link */
 };
 
@@ -19,6 +22,7 @@ static void
 known_done(struct known *k)
 {
 	record_free(k->record);
+	free(k->refused);
 }
 
 static inline void
@@ -60,6 +64,19 @@ take_other(const struct record *r, void *arg, struct err *err)
 	return 0;
 }
 
+static int
+look_for_retry(struct seeking *s, struct err *err)
+{
+	struct store_retry r = {.attempts = 0};
+	bool found;
+
+	if (store_find_retry(s->t, s->link, &s->known->source, &r, &found, err) < 0)
+		return -1;
+	s->known->refused = found ? strdup(r.why) : NULL;
+	store_retry_done(&r);
+	return found && !s->known->refused ? err_nomem(err) : 0;
+}
+
 /* What else is asked of the source object. */
 static int
 look_around(struct seeking *s, struct err *err)
@@ -71,7 +88,8 @@ look_around(struct seeking *s, struct err *err)
 		k->source = k->record->side[SOURCE].guid;
 	if (guid_is_zero(&k->source))
 		return 0;
-	if (store_find_conflict(s->t, s->link, &k->source, &c, &k->in_conflict, err) < 0)
+	if (store_find_conflict(s->t, s->link, &k->source, &c, &k->in_conflict, err) < 0 ||
+	    look_for_retry(s, err) < 0)
 		return -1;
 	return store_lookup_guid(s->t, TARGET, &k->source, take_other, s, err);
 }
@@ -121,7 +139,9 @@ words_of(const struct known *k, const struct entry *e, enum scope_verdict v)
 				     : "has left the synchronization: ";
 	if (v != SCOPE_IN)
 		return "is not synchronized: ";
-	return k->in_conflict ? "is in conflict: see galsyncctl conflicts" : NULL;
+	if (k->in_conflict)
+		return "is in conflict: see galsyncctl conflicts";
+	return k->refused ? "could not be written, and is tried again: " : NULL;
 }
 
 /* What became of the source object: "is gone". */
@@ -130,7 +150,7 @@ describe(const struct run *run, const struct known *k, char **ret, struct err *e
 {
 	_cleanup_(entry_free) struct entry *e = NULL;
 	enum scope_verdict v = SCOPE_IN;
-	const char *words = "is finished: its coexistence was ended";
+	const char *words = "is finished: its coexistence was ended", *more = "";
 
 	if (!k->record || !k->record->ended) {
 		if (dir_read_guid(run->dir[SOURCE], &k->source, NULL, &e, err) < 0 ||
@@ -138,7 +158,10 @@ describe(const struct run *run, const struct known *k, char **ret, struct err *e
 			return -1;
 		words = words_of(k, e, v);
 	}
-	*ret = words ? str_printf("%s%s", words, v == SCOPE_IN ? "" : scope_verdict_name(v)) : NULL;
+	/* Words that end so want more. */
+	if (words && words[strlen(words) - 1] == ' ')
+		more = v == SCOPE_IN ? k->refused : scope_verdict_name(v);
+	*ret = words ? str_printf("%s%s", words, more) : NULL;
 	return words && !*ret ? err_nomem(err) : 0;
 }
 

@@ -4,7 +4,8 @@
 
 /*
  * Why an object is not, or not any more, in a correspondence of a link: in words, from the map and
- * the live source. "it is not synchronized: hidden", "its source object 'CN=Jo,...' is gone", "it
+ * the live source. "it is not synchronized: hidden", "it could not be written, and is tried again:
+ * ...", "its source object 'CN=Jo,...' is gone", "it
  * was an address of 'CN=Jo,...', which has left the synchronization: outside the bases".
  *
  * The directories of the run are open. *RET is NULL where there is nothing to say, or the caller's

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "dsa/base/str.h"
 #include "dsa/jobs/standing.h"
 #include "tests/support/scenario.h"
 
@@ -141,11 +142,35 @@ who_is_in_conflict(void **state)
 	lab_close(&l);
 }
 
+/* Without a record it is in no list of the map. */
+static void
+who_could_not_be_made(void **state)
+{
+	struct asking a;
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &people);
+	assert_int_equal(fakedir_refuse(l.fd[TARGET], lab_dn(TARGET, "CN=Ann"), 53), 0);
+	assert_int_equal(lab_cycle(&l, NULL), 0);
+	assert_int_equal(l.res.failed, 1);
+	a = object(&l, SOURCE, "CN=Ann");
+	assert_int_equal(lab_act(&l, NULL, ask, &a), 0);
+	assert_non_null(a.said);
+	if (!str_starts_nocase(a.said, "it could not be written, and is tried again: add '"))
+		fail_msg("%s", a.said);
+	free(TAKE(a.said));
+	assert_int_equal(fakedir_refuse(l.fd[TARGET], NULL, 0), 0);
+	lab_run(&l);
+	said(&l, &a, NULL);
+	lab_close(&l);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(who_is_in), cmocka_unit_test(who_left),
-	    cmocka_unit_test(who_is_in_conflict)};
+	    cmocka_unit_test(who_is_in_conflict), cmocka_unit_test(who_could_not_be_made)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
