@@ -314,7 +314,7 @@ judge(const struct run *run, const struct mistakes *found, struct err *err)
 						   INSUFFICIENT_ACCESS, "%s", stop->text);
 }
 
-/* A plan's answer is that somebody has something to see to before the first write. */
+/* A plan's answer is that an administrator has something to see to before the first write. */
 static void
 count_warnings(struct cycle *c, const struct mistakes *found)
 {
