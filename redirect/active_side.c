@@ -34,6 +34,8 @@ judge(const struct active_facts *f)
 
 	if (back && !there)
 		return SOURCE;
+	if (back && f->finished && f->mailbox[TARGET])
+		return TARGET;
 	if (one)
 		return f->mailbox[TARGET] ? TARGET : SOURCE;
 	if (there && !back && f->mailbox[TARGET])
@@ -124,6 +126,27 @@ active_leads_to(const char *to, const struct entry *e, const char *domain)
 	return to && (is_in_domain(to, domain) || carries(e, to));
 }
 
+static bool
+leads_to_address_of(const struct entry *from, const struct entry *to)
+{
+	const char *address = from ? entry_get_str(from, "targetAddress") : NULL;
+
+	return address && carries(to, address);
+}
+
+/* What a cloud tenant has is delivered there, whatever addresses it has here. */
+bool
+active_goes_round(
+    const struct active_side *a, const struct entry *const objects[SIDES], enum side side)
+{
+	const struct entry *e = objects[side], *peer = objects[side_other(side)];
+
+	if (a->facts.leads[side] == LEADS_HOME)
+		return !is_remote(e) && leads_to_address_of(e, e);
+	return a->is_loop && a->side == side && leads_to_address_of(e, peer) &&
+	       leads_to_address_of(peer, e);
+}
+
 /* Did galsync put TO on the target? The source may have lost the address since. */
 static bool
 was_put(const struct record *r, enum side side, const char *to)
@@ -207,6 +230,7 @@ active_side_of(const struct active_conf *conf, const struct entry *const side[SI
 	f.marker = says(marked, TARGET);
 	if (record && record->id && record->synced_at)
 		f.map = says(true, record->active);
+	f.finished = record && record->state == RECORD_FINISHED;
 	a = active_side_judge(&f);
 	if (a.side == TARGET && marked)
 		a.since = marked_at(entry_get_str(side[SOURCE], conf->marker_attribute));

@@ -20,7 +20,9 @@
  *   yes           yes           both, neither     what the witnesses say: a loop
  *
  * The witnesses, in this order: the side in the stamp on T, the marker on S, the map. If none of
- * them says anything, the source is the active side: nothing was ever switched.
+ * them says anything, the source is the active side: nothing was ever switched. A loop of what is
+ * finished is ended towards the target, if that has a mailbox: there its owner is, whatever they
+ * say.
  *
  * A redirection to a third place counts as none, and the object is left alone. One to the object
  * itself counts as none, and goes. A mailbox in a cloud tenant, whose targetAddress leads into the
@@ -56,6 +58,7 @@ struct active_facts {
 	bool mailbox[SIDES];
 	enum active_leads leads[SIDES];
 	enum active_witness stamp, marker, map;
+	bool finished; /* the map says that nothing is done to the pair any more */
 };
 
 struct active_side {
@@ -76,6 +79,13 @@ struct active_side active_side_judge(const struct active_facts *f);
  * mailbox any more, and the source still sends mail there. It is the owner's mail that is gone, so
  * nothing makes another, empty one in its place. */
 bool active_is_purged(const struct active_side *a);
+/* Does mail go round because of the targetAddress of SIDE, and must that go? Either it leads to an
+ * address that the object itself has; or both lead to one that the other has, and SIDE is the
+ * active side. So is what is not synchronized any more judged, for whose redirections others
+ * answer: an address in a redirect domain that neither object has leads to another object. A is the
+ * verdict on both OBJECTS. */
+bool active_goes_round(
+    const struct active_side *a, const struct entry *const objects[SIDES], enum side side);
 /* The verdict on the objects as they were read; either may be NULL: it is gone. RECORD is what the
  * map knows, or NULL; of a record that was never synchronized the active side is no witness. The
  * attributes that are read: those of turn_attrs (turn.h) with msExchRecipientTypeDetails, the stamp

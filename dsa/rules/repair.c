@@ -159,6 +159,39 @@ repair_plan(const struct project_in *in, int64_t now, struct repair *ret, struct
 	return 0;
 }
 
+/* ---- circles ---- */
+
+int
+repair_end_circle(const struct active_side *a, const struct entry *const objects[SIDES],
+    enum side side, struct change **ret, struct err *err)
+{
+	const struct entry *e = objects[side];
+	_cleanup_(change_free) struct change *c = NULL;
+
+	*ret = NULL;
+	if (!active_goes_round(a, objects, side))
+		return 0;
+	c = change_new(CHANGE_MODIFY, e->dn, &e->guid);
+	if (!c || change_mod_str(c, MOD_DELETE, "targetAddress", target_address(e)) < 0)
+		return err_nomem(err);
+	*ret = TAKE(c);
+	return 0;
+}
+
+bool
+repair_takes_away(const struct change *change, struct bytes to)
+{
+	for (size_t i = 0; i < change->n_mods; i++) {
+		const struct mod *m = &change->mods[i];
+
+		for (size_t j = 0; m->op == MOD_DELETE && j < m->n_values; j++)
+			if (str_equal_nocase(m->attr, "targetAddress") &&
+			    bytes_equal(m->values[j], to))
+				return true;
+	}
+	return false;
+}
+
 /* ---- what a limit is about ---- */
 
 static bool

@@ -21,6 +21,9 @@
  * are those of a turn (turn.h): differences, as compare-and-set, that clear before they set. Each
  * side is looked at as it will be when its redirect address was written.
  *
+ * Of a pair that is not synchronized any more, or that is in conflict, nothing is put right but
+ * that mail goes round: a targetAddress goes, and nothing else of it.
+ *
  *   feed -> entry -> match -> project -> [diff] -> plan -> exec -> record
  */
 
@@ -50,6 +53,14 @@ repair_donep(struct repair *r)
  * cannot be made. */
 int repair_plan(
     const struct project_in *in, int64_t now, struct repair *ret, struct err *err) MUST_CHECK;
+
+/* The change that ends the circle in which mail goes because of the targetAddress of SIDE
+ * (active_goes_round()), owned by the caller; *RET NULL if it goes in none. A is the verdict on
+ * both OBJECTS. */
+int repair_end_circle(const struct active_side *a, const struct entry *const objects[SIDES],
+    enum side side, struct change **ret, struct err *err) MUST_CHECK;
+/* Does CHANGE, of the object that redirects to TO, take that redirection away? */
+bool repair_takes_away(const struct change *change, struct bytes to);
 
 /* Was a redirection of the pair in place? OLD is its record as stored, RECORD the one to be. A
  * first redirection is none, and neither is that of another counterpart than before. */

@@ -98,6 +98,26 @@ other_places_count_as_none(void **state)
 			}
 }
 
+/* A loop of what is finished is ended towards the target; nothing else of the verdict changes. */
+static void
+finished_loops(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+		for (int boxes = NO_BOX; boxes <= BOTH; boxes++)
+			for (int stamp = WITNESS_SILENT; stamp <= WITNESS_TARGET; stamp++) {
+				struct active_facts f = facts(table[i].arrows, (enum boxes)boxes),
+						    g;
+
+				f.stamp = (enum active_witness)stamp;
+				g = f;
+				g.finished = true;
+				assert_int_equal(active_side_judge(&g).side,
+				    i == 3 && (boxes & BOX_T) ? TARGET
+							      : active_side_judge(&f).side);
+			}
+}
+
 /* ---- reading ---- */
 
 static const char *const tools[SIDES][3] = {{"old.acme", "source.qmm", NULL}, {"target.qmm", NULL}};
@@ -258,14 +278,80 @@ what_the_map_says(void **state)
 	assert_int_equal(active_side_of(&conf, with_put, r).facts.leads[TARGET], LEADS_ACROSS);
 }
 
+/* ---- mail that goes round ---- */
+
+#define TO(address) "|targetAddress=SMTP:" address
+#define REMOTE "|msExchRecipientTypeDetails=2147483648"
+
+static const struct {
+	const char *name, *s, *t;
+	const char *want; /* "S", "T", "ST" or "" */
+	bool finished;
+} circles[] = {
+    {"as it must be", MBX S_ADDR, MBX T_ADDR TO("ann@redirect.acme"), .want = ""},
+    {"a loop", MBX S_ADDR TO("ann@redirect.globex"), MBX T_ADDR TO("ann@redirect.acme"),
+	.want = "S"},
+    {"a loop, finished", MBX S_ADDR TO("ann@redirect.globex"), MBX T_ADDR TO("ann@redirect.acme"),
+	.want = "T", .finished = true},
+    {"a loop by other addresses", MBX S_ADDR "|proxyAddresses=smtp:a@acme" TO("a@globex"),
+	MBX T_ADDR "|proxyAddresses=smtp:A@Globex" TO("a@acme"), .want = "S"},
+    {"a loop, one has no mailbox", USER S_ADDR TO("ann@redirect.globex"),
+	MBX T_ADDR TO("ann@redirect.acme"), .want = "T"},
+    {"a loop, none has a mailbox", USER S_ADDR TO("ann@redirect.globex"),
+	USER T_ADDR TO("ann@redirect.acme"), .want = "S"},
+    {"a loop from a tenant", MBX S_ADDR TO("ann@redirect.globex"),
+	USER T_ADDR REMOTE TO("ann@redirect.acme"), .want = "T", .finished = true},
+    {"one leads to another object", MBX S_ADDR TO("bea@redirect.globex"),
+	MBX T_ADDR TO("ann@redirect.acme"), .want = ""},
+    {"the other one does", MBX S_ADDR TO("ann@redirect.globex"), MBX T_ADDR TO("bea@redirect.acme"),
+	.want = ""},
+    {"to itself", MBX S_ADDR TO("ann@redirect.acme"), MBX T_ADDR, .want = "S"},
+    {"to itself, by its own address", MBX S_ADDR, MBX T_ADDR TO("ann@acme"), .want = "T"},
+    {"to itself, both", MBX S_ADDR TO("ann@redirect.acme"), MBX T_ADDR TO("ann@redirect.globex"),
+	.want = "ST"},
+    {"to itself, the source is gone", NULL, MBX T_ADDR TO("ann@redirect.globex"), .want = "T"},
+    {"to itself, the target is gone", MBX S_ADDR TO("ann@redirect.acme"), NULL, .want = "S"},
+    {"to itself, without a mailbox", MBX S_ADDR, USER T_ADDR TO("ann@redirect.globex"),
+	.want = "T"},
+    {"to another one of its forest", MBX S_ADDR, MBX T_ADDR TO("bea@redirect.globex"), .want = ""},
+    {"to a destination that it carries", MBX S_ADDR, USER T_ADDR TO("ann@acme"), .want = ""},
+    {"to its tenant", MBX S_ADDR, USER T_ADDR REMOTE TO("ann@redirect.globex"), .want = ""},
+    {"to a third place", MBX S_ADDR TO("ann@else"), MBX T_ADDR TO("ann@redirect.acme"), .want = ""},
+};
+
+static void
+goes_round(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(circles); i++) {
+		_cleanup_(entry_free) struct entry *s = entry_of(circles[i].s, GUID_S);
+		_cleanup_(entry_free) struct entry *t = entry_of(circles[i].t, GUID_T);
+		_cleanup_(record_free) struct record *r = record_new();
+		const struct entry *const side[SIDES] = {s, t};
+		struct active_side a;
+
+		assert_non_null(r);
+		r->kind = KIND_USER;
+		r->state = circles[i].finished ? RECORD_FINISHED : RECORD_LEFT;
+		a = active_side_of(&conf, side, r);
+		print_message("%s\n", circles[i].name);
+		assert_int_equal(
+		    active_goes_round(&a, side, SOURCE), strchr(circles[i].want, 'S') != NULL);
+		assert_int_equal(
+		    active_goes_round(&a, side, TARGET), strchr(circles[i].want, 'T') != NULL);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_row_and_witness),
 	    cmocka_unit_test(other_places_count_as_none),
+	    cmocka_unit_test(finished_loops),
 	    cmocka_unit_test(what_is_read),
 	    cmocka_unit_test(what_the_map_says),
+	    cmocka_unit_test(goes_round),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -283,6 +283,43 @@ in_place(void **state)
 	pair_close(&p);
 }
 
+/* Nothing but the redirection goes, as it is written there. */
+static void
+circles(void **state)
+{
+	static const struct {
+		const char *source, *target, *want[SIDES];
+	} rows[] = {{ANN(TO(RT) MARKER GUARD), MBX(TO(RS) GUARD), {NULL, RS}},
+	    {ANN(TO(RT) GUARD), MBX(TO(RS) GUARD), {RT, NULL}},
+	    {ANN(TO("smtp:ANN@acme.example")), MBX(TO(RT)), {"smtp:ANN@acme.example", RT}},
+	    {ANN(""), MBX(TO(RS)), {NULL, NULL}}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows) * SIDES; i++) {
+		const struct repair_case c = {
+		    .source = rows[i / 2].source, .target = rows[i / 2].target};
+		const char *want = rows[i / 2].want[i % 2];
+		struct change *change = NULL;
+		struct pair p;
+		struct err err;
+
+		pair_open(&p, &c);
+		assert_int_equal(
+		    repair_end_circle(&p.in.verdict,
+			(const struct entry *const[SIDES]){p.side[SOURCE], p.side[TARGET]},
+			(enum side)(i % 2), &change, &err),
+		    0);
+		assert_int_equal(change != NULL, want != NULL);
+		if (change) {
+			assert_int_equal(change->n_mods, 1);
+			assert_true(repair_takes_away(change, bytes_of(want)));
+			assert_false(repair_takes_away(change, bytes_of("SMTP:x@else.example")));
+		}
+		change_free(change);
+		pair_close(&p);
+	}
+}
+
 int
 main(void)
 {
@@ -290,6 +327,7 @@ main(void)
 	    cmocka_unit_test(planned),
 	    cmocka_unit_test(limited),
 	    cmocka_unit_test(in_place),
+	    cmocka_unit_test(circles),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
