@@ -78,6 +78,14 @@ tell(struct audit *a, enum audit_invariant what, enum side side, const char *the
 
 /* ---- redirection ---- */
 
+/* Others answer for the redirections of what left or is finished: all but those that make mail go
+ * round, which the next cycle ends. */
+static bool
+is_others(const struct audit *a, enum side side)
+{
+	return record_has_left(a->p->record) && !active_goes_round(&a->verdict, a->p->side, side);
+}
+
 static bool
 check_loop(struct audit *a)
 {
@@ -88,7 +96,7 @@ check_loop(struct audit *a)
 		      address_in_domain(bytes_of(there), domain[TARGET]) &&
 		      address_in_domain(bytes_of(back), domain[SOURCE]);
 
-	if (!a->verdict.is_loop && !circle)
+	if ((!a->verdict.is_loop && !circle) || is_others(a, a->active))
 		return true;
 	tell(a, AUDIT_LOOP, a->active, a->active == SOURCE ? there : back,
 	    "nothing in targetAddress: the %s object '%s' redirects too, to %s",
@@ -100,7 +108,7 @@ static void
 check_self(struct audit *a)
 {
 	for (int s = SOURCE; s < SIDES; s++)
-		if (a->verdict.facts.leads[s] == LEADS_HOME)
+		if (a->verdict.facts.leads[s] == LEADS_HOME && !is_others(a, (enum side)s))
 			tell(a, AUDIT_SELF, (enum side)s,
 			    entry_get_str(a->p->side[s], "targetAddress"),
 			    "no targetAddress that leads back to the object itself");
@@ -451,19 +459,20 @@ audit_pair(const struct audit_env *env, const struct audit_pair *p, struct audit
 	    .adopted = {env->adopted[SOURCE], env->adopted[TARGET]},
 	    .stamp_attribute = env->stamp_attribute,
 	    .marker_attribute = env->marker_attribute};
-	bool left = record_has_left(p->record);
+	bool left = record_has_left(p->record), both;
 
 	if (guid_is_zero(&p->record->side[TARGET].guid))
 		return 0;
 	if (left)
 		check_written(&a);
-	if (!check_objects(&a))
+	both = check_objects(&a);
+	if (!both && !left)
 		return 0;
 	a.verdict = active_side_of(&conf, p->side, p->record);
 	a.active = a.verdict.side;
 	a.passive = side_other(a.active);
 	a.redirects = a.verdict.facts.mailbox[a.active] && env->redirect_domain[SOURCE];
-	if (check_loop(&a) && a.redirects && !left)
+	if (both && check_loop(&a) && a.redirects && !left)
 		check_redirection(&a);
 	check_self(&a);
 	if (left)

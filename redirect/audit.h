@@ -8,8 +8,8 @@
  * thing that is broken is told with the object, what is there and what should be.
  *
  * A mailbox's redirection is judged where the source is a user with a mailbox; all else of every
- * correspondence. Of one whose source left, or that is finished, only that nothing loops,
- * and that it could leave.
+ * correspondence. Of one whose source left, or that is finished, only that no mail goes round
+ * (active_goes_round()), and that it could leave.
  */
 
 #include <stdbool.h>

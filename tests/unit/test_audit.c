@@ -213,6 +213,19 @@ loops(void **state)
 	finds(p, "loop source");
 	p->record->state = RECORD_LEFT;
 	finds(p, "loop source");
+	/* Others answer for where it leads, as long as mail does not come back. */
+	set(p, SOURCE, "targetAddress", "SMTP:bea@" RT);
+	finds(p, "");
+	set(p, SOURCE, "targetAddress", "SMTP:jo@" RT);
+	p->record->state = RECORD_FINISHED;
+	finds(p, "loop target");
+	entry_free(TAKE(p->side[SOURCE]));
+	finds(p, "");
+	set(p, TARGET, "targetAddress", "SMTP:jo@" RT);
+	finds(p, "self target");
+	set(p, TARGET, "targetAddress", "SMTP:jo@" RS);
+	p->side[SOURCE] = mailbox(SOURCE);
+	set(p, SOURCE, "targetAddress", "SMTP:jo@" RT);
 	/* Without a mailbox it is one only if the two lead to each other. */
 	p->record->state = RECORD_SYNCED;
 	set(p, SOURCE, "homeMDB", NULL);
