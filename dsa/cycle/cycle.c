@@ -32,6 +32,7 @@
 #include "dsa/cycle/apply.h"
 #include "dsa/cycle/asked.h"
 #include "dsa/cycle/check.h"
+#include "dsa/cycle/circles.h"
 #include "dsa/cycle/confirm.h"
 #include "dsa/cycle/conflicts.h"
 #include "dsa/cycle/decide.h"
@@ -156,7 +157,8 @@ static int
 plan_all(struct cycle *c, struct err *err)
 {
 	if (plan_objects(c, err) < 0 || limits_check(c, HELD_REDIRECTIONS, err) < 0 ||
-	    limits_check(c, HELD_MATCHES, err) < 0 || plan_find_ready(c, err) < 0)
+	    limits_check(c, HELD_MATCHES, err) < 0 || circles_plan_all(c, err) < 0 ||
+	    plan_find_ready(c, err) < 0)
 		return -1;
 	limits_report(c);
 	if (!c->opt->plan_only)

@@ -116,6 +116,7 @@ decision_encode(const struct decision *d, struct buf *ret)
 	buf_add_u8(ret, d->waits);
 	buf_add_u8(ret, d->failed);
 	buf_add_u8(ret, d->apart);
+	buf_add_u8(ret, d->straight);
 	buf_add_u8(ret, (uint8_t)d->rule);
 	buf_add_u32(ret, d->waited);
 	buf_add_u64(ret, d->step);
@@ -164,6 +165,7 @@ decision_decode(struct bytes raw, struct decision *ret, struct err *err)
 	ret->waits = reader_u8(&r);
 	ret->failed = reader_u8(&r);
 	ret->apart = reader_u8(&r);
+	ret->straight = reader_u8(&r);
 	ret->rule = (enum match_method)reader_u8(&r);
 	ret->waited = reader_u32(&r);
 	ret->step = reader_u64(&r);

@@ -63,24 +63,13 @@ add_leaver(
 	return 0;
 }
 
-/* The source object of R as it was read; *RET NULL if it was not. */
-static int
-find_source(struct cycle *c, const struct record *r, struct entry **ret, struct err *err)
-{
-	uint32_t index;
-
-	if (world_find_guid(c->world, SOURCE, &r->side[SOURCE].guid, &index, err) < 0)
-		return -1;
-	return index == WORLD_NONE ? 0 : world_get(c->world, SOURCE, index, ret, err);
-}
-
 static int
 judge_active(struct cycle *c, const struct record *r, struct active_side *ret, struct err *err)
 {
 	_cleanup_(entry_free) struct entry *source = NULL, *target = NULL;
 	uint32_t index;
 
-	if (find_source(c, r, &source, err) < 0 ||
+	if (cycle_find_source(c, r, &source, err) < 0 ||
 	    cycle_find_recorded(c, r, &index, &target, err) < 0)
 		return -1;
 	*ret = cycle_active_side(c, source, target, r);
@@ -205,7 +194,7 @@ gather(struct cycle *c, const struct record *r, const struct leaver *l, struct l
 	bool others = false;
 	uint32_t index;
 
-	if (find_source(c, r, &e, err) < 0)
+	if (cycle_find_source(c, r, &e, err) < 0)
 		return -1;
 	if (leave_prove_gone(c, source, &f->gone, &f->missed, err) < 0 ||
 	    cycle_find_recorded(c, r, &index, ret_target, err) < 0)

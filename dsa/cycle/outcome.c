@@ -470,7 +470,8 @@ outcome_store(struct store_txn *t, const struct exec_end *e, void *arg, struct e
 	if (!e->err)
 		return store_done(c, t, e->step, err);
 	if (e->failure != SETTLE_REFUSED)
-		return replan_add(
-		    c, e->step->source, &e->step->guid, REPLAN_DRIFT, e->err->text, err);
+		return replan_add(c, e->step->source, &e->step->guid,
+		    e->step->phase == PLAN_CIRCLES ? REPLAN_CIRCLE : REPLAN_DRIFT, e->err->text,
+		    err);
 	return store_refused(c, t, e, err);
 }

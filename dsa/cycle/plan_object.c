@@ -130,7 +130,9 @@ fill_in(struct planning *p, const struct entry *source, const struct entry *targ
 {
 	const struct conf_link *link = p->c->run->link;
 	const struct entry *matched = p->d->state == DECIDE_MATCHED ? target : NULL;
+	const struct entry *const objects[SIDES] = {source, matched};
 	struct active_side a = cycle_active_side(p->c, source, matched, record);
+	bool round = false;
 
 	p->in = (struct project_in){.link = link,
 	    .scope = &link->scopes[p->d->scope],
@@ -144,6 +146,9 @@ fill_in(struct planning *p, const struct entry *source, const struct entry *targ
 	    .redirects = a.facts.mailbox[a.side] && link->source->redirect_domain,
 	    .names = names,
 	    .record = record};
+	for (int side = SOURCE; side < SIDES; side++)
+		round |= active_goes_round(&a, objects, (enum side)side);
+	p->d->straight = !round;
 }
 
 /* The stored record of SOURCE in *RET_OLD (NULL: none), and a copy of it, or a fresh one, to be
@@ -248,15 +253,15 @@ plan_decided(struct planning *p, const struct entry *source)
 		return -1;
 	if (get_record(p->c, source, &old, &record, p->err) < 0)
 		return -1;
+	if (inherit_written(p, target, record) < 0)
+		return -1;
+	fill_in(p, source, target, record, &names);
 	/* An operator ended its coexistence: nothing is done to it any more. */
 	if (old && old->ended) {
 		p->c->res->unchanged++;
 		note_untouched(p, "its coexistence was ended");
 		return 0;
 	}
-	if (inherit_written(p, target, record) < 0)
-		return -1;
-	fill_in(p, source, target, record, &names);
 	if (p->in.target && active_is_purged(&p->in.verdict))
 		return plan_purged(p, old, &record);
 	if (record_forget_other(&p->in, record) < 0)

@@ -68,6 +68,17 @@ cycle_active_side(const struct cycle *c, const struct entry *source, const struc
 	return active_side_of(&conf, side, record);
 }
 
+int
+cycle_find_source(struct cycle *c, const struct record *r, struct entry **ret, struct err *err)
+{
+	uint32_t index;
+
+	*ret = NULL;
+	if (world_find_guid(c->world, SOURCE, &r->side[SOURCE].guid, &index, err) < 0)
+		return -1;
+	return index == WORLD_NONE ? 0 : world_get(c->world, SOURCE, index, ret, err);
+}
+
 struct recorded {
 	const struct cycle *c;
 	const struct record *r;

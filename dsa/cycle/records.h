@@ -13,6 +13,9 @@ int cycle_each_by_dn(struct cycle *c, enum side side, const char *dn, store_reco
  * must be asked whose name it is. */
 int cycle_record_by_dn(struct cycle *c, enum side side, const char *dn, struct record **ret,
     struct err *err) MUST_CHECK;
+/* The source object of R as it was read; *RET NULL if it was not. Caller frees it. */
+int cycle_find_source(
+    struct cycle *c, const struct record *r, struct entry **ret, struct err *err) MUST_CHECK;
 /* The counterpart that R names, if it is there and no other object's; *RET NULL if not. Caller
  * frees it. */
 int cycle_find_recorded(struct cycle *c, const struct record *r, uint32_t *ret_index,

@@ -11,6 +11,7 @@
 
 #include "dsa/base/list.h"
 #include "dsa/base/str.h"
+#include "dsa/cycle/circles.h"
 #include "dsa/cycle/confirm.h"
 #include "dsa/cycle/conflicts.h"
 #include "dsa/cycle/decide.h"
@@ -47,6 +48,7 @@ struct replan {
 	struct guid_set tried[TRIES]; /* sources that were tried once, twice, ... */
 	struct guid_set moved;	      /* sources of what was not the same when it was read again */
 	struct guid_set nonleaf;      /* sources whose counterparts have objects below them */
+	struct guid_set circles;      /* sources that were looked at for circles in this round */
 };
 
 int
@@ -66,6 +68,7 @@ replan_free(struct replan *r)
 			guid_set_done(&r->tried[i]);
 		guid_set_done(&r->moved);
 		guid_set_done(&r->nonleaf);
+		guid_set_done(&r->circles);
 	}
 	free(r);
 }
@@ -75,6 +78,16 @@ static bool
 is_drift(enum replan_reason reason)
 {
 	return reason != REPLAN_TAKES && reason != REPLAN_WAITED;
+}
+
+/* A circle is looked at whenever its object is; and that an object waits says less than that it
+ * failed. */
+static bool
+outweighs(enum replan_reason reason, enum replan_reason old)
+{
+	if (reason == REPLAN_CIRCLE || old == REPLAN_CIRCLE)
+		return reason != REPLAN_CIRCLE;
+	return is_drift(reason) && !is_drift(old);
 }
 
 /* The place of source entry SOURCE, or of the one that left as LEFT, in L; or L->n. */
@@ -144,8 +157,7 @@ replan_add(struct cycle *c, uint32_t source, const struct guid *left, enum repla
 	/* An OU is looked for again by the objects that are to be in it. */
 	if (source == WORLD_NONE && guid_is_zero(left))
 		return 0;
-	/* That it waits says less than that it failed. */
-	if (at < r->next.n && (is_drift(r->next.v[at].reason) || !is_drift(reason)))
+	if (at < r->next.n && !outweighs(reason, r->next.v[at].reason))
 		return 0;
 	err_escape(a.why, sizeof a.why, bytes_of(why));
 	if (at == r->next.n && is_drift(reason) && try_once_more(r, left, &may, err) < 0)
@@ -334,7 +346,17 @@ decide_listed(struct cycle *c, const struct again *a, struct err *err)
 static int
 plan_leaver(struct cycle *c, const struct again *a, struct err *err)
 {
-	return a->source == WORLD_NONE ? replan_leaver(c, a, err) : 0;
+	return a->source == WORLD_NONE && a->reason != REPLAN_CIRCLE ? replan_leaver(c, a, err) : 0;
+}
+
+static int
+plan_circle(struct cycle *c, const struct again *a, struct err *err)
+{
+	int news = guid_set_add(&c->replan->circles, &a->left);
+
+	if (news <= 0)
+		return news < 0 ? err_nomem(err) : 0;
+	return circles_plan_again(c, &a->left, err);
 }
 
 static int
@@ -509,11 +531,14 @@ replan(struct cycle *c, struct round *r, struct err *err)
 	if (store_begin(c->run->store, STORE_READ, &c->run->map, err) < 0)
 		return -1;
 	limits_begin_round(c);
+	guid_set_done(&c->replan->circles);
 	rc = for_each(c, r->v, r->n, &r->n_failed, decide_listed, err);
 	if (rc == 0)
 		rc = for_each(c, r->v, r->n, &r->n_failed, plan_leaver, err);
 	if (rc == 0)
 		rc = plan_known(c, plan_all_listed, r, err);
+	if (rc == 0)
+		rc = for_each(c, r->v, r->n, &r->n_failed, plan_circle, err);
 	if (rc == 0)
 		rc = limits_check_round(c, err);
 	store_abort(TAKE(c->run->map));

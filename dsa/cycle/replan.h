@@ -25,8 +25,10 @@ enum replan_reason {
 	/* Of one that left: there are objects below its counterpart. They go first if that is
 	 * configured; else, or if that did not help, the counterpart is hidden. */
 	REPLAN_NONLEAF,
-	REPLAN_TAKES, /* another object had to let go of something first */
-	REPLAN_WAITED /* for something else of this cycle: nothing has changed meanwhile */
+	REPLAN_TAKES,  /* another object had to let go of something first */
+	REPLAN_CIRCLE, /* mail goes round because of it (circles.h): nothing else of it is planned
+			*/
+	REPLAN_WAITED  /* for something else of this cycle: nothing has changed meanwhile */
 };
 /* Source entry SOURCE is to be planned again for REASON, because of WHY; WORLD_NONE: one that left,
  * by its GUID LEFT. What was tried often enough is given up at the end of the cycle. */

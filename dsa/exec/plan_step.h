@@ -23,7 +23,8 @@
 #include "mapping/store.h"
 
 enum plan_phase {
-	PLAN_OUS, /* what objects are created in */
+	PLAN_CIRCLES, /* mail that goes round, of what is not planned as a whole */
+	PLAN_OUS,     /* what objects are created in */
 	PLAN_OBJECTS,
 	PLAN_LINKS, /* references that could not be part of the object's own step */
 	PLAN_LEAVERS,
