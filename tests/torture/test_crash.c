@@ -78,6 +78,19 @@ ann_is_back(struct lab *l)
 	lab_set(l, SOURCE, "CN=Ann", "msExchHideFromAddressLists", NULL);
 }
 
+/* And then each of both objects redirects to itself. */
+static void
+ann_goes_round(struct lab *l)
+{
+	struct tap tap = {.stop_at = 0};
+
+	ann_is_hidden(l);
+	assert_int_equal(lab_cycle(l, &tap), 0);
+	tap_done(&tap);
+	lab_set(l, SOURCE, "CN=Ann", "targetAddress", "SMTP:ann@redirect.acme.example");
+	lab_set(l, TARGET, "CN=Ann", "targetAddress", "SMTP:ann@redirect.globex.example");
+}
+
 static void
 unit_moves(struct lab *l)
 {
@@ -156,6 +169,9 @@ static const struct scenario crashes[] = {
 	.source = {MAILBOX("Ann", "ann", "title: Boss\n")},
 	.target = {THERE_OU, THERE("user", "Andy", "mail: ann@acme.example\n")},
 	.between = ann_is_hidden},
+    {.name = "left, and goes round",
+	.source = {MAILBOX("Ann", "ann", "")},
+	.between = ann_goes_round},
     {.name = "come back", .source = {MAILBOX("Ann", "ann", "")}, .between = ann_is_back},
     {.name = "a unit moves, and others appear",
 	.scope = "create = \"mailbox\"; on_leave = \"delete\";",
