@@ -165,6 +165,31 @@ def test_nothing_is_done_any_more(daemon, lab):
     assert p.returncode == 0 and "finished already" in p.stdout
 
 
+@pytest.mark.parametrize("full", [False, True], ids=["delta", "full"])
+def test_no_mail_goes_round(daemon, lab, full):
+    """By hand; it is ended, and nothing else is done to what is finished."""
+    dn, alias = lab.dns[0], lab.aliases[0]
+    before = objects(lab, dn)
+    target = record(lab, dn)["target"]["dn"]
+    for domain in RS, RT:
+        if full:
+            assert daemon.ask(verb="pause")["ok"]
+            wait_for(lambda: daemon.link()["state"] == "paused", "not paused", 60)
+        lab.target.modify(target, targetAddress=f"SMTP:{alias}@{domain}")
+        if full:
+            assert daemon.ask(verb="resync")["ok"]
+            assert daemon.ask(verb="resume")["ok"]
+        wait_for(lambda: "targetAddress" not in lab.target.read(target), "mail goes round", 60)
+        daemon.wait_idle()
+        now = objects(lab, dn)
+        for was, is_ in zip(before, now):
+            assert {k for k in was | is_ if was.get(k) != is_.get(k)} <= {"whenChanged", "uSNChanged"}
+        assert f"mail goes round in a circle, because the target object redirects to SMTP:{alias}@{domain}" \
+            in daemon.log()
+    is_finished(lab, dn, alias)
+    assert lab.galsyncctl("--socket", daemon.socket, "verify", alias).returncode == 0
+
+
 def test_a_wave(daemon, lab):
     dn = lab.special["acme"]["worker"]
     alias = record(lab, dn)["alias"]
