@@ -15,12 +15,12 @@ STAMP = "extensionAttribute15"
 GUARD = "msExchCalendarRepairDisabled"
 HIDES = "msExchHideFromAddressLists"
 MAILBOX = ("homeMDB", "msExchHomeServerName")
-ALIASES = [f"seat{i}" for i in range(12)]
+ALIASES = [f"seat{i}" for i in range(38)]
 
 
 @pytest.fixture(scope="module", autouse=True)
 def fixture_people(lab):
-    """A dozen mailboxes of their own, synchronized."""
+    """Some dozens of mailboxes of their own, synchronized."""
     like = lab.source.read(lab.special["acme"]["mailbox"])
     lab.ou = lab.special["acme"]["mailbox"].split(",", 1)[1]
     for a in ALIASES:
@@ -102,6 +102,21 @@ def test_a_lost_map(lab):
     assert [rows[a] for a in ALIASES[:3]] == ["target", "target", "source"]
 
 
+def test_a_delta_with_a_lost_map(lab):
+    """There is none: everything is read. The next one is, and turns nothing back."""
+    lab.forget()
+    p = lab.galsyncd("--once", conf=lab.conf)
+    assert p.returncode == 3, p.stdout + p.stderr
+    assert "everything is read" in p.stdout + p.stderr
+    assert all(is_switched(lab, a) for a in ALIASES[:2])
+    lab.source.modify(source_dn(lab, ALIASES[0]), title="Late")
+    lab.source.modify(source_dn(lab, ALIASES[2]), title="Late")
+    p = lab.galsyncd("--once", conf=lab.conf)
+    assert p.returncode == 3 and "delta synchronization" in p.stdout, p.stdout + p.stderr
+    assert all(is_switched(lab, a) for a in ALIASES[:2])
+    assert [target_of(lab, ALIASES[i])[1]["title"] for i in (0, 2)] == [[b"Boss"], [b"Late"]]
+
+
 def test_another_name_of_the_link(lab):
     other = lab.write_conf(lab.text.replace('name = "acme-globex"', 'name = "renamed"'))
     assert "renamed" in lab.text.replace('name = "acme-globex"', 'name = "renamed"')
@@ -136,23 +151,40 @@ def test_a_native_move(lab, delta):
         assert p.returncode == 0, p.stdout
 
 
-@pytest.mark.parametrize("delta", [False, True])
-def test_the_end_of_the_source(lab, delta):
+@pytest.fixture(name="default_on_leave")
+def fixture_default_on_leave(lab):
+    """The configuration without an on_leave of its own."""
+    conf, text = lab.conf, lab.text.replace('on_leave = "delete"; ', "")
+    assert text != lab.text
+    lab.conf = lab.write_conf(text)
+    yield
+    lab.conf = lab.write_conf(lab.text)
+    assert lab.conf == conf
+
+
+@pytest.mark.parametrize("first", [5, 10], ids=["full", "delta"])
+def test_the_end_of_the_source(lab, first):
+    end_sources(lab, ALIASES[first:first + 5], first == 10)
+
+
+@pytest.mark.parametrize("first", [15, 20], ids=["full", "delta"])
+@pytest.mark.usefixtures("default_on_leave")
+def test_the_end_of_the_source_by_default(lab, first):
+    end_sources(lab, ALIASES[first:first + 5], first == 20)
+
+
+def end_sources(lab, ends, delta):
     """Disable-Mailbox, hidden, disabled, moved away, deleted."""
-    ends = ALIASES[5:10] if not delta else ALIASES[5:6]
-    if delta:
-        ends = ALIASES[10:11]
     switch(lab, *ends)
     before = {a: target_of(lab, a) for a in ends}
     with in_full_and_in_delta(lab, delta) as noticed:
         first = source_dn(lab, ends[0])
         lab.source.modify(first, mailNickname=None, proxyAddresses=None, mail=None,
                           targetAddress=None, legacyExchangeDN=None, **{x: None for x in MAILBOX})
-        if len(ends) > 1:
-            lab.source.modify(source_dn(lab, ends[1]), **{HIDES: "TRUE"})
-            lab.source.modify(source_dn(lab, ends[2]), userAccountControl=546)
-            lab.source.rename(source_dn(lab, ends[3]), f"CN={ends[3]}", f"CN=Users,{lab.source.base}")
-            lab.source.delete(source_dn(lab, ends[4]))
+        lab.source.modify(source_dn(lab, ends[1]), **{HIDES: "TRUE"})
+        lab.source.modify(source_dn(lab, ends[2]), userAccountControl=546)
+        lab.source.rename(source_dn(lab, ends[3]), f"CN={ends[3]}", f"CN=Users,{lab.source.base}")
+        lab.source.delete(source_dn(lab, ends[4]))
 
         def finished():
             states = {r["alias"]: r["state"] for r in lab.records().values()}
@@ -166,8 +198,37 @@ def test_the_end_of_the_source(lab, delta):
     assert is_idle(lab)
 
 
-def test_the_active_object_governs_itself(lab):
-    alias = ALIASES[11]
+@pytest.mark.parametrize("delta", [False, True])
+def test_a_loop_of_what_is_over(lab, delta):
+    """Of one that left, and of one that is finished: ended towards the mailbox in use, and nothing
+    else of either object is changed."""
+    left, finished = ALIASES[25 + 2 * delta], ALIASES[26 + 2 * delta]
+    switch(lab, finished)
+    for alias in (left, finished):
+        lab.source.modify(source_dn(lab, alias), **{HIDES: "TRUE"})
+    lab.full(status=3, conf=lab.conf)
+    states = {r["alias"]: r["state"] for r in lab.records().values()}
+    assert (states[left], states[finished]) == ("left", "finished")
+    before = {a: both_of(lab, a) for a in (left, finished)}
+    for pairs in ((lab.source, left, "globex"), (lab.target, finished, "acme")), \
+            ((lab.source, left, "acme"), (lab.target, finished, "globex")):
+        with in_full_and_in_delta(lab, delta) as noticed:
+            for side, alias, forest in pairs:
+                side.modify(side.find("(cn=%s)", alias)[0], targetAddress=to(alias, forest)[0])
+            noticed(lambda: {a: both_of(lab, a) for a in (left, finished)} == before,
+                    "mail goes round, or something else was changed")
+    assert is_idle(lab)
+
+
+def both_of(lab, alias):
+    """Both objects, but for what the directory counts."""
+    return [{k: sorted(v) for k, v in side.find("(cn=%s)", alias)[1].items()
+             if k not in ("whenChanged", "uSNChanged")} for side in (lab.source, lab.target)]
+
+
+@pytest.mark.parametrize("delta", [False, True])
+def test_the_active_object_governs_itself(lab, delta):
+    alias, other = ALIASES[29 + 2 * delta], ALIASES[30 + 2 * delta]
     switch(lab, alias)
     dn, t = target_of(lab, alias)
     lab.target.change(dn, (ldap.MOD_DELETE, "proxyAddresses", [f"SMTP:{alias}@acme.example".encode()]))
@@ -176,8 +237,10 @@ def test_the_active_object_governs_itself(lab):
     edits = {"mail": f"{alias}@globex.example", HIDES: "TRUE", "msExchRecipientTypeDetails": 4,
              "displayName": "Shared", "msExchRequireAuthToSendTo": "TRUE", "title": None}
     lab.target.modify(dn, **edits)
-    lab.source.modify(source_dn(lab, alias), displayName="Changed in the source", department="Old")
-    lab.full(status=3, conf=lab.conf)
+    with in_full_and_in_delta(lab, delta) as noticed:
+        lab.source.modify(source_dn(lab, alias), displayName="Changed in the source", department="Old")
+        lab.source.modify(source_dn(lab, other), department="New")
+        noticed(lambda: target_of(lab, other)[1].get("department") == [b"New"], "nothing flows")
     now = lab.target.read(dn)
     for attr, value in edits.items():
         assert now.get(attr) == (None if value is None else [str(value).encode()]), attr
@@ -187,11 +250,11 @@ def test_the_active_object_governs_itself(lab):
     assert is_idle(lab)
 
 
-def test_nothing_redirects_to_itself(lab):
+@pytest.mark.parametrize("delta", [False, True])
+def test_nothing_redirects_to_itself(lab, delta):
     alias = ALIASES[2]
     dn, _ = target_of(lab, alias)
-    lab.target.modify(dn, targetAddress=to(alias, "globex")[0])
-    with running(lab, lab.conf) as d:
-        wait_for(lambda: target_of(lab, alias)[1].get("targetAddress") == to(alias, "acme"),
-                 "it redirects to itself", 60)
-        d.wait_idle()
+    with in_full_and_in_delta(lab, delta) as noticed:
+        lab.target.modify(dn, targetAddress=to(alias, "globex")[0])
+        noticed(lambda: target_of(lab, alias)[1].get("targetAddress") == to(alias, "acme"),
+                "it redirects to itself")
