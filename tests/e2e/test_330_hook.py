@@ -2,6 +2,7 @@
 """The hook program: told of switches on two real forests, whatever it and the daemon do."""
 
 import contextlib
+import glob
 import json
 import os
 import shutil
@@ -158,6 +159,26 @@ def test_stopped_and_killed_while_it_runs(daemon, hook):
         wait_for(lambda: hook.told()[-1]["event"] == "undone", "the undo is not told")
         os.remove(hook.path("began"))
         os.remove(hook.path("go"))
+
+
+def test_the_map_is_lost_while_an_event_waits(daemon, lab, hook):
+    """The event does not: it is told with its number, once."""
+    hook.does("exit 3")
+    turn(daemon, "switch", KEY)
+    wait_for(lambda: status(daemon)["failing"] == 1, "the failure is not noted")
+    assert daemon.end() == 0
+    for path in glob.glob(lab.path("state", "map.mdb*")):
+        os.unlink(path)
+    hook.does("")
+    log = len(daemon.log())
+    daemon.start()
+    assert "1 events" in daemon.log()[log:]
+    event = hook.wait(1)[0]
+    assert (event["event"], event["source"]["dn"]) == ("switched", lab.special["acme"][KEY])
+    wait_for(lambda: status(daemon)["waiting"] == 0, "the event is not delivered")
+    turn(daemon, "undo-switch", KEY)
+    undone = hook.wait(2)[1:]
+    assert [e["event"] for e in undone] == ["undone"] and undone[0]["id"] != event["id"]
 
 
 def test_reload_takes_another_hook(daemon, hook):

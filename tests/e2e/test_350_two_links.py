@@ -140,6 +140,13 @@ def test_no_object_is_in_two_correspondences(lab, lost):
     assert "not in scope: counterpart by another link" in p.stdout, p.stdout + p.stderr
     assert dn not in p.stderr
     assert lab.source.read(dn) == before, "the active mailbox was changed"
+    # A delta that hears of both objects takes neither.
+    lab.target.modify(native, title="Heard of")
+    lab.source.modify(dn, title="Heard of")
+    before = lab.source.read(dn)
+    p = lab.galsyncd("--once", "--link", "back", conf=conf)
+    assert "delta synchronization" in p.stdout, p.stdout + p.stderr
+    assert lab.source.read(dn) == before, "the active mailbox was changed"
     # And the first link goes on as before.
     usn = lab.target.usn()
     lab.full("--link", ONE, conf=conf, status=3)

@@ -12,7 +12,7 @@ from conftest import BUILD, wait_for
 from galsynclab.forests import LIMITS
 from test_120_daemon import running
 from test_310_wave import add_mailboxes, ctl, plan, show, write
-from test_340_limits import break_many, is_held, status_of
+from test_340_limits import BROKEN, break_many, is_held, status_of, targets
 
 REMEMBERED = "memory.json"
 
@@ -71,6 +71,14 @@ def test_waves_and_verdicts_outlive_the_map(daemon, lab):
     assert "the map is new; from" in said and "come 1 waves, 4 verdicts of operators, 0 events" in said
     assert "was lost and is made anew" not in said
     assert show(daemon, number) == before
+    # What was rejected stays so, in the full synchronization and in a delta that hears of it.
+    for alias in broken:
+        lab.source.modify(f"CN=Wave {alias},{lab.ou}", title="Heard of")
+    lab.source.modify(f"CN=Wave {lab.aliases[5]},{lab.ou}", title="Flows")
+    wait_for(lambda: lab.target.find("(mailNickname=%s)", lab.aliases[5])[1].get("title") == [b"Flows"],
+             "nothing flows", 60)
+    daemon.wait_idle()
+    assert set(targets(lab, broken).values()) == {BROKEN.encode()}
     # The next wave is another one.
     other = ctl(daemon, "--json", "wave", write(lab, lab.aliases[3]), "--at", "+1h")
     assert json.loads(other.stdout)["wave"] == number + 1, other.stderr

@@ -91,6 +91,16 @@ def test_attribute_that_cannot_hold_a_stamp(lab, tmp_path, attribute, args, word
     refused(lab, file, "galsync.conf:", *words, args=args)
 
 
+@pytest.mark.parametrize("args", [("--once", "--full"), ("--once",)], ids=["full", "delta"])
+def test_another_attribute_later(lab, args):
+    """After a synchronization, too, one that cannot hold a stamp is refused before anything is written."""
+    own = 'redirect_domain = "redirect.globex.example";'
+    lab.full(status=3)
+    lab.source.modify(lab.special["acme"]["mail-match"], title="Not written")
+    file = lab.write_conf(lab.conf_text(**{own[:-1]: f'stamp_attribute = "description"; {own[:-1]}'}))
+    refused(lab, file, "test.conf:", "takes several values", args=args)
+
+
 def test_marker_beside_the_stamp(lab, tmp_path):
     file = conf(lab, tmp_path, link=f'marker_attribute = "{STAMP}";')
     refused(lab, file, "marker_attribute:", f"'{STAMP}' carries the stamp in forest 'acme'",

@@ -6,9 +6,11 @@ import json
 
 import pytest
 from conftest import wait_for
+from galsynclab.lab import GLOBEX
 from test_120_daemon import Daemon
 
 RT = "redirect.globex.example"
+STAMP = "extensionAttribute15"
 # Those whose counterpart is created, one of each sort of mailbox; "mailbox" has an archive.
 KINDS = ("mailbox", "linked", "shared", "room", "equipment", "disabled", "comma")
 DISPLAY = {"room": b"-2147481850", "equipment": b"-2147481594"}
@@ -140,3 +142,29 @@ def test_what_is_no_mailbox(lab, daemon):
     assert p.returncode == 1 and "'nobody' is not in the map" in p.stdout + p.stderr
     assert lab.galsyncctl("--socket", daemon.socket, "verify", "--move-ready", "--x").returncode == 2
     assert not daemon.ask(verb="verify", move_ready="yes")["ok"]
+
+
+@pytest.mark.parametrize("key,delta", [("room", False), ("equipment", True)], ids=["full", "delta"])
+def test_it_is_moved(lab, daemon, key, delta):
+    """What New-MoveRequest leaves: the mail user is the mailbox. It is taken over, and not undone."""
+    r = record(lab, key)
+    source, target = r["source"]["dn"], r["target"]["dn"]
+    model = lab.source.read(source)
+    lab.source.modify(source, targetAddress=f"SMTP:{r['alias']}@{RT}", msExchRecipientTypeDetails=128,
+                      msExchRecipientDisplayType=-2147483642, homeMDB=None, msExchHomeServerName=None)
+    lab.target.modify(target, targetAddress=None, homeMDB=GLOBEX.databases[0],
+                      msExchHomeServerName=GLOBEX.home_server,
+                      msExchRecipientTypeDetails=model["msExchRecipientTypeDetails"])
+    if delta:
+        assert daemon.ask(verb="resume")["ok"]
+    else:
+        assert daemon.ask(verb="resync")["ok"]
+    wait_for(lambda: record(lab, key)["active"] == "target", "the move is not taken over", 60)
+    now = lab.target.read(target)
+    assert "targetAddress" not in now and now[STAMP][0].endswith(b":target")
+    assert now["msExchHomeServerName"] == [GLOBEX.home_server.encode()]
+    assert lab.source.read(source)["targetAddress"] == [f"SMTP:{r['alias']}@{RT}".encode()]
+    assert daemon.ask(verb="verify", objects=[r["alias"]])["results"] == []
+    usn = lab.source.usn(), lab.target.usn()
+    assert daemon.ask(verb="resync")["ok"]
+    assert (lab.source.usn(), lab.target.usn()) == usn
