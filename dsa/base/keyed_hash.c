@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "dsa/base/keyed_hash.h"
 
+#include <endian.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -52,16 +53,18 @@ hash(const uint64_t k[2], struct bytes value, bool fold)
 	struct state s = {{k[0] ^ 0x736f6d6570736575ULL, k[1] ^ 0x646f72616e646f6dULL,
 	    k[0] ^ 0x6c7967656e657261ULL, k[1] ^ 0x7465646279746573ULL}};
 	const uint8_t *p = value.data;
-	uint64_t word = 0;
+	size_t left = value.len;
+	uint64_t word;
 
-	for (size_t i = 0; i < value.len; i++) {
-		word |= (uint64_t)(fold ? ascii_lower(p[i]) : p[i]) << (i % 8 * 8);
-		if (i % 8 == 7) {
-			take_word(&s, word);
-			word = 0;
-		}
+	for (; left >= sizeof word; p += sizeof word, left -= sizeof word) {
+		memcpy(&word, p, sizeof word);
+		word = le64toh(word);
+		take_word(&s, fold ? ascii_lower_word(word) : word);
 	}
-	take_word(&s, word | (uint64_t)value.len << 56);
+	word = 0;
+	while (left--)
+		word |= (uint64_t)p[left] << (left * 8);
+	take_word(&s, (fold ? ascii_lower_word(word) : word) | (uint64_t)value.len << 56);
 	s.v[2] ^= 0xff;
 	rounds(&s, 3);
 	return s.v[0] ^ s.v[1] ^ s.v[2] ^ s.v[3];

@@ -25,11 +25,23 @@ bool
 bytes_equal_nocase(struct bytes x, struct bytes y)
 {
 	const uint8_t *p = x.data, *q = y.data;
+	size_t left = x.len;
 
 	if (x.len != y.len)
 		return false;
-	for (size_t i = 0; i < x.len; i++)
-		if (ascii_lower(p[i]) != ascii_lower(q[i]))
+	/* Addresses differ at their end or not at all, and mostly not in case either. */
+	for (; left >= sizeof(uint64_t); left -= sizeof(uint64_t)) {
+		uint64_t v, w;
+
+		memcpy(&v, p, sizeof v);
+		memcpy(&w, q, sizeof w);
+		if (v != w && ascii_lower_word(v) != ascii_lower_word(w))
+			return false;
+		p += sizeof v;
+		q += sizeof w;
+	}
+	for (; left; left--)
+		if (ascii_lower(*p++) != ascii_lower(*q++))
 			return false;
 	return true;
 }

@@ -8,7 +8,8 @@
 bool
 str_equal_nocase(const char *x, const char *y)
 {
-	while (*x && ascii_lower((uint8_t)*x) == ascii_lower((uint8_t)*y)) {
+	/* Mostly they do not differ in case either. */
+	while (*x && (*x == *y || ascii_lower((uint8_t)*x) == ascii_lower((uint8_t)*y))) {
 		x++;
 		y++;
 	}

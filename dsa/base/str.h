@@ -20,6 +20,18 @@ ascii_lower(uint8_t c)
 	return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
 }
 
+/* The same of eight octets at once, whatever their order. Only the lower seven bits of an octet are
+ * added to, so nothing carries into its neighbour. */
+static inline uint64_t
+ascii_lower_word(uint64_t w)
+{
+	const uint64_t each = 0x0101010101010101, high = 0x80 * each;
+	uint64_t from_a = (w & ~high) + (0x80 - 'A') * each;
+	uint64_t beyond_z = (w & ~high) + (0x80 - ('Z' + 1)) * each;
+
+	return w | ((from_a & ~beyond_z & ~w & high) >> 2); /* 0x80 >> 2 is 0x20 */
+}
+
 bool str_equal_nocase(const char *x, const char *y);
 bool str_starts_nocase(const char *s, const char *prefix);
 /* A formatted string the caller frees; NULL: no memory. */

@@ -33,6 +33,47 @@ bytes(void **state)
 	assert_false(bytes_equal_nocase(bytes_of("\xc3\x89"), bytes_of("\xc3\xa9")));
 }
 
+/* Every octet at every place, among others that the next one must not touch. */
+static void
+folded_words(void **state)
+{
+	(void)state;
+	for (unsigned place = 0; place < 8; place++)
+		for (unsigned octet = 0; octet < 256; octet++) {
+			uint8_t text[] = "ZzAa@[\xff\x80", want[8], got[8];
+			uint64_t w;
+
+			text[place] = (uint8_t)octet;
+			for (size_t i = 0; i < sizeof want; i++)
+				want[i] = ascii_lower(text[i]);
+			memcpy(&w, text, sizeof w);
+			w = ascii_lower_word(w);
+			memcpy(got, &w, sizeof w);
+			assert_memory_equal(got, want, sizeof want);
+		}
+}
+
+/* Equal but for one letter's case, or for one octet, in texts of every length up to three words. */
+static void
+equal_but_for_one(void **state)
+{
+	char x[24], y[24];
+
+	(void)state;
+	for (size_t len = 1; len <= sizeof x; len++)
+		for (size_t i = 0; i < len; i++) {
+			const struct bytes v = {x, len}, w = {y, len};
+
+			memset(x, 'k', sizeof x);
+			memset(y, 'k', sizeof y);
+			assert_true(bytes_equal_nocase(v, w));
+			y[i] = 'K';
+			assert_true(bytes_equal_nocase(v, w));
+			y[i] = 'j';
+			assert_false(bytes_equal_nocase(v, w));
+		}
+}
+
 /* The numbers are in maps that exist. */
 static void
 hashes(void **state)
@@ -342,6 +383,8 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(bytes),
+	    cmocka_unit_test(folded_words),
+	    cmocka_unit_test(equal_but_for_one),
 	    cmocka_unit_test(hashes),
 	    cmocka_unit_test(buffers),
 	    cmocka_unit_test(buffer_failed),
