@@ -15,21 +15,31 @@
  *evaluate them more than once. Without memory the list is what it was.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
+
+/* The array with room for N elements, moved; NULL without memory. */
+static inline void *
+list_resized(void *v, size_t n, size_t *cap, size_t size)
+{
+	v = reallocarray(v, n, size);
+	if (v)
+		*cap = n;
+	return v;
+}
 
 /* The body of list_grow(): the array, moved where it had to grow, or NULL without memory. */
 static inline void *
 list_grown(void *v, size_t n, size_t *cap, size_t size)
 {
-	size_t more = *cap ? *cap * 2 : 2;
+	return n < *cap ? v : list_resized(v, *cap ? *cap * 2 : 2, cap, size);
+}
 
-	if (n < *cap)
-		return v;
-	v = reallocarray(v, more, size);
-	if (v)
-		*cap = more;
-	return v;
+static inline bool
+list_has_room(size_t n, size_t cap, size_t more)
+{
+	return more <= cap - n;
 }
 
 #define list_take_over_(v, call)                                                                   \
@@ -46,7 +56,14 @@ list_grown(void *v, size_t n, size_t *cap, size_t size)
  * memory. */
 #define list_grow(v, n, cap) list_take_over_(v, list_grown((v), (n), &(cap), list_size_of_(v)))
 
-/* The same for a short list that keeps no capacity: the array has N + 1 elements afterwards. */
+/* Makes room for MORE elements behind the N that are there, where their number is known. 0, or -1
+ * without memory. */
+#define list_reserve(v, n, cap, more)                                                              \
+	(list_has_room((n), (cap), (more))                                                         \
+		? 0                                                                                \
+		: list_take_over_(v, list_resized((v), (n) + (more), &(cap), list_size_of_(v))))
+
+/* list_grow() for a short list that keeps no capacity: the array has N + 1 elements afterwards. */
 #define list_grow_by_one(v, n) list_take_over_(v, reallocarray((v), (n) + 1, list_size_of_(v)))
 
 #endif

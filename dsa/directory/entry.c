@@ -7,6 +7,11 @@
 #include "dsa/base/str.h"
 
 #define ENTRY_FORMAT 1
+#define ATTRS 16 /* as many as most entries have: there is room for them at once */
+/* An encoded value takes at least the octets of its length; an attribute, of that of its name and
+ * of the number of its values. */
+#define ENCODED_VALUE 4
+#define ENCODED_ATTR 8
 
 struct entry *
 entry_new(const char *dn)
@@ -56,22 +61,31 @@ find(const struct entry *e, const char *name)
 	return NULL;
 }
 
+/* Takes ownership of NAME, which E does not have; NULL: no memory. */
+static struct attr *
+append(struct entry *e, char *name)
+{
+	struct attr *a;
+
+	if (!name || list_grow(e->attrs, e->n_attrs, e->cap) < 0) {
+		free(name);
+		return NULL;
+	}
+	a = &e->attrs[e->n_attrs++];
+	*a = (struct attr){.name = name};
+	return a;
+}
+
 static struct attr *
 find_or_add(struct entry *e, const char *name)
 {
 	struct attr *a = find(e, name);
-	char *copy;
 
 	if (a)
 		return a;
-	if (list_grow(e->attrs, e->n_attrs, e->cap) < 0)
+	if (!e->attrs && list_reserve(e->attrs, e->n_attrs, e->cap, ATTRS) < 0)
 		return NULL;
-	copy = strdup(name);
-	if (!copy)
-		return NULL;
-	a = &e->attrs[e->n_attrs++];
-	*a = (struct attr){.name = copy};
-	return a;
+	return append(e, strdup(name));
 }
 
 static int
@@ -251,13 +265,14 @@ decode_attr(struct reader *r, struct entry *e)
 		return -1;
 	if (r->failed)
 		return 0;
-	/* Every value takes at least its four octets of length. */
-	if (n > reader_left(r) / 4) {
+	if (n > reader_left(r) / ENCODED_VALUE) {
 		r->failed = true;
 		return 0;
 	}
-	a = find_or_add(e, name);
+	a = find(e, name);
 	if (!a)
+		a = append(e, TAKE(name));
+	if (!a || list_reserve(a->values, a->n_values, a->cap, n) < 0)
 		return -1;
 	for (uint32_t i = 0; i < n && !r->failed; i++) {
 		struct bytes v = reader_bytes(r);
@@ -287,6 +302,10 @@ entry_decode(struct bytes raw, struct entry **ret, struct err *err)
 	if (guid)
 		memcpy(e->guid.octets, guid, GUID_LEN);
 	n = reader_u32(&r);
+	if (n > reader_left(&r) / ENCODED_ATTR)
+		return err_data(err, "damaged encoded entry");
+	if (list_reserve(e->attrs, e->n_attrs, e->cap, n) < 0)
+		return err_nomem(err);
 	for (uint32_t i = 0; i < n && !r.failed; i++)
 		if (decode_attr(&r, e) < 0)
 			return err_nomem(err);

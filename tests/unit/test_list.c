@@ -76,6 +76,28 @@ by_one(void **state)
 	}
 }
 
+/* What is there already is enough, or there is room for as many as were said, and no more. */
+static void
+known_number(void **state)
+{
+	struct numbers l = {0};
+
+	(void)state;
+	assert_int_equal(list_reserve(l.v, l.n, l.cap, 0), 0);
+	assert_null(l.v);
+	assert_int_equal(list_reserve(l.v, l.n, l.cap, 5), 0);
+	assert_int_equal(l.cap, 5);
+	for (uint64_t i = 0; i < 4; i++)
+		l.v[l.n++] = i;
+	assert_int_equal(list_reserve(l.v, l.n, l.cap, 1), 0);
+	assert_int_equal(l.cap, 5);
+	assert_int_equal(list_reserve(l.v, l.n, l.cap, 3), 0);
+	assert_int_equal(l.cap, 7);
+	for (uint64_t i = 0; i < 4; i++)
+		assert_int_equal(l.v[i], i);
+	free(l.v);
+}
+
 /* More than there can be: the list is what it was. */
 static void
 without_memory(void **state)
@@ -90,6 +112,7 @@ without_memory(void **state)
 	l.v[0] = 7;
 	assert_int_equal(list_grow(l.v, l.n, l.cap), -1);
 	assert_int_equal(list_grow_by_one(l.v, full), -1);
+	assert_int_equal(list_reserve(l.v, l.n, l.cap, 1), -1);
 	assert_ptr_equal(l.v, was);
 	assert_int_equal(l.v[0], 7);
 	assert_int_equal(l.n, full);
@@ -104,6 +127,7 @@ main(void)
 	    cmocka_unit_test(doubles),
 	    cmocka_unit_test(ends_in_null),
 	    cmocka_unit_test(by_one),
+	    cmocka_unit_test(known_number),
 	    cmocka_unit_test(without_memory),
 	};
 
