@@ -202,7 +202,7 @@ stamp_parse(const char *text, struct stamp *ret)
 	if (!s.created && !str_starts_nocase(text, matched))
 		return false;
 	text += sizeof created - 1;
-	(void)snprintf(guid, sizeof guid, "%s", text);
+	memcpy(guid, text, strnlen(text, sizeof guid - 1));
 	if (!guid_parse(guid, &s.source) || !parse_side(text + strlen(guid), &s))
 		return false;
 	*ret = s;

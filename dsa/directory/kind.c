@@ -32,18 +32,17 @@ enum kind
 kind_of(const struct entry *e)
 {
 	/* computer is a subclass of user, so it is looked for first. */
-	if (entry_has_class(e, "computer"))
-		return KIND_OTHER;
-	if (entry_has_class(e, "user"))
-		return KIND_USER;
-	if (entry_has_class(e, "contact"))
-		return KIND_CONTACT;
-	if (entry_has_class(e, "group"))
-		return KIND_GROUP;
-	if (entry_has_class(e, "msExchDynamicDistributionList"))
-		return KIND_DYNAMIC_GROUP;
-	if (entry_has_class(e, "publicFolder"))
-		return KIND_PUBLIC_FOLDER;
+	static const struct {
+		const char *name;
+		enum kind kind;
+	} classes[] = {{"computer", KIND_OTHER}, {"user", KIND_USER}, {"contact", KIND_CONTACT},
+	    {"group", KIND_GROUP}, {"msExchDynamicDistributionList", KIND_DYNAMIC_GROUP},
+	    {"publicFolder", KIND_PUBLIC_FOLDER}};
+	const struct attr *a = entry_find(e, "objectClass");
+
+	for (size_t i = 0; a && i < ARRAY_SIZE(classes); i++)
+		if (attr_has(a, bytes_of(classes[i].name), true))
+			return classes[i].kind;
 	return KIND_OTHER;
 }
 
