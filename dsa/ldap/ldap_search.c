@@ -96,15 +96,26 @@ add_dn_value(struct entry *e, const char *name, const struct berval *v)
 	return text ? entry_add_str(e, name, dn_strip_extended(text)) : -1;
 }
 
+/* True if V begins as extended DNs do, and perhaps other values. */
+static bool
+may_be_extended(const struct berval *v)
+{
+	return v->bv_len && v->bv_val[0] == '<';
+}
+
 static int
 add_values(struct ldap_session *s, struct entry *e, const char *name, const struct berval *values)
 {
-	bool dn_valued = is_dn_valued(s, name);
+	bool dn_valued = false;
 
+	/* Most attributes have no such value, and the schema is not asked about them. */
+	for (const struct berval *v = values; v->bv_val && !dn_valued; v++)
+		dn_valued = may_be_extended(v);
+	dn_valued = dn_valued && is_dn_valued(s, name);
 	for (const struct berval *v = values; v->bv_val; v++) {
 		int rc;
 
-		if (dn_valued && v->bv_len && v->bv_val[0] == '<')
+		if (dn_valued && may_be_extended(v))
 			rc = add_dn_value(e, name, v);
 		else
 			rc = entry_add(e, name, (struct bytes){v->bv_val, v->bv_len});
