@@ -67,6 +67,20 @@ address_primary(const struct entry *e)
 	return primary_of(e).data;
 }
 
+char *
+address_x500_of(const char *name)
+{
+	static const char type[] = "X500:";
+	size_t len = strlen(name);
+	char *text = malloc(sizeof type + len);
+
+	if (!text)
+		return NULL;
+	memcpy(text, type, sizeof type - 1);
+	memcpy(text + sizeof type - 1, name, len + 1);
+	return text;
+}
+
 bool
 address_local_ok(const char *local)
 {
@@ -217,6 +231,14 @@ address_list_addf(struct address_list *l, const char *fmt, ...)
 		return -1;
 	}
 	return address_list_add(l, bytes_of(text));
+}
+
+int
+address_list_add_x500(struct address_list *l, const char *name)
+{
+	_cleanup_(free) char *text = address_x500_of(name);
+
+	return text ? address_list_add(l, bytes_of(text)) : -1;
 }
 
 int

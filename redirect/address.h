@@ -33,6 +33,9 @@ struct bytes address_value(struct bytes v);
 bool address_in_domain(struct bytes v, const char *domain);
 /* The primary SMTP address without its type, or NULL: primary_of(). Borrowed from E. */
 const char *address_primary(const struct entry *e);
+/* The legacyExchangeDN NAME as an X500 value, "X500:" before it, owned by the caller. NULL: no
+ * memory. */
+char *address_x500_of(const char *name) MUST_CHECK;
 /* True if LOCAL is usable as the local part of an SMTP address (RFC 5321 dot-string). */
 bool address_local_ok(const char *local);
 
@@ -62,6 +65,8 @@ address_list_donep(struct address_list *l)
  * "smtp:" one. */
 int address_list_add(struct address_list *l, struct bytes v) MUST_CHECK;
 int address_list_addf(struct address_list *l, const char *fmt, ...) PRINTF_LIKE(2, 3) MUST_CHECK;
+/* The same of address_x500_of(NAME). */
+int address_list_add_x500(struct address_list *l, const char *name) MUST_CHECK;
 /* Index of the equal value (ignoring case), or -1. */
 long address_list_find(const struct address_list *l, struct bytes v);
 

@@ -319,7 +319,7 @@ check_all_unique(struct audit *a, enum side side)
 {
 	const struct attr *v = entry_find(a->p->side[side], "proxyAddresses");
 	const char *legacy = entry_get_str(a->p->side[side], "legacyExchangeDN");
-	_cleanup_(free) char *x500 = legacy ? str_printf("x500:%s", legacy) : NULL;
+	_cleanup_(free) char *x500 = legacy ? address_x500_of(legacy) : NULL;
 
 	for (size_t i = 0; v && i < v->n_values; i++)
 		if ((address_is_smtp(v->values[i]) || address_is_x500(v->values[i])) &&
@@ -341,10 +341,10 @@ names_of(struct audit *a, enum side side, struct address_list *ret)
 	const struct record_side *r = &a->p->record->side[side];
 	const struct attr *v = entry_find(a->p->side[side], "proxyAddresses");
 	const char *legacy = entry_get_str(a->p->side[side], "legacyExchangeDN");
-	bool bad = legacy && address_list_addf(ret, "X500:%s", legacy) < 0;
+	bool bad = legacy && address_list_add_x500(ret, legacy) < 0;
 
 	for (size_t i = 0; i < r->n_legacy_dns; i++)
-		bad |= address_list_addf(ret, "X500:%s", r->legacy_dns[i]) < 0;
+		bad |= address_list_add_x500(ret, r->legacy_dns[i]) < 0;
 	for (size_t i = 0; v && i < v->n_values; i++)
 		bad |= address_is_x500(v->values[i]) && address_list_add(ret, v->values[i]) < 0;
 	return bad ? err_nomem(a->err) : 0;

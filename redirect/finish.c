@@ -193,9 +193,9 @@ judge_names(struct judging *j)
 	const char *legacy = source ? entry_get_str(source, "legacyExchangeDN") : NULL;
 	const struct attr *v = source ? entry_find(source, "proxyAddresses") : NULL;
 
-	j->failed |= legacy && address_list_addf(&list, "X500:%s", legacy) < 0;
+	j->failed |= legacy && address_list_add_x500(&list, legacy) < 0;
 	for (size_t i = 0; i < known->n_legacy_dns; i++)
-		j->failed |= address_list_addf(&list, "X500:%s", known->legacy_dns[i]) < 0;
+		j->failed |= address_list_add_x500(&list, known->legacy_dns[i]) < 0;
 	for (size_t i = 0; v && i < v->n_values; i++)
 		j->failed |=
 		    address_is_x500(v->values[i]) && address_list_add(&list, v->values[i]) < 0;

@@ -97,7 +97,7 @@ redirects_to(const struct entry *e, const char *address)
 static bool
 has_x500(const struct entry *e, const char *legacy_dn)
 {
-	_cleanup_(free) char *x500 = str_printf("X500:%s", legacy_dn);
+	_cleanup_(free) char *x500 = address_x500_of(legacy_dn);
 	const struct attr *a = entry_find(e, "proxyAddresses");
 
 	return x500 && a && attr_has(a, bytes_of(x500), true);

@@ -331,7 +331,7 @@ plan_may_go(uint32_t index, const struct entry *holder, void *arg, struct err *e
 static int
 has_moved(struct planning *p, const char *name, bool *ret)
 {
-	_cleanup_(free) char *value = str_printf("X500:%s", name);
+	_cleanup_(free) char *value = address_x500_of(name);
 	_cleanup_(entry_free) struct entry *holder = NULL;
 
 	*ret = false;

@@ -90,7 +90,7 @@ inherit_x500(struct entry *want, const struct entry *contact, const char *own, s
 	_cleanup_(address_list_done) struct address_list list = {0};
 	const char *legacy = entry_get_str(contact, "legacyExchangeDN");
 	const struct attr *a = entry_find(contact, "proxyAddresses");
-	bool bad = legacy && address_list_addf(&list, "X500:%s", legacy) < 0;
+	bool bad = legacy && address_list_add_x500(&list, legacy) < 0;
 
 	for (size_t i = 0; a && i < a->n_values; i++)
 		bad |= address_is_x500(a->values[i]) && address_list_add(&list, a->values[i]) < 0;

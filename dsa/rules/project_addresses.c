@@ -216,7 +216,7 @@ add_remembered(
 
 		for (size_t i = 0; i < s->n_legacy_dns; i++)
 			if (!(own && str_equal_nocase(s->legacy_dns[i], own)) &&
-			    address_list_addf(list, "X500:%s", s->legacy_dns[i]) < 0)
+			    address_list_add_x500(list, s->legacy_dns[i]) < 0)
 				return err_nomem(err);
 	}
 	return 0;
@@ -364,7 +364,7 @@ compute_addresses(const struct project_in *in, struct entry *ret, struct err *er
 	if (governed_addresses(in, target_legacy, &list, err) < 0)
 		return -1;
 	if (legacy && !str_equal_nocase(legacy, target_legacy) &&
-	    address_list_addf(&list, "X500:%s", legacy) < 0)
+	    address_list_add_x500(&list, legacy) < 0)
 		return err_nomem(err);
 	if (add_remembered(in, target_legacy, &list, err) < 0 || add_in_use(in, &list, err) < 0)
 		return -1;
@@ -437,7 +437,7 @@ target_names(
 	const struct attr *a = in->target ? entry_find(in->target, "proxyAddresses") : NULL;
 
 	if (legacy_dn && !(own && str_equal_nocase(own, legacy_dn)) &&
-	    address_list_addf(list, "X500:%s", legacy_dn) < 0)
+	    address_list_add_x500(list, legacy_dn) < 0)
 		return err_nomem(err);
 	for (size_t i = 0; a && i < a->n_values; i++)
 		if (address_is_x500(a->values[i]) &&

@@ -183,9 +183,13 @@ lists(void **state)
 	assert_list(&l, "smtp:a@x|X500:/o=1|sip:a@x|smtp:b@x|smtp:c@x|SMTP:new@x");
 	assert_int_equal(address_list_set_primary(&l, "new@x"), 0);
 	assert_list(&l, "smtp:a@x|X500:/o=1|sip:a@x|smtp:b@x|smtp:c@x|SMTP:new@x");
+	assert_int_equal(address_list_add_x500(&l, "/O=1"), 0);
+	assert_int_equal(l.n, 6);
+	assert_int_equal(address_list_add_x500(&l, "/o=2"), 0);
+	assert_list(&l, "smtp:a@x|X500:/o=1|sip:a@x|smtp:b@x|smtp:c@x|SMTP:new@x|X500:/o=2");
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(address_list_addf(&l, "smtp:n%d@x", i), 0);
-	assert_int_equal(l.n, 106);
+	assert_int_equal(l.n, 107);
 	address_list_done(&l);
 	assert_int_equal(l.n, 0);
 }
