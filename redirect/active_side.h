@@ -88,8 +88,8 @@ bool active_goes_round(
     const struct active_side *a, const struct entry *const objects[SIDES], enum side side);
 /* The verdict on the objects as they were read; either may be NULL: it is gone. RECORD is what the
  * map knows, or NULL; of a record that was never synchronized the active side is no witness. The
- * attributes that are read: those of turn_attrs (turn.h) with msExchRecipientTypeDetails, the stamp
- * and the marker. */
+ * attributes that are read: those of turn_attrs (turn.h), the marker of the source, and of the
+ * target msExchRecipientTypeDetails and the stamp. */
 struct active_side active_side_of(const struct active_conf *conf,
     const struct entry *const side[SIDES], const struct record *record);
 /* Is E, the object of SIDE, a user with a mailbox: in a database of its forest or, on the target,

@@ -13,9 +13,14 @@
 
 #define GUARD "msExchCalendarRepairDisabled"
 
-const char *const audit_attrs[] = {"objectGUID", "objectClass", "mail", "proxyAddresses",
-    "targetAddress", "legacyExchangeDN", "homeMDB", "msExchHomeServerName",
-    "msExchRecipientTypeDetails", GUARD, NULL};
+#define ATTRS                                                                                      \
+	"objectGUID", "objectClass", "mail", "proxyAddresses", "targetAddress",                    \
+	    "legacyExchangeDN", "homeMDB", "msExchHomeServerName", GUARD
+
+/* A mailbox in a tenant is one of the target's, see active_has_mailbox(). */
+static const char *const source_attrs[] = {ATTRS, NULL};
+static const char *const target_attrs[] = {ATTRS, "msExchRecipientTypeDetails", NULL};
+const char *const *const audit_attrs[SIDES] = {source_attrs, target_attrs};
 
 static const char *const names[] = {
     [AUDIT_OBJECTS] = "objects",

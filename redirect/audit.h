@@ -68,9 +68,9 @@ struct audit_env {
 	void (*found)(const struct audit_finding *f, void *arg);
 	void *arg;
 };
-/* What has to be read of either side, NULL-terminated, beside the attributes of stamp and marker.
- */
-extern const char *const audit_attrs[];
+/* What has to be read of each side, NULL-terminated, beside the marker of the source and the stamp
+ * of the target. */
+extern const char *const *const audit_attrs[SIDES];
 
 struct audit_pair {
 	const struct record *record;

@@ -15,7 +15,7 @@ struct verifying {
 	const struct verify_options *opt;
 	struct verify_result *res;
 	struct guid_set conflicts, toggled;
-	const char **attrs;
+	const char **attrs[SIDES];
 	struct guid_list suspects; /* to be read once more */
 };
 
@@ -38,21 +38,32 @@ take_operation(const struct store_operation *o, void *arg, struct err *err)
 	return guid_set_add(&r->toggled, &o->source) < 0 ? err_nomem(err) : 0;
 }
 
+/* What is read of SIDE: a server takes time for each attribute that it gives. */
 static int
-prepare(struct verifying *r, struct err *err)
+choose_attrs(struct verifying *r, enum side side)
 {
-	_cleanup_(store_abort) struct store_txn *t = NULL;
-	const char *const *attrs = r->opt->missing ? move_ready_attrs : audit_attrs;
+	const struct conf_link *link = r->run->link;
+	const char *const *attrs = r->opt->missing ? move_ready_attrs : audit_attrs[side];
+	const char **all;
 	size_t n = 0;
 
 	while (attrs[n])
 		n++;
-	r->attrs = calloc(n + 3, sizeof *r->attrs);
-	if (!r->attrs)
+	all = r->attrs[side] = calloc(n + 2, sizeof *all);
+	if (!all)
+		return -1;
+	memcpy(all, attrs, n * sizeof *all);
+	all[n] = side == SOURCE ? link->marker_attribute : link->target->stamp_attribute;
+	return 0;
+}
+
+static int
+prepare(struct verifying *r, struct err *err)
+{
+	_cleanup_(store_abort) struct store_txn *t = NULL;
+
+	if (choose_attrs(r, SOURCE) < 0 || choose_attrs(r, TARGET) < 0)
 		return err_nomem(err);
-	memcpy(r->attrs, attrs, n * sizeof *r->attrs);
-	r->attrs[n] = r->run->link->target->stamp_attribute;
-	r->attrs[n + 1] = r->run->link->marker_attribute;
 	if (run_open_known(r->run, err) < 0 ||
 	    store_begin(r->run->store, STORE_READ, &t, err) < 0 ||
 	    store_each_conflict(t, r->run->link_id, take_conflict, r, err) < 0)
@@ -68,7 +79,7 @@ reading_of(struct verifying *r)
 	    .res = r->res,
 	    .conflicts = &r->conflicts,
 	    .toggled = &r->toggled,
-	    .attrs = r->attrs};
+	    .attrs = {r->attrs[SOURCE], r->attrs[TARGET]}};
 }
 
 /* ---- judging ---- */
@@ -451,6 +462,7 @@ verify_run(
 	guid_set_done(&r.conflicts);
 	guid_set_done(&r.toggled);
 	free(r.suspects.v);
-	free(r.attrs);
+	free(r.attrs[SOURCE]);
+	free(r.attrs[TARGET]);
 	return rc;
 }

@@ -22,7 +22,7 @@ struct verify {
 	const struct verify_options *opt;
 	struct verify_result *res;
 	const struct guid_set *conflicts, *toggled; /* source GUIDs */
-	const char **attrs;			    /* of both sides */
+	const char *const *attrs[SIDES];
 	struct verify_side side[SIDES];
 	uint32_t at[SIDES]; /* the entries of the pair that is judged */
 };

@@ -13,7 +13,7 @@
 
 #define PARTS 64 /* assertions in one filter */
 
-enum { BY_GUID = 1, BY_ADDRESS = 2 };
+enum { BY_GUID = 1, BY_ADDRESS = 2, BY_NAME = 3 };
 
 int
 verify_open(struct verify *v, struct err *err)
@@ -61,22 +61,26 @@ note_dummies(struct verify *v, enum side side, const struct entry *e, uint32_t i
 	return 0;
 }
 
+/* The key of an address; of an X500 one it is that of its name, which may be a legacyExchangeDN. */
+static uint64_t
+key_of(struct bytes address)
+{
+	return address_is_x500(address) ? keyed_hash_nocase(address_value(address), BY_NAME)
+					: keyed_hash_nocase(address, BY_ADDRESS);
+}
+
 static int
 add_address_keys(struct workset *ws, const struct entry *e, uint32_t index, struct err *err)
 {
 	const struct attr *a = entry_find(e, "proxyAddresses");
-	const char *legacy = entry_get_str(e, "legacyExchangeDN");
-	_cleanup_(free) char *x500 = legacy ? str_printf("x500:%s", legacy) : NULL;
+	struct bytes legacy = entry_get(e, "legacyExchangeDN");
 
-	if (legacy && !x500)
-		return err_nomem(err);
 	for (size_t i = 0; a && i < a->n_values; i++)
 		if ((address_is_smtp(a->values[i]) || address_is_x500(a->values[i])) &&
-		    workset_add_key(ws, keyed_hash_nocase(a->values[i], BY_ADDRESS), index, err) <
-			0)
+		    workset_add_key(ws, key_of(a->values[i]), index, err) < 0)
 			return -1;
-	return x500 ? workset_add_key(ws, keyed_hash_nocase(bytes_of(x500), BY_ADDRESS), index, err)
-		    : 0;
+	return legacy.data ? workset_add_key(ws, keyed_hash_nocase(legacy, BY_NAME), index, err)
+			   : 0;
 }
 
 /* Each side has its own working set, so both may be filled at the same time. */
@@ -107,9 +111,7 @@ take(enum side side, struct entry *e, void *arg, struct err *err)
 int
 verify_read_all(struct verify *v, struct err *err)
 {
-	const char *const *const attrs[SIDES] = {v->attrs, v->attrs};
-
-	return sides_read(v->run->dir, WORLD_FILTER, attrs, take, v, NULL, err);
+	return sides_read(v->run->dir, WORLD_FILTER, v->attrs, take, v, NULL, err);
 }
 
 /* ---- finding ---- */
@@ -176,7 +178,7 @@ verify_holder(enum side side, struct bytes address, const struct entry *self, bo
 	(void)self;
 	if (fresh && mark_asked(s, v->at[side]) < 0)
 		return err_nomem(err);
-	if (workset_find(s->ws, keyed_hash_nocase(address, BY_ADDRESS), &hits, err) < 0)
+	if (workset_find(s->ws, key_of(address), &hits, err) < 0)
 		return -1;
 	for (size_t i = 0; i < hits.n; i++) {
 		_cleanup_(entry_free) struct entry *e = NULL;
@@ -222,7 +224,7 @@ flush(struct asking *q, struct err *err)
 	struct dir_query query = {.base = d->ops->info(d)->domain_dn,
 	    .scope = DIR_SUBTREE,
 	    .filter = filter,
-	    .attrs = q->v->attrs};
+	    .attrs = q->v->attrs[q->side]};
 
 	if (q->n == 0)
 		return 0;
@@ -259,7 +261,7 @@ ask_addresses(struct asking q[SIDES], const struct entry *e, struct err *err)
 {
 	const struct attr *a = entry_find(e, "proxyAddresses");
 	const char *legacy = entry_get_str(e, "legacyExchangeDN");
-	_cleanup_(free) char *x500 = legacy ? str_printf("x500:%s", legacy) : NULL;
+	_cleanup_(free) char *x500 = legacy ? address_x500_of(legacy) : NULL;
 
 	if (legacy && !x500)
 		return err_nomem(err);

@@ -153,6 +153,54 @@ all_and_some(void **state)
 	end(&k);
 }
 
+/* What is read of each side is what its verdict needs. */
+static void
+each_side(void **state)
+{
+	struct looking k;
+
+	(void)state;
+	begin(&k, &people);
+	/* Switched, and then moved on into the tenant. */
+	lab_set(&k.l, SOURCE, "CN=Ann", "targetAddress", "SMTP:ann@redirect.globex.example");
+	lab_set(&k.l, SOURCE, "CN=Ann", "homeMDB", NULL);
+	lab_set(&k.l, SOURCE, "CN=Ann", "msExchHomeServerName", NULL);
+	lab_set(&k.l, TARGET, "CN=Ann", "targetAddress", NULL);
+	lab_set(&k.l, TARGET, "CN=Ann", "homeMDB", NULL);
+	lab_set(&k.l, TARGET, "CN=Ann", "msExchHomeServerName", NULL);
+	lab_set(&k.l, TARGET, "CN=Ann", "msExchRecipientTypeDetails", "2147483648");
+	look(&k, NULL, 0);
+	assert_int_equal(k.res.by[AUDIT_MAP], 1);
+	/* Of half of a turn only the marker tells. */
+	lab_set(&k.l, SOURCE, "CN=Cid", "extensionAttribute14", "galsync:switched:x");
+	lab_set(&k.l, TARGET, "CN=Cid", "targetAddress", NULL);
+	lab_set(&k.l, TARGET, "CN=Cid", "extensionAttribute15", NULL);
+	look(&k, NULL, 0);
+	assert_int_equal(k.res.by[AUDIT_MAP], 2);
+	end(&k);
+}
+
+/* A name is held as an X500 address or as the legacyExchangeDN. */
+static void
+held_names(void **state)
+{
+	struct looking k;
+	struct guid ann;
+
+	(void)state;
+	begin(&k, &people);
+	ann = guid_of(&k, "CN=Ann");
+	lab_add_value(&k.l, SOURCE, "CN=Ann", "proxyAddresses", "x500:/o=Old/cn=x");
+	lab_add_value(&k.l, TARGET, "CN=Ann", "proxyAddresses", "X500:/o=Old/cn=x");
+	lab_set(&k.l, SOURCE, "CN=Carl", "legacyExchangeDN", "/o=OLD/cn=x");
+	look(&k, NULL, 0);
+	assert_int_equal(k.res.by[AUDIT_UNIQUE], 1);
+	look(&k, &ann, 1);
+	assert_int_equal(k.res.by[AUDIT_UNIQUE], 1);
+	assert_string_equal(k.text, "unique source CN=Ann" ACME);
+	end(&k);
+}
+
 static void
 put_back(struct lab *l)
 {
@@ -509,11 +557,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(all_and_some),
-	    cmocka_unit_test(who_left), cmocka_unit_test(who_cannot_leave),
-	    cmocka_unit_test(mended_meanwhile), cmocka_unit_test(many), cmocka_unit_test(errors),
-	    cmocka_unit_test(ready_after_a_cycle), cmocka_unit_test(archives),
-	    cmocka_unit_test(values_of_others), cmocka_unit_test(named_ones),
-	    cmocka_unit_test(moved_meanwhile)};
+	    cmocka_unit_test(each_side), cmocka_unit_test(held_names), cmocka_unit_test(who_left),
+	    cmocka_unit_test(who_cannot_leave), cmocka_unit_test(mended_meanwhile),
+	    cmocka_unit_test(many), cmocka_unit_test(errors), cmocka_unit_test(ready_after_a_cycle),
+	    cmocka_unit_test(archives), cmocka_unit_test(values_of_others),
+	    cmocka_unit_test(named_ones), cmocka_unit_test(moved_meanwhile)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
