@@ -49,14 +49,28 @@ entry_free(struct entry *e)
 	free(e);
 }
 
+/* The last eight octets of NAME, folded: where names differ, and cheaper to compare than they are.
+ */
+static uint64_t
+tail_of(const char *name)
+{
+	size_t len = strlen(name);
+	uint64_t tail = 0;
+
+	if (len < sizeof tail)
+		memcpy(&tail, name, len);
+	else
+		memcpy(&tail, name + len - sizeof tail, sizeof tail);
+	return ascii_lower_word(tail);
+}
+
 static struct attr *
 find(const struct entry *e, const char *name)
 {
-	uint8_t first = ascii_lower((uint8_t)*name);
+	uint64_t tail = tail_of(name);
 
 	for (size_t i = 0; i < e->n_attrs; i++)
-		if (ascii_lower((uint8_t)*e->attrs[i].name) == first &&
-		    str_equal_nocase(e->attrs[i].name, name))
+		if (e->attrs[i].tail == tail && str_equal_nocase(e->attrs[i].name, name))
 			return &e->attrs[i];
 	return NULL;
 }
@@ -72,7 +86,7 @@ append(struct entry *e, char *name)
 		return NULL;
 	}
 	a = &e->attrs[e->n_attrs++];
-	*a = (struct attr){.name = name};
+	*a = (struct attr){.name = name, .tail = tail_of(name)};
 	return a;
 }
 
@@ -124,6 +138,13 @@ int
 entry_touch(struct entry *e, const char *name)
 {
 	return find_or_add(e, name) ? 0 : -1;
+}
+
+void
+attr_cut_name(struct attr *a, size_t len)
+{
+	a->name[len] = '\0';
+	a->tail = tail_of(a->name);
 }
 
 void

@@ -22,7 +22,8 @@
 #include "dsa/directory/guid.h"
 
 struct attr {
-	char *name;
+	char *name;    /* attr_cut_name() changes it */
+	uint64_t tail; /* of the name, for look-ups */
 	struct bytes *values;
 	size_t n_values, cap;
 };
@@ -46,6 +47,8 @@ int entry_add(struct entry *e, const char *name, struct bytes v) MUST_CHECK;
 int entry_add_str(struct entry *e, const char *name, const char *v) MUST_CHECK;
 /* Makes NAME present without values. */
 int entry_touch(struct entry *e, const char *name) MUST_CHECK;
+/* Leaves of the name of A the first LEN octets. */
+void attr_cut_name(struct attr *a, size_t len);
 /* Removes the attribute; no error if it is not there. */
 void entry_remove(struct entry *e, const char *name);
 /* Makes V the only value of NAME. */

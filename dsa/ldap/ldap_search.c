@@ -379,7 +379,7 @@ complete(struct ldap_session *s, struct entry *e, struct err *err)
 			continue;
 		}
 		if (range.low == 0 && range.to_end) {
-			e->attrs[i].name[range.name_len] = '\0';
+			attr_cut_name(&e->attrs[i], range.name_len);
 			continue;
 		}
 		if (range.to_end)

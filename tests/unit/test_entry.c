@@ -59,6 +59,27 @@ values(void **state)
 	entry_free(NULL);
 }
 
+/* Names of every length up to more than is kept for look-ups, alike at their end, and cut. */
+static void
+names_alike(void **state)
+{
+	static const char whole[] = "msExchHomeServerName";
+	const size_t n = sizeof whole - 1;
+	_cleanup_(entry_free) struct entry *e = entry_new("CN=x");
+
+	(void)state;
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(entry_add_str(e, whole + i, whole + i), 0);
+	assert_int_equal(e->n_attrs, n);
+	for (size_t i = 0; i < n; i++)
+		assert_string_equal(entry_get_str(e, whole + i), whole + i);
+	assert_string_equal(entry_get_str(e, "MSEXCHHOMESERVERNAME"), whole);
+	assert_null(entry_find(e, "xxExchHomeServerName"));
+	attr_cut_name(&e->attrs[0], strlen("msExchHome"));
+	assert_null(entry_find(e, whole));
+	assert_string_equal(entry_get_str(e, "msExchHome"), whole);
+}
+
 static void
 set_and_remove(void **state)
 {
@@ -439,6 +460,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(values),
+	    cmocka_unit_test(names_alike),
 	    cmocka_unit_test(set_and_remove),
 	    cmocka_unit_test(typed_values),
 	    cmocka_unit_test(entry_encoding),
