@@ -1,9 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# delegate.sh: gives the service account of galsync the rights it needs in one forest, and no more.
-# Run it once for each forest as an administrator; running it again changes nothing. Needs
-# ldb-tools and samba-dsdb-modules; works with Samba and with Windows domain controllers.
+# delegate.sh: gives the service account of galsync the rights it needs in one forest, and no more. Run it
+# once for each forest as an administrator; running it again changes nothing. Needs ldb-tools, samba-dsdb-modules.
 
 set -eu
 
@@ -82,6 +81,7 @@ target-ou *
   write msExchRecipientTypeDetails user contact group
   write msExchVersion user contact group
   write msExchPoliciesExcluded user contact group
+  write msExchPoliciesIncluded contact
   write msExchOriginatingForest user contact group
   write msExchUserCulture user
   write msExchHideFromAddressLists user contact group

@@ -226,10 +226,20 @@ meet_if_ours(struct diff *d, const struct attr *want, const struct attr *present
 }
 
 static int
+meet_clear(struct diff *d, const struct attr *present)
+{
+	for (size_t i = 0; present && i < present->n_values; i++)
+		if (change_mod(d->change, MOD_DELETE, d->attr, present->values[i]) < 0)
+			return -1;
+	return 0;
+}
+
+static int
 meet(struct diff *d, const struct row *r, const struct attr *want, const struct attr *present)
 {
 	switch (r->meet) {
 	case MEET_SET: return meet_set(d, want, present);
+	case MEET_CLEAR: return meet_clear(d, present);
 	case MEET_STAMP: return meet_stamp(d, want, present);
 	case MEET_IF_ABSENT: return present && present->n_values ? 0 : meet_set(d, want, NULL);
 	case MEET_IF_OURS: return meet_if_ours(d, want, present);

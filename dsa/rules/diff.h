@@ -6,8 +6,9 @@
  * The difference between what is wanted and what is there, as one compare-and-set modify. Pure.
  *
  * A value is taken away only if galsync put it there (the record's `written` set), or if it is a
- * link to an object that is itself a counterpart, whose membership the source decides. Everything
- * else on the target belongs to others and stays. The stamp takes the place of a stamp only.
+ * link to an object that is itself a counterpart, whose membership the source decides, or if the
+ * table says that a created object has none (MEET_CLEAR). Everything else on the target belongs to
+ * others and stays. The stamp takes the place of a stamp only.
  *
  * Values compare as the target's schema says. A value that differs in its spelling alone is the
  * same one: what galsync put gets the spelling of the source, that of others keeps its own where

@@ -90,6 +90,6 @@ row_compute compute_object_class, compute_sam, compute_upn, compute_uac, compute
     compute_mailbox_guid, compute_moved_guid, compute_archive_guid, compute_archive_name,
     compute_home_mdb, compute_home_server, compute_display_type, compute_type_details,
     compute_originating_forest, compute_stamp, compute_master_sid, compute_cn,
-    compute_policies_excluded;
+    compute_policies_excluded, compute_mapi_recipient, compute_nothing;
 
 #endif

@@ -25,9 +25,16 @@ enum {
  * (6) here and keeps the remote object's type in the second octet. */
 #define DISPLAY_REMOTE 0x80000000U
 #define DISPLAY_ACL 0x40000000U
-#define DISPLAY_MAIL_USER 6U
-#define DISPLAY_SECURITY_GROUP 9U
-#define DISPLAY_GROUP 1U
+enum {
+	DISPLAY_MAILBOX = 0,
+	DISPLAY_GROUP = 1,
+	DISPLAY_PUBLIC_FOLDER = 2,
+	DISPLAY_DYNAMIC_GROUP = 3,
+	DISPLAY_MAIL_USER = 6, /* or contact */
+	DISPLAY_ROOM = 7,
+	DISPLAY_EQUIPMENT = 8,
+	DISPLAY_SECURITY_GROUP = 9
+};
 #define GROUP_UNIVERSAL 8
 #define GROUP_SECURITY 0x80000000LL
 
@@ -174,26 +181,69 @@ set_display(struct entry *ret, uint32_t v, struct err *err)
 	return set_number(ret, "msExchRecipientDisplayType", (int32_t)v, err);
 }
 
+/* Of a user without a type: an account that is disabled, or has no mailbox, is no mailbox user's,
+ * unless Exchange says otherwise. On an account that is to have the mailbox, or is prepared for it,
+ * only the mailbox counts. */
+static uint32_t
+untyped_user(const struct project_in *in)
+{
+	int64_t details = entry_get_i64(in->source, "msExchRecipientTypeDetails", 0);
+	bool disabled = in->shape == SHAPE_CONTACT && !details && kind_is_disabled(in->source);
+	bool none = in->shape != SHAPE_MAILBOX && !kind_has_mailbox(in->source);
+
+	if (details == DETAILS_ROOM)
+		return DISPLAY_ROOM;
+	if (details == DETAILS_EQUIPMENT)
+		return DISPLAY_EQUIPMENT;
+	return disabled || none ? DISPLAY_MAIL_USER : DISPLAY_MAILBOX;
+}
+
+/* What the source is in its own forest. Exchange 2003 gave its objects no type: there it follows
+ * from what they are. */
+static uint32_t
+local_type(const struct project_in *in)
+{
+	int64_t group_type = entry_get_i64(in->source, "groupType", 0);
+
+	if (entry_get(in->source, "msExchRecipientDisplayType").data)
+		return (uint32_t)entry_get_i64(in->source, "msExchRecipientDisplayType", 0) & 0xff;
+	switch (in->kind) {
+	case KIND_USER: return untyped_user(in);
+	case KIND_GROUP:
+		return (group_type & GROUP_SECURITY) ? DISPLAY_SECURITY_GROUP : DISPLAY_GROUP;
+	case KIND_DYNAMIC_GROUP: return DISPLAY_DYNAMIC_GROUP;
+	case KIND_PUBLIC_FOLDER: return DISPLAY_PUBLIC_FOLDER;
+	case KIND_CONTACT:
+	case KIND_OTHER:
+	case KIND_MAX: break;
+	}
+	return DISPLAY_MAIL_USER;
+}
+
+/* May stand in access control lists: a mailbox user and a security group do. */
+static uint32_t
+with_acl(uint32_t type)
+{
+	return type == DISPLAY_MAILBOX || type == DISPLAY_SECURITY_GROUP ? type | DISPLAY_ACL
+									 : type;
+}
+
 int
 compute_display_type(const struct project_in *in, struct entry *ret, struct err *err)
 {
 	bool has = entry_get(in->source, "msExchRecipientDisplayType").data;
 	uint32_t src = (uint32_t)entry_get_i64(in->source, "msExchRecipientDisplayType", 0);
-	int64_t group_type = entry_get_i64(in->source, "groupType", 0);
+	uint32_t type = local_type(in), acl = 0;
 
-	if (in->shape == SHAPE_MAILBOX)
-		return set_display(ret, has && !(src & DISPLAY_REMOTE) ? src : DISPLAY_ACL, err);
+	if (in->shape == SHAPE_MAILBOX && has)
+		return set_display(ret, src & DISPLAY_REMOTE ? DISPLAY_ACL : src, err);
 	if (in->shape == SHAPE_GROUP && has)
 		return set_display(ret, src, err);
-	if (in->shape == SHAPE_GROUP)
-		return set_display(ret,
-		    (group_type & GROUP_SECURITY) ? DISPLAY_ACL | DISPLAY_SECURITY_GROUP
-						  : DISPLAY_GROUP,
-		    err);
+	if (in->shape == SHAPE_MAILBOX || in->shape == SHAPE_GROUP)
+		return set_display(ret, with_acl(type), err);
 	if (in->shape == SHAPE_MAIL_USER && in->scope->linked && !kind_is_disabled(in->source))
-		return set_display(
-		    ret, (src & 0xff) << 8 | DISPLAY_REMOTE | DISPLAY_ACL | DISPLAY_MAIL_USER, err);
-	return set_display(ret, (src & 0xff) << 8 | DISPLAY_REMOTE | DISPLAY_MAIL_USER, err);
+		acl = DISPLAY_ACL;
+	return set_display(ret, type << 8 | DISPLAY_REMOTE | acl | DISPLAY_MAIL_USER, err);
 }
 
 static int64_t
@@ -249,13 +299,34 @@ has_address_policy(const struct entry *e)
 }
 
 /* Keeps address policies from rewriting the primary address; but never beside one that applies, for
- * both together contradict each other. */
+ * both together contradict each other. From galsync's own contacts such a one is taken away. */
 int
 compute_policies_excluded(const struct project_in *in, struct entry *ret, struct err *err)
 {
-	return has_address_policy(in->target)
+	bool ours = in->shape == SHAPE_CONTACT && in->created;
+
+	return !ours && has_address_policy(in->target)
 		   ? 0
 		   : project_set_str(ret, "msExchPoliciesExcluded", ADDRESS_POLICIES, err);
+}
+
+int
+compute_nothing(const struct project_in *in, struct entry *ret, struct err *err)
+{
+	(void)in, (void)ret, (void)err;
+	return 0;
+}
+
+/* Does the recipient take rich text? What has a mailbox does; of anything else it says so itself.
+ */
+int
+compute_mapi_recipient(const struct project_in *in, struct entry *ret, struct err *err)
+{
+	const char *own = entry_get_str(in->source, "mAPIRecipient");
+
+	if (in->kind == KIND_USER && kind_has_mailbox(in->source))
+		own = "TRUE";
+	return own ? project_set_str(ret, "mAPIRecipient", own, err) : 0;
 }
 
 int

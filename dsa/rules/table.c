@@ -141,17 +141,30 @@ static const struct row defaults[] = {
 	.kinds = ALL_KINDS,
 	.shapes = ALL_SHAPES,
 	.when = WHEN_ALWAYS},
+    {.attr = "msExchPoliciesIncluded",
+	.compute = compute_nothing,
+	.meet = MEET_CLEAR,
+	.kinds = ALL_KINDS,
+	.shapes = CONTACT,
+	.when = WHEN_CREATED},
     COMPUTED("msExchOriginatingForest", compute_originating_forest, MEET_MERGE,
 	MUSER | CONTACT | GROUP, OWNED),
     MULTI("msExchUserCulture", USERS, ACCOUNTS, WHEN_ALWAYS),
     COPY("msExchHideFromAddressLists", ALL_KINDS, ALL_SHAPES, WHEN_ALWAYS),
     COPY("internetEncoding", ALL_KINDS, PEOPLE, OWNED),
-    COPY("mAPIRecipient", ALL_KINDS, CONTACT, OWNED),
+    {.attr = "mAPIRecipient",
+	.compute = compute_mapi_recipient,
+	.meet = MEET_SET,
+	.kinds = ALL_KINDS,
+	.shapes = CONTACT,
+	.when = OWNED},
     COPY("delivContLength", ALL_KINDS, ALL_SHAPES, OWNED),
     COPY("msExchSafeSendersHash", USERS, ACCOUNTS, WHEN_ALWAYS),
     COPY("msExchSafeRecipientsHash", USERS, ACCOUNTS, WHEN_ALWAYS),
     COPY("msExchBlockedSendersHash", USERS, ACCOUNTS, WHEN_ALWAYS),
-    COPY("msExchRequireAuthToSendTo", ALL_KINDS, ALL_SHAPES, OWNED),
+    /* The original is behind a contact and sees to it itself. */
+    COPY("msExchRequireAuthToSendTo", ALL_KINDS, ALL_SHAPES & ~CONTACT, OWNED),
+    CONSTANT("msExchRequireAuthToSendTo", "FALSE", MEET_SET, CONTACT, OWNED),
     COPY("deliverAndRedirect", USERS, MBX, WHEN_ALWAYS),
 
     /* Rooms and equipment. */
@@ -247,7 +260,7 @@ static const char *const always_read[] = {"objectGUID", "objectClass", "objectSi
     "msExchMailboxGuid", "msExchArchiveGUID", "msExchArchiveName", "msExchMasterAccountSid",
     "msExchRecipientDisplayType", "msExchRecipientTypeDetails", "msExchHideFromAddressLists",
     "department", "isCriticalSystemObject", "adminCount", "showInAddressBook", "cn",
-    "msExchCalendarRepairDisabled", "whenCreated"};
+    "msExchCalendarRepairDisabled", "mAPIRecipient", "whenCreated"};
 
 const char *
 shape_name(enum shape s)

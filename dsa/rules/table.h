@@ -33,6 +33,7 @@ const char *shape_name(enum shape s);
 /* How a wanted attribute meets what is there. */
 enum meet {
 	MEET_SET,   /* one value: differ, then compare-and-set; unwanted: removed if we put it */
+	MEET_CLEAR, /* no value stays, its own or not: of what galsync created */
 	MEET_STAMP, /* as SET, but where a value is no stamp of galsync nothing is written */
 	MEET_IF_ABSENT, /* written only where the target has none */
 	MEET_IF_OURS,	/* written only where the target has none, or none but what we put */

@@ -20,6 +20,8 @@
 #define MOVED_GUID(v) "msExchMailboxGuid: " v "\n"
 #define ARCHIVE(v) "msExchArchiveName: " v "\n"
 #define MAIL_USER_ROW .shape = SHAPE_MAIL_USER
+#define CONTACT_ROW .kind = KIND_CONTACT, .shape = SHAPE_CONTACT
+#define INCLUDED(v) "msExchPoliciesIncluded: " v "\n"
 #define GROUP_ROW .kind = KIND_GROUP, .shape = SHAPE_GROUP
 
 #define NEW_STAMP "extensionAttribute15: galsync:matched:" GIVEN_GUID "\n"
@@ -173,6 +175,14 @@ static const struct diff_case cases[] = {
     {PROXY("SMTP:a@x"), PROXY("SMTP:a@x") PROXY("smtp:b@x"), .written = PROXY("SMTP:B@X"),
 	.mods = "-proxyAddresses: smtp:b@x\n"},
     {PROXY("SMTP:a@x"), PROXY("SMTP:a@x") PROXY("smtp:b@x"), .mods = ""},
+
+    /* What is to have no value has none, its own or not: of what galsync created. */
+    {"msExchPoliciesIncluded: \n", INCLUDED("{1}") INCLUDED("{2}"), CONTACT_ROW,
+	.mods = "-msExchPoliciesIncluded: {1}\n-msExchPoliciesIncluded: {2}\n", .keep = ""},
+    {"msExchPoliciesIncluded: \n", "", CONTACT_ROW, .mods = "", .keep = ""},
+    {"msExchPoliciesIncluded: \n", INCLUDED("{1}"), CONTACT_ROW, .matched = true, .mods = ""},
+    {"msExchPoliciesIncluded: \n", INCLUDED("{1}"), .mods = ""},
+    {"", INCLUDED("{1}"), CONTACT_ROW, .mods = ""},
 
     /* Rows for others. */
     {"groupType: 8\n", "", .mods = "", .keep = ""},
