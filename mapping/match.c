@@ -92,7 +92,7 @@ match_target_keys(const struct entry *target, const struct match_rule *rules, si
 
 	/* A contact, or a user without a mailbox, stands for the address its mail goes to. A
 	 * mailbox with a targetAddress merely forwards, perhaps to another person: no evidence. */
-	if (rc == 0 && !kind_has_mailbox(target))
+	if (rc == 0 && !kind_has_mailbox(target) && !kind_is_remote_mailbox(target))
 		rc = emit_prefixed(target, "targetAddress", "smtp:", MATCH_KEY_SMTP, fn, arg);
 	if (rc == 0)
 		rc = emit_x500(target, fn, arg);

@@ -9,10 +9,6 @@
 
 #define MARKER "galsync:switched:"
 
-/* msExchRecipientTypeDetails of mailboxes in a tenant: user, room, equipment, shared. */
-#define REMOTE_TYPES                                                                               \
-	((INT64_C(1) << 31) | (INT64_C(1) << 33) | (INT64_C(1) << 34) | (INT64_C(1) << 35))
-
 /* ---- the rule ---- */
 
 static enum side
@@ -70,16 +66,11 @@ active_is_purged(const struct active_side *a)
 
 /* ---- reading ---- */
 
-static bool
-is_remote(const struct entry *e)
-{
-	return (entry_get_i64(e, "msExchRecipientTypeDetails", 0) & REMOTE_TYPES) != 0;
-}
-
 bool
 active_has_mailbox(const struct entry *e, enum side side)
 {
-	return kind_of(e) == KIND_USER && (kind_has_mailbox(e) || (side == TARGET && is_remote(e)));
+	return kind_of(e) == KIND_USER &&
+	       (kind_has_mailbox(e) || (side == TARGET && kind_is_remote_mailbox(e)));
 }
 
 bool
@@ -142,7 +133,7 @@ active_goes_round(
 	const struct entry *e = objects[side], *peer = objects[side_other(side)];
 
 	if (a->facts.leads[side] == LEADS_HOME)
-		return !is_remote(e) && leads_to_address_of(e, e);
+		return !kind_is_remote_mailbox(e) && leads_to_address_of(e, e);
 	return a->is_loop && a->side == side && leads_to_address_of(e, peer) &&
 	       leads_to_address_of(peer, e);
 }
@@ -153,6 +144,24 @@ was_put(const struct record *r, enum side side, const char *to)
 {
 	return r && side == TARGET &&
 	       record_was_written(r, record_written_hash("targetAddress", bytes_of(to)));
+}
+
+/* Does TO lead to the tenant in which the mailbox of E, the target (NULL: it is gone), lies? Where
+ * the configuration does not say what leads there, anything may. */
+static bool
+leads_to_tenant(const struct active_conf *conf, const struct entry *e, const char *to)
+{
+	return e && kind_is_remote_mailbox(e) &&
+	       (!conf->routing_domain || is_in_domain(to, conf->routing_domain));
+}
+
+/* Does TO lead to the tenant by the very address that TARGET leads there by? */
+static bool
+leads_like(const struct active_conf *conf, const struct entry *target, const char *to)
+{
+	const char *own = target ? entry_get_str(target, "targetAddress") : NULL;
+
+	return own && str_equal_nocase(own, to) && leads_to_tenant(conf, target, to);
 }
 
 /* A mail user or contact carries its own destination as an address: without a mailbox that is no
@@ -170,12 +179,16 @@ leads(const struct active_conf *conf, const struct entry *const side[SIDES], enu
 		return LEADS_HOME;
 	if (is_redirect(conf, side_other(from), to))
 		return LEADS_ACROSS;
+	if (from == TARGET && conf->routing_domain && leads_to_tenant(conf, e, to))
+		return LEADS_NOWHERE;
 	if (kind_has_mailbox(e) && carries(e, to))
 		return LEADS_HOME;
+	if (from == SOURCE && leads_like(conf, peer, to))
+		return LEADS_ACROSS;
 	if ((peer && active_has_mailbox(peer, side_other(from)) && carries(peer, to)) ||
 	    was_put(r, from, to))
 		return LEADS_ACROSS;
-	return from == TARGET && is_remote(e) ? LEADS_NOWHERE : LEADS_AWAY;
+	return from == TARGET && leads_to_tenant(conf, e, to) ? LEADS_NOWHERE : LEADS_AWAY;
 }
 
 static enum active_witness

@@ -26,7 +26,8 @@
  *
  * A redirection to a third place counts as none, and the object is left alone. One to the object
  * itself counts as none, and goes. A mailbox in a cloud tenant, whose targetAddress leads into the
- * tenant, is a mailbox without a redirection. What is no user has no mailbox: its source is active.
+ * tenant, is a mailbox without a redirection (tenant.h), and so does the source lead to it by that.
+ * What is no user has no mailbox: its source is active.
  */
 
 #include <stdbool.h>
@@ -39,6 +40,7 @@ struct active_conf {
 	/* The redirect domains of tools whose estate is adopted, NULL-terminated, or NULL: what
 	 * they redirected leads where a redirection of galsync's would lead. */
 	const char *const *adopted[SIDES];
+	const char *routing_domain;   /* to the target's tenant, or NULL: any may be */
 	const char *stamp_attribute;  /* on the target, or NULL: not asked */
 	const char *marker_attribute; /* on the source, or NULL: not asked */
 };

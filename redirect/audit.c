@@ -9,6 +9,7 @@
 #include "mapping/match.h"
 #include "redirect/active_side.h"
 #include "redirect/address.h"
+#include "redirect/tenant.h"
 #include "redirect/turn.h"
 
 #define GUARD "msExchCalendarRepairDisabled"
@@ -159,6 +160,21 @@ leads_to(const char *to, const struct entry *e, const char *domain)
 	return !any;
 }
 
+/* FROM is the targetAddress of the active side. */
+static void
+check_tenant(struct audit *a, const char *from)
+{
+	const struct entry *e = a->p->side[a->active];
+	const char *domain = a->env->routing_domain[TARGET], *route;
+
+	if (a->active == SOURCE || !kind_is_remote_mailbox(e) || !domain || from)
+		return;
+	route = tenant_route(e, domain);
+	tell(a, AUDIT_REDIRECTION, TARGET, NULL,
+	    "targetAddress SMTP:%s%s, to the mailbox in the tenant",
+	    route ? route : "an address in ", route ? "" : domain);
+}
+
 static void
 check_redirection(struct audit *a)
 {
@@ -167,9 +183,10 @@ check_redirection(struct audit *a)
 	const char *from = entry_get_str(active, "targetAddress");
 	const char *to = entry_get_str(passive, "targetAddress");
 
-	if (from)
+	if (from && a->verdict.facts.leads[a->active] != LEADS_NOWHERE)
 		tell(a, AUDIT_REDIRECTION, a->active, from,
 		    "nothing in targetAddress: the %s is the active side", side_name(a->active));
+	check_tenant(a, from);
 	if (!domain || leads_to(to, active, domain))
 		return;
 	own = turn_redirect_address(a->p->side[SOURCE], a->p->side[TARGET], a->active, domain);
@@ -247,7 +264,8 @@ static bool
 stays_at_source(const struct audit *a, struct bytes v, const struct attr *target)
 {
 	const char *const domains[] = {a->env->redirect_domain[SOURCE],
-	    a->env->redirect_domain[TARGET], a->env->toggle_domain};
+	    a->env->redirect_domain[TARGET], a->env->routing_domain[SOURCE],
+	    a->env->routing_domain[TARGET], a->env->toggle_domain};
 
 	for (size_t i = 0; i < ARRAY_SIZE(domains); i++)
 		if (domains[i] && address_in_domain(v, domains[i]))
@@ -461,6 +479,7 @@ audit_pair(const struct audit_env *env, const struct audit_pair *p, struct audit
 	struct audit a = {.env = env, .p = p, .replies = replies, .err = err};
 	const struct active_conf conf = {
 	    .redirect_domain = {env->redirect_domain[SOURCE], env->redirect_domain[TARGET]},
+	    .routing_domain = env->routing_domain[TARGET],
 	    .adopted = {env->adopted[SOURCE], env->adopted[TARGET]},
 	    .stamp_attribute = env->stamp_attribute,
 	    .marker_attribute = env->marker_attribute};

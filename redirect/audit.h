@@ -55,6 +55,7 @@ struct audit_finding {
 
 struct audit_env {
 	const char *redirect_domain[SIDES]; /* or NULL */
+	const char *routing_domain[SIDES];  /* to the tenant of either side, or NULL */
 	const char *const *adopted[SIDES];  /* active_side.h */
 	const char *toggle_domain;
 	const char *stamp_attribute;  /* on the target */

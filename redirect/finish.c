@@ -280,6 +280,7 @@ active_of(const struct finish_conf *conf, const struct finish_facts *f)
 {
 	const struct active_conf ac = {.redirect_domain = {conf->turn->redirect_domain[SOURCE],
 					   conf->turn->redirect_domain[TARGET]},
+	    .routing_domain = conf->turn->routing_domain,
 	    .stamp_attribute = conf->turn->stamp_attribute,
 	    .marker_attribute = conf->turn->marker_attribute};
 

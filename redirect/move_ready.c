@@ -347,7 +347,7 @@ move_ready_concerns(const struct move_ready_pair *p)
 
 	return source && target && !record_has_left(p->record) && kind_of(source) == KIND_USER &&
 	       kind_has_mailbox(source) && kind_of(target) == KIND_USER &&
-	       !kind_has_mailbox(target);
+	       !kind_has_mailbox(target) && !kind_is_remote_mailbox(target);
 }
 
 size_t

@@ -9,6 +9,7 @@
 #include "dsa/directory/kind.h"
 #include "redirect/active_side.h"
 #include "redirect/address.h"
+#include "redirect/tenant.h"
 
 #define GUARD "msExchCalendarRepairDisabled"
 #define GUARD_OURS ":guard" /* behind the marker: galsync set it on the source */
@@ -94,6 +95,38 @@ redirects_to(const struct entry *e, const char *address)
 	return v && address && str_starts_nocase(v, "smtp:") && str_equal_nocase(v + 5, address);
 }
 
+/* The address, without type, that the targetAddress of the active SIDE has: that of its mailbox in
+ * a tenant, or NULL. */
+static const char *
+resting_address(const struct turn_conf *conf, const struct turn_facts *f, enum side side)
+{
+	const struct entry *e = f->side[side];
+
+	return side == TARGET && e && kind_is_remote_mailbox(e)
+		   ? tenant_route(e, conf->routing_domain)
+		   : NULL;
+}
+
+/* Of a mailbox in a tenant: may targetAddress lead elsewhere and back? */
+static bool
+check_tenant(const struct turn_conf *conf, const struct turn_facts *f, enum side side, char *why,
+    size_t size)
+{
+	const struct entry *e = f->side[side];
+
+	if (side == SOURCE || !kind_is_remote_mailbox(e))
+		return true;
+	if (!conf->routing_domain)
+		return refuse(why, size,
+		    "the target's mailbox is in a tenant, and its forest has no routing_domain");
+	if (!tenant_keeps_route(e, conf->routing_domain))
+		return refuse(why, size,
+		    "the target object has no address in %s, which leads to its mailbox in the "
+		    "tenant: wait for a cycle",
+		    conf->routing_domain);
+	return true;
+}
+
 static bool
 has_x500(const struct entry *e, const char *legacy_dn)
 {
@@ -118,6 +151,8 @@ check_side(const struct turn_conf *conf, const struct turn_facts *f, enum side s
 		    "the %s object has no mailbox (neither homeMDB nor "
 		    "msExchHomeServerName)",
 		    name);
+	if (!check_tenant(conf, f, side, why, size))
+		return false;
 	if (!conf->redirect_domain[side])
 		return refuse(why, size, "the %s forest has no redirect_domain", name);
 	if (!address_of(conf, f, side))
@@ -145,7 +180,8 @@ check_redirections(const struct turn_conf *conf, const struct turn_facts *f, cha
 		const char *to = entry_get_str(e, "targetAddress");
 		const char *want = address_of(conf, f, side_other((enum side)side));
 
-		if (to && !redirects_to(e, want))
+		if (to && !redirects_to(e, want) &&
+		    !redirects_to(e, resting_address(conf, f, (enum side)side)))
 			return refuse(why, size,
 			    "the %s object redirects to %.200s, which galsync did not set: "
 			    "clear it first",
@@ -160,11 +196,14 @@ turn_verify(const struct turn_conf *conf, enum turn turn, const struct turn_fact
 {
 	enum side active = active_after(turn), passive = side_other(active);
 	const char *want = address_of(conf, f, active);
+	const char *rests = resting_address(conf, f, active);
 
 	if (!f->side[SOURCE] || !f->side[TARGET])
 		return refuse(why, size, "one of the objects is gone");
-	if (entry_get_str(f->side[active], "targetAddress"))
-		return refuse(why, size, "the %s object still redirects", side_name(active));
+	if (rests ? !redirects_to(f->side[active], rests)
+		  : entry_get_str(f->side[active], "targetAddress") != NULL)
+		return refuse(why, size, "the %s object still redirects%s%s", side_name(active),
+		    rests ? ", or does not lead to its tenant by " : "", rests ? rests : "");
 	if (!redirects_to(f->side[passive], want))
 		return refuse(why, size, "the %s object does not redirect to %s",
 		    side_name(passive), want ? want : "the other side");
@@ -203,6 +242,7 @@ is_turned(const struct turn_conf *conf, enum turn turn, const struct turn_facts 
 {
 	const struct active_conf ac = {
 	    .redirect_domain = {conf->redirect_domain[SOURCE], conf->redirect_domain[TARGET]},
+	    .routing_domain = conf->routing_domain,
 	    .stamp_attribute = conf->stamp_attribute,
 	    .marker_attribute = conf->marker_attribute};
 	const struct entry *const side[SIDES] = {f->side[SOURCE], f->side[TARGET]};
@@ -338,7 +378,7 @@ guard(const struct turn_conf *conf, const struct turn_facts *f, enum side side, 
 	const struct entry *e = f->side[side];
 
 	if (!active)
-		return entry_get_bool(e, GUARD) || !active_has_mailbox(e, side)
+		return entry_get_bool(e, GUARD) || !kind_has_mailbox(e)
 			   ? 0
 			   : set_value(c, e, GUARD, "TRUE");
 	return turn_guard_is_ours(conf, f, side) ? set_value(c, e, GUARD, NULL) : 0;
@@ -409,12 +449,13 @@ change_side(const struct turn_conf *conf, enum turn turn, const struct turn_fact
 {
 	const struct entry *e = f->side[side];
 	bool active = side == active_after(turn);
-	const char *to = address_of(conf, f, side_other(side));
-	_cleanup_(free) char *address = active ? NULL : str_printf("SMTP:%s", to ? to : "");
+	const char *to =
+	    active ? resting_address(conf, f, side) : address_of(conf, f, side_other(side));
+	_cleanup_(free) char *address = to ? str_printf("SMTP:%s", to) : NULL;
 
 	if (!active && !to)
 		return no_address(conf, side_other(side), err);
-	if ((!active && !address) || set_value(c, e, "targetAddress", address) < 0 ||
+	if ((to && !address) || set_value(c, e, "targetAddress", address) < 0 ||
 	    guard(conf, f, side, active, c) < 0 ||
 	    (side == SOURCE ? mark(conf, turn, f, now, c) : restamp(conf, turn, f, c)) < 0)
 		return err_nomem(err);

@@ -14,8 +14,10 @@
  *
  * The first change takes a redirection away and the second sets the other one, so at no moment do
  * both sides redirect; between the two neither does, and each organization delivers to its own
- * mailbox. Each change is one compare-and-set modify. Both are differences from what is there: a
- * turn that was interrupted is finished by asking for the same changes again.
+ * mailbox. What goes from a target whose mailbox is in a tenant makes room for the address in the
+ * routing domain, which leads there and is no redirection. Each change is one compare-and-set
+ * modify. Both are differences from what is there: a turn that was interrupted is finished by
+ * asking for the same changes again.
  *
  * The side that is passive afterwards gets msExchCalendarRepairDisabled TRUE (the Calendar Repair
  * Assistant and a calendar synchronization race), the active one loses it if galsync set it.
@@ -37,6 +39,7 @@ enum turn { TURN_SWITCH, TURN_UNDO };
 
 struct turn_conf {
 	const char *redirect_domain[SIDES];
+	const char *routing_domain;   /* to the target's tenant (tenant.h), or NULL */
 	const char *stamp_attribute;  /* on the target object: match.h; NULL: it is left alone */
 	const char *marker_attribute; /* on the source object: "galsync:switched:<time>:<GUID>" */
 	const char *marker_group;     /* DN, or NULL */

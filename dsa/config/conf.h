@@ -20,7 +20,13 @@
 #include "dsa/directory/kind.h"
 #include "mapping/match.h"
 
-enum create_as { CREATE_MAILBOX, CREATE_MAIL_USER, CREATE_CONTACT, CREATE_NOTHING };
+enum create_as {
+	CREATE_MAILBOX,
+	CREATE_MAIL_USER,
+	CREATE_REMOTE_MAILBOX,
+	CREATE_CONTACT,
+	CREATE_NOTHING
+};
 enum leave_action { LEAVE_KEEP, LEAVE_HIDE, LEAVE_DISABLE, LEAVE_DELETE };
 enum ou_layout { LAYOUT_FLAT, LAYOUT_MIRROR };
 enum row_how { ROW_COPY, ROW_CONSTANT, ROW_TEMPLATE, ROW_DN, ROW_MERGE, ROW_REMOVE };
@@ -33,6 +39,8 @@ struct conf_forest {
 	char **mail_domains;
 	size_t n_mail_domains;
 	char *redirect_domain; /* or NULL */
+	char *routing_domain;  /* to which the forest sends mail for mailboxes in its tenant, or
+				* NULL */
 	char *stamp_attribute; /* default extensionAttribute15; where objects of this forest that
 				* are targets carry their stamp */
 };

@@ -164,8 +164,8 @@ check_scope(const struct checking *c, const config_setting_t *s, const struct co
 {
 	check_domain(c, s, "base", scope->base, l->source);
 	check_domain(c, s, "target_ou", scope->target_ou, l->target);
-	if (scope->linked && given(s, "create") &&
-	    (scope->create == CREATE_CONTACT || scope->create == CREATE_NOTHING) &&
+	if (scope->linked && given(s, "create") && scope->create != CREATE_MAILBOX &&
+	    scope->create != CREATE_MAIL_USER &&
 	    enum_ok(CONF_SCOPE, s, "create", (int)scope->create))
 		conf_note(c->notes, s, "linked",
 		    "true needs accounts to link; allowed: create \"mailbox\" or \"mail-user\" "
@@ -262,40 +262,6 @@ check_against(
 		for (size_t j = 0; j < m->n_scopes; j++)
 			if (note_against(c, s, both, &l->scopes[i], &m->scopes[j]))
 				return;
-	}
-}
-
-/* Created mailboxes need a place, and redirection needs a domain on either side. */
-static void
-check_mailbox(const struct checking *c, const config_setting_t *s, const struct conf_link *l)
-{
-	const config_setting_t *m = conf_member(s, "mailbox");
-	const struct conf_forest *ends[] = {l->source, l->target};
-	const config_setting_t *db = m ? conf_member(m, "databases") : NULL;
-	bool wanted = false;
-
-	for (size_t i = 0; i < l->n_scopes; i++)
-		if (l->scopes[i].create == CREATE_MAILBOX &&
-		    (l->scopes[i].kinds & KIND_BIT(KIND_USER)))
-			wanted = true;
-	if (!wanted || (m && !config_setting_is_group(m)))
-		return;
-	if (!db || config_setting_length(db) == 0)
-		conf_note(c->notes, m ? m : s, m ? "databases" : "mailbox.databases",
-		    "is missing, a scope creates mailboxes; allowed: one or more DNs of databases");
-	if (!given(m, "home_server"))
-		conf_note(c->notes, m ? m : s, m ? "home_server" : "mailbox.home_server",
-		    "is missing, a scope creates mailboxes; allowed: the legacyExchangeDN of a "
-		    "server");
-	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
-		const config_setting_t *f =
-		    ends[i] ? element(c->root, "forests", (size_t)(ends[i] - c->conf->forests))
-			    : NULL;
-
-		if (f && !given(f, "redirect_domain"))
-			conf_note(c->notes, f, "redirect_domain",
-			    "is missing, link '%s' creates mailboxes; allowed: a DNS name",
-			    l->name ? l->name : "");
 	}
 }
 
@@ -590,7 +556,7 @@ check_link(const struct checking *c, const config_setting_t *s, size_t i)
 	check_domain(c, s, "marker_group", l->marker_group, l->source);
 	for (size_t j = 0; j < l->n_match_bases; j++)
 		check_domain(c, s, "match_bases", l->match_bases[j], l->target);
-	check_mailbox(c, s, l);
+	conf_check_mailbox(c->conf, c->root, s, l, c->notes);
 	check_marker(c, s, l);
 	check_readiness(c, s, l);
 	check_adopt(c, s, l);

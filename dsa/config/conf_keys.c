@@ -18,7 +18,8 @@
 
 static const char *const mechanism_names[] = {"GSSAPI", "GSS-SPNEGO", "SIMPLE", NULL};
 static const char *const tls_names[] = {"none", "starttls", "ldaps", NULL};
-static const char *const create_names[] = {"mailbox", "mail-user", "contact", "none", NULL};
+static const char *const create_names[] = {
+    "mailbox", "mail-user", "remote-mailbox", "contact", "none", NULL};
 static const char *const leave_names[] = {"keep", "hide", "disable", "delete", NULL};
 static const char *const layout_names[] = {"flat", "mirror", NULL};
 static const char *const how_names[] = {
@@ -28,8 +29,8 @@ static const char *const sync_or_leave[] = {"sync", "leave", NULL};
 /* The names above are in the order of these. */
 _Static_assert(AUTH_GSSAPI == 0 && AUTH_GSS_SPNEGO == 1 && AUTH_SIMPLE == 2, "mechanism_names");
 _Static_assert(TLS_NONE == 0 && TLS_STARTTLS == 1 && TLS_LDAPS == 2, "tls_names");
-_Static_assert(
-    CREATE_MAILBOX == 0 && CREATE_MAIL_USER == 1 && CREATE_CONTACT == 2 && CREATE_NOTHING == 3,
+_Static_assert(CREATE_MAILBOX == 0 && CREATE_MAIL_USER == 1 && CREATE_REMOTE_MAILBOX == 2 &&
+		   CREATE_CONTACT == 3 && CREATE_NOTHING == 4,
     "create_names");
 _Static_assert(
     LEAVE_KEEP == 0 && LEAVE_HIDE == 1 && LEAVE_DISABLE == 2 && LEAVE_DELETE == 3, "leave_names");
@@ -81,6 +82,8 @@ static const struct conf_key keys[] = {
     {CONF_FOREST, "mail_domains", CONF_STRINGS, IN(conf_forest, mail_domains),
 	COUNT(conf_forest, n_mail_domains), .check = conf_check_dns, .allowed = DNS_NAME},
     {CONF_FOREST, "redirect_domain", CONF_STRING, IN(conf_forest, redirect_domain),
+	.check = conf_check_dns, .allowed = DNS_NAME},
+    {CONF_FOREST, "routing_domain", CONF_STRING, IN(conf_forest, routing_domain),
 	.check = conf_check_dns, .allowed = DNS_NAME},
     {CONF_FOREST, "stamp_attribute", CONF_STRING, IN(conf_forest, stamp_attribute),
 	.def_text = "extensionAttribute15", .check = conf_check_attr,

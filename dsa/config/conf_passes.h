@@ -27,5 +27,10 @@ bool conf_complete_adopt(struct conf_link *l);
 /* Checks what the values must be together. Not where an included file is missing: what the checks
  * would miss may stand there. */
 void conf_check(const struct conf *c, const config_setting_t *root, struct conf_notes *notes);
+/* conf_mailbox.c: the part of it that is about where the mailboxes of link L lie, which is setting
+ * S.
+ */
+void conf_check_mailbox(const struct conf *c, const config_setting_t *root,
+    const config_setting_t *s, const struct conf_link *l, struct conf_notes *notes);
 
 #endif

@@ -53,6 +53,14 @@ kind_has_mailbox(const struct entry *e)
 }
 
 bool
+kind_is_remote_mailbox(const struct entry *e)
+{
+	return !kind_has_mailbox(e) && (entry_get_i64(e, "msExchRecipientTypeDetails", 0) &
+					   (REMOTE_USER_MAILBOX | REMOTE_ROOM_MAILBOX |
+					       REMOTE_EQUIPMENT_MAILBOX | REMOTE_SHARED_MAILBOX));
+}
+
+bool
 kind_is_finished(const struct entry *e)
 {
 	return entry_get(e, "showInAddressBook").data != NULL;

@@ -131,11 +131,14 @@ wants_mailbox(
 	_cleanup_(free) char *norm = c->e ? dn_normalize(c->e->dn, t->err) : NULL;
 	const struct conf_scope *scope =
 	    norm ? scope_find(t->run->link, norm, KIND_BIT(KIND_USER)) : NULL;
+	enum shape shape;
 
 	if (c->e && !norm)
 		return -1;
-	*ret = scope && c->record->kind == KIND_USER &&
-	       project_shape(scope, KIND_USER, c->e, target) == SHAPE_MAILBOX;
+	shape = scope && c->record->kind == KIND_USER
+		    ? project_shape(scope, KIND_USER, c->e, target)
+		    : SHAPE_MAX;
+	*ret = shape == SHAPE_MAILBOX || shape == SHAPE_REMOTE_MAILBOX;
 	return 0;
 }
 
@@ -144,7 +147,7 @@ verify_target(bool mailbox, const struct entry *target, struct bytes dummy)
 {
 	if (!target)
 		return "it has no counterpart after the cycle";
-	if (mailbox && !kind_has_mailbox(target))
+	if (mailbox && !active_has_mailbox(target, TARGET))
 		return "its counterpart has no mailbox after the cycle";
 	if (toggle_dummy(target, dummy) != DUMMY_ABSENT)
 		return "the dummy address reached the target";
@@ -276,7 +279,7 @@ plan_one(struct toggle *t, const struct guid *g, char **dummies, size_t i)
 	else
 		(void)snprintf(text + strlen(text), sizeof text - strlen(text),
 		    "its counterpart %.300s has %s mailbox", target->dn,
-		    kind_has_mailbox(target) ? "a" : "no");
+		    active_has_mailbox(target, TARGET) ? "a" : "no");
 	tell(t, g, &c, true, text);
 	dummies[i] = TAKE(c.dummy);
 	return 0;

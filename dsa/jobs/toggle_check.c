@@ -12,7 +12,7 @@
 #include "redirect/address.h"
 
 const char *const toggle_attrs[] = {"objectGUID", "objectClass", "mailNickname", "proxyAddresses",
-    "homeMDB", "msExchHomeServerName", NULL};
+    "homeMDB", "msExchHomeServerName", "msExchRecipientTypeDetails", NULL};
 
 int
 toggle_record(struct toggle *t, const struct guid *g, struct record **ret)

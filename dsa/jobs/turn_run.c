@@ -448,6 +448,7 @@ turn_conf_of(const struct conf_link *link)
 {
 	return (struct turn_conf){
 	    .redirect_domain = {link->source->redirect_domain, link->target->redirect_domain},
+	    .routing_domain = link->target->routing_domain,
 	    .stamp_attribute = link->target->stamp_attribute,
 	    .marker_attribute = link->marker_attribute,
 	    .marker_group = link->marker_group};

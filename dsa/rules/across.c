@@ -210,8 +210,8 @@ across_redirects(
     const struct conf_link *link, const struct entry *source, enum kind kind, enum shape shape)
 {
 	/* A mailbox of the target is one that Exchange may have moved there by itself. */
-	bool mailbox =
-	    shape == SHAPE_MAILBOX || (shape == SHAPE_MAIL_USER && kind_has_mailbox(source));
+	bool mailbox = shape == SHAPE_MAILBOX || shape == SHAPE_REMOTE_MAILBOX ||
+		       (shape == SHAPE_MAIL_USER && kind_has_mailbox(source));
 
 	return kind == KIND_USER && mailbox && link->source->redirect_domain &&
 	       link->target->redirect_domain;

@@ -7,6 +7,7 @@
 #include "dsa/directory/dn.h"
 #include "mapping/match.h"
 #include "redirect/address.h"
+#include "redirect/tenant.h"
 
 struct diff {
 	const struct record *record; /* or NULL */
@@ -238,7 +239,8 @@ static int
 meet(struct diff *d, const struct row *r, const struct attr *want, const struct attr *present)
 {
 	switch (r->meet) {
-	case MEET_SET: return meet_set(d, want, present);
+	case MEET_SET:
+	case MEET_ROUTE: return meet_set(d, want, present);
 	case MEET_CLEAR: return meet_clear(d, present);
 	case MEET_STAMP: return meet_stamp(d, want, present);
 	case MEET_IF_ABSENT: return present && present->n_values ? 0 : meet_set(d, want, NULL);
@@ -257,6 +259,21 @@ row_applies(const struct row *r, const struct project_in *in, unsigned when)
 	       (r->shapes & SHAPE_BIT(in->shape));
 }
 
+/* Is R the row that would take away what leads to a mailbox in a tenant, and only that does? */
+static bool
+is_only_route(const struct row *r, const struct diff_in *in)
+{
+	const char *domain = in->in->link->target->routing_domain;
+	const char *to = entry_get_str(in->present, "targetAddress");
+	const struct attr *kept = entry_find(in->want, "proxyAddresses");
+
+	if (r->meet != MEET_ROUTE || in->in->shape != SHAPE_REMOTE_MAILBOX || !domain || !to ||
+	    !address_in_domain(bytes_of(to), domain))
+		return false;
+	return !(kept && attr_has(kept, bytes_of(to), true)) &&
+	       !tenant_keeps_route(in->present, domain);
+}
+
 int
 diff_target(const struct diff_in *in, diff_is_ours_fn *is_ours, void *arg, struct change *change,
     struct err *err)
@@ -267,7 +284,7 @@ diff_target(const struct diff_in *in, diff_is_ours_fn *is_ours, void *arg, struc
 		const struct row *r = &in->table->rows[i];
 		const struct attr *w = entry_find(in->want, r->attr);
 
-		if (!w || !row_applies(r, in->in, in->when))
+		if (!w || !row_applies(r, in->in, in->when) || is_only_route(r, in))
 			continue;
 		d.attr = r->attr;
 		d.schema = schema_find(in->table->target_schema, r->attr);

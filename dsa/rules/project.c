@@ -5,6 +5,23 @@
 
 #include "dsa/config/template.h"
 
+/* TARGET is a user without a mailbox, or NULL. What is a recipient of another sort stays that: it
+ * is an administrator's to make a remote mailbox of it. */
+static enum shape
+user_shape(const struct conf_scope *scope, const struct entry *source, const struct entry *target)
+{
+	if (target && kind_is_remote_mailbox(target))
+		return SHAPE_REMOTE_MAILBOX;
+	if (!kind_has_mailbox(source))
+		return SHAPE_MAIL_USER;
+	if (scope->create == CREATE_MAILBOX)
+		return SHAPE_MAILBOX;
+	return scope->create == CREATE_REMOTE_MAILBOX &&
+		       !(target && entry_get(target, "msExchRecipientTypeDetails").data)
+		   ? SHAPE_REMOTE_MAILBOX
+		   : SHAPE_MAIL_USER;
+}
+
 enum shape
 project_shape(const struct conf_scope *scope, enum kind kind, const struct entry *source,
     const struct entry *target)
@@ -16,18 +33,13 @@ project_shape(const struct conf_scope *scope, enum kind kind, const struct entry
 			return SHAPE_GROUP;
 		if (kind_of(target) != KIND_USER)
 			return SHAPE_CONTACT;
-		if (kind_has_mailbox(target))
-			return SHAPE_MAILBOX;
-		return scope->create == CREATE_MAILBOX && kind_has_mailbox(source)
-			   ? SHAPE_MAILBOX
-			   : SHAPE_MAIL_USER;
+		return kind_has_mailbox(target) ? SHAPE_MAILBOX : user_shape(scope, source, target);
 	}
 	if (kind == KIND_GROUP && !contacts)
 		return SHAPE_GROUP;
 	if (kind != KIND_USER || contacts)
 		return SHAPE_CONTACT;
-	return scope->create == CREATE_MAILBOX && kind_has_mailbox(source) ? SHAPE_MAILBOX
-									   : SHAPE_MAIL_USER;
+	return user_shape(scope, source, NULL);
 }
 
 static int

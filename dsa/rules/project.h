@@ -65,7 +65,8 @@ enum shape project_shape(const struct conf_scope *scope, enum kind kind, const s
 static inline bool
 project_has_redirect(const struct project_in *in)
 {
-	return in->redirects && (in->shape == SHAPE_MAILBOX || in->shape == SHAPE_MAIL_USER);
+	return in->redirects && (in->shape == SHAPE_MAILBOX || in->shape == SHAPE_MAIL_USER ||
+				    in->shape == SHAPE_REMOTE_MAILBOX);
 }
 /* "<alias>@<redirect domain>" by the link's template, for the mailbox of SIDE; where another object
  * has that, "<alias>-<begin of the source's GUID>@<redirect domain>", so that nobody can keep
@@ -90,6 +91,6 @@ row_compute compute_object_class, compute_sam, compute_upn, compute_uac, compute
     compute_mailbox_guid, compute_moved_guid, compute_archive_guid, compute_archive_name,
     compute_home_mdb, compute_home_server, compute_display_type, compute_type_details,
     compute_originating_forest, compute_stamp, compute_master_sid, compute_cn,
-    compute_policies_excluded, compute_mapi_recipient, compute_nothing;
+    compute_policies_excluded, compute_mapi_recipient, compute_nothing, compute_remote_type;
 
 #endif

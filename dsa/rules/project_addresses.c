@@ -9,6 +9,7 @@
 #include "dsa/config/template.h"
 #include "redirect/active_side.h"
 #include "redirect/address.h"
+#include "redirect/tenant.h"
 
 /* LOCAL is what a template gave for WHAT. */
 static int
@@ -32,26 +33,32 @@ make_own(const char *local, const struct guid *source)
 	return str_printf("%.55s-%.8s", local, guid);
 }
 
+/* "<alias>@DOMAIN" by the link's template, or SPARE the other one. */
+static int
+make_address(
+    const struct project_in *in, const char *domain, bool spare, char **ret, struct err *err)
+{
+	_cleanup_(free) char *local = NULL, *own = NULL;
+
+	if (template_expand(in->link->redirect_template, in->source, &local, err) < 0)
+		return err_ctx(err, "redirect address");
+	if (check_local("redirect address", local, err) < 0)
+		return -1;
+	if (spare && !(own = make_own(local, &in->source->guid)))
+		return err_nomem(err);
+	*ret = str_printf("%s@%s", own ? own : local, domain);
+	return *ret ? 0 : err_nomem(err);
+}
+
 int
 project_redirect_address(const struct project_in *in, enum side side, char **ret, struct err *err)
 {
 	const struct conf_link *link = in->link;
 	const char *domain =
 	    side == SOURCE ? link->source->redirect_domain : link->target->redirect_domain;
-	_cleanup_(free) char *local = NULL, *own = NULL;
 
-	if (!domain) {
-		*ret = NULL;
-		return 0;
-	}
-	if (template_expand(link->redirect_template, in->source, &local, err) < 0)
-		return err_ctx(err, "redirect address");
-	if (check_local("redirect address", local, err) < 0)
-		return -1;
-	if (in->spare[side] && !(own = make_own(local, &in->source->guid)))
-		return err_nomem(err);
-	*ret = str_printf("%s@%s", own ? own : local, domain);
-	return *ret ? 0 : err_nomem(err);
+	*ret = NULL;
+	return domain ? make_address(in, domain, in->spare[side], ret, err) : 0;
 }
 
 /* The letters of the alias that are safe in a legacyExchangeDN. */
@@ -84,12 +91,12 @@ project_legacy_dn(const struct conf_link *link, const struct entry *source)
 }
 
 /* Is V an address that each organization makes for itself: in a redirect domain, galsync's or
- * another tool's, or a dummy? */
+ * another tool's, in the routing domain of a tenant, or a dummy? */
 static bool
 is_internal(const struct conf_link *link, struct bytes v)
 {
-	const char *const domains[] = {
-	    link->source->redirect_domain, link->target->redirect_domain, link->toggle_domain};
+	const char *const domains[] = {link->source->redirect_domain, link->target->redirect_domain,
+	    link->source->routing_domain, link->target->routing_domain, link->toggle_domain};
 
 	for (size_t i = 0; i < ARRAY_SIZE(domains); i++)
 		if (domains[i] && address_in_domain(v, domains[i]))
@@ -349,6 +356,22 @@ project_odd_addresses(const struct project_in *in, char *ret, size_t size)
 	return *ret != '\0';
 }
 
+/* The address that leads to the target's mailbox in its tenant: the one that it has, or one like
+ * its redirect address. */
+static int
+add_route(const struct project_in *in, struct address_list *list, struct err *err)
+{
+	const char *domain = in->link->target->routing_domain, *there;
+	_cleanup_(free) char *made = NULL;
+
+	if (in->shape != SHAPE_REMOTE_MAILBOX || !domain)
+		return 0;
+	there = in->target ? tenant_route(in->target, domain) : NULL;
+	if (!there && make_address(in, domain, in->spare[TARGET], &made, err) < 0)
+		return -1;
+	return address_list_addf(list, "smtp:%s", there ? there : made) < 0 ? err_nomem(err) : 0;
+}
+
 int
 compute_addresses(const struct project_in *in, struct entry *ret, struct err *err)
 {
@@ -374,6 +397,8 @@ compute_addresses(const struct project_in *in, struct entry *ret, struct err *er
 		if (redirect && address_list_addf(&list, "smtp:%s", redirect) < 0)
 			return err_nomem(err);
 	}
+	if (add_route(in, &list, err) < 0)
+		return -1;
 	for (size_t i = 0; i < list.n; i++)
 		if (entry_add(ret, "proxyAddresses", list.values[i]) < 0)
 			return err_nomem(err);
@@ -390,6 +415,14 @@ leads_to_itself(const struct project_in *in, const char *to)
 
 	return active_leads_to(to, mailbox, in->link->target->redirect_domain) ||
 	       active_is_adopted(to, in->link->adopted_domains[TARGET]);
+}
+
+/* Does the target's mailbox lie in a tenant of which the configuration does not say what leads
+ * there? Then what is taken away would not come back. */
+static bool
+is_only_route(const struct project_in *in)
+{
+	return in->shape == SHAPE_REMOTE_MAILBOX && in->target && !in->link->target->routing_domain;
 }
 
 /* A redirection to a third place is not galsync's. And a mailbox whose source has none any more
@@ -409,7 +442,7 @@ compute_target_address(const struct project_in *in, struct entry *ret, struct er
 	_cleanup_(free) char *redirect = NULL, *text = NULL;
 	const char *own = entry_get_str(in->source, "targetAddress");
 
-	if (stays_there(in))
+	if (stays_there(in) || is_only_route(in))
 		return 1;
 	if (in->kind == KIND_CONTACT || !in->redirects) {
 		/* What is itself no mailbox passes its own destination on, a group its address. */

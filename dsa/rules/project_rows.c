@@ -246,6 +246,40 @@ compute_display_type(const struct project_in *in, struct entry *ret, struct err 
 	return set_display(ret, type << 8 | DISPLAY_REMOTE | acl | DISPLAY_MAIL_USER, err);
 }
 
+/* msExchRemoteRecipientType: galsync asks for the mailbox, nothing was moved to the tenant. */
+enum { REMOTE_USER = 1, REMOTE_ROOM = 33, REMOTE_EQUIPMENT = 65, REMOTE_SHARED = 97 };
+
+/* A mailbox in the tenant, by the source's msExchRecipientTypeDetails. */
+static const struct {
+	int64_t source, details, type;
+} remote_types[] = {
+    {DETAILS_SHARED, REMOTE_SHARED_MAILBOX, REMOTE_SHARED},
+    {DETAILS_ROOM, REMOTE_ROOM_MAILBOX, REMOTE_ROOM},
+    {DETAILS_EQUIPMENT, REMOTE_EQUIPMENT_MAILBOX, REMOTE_EQUIPMENT},
+    {DETAILS_USER, REMOTE_USER_MAILBOX, REMOTE_USER}, /* and all others */
+};
+
+static size_t
+find_remote_type(const struct entry *source)
+{
+	int64_t details = entry_get_i64(source, "msExchRecipientTypeDetails", 0);
+	size_t i = 0;
+
+	while (i < ARRAY_SIZE(remote_types) - 1 && remote_types[i].source != details)
+		i++;
+	return i;
+}
+
+/* Only where the configuration asks for such mailboxes. */
+int
+compute_remote_type(const struct project_in *in, struct entry *ret, struct err *err)
+{
+	if (in->scope->create != CREATE_REMOTE_MAILBOX)
+		return 1;
+	return set_number(
+	    ret, "msExchRemoteRecipientType", remote_types[find_remote_type(in->source)].type, err);
+}
+
 static int64_t
 group_details(const struct entry *source)
 {
@@ -268,6 +302,7 @@ compute_type_details(const struct project_in *in, struct entry *ret, struct err 
 					: DETAILS_USER;
 		break;
 	case SHAPE_MAIL_USER: v = DETAILS_MAIL_USER; break;
+	case SHAPE_REMOTE_MAILBOX: v = remote_types[find_remote_type(in->source)].details; break;
 	case SHAPE_CONTACT:
 		v = in->kind == KIND_CONTACT ? DETAILS_CONTACT : DETAILS_FOREST_CONTACT;
 		break;

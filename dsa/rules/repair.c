@@ -62,6 +62,7 @@ turn_conf_of(const struct conf_link *link)
 {
 	return (struct turn_conf){
 	    .redirect_domain = {link->source->redirect_domain, link->target->redirect_domain},
+	    .routing_domain = link->target->routing_domain,
 	    .marker_attribute = link->marker_attribute};
 }
 
@@ -84,6 +85,15 @@ take_away(const struct project_in *in, struct repair *ret, struct err *err)
 	return 0;
 }
 
+/* Does the target of SIDE lead to a tenant of which the configuration knows nothing? */
+static bool
+is_in_tenant(const struct project_in *in, enum side side)
+{
+	return side == TARGET && !in->link->target->routing_domain &&
+	       kind_is_remote_mailbox(in->target) &&
+	       in->verdict.facts.leads[TARGET] == LEADS_NOWHERE;
+}
+
 /* The changes of TURN that lead mail to the active side. */
 static int
 fixes(const struct project_in *in, enum turn turn, const struct turn_facts *f, int64_t now,
@@ -98,7 +108,7 @@ fixes(const struct project_in *in, enum turn turn, const struct turn_facts *f, i
 		enum side side = turn_side(turn, i);
 
 		if (changes[i] && (side == SOURCE || in->active == TARGET) &&
-		    in->verdict.facts.leads[side] != LEADS_AWAY) {
+		    in->verdict.facts.leads[side] != LEADS_AWAY && !is_in_tenant(in, side)) {
 			ret->fix[ret->n].side = side;
 			ret->fix[ret->n++].change = TAKE(changes[i]);
 		}

@@ -148,7 +148,8 @@ classes_of_shapes(unsigned shapes)
 {
 	unsigned classes = 0;
 
-	if (shapes & (SHAPE_BIT(SHAPE_MAILBOX) | SHAPE_BIT(SHAPE_MAIL_USER)))
+	if (shapes & (SHAPE_BIT(SHAPE_MAILBOX) | SHAPE_BIT(SHAPE_MAIL_USER) |
+			 SHAPE_BIT(SHAPE_REMOTE_MAILBOX)))
 		classes |= RIGHTS_BIT(RIGHTS_USER);
 	if (shapes & SHAPE_BIT(SHAPE_CONTACT))
 		classes |= RIGHTS_BIT(RIGHTS_CONTACT);
@@ -157,13 +158,22 @@ classes_of_shapes(unsigned shapes)
 	return classes;
 }
 
+/* Has the scope a use for ROW at all? */
+static bool
+is_used(const struct counterparts *c, const struct row *row)
+{
+	if (row->shapes == SHAPE_BIT(SHAPE_REMOTE_MAILBOX))
+		return c->scope->create == CREATE_REMOTE_MAILBOX;
+	return row->compute != compute_master_sid || c->scope->linked;
+}
+
 static int
 add_row(const struct row *row, void *arg)
 {
 	struct counterparts *c = arg;
 	unsigned classes = 0;
 
-	if (!(row->when & c->when) || (row->compute == compute_master_sid && !c->scope->linked))
+	if (!(row->when & c->when) || !is_used(c, row))
 		return 0;
 	for (size_t k = 0; k < KIND_MAX; k++)
 		if (row->kinds & KIND_BIT(k))

@@ -15,10 +15,11 @@
 #define GROUPS KIND_BIT(KIND_GROUP)
 #define MBX SHAPE_BIT(SHAPE_MAILBOX)
 #define MUSER SHAPE_BIT(SHAPE_MAIL_USER)
+#define REMOTE SHAPE_BIT(SHAPE_REMOTE_MAILBOX)
 #define CONTACT SHAPE_BIT(SHAPE_CONTACT)
 #define GROUP SHAPE_BIT(SHAPE_GROUP)
-#define ACCOUNTS (MBX | MUSER)
-#define PEOPLE (MBX | MUSER | CONTACT)
+#define ACCOUNTS (MBX | MUSER | REMOTE)
+#define PEOPLE (ACCOUNTS | CONTACT)
 #define ALL_SHAPES (PEOPLE | GROUP)
 #define OWNED (WHEN_CREATE | WHEN_CREATED)
 
@@ -90,7 +91,7 @@ static const struct row defaults[] = {
     {.attr = "targetAddress",
 	.compute = compute_target_address,
 	.how = ROW_COPY,
-	.meet = MEET_SET,
+	.meet = MEET_ROUTE,
 	.kinds = ALL_KINDS,
 	.shapes = PEOPLE,
 	.when = WHEN_ALWAYS,
@@ -133,6 +134,12 @@ static const struct row defaults[] = {
     COMPUTED("msExchRecipientTypeDetails", compute_type_details, MEET_SET, ALL_SHAPES, OWNED),
     COMPUTED("msExchRecipientTypeDetails", compute_type_details, MEET_IF_ABSENT, ALL_SHAPES,
 	WHEN_MATCHED),
+    {.attr = "msExchRemoteRecipientType",
+	.compute = compute_remote_type,
+	.meet = MEET_IF_ABSENT,
+	.kinds = USERS,
+	.shapes = REMOTE,
+	.when = WHEN_ALWAYS},
     CONSTANT("msExchVersion", "44220983382016", MEET_IF_ABSENT, ALL_SHAPES, WHEN_ALWAYS),
     {.attr = "msExchPoliciesExcluded",
 	.compute = compute_policies_excluded,
@@ -267,6 +274,7 @@ shape_name(enum shape s)
 {
 	static const char *const shape_names[] = {[SHAPE_MAILBOX] = "mailbox",
 	    [SHAPE_MAIL_USER] = "mail-user",
+	    [SHAPE_REMOTE_MAILBOX] = "remote-mailbox",
 	    [SHAPE_CONTACT] = "contact",
 	    [SHAPE_GROUP] = "group"};
 

@@ -19,9 +19,16 @@
 #include "dsa/directory/schema.h"
 
 /* What the target object is to be. */
-enum shape { SHAPE_MAILBOX, SHAPE_MAIL_USER, SHAPE_CONTACT, SHAPE_GROUP, SHAPE_MAX };
+enum shape {
+	SHAPE_MAILBOX,
+	SHAPE_MAIL_USER,
+	SHAPE_REMOTE_MAILBOX, /* in the tenant of a hybrid organization */
+	SHAPE_CONTACT,
+	SHAPE_GROUP,
+	SHAPE_MAX
+};
 #define SHAPE_BIT(s) (1U << (s))
-/* "mailbox", "mail-user", "contact", "group". */
+/* "mailbox", "mail-user", "remote-mailbox", "contact", "group". */
 const char *shape_name(enum shape s);
 
 /* When a row applies: at creation, to an object galsync created, to one it matched. */
@@ -33,6 +40,8 @@ const char *shape_name(enum shape s);
 /* How a wanted attribute meets what is there. */
 enum meet {
 	MEET_SET,   /* one value: differ, then compare-and-set; unwanted: removed if we put it */
+	MEET_ROUTE, /* as SET, but the way to a mailbox in a tenant (tenant.h) stays where nothing
+		     * else keeps it */
 	MEET_CLEAR, /* no value stays, its own or not: of what galsync created */
 	MEET_STAMP, /* as SET, but where a value is no stamp of galsync nothing is written */
 	MEET_IF_ABSENT, /* written only where the target has none */

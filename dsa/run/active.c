@@ -7,6 +7,7 @@ active_conf_of(const struct conf_link *link)
 	return (struct active_conf){
 	    .redirect_domain = {link->source->redirect_domain, link->target->redirect_domain},
 	    .adopted = {link->adopted_domains[SOURCE], link->adopted_domains[TARGET]},
+	    .routing_domain = link->target->routing_domain,
 	    .stamp_attribute = link->target->stamp_attribute,
 	    .marker_attribute = link->marker_attribute};
 }

@@ -17,6 +17,7 @@ static char acme[] = "acme", acme_domain[] = "acme.example",
 	    acme_redirect[] = "redirect.acme.example";
 static char globex[] = "globex", globex_domain[] = "globex.example",
 	    globex_redirect[] = "redirect.globex.example";
+static char globex_tenant[] = "globex.mail.onmicrosoft.com";
 static char stamp[] = "extensionAttribute15", marker[] = "extensionAttribute14";
 static char base[] = "OU=Staff,DC=acme,DC=example", base_norm[] = "ou=staff,dc=acme,dc=example";
 static char target_ou[] = "OU=Acme,DC=globex,DC=example";
@@ -50,6 +51,12 @@ given_init(struct given *g)
 		.redirect_template = redirect,
 		.marker_attribute = marker,
 		.toggle_domain = toggle}};
+}
+
+void
+given_tenant(struct given *g)
+{
+	g->forest[TARGET].routing_domain = globex_tenant;
 }
 
 void

@@ -27,6 +27,8 @@ struct given {
 };
 /* G must stay where it is: its parts point to each other. */
 void given_init(struct given *g);
+/* The target is hybrid: mail to "globex.mail.onmicrosoft.com" goes to its tenant. */
+void given_tenant(struct given *g);
 /* Takes the redirect domains away. */
 void given_plain(struct given *g);
 /* A pair of the link: created by galsync, or to be (TARGET NULL), not in the map; which side is

@@ -45,6 +45,9 @@
 #define BEA(extra) THERE("user", "Bea", "sAMAccountName: bea\n" extra)
 #define BEA_MAILBOX(extra) BEA("homeMDB: CN=DB1\n" extra)
 
+#define TENANT(local) local "@globex.mail.onmicrosoft.com"
+#define IN_TENANT .create = CREATE_REMOTE_MAILBOX, .tenant = true
+#define BEA_REMOTE(extra) BEA(DETAILS("2147483648") extra)
 #define RS "ann@redirect.acme.example"
 #define RT "ann@redirect.globex.example"
 #define ANN_X500 "X500:" ACME_LEGACY "ann"
@@ -62,6 +65,7 @@ struct project_case {
 	/* What differs from a mailbox that is created and not switched. */
 	enum create_as create;
 	bool linked, matched, plain; /* PLAIN: the link has no redirect domains */
+	bool tenant;		     /* the target is hybrid */
 	enum side active;
 	const char *primary, *home_server;
 	const char *written;	   /* of the record */
@@ -108,6 +112,8 @@ arrange(struct given *g, const struct project_case *c, struct conf_row *row)
 	g->link.n_databases = 1;
 	if (c->plain)
 		given_plain(g);
+	if (c->tenant)
+		given_tenant(g);
 	*row = (struct conf_row){.attr = given_str(c->attr),
 	    .source = c->from,
 	    .how = c->how,

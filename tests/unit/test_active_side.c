@@ -247,6 +247,85 @@ what_is_read(void **state)
 	}
 }
 
+/* ---- a mailbox in the target's tenant ---- */
+
+#define REMOTE USER T_ADDR "|msExchRecipientTypeDetails=2147483648"
+#define TO_RS "|targetAddress=SMTP:ann@redirect.acme"
+#define TO_RT "|targetAddress=SMTP:ann@redirect.globex"
+#define STAMPED(side) "|extensionAttribute15=galsync:created:" GUID_S ":" side
+
+static const struct {
+	const char *s, *t;
+	enum active_leads leads[SIDES];
+	enum side verdict;
+	bool is_loop, unknown; /* UNKNOWN: the configuration does not name the routing domain */
+} tenant_rows[] = {
+    /* before and after a switch, and half of one */
+    {MBX S_ADDR, REMOTE TO_RS, {LEADS_NOWHERE, LEADS_ACROSS}, .verdict = SOURCE},
+    {MBX S_ADDR TO_RT, REMOTE "|targetAddress=SMTP:a@tenant", {LEADS_ACROSS, LEADS_NOWHERE},
+	.verdict = TARGET},
+    {MBX S_ADDR, REMOTE "|targetAddress=SMTP:a@tenant" STAMPED("target"),
+	{LEADS_NOWHERE, LEADS_NOWHERE}, .verdict = TARGET},
+    {MBX S_ADDR, REMOTE "|targetAddress=SMTP:a@tenant" STAMPED("source"),
+	{LEADS_NOWHERE, LEADS_NOWHERE}, .verdict = SOURCE},
+    /* found, not yet redirected */
+    {MBX S_ADDR, REMOTE "|targetAddress=SMTP:a@Tenant", {LEADS_NOWHERE, LEADS_NOWHERE},
+	.verdict = SOURCE},
+    {MBX S_ADDR, REMOTE "|targetAddress=SMTP:a@other", {LEADS_NOWHERE, LEADS_AWAY},
+	.verdict = SOURCE},
+    {MBX S_ADDR, REMOTE "|targetAddress=SMTP:a@other", {LEADS_NOWHERE, LEADS_NOWHERE},
+	.verdict = SOURCE, .unknown = true},
+    {MBX S_ADDR, REMOTE TO_RT, {LEADS_NOWHERE, LEADS_HOME}, .verdict = SOURCE},
+    {USER S_ADDR, REMOTE "|targetAddress=SMTP:a@tenant", {LEADS_NOWHERE, LEADS_NOWHERE},
+	.verdict = TARGET},
+    /* a loop */
+    {MBX S_ADDR TO_RT, REMOTE TO_RS STAMPED("target"), {LEADS_ACROSS, LEADS_ACROSS},
+	.verdict = TARGET, .is_loop = true},
+    {MBX S_ADDR TO_RT, REMOTE TO_RS, {LEADS_ACROSS, LEADS_ACROSS}, .verdict = SOURCE,
+	.is_loop = true},
+    /* the source leads to the tenant itself: by the address that the target has, or leads by */
+    {MBX S_ADDR "|targetAddress=SMTP:A@tenant", REMOTE "|targetAddress=SMTP:a@tenant",
+	{LEADS_ACROSS, LEADS_NOWHERE}, .verdict = TARGET},
+    {USER S_ADDR "|targetAddress=SMTP:a@tenant",
+	REMOTE "|targetAddress=SMTP:b@tenant|proxyAddresses=smtp:a@tenant",
+	{LEADS_ACROSS, LEADS_NOWHERE}, .verdict = TARGET},
+    {MBX S_ADDR "|targetAddress=SMTP:c@tenant", REMOTE "|targetAddress=SMTP:a@tenant",
+	{LEADS_AWAY, LEADS_NOWHERE}, .verdict = SOURCE},
+    {MBX S_ADDR "|targetAddress=SMTP:a@other", REMOTE "|targetAddress=SMTP:a@other",
+	{LEADS_AWAY, LEADS_AWAY}, .verdict = SOURCE},
+    /* a source with the same address in the tenant: the target leads to the tenant nevertheless */
+    {MBX S_ADDR "|proxyAddresses=smtp:a@tenant", REMOTE "|targetAddress=SMTP:a@tenant",
+	{LEADS_NOWHERE, LEADS_NOWHERE}, .verdict = SOURCE},
+    /* a mailbox of the organization is none of the tenant, whatever else it says */
+    {MBX S_ADDR, MBX T_ADDR "|msExchRecipientTypeDetails=2147483648|targetAddress=SMTP:a@tenant",
+	{LEADS_NOWHERE, LEADS_AWAY}, .verdict = SOURCE},
+    {MBX S_ADDR "|msExchRecipientTypeDetails=2147483648|targetAddress=SMTP:a@tenant", MBX T_ADDR,
+	{LEADS_AWAY, LEADS_NOWHERE}, .verdict = SOURCE},
+};
+
+static void
+in_a_tenant(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(tenant_rows); i++) {
+		_cleanup_(entry_free) struct entry *s = entry_of(tenant_rows[i].s, GUID_S);
+		_cleanup_(entry_free) struct entry *t = entry_of(tenant_rows[i].t, GUID_T);
+		struct active_conf hybrid = conf;
+		struct active_side a;
+
+		hybrid.routing_domain = tenant_rows[i].unknown ? NULL : "tenant";
+		a = active_side_of(&hybrid, (const struct entry *const[SIDES]){s, t}, NULL);
+		print_message("row %zu\n", i);
+		for (int side = SOURCE; side < SIDES; side++)
+			assert_int_equal(a.facts.leads[side], tenant_rows[i].leads[side]);
+		assert_true(a.facts.mailbox[TARGET]);
+		assert_int_equal(a.side, tenant_rows[i].verdict);
+		assert_int_equal(a.is_loop, tenant_rows[i].is_loop);
+	}
+}
+
+/* ---- the map ---- */
+
 /* The map is a witness once the pair was synchronized, and knows what galsync put. */
 static void
 what_the_map_says(void **state)
@@ -350,6 +429,7 @@ main(void)
 	    cmocka_unit_test(other_places_count_as_none),
 	    cmocka_unit_test(finished_loops),
 	    cmocka_unit_test(what_is_read),
+	    cmocka_unit_test(in_a_tenant),
 	    cmocka_unit_test(what_the_map_says),
 	    cmocka_unit_test(goes_round),
 	};

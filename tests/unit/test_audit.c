@@ -20,7 +20,8 @@ struct pair {
 	struct record *record;
 	struct entry *side[SIDES];
 	bool conflict;
-	enum side held_on; /* another object holds HELD there */
+	const char *tenant; /* its routing domain */
+	enum side held_on;  /* another object holds HELD there */
 	const char *held;
 	struct buf found; /* "invariant side, ..." */
 	char there[AUDIT_TEXT_SIZE], want[AUDIT_TEXT_SIZE];
@@ -160,6 +161,7 @@ static void
 finds(struct pair *p, const char *want)
 {
 	const struct audit_env env = {.redirect_domain = {RS, RT},
+	    .routing_domain = {NULL, p->tenant},
 	    .toggle_domain = "delete.me",
 	    .stamp_attribute = STAMP,
 	    .marker_attribute = "extensionAttribute14",
@@ -186,6 +188,38 @@ clean(void **state)
 	assert_int_equal(p->replies.known, 6);
 	assert_int_equal(p->replies.missing, 0);
 	do_switch(p);
+	finds(p, "");
+}
+
+/* Of a mailbox in a tenant what leads there is no redirection, and is needed when it is active. */
+static void
+in_a_tenant(void **state)
+{
+	struct pair *p = *state;
+
+	p->tenant = "tenant";
+	set(p, TARGET, "homeMDB", NULL);
+	set(p, TARGET, GUARD, NULL);
+	set(p, TARGET, "msExchRecipientTypeDetails", "2147483648");
+	put_address(p, TARGET, "smtp:jo@tenant");
+	put_address(p, SOURCE, "smtp:josephine@tenant");
+	finds(p, "");
+	set(p, TARGET, "targetAddress", "SMTP:jo@tenant");
+	finds(p, "redirection target");
+	do_switch(p);
+	set(p, TARGET, "targetAddress", "SMTP:jo@tenant");
+	finds(p, "");
+	set(p, TARGET, "targetAddress", NULL);
+	finds(p, "redirection target");
+	assert_string_equal(p->want, "targetAddress SMTP:jo@tenant, to the mailbox in the tenant");
+	drop_address(p, TARGET, "smtp:jo@tenant");
+	finds(p, "redirection target");
+	assert_non_null(strstr(p->want, "SMTP:an address in tenant"));
+	set(p, TARGET, "targetAddress", "SMTP:jo@else.example");
+	finds(p, "redirection target");
+	p->tenant = NULL;
+	set(p, TARGET, "targetAddress", "SMTP:jo@tenant");
+	drop_address(p, SOURCE, "smtp:josephine@tenant");
 	finds(p, "");
 }
 
@@ -487,10 +521,10 @@ other_kinds(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {T(clean), T(objects_are_gone), T(loops), T(redirections),
-	    T(after_the_switch), T(redirect_addresses), T(addresses), T(replies), T(primaries),
-	    T(stamps), T(active_sides), T(refused), T(guards), T(held_twice), T(dummies),
-	    T(other_kinds)};
+	const struct CMUnitTest tests[] = {T(clean), T(in_a_tenant), T(objects_are_gone), T(loops),
+	    T(redirections), T(after_the_switch), T(redirect_addresses), T(addresses), T(replies),
+	    T(primaries), T(stamps), T(active_sides), T(refused), T(guards), T(held_twice),
+	    T(dummies), T(other_kinds)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -249,7 +249,7 @@ static const char full[] =
     "window "
     "= 512; }, { name = \"g\"; servers = [ \"ldap://127.0.0.3\" ]; auth = { mechanism = "
     "\"GSS-SPNEGO\"; principal = \"p@R\"; keytab = \"globex.keytab\"; }; redirect_domain = "
-    "\"r.globex.example\"; } );\n"
+    "\"r.globex.example\"; routing_domain = \"g.mail.onmicrosoft.com\"; } );\n"
     "links = ( { name = \"l1\"; source = \"a\"; target = \"g\"; scopes = ( { base = "
     "\"OU=Staff,DC=acme,DC=example\"; kinds = [ \"user\", \"dynamic-group\", \"public-folder\" ]; "
     "filter = \"(!(title=Temp))\"; target_ou = \"OU=A,DC=globex,DC=example\"; create = "

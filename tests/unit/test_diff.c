@@ -20,6 +20,10 @@
 #define MOVED_GUID(v) "msExchMailboxGuid: " v "\n"
 #define ARCHIVE(v) "msExchArchiveName: " v "\n"
 #define MAIL_USER_ROW .shape = SHAPE_MAIL_USER
+#define REMOTE_ROW .shape = SHAPE_REMOTE_MAILBOX
+#define TO(address) "targetAddress: " address "\n"
+#define RS "SMTP:a@redirect"
+#define ROUTE "smtp:a@tenant"
 #define CONTACT_ROW .kind = KIND_CONTACT, .shape = SHAPE_CONTACT
 #define INCLUDED(v) "msExchPoliciesIncluded: " v "\n"
 #define GROUP_ROW .kind = KIND_GROUP, .shape = SHAPE_GROUP
@@ -184,6 +188,21 @@ static const struct diff_case cases[] = {
     {"msExchPoliciesIncluded: \n", INCLUDED("{1}"), .mods = ""},
     {"", INCLUDED("{1}"), CONTACT_ROW, .mods = ""},
 
+    /* What leads to a mailbox in a tenant makes room only if it is kept. */
+    {TO(RS) PROXY(ROUTE), TO(ROUTE), REMOTE_ROW,
+	.mods = "+proxyAddresses: " ROUTE "\n-targetAddress: " ROUTE "\n+targetAddress: " RS "\n"},
+    {TO(RS) PROXY(ROUTE), TO(ROUTE) PROXY("smtp:A@Tenant"), REMOTE_ROW,
+	.mods = "-targetAddress: " ROUTE "\n+targetAddress: " RS "\n"},
+    {TO(RS), TO(ROUTE) PROXY(ROUTE), REMOTE_ROW,
+	.mods = "-targetAddress: " ROUTE "\n+targetAddress: " RS "\n"},
+    {TO(RS) PROXY("smtp:b@tenant"), TO(ROUTE), REMOTE_ROW,
+	.mods = "+proxyAddresses: smtp:b@tenant\n"},
+    {TO(RS), TO(ROUTE), REMOTE_ROW, .mods = ""},
+    {TO(RS), TO("SMTP:a@else"), REMOTE_ROW,
+	.mods = "-targetAddress: SMTP:a@else\n+targetAddress: " RS "\n"},
+    {TO(RS), "", REMOTE_ROW, .mods = "+targetAddress: " RS "\n"},
+    {TO(RS), TO(ROUTE), .mods = "-targetAddress: " ROUTE "\n+targetAddress: " RS "\n"},
+
     /* Rows for others. */
     {"groupType: 8\n", "", .mods = "", .keep = ""},
     {"groupType: 8\n", "", GROUP_ROW, .mods = "+groupType: 8\n", .keep = "groupType: 8\n"},
@@ -231,9 +250,10 @@ is_ours(const char *dn, void *arg)
 }
 
 static struct project_in
-facts(const struct diff_case *c, const struct entry *present)
+facts(const struct given *g, const struct diff_case *c, const struct entry *present)
 {
-	return (struct project_in){.target = present,
+	return (struct project_in){.link = &g->link,
+	    .target = present,
 	    .kind = c->kind ? c->kind : KIND_USER,
 	    .shape = c->shape,
 	    .created = !c->matched};
@@ -251,7 +271,7 @@ check_put(size_t i, const struct diff_case *c, const struct record *r)
 }
 
 static void
-check(size_t i, const struct diff_case *c, const struct table *table)
+check(const struct given *g, size_t i, const struct diff_case *c, const struct table *table)
 {
 	_cleanup_(entry_free) struct entry *want = wanted(c->want);
 	_cleanup_(entry_free) struct entry *present = c->present ? wanted(c->present) : NULL;
@@ -259,7 +279,7 @@ check(size_t i, const struct diff_case *c, const struct table *table)
 	_cleanup_(record_free) struct record *record = given_record(c->written);
 	_cleanup_(change_free) struct change *change = change_new(CHANGE_MODIFY, "", NULL);
 	_cleanup_(free) char *mods = NULL;
-	struct project_in in = facts(c, present);
+	struct project_in in = facts(g, c, present);
 	unsigned when = c->create ? WHEN_CREATE : c->matched ? WHEN_MATCHED : WHEN_CREATED;
 	const struct diff_in given = {table, &in, when, want, present, old};
 	struct err err = {0};
@@ -283,9 +303,10 @@ target(void **state)
 
 	(void)state;
 	given_init(&g);
+	g.forest[TARGET].routing_domain = given_str("tenant");
 	table = given_table(&g.link, &schema);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		check(i, &cases[i], table);
+		check(&g, i, &cases[i], table);
 	given_all_same();
 }
 

@@ -30,6 +30,12 @@
 #define MBX(extra)                                                                                 \
 	THERE("user", "Ann", "homeMDB: CN=DB1\n" HAS("smtp:ann@redirect.globex.example") extra "")
 #define NO_MBX(extra) THERE("user", "Ann", HAS("smtp:ann@redirect.globex.example") extra "")
+#define TENANT "globex.mail.onmicrosoft.com"
+#define REMOTE(extra)                                                                              \
+	THERE("user", "Ann",                                                                       \
+	    "msExchRecipientTypeDetails: 2147483648\n" HAS("smtp:ann@redirect.globex.example")     \
+		extra)
+#define ROUTE HAS("smtp:ann@" TENANT)
 /* Switched, with nothing to put right. */
 #define SWITCHED ANN(TO(RT) GUARD MARKER)
 
@@ -40,6 +46,7 @@ static const struct repair_case {
 	const char *broken; /* "", "S", "T", "ST" */
 	const char *written, *why;
 	bool plain, unknown; /* no redirect domains; not in the map */
+	bool tenant;	     /* the target is hybrid */
 } cases[] = {
     {"as it must be", ANN(""), MBX(TO(RS)), .want = "", .broken = ""},
     {"the target's own is projected", ANN(""), MBX(""), .want = "", .broken = ""},
@@ -110,6 +117,34 @@ static const struct repair_case {
     /* Before it is created the source leads to it no more. */
     {"to be created", ANN(TO(RT)), NULL, .want = "S-targetAddress: " RT "\n", .broken = "S"},
 
+    /* In a tenant: what leads there stays, and comes back. */
+    {"in the tenant, as it must be", ANN(""), REMOTE(TO(RS) ROUTE), .tenant = true, .want = "",
+	.broken = ""},
+    {"in the tenant, switched", SWITCHED, REMOTE(TO("SMTP:ann@" TENANT)), .active = TARGET,
+	.tenant = true, .want = "", .broken = ""},
+    {"in the tenant, by another address", SWITCHED, REMOTE(TO("SMTP:b@" TENANT) ROUTE),
+	.active = TARGET, .tenant = true, .want = "", .broken = ""},
+    {"in the tenant, both redirect", SWITCHED, REMOTE(TO(RS) ROUTE), .active = TARGET,
+	.tenant = true, .want = "T-targetAddress: " RS "\nT+targetAddress: SMTP:ann@" TENANT "\n",
+	.broken = "T"},
+    {"in the tenant, nothing leads there", SWITCHED, REMOTE(ROUTE), .active = TARGET,
+	.tenant = true, .want = "T+targetAddress: SMTP:ann@" TENANT "\n", .broken = ""},
+    {"in the tenant, both redirect, and the address is gone", SWITCHED, REMOTE(TO(RS)),
+	.active = TARGET, .tenant = true, .want = "T-targetAddress: " RS "\n", .broken = "T"},
+    {"in the tenant, to a third place", SWITCHED, REMOTE(TO("SMTP:x@else.example") ROUTE),
+	.active = TARGET, .tenant = true, .want = "", .broken = ""},
+    {"in the tenant, switched by others", ANN(TO(RT)), REMOTE(TO("SMTP:ann@" TENANT) ROUTE),
+	.tenant = true, .broken = "",
+	.want = "S+msExchCalendarRepairDisabled: TRUE\nS+" NEW_MARKER ":guard\n"},
+    {"in the tenant, which the source leads to itself", ANN(TO("SMTP:ann@" TENANT)),
+	REMOTE(TO("SMTP:ann@" TENANT) ROUTE), .tenant = true, .broken = "",
+	.want = "S-targetAddress: SMTP:ann@" TENANT "\nS+targetAddress: " RT "\n"
+		"S+msExchCalendarRepairDisabled: TRUE\nS+" NEW_MARKER ":guard\n"},
+    {"in a tenant that is not configured", SWITCHED, REMOTE(TO("SMTP:ann@" TENANT) ROUTE),
+	.active = TARGET, .want = "", .broken = ""},
+    {"in a tenant that is not configured, both redirect", SWITCHED, REMOTE(TO(RS) ROUTE),
+	.active = TARGET, .want = "T-targetAddress: " RS "\n", .broken = "T"},
+
     /* No redirection to put right. */
     {"a loop that the map does not know", ANN(TO(RT)), MBX(TO(RS)), .unknown = true,
 	.want = "S-targetAddress: " RT "\n", .broken = "S"},
@@ -134,6 +169,8 @@ pair_open(struct pair *p, const struct repair_case *c)
 	given_init(&p->g);
 	if (c->plain)
 		given_plain(&p->g);
+	if (c->tenant)
+		given_tenant(&p->g);
 	p->side[SOURCE] = given_entry(c->source);
 	p->side[TARGET] = given_entry(c->target);
 	p->record = given_record(c->written);

@@ -215,6 +215,17 @@ linked_accounts(void **state)
 }
 
 static void
+remote_mailboxes(void **state)
+{
+	(void)state;
+	assert_false(has(TARGET, "write msExchRemoteRecipientType user"));
+	f.g.scope.create = CREATE_REMOTE_MAILBOX;
+	assert_true(has(TARGET, "write msExchRemoteRecipientType user"));
+	assert_true(has(MATCH, "write msExchRemoteRecipientType user"));
+	assert_true(has(TARGET, "create user contact group"));
+}
+
+static void
 rows_of_the_site(void **state)
 {
 	struct conf_row rows[] = {
@@ -375,6 +386,7 @@ main(void)
 	    cmocka_unit_test_setup(promoted_contacts, make),
 	    cmocka_unit_test_setup(match_bases, make),
 	    cmocka_unit_test_setup(linked_accounts, make),
+	    cmocka_unit_test_setup(remote_mailboxes, make),
 	    cmocka_unit_test_setup(rows_of_the_site, make),
 	    cmocka_unit_test_setup(marker_group_and_return_ou, make),
 	    cmocka_unit_test_setup(scopes_together, make),

@@ -20,6 +20,10 @@
 #define SERVER "msExchHomeServerName: /o=A\n"
 #define ACCOUNT_THERE THERE("user", "Ann", "")
 #define MAILBOX_THERE THERE("user", "Ann", DB)
+#define REMOTE_THERE THERE("user", "Ann", "msExchRecipientTypeDetails: 2147483648\n")
+#define REMOTE_ROOM_THERE THERE("user", "Ann", "msExchRecipientTypeDetails: 8589934592\n")
+#define MAIL_USER_THERE THERE("user", "Ann", "msExchRecipientTypeDetails: 128\n")
+#define BOTH_THERE THERE("user", "Ann", DB "msExchRecipientTypeDetails: 2147483648\n")
 #define CONTACT_THERE THERE("contact", "Ann", "")
 #define GROUP_THERE THERE("group", "Ann", "")
 #define OTHER_THERE THERE("container", "Ann", "")
@@ -66,6 +70,21 @@ static const struct shape_case {
     {GROUP("Ann", "ann", ""), GROUP_THERE, CREATE_MAILBOX, .want = SHAPE_GROUP},
     {GROUP("Ann", "ann", ""), GROUP_THERE, CREATE_CONTACT, .want = SHAPE_GROUP},
     {GROUP("Ann", "ann", ""), CONTACT_THERE, CREATE_MAILBOX, .want = SHAPE_CONTACT},
+    /* In the tenant of a hybrid organization. */
+    {USER(DB), NULL, CREATE_REMOTE_MAILBOX, .want = SHAPE_REMOTE_MAILBOX},
+    {USER(""), NULL, CREATE_REMOTE_MAILBOX, .want = SHAPE_MAIL_USER},
+    {CONTACT("Ann", "ann", ""), NULL, CREATE_REMOTE_MAILBOX, .want = SHAPE_CONTACT},
+    {GROUP("Ann", "ann", ""), NULL, CREATE_REMOTE_MAILBOX, .want = SHAPE_GROUP},
+    {USER(DB), ACCOUNT_THERE, CREATE_REMOTE_MAILBOX, .want = SHAPE_REMOTE_MAILBOX},
+    {USER(""), ACCOUNT_THERE, CREATE_REMOTE_MAILBOX, .want = SHAPE_MAIL_USER},
+    {USER(DB), MAIL_USER_THERE, CREATE_REMOTE_MAILBOX, .want = SHAPE_MAIL_USER},
+    {USER(DB), MAILBOX_THERE, CREATE_REMOTE_MAILBOX, .want = SHAPE_MAILBOX},
+    {USER(DB), REMOTE_THERE, CREATE_REMOTE_MAILBOX, .want = SHAPE_REMOTE_MAILBOX},
+    {USER(DB), REMOTE_THERE, CREATE_MAILBOX, .want = SHAPE_REMOTE_MAILBOX},
+    {USER(DB), REMOTE_ROOM_THERE, CREATE_MAIL_USER, .want = SHAPE_REMOTE_MAILBOX},
+    {USER(""), REMOTE_THERE, CREATE_NOTHING, .want = SHAPE_REMOTE_MAILBOX},
+    {USER(DB), REMOTE_THERE, CREATE_CONTACT, .want = SHAPE_REMOTE_MAILBOX},
+    {USER(DB), BOTH_THERE, CREATE_REMOTE_MAILBOX, .want = SHAPE_MAILBOX},
     {USER(DB), OTHER_THERE, CREATE_MAILBOX, .want = SHAPE_CONTACT},
 };
 
@@ -160,7 +179,8 @@ addressed(void **state)
 static void
 has_redirect(void **state)
 {
-	static const bool want[SHAPE_MAX] = {[SHAPE_MAILBOX] = true, [SHAPE_MAIL_USER] = true};
+	static const bool want[SHAPE_MAX] = {
+	    [SHAPE_MAILBOX] = true, [SHAPE_MAIL_USER] = true, [SHAPE_REMOTE_MAILBOX] = true};
 
 	(void)state;
 	for (int s = 0; s < SHAPE_MAX; s++) {

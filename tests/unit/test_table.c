@@ -31,6 +31,7 @@ shown(const struct table *t, const char *attr)
 	    [ROW_DN] = "dn",
 	    [ROW_MERGE] = "merge"};
 	static const char *const meets[] = {[MEET_SET] = "set",
+	    [MEET_ROUTE] = "route",
 	    [MEET_CLEAR] = "clear",
 	    [MEET_STAMP] = "stamp",
 	    [MEET_IF_ABSENT] = "if-absent",
@@ -78,7 +79,7 @@ static const struct table_case {
     {"title", .want = "copy set" ALWAYS},
     {"otherTelephone", .want = "merge merge" ALWAYS},
     {"member", .want = "dn link" OTHERS ALWAYS},
-    {"targetAddress", .want = "computed set" ALWAYS},
+    {"targetAddress", .want = "computed route" ALWAYS},
     {"msExchPoliciesIncluded", .want = "computed clear created"},
     {"proxyAddresses", .want = "computed addresses" LASTS},
     {"legacyExchangeDN", .want = "computed if-absent" ALWAYS},

@@ -442,6 +442,116 @@ several_redirect_addresses(void **state)
 	}
 }
 
+/* ---- a mailbox in the target's tenant ---- */
+
+#define IN_TENANT "SMTP:jo@tenant"
+
+static const struct turn_conf hybrid = {
+    .redirect_domain = {"redirect.acme.example", "redirect.globex.example"},
+    .routing_domain = "tenant",
+    .stamp_attribute = STAMP,
+    .marker_attribute = MARKER,
+};
+
+static void
+move_to_tenant(struct pair *p, const char *to)
+{
+	struct entry *t = p->side[TARGET];
+
+	entry_remove(t, "homeMDB");
+	entry_remove(t, GUARD);
+	assert_int_equal(record_set_written(p->record, NULL, 0), 0);
+	assert_int_equal(entry_set_str(t, "targetAddress", to), 0);
+	assert_int_equal(entry_set_str(t, "msExchRecipientTypeDetails", "2147483648"), 0);
+	assert_int_equal(entry_add_str(t, "proxyAddresses", "smtp:jo@tenant"), 0);
+}
+
+/* Makes the first N changes of TURN, with a look at both sides after each. */
+static void
+turn_hybrid(struct pair *p, enum turn turn, size_t n)
+{
+	struct turn_facts f = facts(p);
+	struct change *changes[TURN_CHANGES];
+	struct err err;
+
+	assert_int_equal(turn_changes(&hybrid, turn, &f, 0, changes, &err), 0);
+	for (size_t i = 0; i < TURN_CHANGES; i++) {
+		const char *to;
+
+		if (i < n)
+			apply(p->side[turn_side(turn, i)], changes[i]);
+		to = entry_get_str(p->side[TARGET], "targetAddress");
+		assert_false(
+		    strcmp(to, RS) == 0 && entry_get_str(p->side[SOURCE], "targetAddress"));
+		change_free(changes[i]);
+	}
+}
+
+static void
+there_and_back(void **state)
+{
+	struct pair *p = *state;
+	char why[400];
+	bool done;
+
+	move_to_tenant(p, RS);
+	for (size_t first = 0; first <= TURN_CHANGES; first++) {
+		struct turn_facts f = facts(p);
+
+		assert_true(turn_check(&hybrid, TURN_SWITCH, &f, &done, why, sizeof why));
+		assert_false(done);
+		turn_hybrid(p, TURN_SWITCH, first); /* interrupted there */
+		turn_hybrid(p, TURN_SWITCH, TURN_CHANGES);
+		assert_string_equal(entry_get_str(p->side[TARGET], "targetAddress"), IN_TENANT);
+		assert_string_equal(entry_get_str(p->side[SOURCE], "targetAddress"), RT);
+		assert_true(turn_verify(&hybrid, TURN_SWITCH, &f, why, sizeof why));
+		assert_false(turn_verify(&hybrid, TURN_UNDO, &f, why, sizeof why));
+		assert_true(turn_check(&hybrid, TURN_SWITCH, &f, &done, why, sizeof why));
+		assert_true(done);
+		turn_hybrid(p, TURN_UNDO, first);
+		turn_hybrid(p, TURN_UNDO, TURN_CHANGES);
+		assert_string_equal(entry_get_str(p->side[TARGET], "targetAddress"), RS);
+		assert_null(entry_get_str(p->side[SOURCE], "targetAddress"));
+		/* The guard would not get to the tenant. */
+		assert_null(entry_get_str(p->side[TARGET], GUARD));
+		assert_true(turn_verify(&hybrid, TURN_UNDO, &f, why, sizeof why));
+	}
+	/* It had no redirection yet: by whichever address it led to the tenant, it does again. */
+	assert_int_equal(entry_set_str(p->side[TARGET], "targetAddress", "SMTP:JO@tenant"), 0);
+	turn_hybrid(p, TURN_SWITCH, TURN_CHANGES);
+	assert_string_equal(entry_get_str(p->side[TARGET], "targetAddress"), "SMTP:JO@tenant");
+}
+
+static void
+hybrid_refused(const struct pair *p, const struct turn_conf *c, const char *want)
+{
+	struct turn_facts f = facts(p);
+	char why[400];
+	bool done;
+
+	assert_false(turn_check(c, TURN_SWITCH, &f, &done, why, sizeof why));
+	assert_non_null(strstr(why, want));
+}
+
+/* What would lose the way to the tenant is not begun. */
+static void
+no_way_to_the_tenant(void **state)
+{
+	struct pair *p = *state;
+
+	move_to_tenant(p, IN_TENANT);
+	hybrid_refused(p, &conf, "in a tenant, and its forest has no routing_domain");
+	entry_remove(p->side[TARGET], "proxyAddresses");
+	assert_int_equal(
+	    entry_add_str(p->side[TARGET], "proxyAddresses", "smtp:jo@redirect.globex.example"), 0);
+	hybrid_refused(p, &hybrid, "no address in tenant, which leads to its mailbox");
+	assert_int_equal(
+	    entry_set_str(p->side[TARGET], "targetAddress", "SMTP:jo@else.example"), 0);
+	assert_int_equal(entry_add_str(p->side[TARGET], "proxyAddresses", "smtp:jo@tenant"), 0);
+	assert_int_equal(entry_add_str(p->side[TARGET], "proxyAddresses", "X500:/o=Acme/cn=jo"), 0);
+	hybrid_refused(p, &hybrid, "redirects to SMTP:jo@else.example, which galsync did not set");
+}
+
 int
 main(void)
 {
@@ -456,6 +566,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(already_switched, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(foreign_stamp, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(several_redirect_addresses, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(there_and_back, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(no_way_to_the_tenant, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
