@@ -26,7 +26,7 @@ static void free_section(enum conf_section section, void *base);
 static void
 free_extra(enum conf_section section, void *base)
 {
-	if (section == CONF_SCOPE) {
+	if (section == CONF_SCOPE || section == CONF_RETURN_SCOPE) {
 		struct conf_scope *s = base;
 
 		free(s->base_norm);
@@ -37,6 +37,7 @@ free_extra(enum conf_section section, void *base)
 		struct conf_link *l = base;
 
 		free(l->file);
+		conf_free_back(l->back);
 		for (int side = SOURCE; side < SIDES; side++)
 			free(l->adopted_domains[side]);
 	}
@@ -95,6 +96,30 @@ conf_find_link(const struct conf *c, const char *name)
 	for (size_t i = 0; i < c->n_links; i++)
 		if (strcmp(c->links[i].name, name) == 0)
 			return &c->links[i];
+	return NULL;
+}
+
+const struct conf_link *
+conf_flow(const struct conf *c, size_t i)
+{
+	return i < c->n_links ? &c->links[i] : c->links[i - c->n_links].back;
+}
+
+bool
+conf_has_others(const struct conf_link *l)
+{
+	return l->whole && (l->whole->n_links > 1 || l->whole->links[0].back);
+}
+
+const struct conf_link *
+conf_find_flow(const struct conf *c, const char *name)
+{
+	for (size_t i = 0; i < CONF_FLOWS(c); i++) {
+		const struct conf_link *l = conf_flow(c, i);
+
+		if (l && strcmp(l->name, name) == 0)
+			return l;
+	}
 	return NULL;
 }
 

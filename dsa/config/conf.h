@@ -101,7 +101,16 @@ struct conf_link {
 	bool foreign_addresses;	  /* addresses in the target's own mail domains come over */
 	bool promote_contacts;	  /* a contact in the way of a user is replaced by the user */
 	char *return_contacts_ou; /* or NULL */
-	char *upn_suffix;	  /* of created accounts; default the target's domain */
+	/* Which natives of the target get a contact there; of these scopes BACK's are copies. */
+	struct conf_scope *return_scopes;
+	size_t n_return_scopes;
+	/* The return flow, from TARGET to SOURCE: to the code it is a link of its own, from the
+	 * target forest to the source forest, that creates contacts and redirects nothing. NULL
+	 * without return_contacts_ou. */
+	struct conf_link *back;
+	/* Of a return flow: the link that it belongs to. NULL: this is a forward flow. */
+	const struct conf_link *forth;
+	char *upn_suffix; /* of created accounts; default the target's domain */
 	char **databases; /* homeMDB of created mailboxes; one is chosen by the object's GUID */
 	size_t n_databases;
 	char *home_server;	/* msExchHomeServerName of created mailboxes, or NULL */
@@ -180,6 +189,17 @@ DEFINE_CLEANUP(struct conf *, conf_free)
 const char *conf_where(const struct conf *c, const char *string);
 /* The link named NAME, or NULL. */
 const struct conf_link *conf_find_link(const struct conf *c, const char *name);
+/* The name that the return flow of link NAME has in the map and in messages. No link of the
+ * configuration can have it. */
+#define CONF_BACK_SUFFIX "/return"
+/* The flow named NAME, forward (its link's name) or return, or NULL. */
+const struct conf_link *conf_find_flow(const struct conf *c, const char *name);
+/* Flow I of all links, or NULL if there is none: below n_links the forward ones, behind them the
+ * return ones, up to CONF_FLOWS(c). */
+#define CONF_FLOWS(c) (2 * (c)->n_links)
+const struct conf_link *conf_flow(const struct conf *c, size_t i);
+/* Is there another flow than L in the configuration that L is part of? */
+bool conf_has_others(const struct conf_link *l);
 /* Are both the same forest, by one section or by two with the same domain? */
 bool conf_same_forest(const struct conf_forest *x, const struct conf_forest *y);
 /* Does ATTR belong to a tool whose estate L adopts? What it holds is never written over. */

@@ -535,6 +535,30 @@ check_adopt(const struct checking *c, const config_setting_t *s, const struct co
 	}
 }
 
+/* An object that lies in two scopes would have two contacts. */
+static void
+check_return_scopes(const struct checking *c, const config_setting_t *s, const struct conf_link *l)
+{
+	if (l->n_return_scopes && !l->return_contacts_ou)
+		conf_note(c->notes, s, "return_scopes",
+		    "are of no use without return_contacts_ou; allowed: both");
+	for (size_t i = 0; i < l->n_return_scopes; i++) {
+		const config_setting_t *scope = element(s, "return_scopes", i);
+
+		if (scope)
+			check_domain(c, scope, "base", l->return_scopes[i].base, l->target);
+		for (size_t j = 0; scope && j < i; j++)
+			if (overlap(&l->return_scopes[i], &l->return_scopes[j])) {
+				conf_note(c->notes, scope, "base",
+				    "'%s' overlaps the scope of line %d ('%s') and takes the same "
+				    "kinds; allowed: separate bases or separate kinds",
+				    l->return_scopes[i].base, l->return_scopes[j].line,
+				    l->return_scopes[j].base);
+				break;
+			}
+	}
+}
+
 static void
 check_link(const struct checking *c, const config_setting_t *s, size_t i)
 {
@@ -553,6 +577,7 @@ check_link(const struct checking *c, const config_setting_t *s, size_t i)
 		check_redirect(c, l);
 	check_toggle(c, s, l);
 	check_domain(c, s, "return_contacts_ou", l->return_contacts_ou, l->source);
+	check_return_scopes(c, s, l);
 	check_domain(c, s, "marker_group", l->marker_group, l->source);
 	for (size_t j = 0; j < l->n_match_bases; j++)
 		check_domain(c, s, "match_bases", l->match_bases[j], l->target);

@@ -10,9 +10,6 @@
 #include "dsa/config/conf_notes.h"
 #include "dsa/directory/dn.h"
 
-/* Exchange's own name for the administrative group since 2007: the same everywhere. */
-#define USUAL_ADMIN_GROUP "Exchange Administrative Group (FYDIBOHF23SPDLT)"
-
 struct completing {
 	struct conf *conf;
 	struct conf_notes *notes;
@@ -45,24 +42,31 @@ default_domain(struct completing *c, const struct conf_forest *forest, const cha
 		free(domain);
 }
 
+/* The base of S lies in forest FROM. */
 static void
-complete_scope(struct completing *c, const struct conf_link *l, struct conf_scope *s)
+complete_base(struct completing *c, const struct conf_forest *from, struct conf_scope *s)
 {
 	struct err err = {0};
 
 	if (s->base) {
 		s->base_norm = dn_normalize(s->base, &err);
-		if (l->source)
-			default_domain(c, l->source, s->base);
+		if (from)
+			default_domain(c, from, s->base);
 	}
-	if (s->target_ou && l->target)
-		default_domain(c, l->target, s->target_ou);
 	if (s->filter_text && filter_parse(s->filter_text, &s->filter, &err) < 0)
 		s->filter = NULL;
 	/* Both were tried when they were loaded: what fails now, unnoted, failed for memory. A
 	 * scope must never lose its filter that way. */
 	if (c->notes->n == 0 && ((s->base && !s->base_norm) || (s->filter_text && !s->filter)))
 		c->notes->nomem = true;
+}
+
+static void
+complete_scope(struct completing *c, const struct conf_link *l, struct conf_scope *s)
+{
+	complete_base(c, l->source, s);
+	if (s->target_ou && l->target)
+		default_domain(c, l->target, s->target_ou);
 }
 
 static void
@@ -84,7 +88,7 @@ usual_admin_group(const struct conf_link *l)
 	for (const char *p = l->home_server; p && *p; p++)
 		if (p != l->home_server && str_starts_nocase(p, config))
 			return strndup(l->home_server, (size_t)(p - l->home_server));
-	return str_printf("/o=%s/ou=%s", l->target->name, USUAL_ADMIN_GROUP);
+	return str_printf("/o=%s/ou=%s", l->target->name, CONF_USUAL_ADMIN_GROUP);
 }
 
 static void
@@ -93,6 +97,8 @@ complete_link(struct completing *c, struct conf_link *l)
 	l->whole = c->conf;
 	for (size_t i = 0; i < l->n_scopes; i++)
 		complete_scope(c, l, &l->scopes[i]);
+	for (size_t i = 0; i < l->n_return_scopes; i++)
+		complete_base(c, l->target, &l->return_scopes[i]);
 	for (size_t i = 0; i < l->n_rows; i++)
 		complete_row(c, &l->rows[i]);
 	if (!conf_complete_adopt(l))
@@ -121,4 +127,7 @@ conf_complete(struct conf *conf, const config_setting_t *root, struct conf_notes
 	}
 	for (size_t i = 0; i < conf->n_links; i++)
 		complete_link(&c, &conf->links[i]);
+	/* A domain may follow from another link's names. */
+	for (size_t i = 0; notes->n == 0 && i < conf->n_links; i++)
+		notes->nomem |= !conf_complete_return(&conf->links[i]);
 }

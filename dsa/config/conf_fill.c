@@ -523,7 +523,7 @@ remember_place(
 	    conf_text_where(f->text, config_setting_source_line(group), &line);
 	char **file = NULL;
 
-	if (section == CONF_SCOPE) {
+	if (section == CONF_SCOPE || section == CONF_RETURN_SCOPE) {
 		((struct conf_scope *)base)->line = line;
 	} else if (section == CONF_LINK) {
 		((struct conf_link *)base)->line = line;

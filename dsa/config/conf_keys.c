@@ -14,6 +14,8 @@
 
 #define IN(type, field) .offset = offsetof(struct type, field)
 #define COUNT(type, field) .n_offset = offsetof(struct type, field)
+/* Every kind: who has an address is found in an address list. */
+#define CONF_RETURN_KINDS "user group contact dynamic-group public-folder"
 #define DNS_NAME "a DNS name such as \"acme.example\""
 
 static const char *const mechanism_names[] = {"GSSAPI", "GSS-SPNEGO", "SIMPLE", NULL};
@@ -48,6 +50,7 @@ static const struct conf_section_info sections[CONF_SECTION_MAX] = {
     [CONF_TLS] = {CONF_FOREST, "tls", 0},
     [CONF_LINK] = {CONF_TOP, "links", sizeof(struct conf_link)},
     [CONF_SCOPE] = {CONF_LINK, "scopes", sizeof(struct conf_scope)},
+    [CONF_RETURN_SCOPE] = {CONF_LINK, "return_scopes", sizeof(struct conf_scope)},
     [CONF_MAILBOX] = {CONF_LINK, "mailbox", 0},
     [CONF_LIMITS] = {CONF_LINK, "limits", 0},
     [CONF_ROW] = {CONF_LINK, "attributes", sizeof(struct conf_row)},
@@ -129,6 +132,8 @@ static const struct conf_key keys[] = {
     {CONF_LINK, "promote_contacts", CONF_BOOL, IN(conf_link, promote_contacts), .def = false},
     {CONF_LINK, "return_contacts_ou", CONF_STRING, IN(conf_link, return_contacts_ou),
 	.check = conf_check_dn, .allowed = "a DN"},
+    {CONF_LINK, "return_scopes", CONF_LIST, IN(conf_link, return_scopes),
+	COUNT(conf_link, n_return_scopes), .sub = CONF_RETURN_SCOPE},
     {CONF_LINK, "upn_suffix", CONF_STRING, IN(conf_link, upn_suffix), .check = conf_check_dns,
 	.allowed = DNS_NAME},
     {CONF_LINK, "mailbox", CONF_GROUP, .sub = CONF_MAILBOX},
@@ -182,6 +187,14 @@ static const struct conf_key keys[] = {
     {CONF_SCOPE, "on_leave", CONF_ENUM, IN(conf_scope, on_leave), .names = leave_names,
 	.def = LEAVE_HIDE},
     {CONF_SCOPE, "delete_children", CONF_BOOL, IN(conf_scope, delete_children), .def = false},
+
+    {CONF_RETURN_SCOPE, "base", CONF_STRING, IN(conf_scope, base), .required = true,
+	.check = conf_check_dn, .allowed = "a DN"},
+    {CONF_RETURN_SCOPE, "kinds", CONF_KINDS, IN(conf_scope, kinds), .def_text = CONF_RETURN_KINDS},
+    {CONF_RETURN_SCOPE, "filter", CONF_STRING, IN(conf_scope, filter_text),
+	.check = conf_check_filter, .allowed = "an LDAP filter (RFC 4515)"},
+    {CONF_RETURN_SCOPE, "layout", CONF_ENUM, IN(conf_scope, layout), .names = layout_names,
+	.def = LAYOUT_FLAT},
 
     {CONF_MAILBOX, "databases", CONF_STRINGS, IN(conf_link, databases),
 	COUNT(conf_link, n_databases), .check = conf_check_dn, .allowed = "DNs"},

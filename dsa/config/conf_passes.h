@@ -24,6 +24,12 @@ void conf_complete(struct conf *c, const config_setting_t *root, struct conf_not
 /* conf_adopt.c: the same for the other tools of L: what is built in, and their domains. False
  * without memory. */
 bool conf_complete_adopt(struct conf_link *l);
+/* Exchange's own name for the administrative group since 2007: the same everywhere. */
+#define CONF_USUAL_ADMIN_GROUP "Exchange Administrative Group (FYDIBOHF23SPDLT)"
+/* conf_return.c: makes L's return flow, if it is to have one and what it needs is there. False
+ * without memory. */
+bool conf_complete_return(struct conf_link *l);
+void conf_free_back(struct conf_link *b);
 /* Checks what the values must be together. Not where an included file is missing: what the checks
  * would miss may stand there. */
 void conf_check(const struct conf *c, const config_setting_t *root, struct conf_notes *notes);

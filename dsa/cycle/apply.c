@@ -19,6 +19,17 @@ tell_held(const struct cycle *c, const struct plan_step *s)
 		    "nothing is written: the limit of %s holds it", held_kind_name(s->counts));
 }
 
+/* Where one native may not be written to, the others are not asked. */
+static bool
+is_not_asked(struct cycle *c, const struct plan_step *s)
+{
+	if (!s->optional || !c->res->unnamed)
+		return false;
+	c->res->changes -= s->n_changes;
+	c->res->unnamed++;
+	return true;
+}
+
 static int
 next_step(void *arg, struct plan_step **ret, struct err *err)
 {
@@ -27,9 +38,12 @@ next_step(void *arg, struct plan_step **ret, struct err *err)
 	for (;;) {
 		if (plan_next(c->plan, ret, err) < 0)
 			return -1;
-		if (!*ret || !limits_uncount_if_held(c, *ret))
+		if (!*ret)
 			return 0;
-		tell_held(c, *ret);
+		if (limits_uncount_if_held(c, *ret))
+			tell_held(c, *ret);
+		else if (!is_not_asked(c, *ret))
+			return 0;
 		plan_step_free(TAKE(*ret));
 	}
 }

@@ -33,12 +33,6 @@ look_at(const struct record *r, void *arg, struct err *err)
 	return 0;
 }
 
-static bool
-is_only_link(const struct run *run)
-{
-	return !run->link->whole || run->link->whole->n_links < 2;
-}
-
 /* Calls FN for each record of another configured link that has G on SIDE. */
 static int
 find_in(const struct run *run, struct store_txn *t, enum side side, const struct guid *g,
@@ -57,7 +51,7 @@ find(
 {
 	_cleanup_(store_abort) struct store_txn *own = NULL;
 
-	if (is_only_link(c->run) || (!c->run->map && !c->run->store))
+	if (!conf_has_others(c->run->link) || (!c->run->map && !c->run->store))
 		return 0;
 	if (!c->run->map && store_begin(c->run->store, STORE_READ, &own, err) < 0)
 		return -1;
@@ -170,7 +164,7 @@ other_links_admit(struct cycle *c, struct store_txn *t, const struct record *r, 
 	struct asked as_target = {.source = NULL}, counterpart = {.source = source};
 	struct redirection redirection = {.target = target};
 
-	if (is_only_link(c->run))
+	if (!conf_has_others(c->run->link))
 		return 0;
 	if (find_in(c->run, t, TARGET, source, take, &as_target, err) < 0)
 		return -1;
@@ -199,7 +193,7 @@ other_links_admit_more(
 {
 	_cleanup_(record_free) struct record *r = NULL;
 
-	if (is_only_link(c->run))
+	if (!conf_has_others(c->run->link))
 		return 0;
 	if (store_find_guid(t, c->run->link_id, SOURCE, source, &r, err) < 0)
 		return -1;

@@ -14,6 +14,7 @@
 #include "dsa/run/turn_event.h"
 
 /* A result of RFC 4511 appendix A. */
+#define INSUFFICIENT_ACCESS 50
 #define NOT_ALLOWED_ON_NONLEAF 66
 
 static bool
@@ -446,12 +447,34 @@ is_nonleaf(const struct exec_end *e)
 	       e->err->code == NOT_ALLOWED_ON_NONLEAF;
 }
 
+/* Is what was refused done without? */
+static bool
+is_done_without(const struct exec_end *e)
+{
+	return e->step->optional && e->err->src == ERR_LDAP && e->err->code == INSUFFICIENT_ACCESS;
+}
+
+static int
+note_unnamed(struct cycle *c, const struct exec_end *e)
+{
+	if (c->res->unnamed++ == 0)
+		run_message(c->run, LOG_NOTICE, &e->step->guid, e->step->changes[0].change->dn,
+		    "the X500 names of its contact cannot be added to proxyAddresses of this and "
+		    "perhaps other natives: %s; replies to mail from the contact's time need them: "
+		    "grant the right (delegate.sh does) or add them by hand",
+		    e->err->text);
+	c->res->changes -= e->step->n_changes;
+	return 0;
+}
+
 static int
 store_refused(struct cycle *c, struct store_txn *t, const struct exec_end *e, struct err *err)
 {
 	const struct plan_step *s = e->step;
 	bool more;
 
+	if (is_done_without(e))
+		return note_unnamed(c, e);
 	if (is_nonleaf(e))
 		return replan_add(c, s->source, &s->guid, REPLAN_NONLEAF, e->err->text, err);
 	if (goes_on(c, e, &more, err) < 0)

@@ -143,7 +143,7 @@ fill_in(struct planning *p, const struct entry *source, const struct entry *targ
 	    .created = p->d->created,
 	    .active = a.side,
 	    .verdict = a,
-	    .redirects = a.facts.mailbox[a.side] && link->source->redirect_domain,
+	    .redirects = !link->forth && a.facts.mailbox[a.side] && link->source->redirect_domain,
 	    .names = names,
 	    .record = record};
 	for (int side = SOURCE; side < SIDES; side++)
@@ -369,6 +369,7 @@ plan_object(
 	plan_step_free(p.step);
 	change_free(p.links);
 	change_free(p.apart);
+	change_free(p.names);
 	buf_done(&p.problems);
 	buf_done(&p.notes);
 	return rc;

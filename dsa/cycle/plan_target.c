@@ -136,6 +136,11 @@ plan_source(struct planning *p, const struct entry *target, bool *ret_blocked)
 		return 0;
 	if (diff_source(want, source, change, p->err) < 0)
 		return -1;
+	/* A native is not galsync's: its contact does not wait for what it may not get. */
+	if (p->in.link->forth) {
+		p->names = TAKE(change);
+		return 0;
+	}
 	if (drop_dummies(p, source, change) < 0)
 		return -1;
 	return plan_step_add(p->step, SOURCE, TAKE(change), source, "source addresses", p->err);
@@ -375,12 +380,27 @@ put_references(struct planning *p, const struct entry *target, const struct mod 
 	return 0;
 }
 
+/* The X500 names of a return contact belong on its native, so that replies to old mail arrive. */
+static int
+put_names(struct planning *p)
+{
+	_cleanup_(plan_step_free) struct plan_step *s = plan_step_new(p->index, &p->step->guid);
+
+	if (!s)
+		return err_nomem(p->err);
+	s->phase = PLAN_LINKS;
+	s->optional = true;
+	if (plan_step_add(s, SOURCE, TAKE(p->names), p->in.source, "native's names", p->err) < 0)
+		return -1;
+	return s->n_changes ? plan_put_step(p->c, s, p->err) : 0;
+}
+
 int
 plan_put_links(struct planning *p, const struct entry *target)
 {
 	const struct change *l = p->links;
 
-	if (put_apart(p, target) < 0)
+	if (put_apart(p, target) < 0 || (p->names && put_names(p) < 0))
 		return -1;
 	for (size_t i = 0; i < l->n_mods; i++)
 		for (size_t j = 0; j < l->mods[i].n_values; j += LINK_CHUNK)

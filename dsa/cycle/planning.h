@@ -33,6 +33,7 @@ struct planning {
 	uint32_t waits;	      /* how many such things there are */
 	bool tries;	      /* it may wait although they did not become fewer */
 	struct change *apart; /* of the counterpart, to be written each by itself */
+	struct change *names; /* X500 names for the native of a return contact, or NULL */
 	struct buf problems;  /* attributes that cannot be written, and why, as text */
 	size_t n_problems;
 	struct buf notes;  /* what is said of it when it is complete */

@@ -68,6 +68,7 @@ static const struct {
     {"waiting", "references waiting", AT(waiting), NULL, 0},
     {"conflicts", "conflicts", AT(conflicts), NULL, 0},
     {"problems", "problems", AT(problems), NULL, 0},
+    {"unnamed", "natives without their contacts' names", AT(unnamed), NULL, 0},
     {"drift", "planned again", AT(drift), NULL, 0},
     {"failed", "failed", AT(failed), NULL, 0},
     {"planned", NULL, AT(changes), NULL, 0},
@@ -168,5 +169,16 @@ cycle_summary(const struct conf_link *link, const struct cycle_result *r, int64_
 	json_put_member(&o, "held_why", json_of_text(r->held_why));
 	for (size_t row = 0; row < ARRAY_SIZE(counts); row++)
 		json_put_member(&o, counts[row].member, row_json(r, row));
+	return o;
+}
+
+json_t *
+cycle_link_summary(
+    const struct conf_link *link, const struct cycle_result r[SIDES], int64_t finished_at)
+{
+	json_t *o = cycle_summary(link, &r[SOURCE], finished_at);
+
+	if (link->back)
+		json_put_member(&o, "return", cycle_summary(link->back, &r[TARGET], finished_at));
 	return o;
 }

@@ -42,6 +42,8 @@ struct cycle_result {
 	uint64_t unchanged;
 	uint64_t conflicts; /* of the link, or of the objects that the cycle was asked for */
 	uint64_t problems, failed, waiting;
+	/* Natives that may not be given the X500 names of their return contacts. */
+	uint64_t unnamed;
 	uint64_t drift;		   /* objects planned again: others wrote, or came first */
 	uint64_t changes, applied; /* directory changes planned, and done */
 	uint64_t ready, switched;  /* mailboxes whose readiness was seen, and of them switched */
@@ -60,5 +62,9 @@ void cycle_print_summary(
 /* R as JSON; the cycle ended at FINISHED_AT, seconds since the epoch. NULL without memory. */
 json_t *cycle_summary(
     const struct conf_link *link, const struct cycle_result *r, int64_t finished_at) MUST_CHECK;
+/* The same of a link with both flows: R by the side of the originals. What its return flow did, if
+ * it has one, is the member `return`, an object like the whole. */
+json_t *cycle_link_summary(const struct conf_link *link, const struct cycle_result r[SIDES],
+    int64_t finished_at) MUST_CHECK;
 
 #endif

@@ -15,11 +15,11 @@
 
 struct worker_answer {
 	uint64_t number;
-	int status;		    /* 0 done, 1 failed, 3 held or conflicts, or something found */
-	char error[512];	    /* why it failed as a whole; "" if single objects did */
-	bool cycle;		    /* it was a cycle: */
-	struct cycle_result result; /* with these counts, */
-	int64_t finished_at;	    /* and ended then: seconds since the epoch */
+	int status;	 /* 0 done, 1 failed, 3 held or conflicts, or something found */
+	char error[512]; /* why it failed as a whole; "" if single objects did */
+	bool cycle;	 /* it was a cycle: */
+	struct cycle_result result[SIDES]; /* with these counts, by flow, */
+	int64_t finished_at;		   /* and ended then: seconds since the epoch */
 	/* What became of each object of a switch, undo or toggle, an array; of a verify, trace or
 	 * adoption an object whose members are the answer's; or NULL. */
 	json_t *results;

@@ -140,6 +140,17 @@ trim_journal(struct once *o)
 	lines_trimmed(o->lines, removed, rc < 0 ? &err : NULL);
 }
 
+static void
+tell_result(struct once *o, const struct conf_link *flow, const struct cycle_result *r)
+{
+	if (o->plan)
+		print_plan_summary(flow, r);
+	else
+		cycle_print_summary(flow, r, false, stdout);
+	if (log_to_journal() && !o->plan)
+		lines_succeeded(o->lines, r);
+}
+
 static enum exit_status
 run_cycle(struct once *o, struct err *err)
 {
@@ -148,12 +159,13 @@ run_cycle(struct once *o, struct err *err)
 	    .arg = o,
 	    .decisions = log_wants(LOG_DEBUG)};
 	const struct cycle_options opt = {.plan_only = o->plan, .plan_to = o->plan ? stdout : NULL};
-	struct cycle_result result;
+	struct cycle_result result[SIDES];
+	enum exit_status status, back;
 	int rc;
 
 	o->run.observer = &observer;
 	watch_signals(o);
-	rc = sync_run(&o->run, o->full || !o->run.store, &opt, &result, err);
+	rc = sync_link(&o->run, o->full || !o->run.store, &opt, result, err);
 	unwatch_signals(o);
 	progress_clear(&o->progress);
 	/* A map that is full has no other remedy. */
@@ -161,13 +173,13 @@ run_cycle(struct once *o, struct err *err)
 		trim_journal(o);
 	if (rc < 0)
 		return STATUS_FAILED;
-	if (o->plan)
-		print_plan_summary(o->link, &result);
-	else
-		cycle_print_summary(o->link, &result, false, stdout);
-	if (log_to_journal() && !o->plan)
-		lines_succeeded(o->lines, &result);
-	return status_of(&result);
+	tell_result(o, o->link, &result[SOURCE]);
+	if (o->link->back)
+		tell_result(o, o->link->back, &result[TARGET]);
+	status = status_of(&result[SOURCE]);
+	back = status_of(&result[TARGET]);
+	/* A failure outweighs what is held. */
+	return status == STATUS_FAILED || back == STATUS_DONE ? status : back;
 }
 
 /* A plan needs no map: without one, every match is looked for afresh. */

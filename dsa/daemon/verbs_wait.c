@@ -49,7 +49,7 @@ answer_of(struct worker *w, uint64_t number)
 	if (!a)
 		return o;
 	json_put_member(&o, "summary",
-	    a->cycle ? cycle_summary(worker_link(w), &a->result, a->finished_at) : json_null());
+	    a->cycle ? cycle_link_summary(worker_link(w), a->result, a->finished_at) : json_null());
 	/* What only looks gives members of its own. */
 	if (!json_is_object(a->results) && a->results)
 		json_put_member(&o, "results", json_incref(a->results));

@@ -61,17 +61,19 @@ beat(struct worker *w)
 /* ---- a cycle ---- */
 
 static void
-succeeded(struct worker *w, const struct cycle_result *r)
+succeeded(struct worker *w, const struct cycle_result r[SIDES])
 {
 	(void)pthread_mutex_lock(&w->lock);
 	w->state.failing = false;
 	w->state.error[0] = '\0';
-	w->state.result = *r;
+	memcpy(w->state.result, r, sizeof w->state.result);
 	w->state.finished_at = clock_realtime_s();
 	w->state.cycles++;
 	(void)pthread_mutex_unlock(&w->lock);
 	w->failures = 0;
-	lines_succeeded(w->lines, r);
+	lines_succeeded(w->lines, &r[SOURCE]);
+	if (w->back_lines)
+		lines_succeeded(w->back_lines, &r[TARGET]);
 }
 
 /* The pause before the next attempt: doubling, with up to a quarter more or less, so that many
@@ -152,7 +154,7 @@ take_request(struct worker *w, struct request *ret)
 }
 
 static void
-end_request(struct worker *w, const struct request *q, int rc, const struct cycle_result *r)
+end_request(struct worker *w, const struct request *q, int rc, const struct cycle_result r[SIDES])
 {
 	struct worker_answer *a;
 
@@ -258,7 +260,7 @@ work(void *arg)
 	struct worker *w = arg;
 
 	while (!atomic_load(&w->stop)) {
-		struct cycle_result result = {0};
+		struct cycle_result result[SIDES] = {{0}};
 		struct request q;
 		struct err err = {.text = ""};
 		int64_t pause_ms = 0;
@@ -279,7 +281,7 @@ work(void *arg)
 		if (rc == 0 && wave)
 			continue; /* there may be more of it */
 		if (rc == 0)
-			rc = worker_run(w, &q, &result, &err);
+			rc = worker_run(w, &q, result, &err);
 		if (rc < 0 && is_cancelled(w, &err)) {
 			request_done(&q);
 			break;
@@ -291,8 +293,8 @@ work(void *arg)
 		if (rc < 0)
 			pause_ms = failed(w, &err);
 		else if (!(q.number && q.what == REQUEST_PLAN) && !worker_is_turn(&q))
-			succeeded(w, &result);
-		end_request(w, &q, rc, &result);
+			succeeded(w, result);
+		end_request(w, &q, rc, result);
 		request_done(&q);
 		/* A map that is full has no other remedy. */
 		if (rc == 0 || err.src == ERR_LMDB)
@@ -376,6 +378,7 @@ worker_free(struct worker *w)
 	json_decref(w->results);
 	answers_done(&w->answers);
 	lines_free(w->lines);
+	lines_free(w->back_lines);
 	closep(&w->wake_fd);
 	(void)pthread_mutex_destroy(&w->lock);
 	free(w);
@@ -424,6 +427,8 @@ worker_start(const struct conf *conf, const struct conf_link *link, struct store
 	if (w->wake_fd < 0)
 		(void)err_sys(err, errno, "eventfd");
 	if (w->wake_fd < 0 || lines_new(link->name, LAST_PAUSE_MS / 1000, &w->lines, err) < 0 ||
+	    (link->back &&
+		lines_new(link->back->name, LAST_PAUSE_MS / 1000, &w->back_lines, err) < 0) ||
 	    ldap_dir_new(&link->source->dir, false, &w->run.dir[SOURCE], err) < 0 ||
 	    ldap_dir_new(&link->target->dir, false, &w->run.dir[TARGET], err) < 0) {
 		worker_free(w);

@@ -28,7 +28,7 @@ struct worker {
 	struct run_observer observer; /* of RUN */
 	int notify_fd, wake_fd;
 	pthread_t thread;
-	struct lines *lines;
+	struct lines *lines, *back_lines; /* the latter of the return flow, or NULL */
 	atomic_bool stop;
 	unsigned failures; /* in a row */
 	uint32_t wave;	   /* under way, or the last one */
@@ -58,16 +58,17 @@ void worker_tell(struct worker *w);
 
 /* Sets RUN's observer: state, journal lines and the answer to the client that asked. */
 void worker_observe(struct worker *w);
-/* Does what Q asks for, a delta if it is no request. */
-int worker_run(
-    struct worker *w, const struct request *q, struct cycle_result *r, struct err *err) MUST_CHECK;
+/* Does what Q asks for, a delta if it is no request. R is zeroed; of what is no cycle its first has
+ * the counts. */
+int worker_run(struct worker *w, const struct request *q, struct cycle_result r[SIDES],
+    struct err *err) MUST_CHECK;
 /* Removes what the journal has too much of, or a part of it: so that the next cycle need not wait.
  */
 void worker_trim_journal(struct worker *w);
 /* Is Q no cycle? */
 bool worker_is_turn(const struct request *q);
 /* How Q ended; NULL without memory. */
-struct worker_answer *worker_answer_of(
-    struct worker *w, const struct request *q, int rc, const struct cycle_result *r) MUST_CHECK;
+struct worker_answer *worker_answer_of(struct worker *w, const struct request *q, int rc,
+    const struct cycle_result r[SIDES]) MUST_CHECK;
 
 #endif

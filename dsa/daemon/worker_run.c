@@ -31,8 +31,12 @@
 static bool
 gets_on(struct worker *w, enum run_phase phase, uint64_t done)
 {
-	bool first = !(w->begun & (1U << phase));
+	bool first;
 
+	/* The other flow, or a full cycle where a delta is not enough: it begins anew. */
+	if (phase == RUN_PHASE_CONNECT)
+		w->begun = 0;
+	first = !(w->begun & (1U << phase));
 	w->begun |= 1U << phase;
 	return first || done || phase == RUN_PHASE_CONNECT || phase == RUN_PHASE_WAIT;
 }
@@ -114,7 +118,7 @@ worker_observe(struct worker *w)
 /* ---- what is run ---- */
 
 static int
-run_cycle(struct worker *w, const struct request *q, struct cycle_result *r, struct err *err)
+run_cycle(struct worker *w, const struct request *q, struct cycle_result r[SIDES], struct err *err)
 {
 	struct cycle_options opt = {.objects = q->objects, .n_objects = q->n};
 	bool full = q->number && q->what != REQUEST_OBJECT;
@@ -132,7 +136,7 @@ run_cycle(struct worker *w, const struct request *q, struct cycle_result *r, str
 	if (q->number && q->what == REQUEST_FULL)
 		lines_full(w->lines, "asked for");
 	w->unasked = !q->number;
-	rc = sync_run(&w->run, full, &opt, r, err);
+	rc = sync_link(&w->run, full, &opt, r, err);
 	w->unasked = false;
 	if (plan && fclose(plan) != 0 && rc == 0)
 		rc = err_sys(err, errno, "write of the plan");
@@ -260,7 +264,7 @@ is_finish(const struct request *q)
 }
 
 int
-worker_run(struct worker *w, const struct request *q, struct cycle_result *r, struct err *err)
+worker_run(struct worker *w, const struct request *q, struct cycle_result r[SIDES], struct err *err)
 {
 	w->results_lost = false;
 	w->begun = 0;
@@ -282,13 +286,21 @@ worker_trim_journal(struct worker *w)
 	lines_trimmed(w->lines, removed, rc < 0 ? &err : NULL);
 }
 
+static bool
+needs_attention(const struct cycle_result *r)
+{
+	return r->held || r->conflicts || r->problems;
+}
+
 struct worker_answer *
-worker_answer_of(struct worker *w, const struct request *q, int rc, const struct cycle_result *r)
+worker_answer_of(
+    struct worker *w, const struct request *q, int rc, const struct cycle_result r[SIDES])
 {
 	_cleanup_(worker_answer_free) struct worker_answer *a = calloc(1, sizeof *a);
 	/* A client that asks for one object is not told of the others. */
 	bool held = q->what == REQUEST_OBJECT ? r->held_asked > 0 : r->held;
 	bool absent = rc == 0 && q->what == REQUEST_OBJECT && r->absent;
+	bool attention = held || r->conflicts || r->problems || needs_attention(&r[TARGET]);
 
 	if (!a) {
 		json_decref(TAKE(w->results));
@@ -297,11 +309,11 @@ worker_answer_of(struct worker *w, const struct request *q, int rc, const struct
 	if (w->results_lost)
 		return NULL;
 	*a = (struct worker_answer){.number = q->number,
-	    .status = rc < 0 || r->failed || absent	    ? 1
-		      : held || r->conflicts || r->problems ? 3
-							    : 0,
+	    .status = rc < 0 || r->failed || r[TARGET].failed || absent ? 1
+		      : attention					? 3
+									: 0,
 	    .cycle = !worker_is_turn(q),
-	    .result = *r,
+	    .result = {r[SOURCE], r[TARGET]},
 	    .finished_at = clock_realtime_s(),
 	    .results = TAKE(w->results)};
 	(void)snprintf(a->error, sizeof a->error, "%s",

@@ -202,6 +202,7 @@ plan_step_encode(const struct plan_step *s, struct buf *ret)
 	for (size_t i = 0; i < s->n_needs; i++)
 		buf_add_u64(ret, s->needs[i]);
 	buf_add_u8(ret, s->creates);
+	buf_add_u8(ret, s->optional);
 	buf_add_u8(ret, s->moved);
 	buf_add_u8(ret, s->forgets);
 	buf_add_u8(ret, (uint8_t)s->counts);
@@ -289,6 +290,7 @@ plan_step_decode(struct bytes raw, struct plan_step **ret, struct err *err)
 	for (size_t i = 0; !r.failed && i < s->n_needs; i++)
 		s->needs[i] = reader_u64(&r);
 	s->creates = reader_u8(&r);
+	s->optional = reader_u8(&r);
 	s->moved = reader_u8(&r);
 	s->forgets = reader_u8(&r);
 	s->counts = (enum held_kind)reader_u8(&r);

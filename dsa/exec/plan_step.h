@@ -66,6 +66,9 @@ struct plan_step {
 	size_t n_waiting, cap_waiting;
 	/* Its object was read again because of a failure that may have been drift (settle.h). */
 	bool looked_again;
+	/* Where the right for it is missing, it is left undone, and that is counted, not retried.
+	 */
+	bool optional;
 	size_t size; /* octets that it was decoded from, a measure of the memory it takes, or 0 */
 };
 

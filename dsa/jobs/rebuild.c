@@ -166,9 +166,8 @@ find_across(struct rebuild *b, const struct guid *g, const struct guid *source, 
     struct err *err)
 {
 	struct across_look l = {.b = b, .source = source};
-	const struct conf *whole = b->run.link->whole;
 
-	for (int side = SOURCE; whole && whole->n_links > 1 && side < SIDES; side++) {
+	for (int side = SOURCE; conf_has_others(b->run.link) && side < SIDES; side++) {
 		l.side = (enum side)side;
 		if (store_lookup_guid(b->run.map, l.side, g, look_across, &l, err) < 0)
 			return -1;

@@ -83,3 +83,20 @@ sync_run(struct run *run, bool full, const struct cycle_options *opt, struct cyc
 		return -1;
 	return needs_full ? sync_once(run, true, opt, ret, &needs_full, err) : 0;
 }
+
+int
+sync_link(struct run *run, bool full, const struct cycle_options *opt,
+    struct cycle_result ret[SIDES], struct err *err)
+{
+	struct cycle_options own = *opt;
+	struct run back;
+
+	ret[TARGET] = (struct cycle_result){.number = 0};
+	if (sync_run(run, full, opt, &ret[SOURCE], err) < 0)
+		return -1;
+	if (!run->link->back || opt->n_objects)
+		return 0;
+	back = run_back(run);
+	own.toggling = false;
+	return sync_run(&back, full, &own, &ret[TARGET], err);
+}

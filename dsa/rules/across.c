@@ -16,7 +16,7 @@
 const struct conf_link *
 across_find_link(const struct conf_link *link, const char *name)
 {
-	const struct conf_link *found = link->whole ? conf_find_link(link->whole, name) : NULL;
+	const struct conf_link *found = link->whole ? conf_find_flow(link->whole, name) : NULL;
 
 	return found == link ? NULL : found;
 }
@@ -25,7 +25,8 @@ void
 across_add(struct across *a, const struct conf_link *link, const struct record *r, enum side side,
     const struct guid *source)
 {
-	if (record_has_left(r))
+	/* That a native has a contact somewhere takes nothing from it. */
+	if (record_has_left(r) || (side == SOURCE && link->forth))
 		return;
 	if (side == SOURCE)
 		a->source_of = link;
@@ -213,14 +214,14 @@ across_redirects(
 	bool mailbox = shape == SHAPE_MAILBOX || shape == SHAPE_REMOTE_MAILBOX ||
 		       (shape == SHAPE_MAIL_USER && kind_has_mailbox(source));
 
-	return kind == KIND_USER && mailbox && link->source->redirect_domain &&
+	return kind == KIND_USER && mailbox && !link->forth && link->source->redirect_domain &&
 	       link->target->redirect_domain;
 }
 
 bool
 across_has_redirected(const struct conf_link *link, const struct record *r)
 {
-	const char *domain = link->target->redirect_domain;
+	const char *domain = link->forth ? NULL : link->target->redirect_domain;
 
 	for (size_t i = 0;
 	     domain && !record_has_left(r) && r->kind == KIND_USER && i < r->n_addresses; i++) {

@@ -41,10 +41,12 @@ shares_target(const struct conf_link *link)
 {
 	const struct conf *whole = link->whole;
 
-	for (size_t i = 0; whole && i < whole->n_links; i++)
-		if (&whole->links[i] != link &&
-		    conf_same_forest(whole->links[i].target, link->target))
+	for (size_t i = 0; whole && i < CONF_FLOWS(whole); i++) {
+		const struct conf_link *other = conf_flow(whole, i);
+
+		if (other && other != link && conf_same_forest(other->target, link->target))
 			return true;
+	}
 	return false;
 }
 

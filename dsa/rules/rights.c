@@ -322,7 +322,8 @@ rights_of(const struct conf_link *link, struct rights *ret, struct err *err)
 {
 	_cleanup_(rights_done) struct rights r = {.link = link};
 
-	for (size_t i = 0; i < link->n_scopes; i++)
+	/* What a return flow writes on natives it does without, where it may not. */
+	for (size_t i = 0; !link->forth && i < link->n_scopes; i++)
 		if (add_source(&r, &link->scopes[i], err) < 0)
 			return -1;
 	if (add_others(&r, err) < 0)

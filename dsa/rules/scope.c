@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "dsa/rules/scope.h"
 
+#include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
 #include "dsa/rules/across.h"
+#include "dsa/rules/evidence.h"
 #include "mapping/match.h"
 #include "redirect/address.h"
 
@@ -21,6 +23,7 @@ static const char *const names[] = {
     [SCOPE_CONFLICT] = "replication conflict",
     [SCOPE_SYSTEM] = "system mailbox",
     [SCOPE_OURS] = "created by galsync",
+    [SCOPE_ECHO] = "stands for an object of another forest",
     [SCOPE_COUNTERPART] = "counterpart by another link",
 };
 _Static_assert(ARRAY_SIZE(names) == SCOPE_MAX, "a name for each verdict");
@@ -62,6 +65,42 @@ is_disabled_person(const struct entry *e, enum kind kind)
 	       !entry_get(e, "msExchMasterAccountSid").data;
 }
 
+/* Another tool that synchronizes address lists made it, on behalf of another forest. */
+static bool
+is_from_elsewhere(const struct conf_link *link, const struct entry *e)
+{
+	const struct attr *a = entry_find(e, "msExchOriginatingForest");
+	const char *own = link->source->dir.domain;
+
+	for (size_t i = 0; own && a && i < a->n_values; i++)
+		if (str_equal_nocase(a->values[i].data, own))
+			return false;
+	return own && a && a->n_values;
+}
+
+/* Does mail to it go on to the forest that would be written? A user of the source may do that, once
+ * its mailbox was switched or moved; of a native of the target it means that it is none. */
+static bool
+leads_across(const struct conf_link *link, const struct entry *e, enum kind kind)
+{
+	struct bytes to = entry_get(e, "targetAddress");
+	const struct conf_forest *f = link->target;
+	const struct own_domains own = own_domains_of(f, f->dir.domain);
+
+	if (!to.data || (kind == KIND_USER && !link->forth))
+		return false;
+	return own_domains_have(&own, address_value(to)) ||
+	       (f->redirect_domain && address_in_domain(to, f->redirect_domain));
+}
+
+/* An object without a mailbox may stand for one of another forest: to project it would make an echo
+ * of that, or a second object with its addresses. */
+static bool
+is_echo(const struct conf_link *link, const struct entry *e, enum kind kind)
+{
+	return !kind_has_mailbox(e) && (is_from_elsewhere(link, e) || leads_across(link, e, kind));
+}
+
 enum scope_verdict
 scope_judge(const struct conf_link *link, const struct entry *e, const char *dn_norm,
     bool is_target, const struct conf_scope **ret)
@@ -84,6 +123,8 @@ scope_judge(const struct conf_link *link, const struct entry *e, const char *dn_
 	 * would act on its counterpart, which may be the other link's source object. */
 	if (is_target || across_is_stamped(link, e))
 		return SCOPE_COUNTERPART;
+	if (is_echo(link, e, kind))
+		return SCOPE_ECHO;
 	if (s->filter && !filter_match(s->filter, e))
 		return SCOPE_FILTER;
 	if (!is_mail_enabled(e, kind))

@@ -23,6 +23,7 @@ enum scope_verdict {
 	SCOPE_CONFLICT,	   /* what a replication conflict has left: a duplicate (dn_is_mangled()) */
 	SCOPE_SYSTEM,	   /* arbitration, discovery and other mailboxes of Exchange's own */
 	SCOPE_OURS,	   /* created by galsync on behalf of another forest: would come back */
+	SCOPE_ECHO,	   /* it stands for an object of another forest: see scope.c */
 	SCOPE_COUNTERPART, /* the counterpart of another link's source object: across.h */
 	SCOPE_MAX
 };

@@ -267,7 +267,7 @@ static const char *const always_read[] = {"objectGUID", "objectClass", "objectSi
     "msExchMailboxGuid", "msExchArchiveGUID", "msExchArchiveName", "msExchMasterAccountSid",
     "msExchRecipientDisplayType", "msExchRecipientTypeDetails", "msExchHideFromAddressLists",
     "department", "isCriticalSystemObject", "adminCount", "showInAddressBook", "cn",
-    "msExchCalendarRepairDisabled", "mAPIRecipient", "whenCreated"};
+    "msExchCalendarRepairDisabled", "msExchOriginatingForest", "mAPIRecipient", "whenCreated"};
 
 const char *
 shape_name(enum shape s)

@@ -55,6 +55,19 @@ run_job(const struct run *run)
 	return own;
 }
 
+struct run
+run_back(const struct run *run)
+{
+	struct run own = *run;
+
+	own.link = run->link->back;
+	own.dir[SOURCE] = run->dir[TARGET];
+	own.dir[TARGET] = run->dir[SOURCE];
+	own.link_id = 0;
+	own.cycle = 0;
+	return own;
+}
+
 int
 run_open(const struct run *run, struct err *err)
 {

@@ -36,6 +36,9 @@ struct run {
 
 /* A copy of RUN for a job of its own: its changes get a number of their own in the journal. */
 struct run run_job(const struct run *run);
+/* RUN's return flow, over the same directories: its link is RUN's `back`, which must be there. To
+ * what works on it, SOURCE is the side that RUN calls the target. */
+struct run run_back(const struct run *run);
 /* Opens both directories, side by side; without effect on what is open. Each that is open, or could
  * not be opened, is reported. */
 int run_open(const struct run *run, struct err *err) MUST_CHECK;

@@ -64,7 +64,7 @@ view_worker(const struct conf_link *link, const struct worker_state *s)
 	json_put_member(&o, "next_attempt", json_of_time(s->failing ? s->next : 0));
 	json_put_member(&o, "finished", json_of_time(s->finished_at));
 	json_put_member(&o, "last",
-	    s->finished_at ? cycle_summary(link, &s->result, s->finished_at) : json_null());
+	    s->finished_at ? cycle_link_summary(link, s->result, s->finished_at) : json_null());
 	json_put_member(&o, "changes_by", view_feeds(s->feed));
 	if (s->phase == WORKER_RUNNING)
 		view_worker_progress(&o, s);

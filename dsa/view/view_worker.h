@@ -39,8 +39,8 @@ struct worker_state {
 	enum worker_phase phase;
 	enum run_phase cycle; /* RUNNING: where it is, how far, and of how many (0: unknown) */
 	uint64_t done, total;
-	uint64_t cycles;	    /* finished since the start */
-	struct cycle_result result; /* of the last one */
+	uint64_t cycles;		   /* finished since the start */
+	struct cycle_result result[SIDES]; /* of the last one, by flow (sync_link()) */
 	enum worker_feed feed[SIDES];
 	int64_t finished_at;	     /* seconds since the epoch; 0: none finished yet */
 	bool failing;		     /* the last one failed: */

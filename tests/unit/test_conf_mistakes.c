@@ -60,7 +60,7 @@ struct mistake {
 #define TEMPLATE "text with %{attributeName}, %{attributeName:lower} and %% for a percent sign"
 #define LINK_KEYS                                                                                  \
 	"name, source, target, scopes, match, match_bases, foreign_addresses, promote_contacts, "  \
-	"return_contacts_ou, upn_suffix, "                                                         \
+	"return_contacts_ou, return_scopes, upn_suffix, "                                          \
 	"mailbox, admin_group, primary_address, redirect_address, marker_attribute, "              \
 	"marker_group, readiness_attribute, readiness_value, toggle_domain, hook, "                \
 	"hook_timeout_s, "                                                                         \

@@ -17,6 +17,8 @@
 #define CNF "\\0ACNF:" GIVEN_GUID
 #define DETAILS(n) "msExchRecipientTypeDetails: " n "\n"
 #define HIDDEN(v) "msExchHideFromAddressLists: " v "\n"
+#define FROM(forest) "msExchOriginatingForest: " forest "\n"
+#define TO(address) "targetAddress: SMTP:" address "\n"
 #define STAMP(text) "extensionAttribute15: " text "\n"
 /* S-1-5-10. */
 #define SELF "msExchMasterAccountSid:: AQEAAAAAAAUKAAAA\n"
@@ -43,6 +45,7 @@ static const struct scope_case {
 	unsigned kinds; /* of the scope; 0: all */
 	bool hidden_stays, disabled_leaves;
 	bool is_target; /* of another link, by the map */
+	bool back;	/* by a return flow */
 } rows[] = {
     {"mailbox", MAILBOX("Ann", "ann", ""), .want = SCOPE_IN},
     {"contact", CONTACT("Ann", "ann", ""), .want = SCOPE_IN},
@@ -101,6 +104,25 @@ static const struct scope_case {
     {"stamp without a GUID", MAILBOX("Ann", "ann", STAMP("galsync:created:")), .want = SCOPE_IN},
     {"a foreign text", MAILBOX("Ann", "ann", STAMP("x galsync:created:" GIVEN_GUID)),
 	.want = SCOPE_IN},
+
+    {"contact of another forest", CONTACT("Ann", "ann", FROM("else.example")), .want = SCOPE_ECHO},
+    {"group of another forest", GROUP("Ann", "ann", FROM("else.example")), .want = SCOPE_ECHO},
+    {"contact of this forest", CONTACT("Ann", "ann", FROM("ACME.example")), .want = SCOPE_IN},
+    {"of both", CONTACT("Ann", "ann", FROM("else.example") FROM("acme.example")), .want = SCOPE_IN},
+    {"mailbox that was moved here", MAILBOX("Ann", "ann", FROM("else.example")), .want = SCOPE_IN},
+    {"contact that leads to the target", CLASS("contact") TO("x@globex.example"),
+	.want = SCOPE_ECHO},
+    {"by its redirect domain", CLASS("contact") TO("x@redirect.globex.example"),
+	.want = SCOPE_ECHO},
+    {"contact that leads elsewhere", CONTACT("Ann", "ann", TO("x@else.example")), .want = SCOPE_IN},
+    {"mail user that leads to the target", USER ALIAS LEGACY PROXY TO("x@globex.example"),
+	.want = SCOPE_IN},
+    {"the same in the return flow", USER ALIAS LEGACY PROXY TO("x@globex.example"),
+	.want = SCOPE_ECHO, .back = true},
+    {"mailbox in the return flow", MAILBOX("Ann", "ann", TO("x@globex.example")), .want = SCOPE_IN,
+	.back = true},
+    {"echo and hidden", CONTACT("Ann", "ann", FROM("else.example") HIDDEN("TRUE")),
+	.want = SCOPE_ECHO},
 
     {"filter matches", MAILBOX("Ann", "ann", "title: Boss\n"), .want = SCOPE_IN,
 	.filter = "(title=BOSS)"},
@@ -165,6 +187,7 @@ judged(void **state)
 
 		given_init(&g);
 		assert_true(!r->filter || filter_parse(r->filter, &filter, &err) == 0);
+		g.link.forth = r->back ? &g.link : NULL;
 		g.scope.filter = filter;
 		g.scope.kinds = r->kinds ? r->kinds : g.scope.kinds;
 		g.scope.hidden_leaves = !r->hidden_stays;

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: MIT
+"""The return flow on two real forests: natives of the target in the source's address list."""
+
+import re
+import uuid
+
+import pytest
+from conftest import wait_for
+from galsynclab.lab import PEOPLE_OU, RETURN_OU
+from test_120_daemon import Daemon
+
+STAMP = "extensionAttribute15"
+
+
+def text(values):
+    return [v.decode() for v in values]
+
+
+def contact_of(lab, native_dn):
+    """The return contact of a native, (dn, attributes), or None."""
+    guid = uuid.UUID(bytes_le=lab.target.read(native_dn)["objectGUID"][0])
+    rows = lab.source.search(f"({STAMP}=galsync:created:{guid}:source)", base=RETURN_OU)
+    assert len(rows) <= 1, rows
+    return rows[0] if rows else None
+
+
+def add_native(lab, cn, alias, **more):
+    dn = f"CN={cn},{PEOPLE_OU}"
+    home = lab.target.search("(msExchHomeServerName=*)", ["msExchHomeServerName", "homeMDB"])[0][1]
+    attrs = {"objectClass": "user", "sAMAccountName": alias, "mailNickname": alias,
+             "mail": f"{alias}@globex.example", "displayName": cn,
+             "legacyExchangeDN": f"/o=Globex/ou=First/cn=Recipients/cn={alias}",
+             "proxyAddresses": [f"SMTP:{alias}@globex.example", f"smtp:{alias}.old@globex.example"],
+             "msExchRecipientTypeDetails": 1, "msExchRecipientDisplayType": 1073741824,
+             "msExchMailboxGuid": uuid.uuid4().bytes_le,
+             "msExchHomeServerName": home["msExchHomeServerName"][0],
+             "homeMDB": home["homeMDB"][0], **more}
+    lab.target.add(dn, **attrs)
+    return dn
+
+
+@pytest.fixture(scope="module", name="synced")
+def fixture_synced(lab):
+    lab.natives = {"Ida Native": add_native(lab, "Ida Native", "ida", title="Pilot")}
+    lab.full(status=3)
+    return lab
+
+
+def test_contact_of_a_native(synced):
+    native = synced.target.read(synced.natives["Ida Native"])
+    dn, contact = contact_of(synced, synced.natives["Ida Native"])
+    assert dn.lower() == f"CN=Ida Native,{RETURN_OU}".lower()
+    assert text(contact["targetAddress"]) == ["SMTP:ida@globex.example"]
+    assert text(contact["mail"]) == ["ida@globex.example"]
+    proxies = text(contact["proxyAddresses"])
+    assert {"SMTP:ida@globex.example", "smtp:ida.old@globex.example",
+            "X500:/o=Globex/ou=First/cn=Recipients/cn=ida"} <= set(proxies)
+    assert text(contact["msExchOriginatingForest"]) == ["globex.example"]
+    assert text(contact["title"]) == ["Pilot"]
+    assert text(contact["msExchRecipientTypeDetails"]) == ["32768"]
+    assert "msExchPoliciesIncluded" not in contact
+    assert f"X500:{contact['legacyExchangeDN'][0].decode()}" in text(native["proxyAddresses"])
+    assert STAMP not in native
+    # Nothing is redirected by it.
+    assert "targetAddress" not in native
+
+
+def test_who_gets_none(synced):
+    """No counterpart, nothing hidden, nothing without mail."""
+    for dn, values in synced.target.search(f"({STAMP}=galsync:*)"):
+        assert contact_of(synced, dn) is None, (dn, values)
+    for dn, _ in synced.target.search("(msExchHideFromAddressLists=TRUE)"):
+        assert contact_of(synced, dn) is None, dn
+
+
+def test_no_echo(synced):
+    """What the return flow made comes back neither by the forward flow nor by itself."""
+    before = synced.source.usn(), synced.target.usn()
+    p = synced.full(status=3)
+    assert (synced.source.usn(), synced.target.usn()) == before
+    assert len(re.findall(r"changes written +0\b", p.stdout)) == 2
+
+
+def test_kept_current_and_removed_by_delta(synced):
+    dn = add_native(synced, "Jon Native", "jon")
+    synced.galsyncd("--once")
+    assert contact_of(synced, dn)[1]["displayName"] == [b"Jon Native"]
+    synced.target.modify(dn, telephoneNumber="+1 5", displayName="Jon N. Native")
+    synced.galsyncd("--once")
+    contact = contact_of(synced, dn)[1]
+    assert (contact["displayName"], contact["telephoneNumber"]) == ([b"Jon N. Native"], [b"+1 5"])
+    synced.target.rename(dn, "CN=Jonathan Native")
+    dn = f"CN=Jonathan Native,{PEOPLE_OU}"
+    synced.galsyncd("--once")
+    name, _ = contact_of(synced, dn)
+    assert name.lower() == f"CN=Jonathan Native,{RETURN_OU}".lower()
+    guid = uuid.UUID(bytes_le=synced.target.read(dn)["objectGUID"][0])
+    synced.target.delete(dn)
+    synced.galsyncd("--once")
+    assert not synced.source.search(f"({STAMP}=galsync:created:{guid}:source)")
+
+
+def test_hidden_native_has_no_contact(synced):
+    dn = add_native(synced, "Kim Native", "kim")
+    synced.galsyncd("--once")
+    assert contact_of(synced, dn)
+    synced.target.modify(dn, msExchHideFromAddressLists="TRUE")
+    synced.galsyncd("--once")
+    contact = contact_of(synced, dn)
+    assert contact is None or contact[1]["msExchHideFromAddressLists"] == [b"TRUE"]
+    synced.target.modify(dn, msExchHideFromAddressLists=None)
+    synced.galsyncd("--once")
+    assert "msExchHideFromAddressLists" not in contact_of(synced, dn)[1]
+
+
+def test_contact_made_by_hand_is_put_right(synced):
+    dn, _ = contact_of(synced, synced.natives["Ida Native"])
+    synced.source.modify(dn, title="Changed by hand")
+    synced.galsyncd("--once")
+    assert synced.source.read(dn)["title"] == [b"Pilot"]
+    synced.source.delete(dn)
+    synced.galsyncd("--once")
+    assert contact_of(synced, synced.natives["Ida Native"])
+
+
+def test_lost_map(synced):
+    synced.forget()
+    before = {dn: v["objectGUID"] for dn, v in synced.source.search("(objectClass=contact)",
+                                                                    ["objectGUID"], RETURN_OU)}
+    usn = synced.source.usn()
+    p = synced.full(status=3)
+    assert synced.source.usn() == usn, p.stdout
+    assert before == {dn: v["objectGUID"] for dn, v in synced.source.search(
+        "(objectClass=contact)", ["objectGUID"], RETURN_OU)}
+
+
+def test_native_that_may_not_be_written(synced):
+    """Its contact is made all the same, and the missing names are told."""
+    dn = f"OU=Closed,{synced.target.base}"
+    synced.target.add(dn, objectClass="organizationalUnit")
+    native = f"CN=Lea Native,{dn}"
+    made = add_native(synced, "Lea Native", "lea")
+    synced.target.rename(made, "CN=Lea Native", dn)
+    p = synced.galsyncd("--once")
+    assert contact_of(synced, native)
+    assert re.search(r"natives without their contacts' names +1\b", p.stdout), p.stdout
+    assert not [v for v in text(synced.target.read(native)["proxyAddresses"])
+                if v.startswith("X500:/o=acme")]
+
+
+def test_daemon(synced):
+    """The running daemon hears of a native."""
+    daemon = Daemon(synced)
+    daemon.start()
+    try:
+        dn = add_native(synced, "Max Native", "max")
+        wait_for(lambda: contact_of(synced, dn), "contact of a new native")
+    finally:
+        daemon.end()
