@@ -342,54 +342,6 @@ full_values(void **state)
 	assert_int_equal(c->links[1].n_match, 0);
 }
 
-/* The return flow is the link seen from its other end. */
-static void
-return_flow(void **state)
-{
-	_cleanup_(conf_free) struct conf *c = load(full);
-	const struct conf_link *l = &c->links[0], *b = l->back;
-
-	(void)state;
-	assert_non_null(b);
-	assert_ptr_equal(b->forth, l);
-	assert_ptr_equal(b->source, l->target);
-	assert_ptr_equal(b->target, l->source);
-	assert_string_equal(b->name, "l1/return");
-	assert_ptr_equal(conf_find_flow(c, "l1/return"), b);
-	assert_null(conf_find_link(c, "l1/return"));
-	assert_int_equal(b->n_scopes, 1);
-	assert_string_equal(b->scopes[0].base, "OU=P,DC=globex,DC=example");
-	assert_string_equal(b->scopes[0].target_ou, "OU=G,DC=acme,DC=example");
-	assert_int_equal(b->scopes[0].create, CREATE_CONTACT);
-	assert_int_equal(b->scopes[0].on_leave, LEAVE_DELETE);
-	assert_int_equal(b->scopes[0].layout, LAYOUT_MIRROR);
-	assert_int_equal(b->scopes[0].kinds, KIND_BIT(KIND_USER));
-	assert_non_null(b->scopes[0].filter);
-	assert_string_equal(b->match_bases[0], "OU=G,DC=acme,DC=example");
-	assert_string_equal(b->adopted_domains[SOURCE][0], "t.x");
-	assert_string_equal(
-	    b->admin_group, "/o=a/ou=Exchange Administrative Group (FYDIBOHF23SPDLT)");
-	assert_null(c->links[1].back);
-	assert_true(conf_has_others(l));
-}
-
-/* Without return_scopes the whole domain is taken. */
-static void
-return_everything(void **state)
-{
-	_cleanup_(conf_free) struct conf *c = load(base);
-	const struct conf_link *b = c->links[0].back;
-
-	(void)state;
-	assert_non_null(b);
-	assert_string_equal(b->scopes[0].base, "DC=globex,DC=example");
-	assert_int_equal(b->scopes[0].kinds,
-	    KIND_BIT(KIND_USER) | KIND_BIT(KIND_GROUP) | KIND_BIT(KIND_CONTACT) |
-		KIND_BIT(KIND_DYNAMIC_GROUP) | KIND_BIT(KIND_PUBLIC_FOLDER));
-	assert_true(b->scopes[0].hidden_leaves);
-	assert_null(b->scopes[0].filter);
-}
-
 /* What is printed reads back to what prints the same, and no key is missing from it. */
 static void
 round_trip(void **state)
@@ -700,8 +652,6 @@ main(void)
 	    TEST(without_secrets),
 	    TEST(state_directory),
 	    TEST(full_values),
-	    TEST(return_flow),
-	    TEST(return_everything),
 	    TEST(round_trip),
 	    TEST(table),
 	    TEST(manual),
