@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dsa/base/str.h"
 #include "mapping/store_db.h"
 
 int
@@ -47,6 +48,47 @@ store_link_id(struct store_txn *t, const char *name, uint32_t *ret, struct err *
 			return 0;
 		}
 	}
+}
+
+bool
+store_is_return(const char *name, size_t *ret_len)
+{
+	static const size_t n = sizeof STORE_RETURN_SUFFIX - 1;
+	size_t len = strlen(name);
+	bool yes = len > n && strcmp(name + len - n, STORE_RETURN_SUFFIX) == 0;
+
+	*ret_len = yes ? len - n : len;
+	return yes;
+}
+
+/* Without giving it out. */
+static int
+find_number(struct store_txn *t, const char *name, uint32_t *ret, struct err *err)
+{
+	*ret = 0;
+	for (uint32_t id = 1; *ret == 0; id++) {
+		_cleanup_(free) char *known = NULL;
+
+		if (store_link_name(t, id, &known, err) < 0)
+			return -1;
+		if (!known)
+			return 0;
+		if (strcmp(known, name) == 0)
+			*ret = id;
+	}
+	return 0;
+}
+
+int
+store_flow_ids(struct store_txn *t, const char *name, uint32_t ret[SIDES], struct err *err)
+{
+	_cleanup_(free) char *back = str_printf("%s" STORE_RETURN_SUFFIX, name);
+
+	if (!back)
+		return err_nomem(err);
+	return find_number(t, name, &ret[SOURCE], err) < 0
+		   ? -1
+		   : find_number(t, back, &ret[TARGET], err);
 }
 
 int

@@ -100,6 +100,17 @@ int store_link_id(struct store_txn *t, const char *name, uint32_t *ret, struct e
 /* The name of link ID, caller frees; NULL in *ret if there is none. */
 int store_link_name(struct store_txn *t, uint32_t id, char **ret, struct err *err) MUST_CHECK;
 
+/* The return flow of a link has a number of its own: under the link's name with this behind it,
+ * which no configured name has. In its records SOURCE is the side of the originals, as everywhere:
+ * there, the link's target. */
+#define STORE_RETURN_SUFFIX "/return"
+/* Is NAME that of a return flow? *RET_LEN octets of it are the name of its link. */
+bool store_is_return(const char *name, size_t *ret_len);
+/* The numbers of the link NAME and of its return flow, by the side of their originals; 0: the map
+ * does not know it. */
+int store_flow_ids(
+    struct store_txn *t, const char *name, uint32_t ret[SIDES], struct err *err) MUST_CHECK;
+
 /* Stores R: a new one gets its id, an old one (r->id set) is replaced, and the keys follow. */
 int store_put(struct store_txn *t, struct record *r, struct err *err) MUST_CHECK;
 int store_delete(struct store_txn *t, uint64_t id, struct err *err) MUST_CHECK;

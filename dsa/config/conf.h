@@ -189,10 +189,8 @@ DEFINE_CLEANUP(struct conf *, conf_free)
 const char *conf_where(const struct conf *c, const char *string);
 /* The link named NAME, or NULL. */
 const struct conf_link *conf_find_link(const struct conf *c, const char *name);
-/* The name that the return flow of link NAME has in the map and in messages. No link of the
- * configuration can have it. */
-#define CONF_BACK_SUFFIX "/return"
-/* The flow named NAME, forward (its link's name) or return, or NULL. */
+/* The flow named NAME, forward (its link's name) or return (the same with STORE_RETURN_SUFFIX), or
+ * NULL. */
 const struct conf_link *conf_find_flow(const struct conf *c, const char *name);
 /* Flow I of all links, or NULL if there is none: below n_links the forward ones, behind them the
  * return ones, up to CONF_FLOWS(c). */

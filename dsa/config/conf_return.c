@@ -10,6 +10,7 @@
 
 #include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
+#include "mapping/store.h"
 
 /* What is already in return_contacts_ou may be a contact of another tool: it is known by evidence,
  * never by what the native says of itself. */
@@ -170,7 +171,7 @@ conf_complete_return(struct conf_link *l)
 	if (!b)
 		return false;
 	copy_common(l, b);
-	b->name = str_printf("%s" CONF_BACK_SUFFIX, l->name);
+	b->name = str_printf("%s" STORE_RETURN_SUFFIX, l->name);
 	b->admin_group =
 	    str_printf("/o=%s/ou=" CONF_USUAL_ADMIN_GROUP, l->source->name ? l->source->name : "");
 	b->upn_suffix = strdup(l->source->dir.domain ? l->source->dir.domain : "");

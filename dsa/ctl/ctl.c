@@ -50,6 +50,18 @@ ctl_link(struct ctl *c, const char *name, uint32_t *ret)
 	return *ret ? CTL_DONE : ctl_usage("the map knows no link named '%s'", name);
 }
 
+enum ctl_status
+ctl_flows(struct ctl *c, const char *name, uint32_t ret[SIDES])
+{
+	enum ctl_status status = ctl_link(c, name, &ret[SOURCE]);
+	struct err err;
+
+	ret[TARGET] = 0;
+	if (status != CTL_DONE || !name)
+		return status;
+	return store_flow_ids(c->txn, name, ret, &err) < 0 ? ctl_fail(&err) : CTL_DONE;
+}
+
 char *
 ctl_link_name(struct ctl *c, uint32_t link)
 {

@@ -67,7 +67,7 @@ bool ctl_configuration_is_bad(const json_t *configuration);
 
 /* held.c: `list --held`: a line for each object of LINK (0: all links) that a limit holds, or that
  * an operator decided about. */
-enum ctl_status ctl_list_held(struct ctl *c, uint32_t link);
+enum ctl_status ctl_list_held(struct ctl *c, const uint32_t flows[SIDES]);
 /* Part of `status`: counts by limit. */
 void ctl_print_held(const struct view_held *v);
 /* {"verb": VERB, "link": LINK unless it is NULL}; NULL without memory. */
@@ -98,6 +98,9 @@ enum ctl_status ctl_usage(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* The number of the link named NAME (NULL: 0, all links). CTL_USAGE with a message if the map knows
  * no such link. */
 enum ctl_status ctl_link(struct ctl *c, const char *name, uint32_t *ret);
+/* The same of both flows of the link, by the side of their originals; NULL: all is in the first.
+ * One with the number 0 in the second is none. */
+enum ctl_status ctl_flows(struct ctl *c, const char *name, uint32_t ret[SIDES]);
 /* The link's name, "?" if unknown; caller frees, NULL without memory. */
 char *ctl_link_name(struct ctl *c, uint32_t link);
 /* Adds R as JSON to *LIST (json_add_item()). */

@@ -71,21 +71,23 @@ list_one(const struct store_held *h, void *arg, struct err *err)
 }
 
 enum ctl_status
-ctl_list_held(struct ctl *c, uint32_t link)
+ctl_list_held(struct ctl *c, const uint32_t flows[SIDES])
 {
 	struct err err;
 	struct held_walk w = {.c = c, .array = c->json ? json_array() : NULL};
 
 	/* Link numbers are given out from 1 without gaps. */
-	for (w.link = link ? link : 1;; w.link++) {
+	for (w.link = flows[SOURCE] ? flows[SOURCE] : 1;; w.link++) {
 		_cleanup_(free) char *name = NULL;
+		bool other = flows[SOURCE] && w.link != flows[SOURCE] && w.link != flows[TARGET];
 
 		if (store_link_name(c->txn, w.link, &name, &err) < 0 ||
-		    ((w.name = name) && store_each_held(c->txn, w.link, list_one, &w, &err) < 0)) {
+		    (!other && (w.name = name) &&
+			store_each_held(c->txn, w.link, list_one, &w, &err) < 0)) {
 			json_decref(w.array);
 			return ctl_fail(&err);
 		}
-		if (link || !name)
+		if (!name)
 			break;
 	}
 	return c->json ? ctl_print_json(w.array) : CTL_DONE;

@@ -8,6 +8,7 @@
 #include "dsa/ctl/ctl.h"
 #include "dsa/ctl/shown.h"
 #include "dsa/directory/sid.h"
+#include "dsa/view/view_record.h"
 
 struct walk {
 	struct ctl *c;
@@ -38,9 +39,9 @@ give_portion(const struct record *r, void *arg, struct err *err)
 	return w->more;
 }
 
-/* All records of LINK, in portions: no transaction is open while one is printed. */
+/* All records of a flow, in portions: no transaction is open while one is printed. */
 static int
-walk_all(struct walk *w, uint32_t link, store_record_fn *fn, struct err *err)
+walk_flow(struct walk *w, uint32_t link, store_record_fn *fn, struct err *err)
 {
 	w->fn = fn;
 	w->last = 0;
@@ -55,9 +56,27 @@ walk_all(struct walk *w, uint32_t link, store_record_fn *fn, struct err *err)
 }
 
 static int
+walk_all(struct walk *w, const uint32_t flows[SIDES], store_record_fn *fn, struct err *err)
+{
+	if (walk_flow(w, flows[SOURCE], fn, err) < 0)
+		return -1;
+	return flows[TARGET] ? walk_flow(w, flows[TARGET], fn, err) : 0;
+}
+
+/* R as it is shown. */
+static void
+turn(struct ctl *c, const struct record *r, struct view_turned *ret)
+{
+	_cleanup_(free) char *flow = ctl_link_name(c, r->link);
+
+	view_turn(r, flow ? flow : "?", ret);
+}
+
+static int
 list_one(const struct record *r, void *arg, struct err *err)
 {
 	struct walk *w = arg;
+	struct view_turned t;
 
 	(void)err;
 	if (w->state && strcmp(w->state, record_state_name(r->state)) != 0)
@@ -68,7 +87,8 @@ list_one(const struct record *r, void *arg, struct err *err)
 	}
 	if (w->n++ == 0)
 		print_row("KIND", "STATE", "ACTIVE", "TARGET", "ADDRESS", "COUNTERPART");
-	print_row(kind_name(r->kind), record_state_name(r->state), side_name(r->active),
+	turn(w->c, r, &t);
+	print_row(kind_name(r->kind), record_state_name(r->state), side_name(t.r.active),
 	    r->created ? "created" : "matched", shown(r->n_addresses ? r->addresses[0] : r->alias),
 	    shown(r->side[TARGET].dn));
 	return 0;
@@ -100,7 +120,7 @@ ctl_verb_list(struct ctl *c, int argc, char **argv)
 	struct walk w = {.c = c};
 	const char *link = NULL;
 	bool held = false;
-	uint32_t id;
+	uint32_t flows[SIDES];
 	struct err err;
 	enum ctl_status status;
 
@@ -118,13 +138,13 @@ ctl_verb_list(struct ctl *c, int argc, char **argv)
 		return unknown_state(w.state);
 	if (w.state && held)
 		return ctl_usage("list: either --state or --held");
-	status = ctl_link(c, link, &id);
+	status = ctl_flows(c, link, flows);
 	if (status != CTL_DONE)
 		return status;
 	if (held)
-		return ctl_list_held(c, id);
+		return ctl_list_held(c, flows);
 	w.array = c->json ? json_array() : NULL;
-	if (walk_all(&w, id, list_one, &err) < 0) {
+	if (walk_all(&w, flows, list_one, &err) < 0) {
 		json_decref(w.array);
 		return ctl_fail(&err);
 	}
@@ -159,7 +179,7 @@ static int
 show_one(const struct record *r, void *arg, struct err *err)
 {
 	struct walk *w = arg;
-	_cleanup_(free) char *link = NULL;
+	struct view_turned t;
 
 	(void)err;
 	w->n++;
@@ -167,17 +187,17 @@ show_one(const struct record *r, void *arg, struct err *err)
 		ctl_add_record(w->c, &w->array, r);
 		return 0;
 	}
-	link = ctl_link_name(w->c, r->link);
-	(void)printf("%s%s %s, link %s\n", w->n > 1 ? "\n" : "", kind_name(r->kind), r->alias,
-	    link ? link : "?");
+	turn(w->c, r, &t);
+	(void)printf("%s%s %s%s, link %s\n", w->n > 1 ? "\n" : "", kind_name(r->kind), r->alias,
+	    t.origin == TARGET ? ", a native of the target" : "", t.link);
 	(void)printf("  %-12s %s\n", "state", record_state_name(r->state));
-	(void)printf("  %-12s %s\n", "active side", side_name(r->active));
+	(void)printf("  %-12s %s\n", "active side", side_name(t.r.active));
 	(void)printf("  %-12s %s%s%s\n", "counterpart", r->created ? "created" : "matched by ",
 	    r->created ? "" : match_method_name(r->rule), "");
 	if (*r->evidence)
 		(void)printf("  %-12s %s\n", "evidence", shown(r->evidence));
-	print_side("source", &r->side[SOURCE]);
-	print_side("target", &r->side[TARGET]);
+	print_side("source", &t.r.side[SOURCE]);
+	print_side("target", &t.r.side[TARGET]);
 	for (size_t i = 0; i < r->n_addresses; i++)
 		(void)printf("  %-12s %s\n", i ? "" : "addresses", shown(r->addresses[i]));
 	print_moment("first seen", r->created_at);
@@ -220,6 +240,7 @@ lookup_one(const struct record *r, void *arg, struct err *err)
 {
 	struct walk *w = arg;
 	char source[GUID_TEXT_SIZE], target[GUID_TEXT_SIZE];
+	struct view_turned t;
 
 	(void)err;
 	w->n++;
@@ -227,10 +248,11 @@ lookup_one(const struct record *r, void *arg, struct err *err)
 		ctl_add_record(w->c, &w->array, r);
 		return 0;
 	}
-	guid_format(&r->side[SOURCE].guid, source);
-	guid_format(&r->side[TARGET].guid, target);
-	(void)printf("%s\t%s\t%s\t%s\t%s\n", side_name(r->active), source,
-	    shown(r->side[SOURCE].dn), target, shown(r->side[TARGET].dn));
+	turn(w->c, r, &t);
+	guid_format(&t.r.side[SOURCE].guid, source);
+	guid_format(&t.r.side[TARGET].guid, target);
+	(void)printf("%s\t%s\t%s\t%s\t%s\n", side_name(t.r.active), source,
+	    shown(t.r.side[SOURCE].dn), target, shown(t.r.side[TARGET].dn));
 	return 0;
 }
 
@@ -268,11 +290,12 @@ add_side(struct buf *row, const struct record_side *s)
 }
 
 static void
-add_row(struct buf *row, const struct record *r, const char *link)
+add_row(struct buf *row, const struct view_turned *t)
 {
+	const struct record *r = &t->r;
 	char when[CLOCK_TEXT_SIZE] = "";
 
-	add_cell(row, link);
+	add_cell(row, t->link);
 	add_cell(row, kind_name(r->kind));
 	add_cell(row, record_state_name(r->state));
 	add_cell(row, side_name(r->active));
@@ -286,7 +309,8 @@ add_row(struct buf *row, const struct record *r, const char *link)
 	if (r->synced_at)
 		clock_format_utc(r->synced_at, when);
 	add_cell(row, when);
-	csv_add_cell(row, shown(r->last_error), '\n');
+	add_cell(row, r->last_error);
+	csv_add_cell(row, side_name(t->origin), '\n');
 }
 
 static int
@@ -294,19 +318,19 @@ export_one(const struct record *r, void *arg, struct err *err)
 {
 	struct walk *w = arg;
 	_cleanup_(buf_done) struct buf row = {0};
-	_cleanup_(free) char *link = NULL;
+	struct view_turned t;
 
 	if (w->c->json) {
 		ctl_add_record(w->c, &w->array, r);
 		return 0;
 	}
-	link = ctl_link_name(w->c, r->link);
+	turn(w->c, r, &t);
 	if (w->n++ == 0)
 		(void)puts(
 		    "link,kind,state,active,created,rule,evidence,source_guid,source_dn,source_sid,"
 		    "source_legacy_dns,target_guid,target_dn,target_sid,target_legacy_dns,alias,"
-		    "addresses,synced_at,last_error");
-	add_row(&row, r, link ? link : "?");
+		    "addresses,synced_at,last_error,origin");
+	add_row(&row, &t);
 	if (row.failed)
 		return err_nomem(err);
 	(void)fwrite(row.data, 1, row.len, stdout);
@@ -319,7 +343,7 @@ ctl_verb_map(struct ctl *c, int argc, char **argv)
 	struct walk w = {.c = c};
 	bool lookup = argc == 3 && strcmp(argv[1], "lookup") == 0;
 	enum ctl_status status;
-	uint32_t link = 0;
+	uint32_t flows[SIDES];
 	struct err err;
 	int rc;
 
@@ -327,11 +351,11 @@ ctl_verb_map(struct ctl *c, int argc, char **argv)
 		return ctl_usage(
 		    "map takes 'lookup WHO', 'export [LINK]', 'backup FILE', 'check' or "
 		    "'rebuild [LINK] [--plan]'");
-	if (!lookup && (status = ctl_link(c, argc == 3 ? argv[2] : NULL, &link)) != CTL_DONE)
+	if (!lookup && (status = ctl_flows(c, argc == 3 ? argv[2] : NULL, flows)) != CTL_DONE)
 		return status;
 	w.array = c->json ? json_array() : NULL;
 	rc = lookup ? store_lookup_who(c->txn, argv[2], lookup_one, &w, &err)
-		    : walk_all(&w, link, export_one, &err);
+		    : walk_all(&w, flows, export_one, &err);
 	if (rc < 0 || (lookup && w.n == 0)) {
 		json_decref(w.array);
 		return rc < 0 ? ctl_fail(&err) : nobody(argv[2]);

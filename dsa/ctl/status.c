@@ -38,11 +38,15 @@ print_hook(const struct view_hook *n)
 static json_t *
 daemon_of(const json_t *links, const char *name)
 {
+	size_t len;
+
+	/* Both flows are one worker's. */
+	(void)store_is_return(name, &len);
 	for (size_t i = 0; i < json_array_size(links); i++) {
 		json_t *l = json_array_get(links, i);
 		const char *link = json_string_value(json_object_get(l, "link"));
 
-		if (link && strcmp(link, name) == 0)
+		if (link && strlen(link) == len && strncmp(link, name, len) == 0)
 			return l;
 	}
 	return NULL;
@@ -124,27 +128,25 @@ status_of(struct telling *t, uint32_t id, const char *name)
 	return CTL_DONE;
 }
 
-/* The links of the map, or the one called ONLY. */
+/* The flows of the map, or those of the link called ONLY. */
 static enum ctl_status
 status_of_map(struct telling *t, const char *only)
 {
 	enum ctl_status status;
-	uint32_t link = 0;
+	uint32_t flows[SIDES];
 	struct err err;
 
-	status = ctl_link(t->c, only, &link);
+	status = ctl_flows(t->c, only, flows);
 	/* Link numbers are given out from 1 without gaps. */
-	for (uint32_t id = link ? link : 1; status == CTL_DONE; id++) {
+	for (uint32_t id = 1; status == CTL_DONE; id++) {
 		_cleanup_(free) char *name = NULL;
 
 		if (store_link_name(t->c->txn, id, &name, &err) < 0)
 			status = ctl_fail(&err);
 		else if (!name)
 			break;
-		else
+		else if (!only || id == flows[SOURCE] || id == flows[TARGET])
 			status = status_of(t, id, name);
-		if (link)
-			break;
 	}
 	return status;
 }
@@ -285,16 +287,18 @@ ctl_verb_conflicts(struct ctl *c, int argc, char **argv)
 {
 	struct conflict_walk w = {.c = c};
 	enum ctl_status status;
-	uint32_t link = 0;
+	uint32_t flows[SIDES];
 	struct err err;
 
 	if (argc > 2)
 		return ctl_usage("conflicts takes at most one LINK");
-	status = ctl_link(c, argc == 2 ? argv[1] : NULL, &link);
+	status = ctl_flows(c, argc == 2 ? argv[1] : NULL, flows);
 	if (status != CTL_DONE)
 		return status;
 	w.array = c->json ? json_array() : NULL;
-	if (store_each_conflict(c->txn, link, one_conflict, &w, &err) < 0) {
+	if (store_each_conflict(c->txn, flows[SOURCE], one_conflict, &w, &err) < 0 ||
+	    (flows[TARGET] &&
+		store_each_conflict(c->txn, flows[TARGET], one_conflict, &w, &err) < 0)) {
 		json_decref(w.array);
 		return ctl_fail(&err);
 	}

@@ -339,31 +339,18 @@ cycle_check_names(struct cycle *c, struct err *err)
 	return err_ctx(err, "link '%s'", c->run->link->name);
 }
 
-/* Has nothing been written for the link yet, as far as the map knows? */
-static int
-is_new(const struct run *run, bool *ret, struct err *err)
-{
-	_cleanup_(store_abort) struct store_txn *t = NULL;
-	uint32_t id = 0;
-
-	if (run->store && (store_begin(run->store, STORE_READ, &t, err) < 0 ||
-			      store_link_id(t, run->link->name, &id, err) < 0))
-		return -1;
-	*ret = id == 0;
-	return 0;
-}
-
 int
 cycle_check(struct cycle *c, struct err *err)
 {
 	_cleanup_(mistakes_done) struct mistakes found = {.n = 0};
 	const struct check k = {c->run, {true, true}, &found};
-	bool first;
+	bool known;
 
 	if (check_places(&k, err) < 0 || check_mailboxes(&k, err) < 0 ||
-	    check_rights(&k, err) < 0 || is_new(c->run, &first, err) < 0)
+	    check_rights(&k, err) < 0 || run_is_known(c->run, &known, err) < 0)
 		return -1;
-	if ((first || c->opt->plan_only) && check_addresses(&k, err) < 0)
+	/* Nothing has been written for it yet, as far as the map knows. */
+	if ((!known || c->opt->plan_only) && check_addresses(&k, err) < 0)
 		return -1;
 	if (c->opt->plan_only && check_values(&k, c->table, err) < 0)
 		return -1;

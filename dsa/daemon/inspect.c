@@ -9,6 +9,42 @@
 
 #define HOPS_MAX 200
 
+static void
+add_verified(struct verify_result *r, const struct verify_result *more)
+{
+	r->checked += more->checked;
+	r->unwritten += more->unwritten;
+	r->left += more->left;
+	r->broken += more->broken;
+	for (size_t i = 0; i < AUDIT_MAX; i++)
+		r->by[i] += more->by[i];
+	r->replies.known += more->replies.known;
+	r->replies.missing += more->replies.missing;
+	r->ms += more->ms;
+}
+
+/* The return contacts, if there were any yet. They are no part of a native move, and whoever names
+ * objects names those of the forward flow. */
+static int
+verify_back(const struct run *run, const struct verify_options *opt, struct view_verify *v,
+    struct verify_result *r, struct err *err)
+{
+	struct run back = run_back(run);
+	struct verify_result more;
+	bool known;
+
+	if (run_is_known(&back, &known, err) < 0)
+		return -1;
+	if (!known)
+		return 0;
+	v->link = back.link;
+	if (verify_run(&back, opt, &more, err) < 0)
+		return -1;
+	v->link = run->link;
+	add_verified(r, &more);
+	return 0;
+}
+
 int
 inspect_verify(struct run *run, bool moves, const struct guid *sources, size_t n, json_t **ret,
     bool *ret_bad, struct err *err)
@@ -24,6 +60,8 @@ inspect_verify(struct run *run, bool moves, const struct guid *sources, size_t n
 	view_verify_init(&v, run->link);
 	run_progress(run, RUN_PHASE_CONNECT, 0, 0);
 	if (verify_run(run, &opt, &r, err) < 0)
+		return -1;
+	if (run->link->back && !moves && !n && verify_back(run, &opt, &v, &r, err) < 0)
 		return -1;
 	*ret_bad = v.found > 0;
 	*ret = moves ? view_verify_moves(&v, &r) : view_verify(&v, &r);

@@ -38,23 +38,41 @@ take_kind(struct client *c, const json_t *request, enum held_kind *ret)
 	return true;
 }
 
+/* In both flows of the link; WHO, or all that is held. */
+static int
+decide_one(struct store_txn *t, const uint32_t flows[SIDES], const struct decision_asked *a,
+    const struct guid *who, size_t ret[HELD_KIND_MAX], struct err *err)
+{
+	memset(ret, 0, HELD_KIND_MAX * sizeof *ret);
+	for (int side = SOURCE; side < SIDES; side++) {
+		size_t n[HELD_KIND_MAX];
+
+		if (!flows[side])
+			continue;
+		if (store_decide_held(t, flows[side], a->kind, who, a->verdict, n, err) < 0)
+			return -1;
+		for (size_t k = 0; k < HELD_KIND_MAX; k++)
+			ret[k] += n[k];
+	}
+	return 0;
+}
+
 /* All in one transaction, which is given up if one of them is not held: PROBLEMS then names it. */
 static int
 decide(struct verbs *v, const struct decision_asked *a, size_t ret[HELD_KIND_MAX],
     json_t **problems, struct err *err)
 {
 	_cleanup_(store_abort) struct store_txn *t = NULL;
-	uint32_t link;
+	uint32_t flows[SIDES];
 
 	memset(ret, 0, HELD_KIND_MAX * sizeof *ret);
 	if (store_begin(v->store, STORE_WRITE, &t, err) < 0 ||
-	    store_link_id(t, a->link, &link, err) < 0)
+	    store_flow_ids(t, a->link, flows, err) < 0)
 		return -1;
 	for (size_t i = 0; i < (a->n_who ? a->n_who : 1); i++) {
 		size_t n[HELD_KIND_MAX], sum = 0;
 
-		if (store_decide_held(
-			t, link, a->kind, a->n_who ? &a->who[i] : NULL, a->verdict, n, err) < 0)
+		if (decide_one(t, flows, a, a->n_who ? &a->who[i] : NULL, n, err) < 0)
 			return -1;
 		for (size_t k = 0; k < HELD_KIND_MAX; k++) {
 			ret[k] += n[k];

@@ -10,7 +10,8 @@
 #include "dsa/view/view_result.h"
 
 struct who {
-	uint32_t link;
+	uint32_t flows[SIDES];
+	bool natives; /* they are meant too */
 	struct guid guid;
 	unsigned n;
 };
@@ -21,7 +22,7 @@ take_who(const struct record *r, void *arg, struct err *err)
 	struct who *w = arg;
 
 	(void)err;
-	if (r->link != w->link)
+	if (r->link != w->flows[SOURCE] && !(w->natives && r->link == w->flows[TARGET]))
 		return 0;
 	w->guid = r->side[SOURCE].guid;
 	w->n++;
@@ -67,11 +68,11 @@ verbs_identify_one(struct verbs *v, const char *link, const char *who, bool fres
     char *why, size_t size)
 {
 	_cleanup_(store_abort) struct store_txn *t = NULL;
-	struct who w = {.n = 0};
+	struct who w = {.natives = fresh};
 	struct err err;
 
 	if (store_begin(v->store, STORE_READ, &t, &err) < 0 ||
-	    store_link_id(t, link, &w.link, &err) < 0 ||
+	    store_flow_ids(t, link, w.flows, &err) < 0 ||
 	    store_lookup_who(t, who, take_who, &w, &err) < 0) {
 		(void)snprintf(why, size, "%s", err.text);
 		return false;
@@ -81,7 +82,8 @@ verbs_identify_one(struct verbs *v, const char *link, const char *who, bool fres
 	else if (w.n > 1)
 		(void)snprintf(
 		    why, size, "'%.200s' is ambiguous: %u correspondences have it", who, w.n);
-	else if (fresh && find_fresh(t, w.link, who, ret))
+	else if (fresh && (find_fresh(t, w.flows[SOURCE], who, ret) ||
+			      (w.flows[TARGET] && find_fresh(t, w.flows[TARGET], who, ret))))
 		return true;
 	else
 		(void)snprintf(why, size, "'%.200s' is not in the map of link '%s'%s", who, link,

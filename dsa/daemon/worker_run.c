@@ -286,10 +286,11 @@ worker_trim_journal(struct worker *w)
 	lines_trimmed(w->lines, removed, rc < 0 ? &err : NULL);
 }
 
+/* ONE: a client that asks for one object is not told of the others. */
 static bool
-needs_attention(const struct cycle_result *r)
+needs_attention(const struct cycle_result *r, bool one)
 {
-	return r->held || r->conflicts || r->problems;
+	return (one ? r->held_asked > 0 : r->held) || r->conflicts || r->problems;
 }
 
 struct worker_answer *
@@ -297,10 +298,12 @@ worker_answer_of(
     struct worker *w, const struct request *q, int rc, const struct cycle_result r[SIDES])
 {
 	_cleanup_(worker_answer_free) struct worker_answer *a = calloc(1, sizeof *a);
-	/* A client that asks for one object is not told of the others. */
-	bool held = q->what == REQUEST_OBJECT ? r->held_asked > 0 : r->held;
-	bool absent = rc == 0 && q->what == REQUEST_OBJECT && r->absent;
-	bool attention = held || r->conflicts || r->problems || needs_attention(&r[TARGET]);
+	bool one = q->what == REQUEST_OBJECT;
+	const struct cycle_result *absent = rc < 0 || !one     ? NULL
+					    : r->absent	       ? &r[SOURCE]
+					    : r[TARGET].absent ? &r[TARGET]
+							       : NULL;
+	bool attention = needs_attention(&r[SOURCE], one) || needs_attention(&r[TARGET], one);
 
 	if (!a) {
 		json_decref(TAKE(w->results));
@@ -318,7 +321,7 @@ worker_answer_of(
 	    .results = TAKE(w->results)};
 	(void)snprintf(a->error, sizeof a->error, "%s",
 	    rc < 0   ? w->state.error
-	    : absent ? r->absent_why
+	    : absent ? absent->absent_why
 		     : "");
 	return TAKE(a);
 }

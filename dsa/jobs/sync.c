@@ -15,9 +15,12 @@
  */
 #include "dsa/jobs/sync.h"
 
+#include <stdlib.h>
+
 #include "dsa/jobs/ready_switch.h"
 #include "dsa/jobs/rebuild.h"
 #include "dsa/jobs/turns.h"
+#include "mapping/store.h"
 
 static int
 settle(struct run *run, const struct cycle_options *opt, struct err *err)
@@ -84,19 +87,87 @@ sync_run(struct run *run, bool full, const struct cycle_options *opt, struct cyc
 	return needs_full ? sync_once(run, true, opt, ret, &needs_full, err) : 0;
 }
 
+/* Which of the objects that a cycle is asked for are whose originals. */
+struct asked {
+	struct guid_list of[SIDES];
+};
+
+static void
+asked_donep(struct asked *a)
+{
+	for (int side = SOURCE; side < SIDES; side++)
+		free(a->of[side].v);
+}
+
+/* Is G a native, as the return flow with number FLOW knows? */
+static int
+is_native(struct store_txn *t, uint32_t flow, const struct guid *g, bool *ret, struct err *err)
+{
+	_cleanup_(record_free) struct record *r = NULL;
+	_cleanup_(conflict_done) struct conflict c = {.n_candidates = 0};
+
+	if (store_find_guid(t, flow, SOURCE, g, &r, err) < 0)
+		return -1;
+	*ret = r != NULL;
+	return r ? 0 : store_find_conflict(t, flow, g, &c, ret, err);
+}
+
+static int
+part_objects(
+    const struct run *run, const struct cycle_options *opt, struct asked *ret, struct err *err)
+{
+	_cleanup_(store_abort) struct store_txn *t = NULL;
+	uint32_t flows[SIDES] = {0};
+
+	if (run->store && opt->n_objects &&
+	    (store_begin(run->store, STORE_READ, &t, err) < 0 ||
+		store_flow_ids(t, run->link->name, flows, err) < 0))
+		return -1;
+	for (size_t i = 0; i < opt->n_objects; i++) {
+		bool native = false;
+
+		if (flows[TARGET] &&
+		    is_native(t, flows[TARGET], &opt->objects[i], &native, err) < 0)
+			return -1;
+		if (guid_list_add(&ret->of[native ? TARGET : SOURCE], &opt->objects[i], err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Who asks for objects waits for these alone. */
+static bool
+is_wanted(const struct cycle_options *opt, const struct asked *a, enum side from)
+{
+	return opt->n_objects == 0 || a->of[from].n;
+}
+
+static int
+run_flow(struct run *run, bool full, const struct cycle_options *opt, const struct asked *a,
+    enum side from, struct cycle_result *ret, struct err *err)
+{
+	struct cycle_options own = *opt;
+
+	own.objects = a->of[from].v;
+	own.n_objects = a->of[from].n;
+	return sync_run(run, full, &own, ret, err);
+}
+
 int
 sync_link(struct run *run, bool full, const struct cycle_options *opt,
     struct cycle_result ret[SIDES], struct err *err)
 {
-	struct cycle_options own = *opt;
+	_cleanup_(asked_done) struct asked asked = {.of = {{.n = 0}}};
 	struct run back;
 
-	ret[TARGET] = (struct cycle_result){.number = 0};
-	if (sync_run(run, full, opt, &ret[SOURCE], err) < 0)
+	ret[SOURCE] = ret[TARGET] = (struct cycle_result){.number = 0};
+	if (part_objects(run, opt, &asked, err) < 0)
 		return -1;
-	if (!run->link->back || opt->n_objects)
+	if (is_wanted(opt, &asked, SOURCE) &&
+	    run_flow(run, full, opt, &asked, SOURCE, &ret[SOURCE], err) < 0)
+		return -1;
+	if (!run->link->back || !is_wanted(opt, &asked, TARGET))
 		return 0;
 	back = run_back(run);
-	own.toggling = false;
-	return sync_run(&back, full, &own, &ret[TARGET], err);
+	return run_flow(&back, full, opt, &asked, TARGET, &ret[TARGET], err);
 }

@@ -16,8 +16,9 @@ int sync_run(struct run *run, bool full, const struct cycle_options *opt, struct
     struct err *err) MUST_CHECK;
 /* The same for the whole link of RUN: its forward flow, and then its return flow, which finds what
  * the other one has made. RET has the results by the side that the originals are on; what did not
- * come to its turn, or does not exist, has none: all is 0. The objects of OPT are the forward
- * flow's; with any, the return flow is left alone. */
+ * come to its turn, or does not exist, has none: all is 0. Of the objects of OPT each flow gets its
+ * own, which for the return flow are the natives that the map knows; one without any does not run.
+ */
 int sync_link(struct run *run, bool full, const struct cycle_options *opt,
     struct cycle_result ret[SIDES], struct err *err) MUST_CHECK;
 /* The same as sync_run(), but *RET_FULL true: a delta was not possible, and nothing was done. */

@@ -128,8 +128,11 @@ audit_of(struct telling *t)
 {
 	const struct conf_link *link = t->v->run->link;
 
-	return (struct audit_env){
-	    .redirect_domain = {link->source->redirect_domain, link->target->redirect_domain},
+	/* A native and its contact have no redirections. */
+	bool none = link->forth != NULL;
+
+	return (struct audit_env){.redirect_domain = {none ? NULL : link->source->redirect_domain,
+				      none ? NULL : link->target->redirect_domain},
 	    .routing_domain = {link->source->routing_domain, link->target->routing_domain},
 	    .adopted = {link->adopted_domains[SOURCE], link->adopted_domains[TARGET]},
 	    .toggle_domain = link->toggle_domain,

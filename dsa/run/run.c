@@ -139,6 +139,19 @@ run_reopen(const struct run *run, struct err *err)
 }
 
 int
+run_is_known(const struct run *run, bool *ret, struct err *err)
+{
+	_cleanup_(store_abort) struct store_txn *t = NULL;
+	uint32_t id = 0;
+
+	if (run->store && (store_begin(run->store, STORE_READ, &t, err) < 0 ||
+			      store_link_id(t, run->link->name, &id, err) < 0))
+		return -1;
+	*ret = id != 0;
+	return 0;
+}
+
+int
 run_open_known(struct run *run, struct err *err)
 {
 	_cleanup_(store_abort) struct store_txn *t = NULL;

@@ -47,6 +47,8 @@ int run_open(const struct run *run, struct err *err) MUST_CHECK;
 int run_reopen(const struct run *run, struct err *err) MUST_CHECK;
 /* Opens both directories and sets link_id. ERR_DATA if the map does not know the link yet. */
 int run_open_known(struct run *run, struct err *err) MUST_CHECK;
+/* Does the map know RUN's flow? Nothing is opened. */
+int run_is_known(const struct run *run, bool *ret, struct err *err) MUST_CHECK;
 /* Takes the lock of the target forest, which is open, for RUN's link. While it waits the observer
  * gets progress, and one message if it waits long; it ends with ECANCELED when one of the
  * directories is cancelled, and with EAGAIN when the observer gives way. */

@@ -2,6 +2,7 @@
 #include "dsa/view/view_conflict.h"
 
 #include "dsa/base/json.h"
+#include "dsa/view/view_record.h"
 
 json_t *
 view_conflict(const struct conflict *c, const char *link)
@@ -9,7 +10,7 @@ view_conflict(const struct conflict *c, const char *link)
 	const char *help = conflict_reason_help(c->reason);
 	json_t *o = json_object();
 
-	json_put_member(&o, "link", json_of_text(link));
+	view_put_flow(&o, link);
 	json_put_member(&o, "source_dn", json_of_text(c->source_dn));
 	json_put_member(&o, "reason", json_of_text(conflict_reason_name(c->reason)));
 	json_put_member(&o, "what", json_of_text(c->what));

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "dsa/view/view_record.h"
 
+#include <stdio.h>
+
 #include "dsa/base/json.h"
 #include "dsa/directory/sid.h"
+#include "mapping/store.h"
 
 static json_t *
 view_side(const struct record_side *s)
@@ -27,12 +30,40 @@ rule_of(const struct record *r)
 	return r->created && !*r->evidence ? "created" : match_method_name(r->rule);
 }
 
-json_t *
-view_record(const struct record *r, const char *link)
+void
+view_turn(const struct record *r, const char *flow, struct view_turned *ret)
 {
+	size_t len;
+
+	*ret = (struct view_turned){.r = *r};
+	if (store_is_return(flow, &len)) {
+		ret->origin = TARGET;
+		ret->r.side[SOURCE] = r->side[TARGET];
+		ret->r.side[TARGET] = r->side[SOURCE];
+		ret->r.active = side_other(r->active);
+	}
+	(void)snprintf(ret->link, sizeof ret->link, "%.*s", (int)len, flow);
+}
+
+void
+view_put_flow(json_t **o, const char *flow)
+{
+	size_t len;
+	enum side origin = store_is_return(flow, &len) ? TARGET : SOURCE;
+
+	json_put_member(o, "link", json_stringn_nocheck(flow, len));
+	json_put_member(o, "origin", json_of_text(side_name(origin)));
+}
+
+json_t *
+view_record(const struct record *record, const char *flow)
+{
+	struct view_turned turned;
+	const struct record *r = &turned.r;
 	json_t *o = json_object();
 
-	json_put_member(&o, "link", json_of_text(link));
+	view_turn(record, flow, &turned);
+	view_put_flow(&o, flow);
 	json_put_member(&o, "kind", json_of_text(kind_name(r->kind)));
 	json_put_member(&o, "state", json_of_text(record_state_name(r->state)));
 	json_put_member(&o, "active", json_of_text(side_name(r->active)));

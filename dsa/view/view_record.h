@@ -7,10 +7,11 @@
  * `map export`. Its members, in this order:
  *
  *   link             name of the link
- *   kind             "user", "contact", ...: of the source object (directory/kind.h)
+ *   origin           "source" or "target": the side of the original; of a return contact "target"
+ *   kind             "user", "contact", ...: of the original (directory/kind.h)
  *   state            "pending", "synced", "waiting", "error", "left" or "finished"
  *   active           "source" or "target": whose mailbox the owner uses
- *   created          true: galsync created the target object; false: it was matched
+ *   created          true: galsync created the other object; false: it was matched
  *   rule             how it was matched (mapping/match.h); "created" if it was created
  *   evidence         what matched, or ""
  *   source, target   both sides, objects:
@@ -18,8 +19,8 @@
  *     dn             as last seen; "" if unknown
  *     sid            "S-1-5-...", or null
  *     legacy_exchange_dns   all that this side ever had, newest first
- *   alias            mailNickname of the source
- *   addresses        SMTP addresses of both sides without prefix, the source's primary one first
+ *   alias            mailNickname of the original
+ *   addresses        SMTP addresses of both sides without prefix, the original's primary one first
  *   created_at       when the correspondence was first seen; text in UTC (RFC 3339)
  *   synced_at        when it was last written, or null
  *   switched_at      when it was switched; null if it is not
@@ -31,7 +32,19 @@
 
 #include "mapping/record.h"
 
-/* LINK is the name of R's link. NULL without memory. */
-json_t *view_record(const struct record *r, const char *link) MUST_CHECK;
+/* A record as it is shown: a return flow's is seen from its own end in the map, and from that of
+ * its link by people. */
+struct view_turned {
+	struct record r; /* shallow: what it points to is that of the record that was turned */
+	enum side origin;
+	char link[80];
+};
+/* FLOW is the name of R's flow in the map. */
+void view_turn(const struct record *r, const char *flow, struct view_turned *ret);
+/* Adds the members `link` and `origin` of the flow named FLOW to O. */
+void view_put_flow(json_t **o, const char *flow);
+
+/* FLOW is the name of RECORD's flow. NULL without memory. */
+json_t *view_record(const struct record *record, const char *flow) MUST_CHECK;
 
 #endif

@@ -23,7 +23,7 @@ view_object(const struct conf_link *link, enum side side, const struct guid *sou
 	if (source)
 		guid_format(source, guid);
 	json_put_member(&o, "guid", json_of_text(guid));
-	json_put_member(&o, "side", json_of_text(side_name(side)));
+	json_put_member(&o, "side", json_of_text(side_name(link->forth ? side_other(side) : side)));
 	json_put_member(&o, "forest", json_of_text(forest->name));
 	json_put_member(&o, "dn", json_of_text(dn));
 	return o;

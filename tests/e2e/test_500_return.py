@@ -39,8 +39,30 @@ def add_native(lab, cn, alias, **more):
     return dn
 
 
+class BothWays:
+    """The lab with the configuration that has a return flow."""
+
+    def __init__(self, lab):
+        self.lab, self.conf, self.natives = lab, lab.path("both-ways.conf"), {}
+
+    def __getattr__(self, name):
+        return getattr(self.lab, name)
+
+    def full(self, *args, **kw):
+        return self.lab.full(*args, conf=self.conf, **kw)
+
+    def once(self):
+        return self.lab.galsyncd("--once", conf=self.conf)
+
+    def daemon(self):
+        daemon = Daemon(self.lab, self.conf)
+        daemon.start()
+        return daemon
+
+
 @pytest.fixture(scope="module", name="synced")
 def fixture_synced(lab):
+    lab = BothWays(lab)
     lab.natives = {"Ida Native": add_native(lab, "Ida Native", "ida", title="Pilot")}
     lab.full(status=3)
     return lab
@@ -83,43 +105,43 @@ def test_no_echo(synced):
 
 def test_kept_current_and_removed_by_delta(synced):
     dn = add_native(synced, "Jon Native", "jon")
-    synced.galsyncd("--once")
+    synced.once()
     assert contact_of(synced, dn)[1]["displayName"] == [b"Jon Native"]
     synced.target.modify(dn, telephoneNumber="+1 5", displayName="Jon N. Native")
-    synced.galsyncd("--once")
+    synced.once()
     contact = contact_of(synced, dn)[1]
     assert (contact["displayName"], contact["telephoneNumber"]) == ([b"Jon N. Native"], [b"+1 5"])
     synced.target.rename(dn, "CN=Jonathan Native")
     dn = f"CN=Jonathan Native,{PEOPLE_OU}"
-    synced.galsyncd("--once")
+    synced.once()
     name, _ = contact_of(synced, dn)
     assert name.lower() == f"CN=Jonathan Native,{RETURN_OU}".lower()
     guid = uuid.UUID(bytes_le=synced.target.read(dn)["objectGUID"][0])
     synced.target.delete(dn)
-    synced.galsyncd("--once")
+    synced.once()
     assert not synced.source.search(f"({STAMP}=galsync:created:{guid}:source)")
 
 
 def test_hidden_native_has_no_contact(synced):
     dn = add_native(synced, "Kim Native", "kim")
-    synced.galsyncd("--once")
+    synced.once()
     assert contact_of(synced, dn)
     synced.target.modify(dn, msExchHideFromAddressLists="TRUE")
-    synced.galsyncd("--once")
+    synced.once()
     contact = contact_of(synced, dn)
     assert contact is None or contact[1]["msExchHideFromAddressLists"] == [b"TRUE"]
     synced.target.modify(dn, msExchHideFromAddressLists=None)
-    synced.galsyncd("--once")
+    synced.once()
     assert "msExchHideFromAddressLists" not in contact_of(synced, dn)[1]
 
 
 def test_contact_made_by_hand_is_put_right(synced):
     dn, _ = contact_of(synced, synced.natives["Ida Native"])
     synced.source.modify(dn, title="Changed by hand")
-    synced.galsyncd("--once")
+    synced.once()
     assert synced.source.read(dn)["title"] == [b"Pilot"]
     synced.source.delete(dn)
-    synced.galsyncd("--once")
+    synced.once()
     assert contact_of(synced, synced.natives["Ida Native"])
 
 
@@ -141,7 +163,7 @@ def test_native_that_may_not_be_written(synced):
     native = f"CN=Lea Native,{dn}"
     made = add_native(synced, "Lea Native", "lea")
     synced.target.rename(made, "CN=Lea Native", dn)
-    p = synced.galsyncd("--once")
+    p = synced.once()
     assert contact_of(synced, native)
     assert re.search(r"natives without their contacts' names +1\b", p.stdout), p.stdout
     assert not [v for v in text(synced.target.read(native)["proxyAddresses"])
@@ -150,10 +172,40 @@ def test_native_that_may_not_be_written(synced):
 
 def test_daemon(synced):
     """The running daemon hears of a native."""
-    daemon = Daemon(synced)
-    daemon.start()
+    daemon = synced.daemon()
     try:
         dn = add_native(synced, "Max Native", "max")
         wait_for(lambda: contact_of(synced, dn), "contact of a new native")
+    finally:
+        daemon.end()
+
+
+def test_what_the_map_shows(synced):
+    """A return contact is of its link, and its sides are where their objects are."""
+    dn = synced.natives["Ida Native"]
+    records = [r for r in synced.records().values() if r["origin"] == "target"]
+    ida = [r for r in records if r["target"]["dn"].lower() == dn.lower()]
+    assert len(ida) == 1, records
+    assert (ida[0]["link"], ida[0]["active"]) == ("acme-globex", "target")
+    assert ida[0]["source"]["dn"].lower() == f"CN=Ida Native,{RETURN_OU}".lower()
+    p = synced.galsyncctl("list", "acme-globex")
+    assert f"CN=Ida Native,{RETURN_OU}".lower() in p.stdout.lower()
+    p = synced.galsyncctl("show", "ida@globex.example")
+    assert "a native of the target, link acme-globex" in p.stdout
+    p = synced.galsyncctl("status")
+    assert "link acme-globex/return\n" in p.stdout
+
+
+def test_verify_and_one_object(synced):
+    daemon = synced.daemon()
+    try:
+        contact, _ = contact_of(synced, synced.natives["Ida Native"])
+        answer = daemon.ask(verb="verify", link="acme-globex")
+        assert answer["ok"], answer
+        bad = [r for r in answer["results"] if r["dn"] == contact]
+        assert not bad, bad
+        p = synced.galsyncctl("--socket", daemon.socket, "resync", "acme-globex", "--object",
+                              "ida@globex.example")
+        assert p.returncode == 0, p.stderr
     finally:
         daemon.end()

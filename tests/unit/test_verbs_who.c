@@ -51,6 +51,23 @@ text_of(const json_t *problems, size_t i, const char *key)
 	return s;
 }
 
+/* A native may be approved and synchronized, not switched. */
+static void
+natives(void **state)
+{
+	struct store_txn *t = fixture_begin(*state, STORE_WRITE);
+	_cleanup_(json_release) json_t *taken = NULL, *refused = NULL;
+
+	(void)fixture_put(t, fixture_link(t, LINK), 1);
+	(void)fixture_put(t, fixture_link(t, LINK "/return"), 4);
+	fixture_commit(t);
+	taken = problems_with(*state, json_pack("[s, s]", "User1", "User4"), true);
+	assert_int_equal(json_array_size(taken), 0);
+	refused = problems_with(*state, json_pack("[s, s]", "User1", "User4"), false);
+	assert_int_equal(json_array_size(refused), 1);
+	assert_string_equal(text_of(refused, 0, "dn"), "User4");
+}
+
 static void
 each_is_named(void **state)
 {
@@ -111,6 +128,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(natives, fixture_setup, fixture_teardown),
 	    cmocka_unit_test_setup_teardown(each_is_named, fixture_setup, fixture_teardown),
 	    cmocka_unit_test_setup_teardown(
 		a_long_name_is_named_too, fixture_setup, fixture_teardown),

@@ -41,7 +41,8 @@ some_record(void)
 }
 
 #define SOME_RECORD                                                                                \
-	"\"link\":\"acme-globex\",\"kind\":\"user\",\"state\":\"synced\",\"active\":\"source\","   \
+	"\"link\":\"acme-globex\",\"origin\":\"source\",\"kind\":\"user\",\"state\":\"synced\","   \
+	"\"active\":\"source\","                                                                   \
 	"\"created\":false,\"rule\":\"mail\",\"evidence\":\"mail=ann@acme.example\","              \
 	"\"source\":{\"guid\":\"00000000-0000-0000-0000-000000000001\",\"dn\":\"CN=Ann,DC=acme\"," \
 	"\"sid\":\"S-1-5-21-7\",\"legacy_exchange_dns\":[\"/o=Acme/cn=ann\",\"/o=Acme/cn=old\"]}," \
@@ -76,7 +77,8 @@ an_empty_record(void **state)
 	r->created = true;
 	r->switched_at = INT64_MAX;
 	json_must_be(view_record(r, ""),
-	    "{\"link\":\"\",\"kind\":\"other\",\"state\":\"pending\",\"active\":\"source\","
+	    "{\"link\":\"\",\"origin\":\"source\",\"kind\":\"other\",\"state\":\"pending\","
+	    "\"active\":\"source\","
 	    "\"created\":true,\"rule\":\"created\",\"evidence\":\"\",\"source\":{\"guid\":"
 	    "\"00000000-0000-0000-0000-000000000000\",\"dn\":\"\",\"sid\":null,"
 	    "\"legacy_exchange_dns\":[]},\"target\":{\"guid\":"
@@ -84,6 +86,23 @@ an_empty_record(void **state)
 	    "\"legacy_exchange_dns\":[]},\"alias\":\"\",\"addresses\":[],\"created_at\":null,"
 	    "\"synced_at\":null,\"switched_at\":null,\"readiness_used\":false,"
 	    "\"last_error\":\"\"}");
+}
+
+/* A return contact is of its link, and each side is where its object is. */
+static void
+of_a_return_flow(void **state)
+{
+	_cleanup_(record_free) struct record *r = some_record();
+	_cleanup_(json_release) json_t *o = view_record(r, "acme-globex/return");
+
+	(void)state;
+	assert_string_equal(json_string_value(json_object_get(o, "link")), "acme-globex");
+	assert_string_equal(json_string_value(json_object_get(o, "origin")), "target");
+	assert_string_equal(json_string_value(json_object_get(o, "active")), "target");
+	assert_string_equal(json_string_value(json_object_get(json_object_get(o, "source"), "dn")),
+	    "CN=Ann,DC=globex");
+	assert_string_equal(json_string_value(json_object_get(json_object_get(o, "target"), "dn")),
+	    "CN=Ann,DC=acme");
 }
 
 /* Each of these was a reason to leave the whole record out. */
@@ -102,7 +121,7 @@ hostile_names(void **state)
 	assert_int_equal(record_set_str(&r->last_error, HOSTILE), 0);
 	assert_int_equal(record_add_address(r, HOSTILE), 0);
 	o = view_record(r, HOSTILE);
-	assert_int_equal(json_object_size(o), 16);
+	assert_int_equal(json_object_size(o), 17);
 	side = json_object_get(o, "source");
 	json_must_be(json_incref(json_object_get(o, "link")), HOSTILE_JSON);
 	json_must_be(json_incref(json_object_get(o, "alias")), HOSTILE_JSON);
@@ -179,6 +198,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_member),
 	    cmocka_unit_test(an_empty_record),
+	    cmocka_unit_test(of_a_return_flow),
 	    cmocka_unit_test(hostile_names),
 	    cmocka_unit_test(what_is_held),
 	    cmocka_unit_test(a_conflict),

@@ -71,8 +71,8 @@ after_a_cycle(void **state)
 	const json_t *last;
 
 	(void)state;
-	s.result.held = true;
-	(void)snprintf(s.result.held_why, sizeof s.result.held_why, "%s", HOSTILE);
+	s.result[SOURCE].held = true;
+	(void)snprintf(s.result[SOURCE].held_why, sizeof s.result[SOURCE].held_why, "%s", HOSTILE);
 	o = view_worker(&conf, &s);
 	last = json_object_get(o, "last");
 	json_must_be(json_incref(json_object_get(o, "state")), "\"waiting\"");
