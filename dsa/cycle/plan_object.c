@@ -370,6 +370,7 @@ plan_object(
 	change_free(p.links);
 	change_free(p.apart);
 	change_free(p.names);
+	free(p.lent);
 	buf_done(&p.problems);
 	buf_done(&p.notes);
 	return rc;

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "dsa/base/list.h"
+#include "dsa/cycle/across_refs.h"
 #include "dsa/cycle/decide.h"
 #include "dsa/cycle/records.h"
 #include "dsa/directory/dn.h"
@@ -195,6 +197,21 @@ resolve_decided(struct planning *p, const char *attr, uint32_t index, char **ret
 	return 1;
 }
 
+/* What is no counterpart of this flow's is on the target in its own right: of such a reference it
+ * is remembered that galsync put it there, and nothing else is taken away again. */
+static int
+resolve_across(struct planning *p, const char *attr, const char *source_dn, char **ret_dn)
+{
+	int rc = across_refs_resolve(p->c, source_dn, ret_dn, p->err);
+
+	if (rc != 1)
+		return rc;
+	if (list_grow(p->lent, p->n_lent, p->cap_lent) < 0)
+		return err_nomem(p->err);
+	p->lent[p->n_lent++] = record_written_hash(attr, bytes_of(*ret_dn));
+	return 1;
+}
+
 int
 plan_resolve_ref(const char *attr, const char *source_dn, void *arg, char **ret_dn, struct err *err)
 {
@@ -210,6 +227,8 @@ plan_resolve_ref(const char *attr, const char *source_dn, void *arg, char **ret_
 	if (rc)
 		return rc == 2 ? 0 : rc;
 	rc = recorded_target(p->c, source_dn, index, ret_dn, err);
+	if (rc == 0)
+		rc = resolve_across(p, attr, source_dn, ret_dn);
 	if (rc < 0 || rc == 1)
 		return rc;
 	norm = dn_normalize(dn_strip_extended(source_dn), err);

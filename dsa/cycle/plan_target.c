@@ -276,6 +276,43 @@ plan_new_one(struct planning *p, const struct entry *contact, struct entry *want
 	return plan_create(p, want);
 }
 
+struct lent {
+	uint64_t *v;
+	size_t n;
+};
+
+static void
+lent_donep(struct lent *l)
+{
+	free(l->v);
+}
+
+static bool
+adds(const struct change *c, uint64_t hash)
+{
+	for (size_t i = 0; i < c->n_mods; i++)
+		for (size_t j = 0; c->mods[i].op == MOD_ADD && j < c->mods[i].n_values; j++)
+			if (record_written_hash(c->mods[i].attr, c->mods[i].values[j]) == hash)
+				return true;
+	return false;
+}
+
+/* Of the references that lead across, those that galsync put there, or is about to: what others had
+ * put there before stays theirs. */
+static int
+note_lent(const struct planning *p, const struct change *change, const struct record *record,
+    struct lent *ret)
+{
+	ret->v = calloc(p->n_lent + 1, sizeof *ret->v);
+	if (!ret->v)
+		return err_nomem(p->err);
+	for (size_t i = 0; i < p->n_lent; i++)
+		if (!p->in.target || record_was_written(record, p->lent[i]) ||
+		    adds(change, p->lent[i]))
+			ret->v[ret->n++] = p->lent[i];
+	return 0;
+}
+
 /* What is written apart may be refused: what was written before is known as ours until it is not
  * there. */
 static int
@@ -284,14 +321,19 @@ note_written(struct planning *p, unsigned when, const struct entry *want,
 {
 	size_t n = p->d->apart ? record->n_written : 0;
 	_cleanup_(free) uint64_t *former = calloc(n + 1, sizeof *former);
+	_cleanup_(lent_done) struct lent lent = {.n = 0};
 
 	if (!former)
 		return err_nomem(p->err);
 	if (n)
 		memcpy(former, record->written, n * sizeof *former);
-	if (diff_note_written(p->c->table, &p->in, when, want, change, record, p->err) < 0)
+	if (note_lent(p, change, record, &lent) < 0 ||
+	    diff_note_written(p->c->table, &p->in, when, want, change, record, p->err) < 0)
 		return -1;
-	return record_add_written(record, former, n) < 0 ? err_nomem(p->err) : 0;
+	return record_add_written(record, former, n) < 0 ||
+		       record_add_written(record, lent.v, lent.n) < 0
+		   ? err_nomem(p->err)
+		   : 0;
 }
 
 int

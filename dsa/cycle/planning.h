@@ -34,7 +34,9 @@ struct planning {
 	bool tries;	      /* it may wait although they did not become fewer */
 	struct change *apart; /* of the counterpart, to be written each by itself */
 	struct change *names; /* X500 names for the native of a return contact, or NULL */
-	struct buf problems;  /* attributes that cannot be written, and why, as text */
+	uint64_t *lent; /* of references to what is no counterpart of this flow: written hashes */
+	size_t n_lent, cap_lent;
+	struct buf problems; /* attributes that cannot be written, and why, as text */
 	size_t n_problems;
 	struct buf notes;  /* what is said of it when it is complete */
 	char outcome[200]; /* what it comes to, for an observer that wants decisions */

@@ -183,7 +183,7 @@ meet_link(struct diff *d, const struct attr *want, const struct attr *present, b
 		bool replaced = single && want->n_values;
 
 		if (dn_set_has(&wanted, v) ||
-		    !(replaced || d->is_ours(dn_strip_extended(v.data), d->arg)))
+		    !(replaced || was_put(d, v) || d->is_ours(dn_strip_extended(v.data), d->arg)))
 			continue;
 		if (change_mod(d->change, MOD_DELETE, d->attr, v) < 0)
 			return -1;
@@ -345,8 +345,8 @@ note_lasting(const struct project_in *in, const struct change *change, const str
 	}
 }
 
-/* Links need no memory: their rule is diff_is_ours_fn. Nor do the rows of a create alone: what they
- * gave is never touched again. */
+/* Links to counterparts need no memory: their rule is diff_is_ours_fn; of others the caller knows.
+ * Nor do the rows of a create alone: what they gave is never touched again. */
 int
 diff_note_written(const struct table *table, const struct project_in *in, unsigned when,
     const struct entry *want, const struct change *change, struct record *record, struct err *err)

@@ -4,6 +4,7 @@
 import re
 import uuid
 
+import ldap
 import pytest
 from conftest import wait_for
 from galsynclab.lab import PEOPLE_OU, RETURN_OU
@@ -22,6 +23,13 @@ def contact_of(lab, native_dn):
     rows = lab.source.search(f"({STAMP}=galsync:created:{guid}:source)", base=RETURN_OU)
     assert len(rows) <= 1, rows
     return rows[0] if rows else None
+
+
+def counterpart(lab, source_dn):
+    guid = uuid.UUID(bytes_le=lab.source.read(source_dn)["objectGUID"][0])
+    rows = lab.target.search(f"({STAMP}=galsync:*:{guid}:*)", ["cn"])
+    assert len(rows) == 1, rows
+    return rows[0][0]
 
 
 def add_native(lab, cn, alias, **more):
@@ -209,3 +217,37 @@ def test_verify_and_one_object(synced):
         assert p.returncode == 0, p.stderr
     finally:
         daemon.end()
+
+
+def test_references_name_the_native(synced):
+    """A return contact in a group of the source is the native in the group's counterpart, and goes
+    with it; who is there by others' hands stays."""
+    contact, _ = contact_of(synced, synced.natives["Ida Native"])
+    group = synced.special["acme"]["group"]
+    there = counterpart(synced, group)
+    other = add_native(synced, "Nora Native", "nora")
+
+    def members():
+        return {v.decode().lower() for v in synced.target.read(there).get("member", [])}
+
+    synced.target.change(there, (ldap.MOD_ADD, "member", [other.encode()]))
+    synced.source.change(group, (ldap.MOD_ADD, "member", [contact.encode()]))
+    synced.once()
+    assert {synced.natives["Ida Native"].lower(), other.lower()} <= members()
+    synced.source.change(group, (ldap.MOD_DELETE, "member", [contact.encode()]))
+    synced.once()
+    assert synced.natives["Ida Native"].lower() not in members()
+    assert other.lower() in members()
+
+
+def test_a_native_names_its_manager(synced):
+    """A native whose manager is a counterpart has the original as the contact's manager, and one
+    whose manager is a native has that one's contact."""
+    chief = synced.special["acme"]["mailbox"]
+    boss = counterpart(synced, chief)
+    dn = add_native(synced, "Olga Native", "olga", manager=boss)
+    second = add_native(synced, "Paul Native", "paul", manager=dn)
+    synced.once()
+    assert contact_of(synced, dn)[1]["manager"][0].decode().lower() == chief.lower()
+    assert contact_of(synced, second)[1]["manager"][0].decode().lower() == \
+        contact_of(synced, dn)[0].lower()

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_CYCLE_ACROSS_REFS_H
+#define GALSYNC_CYCLE_ACROSS_REFS_H
+
+/*
+ * What a reference becomes that names no object of this flow: the map knows the object by another
+ * flow. A group of the source that has a return contact as a member has the native itself in the
+ * target; one that has a person of a third forest has that person's object in the target.
+ *
+ *   the source object named is     the target's value is
+ *   the other flow's counterpart   the original, if that is in the target; else the original's
+ *                                  counterpart there, by whatever flow leads there
+ *   the other flow's original      its counterpart, by a flow that leads there
+ *
+ *   feed -> entry -> match -> [project] -> diff -> plan -> exec -> record
+ */
+
+#include "dsa/cycle/state.h"
+
+/* The target object for SOURCE_DN. 1: *RET_DN is its name, the caller's. 0: no flow knows one. */
+int across_refs_resolve(
+    struct cycle *c, const char *source_dn, char **ret_dn, struct err *err) MUST_CHECK;
+
+#endif
