@@ -23,8 +23,8 @@ add_verified(struct verify_result *r, const struct verify_result *more)
 	r->ms += more->ms;
 }
 
-/* The return contacts, if there were any yet. They are no part of a native move, and whoever names
- * objects names those of the forward flow. */
+/* The return contacts, if there were any yet. They are no part of a native move, and a request that
+ * names objects names those of the forward flow. */
 static int
 verify_back(const struct run *run, const struct verify_options *opt, struct view_verify *v,
     struct verify_result *r, struct err *err)

@@ -2,6 +2,8 @@
 #include "dsa/view/view_record.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "dsa/base/json.h"
 #include "dsa/directory/sid.h"
@@ -50,8 +52,9 @@ view_put_flow(json_t **o, const char *flow)
 {
 	size_t len;
 	enum side origin = store_is_return(flow, &len) ? TARGET : SOURCE;
+	_cleanup_(free) char *link = strndup(flow, len);
 
-	json_put_member(o, "link", json_stringn_nocheck(flow, len));
+	json_put_member(o, "link", link ? json_of_text(link) : NULL);
 	json_put_member(o, "origin", json_of_text(side_name(origin)));
 }
 

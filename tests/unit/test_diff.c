@@ -158,7 +158,10 @@ static const struct diff_case cases[] = {
 	.mods = "-member: CN=Ours2" GLOBEX "\n+member: CN=Ours1" GLOBEX "\n"},
     {"member: \n", MEMBERS("Ours2") MEMBERS("Native"), GROUP_ROW,
 	.mods = "-member: CN=Ours2" GLOBEX "\n"},
-    {"member: \n", MEMBERS("Native"), GROUP_ROW, .written = MEMBERS("Native"), .mods = ""},
+    {"member: \n", MEMBERS("Native"), GROUP_ROW, .mods = ""},
+    /* And what galsync put there on behalf of a return contact. */
+    {"member: \n", MEMBERS("Native"), GROUP_ROW, .written = MEMBERS("Native"),
+	.mods = "-member: CN=Native" GLOBEX "\n"},
     {"member: nonsense\n", "member: nonsense\n", GROUP_ROW, .mods = ""},
     {"member: nonsense\n", "member: Nonsense\n", GROUP_ROW, .mods = "+member: nonsense\n"},
     {MANAGER("Ours1"), MANAGER("Native"),

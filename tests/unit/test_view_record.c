@@ -176,7 +176,8 @@ static void
 a_conflict(void **state)
 {
 	static const char want[] =
-	    "{\"link\":\"acme-globex\",\"source_dn\":" HOSTILE_JSON ",\"reason\":\"ambiguous\","
+	    "{\"link\":\"acme-globex\",\"origin\":\"source\",\"source_dn\":" HOSTILE_JSON
+	    ",\"reason\":\"ambiguous\","
 	    "\"what\":\"mail ann@acme.example\",\"candidates\":[\"CN=Ann\"," HOSTILE_JSON "],"
 	    "\"help\":null,\"since\":\"2001-09-09T01:46:40Z\"}";
 
@@ -184,10 +185,12 @@ a_conflict(void **state)
 	json_must_be(make_conflict(), want);
 	json_must_be_whole(make_conflict, want);
 	json_must_be(view_conflict(&(struct conflict){.reason = CONFLICT_NAME}, "x"),
-	    "{\"link\":\"x\",\"source_dn\":null,\"reason\":\"name\",\"what\":null,"
+	    "{\"link\":\"x\",\"origin\":\"source\",\"source_dn\":null,\"reason\":\"name\",\"what\":"
+	    "null,"
 	    "\"candidates\":[],\"help\":null,\"since\":null}");
 	json_must_be(view_conflict(&(struct conflict){.reason = CONFLICT_STAMP}, "x"),
-	    "{\"link\":\"x\",\"source_dn\":null,\"reason\":\"stamp\",\"what\":null,"
+	    "{\"link\":\"x\",\"origin\":\"source\",\"source_dn\":null,\"reason\":\"stamp\","
+	    "\"what\":null,"
 	    "\"candidates\":[],\"help\":\"that value is not galsync's and stays: clear it, or "
 	    "choose another stamp_attribute\",\"since\":null}");
 }
