@@ -360,7 +360,7 @@ what_the_map_says(void **state)
 /* ---- mail that goes round ---- */
 
 #define TO(address) "|targetAddress=SMTP:" address
-#define REMOTE "|msExchRecipientTypeDetails=2147483648"
+#define IN_TENANT "|msExchRecipientTypeDetails=2147483648"
 
 static const struct {
 	const char *name, *s, *t;
@@ -379,7 +379,7 @@ static const struct {
     {"a loop, none has a mailbox", USER S_ADDR TO("ann@redirect.globex"),
 	USER T_ADDR TO("ann@redirect.acme"), .want = "S"},
     {"a loop from a tenant", MBX S_ADDR TO("ann@redirect.globex"),
-	USER T_ADDR REMOTE TO("ann@redirect.acme"), .want = "T", .finished = true},
+	USER T_ADDR IN_TENANT TO("ann@redirect.acme"), .want = "T", .finished = true},
     {"one leads to another object", MBX S_ADDR TO("bea@redirect.globex"),
 	MBX T_ADDR TO("ann@redirect.acme"), .want = ""},
     {"the other one does", MBX S_ADDR TO("ann@redirect.globex"), MBX T_ADDR TO("bea@redirect.acme"),
@@ -394,7 +394,7 @@ static const struct {
 	.want = "T"},
     {"to another one of its forest", MBX S_ADDR, MBX T_ADDR TO("bea@redirect.globex"), .want = ""},
     {"to a destination that it carries", MBX S_ADDR, USER T_ADDR TO("ann@acme"), .want = ""},
-    {"to its tenant", MBX S_ADDR, USER T_ADDR REMOTE TO("ann@redirect.globex"), .want = ""},
+    {"to its tenant", MBX S_ADDR, USER T_ADDR IN_TENANT TO("ann@redirect.globex"), .want = ""},
     {"to a third place", MBX S_ADDR TO("ann@else"), MBX T_ADDR TO("ann@redirect.acme"), .want = ""},
 };
 
