@@ -55,6 +55,16 @@ source-scope *
   write targetAddress user
   write msExchCalendarRepairDisabled user
   write extensionAttribute14 user
+  write member group
+  write manager user contact
+  write managedBy group
+  write msExchCoManagedByLink group
+  write altRecipient user
+  write publicDelegates user
+  write authOrig user contact group
+  write unauthOrig user contact group
+  write dLMemSubmitPerms user contact group
+  write dLMemRejectPerms user contact group
 marker-group *
   read
   write member
@@ -171,6 +181,7 @@ target-ou *
   write cn user contact group
   write name user contact group
   write userAccountControl user
+  write otherMailbox contact
 match-scope *
   read
   delete contact
@@ -268,6 +279,9 @@ match-scope *
   write msExchExtensionCustomAttribute3 user contact group
   write msExchExtensionCustomAttribute4 user contact group
   write msExchExtensionCustomAttribute5 user contact group
+  write cn contact
+  write name contact
+  write otherMailbox contact
 TEXT
 }
 

@@ -12,6 +12,7 @@
 #include "dsa/directory/dn.h"
 #include "dsa/directory/sid.h"
 #include "dsa/rules/evidence.h"
+#include "dsa/rules/heir.h"
 #include "dsa/rules/identity.h"
 #include "dsa/rules/pairs_csv.h"
 
@@ -27,6 +28,8 @@ struct hunt {
 	uint32_t refused; /* of the pairs' target, the last one that was reported */
 	bool was_put;	  /* by the record galsync was about to put the stamp, or had */
 	char rival[256];  /* another source object that a line of the pairs names too, or "" */
+	bool interrupted; /* by the record, something was about to be written */
+	bool heirs_only;  /* contacts are no hits */
 	struct own_domains own; /* the source's */
 	struct err *err;
 };
@@ -171,6 +174,8 @@ consider(struct world_hit *hit, void *arg, struct err *err)
 	    h->source, hit->entry, h->key, h->value, h->scope->create};
 	bool none = false;
 
+	if (h->heirs_only && kind_of(hit->entry) != kind_of(h->source))
+		return 0;
 	if (identity_is_nobody(hit->entry)) {
 		pass_over(h, hit->entry, "is no recipient");
 		report_nobody(h, hit);
@@ -319,6 +324,7 @@ hunt_record(struct hunt *h)
 	f->ended = r && r->ended;
 	/* The GUID of what was created is not known if the process died right then. */
 	h->was_put = r && guid_is_zero(&r->side[TARGET].guid);
+	h->interrupted = r && r->state == RECORD_PENDING;
 	f->rule = MATCH_RECORD;
 	h->what = match_method_name(MATCH_RECORD);
 	if (r && !guid_is_zero(&r->side[TARGET].guid) &&
@@ -332,7 +338,7 @@ hunt_record(struct hunt *h)
 		return -1;
 	if (!identity_believes(
 		r, &h->source->guid, target, c->run->link->target->stamp_attribute, &f->created))
-		*f = (struct candidates){.n = 0};
+		*f = (struct candidates){.former = WORLD_NONE};
 	else
 		(void)snprintf(f->evidence, sizeof f->evidence, "%s", r->evidence);
 	return 0;
@@ -365,6 +371,92 @@ hunt_stamp(struct hunt *h)
 	return hunt_key(MATCH_KEY_STAMP, guid_bytes(&h->source->guid), h);
 }
 
+/* ---- in the place of a contact ---- */
+
+/* Is the one candidate a contact that galsync made for SOURCE? */
+static int
+is_replaceable(struct hunt *h, bool *ret)
+{
+	_cleanup_(entry_free) struct entry *e = NULL;
+	const struct candidates *f = h->found;
+	enum kind kind = kind_of(h->source);
+
+	*ret = false;
+	if (f->n != 1 || f->ended || *f->refusal || h->c->run->link->forth ||
+	    (kind != KIND_USER && kind != KIND_GROUP))
+		return 0;
+	if (world_get(h->c->world, TARGET, f->v[0], &e, h->err) < 0)
+		return -1;
+	*ret = heir_is_leftover(h->c->run->link, e, &h->source->guid);
+	return 0;
+}
+
+static int
+hunt_evidence(struct hunt *h)
+{
+	const struct conf_link *link = h->c->run->link;
+
+	for (size_t i = 0; i < link->n_match && h->found->n == 0; i++) {
+		enum match_method m = link->match[i].method;
+
+		if (m != MATCH_X500_ON_TARGET && m != MATCH_SID_ON_TARGET)
+			continue;
+		h->what = match_method_name(m);
+		h->found->rule = m;
+		if (match_source_keys(h->source, link->match, i, hunt_key, h))
+			return -1;
+	}
+	return 0;
+}
+
+/* A real object in the place of the contact that H found. A delta does not search for one, unless
+ * it was asked for the object, or a process died. */
+static int
+hunt_heir(struct hunt *h)
+{
+	struct candidates heir = {.former = WORLD_NONE};
+	struct hunt own = *h;
+	bool replaceable;
+
+	if (is_replaceable(h, &replaceable) < 0)
+		return -1;
+	if (!replaceable)
+		return 0;
+	own.found = &heir;
+	own.heirs_only = true;
+	if (hunt_stamp(&own) < 0)
+		return -1;
+	if (heir.n == 0 &&
+	    (!h->c->run->is_delta || h->interrupted ||
+		cycle_is_asked_for(h->c, &h->source->guid)) &&
+	    hunt_evidence(&own) < 0)
+		return -1;
+	if (heir.n != 1 || *heir.refusal)
+		return 0;
+	heir.former = h->found->v[0];
+	*h->found = heir;
+	return 0;
+}
+
+/* Of several that carry the stamp, a contact is what gives way to the real one. */
+static int
+drop_contacts(struct hunt *h)
+{
+	struct candidates *f = h->found;
+	struct candidates heir = {.former = WORLD_NONE};
+	struct hunt own = *h;
+
+	if (f->rule != MATCH_STAMP || f->n < 2 || h->c->run->link->forth)
+		return 0;
+	own.found = &heir;
+	own.heirs_only = true;
+	if (hunt_stamp(&own) < 0)
+		return -1;
+	if (heir.n == 1)
+		*f = heir;
+	return 0;
+}
+
 int
 candidates_find(struct cycle *c, const struct conf_scope *scope, const struct entry *source,
     struct candidates *ret, struct err *err)
@@ -378,12 +470,15 @@ candidates_find(struct cycle *c, const struct conf_scope *scope, const struct en
 	    .own = own_domains_of(c->run->link->source, d->ops->info(d)->domain_dns),
 	    .err = err};
 
+	ret->former = WORLD_NONE;
 	if (hunt_record(&h) < 0)
 		return -1;
 	if (ret->n || ret->ended)
-		return 0;
+		return hunt_heir(&h);
 	if (world_demand_candidates(c->world, source, err) < 0 ||
 	    world_fetch(c->world, TARGET, err) < 0)
 		return -1;
-	return ret->may_come ? hunt_stamp(&h) : hunt_rules(&h);
+	if ((ret->may_come ? hunt_stamp(&h) : hunt_rules(&h)) < 0 || drop_contacts(&h) < 0)
+		return -1;
+	return ret->rule == MATCH_STAMP ? hunt_heir(&h) : 0;
 }

@@ -9,6 +9,10 @@
  * stays a candidate, but with a refusal: an object beside it would want the same addresses. What
  * has become of no use (former.h) is none.
  *
+ * A contact that galsync made for a user or a group is looked behind: a real one of that kind which
+ * carries the source's stamp, its legacyExchangeDN as X500 or its SID, takes the contact's place
+ * (dsa/rules/heir.h), if the link's rules ask for that evidence.
+ *
  *   feed -> entry -> [match] -> project -> diff -> plan -> exec -> record
  */
 
@@ -26,6 +30,8 @@ struct candidates {
 	char refusal[ACROSS_TEXT_SIZE];
 	enum conflict_reason refused_as; /* with a refusal */
 	bool created;			 /* by the record: galsync created the counterpart */
+	/* The contact that was the counterpart, if V is a real object found in its place. */
+	uint32_t former;
 	bool ended;    /* its record is finished for good: nobody else is looked for */
 	bool may_come; /* there is one, or may be, that only this server does not have */
 };

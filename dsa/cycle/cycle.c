@@ -37,6 +37,7 @@
 #include "dsa/cycle/conflicts.h"
 #include "dsa/cycle/decide.h"
 #include "dsa/cycle/delta.h"
+#include "dsa/cycle/heirs.h"
 #include "dsa/cycle/leave.h"
 #include "dsa/cycle/limits.h"
 #include "dsa/cycle/outcome.h"
@@ -166,13 +167,22 @@ plan_all(struct cycle *c, struct err *err)
 	return conflicts_store(c, err) < 0 ? -1 : lag_store(c, err);
 }
 
+/* What the plan says, and what contacts are to give away. */
+static int
+apply_plan(struct cycle *c, struct err *err)
+{
+	if (heirs_run(c, false, err) < 0 || cycle_apply(c, err) < 0)
+		return -1;
+	return heirs_run(c, true, err);
+}
+
 static int
 apply_all(struct cycle *c, struct err *err)
 {
-	if (conflicts_store(c, err) < 0 || cycle_apply(c, err) < 0)
+	if (conflicts_store(c, err) < 0 || apply_plan(c, err) < 0)
 		return -1;
 	while (replan_is_needed(c))
-		if (replan_run(c, err) < 0 || cycle_apply(c, err) < 0)
+		if (replan_run(c, err) < 0 || apply_plan(c, err) < 0)
 			return -1;
 	if (replan_give_up(c, err) < 0)
 		return -1;
@@ -454,6 +464,7 @@ cycle_free(struct cycle *c)
 	lag_free(c->lag);
 	births_free(c->births);
 	replan_free(c->replan);
+	heirs_free(c->heirs);
 	free(c);
 }
 
@@ -525,7 +536,7 @@ make_parts(struct cycle *c, struct err *err)
 	if (delta_new(c, &c->delta, err) < 0 || limits_new(&c->limits, err) < 0 ||
 	    lag_new(&c->lag, err) < 0)
 		return -1;
-	return replan_new(&c->replan, err);
+	return replan_new(&c->replan, err) < 0 ? -1 : heirs_new(&c->heirs, err);
 }
 
 int

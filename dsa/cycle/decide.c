@@ -206,17 +206,6 @@ ask_approval(struct cycle *c, struct decision *d, const struct entry *target, ui
 	return decide_conflict(c, d, CONFLICT_MATCH, what, &index, 1, err);
 }
 
-int
-decide_hold_match(struct cycle *c, struct decision *d, struct err *err)
-{
-	uint32_t index = d->target;
-
-	if (!d->waits || !limits_hold(c, HELD_MATCHES) ||
-	    (d->state != DECIDE_MATCHED && d->state != DECIDE_PROMOTE))
-		return 0;
-	return decide_conflict(c, d, CONFLICT_MATCH, NULL, &index, 1, err);
-}
-
 /* A mailbox has one redirection, whichever link gives it. D was decided: a correspondence with
  * TARGET (NULL: to be created). What the record or the stamp says is there already. */
 static int
@@ -274,6 +263,7 @@ take_candidate(struct cycle *c, uint32_t self, struct decision *d, const struct 
 	enum identity_verdict v;
 	bool taken, own = false;
 
+	d->former = WORLD_NONE;
 	if (world_get(c->world, TARGET, index, &target, err) < 0 ||
 	    is_anothers(c, source, target, d->rule, &taken, err) < 0 ||
 	    (d->rule != MATCH_RECORD && d->rule != MATCH_STAMP &&
@@ -295,6 +285,66 @@ take_candidate(struct cycle *c, uint32_t self, struct decision *d, const struct 
 	    ask_approval(c, d, target, index, err) < 0)
 		return -1;
 	return d->state == DECIDE_CONFLICT ? 0 : claim_target(c, self, d, index, err);
+}
+
+/* D's object keeps the contact FORMER as its counterpart, whatever was found in its place. */
+static int
+keep_contact(struct cycle *c, uint32_t self, struct decision *d, const struct entry *source,
+    uint32_t former, struct err *err)
+{
+	d->waits = false;
+	d->created = true;
+	d->rule = MATCH_RECORD;
+	if (set_text(&d->evidence, "", err) < 0)
+		return -1;
+	return take_candidate(c, self, d, source, former, err);
+}
+
+/* D waits for an operator. With a contact it goes on with that, in conflict about what would take
+ * the contact's place. */
+static int
+hold_match(struct cycle *c, struct decision *d, struct err *err)
+{
+	_cleanup_(entry_free) struct entry *source = NULL;
+	uint32_t index = d->target, former = d->former, self = WORLD_NONE;
+
+	if (decide_conflict(c, d, CONFLICT_MATCH, NULL, &index, 1, err) < 0)
+		return -1;
+	if (former == WORLD_NONE)
+		return 0;
+	if (world_find_guid(c->world, SOURCE, &d->source, &self, err) < 0 ||
+	    world_get(c->world, SOURCE, self, &source, err) < 0)
+		return -1;
+	return keep_contact(c, self, d, source, former, err);
+}
+
+int
+decide_hold_match(struct cycle *c, struct decision *d, struct err *err)
+{
+	if (!d->waits || !limits_hold(c, HELD_MATCHES) ||
+	    (d->state != DECIDE_MATCHED && d->state != DECIDE_PROMOTE))
+		return 0;
+	return hold_match(c, d, err);
+}
+
+/* A real object was found in the place of the contact that is the counterpart. If it may not be
+ * that, or an operator has to say so, everything stays as it is, and a conflict says why; what an
+ * operator rejected is nothing to be told. */
+static int
+take_heir(struct cycle *c, uint32_t self, struct decision *d, const struct entry *source,
+    const struct candidates *found, struct err *err)
+{
+	if (take_candidate(c, self, d, source, found->v[0], err) < 0)
+		return -1;
+	if (d->state == DECIDE_MATCHED) {
+		d->former = found->former;
+		return 0;
+	}
+	if (d->reason == CONFLICT_MATCH) {
+		d->in_conflict = false;
+		decision_clear_candidates(d);
+	}
+	return keep_contact(c, self, d, source, found->former, err);
 }
 
 static int
@@ -374,7 +424,7 @@ find_counterpart(struct cycle *c, uint32_t index, const struct entry *source, st
     struct err *err)
 {
 	const struct conf_scope *scope = &c->run->link->scopes[d->scope];
-	struct candidates found = {.n = 0};
+	struct candidates found = {.former = WORLD_NONE};
 	bool waits = false;
 
 	if (candidates_find(c, scope, source, &found, err) < 0 ||
@@ -393,6 +443,8 @@ find_counterpart(struct cycle *c, uint32_t index, const struct entry *source, st
 		    c, d, CONFLICT_AMBIGUOUS, found.evidence, found.v, found.n, err);
 	if (found.n == 1 && *found.refusal)
 		return decide_refused(c, d, &found, err);
+	if (found.former != WORLD_NONE)
+		return take_heir(c, index, d, source, &found, err);
 	if (found.n == 1)
 		return take_candidate(c, index, d, source, found.v[0], err);
 	if (found.may_come)
@@ -413,6 +465,7 @@ decide_one(struct cycle *c, uint32_t index, const struct entry *source, struct d
     struct err *err)
 {
 	_cleanup_(decision_done) struct decision d = {.target = WORLD_NONE,
+	    .former = WORLD_NONE,
 	    .source = source->guid,
 	    .kind = kind_of(source),
 	    .step = DECISION_UNPLANNED};

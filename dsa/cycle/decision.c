@@ -112,6 +112,7 @@ decision_encode(const struct decision *d, struct buf *ret)
 	buf_add_u8(ret, (uint8_t)d->shape);
 	buf_add(ret, d->source.octets, GUID_LEN);
 	buf_add_u32(ret, d->target);
+	buf_add_u32(ret, d->former);
 	buf_add_u8(ret, d->created);
 	buf_add_u8(ret, d->waits);
 	buf_add_u8(ret, d->failed);
@@ -161,6 +162,7 @@ decision_decode(struct bytes raw, struct decision *ret, struct err *err)
 	if ((guid = reader_raw(&r, GUID_LEN)))
 		memcpy(ret->source.octets, guid, GUID_LEN);
 	ret->target = reader_u32(&r);
+	ret->former = reader_u32(&r);
 	ret->created = reader_u8(&r);
 	ret->waits = reader_u8(&r);
 	ret->failed = reader_u8(&r);

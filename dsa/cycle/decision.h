@@ -36,11 +36,13 @@ struct decision {
 	enum shape shape; /* of the target */
 	struct guid source;
 	uint32_t target; /* number in the target's working set, or WORLD_NONE */
-	bool created;	 /* the counterpart was, or will be, created by galsync */
-	bool waits;	 /* a first match that an operator has to approve, and has not */
-	bool failed;	 /* something of it was refused in this cycle */
-	bool apart;	 /* a change of it was refused: what can be is written by itself */
-	bool straight;	 /* it was looked at while planning, and no mail goes round (circles.h) */
+	/* The contact that was the counterpart and gives way to TARGET, or WORLD_NONE. */
+	uint32_t former;
+	bool created;  /* the counterpart was, or will be, created by galsync */
+	bool waits;    /* a first match that an operator has to approve, and has not */
+	bool failed;   /* something of it was refused in this cycle */
+	bool apart;    /* a change of it was refused: what can be is written by itself */
+	bool straight; /* it was looked at while planning, and no mail goes round (circles.h) */
 	enum match_method rule;
 	/* For how many things, which others had to let go of, it waited when it was planned; 0: for
 	 * none yet. It waits again for fewer (plan_release.c). */

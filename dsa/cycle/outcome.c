@@ -135,7 +135,8 @@ note_renamed(struct cycle *c, const struct plan_step *s, struct err *err)
 
 	for (size_t i = 0; i < s->n_changes; i++)
 		renamed |= s->changes[i].change->op == CHANGE_RENAME;
-	if (!renamed || !dn || s->source == WORLD_NONE)
+	/* What makes room for a new object is renamed too. */
+	if (!renamed || s->creates || !dn || s->source == WORLD_NONE)
 		return 0;
 	if (cycle_get_decision(c, s->source, &d, &found, err) < 0)
 		return -1;

@@ -127,16 +127,16 @@ plan_remove_value(struct entry *e, const char *attr, struct bytes v, struct err 
 	return 0;
 }
 
-/* On the target, what lets go of V is no holder. P->deferred: but not yet. */
+/* What lets go of V is no holder. P->deferred: but not yet. */
 static int
 find_holder(struct planning *p, enum side side, struct bytes v, uint32_t self, struct entry **ret)
 {
-	struct plan_taking taking = {p, v};
+	struct plan_taking taking = {p, v, side};
 	const struct world_holding h = {.side = side,
 	    .address = v,
 	    .self = self,
 	    .claimant = p->index,
-	    .may_go = side == TARGET ? plan_may_go : NULL,
+	    .may_go = plan_may_go,
 	    .arg = &taking};
 
 	p->deferred = false;
@@ -230,7 +230,8 @@ plan_check_addresses(struct planning *p, enum side side, struct entry *want,
 		if (find_holder(p, side, v, self, &holder) < 0)
 			return -1;
 		if (p->deferred && !holder) {
-			if (leave_out(p, want, v, essential) < 0)
+			if ((p->inherits[side] && present ? give_up(p, want, present, v, false)
+							  : leave_out(p, want, v, essential)) < 0)
 				return -1;
 			p->deferred = false;
 			continue;

@@ -104,7 +104,8 @@ count_step(struct planning *p, bool stored)
 
 	for (size_t i = 0; i < p->step->n_changes; i++) {
 		touched[p->step->changes[i].side] = true;
-		r->renamed += p->step->changes[i].change->op == CHANGE_RENAME;
+		r->renamed += p->step->changes[i].change->op == CHANGE_RENAME &&
+			      strcmp(p->step->changes[i].reason, PLAN_PROMOTE) != 0;
 	}
 	r->waiting += p->step->n_waiting;
 	if (p->d->state == DECIDE_PROMOTE)
@@ -207,7 +208,8 @@ fill_record(struct planning *p, struct record *record)
 		    strcmp(p->step->changes[i].reason, PLAN_RETIRE) == 0)
 			f.retires = p->step->changes[i].change;
 		else if (p->step->changes[i].side == TARGET &&
-			 strcmp(p->step->changes[i].reason, PLAN_RELEASE) != 0)
+			 strcmp(p->step->changes[i].reason, PLAN_RELEASE) != 0 &&
+			 strcmp(p->step->changes[i].reason, PLAN_PROMOTE) != 0)
 			changes[f.n_changes++] = p->step->changes[i].change;
 	return record_fill(&f, record, p->err);
 }
@@ -268,7 +270,8 @@ plan_decided(struct planning *p, const struct entry *source)
 		return err_nomem(p->err);
 	if (plan_forget_names(p, record) < 0)
 		return -1;
-	if (plan_choose_redirect(p, target) < 0 || plan_source(p, target, &blocked) < 0)
+	if (plan_find_heirs(p) < 0 || plan_choose_redirect(p, target) < 0 ||
+	    plan_source(p, target, &blocked) < 0)
 		return -1;
 	if (!blocked && plan_redirect(p, SOURCE) < 0)
 		return -1;

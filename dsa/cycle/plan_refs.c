@@ -164,6 +164,7 @@ static int
 resolve_decided(struct planning *p, const char *attr, uint32_t index, char **ret_dn)
 {
 	_cleanup_(decision_done) struct decision d = {0};
+	_cleanup_(entry_free) struct entry *former = NULL;
 	bool found;
 
 	if (cycle_get_decision(p->c, index, &d, &found, p->err) < 0)
@@ -179,9 +180,14 @@ resolve_decided(struct planning *p, const char *attr, uint32_t index, char **ret
 		if (!found || !decision_has_target(&d))
 			return 0;
 	}
-	*ret_dn = strdup(d.target_dn);
+	/* Until a contact has given way it is what is named: it takes its references with it. */
+	if (d.former != WORLD_NONE && world_get(p->c->world, TARGET, d.former, &former, p->err) < 0)
+		return -1;
+	*ret_dn = strdup(former ? former->dn : d.target_dn);
 	if (!*ret_dn)
 		return err_nomem(p->err);
+	if (former)
+		return 1;
 	/* What is there can be named at once. But mail to a group misses a new recipient. */
 	if (d.state == DECIDE_MATCHED &&
 	    (d.step == DECISION_UNPLANNED || d.rule == MATCH_RECORD || strcmp(attr, "member") != 0))

@@ -14,6 +14,8 @@
  *   any other, of an X500 name, which no step      the same
  *   lets go of
  *   leaving in this cycle                          is planned again when that is done
+ *   a contact that gives way to it, on either      has it from that when the plan was carried out
+ *   side                                           (heirs.h)
  *   anything else                                  is in conflict
  *
  * What is planned again finds the holder as it is then. That ends: an object waits again only for
@@ -320,7 +322,13 @@ plan_may_go(uint32_t index, const struct entry *holder, void *arg, struct err *e
 {
 	const struct plan_taking *t = arg;
 	uint32_t owner;
+	int rc = plan_gives_way(t->p, t->side, index, holder);
 
+	if (rc > 0)
+		t->p->deferred = true;
+	/* Of the source's objects nothing else is taken away. */
+	if (rc || t->side == SOURCE)
+		return rc;
 	if (plan_owner_of(t->p->c, index, &owner, err) < 0)
 		return -1;
 	return owner != WORLD_NONE ? ask_owner(t->p, owner, index, holder, t->address)

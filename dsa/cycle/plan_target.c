@@ -14,7 +14,9 @@
 #include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
 #include "dsa/rules/diff.h"
+#include "dsa/rules/heir.h"
 #include "dsa/rules/names.h"
+#include "mapping/match.h"
 #include "redirect/address.h"
 
 /* Values of one linked attribute in one request: AD takes some 5,000, a smaller number keeps other
@@ -205,18 +207,68 @@ plan_create(struct planning *p, const struct entry *want)
 	return plan_step_add(p->step, TARGET, TAKE(add), NULL, "create", p->err);
 }
 
-/* The contact in the way makes room: it is deleted and the user takes its place and addresses. */
+/* Has CONTACT the name that the new object is to have? */
 static int
-plan_promote(struct planning *p, struct entry *want, const struct entry *contact)
+has_its_name(struct planning *p, const struct entry *contact, bool *ret)
 {
-	_cleanup_(change_free) struct change *del =
-	    change_new(CHANGE_DELETE, contact->dn, &contact->guid);
+	_cleanup_(free) char *rdn = dn_rdn_value(contact->dn, p->err);
+	_cleanup_(free) char *has = rdn ? names_key(dn_parent(contact->dn), rdn) : NULL;
+	_cleanup_(free) char *wanted =
+	    names_key(dn_parent(p->d->target_dn), p->d->rdn_value ? p->d->rdn_value : "");
 
-	if (!del)
-		return err_nomem(p->err);
-	if (inherit_x500(want, contact, NULL, p->err) < 0)
+	if (!rdn)
 		return -1;
-	return plan_step_add(p->step, TARGET, TAKE(del), contact, "promote", p->err);
+	if (!has || !wanted)
+		return err_nomem(p->err);
+	*ret = strcmp(has, wanted) == 0;
+	return 0;
+}
+
+/* The contact in the way is stamped, so that whoever comes after a crash knows whose place it has,
+ * and gets another name if the new object is to have its own. */
+static int
+stamp_contact(struct planning *p, const struct entry *contact)
+{
+	const char *attr = p->in.link->target->stamp_attribute;
+	const char *now = entry_get_str(contact, attr);
+	struct stamp old = {.created = false}, stamp = {.source = p->in.source->guid};
+	_cleanup_(change_free) struct change *c =
+	    change_new(CHANGE_MODIFY, contact->dn, &contact->guid);
+	_cleanup_(change_free) struct change *rename =
+	    change_new(CHANGE_RENAME, contact->dn, &contact->guid);
+	char text[STAMP_TEXT_SIZE];
+	bool in_the_way = false;
+
+	if (has_its_name(p, contact, &in_the_way) < 0)
+		return -1;
+	stamp.created = stamp_of(contact, attr, &old) && old.created;
+	stamp_format(&stamp, text);
+	if (!c || !rename)
+		return err_nomem(p->err);
+	/* That of one that is gone for good makes room (former.h). */
+	if (!now || !guid_equal(&old.source, &stamp.source))
+		if ((now && change_mod_str(c, MOD_DELETE, attr, now) < 0) ||
+		    change_mod_str(c, MOD_ADD, attr, text) < 0)
+			return err_nomem(p->err);
+	if (plan_step_add(p->step, TARGET, TAKE(c), contact, PLAN_PROMOTE, p->err) < 0)
+		return -1;
+	if (!in_the_way)
+		return 0;
+	rename->new_rdn = heir_spare_rdn(contact);
+	if (!rename->new_rdn)
+		return err_nomem(p->err);
+	return plan_step_add(p->step, TARGET, TAKE(rename), contact, PLAN_PROMOTE, p->err);
+}
+
+/* Until the contact has given way, there is nothing to be seen of the new object. */
+static int
+hide(struct planning *p, struct entry *want)
+{
+	bool hides = p->d->state == DECIDE_PROMOTE || (p->inherits[TARGET] && p->d->created);
+
+	return hides && entry_set_str(want, "msExchHideFromAddressLists", "TRUE") < 0
+		   ? err_nomem(p->err)
+		   : 0;
 }
 
 /* One attribute was refused, and the server did not say which: each is written by itself, but for
@@ -271,7 +323,8 @@ plan_existing(
 static int
 plan_new_one(struct planning *p, const struct entry *contact, struct entry *want)
 {
-	if (contact && plan_promote(p, want, contact) < 0)
+	if (contact &&
+	    (stamp_contact(p, contact) < 0 || plan_gives_way(p, TARGET, p->d->target, contact) < 0))
 		return -1;
 	return plan_create(p, want);
 }
@@ -344,7 +397,8 @@ plan_target(struct planning *p, const struct entry *target, struct record *recor
 	_cleanup_(change_free) struct change *change = NULL;
 	_cleanup_(free) char *redirect = NULL;
 	const struct project_calls calls = {plan_resolve_ref, note_problem, p};
-	uint32_t self = p->d->target;
+	/* A contact that gives way is not the object itself. */
+	uint32_t self = p->in.target ? p->d->target : WORLD_NONE;
 	struct diff_in diff;
 	bool blocked = false;
 
@@ -355,10 +409,12 @@ plan_target(struct planning *p, const struct entry *target, struct record *recor
 	if (project_has_redirect(&p->in) &&
 	    project_redirect_address(&p->in, TARGET, &redirect, p->err) < 0)
 		return -1;
-	if (plan_check_addresses(p, TARGET, want, target, self, redirect, &blocked) < 0)
+	if (plan_check_addresses(p, TARGET, want, p->in.target, self, redirect, &blocked) < 0)
 		return -1;
 	if (blocked)
 		return 0;
+	if (hide(p, want) < 0)
+		return -1;
 	change = change_new(CHANGE_MODIFY, target ? target->dn : "", target ? &target->guid : NULL);
 	if (!change)
 		return err_nomem(p->err);

@@ -32,6 +32,7 @@ struct planning {
 	bool deferred;	      /* something is left out, and it is planned again in this cycle */
 	uint32_t waits;	      /* how many such things there are */
 	bool tries;	      /* it may wait although they did not become fewer */
+	bool inherits[SIDES]; /* from a contact that gives way on that side */
 	struct change *apart; /* of the counterpart, to be written each by itself */
 	struct change *names; /* X500 names for the native of a return contact, or NULL */
 	uint64_t *lent; /* of references to what is no counterpart of this flow: written hashes */
@@ -101,6 +102,8 @@ int plan_choose_redirect(struct planning *p, const struct entry *target) MUST_CH
 
 /* The reason of a change that takes redirect addresses from a source object. */
 #define PLAN_RETIRE "former redirect address"
+/* That of what is done to a contact which makes room for a new object. */
+#define PLAN_PROMOTE "promote"
 /* Plans that redirect addresses go from the source object which galsync gave it for an earlier
  * alias, or while another object had its own, once its counterpart leads to the present one. OLD is
  * the stored record, or NULL. */
@@ -136,10 +139,11 @@ bool plan_is_ours(struct cycle *c, const char *dn);
 int plan_later(struct planning *p, const char *what, uint32_t former) MUST_CHECK;
 /* The reason of a change that takes an address from the counterpart of one that has left. */
 #define PLAN_RELEASE "release"
-/* P's object takes ADDRESS. */
+/* P's object takes ADDRESS, on SIDE. */
 struct plan_taking {
 	struct planning *p;
 	struct bytes address;
+	enum side side;
 };
 /* Takes the names out of RECORD that the source had, and that another source object has now: they
  * are not wanted back. */
@@ -157,6 +161,15 @@ int plan_may_go(uint32_t index, const struct entry *holder, void *arg, struct er
  * one for now. */
 int plan_account_names(struct planning *p, struct entry *want, const struct entry *target,
     struct change *change) MUST_CHECK;
+
+/* ---- plan_heir.c ---- */
+
+/* 1 if E, entry INDEX of SIDE, is a contact that gives way to P's object there: then it is put down
+ * (heirs.h). 0 if it is none. */
+int plan_gives_way(
+    struct planning *p, enum side side, uint32_t index, const struct entry *e) MUST_CHECK;
+/* Puts down those that hold nothing any more too. */
+int plan_find_heirs(struct planning *p) MUST_CHECK;
 
 /* ---- plan_ou.c ---- */
 

@@ -195,8 +195,12 @@ refresh(struct cycle *c, enum side side, uint32_t *index, bool *moved, struct er
 {
 	_cleanup_(entry_free) struct entry *before = NULL, *now = NULL;
 
-	if (world_get(c->world, side, *index, &before, err) < 0 ||
-	    world_refresh(c->world, side, &before->guid, NULL, index, err) < 0 ||
+	if (world_get(c->world, side, *index, &before, err) < 0)
+		return -1;
+	/* It has gone, in this very cycle. */
+	if (!*before->dn)
+		return 0;
+	if (world_refresh(c->world, side, &before->guid, NULL, index, err) < 0 ||
 	    world_get(c->world, side, *index, &now, err) < 0)
 		return -1;
 	*moved |= !is_same(before, now);

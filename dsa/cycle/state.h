@@ -35,6 +35,7 @@ struct cycle {
 	struct lag *lag;       /* replica_lag.h */
 	struct births *births; /* confirm.h */
 	struct replan *replan; /* replan.h */
+	struct heirs *heirs;   /* heirs.h */
 };
 
 /* Was the cycle asked for the object with source GUID G? */

@@ -56,6 +56,7 @@ static const struct {
     {"out", "not in scope: ", AT(out[SCOPE_IN + 1]), verdict_name, SCOPE_MAX - SCOPE_IN - 1},
     {"created", "created: ", AT(created), created_name, SHAPE_MAX},
     {"promoted", "contacts replaced by users", AT(promoted), NULL, 0},
+    {"gave_way", "contacts that gave way", AT(gave_way), NULL, 0},
     {"matched", "matched for the first time", AT(matched), NULL, 0},
     {"updated_target", "target objects updated", AT(updated[TARGET]), NULL, 0},
     {"updated_source", "source objects updated", AT(updated[SOURCE]), NULL, 0},

@@ -35,6 +35,7 @@ struct cycle_result {
 	uint64_t out[SCOPE_MAX];     /* source objects by verdict; [SCOPE_IN]: in scope */
 	uint64_t created[SHAPE_MAX]; /* target objects to be created, or created */
 	uint64_t promoted;	     /* contacts replaced by users */
+	uint64_t gave_way;	     /* contacts that gave way to real objects, of any sort */
 	uint64_t matched;	 /* counterparts found in this cycle that the map did not have */
 	uint64_t updated[SIDES]; /* existing objects changed, by side */
 	uint64_t references;	 /* second-pass changes: members and others */

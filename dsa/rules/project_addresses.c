@@ -90,10 +90,8 @@ project_legacy_dn(const struct conf_link *link, const struct entry *source)
 	return buf_take_str(&b);
 }
 
-/* Is V an address that each organization makes for itself: in a redirect domain, galsync's or
- * another tool's, in the routing domain of a tenant, or a dummy? */
-static bool
-is_internal(const struct conf_link *link, struct bytes v)
+bool
+project_is_internal(const struct conf_link *link, struct bytes v)
 {
 	const char *const domains[] = {link->source->redirect_domain, link->target->redirect_domain,
 	    link->source->routing_domain, link->target->routing_domain, link->toggle_domain};
@@ -115,7 +113,7 @@ check_primary(const struct conf_link *link, const char *primary, struct err *err
 		return err_nomem(err);
 	if (!address_is_well_formed(bytes_of(typed)))
 		return err_data(err, "the primary address '%s' is none: correct it", primary);
-	if (is_internal(link, bytes_of(typed)))
+	if (project_is_internal(link, bytes_of(typed)))
 		return err_data(err,
 		    "the primary address '%s' is in a redirect domain or in the toggle_domain: "
 		    "give the object one of its organization",
@@ -206,7 +204,7 @@ copy_addresses(const struct project_in *in, const char *target_legacy, struct ad
 			   bytes_equal_nocase(address_value(v), bytes_of(target_legacy));
 
 		if (!own && !(address_is_sip(v) && !bytes_equal(v, sip)) &&
-		    address_is_well_formed(v) && !is_internal(in->link, v) &&
+		    address_is_well_formed(v) && !project_is_internal(in->link, v) &&
 		    address_list_add(list, v) < 0)
 			return err_nomem(err);
 	}

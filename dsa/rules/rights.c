@@ -4,6 +4,7 @@
 #include "dsa/base/list.h"
 #include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
+#include "dsa/rules/heir.h"
 #include "dsa/rules/project.h"
 #include "dsa/rules/table.h"
 #include "mapping/match.h"
@@ -115,6 +116,49 @@ redirects(const struct conf_link *link, const struct conf_scope *s)
 	       link->target->redirect_domain;
 }
 
+/* The classes of what names others in ATTR. */
+static unsigned
+naming_classes(const char *attr)
+{
+	static const struct {
+		const char *attr;
+		unsigned classes;
+	} some[] = {{"member", RIGHTS_BIT(RIGHTS_GROUP)}, {"managedBy", RIGHTS_BIT(RIGHTS_GROUP)},
+	    {"msExchCoManagedByLink", RIGHTS_BIT(RIGHTS_GROUP)},
+	    {"altRecipient", RIGHTS_BIT(RIGHTS_USER)}, {"publicDelegates", RIGHTS_BIT(RIGHTS_USER)},
+	    {"manager", RIGHTS_BIT(RIGHTS_USER) | RIGHTS_BIT(RIGHTS_CONTACT)}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(some); i++)
+		if (str_equal_nocase(attr, some[i].attr))
+			return some[i].classes;
+	return RIGHTS_BIT(RIGHTS_USER) | RIGHTS_BIT(RIGHTS_CONTACT) | RIGHTS_BIT(RIGHTS_GROUP);
+}
+
+/* What names a contact that gives way names its heir instead. */
+static int
+add_references(struct rights_place *p, struct err *err)
+{
+	const char *attr;
+
+	for (size_t i = 0; (attr = heir_reference(i)); i++)
+		if (add_attr(p, attr, naming_classes(attr), err) < 0)
+			return -1;
+	return 0;
+}
+
+/* A contact that gives way (heir.h). */
+static int
+add_giving_way(struct rights_place *p, struct err *err)
+{
+	const char *attr;
+
+	p->deletes |= RIGHTS_BIT(RIGHTS_CONTACT);
+	for (size_t i = 0; (attr = heir_attr(i)); i++)
+		if (add_attr(p, attr, RIGHTS_BIT(RIGHTS_CONTACT), err) < 0)
+			return -1;
+	return 0;
+}
+
 static int
 add_source(struct rights *r, const struct conf_scope *s, struct err *err)
 {
@@ -128,7 +172,7 @@ add_source(struct rights *r, const struct conf_scope *s, struct err *err)
 	for (size_t i = 0; redirects(r->link, s) && i < ARRAY_SIZE(turned); i++)
 		if (add_attr(p, turned[i], RIGHTS_BIT(RIGHTS_USER), err) < 0)
 			return -1;
-	return 0;
+	return r->link->return_contacts_ou ? add_references(p, err) : 0;
 }
 
 /* ---- target ---- */
@@ -227,6 +271,30 @@ promotes(const struct conf_link *link, const struct conf_scope *s)
 	       match_judge(KIND_USER, KIND_CONTACT, s->create == CREATE_CONTACT) == MATCH_PROMOTE;
 }
 
+/* Does the scope make contacts for users or groups, in whose place a real one may be found? */
+static bool
+finds_heirs(const struct conf_link *link, const struct conf_scope *s)
+{
+	for (size_t i = 0; i < link->n_match; i++)
+		if (link->match[i].method == MATCH_X500_ON_TARGET ||
+		    link->match[i].method == MATCH_SID_ON_TARGET)
+			return !link->forth && s->create == CREATE_CONTACT &&
+			       (s->kinds & (KIND_BIT(KIND_USER) | KIND_BIT(KIND_GROUP)));
+	return false;
+}
+
+/* The contact is stamped for its heir, and gets another name. */
+static int
+add_promoted(struct rights *r, struct rights_place *p, struct err *err)
+{
+	const char *const more[] = {r->link->target->stamp_attribute, "cn", "name"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(more); i++)
+		if (add_attr(p, more[i], RIGHTS_BIT(RIGHTS_CONTACT), err) < 0)
+			return -1;
+	return add_giving_way(p, err);
+}
+
 static int
 add_target(struct rights *r, const struct conf_scope *s, struct err *err)
 {
@@ -240,9 +308,11 @@ add_target(struct rights *r, const struct conf_scope *s, struct err *err)
 	c.place->creates |= all_classes(&c);
 	if (all_classes(&c) && s->layout == LAYOUT_MIRROR)
 		c.place->creates |= RIGHTS_BIT(RIGHTS_OU);
+	if (table_each_row(r->link, add_row, &c) < 0 || add_owned(&c) < 0)
+		return -1;
 	if (promotes(r->link, s))
-		c.place->deletes |= RIGHTS_BIT(RIGHTS_CONTACT);
-	return table_each_row(r->link, add_row, &c) < 0 ? -1 : add_owned(&c);
+		return add_promoted(r, c.place, err);
+	return finds_heirs(r->link, s) ? add_giving_way(c.place, err) : 0;
 }
 
 /* The classes of what may be the counterpart of an object of kind K that it is matched with. */
@@ -273,9 +343,11 @@ add_match(struct rights *r, const struct conf_scope *s, const char *dn, struct e
 		if (s->kinds & KIND_BIT(k))
 			c.classes[k] = matched_classes(s, (enum kind)k);
 	/* The user that takes the place of a contact is created in the target OU. */
-	if (promotes(r->link, s))
-		c.place->deletes |= RIGHTS_BIT(RIGHTS_CONTACT);
-	return table_each_row(r->link, add_row, &c);
+	if (table_each_row(r->link, add_row, &c) < 0)
+		return -1;
+	if (promotes(r->link, s) && add_promoted(r, c.place, err) < 0)
+		return -1;
+	return promotes(r->link, s) || finds_heirs(r->link, s) ? add_references(c.place, err) : 0;
 }
 
 static int
@@ -302,7 +374,9 @@ add_return(struct rights *r, struct err *err)
 	for (size_t k = KIND_USER; k < KIND_MAX; k++)
 		c.classes[k] = RIGHTS_BIT(RIGHTS_CONTACT);
 	c.place->creates |= RIGHTS_BIT(RIGHTS_CONTACT);
-	return table_each_row(r->link, add_row, &c) < 0 ? -1 : add_owned(&c);
+	if (table_each_row(r->link, add_row, &c) < 0 || add_owned(&c) < 0)
+		return -1;
+	return add_giving_way(c.place, err);
 }
 
 static int

@@ -52,14 +52,16 @@ has_folded(const struct entry *e, const char *attr, struct bytes value)
 }
 
 static bool
-has_value(const struct world *w, const struct entry *e, unsigned key, struct bytes value)
+has_value(const struct world *w, const struct world_query *q, const struct entry *e)
 {
+	unsigned key = q->key;
+	struct bytes value = q->value;
 	const struct conf_link *link = w->run->link;
 	struct stamp stamp;
 
 	switch (key) {
 	case MATCH_KEY_STAMP:
-		return stamp_of(e, link->target->stamp_attribute, &stamp) &&
+		return stamp_of(e, world_stamp_attr(w, q->side), &stamp) &&
 		       bytes_equal(guid_bytes(&stamp.source), value);
 	case MATCH_KEY_GUID: return bytes_equal(guid_bytes(&e->guid), value);
 	case MATCH_KEY_DN: return dn_equal(e->dn, value.data);
@@ -100,7 +102,7 @@ try_hit(struct world *w, const struct world_query *q, uint32_t number, world_hit
 		return -1;
 	/* What vanished has nothing any more. */
 	if (!*e->dn ||
-	    (!hit.claim && (!has_value(w, e, q->key, q->value) || !answers_to(e, q->key))))
+	    (!hit.claim && (!has_value(w, q, e) || !answers_to(e, q->key))))
 		return 0;
 	hit.entry = TAKE(e);
 	rc = fn(&hit, arg, err);

@@ -214,21 +214,39 @@ add_folded(struct indexer *x, const struct entry *e, const char *attr, enum matc
 }
 
 static int
-add_target_keys(struct world *w, struct indexer *x, const struct entry *e, struct err *err)
+add_target_keys(struct indexer *x, const struct entry *e, struct err *err)
 {
 	_cleanup_(free) char *rdn = dn_rdn_value(e->dn, err);
 	_cleanup_(free) char *name = rdn ? names_key(dn_parent(e->dn), rdn) : NULL;
-	struct stamp stamp;
 
 	if (!name)
 		return rdn ? err_nomem(err) : -1;
-	if (add_key(MATCH_KEY_NAME, bytes_of(name), x) < 0 ||
-	    add_folded(x, e, "sAMAccountName", MATCH_KEY_SAM_FOLDED) < 0 ||
-	    add_folded(x, e, "userPrincipalName", MATCH_KEY_UPN_FOLDED) < 0)
-		return -1;
-	return stamp_of(e, w->run->link->target->stamp_attribute, &stamp)
-		   ? add_key(MATCH_KEY_STAMP, guid_bytes(&stamp.source), x)
+	return add_key(MATCH_KEY_NAME, bytes_of(name), x) < 0 ||
+			       add_folded(x, e, "sAMAccountName", MATCH_KEY_SAM_FOLDED) < 0 ||
+			       add_folded(x, e, "userPrincipalName", MATCH_KEY_UPN_FOLDED) < 0
+		   ? -1
 		   : 0;
+}
+
+const char *
+world_stamp_attr(const struct world *w, enum side side)
+{
+	const struct conf_link *link = w->run->link;
+
+	return (side == SOURCE ? link->source : link->target)->stamp_attribute;
+}
+
+/* Of the source's stamps those matter that a return flow puts. */
+static int
+add_stamp(struct world *w, enum side side, const struct entry *e, uint32_t index, struct err *err)
+{
+	struct stamp stamp;
+
+	if ((side == SOURCE && !w->run->link->back) ||
+	    !stamp_of(e, world_stamp_attr(w, side), &stamp))
+		return 0;
+	return workset_add_key(
+	    w->ws[side], match_key_hash(MATCH_KEY_STAMP, guid_bytes(&stamp.source)), index, err);
 }
 
 static int
@@ -248,7 +266,8 @@ add_keys(struct world *w, enum side side, const struct entry *e, uint32_t index,
 	    workset_add_key(
 		x.ws, match_key_hash(MATCH_KEY_GUID, guid_bytes(&e->guid)), index, err) < 0)
 		return -1;
-	if (side == TARGET && add_target_keys(w, &x, e, err) < 0)
+	if ((side == TARGET && add_target_keys(&x, e, err) < 0) ||
+	    add_stamp(w, side, e, index, err) < 0)
 		return -1;
 	return match_target_keys(e, link->match, side == TARGET ? link->n_match : 0, add_key, &x);
 }

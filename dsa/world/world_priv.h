@@ -54,6 +54,8 @@ struct world {
 void world_sort(const struct world *w, enum side side, uint32_t *v, size_t n);
 /* The attributes that are read of an object of SIDE. */
 const char *const *world_attrs(const struct world *w, enum side side);
+/* The attribute in which objects of SIDE carry galsync's stamps. */
+const char *world_stamp_attr(const struct world *w, enum side side);
 /* Adds E unless it is there. */
 int world_take(struct world *w, enum side side, struct entry *e, struct err *err) MUST_CHECK;
 /* demand.c: VALUE under KEY needs no search any more. */

@@ -137,6 +137,8 @@ void lab_lose_map(struct lab *l);
 /* Keeps a copy of the map as it is now, and puts it in the place of the map. */
 void lab_keep_map(struct lab *l);
 void lab_put_back_map(struct lab *l);
+/* Fails unless X is so. */
+void lab_expect(struct lab *l, const struct expect *x);
 /* Runs the whole of L's scenario and checks its end. */
 void lab_play(struct lab *l);
 void scenario_play(const struct scenario *sc);

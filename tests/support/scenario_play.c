@@ -82,6 +82,23 @@ forget_times(struct blocks *b)
 					at[sizeof marked - 1 + j] = '-';
 }
 
+/* What a contact gives to its heir is in no plan: then MADE may have more. */
+static void
+drop_unplanned(const struct lab *l, const struct blocks *planned, struct blocks *made)
+{
+	size_t n = 0, next = 0;
+
+	for (size_t i = 0; l->res.gave_way && i < made->n; i++)
+		if (next < planned->n && strcmp(planned->v[next], made->v[i]) == 0) {
+			made->v[n++] = made->v[i];
+			next++;
+		} else {
+			free(made->v[i]);
+		}
+	if (l->res.gave_way)
+		made->n = n;
+}
+
 static void
 same_changes(const struct lab *l, const char *plan, struct tap *tap)
 {
@@ -93,6 +110,7 @@ same_changes(const struct lab *l, const char *plan, struct tap *tap)
 	made = split((const char *)tap->text.data);
 	forget_times(&planned);
 	forget_times(&made);
+	drop_unplanned(l, &planned, &made);
 	for (size_t i = 0; i < planned.n || i < made.n; i++) {
 		const char *p = i < planned.n ? planned.v[i] : "(nothing)";
 		const char *m = i < made.n ? made.v[i] : "(nothing)";
@@ -142,8 +160,9 @@ lab_run(struct lab *l)
 		fail_msg("%s: %s\n%.*s", l->sc->name, l->why, (int)l->notes.len,
 		    l->notes.len ? (const char *)l->notes.data : "");
 	same_changes(l, plan, &tap);
-	assert_int_equal(l->res.changes, planned);
-	assert_int_equal(l->res.applied, planned);
+	if (!l->res.gave_way)
+		assert_int_equal(l->res.changes, planned);
+	assert_int_equal(l->res.applied, l->res.changes);
 	/* And what a dead run made without knowing it. */
 	assert_true(l->told[RUN_CHANGED] >= planned);
 	assert_int_equal(l->res.drift, 0);
@@ -183,8 +202,8 @@ lab_run_idle(struct lab *l)
 
 /* ---- scenarios ---- */
 
-static void
-check_expect(struct lab *l, const struct expect *x)
+void
+lab_expect(struct lab *l, const struct expect *x)
 {
 	size_t n = x->attr ? lab_count(l, x->side, x->dn, x->attr) : 0;
 	bool ok;
@@ -275,7 +294,7 @@ lab_play(struct lab *l)
 	}
 	check_counts(l);
 	for (size_t i = 0; i < SCENARIO_EXPECTS && sc->expect[i].dn; i++)
-		check_expect(l, &sc->expect[i]);
+		lab_expect(l, &sc->expect[i]);
 	if (sc->tidies)
 		lab_run_silent(l);
 	/* What it wrote itself comes back to a delta. */
