@@ -418,7 +418,8 @@ forget_done(struct cycle *c, struct store_txn *t, struct err *err)
 	return rc;
 }
 
-/* The object with which SOURCE would be matched, or zero. */
+/* The object with which SOURCE would be matched, or zero. One that has a contact meanwhile would be
+ * with the candidate. */
 static int
 find_match(struct cycle *c, const struct guid *source, struct guid *ret, struct err *err)
 {
@@ -429,7 +430,8 @@ find_match(struct cycle *c, const struct guid *source, struct guid *ret, struct 
 	if (cycle_find_decision(c, source, &d, &found, err) < 0 ||
 	    (d.target != WORLD_NONE && world_get(c->world, TARGET, d.target, &target, err) < 0))
 		return -1;
-	*ret = target ? target->guid : d.candidate_guids[0];
+	*ret = target && !(d.in_conflict && d.reason == CONFLICT_MATCH) ? target->guid
+									 : d.candidate_guids[0];
 	return 0;
 }
 

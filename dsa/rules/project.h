@@ -75,7 +75,7 @@ project_has_redirect(const struct project_in *in)
 int project_redirect_address(
     const struct project_in *in, enum side side, char **ret, struct err *err) MUST_CHECK;
 /* Is V (with type) an address that each organization makes for itself: in a redirect domain,
- * galsync's or another tool's, or a dummy? */
+ * galsync's or another tool's, in the routing domain of a tenant, or a dummy? */
 bool project_is_internal(const struct conf_link *link, struct bytes v);
 /* The values that the source object needs: X500 of every name that the target has or had, and the
  * redirect address. As "X500:..." and "smtp:...": added to RET's proxyAddresses. */

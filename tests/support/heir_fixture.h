@@ -133,8 +133,10 @@ heir_ann_is_there(struct lab *l)
 	lab_add_value(l, TARGET, "CN=Ann" PEOPLE, "proxyAddresses", "X500:" ACME_LEGACY "ann");
 }
 
+enum { HEIR_RETURN_CONTACT, HEIR_PROMOTED_CONTACT, HEIR_FORWARD_CONTACT };
+
 static const struct heir_case heir_cases[] = {
-    {.sc = {.name = "return contact",
+    [HEIR_RETURN_CONTACT] = {.sc = {.name = "return contact",
 	 .link = HEIR_RETURN,
 	 .source = {GAL_OU, MAILBOX("Bob", "bob", ""), MAILBOX("Cid", "cid", ""),
 	     GROUP("Team", "team", MEMBER("Bob"))},
@@ -161,7 +163,7 @@ static const struct heir_case heir_cases[] = {
 	    {TARGET, "CN=Team", "member", "CN=Ida Native" PEOPLE},
 	    {TARGET, "CN=Bob", "manager", "CN=Ida Native" PEOPLE},
 	    {TARGET, "CN=Ida Native" PEOPLE, "proxyAddresses", "smtp:ida.gal@acme.example"}}},
-    {.sc = {.name = "promoted contact",
+    [HEIR_PROMOTED_CONTACT] = {.sc = {.name = "promoted contact",
 	 .link = HEIR_LINK "promote_contacts = true;",
 	 .source = {MAILBOX("Ann", "ann", ""), GROUP("Sales", "sales", MEMBER("Ann"))},
 	 .target = {THERE_OU,
@@ -187,7 +189,7 @@ static const struct heir_case heir_cases[] = {
 	    {TARGET, "CN=Locals", "member", "CN=Ann" GLOBEX},
 	    {TARGET, "CN=Sales", "member", "CN=Ann" GLOBEX},
 	    {SOURCE, "CN=Ann", "proxyAddresses", "X500:/o=Globex/cn=contact"}}},
-    {.sc = {.name = "forward contact",
+    [HEIR_FORWARD_CONTACT] = {.sc = {.name = "forward contact",
 	 .scope = "create = \"contact\";",
 	 .link = HEIR_LINK,
 	 .source = {MAILBOX("Ann", "ann", ""), MAILBOX("Bob", "bob", "manager: CN=Ann" ACME "\n"),

@@ -2,15 +2,11 @@
 
 /* Contacts that give way to real objects, with both flows, write by write. */
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
+#include "tests/support/limits_fixture.h"
 
 #include "tests/support/heir_fixture.h"
+
+#define STAMP "extensionAttribute15"
 
 static void
 play(void **state)
@@ -26,12 +22,161 @@ play(void **state)
 	lab_close(&l);
 }
 
+/* ---- an operator decides ---- */
+
+/* CASE, in which nobody has allowed a match yet. */
+static void
+prepare_waiting(struct lab *l, size_t number, const char *link, struct heir_case *h)
+{
+	*h = heir_cases[number];
+	h->sc.link = link;
+	heir_prepare(l, h);
+	l->on_written = NULL;
+	heir_must(l, h->sc.name);
+	assert_int_equal(l->res.conflicts, 1);
+	assert_int_equal(l->res.gave_way, 0);
+}
+
+#define RULES "match = [ \"stamp\", \"x500-on-target\" ];"
+#define RULES_AND_RETURN RULES "return_contacts_ou = \"OU=Globex GAL,DC=acme,DC=example\";"
+
+/* Who may make a source object does not get what a return contact has. */
+static void
+return_contact_waits(void **state)
+{
+	struct heir_case h;
+	struct lab l;
+
+	(void)state;
+	prepare_waiting(&l, HEIR_RETURN_CONTACT, RULES_AND_RETURN, &h);
+	assert_true(lab_has(
+	    &l, SOURCE, "CN=Ida Native" GAL, "proxyAddresses", "SMTP:ida@globex.example"));
+	assert_true(lab_has(&l, SOURCE, "CN=Team", "member", "CN=Ida Native" GAL));
+	assert_int_equal(lab_count(&l, SOURCE, "CN=Ida", "proxyAddresses"), 1);
+	assert_int_equal(lab_count(&l, TARGET, "CN=Ida Native" PEOPLE, STAMP), 0);
+	assert_int_equal(decide(&l, HELD_MATCHES, "CN=Ida", HELD_APPROVED), 1);
+	heir_must(&l, h.sc.name);
+	assert_int_equal(l.res.gave_way, 1);
+	heir_check(&l, h.sc.name);
+	lab_close(&l);
+}
+
+/* The contact goes on as before, with a conflict beside it. */
+static void
+forward_contact_waits(void **state)
+{
+	struct heir_case h;
+	struct lab l;
+
+	(void)state;
+	for (int rejected = 0; rejected < 2; rejected++) {
+		prepare_waiting(&l, HEIR_FORWARD_CONTACT, RULES, &h);
+		lab_set(&l, SOURCE, "CN=Ann", "title", "Boss");
+		heir_must(&l, h.sc.name);
+		assert_true(lab_has(&l, TARGET, "CN=Ann", "title", "Boss"));
+		assert_int_equal(lab_count(&l, TARGET, "CN=Ann" PEOPLE, STAMP), 0);
+		assert_int_equal(decide(&l, HELD_MATCHES, "CN=Ann",
+				     rejected ? HELD_REJECTED : HELD_APPROVED),
+		    1);
+		heir_must(&l, h.sc.name);
+		if (l.res.conflicts)
+			fail_msg("%d: %s", rejected, lab_notes(&l));
+		assert_int_equal(l.res.gave_way, !rejected);
+		if (!rejected)
+			heir_check(&l, h.sc.name);
+		assert_int_equal(lab_exists(&l, TARGET, "CN=Ann"), rejected);
+		assert_int_equal(lab_count(&l, TARGET, "CN=Ann" PEOPLE, STAMP), !rejected);
+		lab_close(&l);
+	}
+}
+
+/* ---- what is refused ---- */
+
+static void
+check_whole(struct lab *l, const struct heir_case *h)
+{
+	assert_int_equal(l->res.failed, 1);
+	assert_int_equal(lab_count(l, SOURCE, h->contact, HEIR_MEMO), 0);
+	assert_true(
+	    lab_has(l, SOURCE, h->contact, "proxyAddresses", "SMTP:ida@globex.example"));
+	assert_true(lab_has(l, SOURCE, h->contact, "mail", "ida@globex.example"));
+	assert_true(lab_has(l, SOURCE, h->contact, "proxyAddresses", "X500:" IDA_LEGACY));
+}
+
+/* Once more, and nothing is refused. */
+static void
+finish_whole(struct lab *l, const struct heir_case *h)
+{
+	*l->why = '\0';
+	heir_must(l, h->sc.name);
+	assert_int_equal(l->res.gave_way, 1);
+	heir_check(l, h->sc.name);
+	lab_close(l);
+}
+
+/* A group that may not be written keeps the contact as it is. */
+static void
+refused_reference(void **state)
+{
+	const struct heir_case *h = &heir_cases[HEIR_RETURN_CONTACT];
+	struct lab l;
+
+	(void)state;
+	heir_prepare(&l, h);
+	assert_int_equal(fakedir_refuse(l.fd[SOURCE], lab_dn(SOURCE, "CN=Bob"), 50), 0);
+	lab_set(&l, SOURCE, "CN=Team", "member", NULL);
+	lab_add_value(&l, SOURCE, "CN=Team", "member", "CN=Ida Native" GAL);
+	assert_int_equal(heir_cycle(&l, NULL), 0);
+	check_whole(&l, h);
+	assert_non_null(strstr(lab_notes(&l), "cannot give way"));
+	assert_int_equal(fakedir_refuse(l.fd[SOURCE], NULL, 0), 0);
+	lab_set(&l, SOURCE, "CN=Bob", "title", "Boss");
+	finish_whole(&l, h);
+}
+
+/* The second write of a pair is refused: the contact has what the first one took. */
+static void
+refuse_heir(void *arg, unsigned number, const struct change *c)
+{
+	struct lab *l = arg;
+
+	(void)number;
+	for (size_t i = 0; i < c->n_mods; i++)
+		if (strcmp(c->mods[i].attr, HEIR_MEMO) == 0 && c->mods[i].op == MOD_ADD)
+			assert_int_equal(
+			    fakedir_refuse(l->fd[SOURCE], lab_dn(SOURCE, "CN=Ida"), 50), 0);
+}
+
+static void
+refused_heir(void **state)
+{
+	const struct heir_case *h = &heir_cases[HEIR_RETURN_CONTACT];
+	struct tap tap = {.hook = refuse_heir};
+	struct lab l;
+
+	(void)state;
+	heir_prepare(&l, h);
+	l.on_written = NULL;
+	tap.hook_arg = &l;
+	assert_int_equal(heir_cycle(&l, &tap), 0);
+	tap_done(&tap);
+	check_whole(&l, h);
+	assert_false(lab_has(&l, SOURCE, "CN=Ida", "proxyAddresses", "smtp:ida@globex.example"));
+	assert_int_equal(fakedir_refuse(l.fd[SOURCE], NULL, 0), 0);
+	l.on_written = heir_look;
+	finish_whole(&l, h);
+}
+
+#define N_CASES ARRAY_SIZE(heir_cases)
+
 int
 main(void)
 {
-	struct CMUnitTest tests[ARRAY_SIZE(heir_cases)];
+	struct CMUnitTest tests[N_CASES + 4] = {[N_CASES] = cmocka_unit_test(return_contact_waits),
+	    cmocka_unit_test(forward_contact_waits), cmocka_unit_test(refused_reference),
+	    cmocka_unit_test(refused_heir)};
 
-	for (size_t i = 0; i < ARRAY_SIZE(tests); i++)
+	for (size_t i = 0; i < N_CASES; i++)
 		tests[i] = (struct CMUnitTest){.name = heir_cases[i].sc.name,
 		    .test_func = play,
 		    .initial_state = (void *)(uintptr_t)&heir_cases[i]};
