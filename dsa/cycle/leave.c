@@ -25,6 +25,7 @@ struct leaver {
 	enum held_verdict said; /* by an operator */
 	enum leave_way way;
 	const char *why_not; /* what the directory said to its deletion, or NULL */
+	bool left;	     /* before: only its stamp is to go */
 };
 
 struct leavers {
@@ -43,23 +44,34 @@ was_kept(const struct record *r)
 	return r->state == RECORD_LEFT && strncmp(r->last_error, KEPT, sizeof KEPT - 1) == 0;
 }
 
+/* R left before its source was gone: then its counterpart was hidden. */
+static bool
+may_be_deleted(const struct cycle *c, const struct record *r)
+{
+	return r->state == RECORD_LEFT && r->created &&
+	       leaving_action(c->run->link, r, SCOPE_BASE) == LEAVE_DELETE;
+}
+
 /* What is concerned in a delta for several reasons leaves but once. */
 static int
 add_leaver(
-    struct leavers *l, const struct record *r, enum scope_verdict why, bool in_use, struct err *err)
+    struct leavers *l, const struct record *r, enum scope_verdict why, bool free, struct err *err)
 {
 	enum held_verdict said = HELD_APPROVED;
 
 	for (size_t i = 0; l->c->run->is_delta && i < l->n; i++)
 		if (guid_equal(&l->v[i].source, &r->side[SOURCE].guid))
 			return 0;
-	/* Nothing is done to what is in use, so there is nothing to limit. */
-	if (!in_use && !was_kept(r) &&
+	/* Nothing is done to what is in use or has left, so there is nothing to limit. */
+	if (!free && !was_kept(r) &&
 	    limits_find_verdict(l->c, HELD_DELETES, &r->side[SOURCE].guid, NULL, &said, err) < 0)
 		return -1;
 	if (list_grow(l->v, l->n, l->cap) < 0)
 		return err_nomem(err);
-	l->v[l->n++] = (struct leaver){.source = r->side[SOURCE].guid, .why = why, .said = said};
+	l->v[l->n++] = (struct leaver){.source = r->side[SOURCE].guid,
+	    .why = why,
+	    .said = said,
+	    .left = record_has_left(r) && !may_be_deleted(l->c, r)};
 	return 0;
 }
 
@@ -74,14 +86,6 @@ judge_active(struct cycle *c, const struct record *r, struct active_side *ret, s
 		return -1;
 	*ret = cycle_active_side(c, source, target, r);
 	return 0;
-}
-
-/* R left before its source was gone: then its counterpart was hidden. */
-static bool
-may_be_deleted(const struct cycle *c, const struct record *r)
-{
-	return r->state == RECORD_LEFT && r->created &&
-	       leaving_action(c->run->link, r, SCOPE_BASE) == LEAVE_DELETE;
 }
 
 /* Has another source object taken target entry INDEX over in this cycle? */
@@ -122,23 +126,44 @@ note_name(struct cycle *c, const struct record *r, struct err *err)
 	return plan_put_step(c, s, err);
 }
 
+/* Has the counterpart of R, which has left, and lives on by itself if its source is gone, our stamp
+ * still? */
+static int
+is_stamped(struct cycle *c, const struct record *r, bool *ret, struct err *err)
+{
+	_cleanup_(entry_free) struct entry *target = NULL;
+	uint32_t index;
+	struct stamp stamp;
+
+	if (r->ended || (r->created && r->state != RECORD_FINISHED))
+		return 0;
+	if (cycle_find_recorded(c, r, &index, &target, err) < 0)
+		return -1;
+	*ret = target && stamp_of(target, c->run->link->target->stamp_attribute, &stamp) &&
+	       guid_equal(&stamp.source, &r->side[SOURCE].guid);
+	return 0;
+}
+
 static int
 look_at(const struct record *r, void *arg, struct err *err)
 {
 	_cleanup_(decision_done) struct decision d = {0};
 	struct leavers *l = arg;
 	struct active_side active;
-	bool found;
+	bool found, stamped = false;
 
 	if (cycle_find_decision(l->c, &r->side[SOURCE].guid, &d, &found, err) < 0)
 		return -1;
 	if (found && d.verdict == SCOPE_IN)
 		return 0;
-	if (record_has_left(r) && (found || !may_be_deleted(l->c, r)))
+	if (record_has_left(r) && !found && is_stamped(l->c, r, &stamped, err) < 0)
+		return -1;
+	if (record_has_left(r) && (found || !(stamped || may_be_deleted(l->c, r))))
 		return note_name(l->c, r, err);
 	if (judge_active(l->c, r, &active, err) < 0)
 		return -1;
-	return add_leaver(l, r, found ? d.verdict : SCOPE_BASE, leaving_is_in_use(&active), err);
+	return add_leaver(
+	    l, r, found ? d.verdict : SCOPE_BASE, stamped || leaving_is_in_use(&active), err);
 }
 
 int
@@ -161,15 +186,24 @@ leave_prove_gone(
 
 /* Adds to S what is done to TARGET, NULL: nothing, and the record of one that left. */
 static int
-fill_step(struct plan_step *s, enum leaving l, const struct entry *target, struct record *r,
-    struct err *err)
+fill_step(const struct cycle *c, struct plan_step *s, enum leaving l, const struct leaving_facts *f,
+    struct record *r, struct err *err)
 {
+	const struct entry *target = f->target;
 	struct change *change = NULL;
 
 	s->phase = PLAN_LEAVERS;
 	s->forgets = l == LEAVING_FORGET || l == LEAVING_DELETE;
 	if (leaving_change(l, target, &change, err) < 0)
 		return -1;
+	if (leaving_lets_go(l, f)) {
+		if (!change && !(change = change_new(CHANGE_MODIFY, target->dn, &target->guid)))
+			return err_nomem(err);
+		if (leaving_let_go(c->run->link, target, change, err) < 0) {
+			change_free(change);
+			return -1;
+		}
+	}
 	if (change && plan_step_add(s, TARGET, change, target, "leave", err) < 0)
 		return -1;
 	return leaving_note(l, target, r, err);
@@ -206,6 +240,7 @@ gather(struct cycle *c, const struct record *r, const struct leaver *l, struct l
 		return -1;
 	if (other_links_have(c, r, &others, err) < 0)
 		return -1;
+	f->shared = others;
 	f->action = others ? LEAVE_KEEP : leaving_action(c->run->link, r, l->why);
 	f->children = keeps_children(c, r, l->way);
 	f->record = r;
@@ -400,7 +435,10 @@ plan_leaver(struct cycle *c, const struct leaver *l, bool again, struct err *err
 		tell(c, r, f.gone ? "deleted" : scope_verdict_name(l->why), leaving, again);
 		return 0;
 	}
-	if (fill_step(s, leaving, target, r, err) < 0 || note_kept(r, l, leaving, err) < 0)
+	/* Who has shown it again has had a reason. */
+	if (l->left && leaving == LEAVING_HIDE)
+		leaving = LEAVING_KEEP;
+	if (fill_step(c, s, leaving, &f, r, err) < 0 || note_kept(r, l, leaving, err) < 0)
 		return -1;
 	s->counts = l->said == HELD_WAITS ? HELD_DELETES : HELD_NOTHING;
 	if (target)

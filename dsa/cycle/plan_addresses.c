@@ -69,6 +69,27 @@ set_foreign(struct planning *p, struct bytes v, bool whole)
 	return d->what ? 0 : err_nomem(p->err);
 }
 
+/* Has the flow there put V on the native that P's contact is of? Then it came from the forest to which
+ * it goes: the source object that had it is gone, or it would be held. */
+static int
+came_from_there(const struct planning *p, struct bytes v, bool *ret)
+{
+	const struct conf_link *forth = p->in.link->forth;
+	_cleanup_(record_free) struct record *r = NULL;
+	struct store_txn *map = p->c->run->map;
+	uint32_t id = 0;
+
+	*ret = false;
+	if (!forth || !map)
+		return 0;
+	if (store_link_id(map, forth->name, &id, p->err) < 0)
+		return -1;
+	if (id && store_find_guid(map, id, TARGET, &p->in.source->guid, &r, p->err) < 0)
+		return -1;
+	*ret = r && record_was_written(r, record_written_hash("proxyAddresses", v));
+	return 0;
+}
+
 /* Is V, which is to be added to the target, an address that only the target's organization gives?
  * What the configured template gives it has given, but for the names of its offices. */
 static bool
@@ -216,11 +237,15 @@ plan_check_addresses(struct planning *p, enum side side, struct entry *want,
 	for (size_t i = 0; a && i < a->n_values && !*ret_blocked; i++) {
 		struct bytes v = a->values[i];
 		_cleanup_(entry_free) struct entry *holder = NULL;
+		bool foreign, known = false;
 
 		if ((!address_is_smtp(v) && !address_is_x500(v)) ||
 		    (there && attr_has(there, v, true)))
 			continue;
-		if (is_foreign(p, side, v, essential)) {
+		foreign = is_foreign(p, side, v, essential);
+		if (foreign && came_from_there(p, v, &known) < 0)
+			return -1;
+		if (foreign && !known) {
 			*ret_blocked = address_is_primary(v) && !p->in.target;
 			if (set_foreign(p, v, *ret_blocked) < 0 ||
 			    give_up(p, want, present, v, *ret_blocked) < 0)

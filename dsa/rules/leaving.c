@@ -4,6 +4,8 @@
 #include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
 #include "dsa/directory/kind.h"
+#include "mapping/match.h"
+#include "redirect/address.h"
 
 #define HIDES "msExchHideFromAddressLists"
 #define UAC "userAccountControl"
@@ -139,6 +141,32 @@ leaving_change(enum leaving l, const struct entry *target, struct change **ret, 
 		return -1;
 	if (!change_is_empty(c))
 		*ret = TAKE(c);
+	return 0;
+}
+
+bool
+leaving_lets_go(enum leaving l, const struct leaving_facts *f)
+{
+	if (!f->gone || f->shared || f->foreign || f->record->ended)
+		return false;
+	return l == LEAVING_FINISH ||
+	       ((l == LEAVING_HIDE || l == LEAVING_KEEP) && !f->record->created);
+}
+
+int
+leaving_let_go(const struct conf_link *link, const struct entry *target, struct change *c,
+    struct err *err)
+{
+	const char *attr = link->target->stamp_attribute, *domain = link->source->redirect_domain;
+	const char *stamp = entry_get_str(target, attr);
+	struct bytes to = entry_get(target, "targetAddress");
+	struct stamp ours;
+
+	if (stamp_of(target, attr, &ours) && change_mod_str(c, MOD_DELETE, attr, stamp) < 0)
+		return err_nomem(err);
+	if (to.data && domain && kind_has_mailbox(target) && address_in_domain(to, domain) &&
+	    change_mod(c, MOD_DELETE, "targetAddress", to) < 0)
+		return err_nomem(err);
 	return 0;
 }
 

@@ -18,6 +18,10 @@
  *   on_leave = disable, an enabled account created     DISABLE, which hides too
  *   anything else                                      HIDE
  *
+ * When the source is gone for good, what was matched, or is in use, lives on by itself: galsync's
+ * stamp goes, and so does the redirection of its mailbox to the one that is no more. It is a native
+ * then, as any other.
+ *
  * What was matched is never deleted or disabled: its account belongs to others. What is still
  * there, though out of scope or hidden, may come back: its counterpart is hidden, and deleted when
  * the source is.
@@ -52,6 +56,7 @@ struct leaving_facts {
 	bool may_come;		  /* TARGET may be on another server and not here yet */
 	bool foreign;		  /* TARGET's stamp attribute has a value that is no stamp */
 	bool children;		  /* there are objects below TARGET, and they stay */
+	bool shared;		  /* TARGET is an object of another link too */
 	const struct record *record;
 	const struct entry *target; /* NULL: it is not there, or not the counterpart any more */
 	struct active_side active;  /* of both objects as they are */
@@ -76,6 +81,11 @@ const char *leaving_text(enum leaving l);
  * the counterpart is hidden already too. */
 int leaving_change(
     enum leaving l, const struct entry *target, struct change **ret, struct err *err) MUST_CHECK;
+/* Does the counterpart live on by itself, without anything of galsync's, after L? */
+bool leaving_lets_go(enum leaving l, const struct leaving_facts *f);
+/* Adds to C what takes off TARGET what galsync has put there for LINK. */
+int leaving_let_go(const struct conf_link *link, const struct entry *target, struct change *c,
+    struct err *err) MUST_CHECK;
 /* Makes RECORD that of one that left. TARGET is the counterpart as it was before, or NULL. A hidden
  * one is remembered as hidden by galsync, so that it is shown again when the source comes back, but
  * for one that was matched and hidden before. */

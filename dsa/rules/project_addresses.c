@@ -7,6 +7,7 @@
 
 #include "dsa/base/str.h"
 #include "dsa/config/template.h"
+#include "dsa/rules/evidence.h"
 #include "redirect/active_side.h"
 #include "redirect/address.h"
 #include "redirect/tenant.h"
@@ -433,6 +434,32 @@ stays_there(const struct project_in *in)
 		   (in->redirects && in->verdict.facts.leads[TARGET] == LEADS_AWAY));
 }
 
+/* An address of the source in a domain of its own forest: to another one mail would come back to the
+ * forest that sends it. The primary one, or else the redirect address, or the first of the others by
+ * its octets; NULL: there is none. Borrowed from the source. */
+static const char *
+own_address(const struct project_in *in)
+{
+	const struct conf_forest *from = in->link->source, *to = in->link->target;
+	const struct own_domains there = own_domains_of(to, to->dir.domain);
+	const struct own_domains own = own_domains_of(from, from->dir.domain);
+	const struct attr *a = entry_find(in->source, "proxyAddresses");
+	const char *primary = address_primary(in->source), *found = NULL;
+
+	if (!in->link->forth || !primary || !own_domains_have(&there, bytes_of(primary)))
+		return primary;
+	for (size_t i = 0; a && i < a->n_values; i++) {
+		struct bytes v = a->values[i];
+
+		if (from->redirect_domain && address_in_domain(v, from->redirect_domain))
+			return address_value(v).data;
+		if (address_is_smtp(v) && own_domains_have(&own, address_value(v)) &&
+		    (!found || strcmp(address_value(v).data, found) < 0))
+			found = address_value(v).data;
+	}
+	return found;
+}
+
 /* Where the target sends mail on: to the source's mailbox while that is the active one. */
 int
 compute_target_address(const struct project_in *in, struct entry *ret, struct err *err)
@@ -455,7 +482,11 @@ compute_target_address(const struct project_in *in, struct entry *ret, struct er
 	}
 	if (!redirect && !address_primary(in->source))
 		return 0;
-	text = str_printf("SMTP:%s", redirect ? redirect : address_primary(in->source));
+	if (!redirect && !own_address(in))
+		return err_data(err,
+		    "none of its addresses is in a mail domain of its own forest: mail to a contact "
+		    "of it would come back");
+	text = str_printf("SMTP:%s", redirect ? redirect : own_address(in));
 	return !text ? err_nomem(err) : project_set_str(ret, "targetAddress", text, err);
 }
 

@@ -309,7 +309,8 @@ add_promise(struct promises *p, const struct record_side *s)
 	return 0;
 }
 
-/* Both links have a side in this forest: its DN says so. */
+/* Both links have a side in this forest: its DN says so. A source object that ended is gone, and its
+ * counterpart is not. */
 static int
 take_promise(const struct record *r, void *arg, struct err *err)
 {
@@ -320,6 +321,8 @@ take_promise(const struct record *r, void *arg, struct err *err)
 	for (int side = SOURCE; side < SIDES; side++) {
 		const struct record_side *s = &r->side[side];
 
+		if (side == SOURCE && r->state == RECORD_FINISHED && !r->ended)
+			continue;
 		if (*s->dn && dn_is_under(s->dn, p->domain) && !has_expired(p, r, s->dn) &&
 		    add_promise(p, s) < 0)
 			return err_nomem(err);

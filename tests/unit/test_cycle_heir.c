@@ -167,14 +167,68 @@ refused_heir(void **state)
 	finish_whole(&l, h);
 }
 
+/* ---- and back ---- */
+
+/* Ida's mailbox in acme is no more, the one in globex lives on: it gets a contact again, which has
+ * all that anybody in acme may know her by, and leads there. */
+static void
+ends(void **state)
+{
+	const struct heir_case *h = &heir_cases[HEIR_RETURN_CONTACT];
+	const char *const ida[] = {"CN=Ida", NULL};
+	static const char *const known[] = {"smtp:ida@acme.example", "smtp:ida@globex.example",
+	    "smtp:ida.gal@acme.example", ("X500:" ACME_LEGACY "ida"), ("X500:" IDA_LEGACY)};
+
+	(void)state;
+	for (int form = 0; form < 4; form++) {
+		bool switched = form & 1;
+		struct lab l;
+
+		heir_prepare(&l, h);
+		heir_must(&l, h->sc.name);
+		heir_must(&l, h->sc.name);
+		l.on_written = NULL;
+		if (switched)
+			assert_int_equal(lab_turn(&l, NULL, LAB_SWITCH, ida), 0);
+		lab_delete(&l, SOURCE, "CN=Ida");
+		l.delta = form & 2;
+		heir_must(&l, "the end");
+		assert_int_equal(lab_count(&l, TARGET, "CN=Ida Native" PEOPLE, STAMP), 0);
+		assert_int_equal(lab_count(&l, TARGET, "CN=Ida Native" PEOPLE, "targetAddress"), 0);
+		if (!switched) {
+			assert_true(lab_has(&l, TARGET, "CN=Ida Native" PEOPLE, HEIR_HIDES, "TRUE"));
+			assert_false(lab_exists(&l, SOURCE, h->contact));
+			lab_set(&l, TARGET, "CN=Ida Native" PEOPLE, HEIR_HIDES, NULL);
+			heir_must(&l, "shown again");
+		}
+		if (!lab_exists(&l, SOURCE, h->contact))
+			fail_msg("%d: no contact\n%s", form, lab_notes(&l));
+		for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+			struct heir_holders who;
+
+			heir_count(&l, SOURCE, known[i], &who);
+			if (who.n != 1 || !dn_equal(who.dn, lab_dn(SOURCE, h->contact)))
+				fail_msg("%d: %s: %zu\n%s", form, known[i], who.n, lab_notes(&l));
+		}
+		assert_true(lab_has(
+		    &l, SOURCE, h->contact, "targetAddress", "SMTP:ida@redirect.globex.example"));
+		heir_must(&l, "once more");
+		assert_int_equal(l.res.applied, 0);
+		l.delta = false;
+		heir_must(&l, "once more");
+		assert_int_equal(l.res.applied, 0);
+		lab_close(&l);
+	}
+}
+
 #define N_CASES ARRAY_SIZE(heir_cases)
 
 int
 main(void)
 {
-	struct CMUnitTest tests[N_CASES + 4] = {[N_CASES] = cmocka_unit_test(return_contact_waits),
+	struct CMUnitTest tests[N_CASES + 5] = {[N_CASES] = cmocka_unit_test(return_contact_waits),
 	    cmocka_unit_test(forward_contact_waits), cmocka_unit_test(refused_reference),
-	    cmocka_unit_test(refused_heir)};
+	    cmocka_unit_test(refused_heir), cmocka_unit_test(ends)};
 
 	for (size_t i = 0; i < N_CASES; i++)
 		tests[i] = (struct CMUnitTest){.name = heir_cases[i].sc.name,
