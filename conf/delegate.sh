@@ -23,7 +23,7 @@ usage: delegate.sh --server URL --account NAME --rights FILE [--match-scope DN..
 Without --rights the account may do what a configuration with the default attributes needs.
 Where is decided by these, each of which may be given several times:
   --source-scope DN     a scope's base in a source forest: read everything, write proxyAddresses,
-                        targetAddress, msExchCalendarRepairDisabled and the marker attribute
+                        targetAddress, msExchCalendarRepairDisabled, the marker attribute and references
   --marker-attribute A  (default extensionAttribute14)
   --marker-group DN     a group whose members the account may change
   --return-ou DN        create, change and delete contacts
@@ -304,19 +304,10 @@ nl='
 '
 while [ $# -gt 0 ]; do
 	case $1 in
-	-h | --help)
-		usage
-		exit 0
-		;;
-	--print | --no-groups)
-		[ "$1" = --print ] && print=1 || no_groups=1
-		shift
-		continue
-		;;
-	--)
-		shift
-		break
-		;;
+	-h | --help) usage && exit 0 ;;
+	--print) print=1 && shift && continue ;;
+	--no-groups) no_groups=1 && shift && continue ;;
+	--) shift && break ;;
 	esac
 	[ $# -ge 2 ] || die "$1: a value is missing (see --help)"
 	case $1 in
@@ -344,16 +335,13 @@ fi
 # The password of -U is asked for once, and the tools get it by a pipe: everybody can read arguments.
 password='' user='' asks=1 n=$#
 while [ "$n" -gt 0 ]; do
-	arg=$1 n=$((n - 1))
-	shift
+	arg=$1 n=$((n - 1)) && shift
 	case $arg in
 	-U | --user) [ "$n" = 0 ] || { user=$1 n=$((n - 1)) && shift; } ;;
 	-U* | --user=*) user=${arg#-U} user=${user#--user=} ;;
 	--password=*) password=${arg#--password=} asks='' ;;
 	-N | --no-pass | -P | --machine-pass | -A* | --auth*-file* | --use-krb5-ccache*)
-		set -- "$@" "$arg"
-		asks=''
-		;;
+		set -- "$@" "$arg" && asks='' ;;
 	*) set -- "$@" "$arg" ;;
 	esac
 done
@@ -388,13 +376,11 @@ root() {
 
 ask() {
 	shown=$(stty -g 2>/dev/null) || shown=''
-	[ -z "$shown" ] || trap 'stty "$shown" </dev/tty; exit 130' INT TERM HUP
-	[ -z "$shown" ] || stty -echo
+	[ -z "$shown" ] || { trap 'stty "$shown" </dev/tty; exit 130' INT TERM HUP && stty -echo; }
 	printf 'Password of %s: ' "$user" >&2
 	IFS= read -r password || [ -n "$password" ] || die "there is no password of $user"
 	[ -z "$shown" ] || stty "$shown"
-	trap - INT TERM HUP
-	printf '\n' >&2
+	trap - INT TERM HUP && printf '\n' >&2
 }
 
 # A name without a domain is one of the server's, whatever workgroup smb.conf has.

@@ -113,9 +113,9 @@ tell_conflict(const struct cycle *c, const struct decision *d, bool again)
 	run_event(c->run, &e, "conflict (%s): %s%s%s; %s until it is resolved%s%s",
 	    conflict_reason_name(d->reason), d->what ? d->what : "", b.len ? ": " : "",
 	    b.len ? (char *)b.data : "",
-	    d->state == DECIDE_CONFLICT		? "nothing is written"
-		: d->reason == CONFLICT_FOREIGN ? "it is left out"
-						: "its contact goes on",
+	    d->state == DECIDE_CONFLICT	    ? "nothing is written"
+	    : d->reason == CONFLICT_FOREIGN ? "it is left out"
+					    : "its contact goes on",
 	    help ? ": " : "", help ? help : "");
 }
 

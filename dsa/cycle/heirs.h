@@ -7,7 +7,7 @@
  *
  *   plan     finds them (plan_heir.c); what they hold is left out of the plan             nothing
  *   run      what an earlier cycle began goes on                                    open intents
- *   apply    the plan: the stamps that say who inherits from whom                    open intents
+ *   apply    the plan: the stamps that say what inherits from what                   open intents
  *   run      reads both objects, and moves what there is to move, write by write     open intents
  *   replan   the heir's object, with what it has now
  *

@@ -135,7 +135,7 @@ is_stamped(struct cycle *c, const struct record *r, bool *ret, struct err *err)
 	uint32_t index;
 	struct stamp stamp;
 
-	if (r->ended || (r->created && r->state != RECORD_FINISHED))
+	if (!c->run->link->back || r->ended || (r->created && r->state != RECORD_FINISHED))
 		return 0;
 	if (cycle_find_recorded(c, r, &index, &target, err) < 0)
 		return -1;
@@ -196,7 +196,7 @@ fill_step(const struct cycle *c, struct plan_step *s, enum leaving l, const stru
 	s->forgets = l == LEAVING_FORGET || l == LEAVING_DELETE;
 	if (leaving_change(l, target, &change, err) < 0)
 		return -1;
-	if (leaving_lets_go(l, f)) {
+	if (leaving_lets_go(c->run->link, l, f)) {
 		if (!change && !(change = change_new(CHANGE_MODIFY, target->dn, &target->guid)))
 			return err_nomem(err);
 		if (leaving_let_go(c->run->link, target, change, err) < 0) {

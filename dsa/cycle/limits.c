@@ -431,7 +431,7 @@ find_match(struct cycle *c, const struct guid *source, struct guid *ret, struct 
 	    (d.target != WORLD_NONE && world_get(c->world, TARGET, d.target, &target, err) < 0))
 		return -1;
 	*ret = target && !(d.in_conflict && d.reason == CONFLICT_MATCH) ? target->guid
-									 : d.candidate_guids[0];
+									: d.candidate_guids[0];
 	return 0;
 }
 

@@ -69,8 +69,8 @@ set_foreign(struct planning *p, struct bytes v, bool whole)
 	return d->what ? 0 : err_nomem(p->err);
 }
 
-/* Has the flow there put V on the native that P's contact is of? Then it came from the forest to which
- * it goes: the source object that had it is gone, or it would be held. */
+/* Has the flow there put V on the native that P's contact is of? Then it came from the forest to
+ * which it goes: the source object that had it is gone, or it would be held. */
 static int
 came_from_there(const struct planning *p, struct bytes v, bool *ret)
 {

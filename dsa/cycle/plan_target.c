@@ -224,7 +224,7 @@ has_its_name(struct planning *p, const struct entry *contact, bool *ret)
 	return 0;
 }
 
-/* The contact in the way is stamped, so that whoever comes after a crash knows whose place it has,
+/* The contact in the way is stamped, so that a cycle after a crash knows whose place it has,
  * and gets another name if the new object is to have its own. */
 static int
 stamp_contact(struct planning *p, const struct entry *contact)

@@ -11,7 +11,7 @@
  *   one whose stamp names the source      the user or group whose stamp names it too: it became the
  *   object, in the target                 counterpart in the contact's place
  *
- * So who inherits from whom is in the directories, and nowhere else. What moves, in this order,
+ * So what inherits from what is in the directories, and nowhere else. What moves, in this order,
  * each when the one before has moved:
  *
  *   references   each that names the contact: in one write it names the heir instead
@@ -22,8 +22,8 @@
  * References go first: as long as anything names the contact, mail by way of that reaches a whole
  * object. Of a pair, the first write keeps what it takes away in the contact's HEIR_MEMO, and the
  * second gives the heir what is there: a process that dies between the two has lost nothing, and
- * whoever reads both objects goes on from there. Addresses that are an organization's own (redirect
- * domains) are not inherited. An address that had been primary becomes a secondary one.
+ * the next one reads both objects and goes on from there. Addresses that are an organization's own
+ * (redirect domains) are not inherited. An address that had been primary becomes a secondary one.
  *
  *   feed -> entry -> match -> [project] -> diff -> plan -> exec -> record
  */

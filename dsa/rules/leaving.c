@@ -145,17 +145,17 @@ leaving_change(enum leaving l, const struct entry *target, struct change **ret, 
 }
 
 bool
-leaving_lets_go(enum leaving l, const struct leaving_facts *f)
+leaving_lets_go(const struct conf_link *link, enum leaving l, const struct leaving_facts *f)
 {
-	if (!f->gone || f->shared || f->foreign || f->record->ended)
+	if (!link->back || !f->gone || f->shared || f->foreign || f->record->ended)
 		return false;
 	return l == LEAVING_FINISH ||
 	       ((l == LEAVING_HIDE || l == LEAVING_KEEP) && !f->record->created);
 }
 
 int
-leaving_let_go(const struct conf_link *link, const struct entry *target, struct change *c,
-    struct err *err)
+leaving_let_go(
+    const struct conf_link *link, const struct entry *target, struct change *c, struct err *err)
 {
 	const char *attr = link->target->stamp_attribute, *domain = link->source->redirect_domain;
 	const char *stamp = entry_get_str(target, attr);

@@ -18,9 +18,9 @@
  *   on_leave = disable, an enabled account created     DISABLE, which hides too
  *   anything else                                      HIDE
  *
- * When the source is gone for good, what was matched, or is in use, lives on by itself: galsync's
- * stamp goes, and so does the redirection of its mailbox to the one that is no more. It is a native
- * then, as any other.
+ * When the source is gone for good, what was matched, or is in use, lives on by itself. Where
+ * natives get return contacts it is one of them: galsync's stamp goes, and so does the redirection
+ * of its mailbox to the one that is no more.
  *
  * What was matched is never deleted or disabled: its account belongs to others. What is still
  * there, though out of scope or hidden, may come back: its counterpart is hidden, and deleted when
@@ -81,8 +81,8 @@ const char *leaving_text(enum leaving l);
  * the counterpart is hidden already too. */
 int leaving_change(
     enum leaving l, const struct entry *target, struct change **ret, struct err *err) MUST_CHECK;
-/* Does the counterpart live on by itself, without anything of galsync's, after L? */
-bool leaving_lets_go(enum leaving l, const struct leaving_facts *f);
+/* Is the counterpart a native of LINK's return flow after L? */
+bool leaving_lets_go(const struct conf_link *link, enum leaving l, const struct leaving_facts *f);
 /* Adds to C what takes off TARGET what galsync has put there for LINK. */
 int leaving_let_go(const struct conf_link *link, const struct entry *target, struct change *c,
     struct err *err) MUST_CHECK;

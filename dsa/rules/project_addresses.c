@@ -434,9 +434,9 @@ stays_there(const struct project_in *in)
 		   (in->redirects && in->verdict.facts.leads[TARGET] == LEADS_AWAY));
 }
 
-/* An address of the source in a domain of its own forest: to another one mail would come back to the
- * forest that sends it. The primary one, or else the redirect address, or the first of the others by
- * its octets; NULL: there is none. Borrowed from the source. */
+/* An address of the source in a domain of its own forest: to another one mail would come back to
+ * the forest that sends it. The primary one, or else the redirect address, or the first of the
+ * others by its octets; NULL: there is none. Borrowed from the source. */
 static const char *
 own_address(const struct project_in *in)
 {
@@ -483,9 +483,9 @@ compute_target_address(const struct project_in *in, struct entry *ret, struct er
 	if (!redirect && !address_primary(in->source))
 		return 0;
 	if (!redirect && !own_address(in))
-		return err_data(err,
-		    "none of its addresses is in a mail domain of its own forest: mail to a contact "
-		    "of it would come back");
+		return err_data(err, "none of its addresses is in a mail domain of its own forest: "
+				     "mail to a contact "
+				     "of it would come back");
 	text = str_printf("SMTP:%s", redirect ? redirect : own_address(in));
 	return !text ? err_nomem(err) : project_set_str(ret, "targetAddress", text, err);
 }

@@ -101,8 +101,7 @@ try_hit(struct world *w, const struct world_query *q, uint32_t number, world_hit
 	if (workset_get(w->ws[hit.claim ? SOURCE : q->side], hit.index, &e, err) < 0)
 		return -1;
 	/* What vanished has nothing any more. */
-	if (!*e->dn ||
-	    (!hit.claim && (!has_value(w, q, e) || !answers_to(e, q->key))))
+	if (!*e->dn || (!hit.claim && (!has_value(w, q, e) || !answers_to(e, q->key))))
 		return 0;
 	hit.entry = TAKE(e);
 	rc = fn(&hit, arg, err);
@@ -309,8 +308,8 @@ add_promise(struct promises *p, const struct record_side *s)
 	return 0;
 }
 
-/* Both links have a side in this forest: its DN says so. A source object that ended is gone, and its
- * counterpart is not. */
+/* Both links have a side in this forest: its DN says so. A source object that ended is gone, and
+ * its counterpart is not. */
 static int
 take_promise(const struct record *r, void *arg, struct err *err)
 {

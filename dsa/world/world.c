@@ -222,8 +222,8 @@ add_target_keys(struct indexer *x, const struct entry *e, struct err *err)
 	if (!name)
 		return rdn ? err_nomem(err) : -1;
 	return add_key(MATCH_KEY_NAME, bytes_of(name), x) < 0 ||
-			       add_folded(x, e, "sAMAccountName", MATCH_KEY_SAM_FOLDED) < 0 ||
-			       add_folded(x, e, "userPrincipalName", MATCH_KEY_UPN_FOLDED) < 0
+		       add_folded(x, e, "sAMAccountName", MATCH_KEY_SAM_FOLDED) < 0 ||
+		       add_folded(x, e, "userPrincipalName", MATCH_KEY_UPN_FOLDED) < 0
 		   ? -1
 		   : 0;
 }

@@ -7,7 +7,7 @@ import uuid
 import ldap
 import pytest
 from conftest import wait_for
-from galsynclab.lab import PEOPLE_OU, RETURN_OU
+from galsynclab.lab import PEOPLE_OU, RETURN_OU, STAFF_OU
 from test_120_daemon import Daemon
 
 STAMP = "extensionAttribute15"
@@ -176,6 +176,58 @@ def test_native_that_may_not_be_written(synced):
     assert re.search(r"natives without their contacts' names +1\b", p.stdout), p.stdout
     assert not [v for v in text(synced.target.read(native)["proxyAddresses"])
                 if v.startswith("X500:/o=acme")]
+
+
+def add_mailbox(lab, cn, alias):
+    """A mailbox of acme."""
+    home = lab.source.search("(msExchHomeServerName=*)", ["msExchHomeServerName"])[0][1]
+    dn = f"CN={cn},{STAFF_OU}"
+    lab.source.add(dn, objectClass="user", sAMAccountName=alias, mailNickname=alias, displayName=cn,
+                   mail=f"{alias}@acme.example", proxyAddresses=[f"SMTP:{alias}@acme.example"],
+                   legacyExchangeDN=f"/o=Acme/ou=First/cn=Recipients/cn={alias}",
+                   msExchRecipientTypeDetails=1, msExchRecipientDisplayType=1073741824,
+                   msExchMailboxGuid=uuid.uuid4().bytes_le,
+                   msExchHomeServerName=home["msExchHomeServerName"][0])
+    return dn
+
+
+def test_contact_gives_way_and_comes_back(synced):
+    """A native gets a mailbox in the source, and its contact gives that everything; when the mailbox
+    is no more, there is a contact again."""
+    native = add_native(synced, "Nia Native", "nia")
+    synced.once()
+    dn, contact = contact_of(synced, native)
+    team = f"CN=Nia Team,{STAFF_OU}"
+    synced.source.add(team, objectClass="group", sAMAccountName="nia-team", member=dn)
+    boss = synced.special["acme"]["mailbox"]
+    synced.source.modify(boss, manager=dn)
+    mailbox = add_mailbox(synced, "Nia", "nia")
+    synced.target.change(native, (ldap.MOD_ADD, "proxyAddresses",
+                                  [b"X500:/o=Acme/ou=First/cn=Recipients/cn=nia"]))
+    p = synced.full(status=3)
+    assert re.search(r"contacts that gave way +1\b", p.stdout), p.stdout + p.stderr
+    assert synced.source.read(dn) is None
+    own = f"X500:{contact['legacyExchangeDN'][0].decode()}"
+    names = {"X500:/o=Globex/ou=First/cn=Recipients/cn=nia", own}
+    source, target = synced.source.read(mailbox), synced.target.read(native)
+    assert {"SMTP:nia@acme.example", "smtp:nia@globex.example", "smtp:nia.old@globex.example",
+            *names} <= set(text(source["proxyAddresses"]))
+    assert own in text(target["proxyAddresses"])
+    assert text(synced.source.read(team)["member"]) == [mailbox]
+    assert text(synced.source.read(boss)["manager"]) == [mailbox]
+    usn = synced.source.usn(), synced.target.usn()
+    synced.full(status=3)
+    assert (synced.source.usn(), synced.target.usn()) == usn
+    synced.source.delete(mailbox)
+    synced.full(status=3)
+    assert STAMP not in synced.target.read(native)
+    synced.target.modify(native, msExchHideFromAddressLists=None)
+    synced.once()
+    _, contact = contact_of(synced, native)
+    assert {"smtp:nia@acme.example", "smtp:nia@globex.example"} <= {
+        v.lower() for v in text(contact["proxyAddresses"])}
+    assert text(contact["targetAddress"])[0].endswith("globex.example")
+    synced.source.modify(boss, manager=None)
 
 
 def test_daemon(synced):

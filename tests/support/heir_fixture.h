@@ -57,7 +57,8 @@ heir_count_holder(struct entry *e, void *arg, struct err *err)
 {
 	_cleanup_(entry_free) struct entry *own = e;
 	struct heir_holders *h = arg;
-	const struct attr *a = entry_find(own, "proxyAddresses"), *memo = entry_find(own, HEIR_MEMO);
+	const struct attr *a = entry_find(own, "proxyAddresses"),
+			  *memo = entry_find(own, HEIR_MEMO);
 	const char *name = entry_get_str(own, "legacyExchangeDN");
 	bool is = (a && attr_has(a, h->address, true)) ||
 		  (name && address_is_x500(h->address) &&
@@ -77,7 +78,8 @@ heir_count(struct lab *l, enum side side, const char *address, struct heir_holde
 {
 	static const char *const attrs[] = {
 	    "proxyAddresses", "legacyExchangeDN", HEIR_MEMO, "objectClass", NULL};
-	struct dir_query q = {.base = side == SOURCE ? "DC=acme,DC=example" : "DC=globex,DC=example",
+	struct dir_query q = {
+	    .base = side == SOURCE ? "DC=acme,DC=example" : "DC=globex,DC=example",
 	    .scope = DIR_SUBTREE,
 	    .filter = "(|(proxyAddresses=*)(legacyExchangeDN=*)(" HEIR_MEMO "=*))",
 	    .attrs = attrs};
@@ -93,20 +95,21 @@ heir_count(struct lab *l, enum side side, const char *address, struct heir_holde
 #define GAL ",OU=Globex GAL,DC=acme,DC=example"
 #define PEOPLE ",OU=People,DC=globex,DC=example"
 #define HEIR_LINK                                                                                  \
-	"match = [ \"stamp\", \"x500-on-target\", \"mail-on-target\" ]; limits = { matches = 9; };"
+	"match = [ \"stamp\", \"x500-on-target\", \"mail-on-target\" ]; limits = { matches = 9; "  \
+	"};"
 #define HEIR_RETURN HEIR_LINK "return_contacts_ou = \"OU=Globex GAL,DC=acme,DC=example\";"
 #define GAL_OU "dn: OU=Globex GAL,DC=acme,DC=example\nobjectClass: organizationalUnit\n\n"
 #define PEOPLE_OU "dn: OU=People,DC=globex,DC=example\nobjectClass: organizationalUnit\n\n"
 #define IDA_LEGACY "/o=Globex/ou=First/cn=Recipients/cn=ida"
 /* A mailbox of globex itself. */
 #define NATIVE(cn, alias, extra)                                                                   \
-	"dn: CN=" cn PEOPLE "\nobjectClass: user\nsAMAccountName: " alias                          \
-	"\nmailNickname: " alias "\nmail: " alias "@globex.example\nproxyAddresses: SMTP:" alias    \
+	"dn: CN=" cn PEOPLE "\nobjectClass: user\nsAMAccountName: " alias "\nmailNickname: " alias \
+	"\nmail: " alias "@globex.example\nproxyAddresses: SMTP:" alias                            \
 	"@globex.example\nproxyAddresses: smtp:" alias                                             \
 	".old@globex.example\nlegacyExchangeDN: /o=Globex/ou=First/cn=Recipients/cn=" alias        \
 	"\nuserAccountControl: 512\nmsExchHomeServerName: /o=Globex/cn=EX1\n" extra "\n"
 
-/* Ida of globex gets a mailbox in acme; her contact there is in a group, and has reports. */
+/* Ida of globex gets a mailbox in acme; the contact there is in a group, and has reports. */
 static void
 heir_ida_comes(struct lab *l)
 {
@@ -117,7 +120,8 @@ heir_ida_comes(struct lab *l)
 	lab_set(l, SOURCE, "CN=Bob", "manager", "CN=Ida Native" GAL);
 	lab_set(l, SOURCE, "CN=Cid", "altRecipient", "CN=Ida Native" GAL);
 	lab_add_value(l, SOURCE, "CN=Cid", "publicDelegates", "CN=Ida Native" GAL);
-	lab_add_value(l, SOURCE, "CN=Ida Native" GAL, "proxyAddresses", "smtp:ida.gal@acme.example");
+	lab_add_value(
+	    l, SOURCE, "CN=Ida Native" GAL, "proxyAddresses", "smtp:ida.gal@acme.example");
 }
 
 /* Ann of acme, who has a contact in globex, gets a real account there. */
@@ -136,64 +140,67 @@ heir_ann_is_there(struct lab *l)
 enum { HEIR_RETURN_CONTACT, HEIR_PROMOTED_CONTACT, HEIR_FORWARD_CONTACT };
 
 static const struct heir_case heir_cases[] = {
-    [HEIR_RETURN_CONTACT] = {.sc = {.name = "return contact",
-	 .link = HEIR_RETURN,
-	 .source = {GAL_OU, MAILBOX("Bob", "bob", ""), MAILBOX("Cid", "cid", ""),
-	     GROUP("Team", "team", MEMBER("Bob"))},
-	 .target = {PEOPLE_OU, NATIVE("Ida Native", "ida", "")}},
-	.between = heir_ida_comes,
-	.side = SOURCE,
-	.contact = "CN=Ida Native" GAL,
-	.heir = "CN=Ida",
-	.gave_way = 1,
-	.watched = {{SOURCE, "smtp:ida@globex.example", "CN=Ida"},
-	    {SOURCE, "smtp:ida.old@globex.example", "CN=Ida"},
-	    {SOURCE, "smtp:ida.gal@acme.example", "CN=Ida"},
-	    {SOURCE, "X500:" IDA_LEGACY, "CN=Ida"},
-	    {SOURCE, "X500:" ACME_LEGACY "ida", "CN=Ida"},
-	    {TARGET, "smtp:ida@globex.example", "CN=Ida Native" PEOPLE},
-	    {TARGET, "X500:" IDA_LEGACY, "CN=Ida Native" PEOPLE}},
-	.expect = {{SOURCE, "CN=Ida Native" GAL, NULL, NULL},
-	    {SOURCE, "CN=Team", "member", "CN=Ida" ACME},
-	    {SOURCE, "CN=Team", "member", "!CN=Ida Native" GAL},
-	    {SOURCE, "CN=Bob", "manager", "CN=Ida" ACME},
-	    {SOURCE, "CN=Cid", "altRecipient", "CN=Ida" ACME},
-	    {SOURCE, "CN=Cid", "publicDelegates", "CN=Ida" ACME},
-	    {SOURCE, "CN=Ida", "proxyAddresses", "SMTP:ida@acme.example"},
-	    {TARGET, "CN=Team", "member", "CN=Ida Native" PEOPLE},
-	    {TARGET, "CN=Bob", "manager", "CN=Ida Native" PEOPLE},
-	    {TARGET, "CN=Ida Native" PEOPLE, "proxyAddresses", "smtp:ida.gal@acme.example"}}},
-    [HEIR_PROMOTED_CONTACT] = {.sc = {.name = "promoted contact",
-	 .link = HEIR_LINK "promote_contacts = true;",
-	 .source = {MAILBOX("Ann", "ann", ""), GROUP("Sales", "sales", MEMBER("Ann"))},
-	 .target = {THERE_OU,
-	     THERE("contact", "Ann",
-		 "mail: ann@acme.example\nproxyAddresses: SMTP:ann@acme.example\n"
-		 "proxyAddresses: smtp:ann@elsewhere.example\n"
-		 "legacyExchangeDN: /o=Globex/cn=contact\nproxyAddresses: X500:/o=Old/cn=ann\n"
-		 "proxyAddresses: X500:" ACME_LEGACY "ann\n"),
-	     "dn: CN=Locals" GLOBEX
-	     "\nobjectClass: group\nsAMAccountName: locals\nmember: CN=Ann" GLOBEX "\n\n"}},
-	.gave_way = 1,
-	.side = TARGET,
-	.contact = "CN=Ann",
-	.heir = "CN=Ann",
-	.watched = {{TARGET, "smtp:ann@acme.example", "CN=Ann"},
-	    {TARGET, "smtp:ann@elsewhere.example", "CN=Ann"},
-	    {TARGET, "X500:/o=Old/cn=ann", "CN=Ann"},
-	    {TARGET, "X500:" ACME_LEGACY "ann", "CN=Ann"}},
-	.expect = {{TARGET, "CN=Ann", "objectClass", "user"},
-	    {TARGET, "CN=Ann", "proxyAddresses", "SMTP:ann@acme.example"},
-	    {TARGET, "CN=Ann", "mail", "ann@acme.example"},
-	    {TARGET, "CN=Ann", "msExchHideFromAddressLists", NULL},
-	    {TARGET, "CN=Locals", "member", "CN=Ann" GLOBEX},
-	    {TARGET, "CN=Sales", "member", "CN=Ann" GLOBEX},
-	    {SOURCE, "CN=Ann", "proxyAddresses", "X500:/o=Globex/cn=contact"}}},
+    [HEIR_RETURN_CONTACT] =
+	{.sc = {.name = "return contact",
+	     .link = HEIR_RETURN,
+	     .source = {GAL_OU, MAILBOX("Bob", "bob", ""), MAILBOX("Cid", "cid", ""),
+		 GROUP("Team", "team", MEMBER("Bob"))},
+	     .target = {PEOPLE_OU, NATIVE("Ida Native", "ida", "")}},
+	    .between = heir_ida_comes,
+	    .side = SOURCE,
+	    .contact = "CN=Ida Native" GAL,
+	    .heir = "CN=Ida",
+	    .gave_way = 1,
+	    .watched = {{SOURCE, "smtp:ida@globex.example", "CN=Ida"},
+		{SOURCE, "smtp:ida.old@globex.example", "CN=Ida"},
+		{SOURCE, "smtp:ida.gal@acme.example", "CN=Ida"},
+		{SOURCE, "X500:" IDA_LEGACY, "CN=Ida"},
+		{SOURCE, "X500:" ACME_LEGACY "ida", "CN=Ida"},
+		{TARGET, "smtp:ida@globex.example", "CN=Ida Native" PEOPLE},
+		{TARGET, "X500:" IDA_LEGACY, "CN=Ida Native" PEOPLE}},
+	    .expect = {{SOURCE, "CN=Ida Native" GAL, NULL, NULL},
+		{SOURCE, "CN=Team", "member", "CN=Ida" ACME},
+		{SOURCE, "CN=Team", "member", "!CN=Ida Native" GAL},
+		{SOURCE, "CN=Bob", "manager", "CN=Ida" ACME},
+		{SOURCE, "CN=Cid", "altRecipient", "CN=Ida" ACME},
+		{SOURCE, "CN=Cid", "publicDelegates", "CN=Ida" ACME},
+		{SOURCE, "CN=Ida", "proxyAddresses", "SMTP:ida@acme.example"},
+		{TARGET, "CN=Team", "member", "CN=Ida Native" PEOPLE},
+		{TARGET, "CN=Bob", "manager", "CN=Ida Native" PEOPLE},
+		{TARGET, "CN=Ida Native" PEOPLE, "proxyAddresses", "smtp:ida.gal@acme.example"}}},
+    [HEIR_PROMOTED_CONTACT] =
+	{.sc = {.name = "promoted contact",
+	     .link = HEIR_LINK "promote_contacts = true;",
+	     .source = {MAILBOX("Ann", "ann", ""), GROUP("Sales", "sales", MEMBER("Ann"))},
+	     .target = {THERE_OU,
+		 THERE("contact", "Ann",
+		     "mail: ann@acme.example\nproxyAddresses: SMTP:ann@acme.example\n"
+		     "proxyAddresses: smtp:ann@elsewhere.example\n"
+		     "legacyExchangeDN: /o=Globex/cn=contact\nproxyAddresses: X500:/o=Old/cn=ann\n"
+		     "proxyAddresses: X500:" ACME_LEGACY "ann\n"),
+		 "dn: CN=Locals" GLOBEX
+		 "\nobjectClass: group\nsAMAccountName: locals\nmember: CN=Ann" GLOBEX "\n\n"}},
+	    .gave_way = 1,
+	    .side = TARGET,
+	    .contact = "CN=Ann",
+	    .heir = "CN=Ann",
+	    .watched = {{TARGET, "smtp:ann@acme.example", "CN=Ann"},
+		{TARGET, "smtp:ann@elsewhere.example", "CN=Ann"},
+		{TARGET, "X500:/o=Old/cn=ann", "CN=Ann"},
+		{TARGET, "X500:" ACME_LEGACY "ann", "CN=Ann"}},
+	    .expect = {{TARGET, "CN=Ann", "objectClass", "user"},
+		{TARGET, "CN=Ann", "proxyAddresses", "SMTP:ann@acme.example"},
+		{TARGET, "CN=Ann", "mail", "ann@acme.example"},
+		{TARGET, "CN=Ann", "msExchHideFromAddressLists", NULL},
+		{TARGET, "CN=Locals", "member", "CN=Ann" GLOBEX},
+		{TARGET, "CN=Sales", "member", "CN=Ann" GLOBEX},
+		{SOURCE, "CN=Ann", "proxyAddresses", "X500:/o=Globex/cn=contact"}}},
     [HEIR_FORWARD_CONTACT] = {.sc = {.name = "forward contact",
-	 .scope = "create = \"contact\";",
-	 .link = HEIR_LINK,
-	 .source = {MAILBOX("Ann", "ann", ""), MAILBOX("Bob", "bob", "manager: CN=Ann" ACME "\n"),
-	     GROUP("Sales", "sales", MEMBER("Ann"))}},
+				  .scope = "create = \"contact\";",
+				  .link = HEIR_LINK,
+				  .source = {MAILBOX("Ann", "ann", ""),
+				      MAILBOX("Bob", "bob", "manager: CN=Ann" ACME "\n"),
+				      GROUP("Sales", "sales", MEMBER("Ann"))}},
 	.between = heir_ann_is_there,
 	.side = TARGET,
 	.contact = "CN=Ann",
@@ -235,8 +242,7 @@ heir_look(struct lab *l)
 
 		heir_count(l, w.side, w.address, &h);
 		if (h.n > 1 || (h.n == 0 && !h.memo))
-			(void)snprintf(
-			    l->why, sizeof l->why, "%s has %zu holders", w.address, h.n);
+			(void)snprintf(l->why, sizeof l->why, "%s has %zu holders", w.address, h.n);
 		missing |= h.n == 0;
 	}
 	heir_watch.missing = missing ? heir_watch.missing + 1 : 0;

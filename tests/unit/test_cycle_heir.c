@@ -49,8 +49,8 @@ return_contact_waits(void **state)
 
 	(void)state;
 	prepare_waiting(&l, HEIR_RETURN_CONTACT, RULES_AND_RETURN, &h);
-	assert_true(lab_has(
-	    &l, SOURCE, "CN=Ida Native" GAL, "proxyAddresses", "SMTP:ida@globex.example"));
+	assert_true(
+	    lab_has(&l, SOURCE, "CN=Ida Native" GAL, "proxyAddresses", "SMTP:ida@globex.example"));
 	assert_true(lab_has(&l, SOURCE, "CN=Team", "member", "CN=Ida Native" GAL));
 	assert_int_equal(lab_count(&l, SOURCE, "CN=Ida", "proxyAddresses"), 1);
 	assert_int_equal(lab_count(&l, TARGET, "CN=Ida Native" PEOPLE, STAMP), 0);
@@ -75,8 +75,8 @@ forward_contact_waits(void **state)
 		heir_must(&l, h.sc.name);
 		assert_true(lab_has(&l, TARGET, "CN=Ann", "title", "Boss"));
 		assert_int_equal(lab_count(&l, TARGET, "CN=Ann" PEOPLE, STAMP), 0);
-		assert_int_equal(decide(&l, HELD_MATCHES, "CN=Ann",
-				     rejected ? HELD_REJECTED : HELD_APPROVED),
+		assert_int_equal(
+		    decide(&l, HELD_MATCHES, "CN=Ann", rejected ? HELD_REJECTED : HELD_APPROVED),
 		    1);
 		heir_must(&l, h.sc.name);
 		if (l.res.conflicts)
@@ -97,8 +97,7 @@ check_whole(struct lab *l, const struct heir_case *h)
 {
 	assert_int_equal(l->res.failed, 1);
 	assert_int_equal(lab_count(l, SOURCE, h->contact, HEIR_MEMO), 0);
-	assert_true(
-	    lab_has(l, SOURCE, h->contact, "proxyAddresses", "SMTP:ida@globex.example"));
+	assert_true(lab_has(l, SOURCE, h->contact, "proxyAddresses", "SMTP:ida@globex.example"));
 	assert_true(lab_has(l, SOURCE, h->contact, "mail", "ida@globex.example"));
 	assert_true(lab_has(l, SOURCE, h->contact, "proxyAddresses", "X500:" IDA_LEGACY));
 }
@@ -169,8 +168,8 @@ refused_heir(void **state)
 
 /* ---- and back ---- */
 
-/* Ida's mailbox in acme is no more, the one in globex lives on: it gets a contact again, which has
- * all that anybody in acme may know her by, and leads there. */
+/* Ida's mailbox in acme is no more, the one in globex lives on: that gets a contact again, with
+ * every address and name that acme knew, and the contact leads there. */
 static void
 ends(void **state)
 {
@@ -196,7 +195,8 @@ ends(void **state)
 		assert_int_equal(lab_count(&l, TARGET, "CN=Ida Native" PEOPLE, STAMP), 0);
 		assert_int_equal(lab_count(&l, TARGET, "CN=Ida Native" PEOPLE, "targetAddress"), 0);
 		if (!switched) {
-			assert_true(lab_has(&l, TARGET, "CN=Ida Native" PEOPLE, HEIR_HIDES, "TRUE"));
+			assert_true(
+			    lab_has(&l, TARGET, "CN=Ida Native" PEOPLE, HEIR_HIDES, "TRUE"));
 			assert_false(lab_exists(&l, SOURCE, h->contact));
 			lab_set(&l, TARGET, "CN=Ida Native" PEOPLE, HEIR_HIDES, NULL);
 			heir_must(&l, "shown again");
@@ -227,8 +227,10 @@ int
 main(void)
 {
 	struct CMUnitTest tests[N_CASES + 5] = {[N_CASES] = cmocka_unit_test(return_contact_waits),
-	    cmocka_unit_test(forward_contact_waits), cmocka_unit_test(refused_reference),
-	    cmocka_unit_test(refused_heir), cmocka_unit_test(ends)};
+	    cmocka_unit_test(forward_contact_waits),
+	    cmocka_unit_test(refused_reference),
+	    cmocka_unit_test(refused_heir),
+	    cmocka_unit_test(ends)};
 
 	for (size_t i = 0; i < N_CASES; i++)
 		tests[i] = (struct CMUnitTest){.name = heir_cases[i].sc.name,

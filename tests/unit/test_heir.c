@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Who gives way to whom, and what moves. */
+/* Which contact gives way to what, and what moves. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -42,9 +42,9 @@ static const struct move_case {
 	.onto = {"+proxyAddresses: smtp:a@x\n+proxyAddresses: smtp:b@x\n",
 	    "+proxyAddresses: X500:/o=X/cn=a\n+proxyAddresses: X500:/o=X/cn=card\n"}},
     /* What was put aside and is not there yet. */
-    {CARD(MEMO "proxyAddresses:SMTP:a@x\n" MEMO "mail:a@x\n" MEMO "legacyExchangeDN:/o=X/cn=card\n"),
-	PERSON(""),
-	.onto = {"+proxyAddresses: smtp:a@x\n", "+proxyAddresses: X500:/o=X/cn=card\n"},
+    {CARD(
+	 MEMO "proxyAddresses:SMTP:a@x\n" MEMO "mail:a@x\n" MEMO "legacyExchangeDN:/o=X/cn=card\n"),
+	PERSON(""), .onto = {"+proxyAddresses: smtp:a@x\n", "+proxyAddresses: X500:/o=X/cn=card\n"},
 	.back = "-" MEMO "proxyAddresses:SMTP:a@x\n-" MEMO "mail:a@x\n-" MEMO
 		"legacyExchangeDN:/o=X/cn=card\n+proxyAddresses: SMTP:a@x\n+mail: a@x\n"
 		"+legacyExchangeDN: /o=X/cn=card\n"},
@@ -92,8 +92,8 @@ moved(void **state)
 			struct change *pair[2] = {NULL, NULL};
 			_cleanup_(free) char *off = NULL, *onto = NULL;
 
-			given_ended(i, "move", heir_move(&p, (enum heir_part)part, pair, &err), &err,
-			    NULL);
+			given_ended(
+			    i, "move", heir_move(&p, (enum heir_part)part, pair, &err), &err, NULL);
 			off = given_mods(pair[0]);
 			onto = given_mods(pair[1]);
 			given_same(i, "off", off, m->off[part] ? m->off[part] : "");
@@ -118,7 +118,7 @@ static const struct {
     /* The heir is there. */
     {CARD("memberOf: CN=G" GLOBEX "\n"), PERSON("memberOf: cn=g,ou=acme,DC=globex,DC=example\n"),
 	"CN=G" GLOBEX ": -member: CN=Ann" GLOBEX "\n"},
-    /* Nobody is his own manager. */
+    /* Nothing is its own manager. */
     {CARD("directReports: CN=Ann Ash" GLOBEX "\n"), PERSON(""),
 	"CN=Ann Ash" GLOBEX ": -manager: CN=Ann" GLOBEX "\n"},
     /* What it says of itself. */
@@ -170,11 +170,13 @@ static const struct {
     {PERSON(STAMPED("created", GIVEN_GUID)), .promotes = true},
     {"dn: CN=Ann,OU=GAL,DC=acme,DC=example\nobjectClass: contact\n" STAMPED("created", GIVEN_GUID),
 	.leftover = true, .returns = true},
-    {"dn: CN=Ann,OU=GAL,DC=acme,DC=example\nobjectClass: contact\n" STAMPED("matched", GIVEN_GUID), .leftover = false},
+    {"dn: CN=Ann,OU=GAL,DC=acme,DC=example\nobjectClass: contact\n" STAMPED("matched", GIVEN_GUID),
+	.leftover = false},
     {"dn: CN=Ann,OU=Staff,DC=acme,DC=example\nobjectClass: contact\n" STAMPED(
 	 "created", GIVEN_GUID),
 	.leftover = true},
-    {"dn: CN=Ann,OU=GAL,DC=acme,DC=example\nobjectClass: user\n" STAMPED("created", GIVEN_GUID), .leftover = false},
+    {"dn: CN=Ann,OU=GAL,DC=acme,DC=example\nobjectClass: user\n" STAMPED("created", GIVEN_GUID),
+	.leftover = false},
 };
 
 static void
@@ -203,8 +205,8 @@ judge(void **state)
 		    judged[i].returns ? "yes" : "no");
 		/* A return flow's own contacts give way to nothing. */
 		g.link.forth = &back;
-		given_same(i, "of a return flow", heir_is_leftover(&g.link, e, &who) ? "yes" : "no",
-		    "no");
+		given_same(
+		    i, "of a return flow", heir_is_leftover(&g.link, e, &who) ? "yes" : "no", "no");
 	}
 	given_all_same();
 }

@@ -160,6 +160,92 @@ in_use(void **state)
 		assert_int_equal(leaving_is_in_use(&rows[i].a), rows[i].want);
 }
 
+/* ---- what lives on ---- */
+
+#define MATCHED_STAMP "extensionAttribute15: galsync:matched:" GIVEN_GUID ":source\n"
+#define BOX "msExchHomeServerName: /o=Globex/cn=EX1\n"
+#define TO(domain) "targetAddress: SMTP:ann@" domain "\n"
+
+static const struct {
+	enum leaving l;
+	bool gone, created, shared, foreign, ended, without_return;
+	bool want;
+} living[] = {
+    {LEAVING_FINISH, .gone = true, .want = true},
+    {LEAVING_FINISH, .gone = true, .created = true, .want = true},
+    {LEAVING_HIDE, .gone = true, .want = true},
+    {LEAVING_KEEP, .gone = true, .want = true},
+    /* It may come back. */
+    {LEAVING_FINISH, .gone = false},
+    {LEAVING_HIDE, .gone = false},
+    /* Nobody's but galsync's. */
+    {LEAVING_HIDE, .gone = true, .created = true},
+    {LEAVING_DISABLE, .gone = true, .created = true},
+    {LEAVING_DELETE, .gone = true, .created = true},
+    /* Others have a say. */
+    {LEAVING_KEEP, .gone = true, .shared = true},
+    {LEAVING_KEEP, .gone = true, .foreign = true},
+    {LEAVING_FINISH, .gone = true, .ended = true},
+    /* There are no natives. */
+    {LEAVING_FINISH, .gone = true, .without_return = true},
+};
+
+static void
+lives_on(void **state)
+{
+	struct given g;
+
+	(void)state;
+	given_init(&g);
+	for (size_t i = 0; i < ARRAY_SIZE(living); i++) {
+		_cleanup_(record_free) struct record *r = given_record(NULL);
+		struct leaving_facts f = {.gone = living[i].gone,
+		    .shared = living[i].shared,
+		    .foreign = living[i].foreign,
+		    .record = r};
+
+		r->created = living[i].created;
+		r->ended = living[i].ended;
+		g.link.back = living[i].without_return ? NULL : &g.link;
+		given_same(i, "lets go", leaving_lets_go(&g.link, living[i].l, &f) ? "yes" : "no",
+		    living[i].want ? "yes" : "no");
+	}
+	given_all_same();
+}
+
+static const struct {
+	const char *target, *mods;
+} let_go[] = {
+    {PERSON(""), ""},
+    {PERSON(MATCHED_STAMP BOX TO("redirect.acme.example")),
+	"-" MATCHED_STAMP "-" TO("redirect.acme.example")},
+    /* A redirection that is not galsync's, or all that there is of a mail user. */
+    {PERSON(MATCHED_STAMP BOX TO("else.example")), "-" MATCHED_STAMP},
+    {PERSON(MATCHED_STAMP TO("redirect.acme.example")), "-" MATCHED_STAMP},
+    {PERSON("extensionAttribute15: 7\n"), ""},
+};
+
+static void
+lets_go(void **state)
+{
+	struct given g;
+
+	(void)state;
+	given_init(&g);
+	for (size_t i = 0; i < ARRAY_SIZE(let_go); i++) {
+		_cleanup_(entry_free) struct entry *target = given_entry(let_go[i].target);
+		_cleanup_(change_free) struct change *c =
+		    change_new(CHANGE_MODIFY, target->dn, &target->guid);
+		_cleanup_(free) char *mods = NULL;
+		struct err err = {0};
+
+		given_ended(i, "let go", leaving_let_go(&g.link, target, c, &err), &err, NULL);
+		mods = given_mods(c);
+		given_same(i, "let go", mods, let_go[i].mods);
+	}
+	given_all_same();
+}
+
 /* ---- the scope's word ---- */
 
 static const struct {
@@ -210,6 +296,8 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(judged),
 	    cmocka_unit_test(in_use),
+	    cmocka_unit_test(lives_on),
+	    cmocka_unit_test(lets_go),
 	    cmocka_unit_test(configured),
 	};
 
