@@ -3,7 +3,7 @@
  * Layout on disk, integers little-endian:
  *
  *   offset  size
- *        0     1  format, 1
+ *        0     1  format: 1, or 2 with what was written on the source
  *        1     1  kind          2  1  rule         3  1  state
  *        4     1  flags: bit 0 created, bit 1 the target is active, bit 2 readiness is used up,
  *                 bit 3 the source's guard is galsync's, bit 4 its coexistence was ended
@@ -12,9 +12,10 @@
  *       41     8  created_at   49  8  synced_at   57  8  switched_at
  *       65        then, each behind its 32-bit length: evidence, alias, last_error, source DN,
  * target DN, source SID, target SID; then, each behind its 32-bit count, the legacy DNs of the
- *                 source, those of the target, the addresses, and the hashes of what was written (8
- * octets each)
+ *                 source, those of the target, the addresses, and the hashes (8 octets each) of
+ *                 what was written on the target, and in format 2 of what was on the source
  *
+ * A record on whose source nothing was written is of format 1, as it always was.
  * The GUIDs stand at fixed places, so that a look-up can verify a hit without decoding.
  */
 #include "mapping/record.h"
@@ -25,6 +26,7 @@
 #include "dsa/base/str.h"
 #include "mapping/record_view.h"
 
+#define FORMAT_BOTH_SIDES 2
 #define FLAG_CREATED 1U
 #define FLAG_TARGET_ACTIVE 2U
 #define FLAG_READY_USED 4U
@@ -94,7 +96,8 @@ record_free(struct record *r)
 	free(r->evidence);
 	free(r->alias);
 	free(r->last_error);
-	free(r->written);
+	for (size_t i = 0; i < SIDES; i++)
+		free(r->written[i].v);
 	free(r);
 }
 
@@ -210,13 +213,15 @@ compare_u64(const void *x, const void *y)
 }
 
 bool
-record_was_written(const struct record *r, uint64_t hash)
+record_was_written(const struct record *r, enum side side, uint64_t hash)
 {
-	return r->n_written && bsearch(&hash, r->written, r->n_written, sizeof hash, compare_u64);
+	const struct record_written *w = &r->written[side];
+
+	return w->n && bsearch(&hash, w->v, w->n, sizeof hash, compare_u64);
 }
 
 int
-record_set_written(struct record *r, const uint64_t *hashes, size_t n)
+record_set_written(struct record *r, enum side side, const uint64_t *hashes, size_t n)
 {
 	uint64_t *written = malloc((n + 1) * sizeof *written);
 	size_t kept = 0;
@@ -229,35 +234,44 @@ record_set_written(struct record *r, const uint64_t *hashes, size_t n)
 	for (size_t i = 0; i < n; i++)
 		if (!kept || written[kept - 1] != written[i])
 			written[kept++] = written[i];
-	free(r->written);
-	r->written = written;
-	r->n_written = kept;
+	free(r->written[side].v);
+	r->written[side] = (struct record_written){written, kept};
 	return 0;
 }
 
 int
-record_add_written(struct record *r, const uint64_t *hashes, size_t n)
+record_add_written(struct record *r, enum side side, const uint64_t *hashes, size_t n)
 {
-	_cleanup_(free) uint64_t *all = malloc((r->n_written + n + 1) * sizeof *all);
+	const struct record_written *w = &r->written[side];
+	_cleanup_(free) uint64_t *all = malloc((w->n + n + 1) * sizeof *all);
 
 	if (!all)
 		return -1;
-	if (r->n_written)
-		memcpy(all, r->written, r->n_written * sizeof *all);
+	if (w->n)
+		memcpy(all, w->v, w->n * sizeof *all);
 	if (n)
-		memcpy(all + r->n_written, hashes, n * sizeof *all);
-	return record_set_written(r, all, r->n_written + n);
+		memcpy(all + w->n, hashes, n * sizeof *all);
+	return record_set_written(r, side, all, w->n + n);
 }
 
 void
-record_forget_written(struct record *r, uint64_t hash)
+record_forget_written(struct record *r, enum side side, uint64_t hash)
 {
+	struct record_written *w = &r->written[side];
 	size_t kept = 0;
 
-	for (size_t i = 0; i < r->n_written; i++)
-		if (r->written[i] != hash)
-			r->written[kept++] = r->written[i];
-	r->n_written = kept;
+	for (size_t i = 0; i < w->n; i++)
+		if (w->v[i] != hash)
+			w->v[kept++] = w->v[i];
+	w->n = kept;
+}
+
+static void
+add_written(struct buf *b, const struct record_written *w)
+{
+	buf_add_u32(b, (uint32_t)w->n);
+	for (size_t i = 0; i < w->n; i++)
+		buf_add_u64(b, w->v[i]);
 }
 
 static void
@@ -271,7 +285,7 @@ add_strings(struct buf *b, char *const *v, size_t n)
 void
 record_encode(const struct record *r, struct buf *ret)
 {
-	buf_add_u8(ret, RECORD_FORMAT);
+	buf_add_u8(ret, r->written[SOURCE].n ? FORMAT_BOTH_SIDES : RECORD_FORMAT);
 	buf_add_u8(ret, (uint8_t)r->kind);
 	buf_add_u8(ret, (uint8_t)r->rule);
 	buf_add_u8(ret, (uint8_t)r->state);
@@ -296,9 +310,9 @@ record_encode(const struct record *r, struct buf *ret)
 	add_strings(ret, r->side[SOURCE].legacy_dns, r->side[SOURCE].n_legacy_dns);
 	add_strings(ret, r->side[TARGET].legacy_dns, r->side[TARGET].n_legacy_dns);
 	add_strings(ret, r->addresses, r->n_addresses);
-	buf_add_u32(ret, (uint32_t)r->n_written);
-	for (size_t i = 0; i < r->n_written; i++)
-		buf_add_u64(ret, r->written[i]);
+	add_written(ret, &r->written[TARGET]);
+	if (r->written[SOURCE].n)
+		add_written(ret, &r->written[SOURCE]);
 }
 
 bool
@@ -391,7 +405,7 @@ read_strings(struct decoder *d, char ***ret, size_t *ret_n)
 }
 
 static void
-read_put(struct decoder *d, struct record *r)
+read_written(struct decoder *d, struct record_written *ret)
 {
 	uint32_t n = reader_u32(&d->rd);
 
@@ -399,22 +413,35 @@ read_put(struct decoder *d, struct record *r)
 		d->rd.failed = true;
 		return;
 	}
-	r->written = take_array(d, (n + 1U) * sizeof *r->written);
-	for (; r->written && r->n_written < n; r->n_written++) {
-		r->written[r->n_written] = reader_u64(&d->rd);
-		if (r->n_written && r->written[r->n_written] <= r->written[r->n_written - 1])
+	ret->v = take_array(d, (n + 1U) * sizeof *ret->v);
+	for (; ret->v && ret->n < n; ret->n++) {
+		ret->v[ret->n] = reader_u64(&d->rd);
+		if (ret->n && ret->v[ret->n] <= ret->v[ret->n - 1])
 			d->rd.failed = true; /* not sorted: a search would miss */
 	}
 }
 
+/* Both sets. Only what was written on the source makes a record one of format 2. */
+static void
+read_both_written(struct decoder *d, bool both, struct record *r)
+{
+	read_written(d, &r->written[TARGET]);
+	if (!both)
+		return;
+	read_written(d, &r->written[SOURCE]);
+	if (!r->written[SOURCE].n)
+		d->rd.failed = true;
+}
+
 /* The part of fixed size. */
 static void
-read_head(struct reader *rd, struct record *r)
+read_head(struct reader *rd, struct record *r, bool *ret_both)
 {
-	uint8_t kind, rule, state, flags;
+	uint8_t format = reader_u8(rd), kind, rule, state, flags;
 	const void *source, *target;
 
-	if (reader_u8(rd) != RECORD_FORMAT)
+	*ret_both = format == FORMAT_BOTH_SIDES;
+	if (format != RECORD_FORMAT && format != FORMAT_BOTH_SIDES)
 		rd->failed = true;
 	kind = reader_u8(rd);
 	rule = reader_u8(rd);
@@ -446,7 +473,9 @@ read_head(struct reader *rd, struct record *r)
 static int
 read_record(struct decoder *d, struct record *r, struct err *err)
 {
-	read_head(&d->rd, r);
+	bool both;
+
+	read_head(&d->rd, r, &both);
 	r->evidence = read_str(d);
 	r->alias = read_str(d);
 	r->last_error = read_str(d);
@@ -457,7 +486,7 @@ read_record(struct decoder *d, struct record *r, struct err *err)
 	read_strings(d, &r->side[SOURCE].legacy_dns, &r->side[SOURCE].n_legacy_dns);
 	read_strings(d, &r->side[TARGET].legacy_dns, &r->side[TARGET].n_legacy_dns);
 	read_strings(d, &r->addresses, &r->n_addresses);
-	read_put(d, r);
+	read_both_written(d, both, r);
 	if (d->rd.failed || reader_left(&d->rd))
 		return err_set(err, ERR_DATA, ERR_LINK, ERR_NEVER, 0, "map: record %llu is damaged",
 		    (unsigned long long)r->id);

@@ -43,6 +43,13 @@ struct record_side {
 	size_t n_legacy_dns;
 };
 
+/* Of the values that galsync wrote on the object of a side (while PENDING also of those it is about
+ * to write on the target): sorted record_written_hash()es. */
+struct record_written {
+	uint64_t *v;
+	size_t n;
+};
+
 struct record {
 	uint64_t id;	/* given by the store; 0: not stored yet */
 	uint32_t link;	/* store_link_id() */
@@ -57,9 +64,8 @@ struct record {
 	char **addresses; /* smtp addresses of both sides without prefix, lower case, unique;
 			   * the source's primary one first */
 	size_t n_addresses;
-	uint64_t *written; /* sorted record_written_hash() of the values galsync wrote on the target
-			    * (while PENDING also of those it is about to write): */
-	size_t n_written;  /* only these may be removed from it */
+	struct record_written
+	    written[SIDES]; /* only these may be removed from that side's object */
 	/* An undo, or the loss of the map, has used its readiness up: only when the readiness
 	 * attribute has gone and comes again may it be switched by itself. */
 	bool ready_used;
@@ -104,15 +110,18 @@ bool record_has_address(const struct record *r, const char *address);
 void record_sort_addresses(struct record *r);
 /* The hash under which VALUE of attribute ATTR is remembered as written by us (ASCII case of both
  * ignored). It is stored, so it has no key: who chooses values that fall together can only have
- * galsync take another value of the same attribute of that counterpart for its own. */
+ * galsync take another value of the same attribute of that object for its own. */
 uint64_t record_written_hash(const char *attr, struct bytes value);
-bool record_was_written(const struct record *r, uint64_t hash);
+/* Did galsync write it on the object of SIDE? */
+bool record_was_written(const struct record *r, enum side side, uint64_t hash);
 /* It is remembered no more. Without effect if it was not. */
-void record_forget_written(struct record *r, uint64_t hash);
-/* Takes over N hashes (any order, duplicates allowed) as the new set. */
-int record_set_written(struct record *r, const uint64_t *hashes, size_t n) MUST_CHECK;
-/* Adds N hashes to the set. */
-int record_add_written(struct record *r, const uint64_t *hashes, size_t n) MUST_CHECK;
+void record_forget_written(struct record *r, enum side side, uint64_t hash);
+/* Takes over N hashes (any order, duplicates allowed) as SIDE's new set. */
+int record_set_written(
+    struct record *r, enum side side, const uint64_t *hashes, size_t n) MUST_CHECK;
+/* Adds N hashes to SIDE's set. */
+int record_add_written(
+    struct record *r, enum side side, const uint64_t *hashes, size_t n) MUST_CHECK;
 
 /* True if both say the same; the number counts for nothing. */
 bool record_equal(const struct record *x, const struct record *y);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A map of format 1 gets its sums. The values are written again one after the other, each found by
- * its key: a cursor does not survive what is written. The index of the records is made anew, since
- * another galsync may have normalized names in another way.
+ * A map of format 1 gets its sums; one of format 2 has them, and is of this format as soon as it
+ * says so, since its records are what they are in this format too. The values are written again one
+ * after the other, each found by its key: a cursor does not survive what is written. The index of
+ * the records is made anew, since another galsync may have normalized names in another way.
  */
 #include <string.h>
 
@@ -70,6 +71,7 @@ seal_all(struct store_txn *t, struct err *err)
 {
 	int rc = 0;
 
+	t->s->sealed = true;
 	/* The values first: the sums of the indices are among them. */
 	for (size_t i = 0; rc == 0 && i < DB_MAX; i++) {
 		struct place p = {.db = (enum store_db)i};
@@ -85,21 +87,27 @@ seal_all(struct store_txn *t, struct err *err)
 	return rc < 0 ? -1 : store_put_format(t, err);
 }
 
+static int
+bring_up(struct store_txn *t, struct err *err)
+{
+	return t->s->sealed ? store_put_format(t, err) : seal_all(t, err);
+}
+
 int
 store_seal(struct store *s, bool *ret_done, struct err *err)
 {
 	_cleanup_(store_abort) struct store_txn *t = NULL;
 
 	*ret_done = false;
-	if (s->sealed)
+	if (s->sealed && !s->outdated)
 		return 0;
 	if (store_begin(s, STORE_WRITE, &t, err) < 0)
 		return -1;
-	s->sealed = true;
-	if (seal_all(t, err) < 0 || store_commit(TAKE(t), err) < 0) {
-		s->sealed = false;
+	if (bring_up(t, err) < 0 || store_commit(TAKE(t), err) < 0) {
+		s->sealed = s->outdated;
 		return -1;
 	}
+	s->outdated = false;
 	*ret_done = true;
 	return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Transactions and records. The disk format, version 2, of each named database; behind each value
+ * Transactions and records. The disk format, version 3, of each named database; behind each value
  * of those that are no index is its sum (store_db.c):
  *
  *   meta      text -> octets: "format" u32; "next-record", "next-journal", "next-cycle",

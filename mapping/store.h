@@ -46,7 +46,8 @@
  * journal. What fails is ERR_DAEMON, ERR_NEVER and names the place; nothing is decided on it. What
  * comes too late for that ends the process with a word (last_word.h).
  *
- * A map of format 1 has no sums; it is read and written as it is, until store_seal() gives it some.
+ * A map of format 1 has no sums, and one of format 2 no record that knows what was written on its
+ * source. They are read and written as they are, until store_seal() makes them of this format.
  */
 
 #include <stdbool.h>
@@ -58,7 +59,7 @@
 #include "dsa/directory/guid.h"
 #include "mapping/record.h"
 
-#define STORE_FORMAT 2
+#define STORE_FORMAT 3
 
 struct store;
 struct store_txn;
@@ -83,8 +84,9 @@ int store_open(const char *dir, enum store_mode mode, int64_t map_size_mb, struc
     struct err *err) MUST_CHECK;
 void store_close(struct store *s);
 DEFINE_CLEANUP(struct store *, store_close)
-/* Gives a map of format 1 its check sums, in one transaction: it is of format 2 then. *RET_DONE: it
- * was none before. A map that has no room for them fails as any write does, and stays as it was. */
+/* Makes a map of an older format one of this galsync's, in one transaction: one of format 1 gets
+ * its check sums. *RET_DONE: it was an older one. A map that has no room for them fails as any
+ * write does, and stays as it was. */
 int store_seal(struct store *s, bool *ret_done, struct err *err) MUST_CHECK;
 
 int store_begin(

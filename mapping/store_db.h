@@ -55,9 +55,10 @@ struct store {
 	MDB_env *env;
 	MDB_dbi db[DB_MAX];
 	enum store_mode mode;
-	int lock;    /* writer.lock, or -1 */
-	bool sealed; /* its values have sums: it is no map of format 1 */
-	bool is_new; /* made by this store_open() */
+	int lock;      /* writer.lock, or -1 */
+	bool sealed;   /* its values have sums: it is no map of format 1 */
+	bool outdated; /* has sums, but is of format 2 */
+	bool is_new;   /* made by this store_open() */
 	char *dir, *path;
 	pthread_mutex_t slots_lock;
 	MDB_txn *slots[READ_SLOTS]; /* ended read transactions, whose places among the readers stay

@@ -17,7 +17,8 @@
 #define MAX_READERS 512
 #define DEFAULT_SIZE_MB 65536
 #define FORMAT_WITHOUT_SUMS 1
-#define LOCK_FILE_SIZE 40960 /* for MAX_READERS of 64 octets and a head */
+#define FORMAT_WITHOUT_SOURCE 2 /* its records do not know what was written on their source */
+#define LOCK_FILE_SIZE 40960	/* for MAX_READERS of 64 octets and a head */
 
 static int
 refuse_place(const char *path, const char *why, const char *allowed, struct err *err)
@@ -250,8 +251,9 @@ check_format(struct store_txn *t, struct err *err)
 		memcpy(&format, v.data, sizeof format);
 	if (format == FORMAT_WITHOUT_SUMS && v.len == sizeof format)
 		return 0;
-	if (format == STORE_FORMAT) {
+	if (format == STORE_FORMAT || format == FORMAT_WITHOUT_SOURCE) {
 		t->s->sealed = true;
+		t->s->outdated = format != STORE_FORMAT;
 		return store_db_get(t, DB_META, bytes_of("format"), &v, &found, err);
 	}
 	/* A value of another size is another format too. */

@@ -143,7 +143,7 @@ static bool
 was_put(const struct record *r, enum side side, const char *to)
 {
 	return r && side == TARGET &&
-	       record_was_written(r, record_written_hash("targetAddress", bytes_of(to)));
+	       record_was_written(r, TARGET, record_written_hash("targetAddress", bytes_of(to)));
 }
 
 /* Does TO lead to the tenant in which the mailbox of E, the target (NULL: it is gone), lies? Where

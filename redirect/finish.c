@@ -384,5 +384,5 @@ finish_note(struct record *r)
 	r->ended = true;
 	r->active = TARGET;
 	r->source_guard = false;
-	record_forget_written(r, record_written_hash(GUARD, bytes_of("TRUE")));
+	record_forget_written(r, TARGET, record_written_hash(GUARD, bytes_of("TRUE")));
 }

@@ -365,7 +365,8 @@ bool
 turn_guard_is_ours(const struct turn_conf *conf, const struct turn_facts *f, enum side side)
 {
 	if (side == TARGET)
-		return record_was_written(f->record, record_written_hash(GUARD, bytes_of("TRUE")));
+		return record_was_written(
+		    f->record, TARGET, record_written_hash(GUARD, bytes_of("TRUE")));
 	if (f->record->source_guard)
 		return true;
 	return turn_marker_guards(entry_get_str(f->side[SOURCE], conf->marker_attribute));
@@ -395,7 +396,7 @@ turn_note_guard(const struct change *c, enum side side, struct record *r, bool *
 	if (!*ret_noted)
 		return 0;
 	if (side == TARGET)
-		return record_add_written(r, &hash, 1);
+		return record_add_written(r, TARGET, &hash, 1);
 	r->source_guard = true;
 	return 0;
 }

@@ -64,7 +64,8 @@ was_put(const struct record *r, const struct former_hit *hit)
 
 	for (size_t i = 0; a && i < a->n_values; i++)
 		if (bytes_equal_nocase(address_value(a->values[i]), hit->value) &&
-		    record_was_written(r, record_written_hash("proxyAddresses", a->values[i])))
+		    record_was_written(
+			r, TARGET, record_written_hash("proxyAddresses", a->values[i])))
 			return true;
 	return false;
 }

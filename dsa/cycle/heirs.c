@@ -376,7 +376,8 @@ note_inherited(const struct over *o, struct record *r)
 	for (size_t i = 0; a && has && i < a->n_values; i++) {
 		uint64_t hash = record_written_hash("proxyAddresses", a->values[i]);
 
-		if (attr_has(has, a->values[i], true) && record_add_written(r, &hash, 1) < 0)
+		if (attr_has(has, a->values[i], true) &&
+		    record_add_written(r, TARGET, &hash, 1) < 0)
 			return -1;
 	}
 	return 0;
@@ -393,7 +394,7 @@ note_heir(struct over *o, struct store_txn *t)
 	if (!r)
 		return 0;
 	r->side[TARGET].guid = o->to->guid;
-	record_forget_written(r, record_written_hash(HEIR_HIDES, bytes_of("TRUE")));
+	record_forget_written(r, TARGET, record_written_hash(HEIR_HIDES, bytes_of("TRUE")));
 	if (record_set_str(&r->side[TARGET].dn, o->to->dn) < 0 ||
 	    record_set_sid(&r->side[TARGET], entry_get(o->to, "objectSid")) < 0 ||
 	    note_inherited(o, r) < 0)

@@ -81,7 +81,8 @@ outcome_intend(struct store_txn *t, struct plan_step *s, void *arg, struct err *
 	if (old && (record_set_str(&pending->last_error, old->last_error) < 0 ||
 		       (old->alias && record_set_str(&pending->alias, old->alias) < 0)))
 		return err_nomem(err);
-	if (same && (record_add_written(pending, old->written, old->n_written) < 0 ||
+	if (same && (record_add_written(
+			 pending, TARGET, old->written[TARGET].v, old->written[TARGET].n) < 0 ||
 			record_set_str(&side->dn, old->side[TARGET].dn) < 0))
 		return err_nomem(err);
 	if (store_put(t, pending, err) < 0)
@@ -280,7 +281,8 @@ outcome_remember(struct cycle *c, struct store_txn *t, const struct guid *source
 		const struct mod *m = &unwritten->mods[i];
 
 		for (size_t j = 0; m->op == MOD_ADD && j < m->n_values; j++)
-			record_forget_written(r, record_written_hash(m->attr, m->values[j]));
+			record_forget_written(
+			    r, TARGET, record_written_hash(m->attr, m->values[j]));
 	}
 	return store_put(t, r, err);
 }

@@ -86,7 +86,7 @@ came_from_there(const struct planning *p, struct bytes v, bool *ret)
 		return -1;
 	if (id && store_find_guid(map, id, TARGET, &p->in.source->guid, &r, p->err) < 0)
 		return -1;
-	*ret = r && record_was_written(r, record_written_hash("proxyAddresses", v));
+	*ret = r && record_was_written(r, TARGET, record_written_hash("proxyAddresses", v));
 	return 0;
 }
 
@@ -294,7 +294,7 @@ lost_mail(const struct project_in *in, const struct record *record, const struct
 		overwritten |=
 		    change->mods[i].op == MOD_DELETE && strcmp(change->mods[i].attr, "mail") == 0;
 	if (!overwritten || in->created || !local || !at[1] || !address_local_ok(local) ||
-	    record_was_written(record, record_written_hash("mail", bytes_of(mail))))
+	    record_was_written(record, TARGET, record_written_hash("mail", bytes_of(mail))))
 		return NULL;
 	return mail;
 }

@@ -184,7 +184,8 @@ inherit_written(struct planning *p, const struct entry *target, struct record *r
 		return 0;
 	if (store_find_guid(run->map, run->link_id, TARGET, &target->guid, &former, p->err) < 0)
 		return -1;
-	if (former && record_add_written(record, former->written, former->n_written) < 0)
+	if (former && record_add_written(
+			  record, TARGET, former->written[TARGET].v, former->written[TARGET].n) < 0)
 		return err_nomem(p->err);
 	return 0;
 }

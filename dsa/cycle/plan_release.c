@@ -210,7 +210,8 @@ is_put(const struct record *r, const struct entry *holder, struct bytes address)
 
 	for (size_t i = 0; !r->created && a && i < a->n_values; i++)
 		if (bytes_equal_nocase(a->values[i], address) &&
-		    record_was_written(r, record_written_hash("proxyAddresses", a->values[i])))
+		    record_was_written(
+			r, TARGET, record_written_hash("proxyAddresses", a->values[i])))
 			return true;
 	return r->created;
 }
@@ -389,7 +390,7 @@ plan_drop_moved_names(struct planning *p, struct entry *want)
 		bool moved;
 
 		if (!address_is_x500(v) ||
-		    !record_was_written(r, record_written_hash("proxyAddresses", v)))
+		    !record_was_written(r, TARGET, record_written_hash("proxyAddresses", v)))
 			continue;
 		if (has_moved(p, address_value(v).data, &moved) < 0 ||
 		    (moved && plan_remove_value(want, "proxyAddresses", v, p->err) < 0))

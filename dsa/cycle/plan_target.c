@@ -360,7 +360,7 @@ note_lent(const struct planning *p, const struct change *change, const struct re
 	if (!ret->v)
 		return err_nomem(p->err);
 	for (size_t i = 0; i < p->n_lent; i++)
-		if (!p->in.target || record_was_written(record, p->lent[i]) ||
+		if (!p->in.target || record_was_written(record, TARGET, p->lent[i]) ||
 		    adds(change, p->lent[i]))
 			ret->v[ret->n++] = p->lent[i];
 	return 0;
@@ -372,19 +372,19 @@ static int
 note_written(struct planning *p, unsigned when, const struct entry *want,
     const struct change *change, struct record *record)
 {
-	size_t n = p->d->apart ? record->n_written : 0;
+	size_t n = p->d->apart ? record->written[TARGET].n : 0;
 	_cleanup_(free) uint64_t *former = calloc(n + 1, sizeof *former);
 	_cleanup_(lent_done) struct lent lent = {.n = 0};
 
 	if (!former)
 		return err_nomem(p->err);
 	if (n)
-		memcpy(former, record->written, n * sizeof *former);
+		memcpy(former, record->written[TARGET].v, n * sizeof *former);
 	if (note_lent(p, change, record, &lent) < 0 ||
 	    diff_note_written(p->c->table, &p->in, when, want, change, record, p->err) < 0)
 		return -1;
-	return record_add_written(record, former, n) < 0 ||
-		       record_add_written(record, lent.v, lent.n) < 0
+	return record_add_written(record, TARGET, former, n) < 0 ||
+		       record_add_written(record, TARGET, lent.v, lent.n) < 0
 		   ? err_nomem(p->err)
 		   : 0;
 }

@@ -65,9 +65,9 @@ say(const struct keepsake_news *n, void *arg)
 	}
 }
 
-/* A map of a galsync before there were check sums. Without room for them it does as it did. */
+/* A map of an older galsync. Without room for check sums it does as it did. */
 static int
-add_sums(struct store *s, struct err *err)
+bring_up(struct store *s, struct err *err)
 {
 	const struct log_fields fields = {.err = err};
 	bool done;
@@ -76,14 +76,13 @@ add_sums(struct store *s, struct err *err)
 		if (err->retry != ERR_LATER)
 			return -1;
 		log_event(LOG_WARNING, LOG_ID_STORE, &fields,
-		    "the map has no check sums, and they could not be added: %s; tried again at "
-		    "the "
-		    "next start",
+		    "the map is of an older galsync and could not be brought up to date: %s; tried "
+		    "again at the next start",
 		    err->text);
 	} else if (done) {
 		log_event(LOG_NOTICE, LOG_ID_STORE, NULL,
-		    "the map had no check sums: they were added, and an older galsync cannot read "
-		    "it any more");
+		    "the map was of an older galsync: it was brought up to date, and an older one "
+		    "cannot read it any more");
 	}
 	return 0;
 }
@@ -94,7 +93,7 @@ open_map_to_write(const struct conf *conf, struct store **ret, struct err *err)
 	_cleanup_(store_close) struct store *s = NULL;
 
 	if (store_open(conf->state_directory, STORE_WRITE, conf->map_size_mb, &s, err) < 0 ||
-	    add_sums(s, err) < 0 || keepsake_attach(s, say, NULL, err) < 0)
+	    bring_up(s, err) < 0 || keepsake_attach(s, say, NULL, err) < 0)
 		return -1;
 	*ret = TAKE(s);
 	return 0;

@@ -148,7 +148,7 @@ static bool
 is_unbegun(const struct adopting *a, const struct record *r)
 {
 	return r->link == a->run->link_id && r->rule == MATCH_ADOPT && !r->created &&
-	       r->state == RECORD_PENDING && !r->synced_at && r->n_written == 0;
+	       r->state == RECORD_PENDING && !r->synced_at && r->written[TARGET].n == 0;
 }
 
 struct search {

@@ -21,7 +21,7 @@ struct diff {
 static bool
 was_put(const struct diff *d, struct bytes v)
 {
-	return d->record && record_was_written(d->record, record_written_hash(d->attr, v));
+	return d->record && record_was_written(d->record, TARGET, record_written_hash(d->attr, v));
 }
 
 static bool
@@ -339,7 +339,7 @@ note_lasting(const struct project_in *in, const struct change *change, const str
 	for (size_t i = 0; a && i < a->n_values && *n < total; i++) {
 		uint64_t h = record_written_hash("proxyAddresses", a->values[i]);
 
-		if (address_is_x500(a->values[i]) && record_was_written(record, h) &&
+		if (address_is_x500(a->values[i]) && record_was_written(record, TARGET, h) &&
 		    !change_has(change, MOD_DELETE, "proxyAddresses", a->values[i]))
 			written[(*n)++] = h;
 	}
@@ -377,14 +377,14 @@ diff_note_written(const struct table *table, const struct project_in *in, unsign
 			struct bytes v = w->values[j];
 			uint64_t h = record_written_hash(r->attr, v);
 
-			if (record_was_written(record, h) ||
+			if (record_was_written(record, TARGET, h) ||
 			    change_has(change, MOD_ADD, r->attr, v) ||
 			    (in->created && !left && !is_there_respelled(table, in, r, v)))
 				written[n++] = h;
 		}
 	}
 	note_lasting(in, change, record, written, &n, total);
-	return record_set_written(record, written, n) < 0 ? err_nomem(err) : 0;
+	return record_set_written(record, TARGET, written, n) < 0 ? err_nomem(err) : 0;
 }
 
 int

@@ -183,5 +183,5 @@ leaving_note(enum leaving l, const struct entry *target, struct record *record, 
 	if ((l != LEAVING_HIDE && l != LEAVING_DISABLE) ||
 	    (!record->created && entry_get_bool(target, HIDES)))
 		return 0;
-	return record_add_written(record, &hidden, 1) < 0 ? err_nomem(err) : 0;
+	return record_add_written(record, TARGET, &hidden, 1) < 0 ? err_nomem(err) : 0;
 }

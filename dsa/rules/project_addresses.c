@@ -240,7 +240,8 @@ add_in_use(const struct project_in *in, struct address_list *list, struct err *e
 		struct bytes v = a->values[i];
 
 		if (bytes_equal_nocase(v, bytes_of(to)) &&
-		    record_was_written(in->record, record_written_hash("proxyAddresses", v)) &&
+		    record_was_written(
+			in->record, TARGET, record_written_hash("proxyAddresses", v)) &&
 		    address_list_addf(list, "smtp:%s", (const char *)address_value(v).data) < 0)
 			return err_nomem(err);
 	}

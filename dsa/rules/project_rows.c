@@ -150,7 +150,7 @@ compute_archive_name(const struct project_in *in, struct entry *ret, struct err 
 	struct bytes there =
 	    in->target ? entry_get(in->target, "msExchArchiveGUID") : (struct bytes){NULL, 0};
 	bool foreign = there.data && !(own.data && bytes_equal(own, there)) &&
-		       !(in->record && record_was_written(in->record,
+		       !(in->record && record_was_written(in->record, TARGET,
 					   record_written_hash("msExchArchiveGUID", there)));
 
 	return foreign ? 1 : copy_for_move(in, "msExchArchiveName", ret, err);

@@ -14,7 +14,7 @@ record_forget_other(const struct project_in *in, struct record *r)
 	    (guid_is_zero(was) && in->created))
 		return 0;
 	r->synced_at = 0;
-	return record_set_written(r, NULL, 0);
+	return record_set_written(r, TARGET, NULL, 0);
 }
 
 int
@@ -176,7 +176,7 @@ forget_taken(const struct change *c, struct record *r)
 			uint64_t hash = record_written_hash(c->mods[i].attr, c->mods[i].values[j]);
 
 			if (!adds(c, hash))
-				record_forget_written(r, hash);
+				record_forget_written(r, TARGET, hash);
 		}
 }
 

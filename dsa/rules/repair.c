@@ -224,7 +224,7 @@ is_redirection(const struct project_in *in, const struct record *old, struct byt
 {
 	return active_leads_to(
 		   v.data, in->redirects ? in->source : NULL, in->link->source->redirect_domain) &&
-	       (record_was_written(old, record_written_hash("targetAddress", v)) ||
+	       (record_was_written(old, TARGET, record_written_hash("targetAddress", v)) ||
 		   record_has_address(old, address_value(v).data));
 }
 

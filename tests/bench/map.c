@@ -121,7 +121,8 @@ make_record(uint64_t n, uint32_t link)
 			die("record", NULL);
 	}
 	alias_of(n, text);
-	if (record_set_written(r, put, ARRAY_SIZE(put)) < 0 || record_set_str(&r->alias, text) < 0)
+	if (record_set_written(r, TARGET, put, ARRAY_SIZE(put)) < 0 ||
+	    record_set_str(&r->alias, text) < 0)
 		die("record", NULL);
 	return TAKE(r);
 }

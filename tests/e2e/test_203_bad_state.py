@@ -186,11 +186,11 @@ def test_map_of_a_newer_format(lab, map_file):
     dump = _mdb("mdb_dump", "-n", "-s", "meta", path)
     lines = dump.splitlines()
     at = lines.index(" " + b"format".hex()) + 1
-    assert lines[at] == " " + with_sum("meta", b"format", b"\2\0\0\0").hex()
+    assert lines[at] == " " + with_sum("meta", b"format", b"\3\0\0\0").hex()
     lines[at] = " 63000000"
     _mdb("mdb_load", "-n", "-s", "meta", path, text="\n".join(lines) + "\n")
     both_refuse(lab, file, f"map in '{os.path.dirname(path)}' has format 99",
-                "this galsync knows format 2", "use the galsync that wrote it",
+                "this galsync knows format 3", "use the galsync that wrote it",
                 "rebuilt from the stamps")
     # And doing what the message says helps: nothing is left to write but what the map held.
     os.rename(path, path + ".old")

@@ -19,8 +19,9 @@ check_record(struct bytes raw)
 	}
 	CHECK(r->id == 7 && r->kind < KIND_MAX && r->rule < MATCH_METHOD_MAX);
 	CHECK(*record_state_name(r->state) && *side_name(r->active));
-	for (size_t i = 0; i < r->n_written; i++)
-		CHECK(record_was_written(r, r->written[i]));
+	for (int side = SOURCE; side < SIDES; side++)
+		for (size_t i = 0; i < r->written[side].n; i++)
+			CHECK(record_was_written(r, (enum side)side, r->written[side].v[i]));
 	record_encode(r, &b);
 	CHECK(!b.failed && record_decode(buf_bytes(&b), 7, &again, &err) == 0);
 	record_encode(again, &b2);

@@ -131,7 +131,7 @@ given_record(const char *put)
 				uint64_t h =
 				    record_written_hash(e->attrs[i].name, e->attrs[i].values[j]);
 
-				assert_int_equal(record_add_written(r, &h, 1), 0);
+				assert_int_equal(record_add_written(r, TARGET, &h, 1), 0);
 			}
 	}
 	return r;

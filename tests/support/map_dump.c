@@ -98,8 +98,10 @@ dump_record(const struct record *r, MAP_ARGS)
 	add_text(b, "alias", r->alias);
 	for (size_t i = 0; i < r->n_addresses; i++)
 		add_text(b, "address", r->addresses[i]);
-	for (size_t i = 0; i < r->n_written; i++)
-		buf_printf(b, "  put %016" PRIx64 "\n", r->written[i]);
+	for (size_t i = 0; i < r->written[TARGET].n; i++)
+		buf_printf(b, "  put %016" PRIx64 "\n", r->written[TARGET].v[i]);
+	for (size_t i = 0; i < r->written[SOURCE].n; i++)
+		buf_printf(b, "  back %016" PRIx64 "\n", r->written[SOURCE].v[i]);
 	add_number(b, "ready_used", r->ready_used);
 	add_number(b, "source_guard", r->source_guard);
 	add_number(b, "created_at", r->created_at);

@@ -62,7 +62,7 @@ fill_addresses(struct record *r, uint8_t n)
 			return -1;
 		put[i] = record_written_hash("proxyAddresses", bytes_of(text));
 	}
-	return record_set_written(r, put, n % (ARRAY_SIZE(forms) + 1));
+	return record_set_written(r, TARGET, put, n % (ARRAY_SIZE(forms) + 1));
 }
 
 /* Record N: whatever has few values takes each of them in turn. */

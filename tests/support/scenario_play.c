@@ -402,8 +402,10 @@ static void
 dump_hashes(struct buf *ret, const struct record *r)
 {
 	buf_add_str(ret, "put:");
-	for (size_t i = 0; i < r->n_written; i++)
-		buf_printf(ret, " %llx", (unsigned long long)r->written[i]);
+	for (size_t i = 0; i < r->written[TARGET].n; i++)
+		buf_printf(ret, " %llx", (unsigned long long)r->written[TARGET].v[i]);
+	for (size_t i = 0; i < r->written[SOURCE].n; i++)
+		buf_printf(ret, " back %llx", (unsigned long long)r->written[SOURCE].v[i]);
 	buf_add_char(ret, '\n');
 }
 

@@ -353,7 +353,7 @@ what_the_map_says(void **state)
 	assert_false(a.moved);
 	r->active = SOURCE;
 	assert_int_equal(active_side_of(&conf, with_put, r).facts.leads[TARGET], LEADS_AWAY);
-	assert_int_equal(record_add_written(r, &hash, 1), 0);
+	assert_int_equal(record_add_written(r, TARGET, &hash, 1), 0);
 	assert_int_equal(active_side_of(&conf, with_put, r).facts.leads[TARGET], LEADS_ACROSS);
 }
 

@@ -266,10 +266,11 @@ static void
 check_put(size_t i, const struct diff_case *c, const struct record *r)
 {
 	_cleanup_(record_free) struct record *want = c->keep ? given_record(c->keep) : NULL;
-	size_t n = want ? want->n_written : 0;
+	size_t n = want ? want->written[TARGET].n : 0;
 
-	if (want && (r->n_written != n ||
-			(n && memcmp(r->written, want->written, n * sizeof *r->written) != 0)))
+	if (want && (r->written[TARGET].n != n ||
+			(n && memcmp(r->written[TARGET].v, want->written[TARGET].v,
+				  n * sizeof *r->written[TARGET].v) != 0)))
 		given_same(i, "put", "other values", c->keep);
 }
 

@@ -279,7 +279,7 @@ notes(void **state)
 	assert_int_equal(r->state, RECORD_FINISHED);
 	assert_false(r->source_guard);
 	assert_false(record_was_written(
-	    r, record_written_hash("msExchCalendarRepairDisabled", bytes_of("TRUE"))));
+	    r, TARGET, record_written_hash("msExchCalendarRepairDisabled", bytes_of("TRUE"))));
 	record_encode(r, &b);
 	assert_int_equal(record_decode(buf_bytes(&b), 1, &again, &err), 0);
 	assert_true(again->ended);

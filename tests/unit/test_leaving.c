@@ -98,7 +98,7 @@ check_record(size_t i, const struct leaving_case *c, const struct entry *target,
 	given_ended(i, "note", leaving_note(c->want, target, r, &err), &err, NULL);
 	given_same(i, "record", record_state_name(r->state),
 	    c->want == LEAVING_FINISH ? "finished" : "left");
-	given_same(i, "put", record_was_written(r, hidden) ? PUT : NULL, c->written);
+	given_same(i, "put", record_was_written(r, TARGET, hidden) ? PUT : NULL, c->written);
 	assert_true(guid_is_zero(&r->side[TARGET].guid) == !target);
 }
 
@@ -132,7 +132,7 @@ judged(void **state)
 		mods = change && change->op == CHANGE_MODIFY ? given_mods(change) : NULL;
 		given_same(i, "change", change && !mods ? "delete" : mods, c->mods);
 		check_record(i, c, target, r);
-		assert_int_equal(r->n_written, 1 + (c->written != NULL));
+		assert_int_equal(r->written[TARGET].n, 1 + (c->written != NULL));
 	}
 	given_all_same();
 }

@@ -155,7 +155,7 @@ text_of_record(const struct record *r)
 	return r ? str_printf("%s %s %s%s%s%s%s", record_state_name(r->state), side_name(r->active),
 		       match_method_name(r->rule), r->switched_at > 1 ? " switched" : "",
 		       r->source_guard ? " guard" : "", r->ready_used ? " ready-used" : "",
-		       record_was_written(r, hidden) ? " hidden" : "")
+		       record_was_written(r, TARGET, hidden) ? " hidden" : "")
 		 : NULL;
 }
 

@@ -44,7 +44,7 @@ full_record(void)
 	assert_int_equal(record_add_legacy_dn(&r->side[TARGET], "/o=b/cn=1"), 0);
 	assert_int_equal(record_add_address(r, "Jose@ACME.example"), 0);
 	assert_int_equal(record_add_address(r, "j@globex.example"), 0);
-	assert_int_equal(record_set_written(r, put, 4), 0);
+	assert_int_equal(record_set_written(r, TARGET, put, 4), 0);
 	return r;
 }
 
@@ -97,9 +97,13 @@ assert_same(const struct record *x, const struct record *y)
 	assert_int_equal(x->n_addresses, y->n_addresses);
 	for (size_t i = 0; i < x->n_addresses; i++)
 		assert_string_equal(x->addresses[i], y->addresses[i]);
-	assert_int_equal(x->n_written, y->n_written);
-	for (size_t i = 0; i < x->n_written; i++)
-		assert_int_equal(x->written[i], y->written[i]);
+	for (int side = SOURCE; side < SIDES; side++) {
+		const struct record_written *w = &x->written[side];
+
+		assert_int_equal(w->n, y->written[side].n);
+		for (size_t i = 0; i < w->n; i++)
+			assert_int_equal(w->v[i], y->written[side].v[i]);
+	}
 }
 
 static void
@@ -243,24 +247,25 @@ put_hashes(void **state)
 	uint64_t h = record_written_hash("proxyAddresses", bytes_of("smtp:a@x"));
 
 	(void)state;
-	assert_int_equal(r->n_written, 3);
-	assert_true(record_was_written(r, 3) && record_was_written(r, UINT64_MAX));
-	assert_false(record_was_written(r, 4));
+	assert_int_equal(r->written[TARGET].n, 3);
+	assert_true(record_was_written(r, TARGET, 3) && record_was_written(r, TARGET, UINT64_MAX));
+	assert_false(record_was_written(r, TARGET, 4));
 	assert_int_equal(h, record_written_hash("PROXYaddresses", bytes_of("SMTP:A@X")));
 	assert_int_not_equal(h, record_written_hash("mail", bytes_of("smtp:a@x")));
 	assert_int_not_equal(h, record_written_hash("proxyAddresses", bytes_of("smtp:b@x")));
 	/* The end of the name and the beginning of the value are not run together. */
 	assert_int_not_equal(
 	    record_written_hash("ab", bytes_of("c")), record_written_hash("a", bytes_of("bc")));
-	assert_int_equal(record_set_written(r, &h, 1), 0);
-	assert_int_equal(r->n_written, 1);
-	assert_true(record_was_written(r, h));
-	assert_int_equal(record_set_written(r, NULL, 0), 0);
-	assert_false(record_was_written(r, h));
+	assert_int_equal(record_set_written(r, TARGET, &h, 1), 0);
+	assert_int_equal(r->written[TARGET].n, 1);
+	assert_true(record_was_written(r, TARGET, h));
+	assert_int_equal(record_set_written(r, TARGET, NULL, 0), 0);
+	assert_false(record_was_written(r, TARGET, h));
 	/* From its own array. */
-	assert_int_equal(record_set_written(r, (const uint64_t[]){9, 8, 9}, 3), 0);
-	assert_int_equal(record_set_written(r, r->written, r->n_written), 0);
-	assert_int_equal(r->n_written, 2);
+	assert_int_equal(record_set_written(r, TARGET, (const uint64_t[]){9, 8, 9}, 3), 0);
+	assert_int_equal(
+	    record_set_written(r, TARGET, r->written[TARGET].v, r->written[TARGET].n), 0);
+	assert_int_equal(r->written[TARGET].n, 2);
 }
 
 static void
@@ -271,6 +276,35 @@ names(void **state)
 	assert_string_equal(side_name(SOURCE), "source");
 	assert_string_equal(side_name(TARGET), "target");
 	record_free(NULL);
+}
+
+/* Each side has a set of its own, and only what was written on the source needs format 2. */
+static void
+sides_apart(void **state)
+{
+	_cleanup_(record_free) struct record *r = full_record();
+	_cleanup_(buf_done) struct buf both = {0}, one = {0};
+
+	(void)state;
+	assert_int_equal(record_set_written(r, SOURCE, (const uint64_t[]){5}, 1), 0);
+	assert_true(record_was_written(r, SOURCE, 5) && !record_was_written(r, TARGET, 5));
+	assert_true(record_was_written(r, TARGET, 3) && !record_was_written(r, SOURCE, 3));
+	record_encode(r, &both);
+	assert_int_equal(both.data[0], 2);
+	assert_round_trip(r);
+	for (size_t n = 0; n < both.len; n++)
+		assert_null(decode(both.data, n));
+	record_forget_written(r, TARGET, 5);
+	assert_true(record_was_written(r, SOURCE, 5));
+	record_forget_written(r, SOURCE, 5);
+	record_encode(r, &one);
+	assert_int_equal(one.data[0], 1);
+	assert_int_equal(one.len, both.len - 4 - 8);
+	assert_round_trip(r);
+	/* Nothing says twice what is said once: a record has one encoding. */
+	one.data[0] = 2;
+	buf_add_u32(&one, 0);
+	assert_null(decode(one.data, one.len));
 }
 
 int
@@ -285,6 +319,7 @@ main(void)
 	    cmocka_unit_test(legacy_dns),
 	    cmocka_unit_test(addresses),
 	    cmocka_unit_test(put_hashes),
+	    cmocka_unit_test(sides_apart),
 	    cmocka_unit_test(names),
 	};
 

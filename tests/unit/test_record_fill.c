@@ -304,7 +304,7 @@ forgotten(void **state)
 		assert_true(!target || guid_parse(others[i].target, &target->guid));
 		assert_true(!others[i].was || guid_parse(others[i].was, &r->side[TARGET].guid));
 		assert_int_equal(record_forget_other(&in, r), 0);
-		assert_int_equal(r->n_written, !others[i].forgets);
+		assert_int_equal(r->written[TARGET].n, !others[i].forgets);
 		assert_int_equal(r->synced_at, !others[i].forgets);
 	}
 }

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include <endian.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <lmdb.h>
@@ -19,6 +20,7 @@
 #include <sys/wait.h>
 
 #include "dsa/base/str.h"
+#include "dsa/base/sum64.h"
 #include "mapping/journal.h"
 #include "mapping/store_db.h"
 #include "tests/support/store_fixture.h"
@@ -87,24 +89,59 @@ assert_refused(struct fixture *f, enum store_mode mode, const char *text)
 	assert_int_equal(file_hash(f->path), before);
 }
 
+/* The value of the format, with its sum behind it. */
+static void
+set_format(const struct fixture *f, uint32_t format)
+{
+	const struct bytes v = {&format, sizeof format};
+	uint64_t sum = htole64(sum64(v, sum64(bytes_of("format"), sum64(bytes_of("meta"), 0))));
+	struct buf raw = {0};
+
+	buf_add(&raw, &format, sizeof format);
+	buf_add(&raw, &sum, sizeof sum);
+	poke(f->path, "meta", 0, bytes_of("format"), buf_bytes(&raw));
+	buf_done(&raw);
+}
+
+/* A map of the format before this one is read as it is, and brought up to date in place. */
+static void
+format_before(void **state)
+{
+	struct fixture *f = *state;
+	struct err err = {0};
+	bool done = false;
+
+	store_close(TAKE(f->s));
+	set_format(f, 2);
+	fixture_open_store(f, 16);
+	assert_int_equal(store_seal(f->s, &done, &err), 0);
+	assert_true(done);
+	assert_int_equal(store_seal(f->s, &done, &err), 0);
+	assert_false(done);
+	store_close(TAKE(f->s));
+	fixture_open_store(f, 16);
+	assert_int_equal(store_seal(f->s, &done, &err), 0);
+	assert_false(done);
+}
+
 static void
 newer_format(void **state)
 {
-	static const uint32_t three = 3, two = 2;
+	static const uint32_t four = 4, three = 3;
 	static const uint64_t wide = 1;
 	struct fixture *f = *state;
 
 	store_close(TAKE(f->s));
-	poke(f->path, "meta", 0, bytes_of("format"), (struct bytes){&three, sizeof three});
-	assert_refused(f, STORE_WRITE, "has format 3, this galsync knows format 2");
-	assert_refused(f, STORE_READ, "has format 3, this galsync knows format 2");
+	poke(f->path, "meta", 0, bytes_of("format"), (struct bytes){&four, sizeof four});
+	assert_refused(f, STORE_WRITE, "has format 4, this galsync knows format 3");
+	assert_refused(f, STORE_READ, "has format 4, this galsync knows format 3");
 	/* A format that is no number of ours is no format of ours. */
 	poke(f->path, "meta", 0, bytes_of("format"), (struct bytes){&wide, sizeof wide});
-	assert_refused(f, STORE_WRITE, "this galsync knows format 2");
-	poke(f->path, "meta", 0, bytes_of("format"), (struct bytes){&two, 0});
-	assert_refused(f, STORE_WRITE, "this galsync knows format 2");
+	assert_refused(f, STORE_WRITE, "this galsync knows format 3");
+	poke(f->path, "meta", 0, bytes_of("format"), (struct bytes){&three, 0});
+	assert_refused(f, STORE_WRITE, "this galsync knows format 3");
 	/* Nor is one of ours that has no sum, as that of an old map has none. */
-	poke(f->path, "meta", 0, bytes_of("format"), (struct bytes){&two, sizeof two});
+	poke(f->path, "meta", 0, bytes_of("format"), (struct bytes){&three, sizeof three});
 	assert_refused(f, STORE_READ, "key format: the value has no check sum");
 }
 
@@ -590,6 +627,7 @@ main(void)
 {
 #define TEST(f, setup) cmocka_unit_test_setup_teardown(f, setup, fixture_teardown)
 	static const struct CMUnitTest tests[] = {
+	    TEST(format_before, fixture_setup),
 	    TEST(newer_format, fixture_setup),
 	    TEST(lost_database, fixture_setup),
 	    TEST(same_conflict, fixture_setup),

@@ -62,7 +62,7 @@ set_up(void **state)
 	p->record->created = true;
 	p->record->side[SOURCE].guid.octets[0] = 5;
 	p->record->side[TARGET].guid.octets[0] = 7;
-	assert_int_equal(record_set_written(p->record, &put, 1), 0);
+	assert_int_equal(record_set_written(p->record, TARGET, &put, 1), 0);
 	p->side[SOURCE] = mailbox(SOURCE);
 	p->side[TARGET] = mailbox(TARGET);
 	assert_int_equal(entry_add_str(p->side[TARGET], "targetAddress", RS), 0);
@@ -202,7 +202,7 @@ foreign_values(void **state)
 
 	assert_int_equal(entry_add_str(p->side[SOURCE], MARKER, "cost centre 7"), 0);
 	assert_int_equal(entry_add_str(p->side[SOURCE], GUARD, "TRUE"), 0);
-	assert_int_equal(record_set_written(p->record, NULL, 0), 0);
+	assert_int_equal(record_set_written(p->record, TARGET, NULL, 0), 0);
 	turn_some(p, TURN_SWITCH, 2);
 	assert_string_equal(entry_get_str(p->side[SOURCE], MARKER), "cost centre 7");
 	assert_string_equal(entry_get_str(p->side[TARGET], GUARD), "TRUE");
@@ -460,7 +460,7 @@ move_to_tenant(struct pair *p, const char *to)
 
 	entry_remove(t, "homeMDB");
 	entry_remove(t, GUARD);
-	assert_int_equal(record_set_written(p->record, NULL, 0), 0);
+	assert_int_equal(record_set_written(p->record, TARGET, NULL, 0), 0);
 	assert_int_equal(entry_set_str(t, "targetAddress", to), 0);
 	assert_int_equal(entry_set_str(t, "msExchRecipientTypeDetails", "2147483648"), 0);
 	assert_int_equal(entry_add_str(t, "proxyAddresses", "smtp:jo@tenant"), 0);
