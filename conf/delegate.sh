@@ -23,7 +23,8 @@ usage: delegate.sh --server URL --account NAME --rights FILE [--match-scope DN..
 Without --rights the account may do what a configuration with the default attributes needs.
 Where is decided by these, each of which may be given several times:
   --source-scope DN     a scope's base in a source forest: read everything, write proxyAddresses,
-                        targetAddress, msExchCalendarRepairDisabled, the marker attribute and references
+                        targetAddress, msExchCalendarRepairDisabled, the marker attribute, references,
+                        and on users what flows back after a switch
   --marker-attribute A  (default extensionAttribute14)
   --marker-group DN     a group whose members the account may change
   --return-ou DN        create, change and delete contacts
@@ -285,9 +286,14 @@ match-scope *
 TEXT
 }
 
-# The same for the contacts of a return OU, which are written like those of a target OU.
+# Beside the list: what flows back to users of the source, which is all that is written to those of a
+# target OU but what makes a counterpart; and what is written to contacts there, in a return OU.
+own='extensionAttribute15|proxyAddresses|targetAddress|legacyExchangeDN|mailNickname|homeMDB|cn|name'
+own="$own|mDBUseDefaults|internetEncoding|userAccountControl|msExch(Ar|Ca|Ho|Ma|Or|Po|Rec|Ve)[^ ]*"
 default_rights() {
-	default_list
+	default_list | sed '/^marker-group/,$d'
+	default_list | sed -nE "/^target-ou/,/^match/{/ ($own) /d;s/^  write ([^ ]*) user.*/  write \\1 user/p;}"
+	default_list | sed -n '/^marker-group/,$p'
 	printf '%s\n' 'return-ou *' '  read' '  create contact' '  delete contact'
 	default_list | sed -n '/^target-ou/,/^match-scope/s/^  write \([^ ]*\) .*contact.*/  write \1 contact/p'
 }
@@ -299,14 +305,15 @@ die() {
 
 server='' account='' print='' marker=extensionAttribute14 rights='' no_groups=''
 places='' # lines of "SORT<tab>DN"
-tab=$(printf '\t')
-nl='
-'
+tab=$(printf '\t') nl=$(printf '\nx') nl=${nl%x}
 while [ $# -gt 0 ]; do
 	case $1 in
-	-h | --help) usage && exit 0 ;;
-	--print) print=1 && shift && continue ;;
-	--no-groups) no_groups=1 && shift && continue ;;
+	-h | --help) usage && exit ;;
+	--print | --no-groups)
+		[ "$1" = --print ] && print=1 || no_groups=1
+		shift
+		continue
+		;;
 	--) shift && break ;;
 	esac
 	[ $# -ge 2 ] || die "$1: a value is missing (see --help)"
@@ -345,9 +352,7 @@ while [ "$n" -gt 0 ]; do
 	*) set -- "$@" "$arg" ;;
 	esac
 done
-case $user in
-*%*) password=${user#*%} user=${user%%%*} asks='' ;;
-esac
+case $user in *%*) password=${user#*%} user=${user%%%*} asks='' ;; esac
 
 # tool COMMAND...: one of the ldb-tools.
 tool() {
@@ -362,15 +367,13 @@ TEXT
 
 # search BASE SCOPE FILTER ATTRIBUTE: the first value.
 search() {
-	base=$1 scope=$2 filter=$3 attribute=$4
-	shift 4
+	base=$1 scope=$2 filter=$3 attribute=$4 && shift 4
 	tool ldbsearch -H "$server" "$@" -b "$base" --scope="$scope" "$filter" "$attribute" |
 		sed -n "s/^$attribute: //p" | head -n 1
 }
 
 root() {
-	attribute=$1
-	shift
+	attribute=$1 && shift
 	search '' base '(objectClass=*)' "$attribute" "$@"
 }
 
@@ -674,17 +677,14 @@ grant() {
 	now=$(descriptor "$place" 4 "$@")
 	[ -n "$now" ] || die "'$place': it does not exist, or its rights cannot be read"
 	sddl=$(merged "$now" "$aces" "$keep")
-	if [ -n "$sddl" ]; then
-		set_descriptor "$place" 4 "$sddl" "$@"
-	fi
+	[ -z "$sddl" ] || set_descriptor "$place" 4 "$sddl" "$@"
 	printf 'delegate.sh: %s: done\n' "$place"
 }
 
 see_deleted() {
 	deleted="CN=Deleted Objects,$domain"
-	if [ -z "$print" ] && [ -z "$(descriptor "$deleted" 4 "$@")" ]; then
+	[ -n "$print" ] || [ -n "$(descriptor "$deleted" 4 "$@")" ] ||
 		set_descriptor "$deleted" 1 "O:${sid%-*}-512" "$@"
-	fi
 	grant "$deleted" "(A;;RPLC;;;$sid)" keep "$@"
 }
 

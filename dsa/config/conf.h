@@ -29,6 +29,10 @@ enum create_as {
 };
 enum leave_action { LEAVE_KEEP, LEAVE_HIDE, LEAVE_DISABLE, LEAVE_DELETE };
 enum ou_layout { LAYOUT_FLAT, LAYOUT_MIRROR };
+/* From which side an attribute flows; AUTHORITY_ACTIVE: from that whose mailbox the owner uses. Of
+ * AUTHORITY_NONE there is no key: galsync makes it what it is on the target, and it flows nowhere
+ * else. */
+enum authority { AUTHORITY_ACTIVE, AUTHORITY_SOURCE, AUTHORITY_TARGET, AUTHORITY_NONE };
 enum row_how { ROW_COPY, ROW_CONSTANT, ROW_TEMPLATE, ROW_DN, ROW_MERGE, ROW_REMOVE };
 
 struct conf_forest {
@@ -58,6 +62,8 @@ struct conf_scope {
 	bool hidden_leaves;   /* hidden from address lists counts as leaving (default true) */
 	bool disabled_leaves; /* a disabled plain user counts as leaving (default false) */
 	enum leave_action on_leave; /* default hide */
+	/* The side that AUTHORITY_ACTIVE means for a pair without a mailbox, a group above all. */
+	enum side authority;
 	bool delete_children; /* what lies below a deleted counterpart goes too (default false) */
 	int line;	      /* of the scope in its file, for messages */
 };
@@ -69,8 +75,9 @@ struct conf_row {
 	char *value;	    /* constant or template text, or NULL */
 	const char *source; /* whichever of the two HOW asks for; NULL for ROW_REMOVE */
 	enum row_how how;
-	unsigned kinds;	 /* KIND_BIT()s of source objects; 0: all */
-	bool on_matched; /* written on matched objects too (default true) */
+	unsigned kinds;		  /* KIND_BIT()s of source objects; 0: all */
+	bool on_matched;	  /* written on matched objects too (default true) */
+	enum authority authority; /* default active */
 	char *file;
 	int line;
 };

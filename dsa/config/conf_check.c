@@ -629,4 +629,5 @@ conf_check(const struct conf *conf, const config_setting_t *root, struct conf_no
 	for (size_t i = 0; i < conf->n_links; i++)
 		if ((s = element(root, "links", i)))
 			check_link(&c, s, i);
+	conf_check_authority(conf, root, notes);
 }

@@ -26,6 +26,8 @@ static const char *const leave_names[] = {"keep", "hide", "disable", "delete", N
 static const char *const layout_names[] = {"flat", "mirror", NULL};
 static const char *const how_names[] = {
     "copy", "constant", "template", "dn", "merge", "remove", NULL};
+static const char *const authority_names[] = {"active", "source", "target", NULL};
+static const char *const side_names[] = {"source", "target", NULL};
 static const char *const sync_or_leave[] = {"sync", "leave", NULL};
 
 /* The names above are in the order of these. */
@@ -40,7 +42,11 @@ _Static_assert(LAYOUT_FLAT == 0 && LAYOUT_MIRROR == 1, "layout_names");
 _Static_assert(ROW_COPY == 0 && ROW_CONSTANT == 1 && ROW_TEMPLATE == 2 && ROW_DN == 3 &&
 		   ROW_MERGE == 4 && ROW_REMOVE == 5,
     "how_names");
-_Static_assert(sizeof(enum create_as) == sizeof(int) && sizeof(enum auth_mechanism) == sizeof(int),
+_Static_assert(AUTHORITY_ACTIVE == 0 && AUTHORITY_SOURCE == 1 && AUTHORITY_TARGET == 2 &&
+		   SOURCE == 0 && TARGET == 1,
+    "authority_names, side_names");
+_Static_assert(sizeof(enum create_as) == sizeof(int) && sizeof(enum side) == sizeof(int) &&
+		   sizeof(enum auth_mechanism) == sizeof(int),
     "enums are stored as int");
 
 static const struct conf_section_info sections[CONF_SECTION_MAX] = {
@@ -186,6 +192,8 @@ static const struct conf_key keys[] = {
 	.def = false},
     {CONF_SCOPE, "on_leave", CONF_ENUM, IN(conf_scope, on_leave), .names = leave_names,
 	.def = LEAVE_HIDE},
+    {CONF_SCOPE, "authority", CONF_ENUM, IN(conf_scope, authority), .names = side_names,
+	.def = SOURCE},
     {CONF_SCOPE, "delete_children", CONF_BOOL, IN(conf_scope, delete_children), .def = false},
 
     {CONF_RETURN_SCOPE, "base", CONF_STRING, IN(conf_scope, base), .required = true,
@@ -223,6 +231,8 @@ static const struct conf_key keys[] = {
 	.allowed = "text"},
     {CONF_ROW, "kinds", CONF_KINDS, IN(conf_row, kinds)},
     {CONF_ROW, "on_matched", CONF_BOOL, IN(conf_row, on_matched), .def = true},
+    {CONF_ROW, "authority", CONF_ENUM, IN(conf_row, authority), .names = authority_names,
+	.def = AUTHORITY_ACTIVE},
 
     {CONF_ADOPT, "tool", CONF_STRING, IN(conf_adopt, tool), .required = true,
 	.check = conf_check_name,

@@ -38,5 +38,8 @@ void conf_check(const struct conf *c, const config_setting_t *root, struct conf_
  */
 void conf_check_mailbox(const struct conf *c, const config_setting_t *root,
     const config_setting_t *s, const struct conf_link *l, struct conf_notes *notes);
+/* conf_authority.c: a part of it. */
+void conf_check_authority(
+    const struct conf *c, const config_setting_t *root, struct conf_notes *notes);
 
 #endif

@@ -8,16 +8,19 @@
 
 struct search {
 	struct cycle *c;
-	const char *dn;		    /* what is referred to */
+	enum side from, to;
+	const char *dn;		    /* what is referred to, of side FROM */
 	struct guid original;	    /* of a counterpart that was found */
 	const struct conf_link *by; /* the flow that knows it; NULL: none */
-	char *found;		    /* the name in the target */
+	char *found;		    /* the name on side TO */
 };
 
 static const struct conf_forest *
-target_forest(const struct search *s)
+forest(const struct search *s, enum side side)
 {
-	return s->c->run->link->target;
+	const struct conf_link *link = s->c->run->link;
+
+	return side == SOURCE ? link->source : link->target;
 }
 
 /* The configured flow of R, unless that is the cycle's own, or R says nothing any more. */
@@ -37,8 +40,8 @@ flow_of(
 	return 0;
 }
 
-/* SIDE is of the target. Its name may be an old one: a full cycle has read the present one, and in
- * a delta a request each would be too much. */
+/* SIDE is of side TO. Its name may be an old one: a full cycle has read the present one, and in a
+ * delta a request each would be too much. */
 static int
 take_name(struct search *s, const struct record_side *side, struct err *err)
 {
@@ -47,11 +50,11 @@ take_name(struct search *s, const struct record_side *side, struct err *err)
 	uint32_t index = WORLD_NONE;
 
 	if (!s->c->run->is_delta) {
-		if (world_find_guid(w, TARGET, &side->guid, &index, err) < 0)
+		if (world_find_guid(w, s->to, &side->guid, &index, err) < 0)
 			return -1;
 		if (index == WORLD_NONE)
 			return 0;
-		if (world_get(w, TARGET, index, &e, err) < 0)
+		if (world_get(w, s->to, index, &e, err) < 0)
 			return -1;
 	}
 	s->found = strdup(e ? e->dn : side->dn);
@@ -67,17 +70,17 @@ try_counterpart(const struct record *r, void *arg, struct err *err)
 
 	if (flow_of(s, r, &flow, err) < 0)
 		return -1;
-	if (!flow || !conf_same_forest(flow->target, s->c->run->link->source) ||
+	if (!flow || !conf_same_forest(flow->target, forest(s, s->from)) ||
 	    !dn_equal(r->side[TARGET].dn, s->dn))
 		return 0;
-	if (conf_same_forest(flow->source, target_forest(s)))
+	if (conf_same_forest(flow->source, forest(s, s->to)))
 		return take_name(s, &r->side[SOURCE], err);
 	s->by = flow;
 	s->original = r->side[SOURCE].guid;
 	return 1;
 }
 
-/* Does R lead to the target from the original, or from what is referred to if that is one? */
+/* Does R lead to side TO from the original, or from what is referred to if that is one? */
 static int
 try_original(const struct record *r, void *arg, struct err *err)
 {
@@ -86,17 +89,18 @@ try_original(const struct record *r, void *arg, struct err *err)
 
 	if (flow_of(s, r, &flow, err) < 0)
 		return -1;
-	if (!flow || !conf_same_forest(flow->target, target_forest(s)) ||
-	    (!s->by && (!conf_same_forest(flow->source, s->c->run->link->source) ||
+	if (!flow || !conf_same_forest(flow->target, forest(s, s->to)) ||
+	    (!s->by && (!conf_same_forest(flow->source, forest(s, s->from)) ||
 			   !dn_equal(r->side[SOURCE].dn, s->dn))))
 		return 0;
 	return take_name(s, &r->side[TARGET], err);
 }
 
 int
-across_refs_resolve(struct cycle *c, const char *source_dn, char **ret_dn, struct err *err)
+across_refs_resolve(struct cycle *c, enum side from, const char *dn, char **ret_dn, struct err *err)
 {
-	struct search s = {.c = c, .dn = dn_strip_extended(source_dn)};
+	struct search s = {
+	    .c = c, .from = from, .to = side_other(from), .dn = dn_strip_extended(dn)};
 	struct store_txn *map = c->run->map;
 	int rc;
 

@@ -5,10 +5,12 @@
 /*
  * What a reference becomes that names no object of this flow: the map knows the object by another
  * flow. A group of the source that has a return contact as a member has the native itself in the
- * target; one that has a person of a third forest has that person's object in the target.
+ * target; one that has a person of a third forest has that person's object in the target. The same
+ * is true of what flows back: a native that the target refers to is its return contact at the
+ * source.
  *
- *   the source object named is     the target's value is
- *   the other flow's counterpart   the original, if that is in the target; else the original's
+ *   the object named is            the value on the other side is
+ *   the other flow's counterpart   the original, if that is there; else the original's
  *                                  counterpart there, by whatever flow leads there
  *   the other flow's original      its counterpart, by a flow that leads there
  *
@@ -17,8 +19,9 @@
 
 #include "dsa/cycle/state.h"
 
-/* The target object for SOURCE_DN. 1: *RET_DN is its name, the caller's. 0: no flow knows one. */
+/* The object of the other side for DN of side FROM. 1: *RET_DN is its name, the caller's. 0: no
+ * flow knows one. */
 int across_refs_resolve(
-    struct cycle *c, const char *source_dn, char **ret_dn, struct err *err) MUST_CHECK;
+    struct cycle *c, enum side from, const char *dn, char **ret_dn, struct err *err) MUST_CHECK;
 
 #endif

@@ -23,7 +23,7 @@ tell_held(const struct cycle *c, const struct plan_step *s)
 static bool
 is_not_asked(struct cycle *c, const struct plan_step *s)
 {
-	if (!s->optional || !c->res->unnamed)
+	if (!s->optional || !c->run->link->forth || !c->res->unnamed)
 		return false;
 	c->res->changes -= s->n_changes;
 	c->res->unnamed++;

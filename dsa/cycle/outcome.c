@@ -81,6 +81,9 @@ outcome_intend(struct store_txn *t, struct plan_step *s, void *arg, struct err *
 	if (old && (record_set_str(&pending->last_error, old->last_error) < 0 ||
 		       (old->alias && record_set_str(&pending->alias, old->alias) < 0)))
 		return err_nomem(err);
+	if (old &&
+	    record_add_written(pending, SOURCE, old->written[SOURCE].v, old->written[SOURCE].n) < 0)
+		return err_nomem(err);
 	if (same && (record_add_written(
 			 pending, TARGET, old->written[TARGET].v, old->written[TARGET].n) < 0 ||
 			record_set_str(&side->dn, old->side[TARGET].dn) < 0))
@@ -262,9 +265,21 @@ add_error(struct record *r, const char *what)
 	return both ? record_set_str(&r->last_error, both) : -1;
 }
 
+/* What UNWRITTEN would have put on the object of SIDE is not galsync's. */
+static void
+forget_unwritten(struct record *r, enum side side, const struct change *unwritten)
+{
+	for (size_t i = 0; i < unwritten->n_mods; i++) {
+		const struct mod *m = &unwritten->mods[i];
+
+		for (size_t j = 0; m->op == MOD_ADD && j < m->n_values; j++)
+			record_forget_written(r, side, record_written_hash(m->attr, m->values[j]));
+	}
+}
+
 int
 outcome_remember(struct cycle *c, struct store_txn *t, const struct guid *source, const char *what,
-    const struct change *unwritten, struct err *err)
+    const struct plan_change *unwritten, struct err *err)
 {
 	_cleanup_(record_free) struct record *r = NULL;
 
@@ -277,13 +292,8 @@ outcome_remember(struct cycle *c, struct store_txn *t, const struct guid *source
 	/* What was only intended is believed for its stamp alone, and what left has left. */
 	if (r->synced_at && !record_has_left(r))
 		r->state = RECORD_ERROR;
-	for (size_t i = 0; unwritten && i < unwritten->n_mods; i++) {
-		const struct mod *m = &unwritten->mods[i];
-
-		for (size_t j = 0; m->op == MOD_ADD && j < m->n_values; j++)
-			record_forget_written(
-			    r, TARGET, record_written_hash(m->attr, m->values[j]));
-	}
+	if (unwritten)
+		forget_unwritten(r, unwritten->side, unwritten->change);
 	return store_put(t, r, err);
 }
 
@@ -298,7 +308,7 @@ record_failed(struct cycle *c, struct store_txn *t, const struct exec_end *e, co
 	struct record *now;
 
 	if (s->phase == PLAN_LINKS)
-		return outcome_remember(c, t, &s->guid, what, s->changes[e->made].change, err);
+		return outcome_remember(c, t, &s->guid, what, &s->changes[e->made], err);
 	if (!s->record)
 		return 0;
 	if (s->record->id && store_get(t, s->record->id, &intended, err) < 0)
@@ -432,7 +442,7 @@ goes_on(struct cycle *c, const struct exec_end *end, bool *ret, struct err *err)
 	bool found;
 
 	*ret = false;
-	if (s->phase != PLAN_OBJECTS || s->source == WORLD_NONE)
+	if ((s->phase != PLAN_OBJECTS && !s->optional) || s->source == WORLD_NONE)
 		return 0;
 	if (cycle_get_decision(c, s->source, &d, &found, err) < 0)
 		return -1;
@@ -470,20 +480,42 @@ note_unnamed(struct cycle *c, const struct exec_end *e)
 	return 0;
 }
 
+/* The account may not write to a source object, or not this attribute. */
+static int
+note_denied(struct cycle *c, struct store_txn *t, const struct exec_end *e, struct err *err)
+{
+	const struct plan_change *pc = &e->step->changes[e->made];
+	_cleanup_(record_free) struct record *r = NULL;
+
+	if (c->res->denied++ == 0)
+		run_message(c->run, LOG_NOTICE, &e->step->guid, pc->change->dn,
+		    "what flows back cannot be written to %s of this and perhaps other source "
+		    "objects: %s; grant the right (delegate.sh does)",
+		    only_attr(pc->change) ? only_attr(pc->change) : "attributes", e->err->text);
+	c->res->changes -= e->step->n_changes;
+	if (store_find_guid(t, c->run->link_id, SOURCE, &e->step->guid, &r, err) < 0)
+		return -1;
+	if (!r)
+		return 0;
+	forget_unwritten(r, pc->side, pc->change);
+	return store_put(t, r, err);
+}
+
 static int
 store_refused(struct cycle *c, struct store_txn *t, const struct exec_end *e, struct err *err)
 {
 	const struct plan_step *s = e->step;
 	bool more;
 
-	if (is_done_without(e))
-		return note_unnamed(c, e);
 	if (is_nonleaf(e))
 		return replan_add(c, s->source, &s->guid, REPLAN_NONLEAF, e->err->text, err);
 	if (goes_on(c, e, &more, err) < 0)
 		return -1;
-	return more ? replan_add(c, s->source, &s->guid, REPLAN_APART, e->err->text, err)
-		    : store_failed(c, t, e, err);
+	if (more)
+		return replan_add(c, s->source, &s->guid, REPLAN_APART, e->err->text, err);
+	if (is_done_without(e))
+		return c->run->link->forth ? note_unnamed(c, e) : note_denied(c, t, e, err);
+	return store_failed(c, t, e, err);
 }
 
 int

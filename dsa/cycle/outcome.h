@@ -22,10 +22,10 @@ int outcome_store(
 int outcome_refuse(struct cycle *c, struct store_txn *t, struct run_event *e, const char *what,
     struct err *err) MUST_CHECK;
 /* The record of SOURCE, if there is one, has the state of one whose last write failed, because of
- * WHAT. UNWRITTEN, or NULL: the modification that was not made to the counterpart; its values are
- * not remembered as written. */
+ * WHAT. UNWRITTEN, or NULL: the modification that was not made; its values are not remembered as
+ * written on its side. */
 int outcome_remember(struct cycle *c, struct store_txn *t, const struct guid *source,
-    const char *what, const struct change *unwritten, struct err *err) MUST_CHECK;
+    const char *what, const struct plan_change *unwritten, struct err *err) MUST_CHECK;
 /* Nothing has to be written to the object of SOURCE any more; told if that was not so before. */
 int outcome_accept(
     struct cycle *c, struct store_txn *t, const struct guid *source, struct err *err) MUST_CHECK;

@@ -90,18 +90,21 @@ came_from_there(const struct planning *p, struct bytes v, bool *ret)
 	return 0;
 }
 
-/* Is V, which is to be added to the target, an address that only the target's organization gives?
- * What the configured template gives it has given, but for the names of its offices. */
+/* Is V, which is to be added to the object of SIDE, an address that only that side's organization
+ * gives? What the configured template gives it has given, but for the names of its offices. And of
+ * a mailbox in use its organization gives the addresses, in whatever domain, but for those. */
 static bool
 is_foreign(const struct planning *p, enum side side, struct bytes v, const char *essential)
 {
 	const struct conf_link *link = p->c->run->link;
-	struct dir *d = p->c->run->dir[TARGET];
-	struct own_domains own = own_domains_of(link->target, d->ops->info(d)->domain_dns);
+	struct dir *d = p->c->run->dir[side];
+	struct own_domains own = own_domains_of(
+	    side == TARGET ? link->target : link->source, d->ops->info(d)->domain_dns);
+	bool given = side == SOURCE || (link->primary_template && address_is_primary(v));
 
-	if (link->primary_template && address_is_primary(v) && !address_is_office(v))
+	if (given && !address_is_office(v))
 		return false;
-	return side == TARGET && !link->foreign_addresses && address_is_smtp(v) &&
+	return !link->foreign_addresses && address_is_smtp(v) &&
 	       own_domains_have(&own, address_value(v)) &&
 	       !(essential && bytes_equal_nocase(address_value(v), bytes_of(essential)));
 }

@@ -68,19 +68,26 @@ say_notes(const struct planning *p)
 	}
 }
 
+static size_t
+back_mods(const struct planning *p)
+{
+	return p->back ? p->back->n_mods : 0;
+}
+
 /* STORED: the map learns something new of it. */
 static void
 note_outcome(struct planning *p, bool stored)
 {
-	size_t n = p->step->n_changes + p->links->n_mods + p->apart->n_mods;
+	size_t n = p->step->n_changes + p->links->n_mods + p->apart->n_mods + back_mods(p);
 
 	if (!p->c->run->observer->decisions)
 		return;
 	if (n)
 		(void)snprintf(p->outcome, sizeof p->outcome,
-		    "planned: changes %zu, references %zu, attributes by themselves %zu; "
-		    "references that wait for a counterpart %zu",
-		    p->step->n_changes, p->links->n_mods, p->apart->n_mods, p->step->n_waiting);
+		    "planned: changes %zu, references %zu, attributes by themselves %zu, "
+		    "what flows back %zu; references that wait for a counterpart %zu",
+		    p->step->n_changes, p->links->n_mods, p->apart->n_mods, back_mods(p),
+		    p->step->n_waiting);
 	else
 		(void)snprintf(p->outcome, sizeof p->outcome,
 		    "nothing is written: both sides are as they should be%s; references that wait "
@@ -100,7 +107,7 @@ static void
 count_step(struct planning *p, bool stored)
 {
 	struct cycle_result *r = p->c->res;
-	bool touched[SIDES] = {false, false};
+	bool touched[SIDES] = {[SOURCE] = back_mods(p) > 0};
 
 	for (size_t i = 0; i < p->step->n_changes; i++) {
 		touched[p->step->changes[i].side] = true;
@@ -120,7 +127,8 @@ count_step(struct planning *p, bool stored)
 		run_message(p->c->run, LOG_NOTICE, &p->in.source->guid, p->in.source->dn,
 		    "matched for the first time, with '%s': %s", p->d->target_dn, p->d->evidence);
 	}
-	if (!p->step->n_changes && !p->links->n_mods && !p->apart->n_mods && !stored)
+	if (!p->step->n_changes && !p->links->n_mods && !p->apart->n_mods && !back_mods(p) &&
+	    !stored)
 		r->unchanged++;
 }
 
@@ -143,6 +151,7 @@ fill_in(struct planning *p, const struct entry *source, const struct entry *targ
 	    .shape = p->d->shape,
 	    .created = p->d->created,
 	    .active = a.side,
+	    .lead = project_lead(&link->scopes[p->d->scope], &a),
 	    .verdict = a,
 	    .redirects = !link->forth && a.facts.mailbox[a.side] && link->source->redirect_domain,
 	    .names = names,
@@ -280,7 +289,7 @@ plan_decided(struct planning *p, const struct entry *source)
 		return -1;
 	if (!blocked && (plan_redirect(p, TARGET) < 0 || plan_retire_redirect(p, old) < 0))
 		return -1;
-	if (!blocked && p->in.target && plan_rename(p, target) < 0)
+	if (!blocked && p->in.target && (plan_rename(p, target) < 0 || plan_back(p, record) < 0))
 		return -1;
 	if (plan_is_incomplete(p) || p->d->state == DECIDE_CONFLICT)
 		return 0;
@@ -374,6 +383,7 @@ plan_object(
 	change_free(p.links);
 	change_free(p.apart);
 	change_free(p.names);
+	change_free(p.back);
 	free(p.lent);
 	buf_done(&p.problems);
 	buf_done(&p.notes);

@@ -208,7 +208,7 @@ resolve_decided(struct planning *p, const char *attr, uint32_t index, char **ret
 static int
 resolve_across(struct planning *p, const char *attr, const char *source_dn, char **ret_dn)
 {
-	int rc = across_refs_resolve(p->c, source_dn, ret_dn, p->err);
+	int rc = across_refs_resolve(p->c, SOURCE, source_dn, ret_dn, p->err);
 
 	if (rc != 1)
 		return rc;

@@ -13,15 +13,10 @@
 
 #include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
-#include "dsa/rules/diff.h"
 #include "dsa/rules/heir.h"
 #include "dsa/rules/names.h"
 #include "mapping/match.h"
 #include "redirect/address.h"
-
-/* Values of one linked attribute in one request: AD takes some 5,000, a smaller number keeps other
- * writers from waiting. */
-#define LINK_CHUNK 1000
 
 static void
 add_problem(struct planning *p, const char *attr, const char *why)
@@ -46,7 +41,7 @@ note_problem(const char *attr, const char *why, void *arg)
 static void
 note_odd_addresses(struct planning *p, const struct entry *want)
 {
-	bool governs = p->in.active == SOURCE || !p->in.target;
+	bool governs = p->in.lead == SOURCE || !p->in.target;
 	char odd[PROJECT_ODD_SIZE];
 
 	if (!governs || !entry_find(want, "proxyAddresses") ||
@@ -148,7 +143,7 @@ plan_source(struct planning *p, const struct entry *target, bool *ret_blocked)
 	return plan_step_add(p->step, SOURCE, TAKE(change), source, "source addresses", p->err);
 }
 
-/* Moves the values beyond the first LINK_CHUNK of every attribute of the add to LINKS. */
+/* Moves the values beyond the first PLAN_LINK_CHUNK of every attribute of the add to LINKS. */
 static int
 split_big(struct planning *p, struct entry *e)
 {
@@ -157,7 +152,7 @@ split_big(struct planning *p, struct entry *e)
 		_cleanup_(free) char *name = NULL;
 		const struct attr *a = &e->attrs[i];
 
-		if (a->n_values <= LINK_CHUNK)
+		if (a->n_values <= PLAN_LINK_CHUNK)
 			continue;
 		old = entry_dup(e);
 		name = strdup(a->name);
@@ -166,8 +161,9 @@ split_big(struct planning *p, struct entry *e)
 			return err_nomem(p->err);
 		entry_remove(e, name);
 		for (size_t j = 0; j < a->n_values; j++)
-			if (j < LINK_CHUNK ? entry_add(e, name, a->values[j]) < 0
-					   : change_mod(p->links, MOD_ADD, name, a->values[j]) < 0)
+			if (j < PLAN_LINK_CHUNK
+				? entry_add(e, name, a->values[j]) < 0
+				: change_mod(p->links, MOD_ADD, name, a->values[j]) < 0)
 				return err_nomem(p->err);
 		i = (size_t)-1; /* attributes have moved: look again from the first */
 	}
@@ -304,7 +300,7 @@ plan_modify(struct planning *p, struct change *change, const struct entry *targe
 		return err_nomem(p->err);
 	for (size_t i = 0; i < own->n_mods; i++)
 		for (size_t j = 0; j < own->mods[i].n_values; j++)
-			if (change_mod(j < LINK_CHUNK ? first : p->links, own->mods[i].op,
+			if (change_mod(j < PLAN_LINK_CHUNK ? first : p->links, own->mods[i].op,
 				own->mods[i].attr, own->mods[i].values[j]) < 0)
 				return err_nomem(p->err);
 	return set_apart(p, first) < 0 ? -1 : plan_modify_group(p, p->step, TAKE(first), target);
@@ -317,6 +313,9 @@ plan_existing(
 	if (diff_target(d, is_ours, p, change, p->err) < 0 ||
 	    plan_keep_mail(p, d->want, d->present, record, change) < 0)
 		return -1;
+	/* Of a first match that is known: its attributes become those of the source. */
+	if (p->d->rule == MATCH_RECORD)
+		plan_note_lost(p, d, change);
 	return drop_dummies(p, d->present, change);
 }
 
@@ -468,7 +467,7 @@ put_references(struct planning *p, const struct entry *target, const struct mod 
 		return err_nomem(p->err);
 	s->phase = PLAN_LINKS;
 	s->counts = p->step->counts;
-	for (size_t i = at; i < m->n_values && i < at + LINK_CHUNK; i++)
+	for (size_t i = at; i < m->n_values && i < at + PLAN_LINK_CHUNK; i++)
 		if (change_mod(c, m->op, m->attr, m->values[i]) < 0)
 			return err_nomem(p->err);
 	if (plan_step_add(s, TARGET, TAKE(c), NULL, "references", p->err) < 0 ||
@@ -498,10 +497,10 @@ plan_put_links(struct planning *p, const struct entry *target)
 {
 	const struct change *l = p->links;
 
-	if (put_apart(p, target) < 0 || (p->names && put_names(p) < 0))
+	if (put_apart(p, target) < 0 || (p->names && put_names(p) < 0) || plan_put_back(p) < 0)
 		return -1;
 	for (size_t i = 0; i < l->n_mods; i++)
-		for (size_t j = 0; j < l->mods[i].n_values; j += LINK_CHUNK)
+		for (size_t j = 0; j < l->mods[i].n_values; j += PLAN_LINK_CHUNK)
 			if (put_references(p, target, &l->mods[i], j) < 0)
 				return -1;
 	return 0;

@@ -12,8 +12,13 @@
  */
 
 #include "dsa/cycle/state.h"
+#include "dsa/rules/diff.h"
 #include "dsa/rules/names.h"
 #include "dsa/rules/project.h"
+
+/* Values of one linked attribute in one request: AD takes some 5,000, a smaller number keeps other
+ * writers from waiting. */
+#define PLAN_LINK_CHUNK 1000
 
 /* One object being planned; the chain of parents is the stack of the recursion. */
 struct planning {
@@ -34,6 +39,7 @@ struct planning {
 	bool tries;	      /* it may wait although they did not become fewer */
 	bool inherits[SIDES]; /* from a contact that gives way on that side */
 	struct change *apart; /* of the counterpart, to be written each by itself */
+	struct change *back;  /* what flows back to the source object, or NULL */
 	struct change *names; /* X500 names for the native of a return contact, or NULL */
 	uint64_t *lent; /* of references to what is no counterpart of this flow: written hashes */
 	size_t n_lent, cap_lent;
@@ -66,6 +72,18 @@ int plan_target(struct planning *p, const struct entry *target, struct record *r
 /* The steps of a later phase: the references that could not be part of the object's own step, and
  * what is written apart from it. */
 int plan_put_links(struct planning *p, const struct entry *target) MUST_CHECK;
+
+/* ---- plan_back.c ---- */
+
+/* The reason of a change of what flows back. */
+#define PLAN_BACK "flow back"
+/* Plans what flows back from the counterpart to the source object, which both are there. RECORD
+ * learns what is put there. */
+int plan_back(struct planning *p, struct record *record) MUST_CHECK;
+/* The steps of a later phase for it. */
+int plan_put_back(struct planning *p) MUST_CHECK;
+/* Says what CHANGE, which is D's, overwrites of what others had put there. */
+void plan_note_lost(struct planning *p, const struct diff_in *d, const struct change *change);
 
 /* ---- plan_group.c ---- */
 

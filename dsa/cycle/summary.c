@@ -70,6 +70,7 @@ static const struct {
     {"conflicts", "conflicts", AT(conflicts), NULL, 0},
     {"problems", "problems", AT(problems), NULL, 0},
     {"unnamed", "natives without their contacts' names", AT(unnamed), NULL, 0},
+    {"denied", "source objects without all that flows back", AT(denied), NULL, 0},
     {"drift", "planned again", AT(drift), NULL, 0},
     {"failed", "failed", AT(failed), NULL, 0},
     {"planned", NULL, AT(changes), NULL, 0},

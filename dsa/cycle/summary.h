@@ -45,6 +45,8 @@ struct cycle_result {
 	uint64_t problems, failed, waiting;
 	/* Natives that may not be given the X500 names of their return contacts. */
 	uint64_t unnamed;
+	/* Source objects to which something that flows back may not be written. */
+	uint64_t denied;
 	uint64_t drift;		   /* objects planned again: others wrote, or came first */
 	uint64_t changes, applied; /* directory changes planned, and done */
 	uint64_t ready, switched;  /* mailboxes whose readiness was seen, and of them switched */

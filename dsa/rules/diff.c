@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "dsa/rules/diff.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "dsa/base/keyed_hash.h"
@@ -11,6 +12,7 @@
 
 struct diff {
 	const struct record *record; /* or NULL */
+	enum side side;		     /* that is written */
 	diff_is_ours_fn *is_ours;
 	void *arg;
 	struct change *change;
@@ -21,7 +23,7 @@ struct diff {
 static bool
 was_put(const struct diff *d, struct bytes v)
 {
-	return d->record && record_was_written(d->record, TARGET, record_written_hash(d->attr, v));
+	return d->record && record_was_written(d->record, d->side, record_written_hash(d->attr, v));
 }
 
 static bool
@@ -171,6 +173,25 @@ dn_set_has(const struct dn_set *s, struct bytes v)
 	return bsearch(&h, s->hashes, s->n, sizeof h, compare_u64) != NULL;
 }
 
+/* The hash under which a link is remembered, in whatever form the server shows it. */
+static uint64_t
+link_hash(const char *attr, struct bytes v)
+{
+	struct err ignored;
+	const char *dn = dn_strip_extended(v.data);
+	_cleanup_(free) char *norm = dn_normalize(dn, &ignored);
+
+	return record_written_hash(attr, bytes_of(norm ? norm : dn));
+}
+
+static bool
+may_remove_link(const struct diff *d, struct bytes v)
+{
+	if (d->side == TARGET)
+		return was_put(d, v) || d->is_ours(dn_strip_extended(v.data), d->arg);
+	return d->record && record_was_written(d->record, SOURCE, link_hash(d->attr, v));
+}
+
 static int
 meet_link(struct diff *d, const struct attr *want, const struct attr *present, bool single)
 {
@@ -182,8 +203,7 @@ meet_link(struct diff *d, const struct attr *want, const struct attr *present, b
 		struct bytes v = present->values[i];
 		bool replaced = single && want->n_values;
 
-		if (dn_set_has(&wanted, v) ||
-		    !(replaced || was_put(d, v) || d->is_ours(dn_strip_extended(v.data), d->arg)))
+		if (dn_set_has(&wanted, v) || !(replaced || may_remove_link(d, v)))
 			continue;
 		if (change_mod(d->change, MOD_DELETE, d->attr, v) < 0)
 			return -1;
@@ -278,7 +298,11 @@ int
 diff_target(const struct diff_in *in, diff_is_ours_fn *is_ours, void *arg, struct change *change,
     struct err *err)
 {
-	struct diff d = {.record = in->record, .is_ours = is_ours, .arg = arg, .change = change};
+	struct diff d = {.record = in->record,
+	    .side = project_side(in->in),
+	    .is_ours = is_ours,
+	    .arg = arg,
+	    .change = change};
 
 	for (size_t i = 0; i < in->table->n; i++) {
 		const struct row *r = &in->table->rows[i];
@@ -339,18 +363,41 @@ note_lasting(const struct project_in *in, const struct change *change, const str
 	for (size_t i = 0; a && i < a->n_values && *n < total; i++) {
 		uint64_t h = record_written_hash("proxyAddresses", a->values[i]);
 
-		if (address_is_x500(a->values[i]) && record_was_written(record, TARGET, h) &&
+		if (address_is_x500(a->values[i]) &&
+		    record_was_written(record, project_side(in), h) &&
 		    !change_has(change, MOD_DELETE, "proxyAddresses", a->values[i]))
 			written[(*n)++] = h;
 	}
 }
 
-/* Links to counterparts need no memory: their rule is diff_is_ours_fn; of others the caller knows.
- * Nor do the rows of a create alone: what they gave is never touched again. */
+struct noting {
+	const struct table *table;
+	const struct project_in *in;
+	const struct change *change;
+	const struct record *record;
+};
+
+/* Is V of row R, which is wanted unless it is LEFT, galsync's when the change was made? *RET_HASH:
+ * as what it is remembered. */
+static bool
+is_written(
+    const struct noting *n, const struct row *r, struct bytes v, bool left, uint64_t *ret_hash)
+{
+	bool link = r->meet == MEET_LINK;
+
+	*ret_hash = link ? link_hash(r->attr, v) : record_written_hash(r->attr, v);
+	return record_was_written(n->record, project_side(n->in), *ret_hash) || (link && !left) ||
+	       change_has(n->change, MOD_ADD, r->attr, v) ||
+	       (n->in->created && !left && !is_there_respelled(n->table, n->in, r, v));
+}
+
+/* Links of the target to counterparts need no memory: their rule is diff_is_ours_fn; of others the
+ * caller knows. Nor do the rows of a create alone: what they gave is never touched again. */
 int
 diff_note_written(const struct table *table, const struct project_in *in, unsigned when,
     const struct entry *want, const struct change *change, struct record *record, struct err *err)
 {
+	const struct noting noting = {table, in, change, record};
 	_cleanup_(free) uint64_t *written = NULL;
 	size_t n = 0, total = 0;
 
@@ -371,20 +418,68 @@ diff_note_written(const struct table *table, const struct project_in *in, unsign
 
 		if (left)
 			w = entry_find(in->target, r->attr);
-		if (!w || r->meet == MEET_LINK || !row_applies(r, in, when))
+		if (!w || (r->meet == MEET_LINK && !in->back) || !row_applies(r, in, when))
 			continue;
-		for (size_t j = 0; j < w->n_values && n < total; j++) {
-			struct bytes v = w->values[j];
-			uint64_t h = record_written_hash(r->attr, v);
-
-			if (record_was_written(record, TARGET, h) ||
-			    change_has(change, MOD_ADD, r->attr, v) ||
-			    (in->created && !left && !is_there_respelled(table, in, r, v)))
-				written[n++] = h;
-		}
+		for (size_t j = 0; j < w->n_values && n < total; j++)
+			n += is_written(&noting, r, w->values[j], left, &written[n]);
 	}
 	note_lasting(in, change, record, written, &n, total);
-	return record_set_written(record, TARGET, written, n) < 0 ? err_nomem(err) : 0;
+	return record_set_written(record, project_side(in), written, n) < 0 ? err_nomem(err) : 0;
+}
+
+/* Does C give ATTR another value? */
+static bool
+gives(const struct change *c, const char *attr)
+{
+	for (size_t i = 0; i < c->n_mods; i++)
+		if (c->mods[i].op == MOD_ADD && strcmp(c->mods[i].attr, attr) == 0)
+			return true;
+	return false;
+}
+
+/* Did others put V where row R writes? What flows back may replace what came from the source. */
+static bool
+is_of_others(const struct diff_in *d, const struct row *r, struct bytes v)
+{
+	enum side side = project_side(d->in);
+
+	if (!d->record)
+		return true;
+	if (r->meet == MEET_LINK)
+		return !record_was_written(d->record, side, link_hash(r->attr, v));
+	return !record_was_written(d->record, side, record_written_hash(r->attr, v)) &&
+	       !(d->in->back &&
+		   record_was_written(d->record, TARGET, record_written_hash(r->source, v)));
+}
+
+static void
+add_lost(const char *attr, struct bytes v, char *ret, size_t size)
+{
+	size_t len = strlen(ret);
+	char text[64];
+
+	err_escape(text, sizeof text, v);
+	(void)snprintf(ret + len, size - len, "%s%s '%s'", len ? ", " : "", attr, text);
+}
+
+bool
+diff_lost(const struct diff_in *d, const struct change *change, char *ret, size_t size)
+{
+	*ret = '\0';
+	for (size_t i = 0; i < d->table->n; i++) {
+		const struct row *r = &d->table->rows[i];
+		const struct attr *a = entry_find(d->present, r->attr);
+
+		if (r->compute || r->authority == AUTHORITY_NONE ||
+		    !row_applies(r, d->in, d->when) || !gives(change, r->attr) ||
+		    !(r->meet == MEET_SET || r->meet == MEET_LINK))
+			continue;
+		for (size_t j = 0; a && j < a->n_values; j++)
+			if (change_has(change, MOD_DELETE, r->attr, a->values[j]) &&
+			    is_of_others(d, r, a->values[j]))
+				add_lost(r->attr, a->values[j], ret, size);
+	}
+	return *ret != '\0';
 }
 
 int

@@ -10,6 +10,10 @@
  * table says that a created object has none (MEET_CLEAR). Everything else on the target belongs to
  * others and stays. The stamp takes the place of a stamp only.
  *
+ * Of what flows back (IN->back) the same is true of the source object, by the values that galsync
+ * wrote there. Of its links it takes only those away that the target had, too, since: a reference
+ * that never made it to the target is no reason to lose it at the source.
+ *
  * Values compare as the target's schema says. A value that differs in its spelling alone is the
  * same one: what galsync put gets the spelling of the source, that of others keeps its own where
  * there may be several values.
@@ -22,7 +26,8 @@
 #include "dsa/rules/project.h"
 #include "dsa/rules/table.h"
 
-/* True if the target object named DN is the counterpart of some source object of this link. */
+/* True if the target object named DN is the counterpart of some source object of this link. Not
+ * asked of what flows back. */
 typedef bool diff_is_ours_fn(const char *dn, void *arg);
 
 struct diff_in {
@@ -42,6 +47,10 @@ int diff_target(const struct diff_in *d, diff_is_ours_fn *is_ours, void *arg, st
 int diff_note_written(const struct table *table, const struct project_in *in, unsigned when,
     const struct entry *want, const struct change *change, struct record *record,
     struct err *err) MUST_CHECK;
+/* What CHANGE overwrites of D's PRESENT that others had put there, as text: "title 'Boss', ...",
+ * for the attributes that an organization decides about. False: nothing. */
+#define DIFF_LOST_SIZE 512
+bool diff_lost(const struct diff_in *d, const struct change *change, char *ret, size_t size);
 /* Adds the values of WANT's proxyAddresses that PRESENT (the source object) lacks. */
 int diff_source(const struct entry *want, const struct entry *present, struct change *change,
     struct err *err) MUST_CHECK;

@@ -155,6 +155,41 @@ keep_one_spelling(const struct table *t, const struct row *r, struct entry *e, s
 	return 0;
 }
 
+enum side
+project_lead(const struct conf_scope *scope, const struct active_side *a)
+{
+	if (a->side == TARGET || a->facts.mailbox[SOURCE] || a->facts.mailbox[TARGET])
+		return a->side;
+	return scope->authority;
+}
+
+bool
+project_row_flows(const struct row *r, const struct project_in *in)
+{
+	bool forth = !in->back;
+
+	switch (r->authority) {
+	case AUTHORITY_SOURCE: return forth;
+	case AUTHORITY_TARGET: return !forth || !in->target;
+	case AUTHORITY_ACTIVE:
+		return forth ? in->lead == SOURCE || !in->target || r->lasts : in->lead == TARGET;
+	case AUTHORITY_NONE: break;
+	}
+	return forth && (in->active == SOURCE || !in->target || r->lasts);
+}
+
+struct project_in
+project_back(const struct project_in *in)
+{
+	struct project_in b = *in;
+
+	b.source = in->target;
+	b.target = in->source;
+	b.created = false;
+	b.back = true;
+	return b;
+}
+
 int
 project(const struct table *table, const struct project_in *in, unsigned when,
     const struct project_calls *calls, struct entry **ret, struct err *err)
@@ -168,8 +203,7 @@ project(const struct table *table, const struct project_in *in, unsigned when,
 		const struct row *r = &table->rows[i];
 
 		if (!(r->when & when) || !(r->kinds & KIND_BIT(in->kind)) ||
-		    !(r->shapes & SHAPE_BIT(in->shape)) ||
-		    !(r->lasts || in->active == SOURCE || !in->target))
+		    !(r->shapes & SHAPE_BIT(in->shape)) || !project_row_flows(r, in))
 			continue;
 		if (entry_touch(e, r->attr) < 0)
 			return err_nomem(err);

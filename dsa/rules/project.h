@@ -24,11 +24,15 @@ struct project_in {
 	const struct conf_link *link;
 	const struct conf_scope *scope;
 	const struct entry *source;
-	const struct entry *target;	   /* as it is now, or NULL for one to be created */
-	enum kind kind;			   /* of the source */
-	enum shape shape;		   /* of the target */
-	bool created;			   /* by galsync (or to be) */
-	enum side active;		   /* whose mailbox the owner uses: of VERDICT */
+	const struct entry *target; /* as it is now, or NULL for one to be created */
+	enum kind kind;		    /* of the source */
+	enum shape shape;	    /* of the target */
+	bool created;		    /* by galsync (or to be) */
+	enum side active;	    /* whose mailbox the owner uses: of VERDICT */
+	enum side lead;		    /* the side that AUTHORITY_ACTIVE means: project_lead() */
+	/* What flows back is asked for: SOURCE above is the target's entry and TARGET the source's,
+	 * all else is as of the forward flow. */
+	bool back;
 	struct active_side verdict;	   /* on both sides as they were read */
 	bool redirects;			   /* both sides get redirect addresses */
 	bool spare[SIDES];		   /* another object has the one of the template */
@@ -57,6 +61,20 @@ struct project_calls {
  * altogether. */
 int project(const struct table *table, const struct project_in *in, unsigned when,
     const struct project_calls *calls, struct entry **ret, struct err *err) MUST_CHECK;
+
+/* The side of which all that follows the active side is taken, by the verdict on a pair of SCOPE:
+ * of a pair without a mailbox there is none that a switch could turn. */
+enum side project_lead(const struct conf_scope *scope, const struct active_side *a);
+/* Does R flow in IN's direction, by the authority for it? */
+bool project_row_flows(const struct row *r, const struct project_in *in);
+/* What of IN flows back. */
+struct project_in project_back(const struct project_in *in);
+/* The side that is written. */
+static inline enum side
+project_side(const struct project_in *in)
+{
+	return in->back ? SOURCE : TARGET;
+}
 
 /* The shape of the target for a source of KIND: of an existing TARGET, or of one to be created. */
 enum shape project_shape(const struct conf_scope *scope, enum kind kind, const struct entry *source,
@@ -95,5 +113,7 @@ row_compute compute_object_class, compute_sam, compute_upn, compute_uac, compute
     compute_home_mdb, compute_home_server, compute_display_type, compute_type_details,
     compute_originating_forest, compute_stamp, compute_master_sid, compute_cn,
     compute_policies_excluded, compute_mapi_recipient, compute_nothing, compute_remote_type;
+/* Those of what flows back. */
+row_compute compute_back_mail, compute_back_addresses, compute_back_hidden;
 
 #endif

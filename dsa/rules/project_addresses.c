@@ -285,7 +285,7 @@ governed_addresses(const struct project_in *in, const char *target_legacy,
 {
 	_cleanup_(free) char *primary = NULL;
 
-	if (in->active == TARGET && in->target)
+	if (in->lead == TARGET && in->target)
 		return keep_addresses(in, list, err) < 0 ? -1
 							 : copy_names(in, target_legacy, list, err);
 	if (target_primary(in, &primary, err) < 0 ||
@@ -459,6 +459,81 @@ own_address(const struct project_in *in)
 			found = address_value(v).data;
 	}
 	return found;
+}
+
+/* The primary address of the target that the source is to have as well, without type, or NULL: it
+ * keeps its own. What the configured template gives the target is no news. */
+static int
+news_of_primary(const struct project_in *in, const char **ret, struct err *err)
+{
+	const char *own = address_primary(in->source);
+	_cleanup_(free) char *typed = own ? str_printf("smtp:%s", own) : NULL;
+	_cleanup_(free) char *given = NULL;
+	struct project_in forth = *in;
+
+	*ret = NULL;
+	if (!own)
+		return 0;
+	if (!typed)
+		return err_nomem(err);
+	if (!address_is_well_formed(bytes_of(typed)) ||
+	    project_is_internal(in->link, bytes_of(typed)))
+		return 0;
+	forth.source = in->target;
+	if (in->link->primary_template && in->kind != KIND_CONTACT &&
+	    expand_primary(&forth, &given, err) < 0 && err->scope != ERR_ENTRY)
+		return -1;
+	if (!(given && str_equal_nocase(given, own)))
+		*ret = own;
+	return 0;
+}
+
+int
+compute_back_mail(const struct project_in *in, struct entry *ret, struct err *err)
+{
+	const char *primary;
+
+	if (news_of_primary(in, &primary, err) < 0)
+		return -1;
+	return primary ? project_set_str(ret, "mail", primary, err) : 1;
+}
+
+/* The addresses that people write to. X500 names come over by another way (project_source()), and
+ * what each organization makes for itself not at all. */
+int
+compute_back_addresses(const struct project_in *in, struct entry *ret, struct err *err)
+{
+	const struct attr *a = entry_find(in->source, "proxyAddresses");
+	_cleanup_(address_list_done) struct address_list list = {0};
+	const char *primary;
+
+	if (news_of_primary(in, &primary, err) < 0)
+		return -1;
+	for (size_t i = 0; a && i < a->n_values; i++) {
+		struct bytes v = a->values[i];
+
+		if (address_is_smtp(v) && address_is_well_formed(v) &&
+		    !project_is_internal(in->link, v) &&
+		    address_list_addf(&list, "smtp:%s", (const char *)address_value(v).data) < 0)
+			return err_nomem(err);
+	}
+	if (primary && address_list_set_primary(&list, primary) < 0)
+		return err_nomem(err);
+	for (size_t i = 0; i < list.n; i++)
+		if (entry_add(ret, "proxyAddresses", list.values[i]) < 0)
+			return err_nomem(err);
+	return 0;
+}
+
+/* Where what is hidden leaves, the flag would end the correspondence. */
+int
+compute_back_hidden(const struct project_in *in, struct entry *ret, struct err *err)
+{
+	struct bytes v = entry_get(in->source, "msExchHideFromAddressLists");
+
+	if (in->scope->hidden_leaves)
+		return 1;
+	return v.data ? project_set_str(ret, "msExchHideFromAddressLists", v.data, err) : 0;
 }
 
 /* Where the target sends mail on: to the source's mailbox while that is the active one. */

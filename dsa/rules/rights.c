@@ -159,6 +159,37 @@ add_giving_way(struct rights_place *p, struct err *err)
 	return 0;
 }
 
+struct back {
+	struct rights_place *place;
+	const struct conf_scope *scope;
+	unsigned turned; /* kinds whose authority can lie with the target */
+	struct err *err;
+};
+
+/* The right to write an attribute that may flow back. */
+static int
+add_back_row(const struct row *row, void *arg)
+{
+	struct back *b = arg;
+	unsigned kinds = b->scope->kinds & row->kinds;
+
+	if (row->authority != AUTHORITY_TARGET)
+		kinds &= b->turned;
+	if (row->compute == compute_back_hidden && b->scope->hidden_leaves)
+		return 0;
+	return kinds ? add_attr(b->place, row->attr, source_classes(kinds), b->err) : 0;
+}
+
+static int
+add_back(struct rights *r, const struct conf_scope *s, struct rights_place *p, struct err *err)
+{
+	struct back b = {p, s, s->authority == TARGET ? ~0U : 0, err};
+
+	if (redirects(r->link, s))
+		b.turned |= KIND_BIT(KIND_USER);
+	return table_each_back_row(r->link, add_back_row, &b);
+}
+
 static int
 add_source(struct rights *r, const struct conf_scope *s, struct err *err)
 {
@@ -172,7 +203,9 @@ add_source(struct rights *r, const struct conf_scope *s, struct err *err)
 	for (size_t i = 0; redirects(r->link, s) && i < ARRAY_SIZE(turned); i++)
 		if (add_attr(p, turned[i], RIGHTS_BIT(RIGHTS_USER), err) < 0)
 			return -1;
-	return r->link->return_contacts_ou ? add_references(p, err) : 0;
+	if (r->link->return_contacts_ou && add_references(p, err) < 0)
+		return -1;
+	return add_back(r, s, p, err);
 }
 
 /* ---- target ---- */

@@ -50,20 +50,25 @@
 		.attr = (a), .source = (a), .how = ROW_DN, .meet = MEET_LINK, .kinds = (k),        \
 		.shapes = (s), .when = WHEN_ALWAYS                                                 \
 	}
+#define OWN(a, k, s, w)                                                                            \
+	{                                                                                          \
+		.attr = (a), .source = (a), .how = ROW_COPY, .meet = MEET_SET, .kinds = (k),       \
+		.shapes = (s), .when = (w), .authority = AUTHORITY_NONE                            \
+	}
 #define CONSTANT(a, v, m, s, w)                                                                    \
 	{                                                                                          \
 		.attr = (a), .source = (v), .how = ROW_CONSTANT, .meet = (m), .kinds = ALL_KINDS,  \
-		.shapes = (s), .when = (w)                                                         \
+		.shapes = (s), .when = (w), .authority = AUTHORITY_NONE                            \
 	}
 #define COMPUTED(a, f, m, s, w)                                                                    \
 	{                                                                                          \
 		.attr = (a), .compute = (f), .how = ROW_COPY, .meet = (m), .kinds = ALL_KINDS,     \
-		.shapes = (s), .when = (w), .required = true                                       \
+		.shapes = (s), .when = (w), .required = true, .authority = AUTHORITY_NONE          \
 	}
 #define ARCHIVE(a, f)                                                                              \
 	{                                                                                          \
 		.attr = (a), .source = (a), .compute = (f), .how = ROW_COPY, .meet = MEET_IF_OURS, \
-		.kinds = USERS, .shapes = MUSER, .when = WHEN_ALWAYS                               \
+		.kinds = USERS, .shapes = MUSER, .when = WHEN_ALWAYS, .authority = AUTHORITY_NONE  \
 	}
 
 static const struct row defaults[] = {
@@ -73,14 +78,23 @@ static const struct row defaults[] = {
     COMPUTED("sAMAccountName", compute_sam, MEET_SET, ACCOUNTS | GROUP, WHEN_CREATE),
     COMPUTED("userPrincipalName", compute_upn, MEET_SET, ACCOUNTS, WHEN_CREATE),
     COMPUTED("userAccountControl", compute_uac, MEET_SET, ACCOUNTS, WHEN_CREATE),
-    COPY("groupType", GROUPS, GROUP, OWNED),
+    OWN("groupType", GROUPS, GROUP, OWNED),
     /* Who is named there owns the mailbox: never of a mailbox that was there before. */
     COMPUTED("msExchMasterAccountSid", compute_master_sid, MEET_SET, ACCOUNTS, OWNED),
 
     /* How mail reaches it. */
-    COMPUTED("mail", compute_mail, MEET_SET, ALL_SHAPES, WHEN_ALWAYS),
+    {.attr = "mail",
+	.compute = compute_mail,
+	.back = compute_back_mail,
+	.how = ROW_COPY,
+	.meet = MEET_SET,
+	.kinds = ALL_KINDS,
+	.shapes = ALL_SHAPES,
+	.when = WHEN_ALWAYS,
+	.required = true},
     {.attr = "proxyAddresses",
 	.compute = compute_addresses,
+	.back = compute_back_addresses,
 	.how = ROW_COPY,
 	.meet = MEET_ADDRESSES,
 	.kinds = ALL_KINDS,
@@ -95,6 +109,7 @@ static const struct row defaults[] = {
 	.kinds = ALL_KINDS,
 	.shapes = PEOPLE,
 	.when = WHEN_ALWAYS,
+	.authority = AUTHORITY_NONE,
 	.required = true},
     {.attr = "msExchCalendarRepairDisabled",
 	.compute = compute_guard,
@@ -102,7 +117,8 @@ static const struct row defaults[] = {
 	.meet = MEET_SET,
 	.kinds = USERS,
 	.shapes = MBX,
-	.when = WHEN_ALWAYS},
+	.when = WHEN_ALWAYS,
+	.authority = AUTHORITY_NONE},
     COMPUTED("legacyExchangeDN", compute_legacy_dn, MEET_IF_ABSENT, ALL_SHAPES, WHEN_ALWAYS),
     {.attr = "mailNickname",
 	.source = "mailNickname",
@@ -111,6 +127,7 @@ static const struct row defaults[] = {
 	.kinds = ALL_KINDS,
 	.shapes = ALL_SHAPES,
 	.when = OWNED,
+	.authority = AUTHORITY_NONE,
 	.required = true},
     {.attr = "mailNickname",
 	.source = "mailNickname",
@@ -119,6 +136,7 @@ static const struct row defaults[] = {
 	.kinds = ALL_KINDS,
 	.shapes = ALL_SHAPES,
 	.when = WHEN_MATCHED,
+	.authority = AUTHORITY_NONE,
 	.required = true},
     COMPUTED("msExchMailboxGuid", compute_mailbox_guid, MEET_IF_ABSENT, MBX, WHEN_ALWAYS),
     /* By these a native move finds the mailbox and its archive. */
@@ -147,31 +165,47 @@ static const struct row defaults[] = {
 	.meet = MEET_MERGE,
 	.kinds = ALL_KINDS,
 	.shapes = ALL_SHAPES,
-	.when = WHEN_ALWAYS},
+	.when = WHEN_ALWAYS,
+	.authority = AUTHORITY_NONE},
     {.attr = "msExchPoliciesIncluded",
 	.compute = compute_nothing,
 	.meet = MEET_CLEAR,
 	.kinds = ALL_KINDS,
 	.shapes = CONTACT,
-	.when = WHEN_CREATED},
+	.when = WHEN_CREATED,
+	.authority = AUTHORITY_NONE},
     COMPUTED("msExchOriginatingForest", compute_originating_forest, MEET_MERGE,
 	MUSER | CONTACT | GROUP, OWNED),
     MULTI("msExchUserCulture", USERS, ACCOUNTS, WHEN_ALWAYS),
-    COPY("msExchHideFromAddressLists", ALL_KINDS, ALL_SHAPES, WHEN_ALWAYS),
-    COPY("internetEncoding", ALL_KINDS, PEOPLE, OWNED),
+    {.attr = "msExchHideFromAddressLists",
+	.source = "msExchHideFromAddressLists",
+	.back = compute_back_hidden,
+	.how = ROW_COPY,
+	.meet = MEET_SET,
+	.kinds = ALL_KINDS,
+	.shapes = ALL_SHAPES,
+	.when = WHEN_ALWAYS},
+    OWN("internetEncoding", ALL_KINDS, PEOPLE, OWNED),
     {.attr = "mAPIRecipient",
 	.compute = compute_mapi_recipient,
 	.meet = MEET_SET,
 	.kinds = ALL_KINDS,
 	.shapes = CONTACT,
-	.when = OWNED},
+	.when = OWNED,
+	.authority = AUTHORITY_NONE},
     COPY("delivContLength", ALL_KINDS, ALL_SHAPES, OWNED),
     COPY("msExchSafeSendersHash", USERS, ACCOUNTS, WHEN_ALWAYS),
     COPY("msExchSafeRecipientsHash", USERS, ACCOUNTS, WHEN_ALWAYS),
     COPY("msExchBlockedSendersHash", USERS, ACCOUNTS, WHEN_ALWAYS),
     /* The original is behind a contact and sees to it itself. */
     COPY("msExchRequireAuthToSendTo", ALL_KINDS, ALL_SHAPES & ~CONTACT, OWNED),
-    CONSTANT("msExchRequireAuthToSendTo", "FALSE", MEET_SET, CONTACT, OWNED),
+    {.attr = "msExchRequireAuthToSendTo",
+	.source = "FALSE",
+	.how = ROW_CONSTANT,
+	.meet = MEET_SET,
+	.kinds = ALL_KINDS,
+	.shapes = CONTACT,
+	.when = OWNED},
     COPY("deliverAndRedirect", USERS, MBX, WHEN_ALWAYS),
 
     /* Rooms and equipment. */
@@ -394,7 +428,8 @@ site_row(const struct conf_row *c, const struct schema_attr *a)
 	    .how = c->how,
 	    .kinds = c->kinds ? c->kinds : ALL_KINDS,
 	    .shapes = ALL_SHAPES,
-	    .when = OWNED | (c->on_matched ? WHEN_MATCHED : 0)};
+	    .when = OWNED | (c->on_matched ? WHEN_MATCHED : 0),
+	    .authority = c->authority};
 
 	if (c->how == ROW_DN)
 		r.meet = MEET_LINK;
@@ -422,6 +457,7 @@ stamp_row(const struct conf_link *link)
 	    .kinds = ALL_KINDS,
 	    .shapes = ALL_SHAPES,
 	    .when = WHEN_ALWAYS,
+	    .authority = AUTHORITY_NONE,
 	    .lasts = true,
 	    .required = true};
 }
@@ -455,6 +491,16 @@ table_each_row(const struct conf_link *link, table_row_fn *fn, void *arg)
 			rc = fn(&r, arg);
 		}
 	return rc;
+}
+
+bool
+table_is_own(const char *attr)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(defaults); i++)
+		if (defaults[i].authority == AUTHORITY_NONE &&
+		    str_equal_nocase(defaults[i].attr, attr))
+			return true;
+	return false;
 }
 
 static bool
@@ -547,6 +593,8 @@ table_new(const struct conf_link *link, const struct schema *source, const struc
 	    add_default_rows(t, link, source, err) < 0)
 		return -1;
 	add_site_rows(t, link);
+	if (table_add_back(t, link, source, err) < 0)
+		return -1;
 	if (collect_attrs(t, link, err) < 0)
 		return -1;
 	*ret = TAKE(t);
@@ -558,6 +606,7 @@ table_free(struct table *t)
 {
 	if (!t)
 		return;
+	table_free(t->back);
 	free(t->rows);
 	names_free(t->source_attrs);
 	names_free(t->target_attrs);

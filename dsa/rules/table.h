@@ -52,6 +52,7 @@ enum meet {
 };
 
 struct project_in;
+struct table;
 /* Computes the values of a row and adds them to RET under the row's attribute. 1: what the target
  * has under it is left as it is. -1 without memory, or with ERR_DATA if the object cannot be
  * projected. */
@@ -66,8 +67,10 @@ struct row {
 	unsigned kinds;	 /* KIND_BIT()s of the source */
 	unsigned shapes; /* SHAPE_BIT()s of the target */
 	unsigned when;
-	bool lasts;    /* is written to a target that is active itself, too: all others are not */
-	bool required; /* galsync does not work in a forest whose schema lacks it */
+	enum authority authority;
+	row_compute *back; /* computes what flows back; NULL: what came from `source` */
+	bool lasts;	   /* is written whatever side has the authority: its COMPUTE minds that */
+	bool required;	   /* galsync does not work in a forest whose schema lacks it */
 };
 
 struct table {
@@ -76,6 +79,10 @@ struct table {
 	const char **source_attrs; /* to read from the source, NULL-terminated */
 	const char **target_attrs; /* to read from the target, NULL-terminated */
 	const struct schema *target_schema;
+	/* What flows back, from the target to the source: rows whose `attr` is the source's and
+	 * whose `source` is the target's, of the kinds and shapes of the forward rows. NULL in such
+	 * a table itself. */
+	struct table *back;
 	size_t n_lacking; /* optional attributes the target's schema lacks */
 	char *lacking;	  /* their names, for one message */
 };
@@ -97,5 +104,15 @@ typedef int table_row_fn(const struct row *r, void *arg);
  * the configuration alone must answer. R is valid during the call; what it points to, as long as
  * LINK. A non-zero return of FN ends the walk and is returned. */
 int table_each_row(const struct conf_link *link, table_row_fn *fn, void *arg);
+/* The same of the rows of what may flow back, as table.back has them. */
+int table_each_back_row(const struct conf_link *link, table_row_fn *fn, void *arg);
+
+/* table_back.c: the row of what flows back under the forward row R of LINK. False: nothing does. */
+bool table_back_row(const struct conf_link *link, const struct row *r, struct row *ret);
+/* Does galsync alone make ATTR what it is, by the defaults? */
+bool table_is_own(const char *attr);
+/* Fills T->back for a source forest of this schema. */
+int table_add_back(struct table *t, const struct conf_link *link, const struct schema *source,
+    struct err *err) MUST_CHECK;
 
 #endif

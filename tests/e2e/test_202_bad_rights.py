@@ -34,7 +34,7 @@ def test_no_right_in_the_source(lab, tmp_path):
     nobody = Account(lab, ACME, "svc-nothing")
     file = conf(lab, tmp_path, acme=nobody.keys(tmp_path))
     refused(lab, file, "forest 'acme'", "lacks the right to write attributes proxyAddresses, "
-            "targetAddress, msExchCalendarRepairDisabled, extensionAttribute14 of",
+            "targetAddress, msExchCalendarRepairDisabled, extensionAttribute14, mail, ",
             "OU=Staff,DC=acme,DC=example'", "grant it", "delegate.sh", secret=[nobody.password])
 
 

@@ -81,6 +81,7 @@ given_pair(const struct given *g, const struct entry *source, const struct entry
 	    .shape = project_shape(&g->scope, kind, source, target),
 	    .created = true,
 	    .active = verdict.side,
+	    .lead = project_lead(&g->scope, &verdict),
 	    .verdict = verdict,
 	    .redirects = verdict.facts.mailbox[verdict.side] && g->forest[SOURCE].redirect_domain};
 }

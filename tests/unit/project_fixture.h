@@ -144,7 +144,7 @@ facts(const struct given *g, const struct project_case *c, const struct entry *s
 	in.created = !c->matched;
 	/* Which side is active is decided before; here the objects need not show it. */
 	if (c->active == TARGET)
-		in.active = TARGET;
+		in.active = in.lead = TARGET;
 	in.names = &names;
 	in.record = record;
 	return in;

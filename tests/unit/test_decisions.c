@@ -61,12 +61,14 @@ scope_and_creation(void **state)
 	lab_run(&l);
 	told(&l, "CN=Ann",
 	    IN_SCOPE("user") "no rule finds a counterpart: mailbox 'CN=Ann" GLOBEX "' is created\n"
-			     "planned: changes 2, references 0, attributes by themselves 0; "
+			     "planned: changes 2, references 0, attributes by themselves 0, what "
+			     "flows back 0; "
 			     "references that wait for a counterpart 0\n");
 	told(&l, "CN=Hid", "not in scope: hidden\n");
 	told(&l, "CN=Sales",
 	    IN_SCOPE("group") "no rule finds a counterpart: group 'CN=Sales" GLOBEX "' is created\n"
-			      "planned: changes 2, references 0, attributes by themselves 0; "
+			      "planned: changes 2, references 0, attributes by themselves 0, what "
+			      "flows back 0; "
 			      "references that wait for a counterpart 1\n");
 	lab_run(&l);
 	told(&l, "CN=Ann",
@@ -95,7 +97,8 @@ candidates(void **state)
 	told(&l, "CN=Ann",
 	    IN_SCOPE("user") "its counterpart is 'CN=A" GLOBEX
 			     "', found by mail-on-target=ann@acme.example\n"
-			     "planned: changes 2, references 0, attributes by themselves 0; "
+			     "planned: changes 2, references 0, attributes by themselves 0, what "
+			     "flows back 0; "
 			     "references that wait for a counterpart 0\n");
 	assert_non_null(
 	    strstr(lab_notes(&l), "mail-on-target finds 'CN=B" GLOBEX
@@ -111,7 +114,8 @@ candidates(void **state)
 	told(&l, "CN=Ann",
 	    IN_SCOPE("user") "its counterpart is 'CN=A" GLOBEX
 			     "', as the map says, found by mail-on-target=ann@acme.example\n"
-			     "planned: changes 1, references 0, attributes by themselves 0; "
+			     "planned: changes 1, references 0, attributes by themselves 0, what "
+			     "flows back 0; "
 			     "references that wait for a counterpart 0\n");
 	told(&l, "CN=Dan", "");
 	lab_close(&l);

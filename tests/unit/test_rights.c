@@ -3,6 +3,7 @@
 /* What the accounts of a link need: by the scopes, the kinds, the table; and what delegate.sh takes
  * for the need of any configuration. */
 
+#include <regex.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -77,21 +78,53 @@ has(const char *place, const char *line)
 static void
 source_by_kinds(void **state)
 {
+	static const char turned[] = "  read\n"
+				     "  write proxyAddresses user contact group "
+				     "msExchDynamicDistributionList publicFolder\n"
+				     "  write targetAddress user\n"
+				     "  write msExchCalendarRepairDisabled user\n"
+				     "  write extensionAttribute14 user\n";
 	_cleanup_(free) char *text = printed(), *all = of_place(text, STAFF), *contacts = NULL;
 
 	(void)state;
-	assert_string_equal(all,
-	    "  read\n"
-	    "  write proxyAddresses user contact group msExchDynamicDistributionList "
-	    "publicFolder\n"
-	    "  write targetAddress user\n"
-	    "  write msExchCalendarRepairDisabled user\n"
-	    "  write extensionAttribute14 user\n");
+	assert_memory_equal(all, turned, sizeof turned - 1);
 	f.g.scope.kinds = KIND_BIT(KIND_CONTACT);
 	free(TAKE(text));
 	text = printed();
 	contacts = of_place(text, STAFF);
 	assert_string_equal(contacts, "  read\n  write proxyAddresses contact\n");
+}
+
+/* Of mailboxes that can be switched, and of what the target decides about. */
+static void
+what_flows_back(void **state)
+{
+	struct conf_row rows[] = {{.attr = given_str("title"), .source = "title"},
+	    {.attr = given_str("company"), .source = "department", .authority = AUTHORITY_TARGET}};
+
+	(void)state;
+	assert_true(has(STAFF, "write title user"));
+	assert_true(has(STAFF, "write mail user"));
+	assert_true(has(STAFF, "write manager user"));
+	assert_false(has(STAFF, "write member group"));
+	assert_false(has(STAFF, "write mailNickname user"));
+	assert_false(has(STAFF, "write msExchHideFromAddressLists user"));
+	f.g.scope.hidden_leaves = false;
+	assert_true(has(STAFF, "write msExchHideFromAddressLists user"));
+	f.g.link.rows = rows;
+	f.g.link.n_rows = 2;
+	assert_true(has(STAFF,
+	    "write department user contact group msExchDynamicDistributionList publicFolder"));
+	rows[0].authority = AUTHORITY_SOURCE;
+	assert_false(has(STAFF, "write title user"));
+	f.g.link.n_rows = 0;
+	f.g.scope.authority = side_other(SOURCE);
+	assert_true(has(STAFF, "write member group"));
+	assert_true(has(
+	    STAFF, "write title user contact group msExchDynamicDistributionList publicFolder"));
+	f.g.scope.authority = SOURCE;
+	given_plain(&f.g);
+	assert_false(has(STAFF, "write title user"));
 }
 
 /* Without redirect domains nothing is redirected, marked or guarded. */
@@ -339,6 +372,50 @@ take_out_return(char *text)
 	memmove(at, end, strlen(end) + 1);
 }
 
+/* Does the script say that ATTR does not flow back? Its expression is in two lines. */
+static bool
+is_own(const char *sh, const char *attr)
+{
+	const char *first = strstr(sh, "\nown='") + 6, *more = strstr(sh, "\nown=\"$own") + 10;
+	_cleanup_(free) char *text = str_printf(
+	    "^(%.*s%.*s)$", (int)strcspn(first, "'"), first, (int)strcspn(more, "\""), more);
+	regex_t re;
+	bool found;
+
+	assert_int_equal(regcomp(&re, text, REG_EXTENDED | REG_NOSUB), 0);
+	found = regexec(&re, attr, 0, NULL, 0) == 0;
+	regfree(&re);
+	return found;
+}
+
+/* The script makes what flows back of what is written to users of a target OU, but for some. It
+ * comes behind the references, which the script lists, and of which some flow back too. */
+static void
+take_out_back(const char *sh, char *text)
+{
+	static const char last[] = "  write dLMemRejectPerms user contact group\n";
+	char *at = strstr(text, "  write extensionAttribute14 user\n") + 34;
+	char *behind_references = strstr(at, last) + sizeof last - 1;
+	char *end = strstr(at, "marker-group *\n"), *target = strstr(at, "target-ou *\n");
+	char *behind = strstr(target, "match-scope *\n");
+
+	for (char *line = target, *next; line < behind; line = next) {
+		_cleanup_(free) char *attr = NULL, *there = NULL;
+		const char *found;
+
+		next = strchr(line, '\n') + 1;
+		if (strncmp(line, "  write ", 8) != 0 ||
+		    strncmp(line + 8 + strcspn(line + 8, " "), " user", 5) != 0)
+			continue;
+		attr = strndup(line + 8, strcspn(line + 8, " "));
+		there = str_printf("  write %s user", attr);
+		found = strstr(at, there);
+		if ((found && found < end) == is_own(sh, attr))
+			fail_msg("conf/delegate.sh: %s in own", attr);
+	}
+	memmove(behind_references, end, strlen(end) + 1);
+}
+
 /* Without `galsyncd -T --rights` the script grants what a configuration with the default attributes
  * may need. A change of the table changes the script: paste what this test prints. */
 static void
@@ -355,6 +432,7 @@ defaults_of_the_script(void **state)
 	scopes[0].layout = LAYOUT_MIRROR;
 	scopes[0].linked = true;
 	scopes[1].on_leave = LEAVE_DELETE;
+	scopes[1].hidden_leaves = false;
 	f.g.link.scopes = scopes;
 	f.g.link.n_scopes = 2;
 	f.g.link.promote_contacts = true;
@@ -363,6 +441,7 @@ defaults_of_the_script(void **state)
 	text = printed();
 	want = anywhere(text);
 	take_out_return(want);
+	take_out_back(sh, want);
 	assert_non_null(at);
 	at += sizeof begin - 1;
 	assert_non_null(strstr(at, "\nTEXT\n"));
@@ -378,6 +457,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(source_by_kinds, make),
+	    cmocka_unit_test_setup(what_flows_back, make),
 	    cmocka_unit_test_setup(source_without_redirections, make),
 	    cmocka_unit_test_setup(members_only_of_groups, make),
 	    cmocka_unit_test_setup(nothing_of_the_account, make),

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What flows back: the source object gets what its counterpart has, of the attributes for which the
+ * target has the authority. It is projected and compared by the same rules as the counterpart, with
+ * a table that is read the other way round (table.h).
+ *
+ * It is written in a step of its own, behind all others: mail depends on nothing of it, and where
+ * the account may not write it, all else of the object goes on.
+ */
+#include "dsa/cycle/planning.h"
+
+#include <string.h>
+#include <syslog.h>
+
+#include "dsa/cycle/across_refs.h"
+#include "dsa/cycle/records.h"
+#include "dsa/rules/diff.h"
+
+/* ---- references ---- */
+
+static int
+take_dn(const char *dn, char **ret, struct err *err)
+{
+	*ret = strdup(dn);
+	return *ret ? 1 : err_nomem(err);
+}
+
+/* The source object whose counterpart has been DN. One that is gone is no reference. */
+static int
+source_by_map(struct cycle *c, const char *dn, char **ret, struct err *err)
+{
+	_cleanup_(record_free) struct record *r = NULL;
+
+	if (!c->run->map || cycle_record_by_dn(c, TARGET, dn, &r, err) < 0)
+		return c->run->map ? -1 : 0;
+	if (!r || !*r->side[SOURCE].dn || (record_has_left(r) && !r->ended))
+		return 0;
+	return take_dn(r->side[SOURCE].dn, ret, err);
+}
+
+/* The source object whose counterpart is DN, as it was decided in this cycle. */
+static int
+source_by_decision(struct cycle *c, const char *dn, char **ret, struct err *err)
+{
+	_cleanup_(entry_free) struct entry *e = NULL;
+	uint32_t index = WORLD_NONE, owner = WORLD_NONE;
+
+	if (world_find_dn(c->world, TARGET, dn, &index, err) < 0 ||
+	    (index != WORLD_NONE && plan_owner_of(c, index, &owner, err) < 0))
+		return -1;
+	if (owner == WORLD_NONE)
+		return 0;
+	return world_get(c->world, SOURCE, owner, &e, err) < 0 ? -1 : take_dn(e->dn, ret, err);
+}
+
+/* A project_ref_fn. What has nothing to stand for it at the source is left out. */
+static int
+resolve_back(const char *attr, const char *dn, void *arg, char **ret, struct err *err)
+{
+	const struct planning *p = arg;
+	struct cycle *c = p->c;
+	int rc = 0;
+
+	(void)attr;
+	if (c->run->is_delta)
+		rc = source_by_map(c, dn, ret, err);
+	if (rc == 0)
+		rc = source_by_decision(c, dn, ret, err);
+	return rc ? rc : across_refs_resolve(c, TARGET, dn, ret, err);
+}
+
+/* ---- the change ---- */
+
+static int
+note_problem(const char *attr, const char *why, void *arg)
+{
+	struct planning *p = arg;
+
+	buf_printf(&p->problems, "%s%s: %s", p->problems.len ? "; " : "", attr, why);
+	p->n_problems++;
+	plan_note(p, LOG_WARNING, p->in.source->dn,
+	    "attribute '%s' cannot be written to the source: %s; it is left as it is there", attr,
+	    why);
+	return 0;
+}
+
+static bool
+flows(const struct table *t, const struct project_in *in)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (project_row_flows(&t->rows[i], in))
+			return true;
+	return false;
+}
+
+void
+plan_note_lost(struct planning *p, const struct diff_in *d, const struct change *change)
+{
+	char lost[DIFF_LOST_SIZE];
+
+	if (diff_lost(d, change, lost, sizeof lost))
+		plan_note(p, LOG_NOTICE, change->dn,
+		    "overwritten, because the %s has the authority; the journal has it: %s",
+		    side_name(side_other(project_side(d->in))), lost);
+}
+
+int
+plan_back(struct planning *p, struct record *record)
+{
+	const struct table *table = p->c->table->back;
+	const struct entry *source = p->in.source;
+	const struct project_in in = project_back(&p->in);
+	const struct project_calls calls = {resolve_back, note_problem, p};
+	_cleanup_(entry_free) struct entry *want = NULL;
+	struct diff_in d = {
+	    table, &in, p->d->created ? WHEN_CREATED : WHEN_MATCHED, NULL, source, record};
+	bool ignored = false;
+
+	if (!flows(table, &in))
+		return 0;
+	p->back = change_new(CHANGE_MODIFY, source->dn, &source->guid);
+	if (!p->back)
+		return err_nomem(p->err);
+	if (project(table, &in, d.when, &calls, &want, p->err) < 0 ||
+	    plan_check_addresses(p, SOURCE, want, source, p->index, NULL, &ignored) < 0)
+		return -1;
+	d.want = want;
+	if (diff_target(&d, NULL, NULL, p->back, p->err) < 0)
+		return -1;
+	plan_note_lost(p, &d, p->back);
+	return diff_note_written(table, &in, d.when, want, p->back, record, p->err);
+}
+
+/* ---- its steps ---- */
+
+/* The values of C from number AT on, as many as one request takes. *RET_MORE: there are others. */
+static int
+put_portion(struct planning *p, const struct change *c, size_t at, bool *ret_more)
+{
+	_cleanup_(plan_step_free) struct plan_step *s = plan_step_new(p->index, &p->step->guid);
+	_cleanup_(change_free) struct change *part = change_new(CHANGE_MODIFY, c->dn, &c->guid);
+
+	if (!s || !part)
+		return err_nomem(p->err);
+	s->phase = PLAN_LINKS;
+	s->counts = p->step->counts;
+	s->optional = true;
+	*ret_more = false;
+	for (size_t i = 0; i < c->n_mods; i++) {
+		const struct mod *m = &c->mods[i];
+
+		*ret_more |= m->n_values > at + PLAN_LINK_CHUNK;
+		for (size_t j = at; j < m->n_values && j < at + PLAN_LINK_CHUNK; j++)
+			if (change_mod(part, m->op, m->attr, m->values[j]) < 0)
+				return err_nomem(p->err);
+	}
+	if (plan_step_add(s, SOURCE, TAKE(part), p->in.source, PLAN_BACK, p->err) < 0)
+		return -1;
+	return s->n_changes ? plan_put_step(p->c, s, p->err) : 0;
+}
+
+static int
+put_change(struct planning *p, const struct change *c)
+{
+	bool more = true;
+
+	for (size_t at = 0; more; at += PLAN_LINK_CHUNK)
+		if (put_portion(p, c, at, &more) < 0)
+			return -1;
+	return 0;
+}
+
+/* Where one attribute was refused, each is written by itself. */
+int
+plan_put_back(struct planning *p)
+{
+	while (p->back && p->d->apart && p->back->n_mods) {
+		_cleanup_(change_free) struct change *one =
+		    change_new(CHANGE_MODIFY, p->back->dn, &p->back->guid);
+		_cleanup_(free) char *attr = strdup(p->back->mods[0].attr);
+
+		if (!one || !attr || change_move(p->back, attr, one) < 0)
+			return err_nomem(p->err);
+		if (put_change(p, one) < 0)
+			return -1;
+	}
+	return p->back ? put_change(p, p->back) : 0;
+}
