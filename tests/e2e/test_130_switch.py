@@ -141,6 +141,42 @@ def test_cycles_leave_a_switched_mailbox_alone(daemon, lab):
     assert not_switched(lab, KEY)
 
 
+def test_what_flows_back(daemon, lab):
+    """A change is made in one directory only: in that of the mailbox in use, before and after."""
+    dn = lab.special["acme"][KEY]
+    assert daemon.ask(verb="switch", objects=[lab.alias])["ok"]
+    before, target, guid = both(lab, KEY)
+    there = f"<GUID={guid}>"
+    old = [v for v in target["proxyAddresses"] if v.startswith(b"SMTP:")][0]
+    new = f"{lab.alias}.new@acme.example"
+    lab.target.modify(there, title="Chief", displayName="Changed, in the target", mail=new,
+                      proxyAddresses=[b"smtp:" + old[5:], f"SMTP:{new}".encode()]
+                      + [v for v in target["proxyAddresses"] if v != old])
+
+    def arrived():
+        s = lab.source.read(dn)
+        return s["title"] == [b"Chief"] and s["displayName"] == [b"Changed, in the target"] \
+            and s["mail"] == [new.encode()] and f"SMTP:{new}".encode() in s["proxyAddresses"] \
+            and b"smtp:" + old[5:] in s["proxyAddresses"]
+    wait_for(arrived, "it does not flow back", 60)
+    assert switched(lab, KEY)
+    daemon.wait_idle()
+    usn = lab.source.usn(), lab.target.usn()
+    assert daemon.ask(verb="resync")["status"] in (0, 3)
+    assert (lab.source.usn(), lab.target.usn()) == usn
+    # The turn back takes nothing along, and from then on the source decides.
+    assert daemon.ask(verb="undo-switch", objects=[lab.alias])["ok"]
+    assert not_switched(lab, KEY) and arrived()
+    redirect = b"@redirect.acme.example"
+    held = [v for v in before["proxyAddresses"] if not v.endswith(redirect)]
+    lab.source.modify(dn, title="Back", displayName=before["displayName"], mail=before["mail"],
+                      proxyAddresses=held + [v for v in lab.source.read(dn)["proxyAddresses"]
+                                             if v.endswith(redirect)])
+    wait_for(lambda: lab.target.read(there)["title"] == [b"Back"] and
+             lab.target.read(there)["mail"] == before["mail"], "it does not flow to the target", 60)
+    assert not_switched(lab, KEY)
+
+
 def test_another_alias_of_a_switched_mailbox(daemon, lab):
     """The redirect address follows the alias; at no moment does mail go to one that is gone."""
     dn, before = lab.special["acme"][KEY], lab.alias

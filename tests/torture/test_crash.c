@@ -110,6 +110,21 @@ ann_is_another(struct lab *l)
 	lab_add_value(l, SOURCE, "CN=Ann", "otherTelephone", "3");
 }
 
+/* On the side that decides. */
+static void
+target_changes(struct lab *l)
+{
+	lab_set(l, TARGET, "CN=Carl", "displayName", "Carl Cedar");
+	lab_set(l, TARGET, "CN=Carl", "title", "Chief");
+	lab_set(l, TARGET, "CN=Carl", "manager", lab_dn(TARGET, "CN=Bea"));
+	lab_add_value(l, TARGET, "CN=Carl", "proxyAddresses", "smtp:c@new.example");
+	lab_delete_value(l, TARGET, "CN=Sales", "member", lab_dn(TARGET, "CN=Ann"));
+	lab_add_value(l, TARGET, "CN=Sales", "member", lab_dn(TARGET, "CN=Bea"));
+	lab_set(l, SOURCE, "CN=Sales", "displayName", "Another's idea");
+	lab_set(l, TARGET, "CN=Sales", "displayName", "Sales");
+	lab_set(l, SOURCE, "CN=Ann", "title", "Boss");
+}
+
 static const struct scenario crashes[] = {
     {.name = "create",
 	.source = {MAILBOX("Ann", "ann", MANAGER("Bea")), MAILBOX("Bea", "bea", MANAGER("Ann")),
@@ -148,6 +163,11 @@ static const struct scenario crashes[] = {
 	    MAILBOX("Bea", "bea", ""), MAILBOX("Cid", "cid", "displayName: Cid\n"),
 	    GROUP("Sales", "sales", MEMBER("Ann") MEMBER("Bea"))},
 	.between = much_changes},
+    {.name = "flow back",
+	.scope = "create = \"mailbox\"; authority = \"target\";",
+	.source = {MAILBOX("Ann", "ann", ""), MAILBOX("Bea", "bea", ""),
+	    CONTACT("Carl", "carl", ""), GROUP("Sales", "sales", MEMBER("Ann") MEMBER("Carl"))},
+	.between = target_changes},
     {.name = "leave, deleted",
 	.scope = "create = \"mailbox\"; on_leave = \"delete\";",
 	.source = {MAILBOX("Ann", "ann", ""), MAILBOX("Bea", "bea", ""),
