@@ -137,7 +137,7 @@ def test_no_ou_for_return_contacts(lab, tmp_path):
     file = conf(lab, tmp_path, link=f'return_contacts_ou = "{ou}";')
     where = f"{file}:{line_of(file, ou)}: links[0].return_contacts_ou"
     problem(doctor(lab, file), where, f"'{ou}' does not exist in forest 'acme'", "create the OU")
-    planned(lab, file, f"{where}: '{ou}' does not exist in forest 'acme'")
+    refused(lab, file, where, f"'{ou}' does not exist", args=("--once", "--full", "--plan"))
 
 
 # (b) The marker group
