@@ -42,7 +42,7 @@ says_something(const struct conf_link *link, const char *attr)
 	return n.found;
 }
 
-/* Is ATTR of a source object nobody's but that forest's, or galsync's own? */
+/* Does ATTR of a source object belong to its forest alone, or to galsync itself? */
 static bool
 is_never_written(const struct conf_link *link, const char *attr)
 {

@@ -178,7 +178,7 @@ static const struct back_case {
 	.want = "department !user|title !contact !group !dynamic-group !public-folder"},
     /* One value makes no room among many. */
     {"url", .row = {{"title", .from = "url"}, {"url", .how = ROW_REMOVE}}, .want = "title merge"},
-    /* What is no other object's, or nobody's to write. */
+    /* What belongs to one object alone, or what no client may write. */
     {"sAMAccountName", .row = {{"title", .from = "sAMAccountName"}}, .want = NULL},
     {"proxyAddresses", .row = {{"title", .from = "proxyAddresses"}}, .want = "proxyAddresses"},
     {"whenCreated", .row = {{"title", .from = "whenCreated"}}, .want = NULL},

@@ -178,7 +178,7 @@ static const struct {
     /* It may come back. */
     {LEAVING_FINISH, .gone = false},
     {LEAVING_HIDE, .gone = false},
-    /* Nobody's but galsync's. */
+    /* What galsync alone has to do with. */
     {LEAVING_HIDE, .gone = true, .created = true},
     {LEAVING_DISABLE, .gone = true, .created = true},
     {LEAVING_DELETE, .gone = true, .created = true},
