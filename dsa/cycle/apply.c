@@ -19,11 +19,14 @@ tell_held(const struct cycle *c, const struct plan_step *s)
 		    "nothing is written: the limit of %s holds it", held_kind_name(s->counts));
 }
 
-/* Where one native may not be written to, the others are not asked. */
+/* So many natives are asked. Of one alone nothing follows: AD protects some objects. */
+#define ASKED 9
+
+/* Where that many natives may not be written to, and none may, the others are not asked. */
 static bool
 is_not_asked(struct cycle *c, const struct plan_step *s)
 {
-	if (!s->optional || !c->run->link->forth || !c->res->unnamed)
+	if (!s->optional || !c->run->link->forth || c->res->named || c->res->unnamed < ASKED)
 		return false;
 	c->res->changes -= s->n_changes;
 	c->res->unnamed++;

@@ -231,6 +231,7 @@ store_done(struct cycle *c, struct store_txn *t, struct plan_step *s, struct err
 	if (s->counts != HELD_NOTHING && s->phase != PLAN_LINKS &&
 	    store_add_spent(t, c->run->link_id, s->counts, clock_realtime_s(), 1, err) < 0)
 		return -1;
+	c->res->named += s->optional && c->run->link->forth;
 	if (note_renamed(c, s, err) < 0)
 		return -1;
 	if (s->creates && births_add(c, &s->guid, err) < 0)
@@ -474,7 +475,8 @@ note_unnamed(struct cycle *c, const struct exec_end *e)
 		run_message(c->run, LOG_NOTICE, &e->step->guid, e->step->changes[0].change->dn,
 		    "the X500 names of its contact cannot be added to proxyAddresses of this and "
 		    "perhaps other natives: %s; replies to mail from the contact's time need them: "
-		    "grant the right (delegate.sh does) or add them by hand",
+		    "grant the right (delegate.sh does where --match-scope names the OU), or add "
+		    "them by hand; the next cycle tries again",
 		    e->err->text);
 	c->res->changes -= e->step->n_changes;
 	return 0;

@@ -54,6 +54,7 @@ struct cycle_result {
 	bool delta; /* only what changed was looked at */
 	bool held;  /* a limit holds something until an operator decides: */
 	char held_why[400];
+	uint64_t named;	     /* natives that were given the X500 names of their contacts */
 	uint64_t held_asked; /* of the objects that the cycle was asked for */
 	uint64_t absent;     /* of these, how many are not synchronized (asked.h) */
 	char absent_why[400];
