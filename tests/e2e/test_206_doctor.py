@@ -327,8 +327,8 @@ def test_rights_are_named(lab, tmp_path):
     where = f"{file}:{line_of(file, 'scopes')}: links[0].scopes[0].base"
     check_words("\n".join(lines), [
         f"PROBLEM {where}: forest 'acme': the account lacks the right to write attributes "
-        "proxyAddresses, targetAddress, msExchCalendarRepairDisabled, extensionAttribute14 of "
-        "objects such as 'CN="])
+        "proxyAddresses, targetAddress, msExchCalendarRepairDisabled, extensionAttribute14, mail, ",
+        "attribute proxyAddresses of objects such as 'CN="])
     assert any("DS-Replication-Get-Changes" in x and x.startswith("note ") for x in lines), lines
     assert any("the account does not see deleted objects" in x and x.startswith("PROBLEM ")
                for x in lines), lines

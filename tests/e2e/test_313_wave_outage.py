@@ -73,7 +73,7 @@ def test_a_marker_that_may_not_be_written(daemon, lab, tmp_path):
     if switched(lab, lab.aliases):
         assert ctl(daemon, "undo-switch", *lab.aliases).returncode == 0
     assert daemon.end() == 0
-    file = relayed(lab, tmp_path, 'marker_attribute = "extensionAttribute9";')
+    file = relayed(lab, tmp_path, 'marker_attribute = "adminDescription";')
     with running(lab, file) as other:
         p = ctl(other, "switch", *lab.aliases[:3])
         assert p.returncode == 1 and p.stdout.count("FAILED") == 3, p.stdout

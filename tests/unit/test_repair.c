@@ -34,7 +34,7 @@
 #define REMOTE(extra)                                                                              \
 	THERE("user", "Ann",                                                                       \
 	    "msExchRecipientTypeDetails: 2147483648\n" HAS("smtp:ann@redirect.globex.example")     \
-		extra)
+		extra "")
 #define ROUTE HAS("smtp:ann@" TENANT)
 /* Switched, with nothing to put right. */
 #define SWITCHED ANN(TO(RT) GUARD MARKER)
