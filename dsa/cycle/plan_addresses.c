@@ -139,7 +139,7 @@ demand_holders(
 int
 plan_remove_value(struct entry *e, const char *attr, struct bytes v, struct err *err)
 {
-	_cleanup_(entry_free) struct entry *old = entry_dup(e);
+	_cleanup_(entry_free) struct entry *old = entry_dup_attr(e, attr);
 	const struct attr *a = old ? entry_find(old, attr) : NULL;
 
 	entry_remove(e, attr);
@@ -229,7 +229,7 @@ int
 plan_check_addresses(struct planning *p, enum side side, struct entry *want,
     const struct entry *present, uint32_t self, const char *essential, bool *ret_blocked)
 {
-	_cleanup_(entry_free) struct entry *copy = entry_dup(want);
+	_cleanup_(entry_free) struct entry *copy = entry_dup_attr(want, "proxyAddresses");
 	const struct attr *a = copy ? entry_find(copy, "proxyAddresses") : NULL;
 	const struct attr *there = present ? entry_find(present, "proxyAddresses") : NULL;
 

@@ -63,6 +63,8 @@ look(struct planning *p, enum side side, unsigned key, const struct guid *g)
 	struct world_query q = world_query_entries(side, key, guid_bytes(g));
 
 	q.by_all_means = true;
+	if (side == TARGET && p->d->state == DECIDE_MATCHED)
+		q.but_entry = p->d->target;
 	return world_find_each(p->c->world, &q, look_at, &l, p->err) < 0 ? -1 : 0;
 }
 

@@ -2,6 +2,7 @@
 /* The redirection of a mailbox being planned: what puts it right, and what a limit is about. */
 #include "dsa/cycle/planning.h"
 
+#include <string.h>
 #include <syslog.h>
 
 #include "dsa/base/clock.h"
@@ -16,13 +17,15 @@ static int
 address_for(struct planning *p, enum side side, const struct entry *e, const char *alias,
     bool spare, char **ret)
 {
-	_cleanup_(entry_free) struct entry *copy = entry_dup(e);
+	const char *own = entry_get_str(e, "mailNickname");
+	bool other = alias && !(own && strcmp(own, alias) == 0);
+	_cleanup_(entry_free) struct entry *copy = other ? entry_dup(e) : NULL;
 	struct project_in in = p->in;
 	struct err ignored;
 
-	if (!copy || (alias && entry_set_str(copy, "mailNickname", alias) < 0))
+	if (other && (!copy || entry_set_str(copy, "mailNickname", alias) < 0))
 		return err_nomem(p->err);
-	in.source = copy;
+	in.source = other ? copy : e;
 	in.spare[side] = spare;
 	if (project_redirect_address(&in, side, ret, &ignored) < 0)
 		*ret = NULL;

@@ -379,7 +379,7 @@ plan_forget_names(struct planning *p, struct record *record)
 int
 plan_drop_moved_names(struct planning *p, struct entry *want)
 {
-	_cleanup_(entry_free) struct entry *copy = entry_dup(want);
+	_cleanup_(entry_free) struct entry *copy = entry_dup_attr(want, "proxyAddresses");
 	const struct attr *a = copy ? entry_find(copy, "proxyAddresses") : NULL;
 	const struct record *r = p->in.record;
 

@@ -154,7 +154,7 @@ split_big(struct planning *p, struct entry *e)
 
 		if (a->n_values <= PLAN_LINK_CHUNK)
 			continue;
-		old = entry_dup(e);
+		old = entry_dup_attr(e, a->name);
 		name = strdup(a->name);
 		a = old && name ? entry_find(old, name) : NULL;
 		if (!a)

@@ -186,21 +186,42 @@ entry_sort(struct entry *e)
 			    compare_values);
 }
 
+static int
+dup_attr(struct entry *copy, const struct attr *from)
+{
+	struct attr *a = append(copy, strdup(from->name));
+
+	if (!a || list_reserve(a->values, a->n_values, a->cap, from->n_values) < 0)
+		return -1;
+	for (size_t i = 0; i < from->n_values; i++)
+		if (add_value(a, from->values[i]) < 0)
+			return -1;
+	return 0;
+}
+
 struct entry *
 entry_dup(const struct entry *e)
 {
 	_cleanup_(entry_free) struct entry *copy = entry_new(e->dn);
 
-	if (!copy)
+	if (!copy || list_reserve(copy->attrs, copy->n_attrs, copy->cap, e->n_attrs) < 0)
 		return NULL;
 	copy->guid = e->guid;
-	for (size_t i = 0; i < e->n_attrs; i++) {
-		if (entry_touch(copy, e->attrs[i].name) < 0)
+	for (size_t i = 0; i < e->n_attrs; i++)
+		if (dup_attr(copy, &e->attrs[i]) < 0)
 			return NULL;
-		for (size_t j = 0; j < e->attrs[i].n_values; j++)
-			if (add_value(&copy->attrs[i], e->attrs[i].values[j]) < 0)
-				return NULL;
-	}
+	return TAKE(copy);
+}
+
+struct entry *
+entry_dup_attr(const struct entry *e, const char *name)
+{
+	_cleanup_(entry_free) struct entry *copy = entry_new(e->dn);
+	const struct attr *a = find(e, name);
+
+	if (!copy || (a && dup_attr(copy, a) < 0))
+		return NULL;
+	copy->guid = e->guid;
 	return TAKE(copy);
 }
 
@@ -301,6 +322,22 @@ decode_attr(struct reader *r, struct entry *e)
 		if (!r->failed && add_value(a, v) < 0)
 			return -1;
 	}
+	return 0;
+}
+
+int
+entry_decode_guid(struct bytes raw, struct guid *ret, bool *ret_named, struct err *err)
+{
+	struct reader r = reader_of(raw);
+	const void *guid;
+
+	if (reader_u8(&r) != ENTRY_FORMAT)
+		return err_data(err, "no encoded entry");
+	guid = reader_raw(&r, GUID_LEN);
+	*ret_named = reader_bytes(&r).len > 0;
+	if (r.failed || !guid)
+		return err_data(err, "damaged encoded entry");
+	memcpy(ret->octets, guid, GUID_LEN);
 	return 0;
 }
 

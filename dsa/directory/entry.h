@@ -40,6 +40,8 @@ struct entry *entry_new(const char *dn) MUST_CHECK;
 void entry_free(struct entry *e);
 DEFINE_CLEANUP(struct entry *, entry_free)
 struct entry *entry_dup(const struct entry *e) MUST_CHECK;
+/* The same with attribute NAME alone, if E has it. */
+struct entry *entry_dup_attr(const struct entry *e, const char *name) MUST_CHECK;
 
 /* Adds a copy of V to attribute NAME, creating it if need be. objectGUID also sets e->guid. Does
  * not look for duplicates. 0 or -1 without memory. */
@@ -78,5 +80,8 @@ bool entry_has_class(const struct entry *e, const char *class_name);
 void entry_encode(const struct entry *e, struct buf *ret);
 /* Decodes; any octets are survived. -1 with ERR_DATA for what is not an encoded entry. */
 int entry_decode(struct bytes raw, struct entry **ret, struct err *err) MUST_CHECK;
+/* Its GUID alone, and whether it has a DN: what has none has vanished. Errors as above. */
+int entry_decode_guid(
+    struct bytes raw, struct guid *ret, bool *ret_named, struct err *err) MUST_CHECK;
 
 #endif

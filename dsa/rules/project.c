@@ -145,7 +145,7 @@ keep_one_spelling(const struct table *t, const struct row *r, struct entry *e, s
 
 	if (!sa || !sa->nocase || r->meet == MEET_ADDRESSES || !a || a->n_values < 2)
 		return 0;
-	if (!(all = entry_dup(e)))
+	if (!(all = entry_dup_attr(e, r->attr)))
 		return err_nomem(err);
 	entry_remove(e, r->attr);
 	a = entry_find(all, r->attr);

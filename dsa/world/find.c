@@ -109,21 +109,29 @@ try_hit(struct world *w, const struct world_query *q, uint32_t number, world_hit
 	return rc;
 }
 
-int
-world_find_each(
-    struct world *w, const struct world_query *q, world_hit_fn *fn, void *arg, struct err *err)
+/* What may have Q's value, by the hash of that. */
+static int
+find_hits(struct world *w, const struct world_query *q, struct workset_hits *ret, struct err *err)
 {
-	_cleanup_(workset_hits_done) struct workset_hits hits = {.n = 0};
 	bool known;
-	int rc = 0;
 
 	if (world_ask(w, q, &known, err) < 0)
 		return -1;
 	if (!known)
 		return 0;
-	if (workset_find(w->ws[q->side], match_key_hash(q->key, q->value), &hits, err) < 0)
+	if (workset_find(w->ws[q->side], match_key_hash(q->key, q->value), ret, err) < 0)
 		return -1;
-	world_sort(w, q->side, hits.v, hits.n);
+	world_sort(w, q->side, ret->v, ret->n);
+	return 0;
+}
+
+int
+world_find_each(
+    struct world *w, const struct world_query *q, world_hit_fn *fn, void *arg, struct err *err)
+{
+	_cleanup_(workset_hits_done) struct workset_hits hits = {.n = 0};
+	int rc = find_hits(w, q, &hits, err);
+
 	for (size_t i = 0; rc == 0 && i < hits.n; i++)
 		rc = try_hit(w, q, hits.v[i], fn, arg, err);
 	return rc;
@@ -163,7 +171,24 @@ int
 world_find_guid(
     struct world *w, enum side side, const struct guid *g, uint32_t *ret, struct err *err)
 {
-	return find_one(w, side, MATCH_KEY_GUID, guid_bytes(g), ret, err);
+	const struct world_query q = world_query_entries(side, MATCH_KEY_GUID, guid_bytes(g));
+	_cleanup_(workset_hits_done) struct workset_hits hits = {.n = 0};
+
+	*ret = WORLD_NONE;
+	if (find_hits(w, &q, &hits, err) < 0)
+		return -1;
+	for (size_t i = 0; *ret == WORLD_NONE && i < hits.n; i++) {
+		struct guid there;
+		bool named;
+
+		if (hits.v[i] & CLAIM_BIT)
+			continue;
+		if (workset_get_guid(w->ws[side], hits.v[i], &there, &named, err) < 0)
+			return -1;
+		if (named && guid_equal(&there, g))
+			*ret = hits.v[i];
+	}
+	return 0;
 }
 
 /* ---- claims ---- */

@@ -135,18 +135,33 @@ workset_replace(struct workset *w, uint32_t index, const struct entry *e, struct
 	return put_entry(w, index, e, err);
 }
 
+static int
+get_entry(struct workset *w, uint32_t index, struct bytes *ret, struct err *err)
+{
+	bool found;
+
+	if (get(w, ROW_ENTRY, index, ret, &found, err) < 0)
+		return -1;
+	return found ? 0
+		     : err_set(err, ERR_DATA, ERR_LINK, ERR_LATER, 0,
+			   "working set '%s': there is no entry %u", w->name, index);
+}
+
 int
 workset_get(struct workset *w, uint32_t index, struct entry **ret, struct err *err)
 {
 	struct bytes v = {NULL, 0};
-	bool found;
 
-	if (get(w, ROW_ENTRY, index, &v, &found, err) < 0)
-		return -1;
-	if (!found)
-		return err_set(err, ERR_DATA, ERR_LINK, ERR_LATER, 0,
-		    "working set '%s': there is no entry %u", w->name, index);
-	return entry_decode(v, ret, err);
+	return get_entry(w, index, &v, err) < 0 ? -1 : entry_decode(v, ret, err);
+}
+
+int
+workset_get_guid(
+    struct workset *w, uint32_t index, struct guid *ret, bool *ret_named, struct err *err)
+{
+	struct bytes v = {NULL, 0};
+
+	return get_entry(w, index, &v, err) < 0 ? -1 : entry_decode_guid(v, ret, ret_named, err);
 }
 
 int

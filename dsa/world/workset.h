@@ -40,6 +40,9 @@ int workset_replace(
     struct workset *w, uint32_t index, const struct entry *e, struct err *err) MUST_CHECK;
 /* A fresh copy of entry INDEX. */
 int workset_get(struct workset *w, uint32_t index, struct entry **ret, struct err *err) MUST_CHECK;
+/* entry_decode_guid() of entry INDEX. */
+int workset_get_guid(struct workset *w, uint32_t index, struct guid *ret, bool *ret_named,
+    struct err *err) MUST_CHECK;
 
 /* Makes INDEX findable under HASH; the same pair twice is kept once. */
 int workset_add_key(struct workset *w, uint64_t hash, uint32_t index, struct err *err) MUST_CHECK;

@@ -170,6 +170,48 @@ entry_encoding(void **state)
 }
 
 /* Numbers that promise more than there is. */
+/* The GUID alone, of what is too short for all else too. */
+static void
+entry_guid(void **state)
+{
+	_cleanup_(entry_free) struct entry *e = some_entry(), *gone = entry_new("");
+	_cleanup_(buf_done) struct buf b = {0}, none = {0};
+	struct err err = {0};
+	struct guid g;
+	bool named;
+
+	(void)state;
+	entry_encode(e, &b);
+	assert_int_equal(entry_decode_guid(buf_bytes(&b), &g, &named, &err), 0);
+	assert_true(named && guid_equal(&g, &e->guid));
+	entry_encode(gone, &none);
+	assert_int_equal(entry_decode_guid(buf_bytes(&none), &g, &named, &err), 0);
+	assert_false(named);
+	for (size_t len = 0; len < 1 + GUID_LEN + 4; len++) {
+		assert_int_equal(
+		    entry_decode_guid((struct bytes){b.data, len}, &g, &named, &err), -1);
+		assert_int_equal(err.src, ERR_DATA);
+	}
+}
+
+static void
+entry_one_attribute(void **state)
+{
+	_cleanup_(entry_free) struct entry *e = some_entry(), *one = entry_dup_attr(e, "TITLE"),
+					   *none = entry_dup_attr(e, "pager");
+
+	(void)state;
+	assert_string_equal(one->dn, e->dn);
+	assert_true(guid_equal(&one->guid, &e->guid));
+	assert_int_equal(one->n_attrs, 1);
+	assert_non_null(entry_find(one, "title"));
+	assert_int_equal(none->n_attrs, 0);
+	/* It grows as any other. */
+	assert_int_equal(entry_add_str(one, "title", "Boss"), 0);
+	assert_int_equal(entry_add_str(one, "company", "Globex"), 0);
+	assert_string_equal(entry_get_str(one, "company"), "Globex");
+}
+
 static void
 entry_too_many(void **state)
 {
@@ -464,6 +506,8 @@ main(void)
 	    cmocka_unit_test(set_and_remove),
 	    cmocka_unit_test(typed_values),
 	    cmocka_unit_test(entry_encoding),
+	    cmocka_unit_test(entry_guid),
+	    cmocka_unit_test(entry_one_attribute),
 	    cmocka_unit_test(entry_too_many),
 	    cmocka_unit_test(mods),
 	    cmocka_unit_test(described),
