@@ -6,6 +6,10 @@
   resync    a sync that finds nothing to do, against ldapsearch of both sides
   memory    the peak of anonymous memory of galsyncd, for N users and for 2N
   latency   both syncs with 10 ms of round trip to both servers, against the same without
+  both      a full sync and one that finds nothing to do, with a return flow, against the same
+            without
+  links     a delta of one change with 4 and 12 links between the same two forests, against the same
+            with one; and the CPU of galsyncd and both servers in a second with nothing to do
   delta     a running galsyncd: the time from a change in the source to its counterpart, a cycle
             with nothing to do, and a cycle after a change of 1 % of the users
   switch    1,000 mailboxes switched and turned back, against the bare modifies pipelined
@@ -39,7 +43,7 @@ from measure import BenchError, Row, figure     # noqa: E402
 ROOT = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.path.abspath(os.path.join(ROOT, os.environ.get("BUILD", "build")))
 LAB = os.path.join(ROOT, "tests", "lab", "lab")
-PARTS = ["full", "resync", "memory", "latency", "delta", "switch", "map"]
+PARTS = ["full", "resync", "both", "links", "memory", "latency", "delta", "switch", "map"]
 LIMIT_KIB = 48 * 1024       # of anonymous memory
 LIMIT_USERS = 10000         # at this size
 LIMIT_BYTES = 100           # for each user beyond
@@ -110,7 +114,18 @@ def sync_rows(parts, m):
     if "latency" in parts:
         rows.append(Row("full sync at 10 ms / local", m["far"], m["full"], "s", 1.5))
         rows.append(Row("re-sync at 10 ms / local", m["again_far"], m["again"], "s", 1.5))
+    if "both" in parts:
+        rows += [Row("full sync with a return flow / without", m["both_full"], m["full"], "s"),
+                 Row("re-sync with a return flow / without", m["both_again"], m["again"], "s")]
     return rows
+
+
+def links_rows(m):
+    one = m["1"]
+    return [Row(f"{text}, {n} links / 1 link", m[n][key], one[key], unit)
+            for key, text, unit in (("change", "delta of one change", "s"),
+                                    ("idle", "CPU of a second at rest", "ms"))
+            for n in m if n != "1"]
 
 
 def memory_rows(users, one, two):
@@ -227,6 +242,8 @@ def measure_all(args):
         notes.append(f"{args.users} users; changes of a full sync: " + ", ".join(
             f"{n} in {name}" for name, n in one["changes"].items()))
         rows += sync_rows(parts, one)
+        if "links" in parts:
+            rows += links_rows(one["links"])
         if "delta" in parts:
             more, said = delta_rows(one["delta"])
             rows += more

@@ -3,8 +3,8 @@
 
     inlab.py OPTIONS-AS-JSON
 
-OPTIONS: tools (directory of the binaries), users, rounds, parts (full, resync, latency, memory,
-delta, switch), out (file for the result, JSON). Every timed run but those of delta and switch
+OPTIONS: tools (directory of the binaries), users, rounds, parts (full, resync, both, links, latency,
+memory, delta, switch), out (file for the result, JSON). Every timed run but those of delta and switch
 begins with both domain controllers just started from the same files, and with both sides read once,
 so that no run finds warmer caches than another.
 """
@@ -50,6 +50,7 @@ class Bench:
         os.makedirs(self.work, exist_ok=True)
         self.conf = self.make_conf("galsync.conf")
         self.far_conf = self.make_conf("far.conf", port=DELAY_PORT)
+        self.both_conf = self.make_conf("both.conf", both=True)
         self.attrs = self._attrs()
 
     def path(self, *parts):
@@ -58,10 +59,14 @@ class Bench:
     def tool(self, name):
         return os.path.join(self.tools, name)
 
-    def make_conf(self, name, port=None, interval_s=60):
-        """The lab's configuration with a map of its own, and perhaps with other servers."""
+    def make_conf(self, name, port=None, interval_s=60, both=False, links=""):
+        """The lab's configuration with a map of its own, and perhaps with other servers and more
+        LINKS; without a return flow, unless it is for BOTH."""
         with open(os.environ["GALSYNC_CONF"], encoding="utf-8") as f:
             text = f.read()
+        if not both:
+            text = re.sub(r"^ *return_contacts_ou = .*\n", "", text, flags=re.M)
+        text = text.replace("links = (", f"links = ({links}", 1)
         text = re.sub(r'^state_directory = .*', f'state_directory = "{self.path("state")}";',
                       text, flags=re.M)
         text = re.sub(r"interval_s = \d+", f"interval_s = {interval_s}", text)
@@ -160,7 +165,7 @@ class Bench:
         run = measure.run([self.tool("galsyncd"), "-c", conf or self.conf, "--once", *options],
                           ok=DONE, keep=True, log=self.log, **kw)
         phases = re.search(r"\btime (connect .*)", run.text)
-        words = ["galsyncd", *options, *(["far"] if conf == self.far_conf else [])]
+        words = ["galsyncd", *options, *([] if conf is None else [os.path.basename(conf)])]
         say(f"{' '.join(words)}: {run.seconds:.2f} s: {phases.group(1) if phases else '?'}")
         return run
 
@@ -203,6 +208,8 @@ def _full(b, rounds, parts, result):
     runs = {"full": lambda: b.galsyncd().seconds}
     if "full" in parts:
         runs["floor"] = b.floor
+    if "both" in parts:
+        runs["both_full"] = lambda: b.galsyncd(conf=b.both_conf).seconds
     if "latency" in parts:
         runs["far"] = lambda: b.galsyncd(conf=b.far_conf).seconds
     for i in range(rounds):
@@ -224,6 +231,21 @@ def _again(b, rounds, parts, result):
         result.setdefault("again", []).append(b.resync().seconds)
         if "latency" in parts:
             result.setdefault("again_far", []).append(b.resync(conf=b.far_conf).seconds)
+
+
+def _both(b, rounds, result):
+    """What is one-way with the same forests is measured by _again()."""
+    b.restore()
+    b.galsyncd(conf=b.both_conf)
+    b.resync(conf=b.both_conf)
+    result["both_again"] = [b.resync(conf=b.both_conf).seconds for _ in range(rounds)]
+
+
+def _links(b, rounds, result):
+    import inlinks      # pylint: disable=import-outside-toplevel
+    b.restore()
+    b.galsyncd()
+    result["links"] = inlinks.measure_links(b, rounds)
 
 
 def _memory(b, result):
@@ -259,10 +281,14 @@ def measure_all(options):
         b.start_relays()
         if "memory" in parts:
             _memory(b, result)
-        if "full" in parts or "latency" in parts:
+        if {"full", "both", "latency"} & set(parts):
             _full(b, rounds, parts, result)
-        if "resync" in parts or "latency" in parts:
+        if {"resync", "both", "latency"} & set(parts):
             _again(b, rounds, parts, result)
+        if "both" in parts:
+            _both(b, rounds, result)
+        if "links" in parts:
+            _links(b, rounds, result)
         if "delta" in parts:
             _delta(b, rounds, options["users"], result)
         if "switch" in parts:
