@@ -44,20 +44,6 @@ roll(struct life *x, unsigned n)
 	return chance_roll(&x->state, n);
 }
 
-static void note(struct life *x, const char *fmt, ...) PRINTF_LIKE(2, 3);
-
-static void
-note(struct life *x, const char *fmt, ...)
-{
-	char text[300];
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof text, fmt, ap);
-	va_end(ap);
-	buf_printf(&x->history, "%s\n", text);
-}
-
 /* The end of the history: all of it would be long. */
 static void
 fail_life(struct life *x, const char *what, const struct tap *tap)
@@ -104,7 +90,7 @@ edit_value(struct life *x, enum side side, const char *who)
 		   *v = values[roll(x, ARRAY_SIZE(values))];
 
 	lab_set(&x->l, side, who, attr, v);
-	note(x, "%s: %s of %s: %s", side_name(side), attr, who, v ? v : "none");
+	chance_note(&x->history, "%s: %s of %s: %s", side_name(side), attr, who, v ? v : "none");
 }
 
 static const struct attr *
@@ -124,7 +110,7 @@ edit_address(struct life *x, enum side side, const char *who)
 		lab_delete_value(&x->l, side, who, "proxyAddresses", v);
 	else if (!attr_has(addresses_of(x, side, who), bytes_of(v), true))
 		lab_add_value(&x->l, side, who, "proxyAddresses", v);
-	note(x, "%s: %s of %s", side_name(side), v, who);
+	chance_note(&x->history, "%s: %s of %s", side_name(side), v, who);
 }
 
 /* Another primary address, in one change as Exchange makes it. */
@@ -149,7 +135,7 @@ edit_primary(struct life *x, enum side side, const char *who)
 	(void)memcpy(v, "SMTP", 4);
 	lab_add_value(&x->l, side, who, "proxyAddresses", v);
 	lab_set(&x->l, side, who, "mail", v + 5);
-	note(x, "%s: %s is the primary address of %s", side_name(side), v, who);
+	chance_note(&x->history, "%s: %s is the primary address of %s", side_name(side), v, who);
 }
 
 static void
@@ -165,7 +151,7 @@ edit_reference(struct life *x, enum side side, const char *who)
 		lab_delete_value(&x->l, side, who, "publicDelegates", dn);
 	else
 		lab_add_value(&x->l, side, who, "publicDelegates", dn);
-	note(x, "%s: %s is named by %s", side_name(side), to, who);
+	chance_note(&x->history, "%s: %s is named by %s", side_name(side), to, who);
 }
 
 static void
@@ -191,7 +177,7 @@ turn(struct life *x)
 	const char *const who[] = {names[i], NULL};
 	enum side to = side_other(x->active[i]);
 
-	note(x, "%s is %s", names[i], to == TARGET ? "switched" : "undone");
+	chance_note(&x->history, "%s is %s", names[i], to == TARGET ? "switched" : "undone");
 	if (lab_turn(&x->l, NULL, to == TARGET ? LAB_SWITCH : LAB_UNDO, who) < 0 ||
 	    !lab_told(&x->l, "done", names[i], ""))
 		fail_life(x, "it was not turned", NULL);

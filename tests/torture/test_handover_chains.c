@@ -7,31 +7,14 @@
  * with their square.
  */
 
+#include "tests/support/count_decisions.h"
 #include "tests/support/handover_fixture.h"
-
-#include "dsa/cycle/other_links.h"
 
 /* Of a cycle about N objects: some, and these for each. */
 #define DECISIONS_SOME 4
 #define DECISIONS_EACH 6
 #define REQUESTS_SOME 24
 #define REQUESTS_EACH 13
-
-static unsigned decisions;
-
-int __real_other_links_judge_scope(struct cycle *c, const struct entry *e, const char *norm,
-    const struct conf_scope **ret_scope, enum scope_verdict *ret, struct err *err);
-int __wrap_other_links_judge_scope(struct cycle *c, const struct entry *e, const char *norm,
-    const struct conf_scope **ret_scope, enum scope_verdict *ret, struct err *err);
-
-/* Each decision asks once whether the object is in scope. */
-int
-__wrap_other_links_judge_scope(struct cycle *c, const struct entry *e, const char *norm,
-    const struct conf_scope **ret_scope, enum scope_verdict *ret, struct err *err)
-{
-	decisions++;
-	return __real_other_links_judge_scope(c, e, norm, ret_scope, ret, err);
-}
 
 static void
 no_look(void *arg, unsigned number, const struct change *c)

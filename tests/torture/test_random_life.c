@@ -21,8 +21,8 @@
 #include <cmocka.h>
 
 #include "dsa/base/str.h"
-#include "dsa/cycle/other_links.h"
 #include "tests/support/chance.h"
+#include "tests/support/count_decisions.h"
 #include "tests/support/scenario.h"
 
 #define HIDES "msExchHideFromAddressLists"
@@ -44,24 +44,6 @@ struct life {
 	struct buf history;
 };
 
-/* ---- counting ---- */
-
-static unsigned decisions;
-
-int __real_other_links_judge_scope(struct cycle *c, const struct entry *e, const char *norm,
-    const struct conf_scope **ret_scope, enum scope_verdict *ret, struct err *err);
-int __wrap_other_links_judge_scope(struct cycle *c, const struct entry *e, const char *norm,
-    const struct conf_scope **ret_scope, enum scope_verdict *ret, struct err *err);
-
-/* Each decision asks once whether the object is in scope. */
-int
-__wrap_other_links_judge_scope(struct cycle *c, const struct entry *e, const char *norm,
-    const struct conf_scope **ret_scope, enum scope_verdict *ret, struct err *err)
-{
-	decisions++;
-	return __real_other_links_judge_scope(c, e, norm, ret_scope, ret, err);
-}
-
 static void
 no_look(void *arg, unsigned number, const struct change *c)
 {
@@ -74,20 +56,6 @@ static unsigned
 roll(struct life *x, unsigned n)
 {
 	return chance_roll(&x->state, n);
-}
-
-static void note(struct life *x, const char *fmt, ...) PRINTF_LIKE(2, 3);
-
-static void
-note(struct life *x, const char *fmt, ...)
-{
-	char text[300];
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof text, fmt, ap);
-	va_end(ap);
-	buf_printf(&x->history, "%s\n", text);
 }
 
 static const char *
@@ -240,7 +208,7 @@ exchange(struct life *x)
 
 	if (!choose(x, who, n))
 		return;
-	note(x, "exchange %s of %s %s %s",
+	chance_note(&x->history, "exchange %s of %s %s %s",
 	    what < 3	? attrs[what]
 	    : what == 3 ? "primary"
 			: "name",
@@ -268,7 +236,7 @@ give_on(struct life *x)
 		    lab_has(&x->l, SOURCE, person(i), "proxyAddresses", v))
 			lab_delete_value(&x->l, SOURCE, person(i), "proxyAddresses", v);
 	lab_add_value(&x->l, SOURCE, to, "proxyAddresses", v);
-	note(x, "%s goes to %s", v, to);
+	chance_note(&x->history, "%s goes to %s", v, to);
 }
 
 static void
@@ -282,7 +250,7 @@ refer(struct life *x)
 	if (roll(x, 4) == 0)
 		who[1] = who[0];
 	lab_set(&x->l, SOURCE, who[0], attr, roll(x, 4) ? lab_dn(SOURCE, who[1]) : NULL);
-	note(x, "%s of %s: %s", attr, who[0], who[1]);
+	chance_note(&x->history, "%s of %s: %s", attr, who[0], who[1]);
 }
 
 static void
@@ -298,7 +266,7 @@ join(struct life *x)
 		lab_delete_value(&x->l, SOURCE, to, "member", dn);
 	else
 		lab_add_value(&x->l, SOURCE, to, "member", dn);
-	note(x, "member of %s: %s", to, who);
+	chance_note(&x->history, "member of %s: %s", to, who);
 }
 
 /* Gone, hidden, or there again. */
@@ -315,7 +283,11 @@ leave_or_come(struct life *x)
 		    lab_count(&x->l, SOURCE, person(i), HIDES) ? NULL : "TRUE");
 	else
 		lab_delete(&x->l, SOURCE, person(i));
-	note(x, "%s %s", !is_there ? "made" : hides ? "hidden or not" : "deleted", person(i));
+	chance_note(&x->history, "%s %s",
+	    !is_there ? "made"
+	    : hides   ? "hidden or not"
+		      : "deleted",
+	    person(i));
 }
 
 static void
@@ -327,7 +299,7 @@ edit(struct life *x)
 	if (!choose(x, &who, 1))
 		return;
 	lab_set(&x->l, SOURCE, who, "title", v);
-	note(x, "title of %s: %s", who, v ? v : "none");
+	chance_note(&x->history, "title of %s: %s", who, v ? v : "none");
 }
 
 static void
@@ -341,7 +313,7 @@ meddle(struct life *x)
 		lab_delete(&x->l, TARGET, who);
 	else
 		lab_set(&x->l, TARGET, who, "title", "By hand");
-	note(x, "by hand: %s", who);
+	chance_note(&x->history, "by hand: %s", who);
 }
 
 static void
@@ -513,7 +485,7 @@ live(uint64_t seed)
 
 		for (unsigned n = 1 + roll(&x, 3); n > 0; n--)
 			change_something(&x);
-		note(&x, "%s", delta ? "a delta" : "a full cycle");
+		chance_note(&x.history, "%s", delta ? "a delta" : "a full cycle");
 		run(&x, delta);
 		nothing_is_left(&x);
 	}

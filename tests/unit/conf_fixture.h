@@ -166,4 +166,25 @@ mistakes(void)
 	return buf_take_str(&b);
 }
 
+/* BASE with FIND replaced by WITH has the mistakes WANT. */
+struct conf_mistake {
+	const char *find, *with, *want;
+};
+
+static inline void
+check_mistakes(const struct conf_mistake *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		_cleanup_(free) char *text = edited(base, rows[i].find, rows[i].with);
+		_cleanup_(free) char *got = NULL;
+
+		put("galsync.conf", text);
+		got = mistakes();
+		if (strcmp(got, rows[i].want) == 0)
+			continue;
+		print_error("%s\ngot:\n%s\nwant:\n%s\n", rows[i].with, got, rows[i].want);
+		unexpected++;
+	}
+}
+
 #endif

@@ -25,9 +25,7 @@
 	"else\n"
 
 /* One edit of BASE and the messages that it gives. */
-static const struct {
-	const char *find, *with, *want;
-} rows[] = {
+static const struct conf_mistake rows[] = {
     {"interval_s = 60;", ADOPT("tool = \"qmm\";"),
 	AT22 "adopt: 'extensionAttribute15' belongs to a tool, but carries the stamp in forest "
 	     "'globex'; allowed: another stamp_attribute there, such as extensionAttribute7\n" AT22
@@ -77,17 +75,7 @@ static void
 each_mistake(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		_cleanup_(free) char *text = edited(base, rows[i].find, rows[i].with);
-		_cleanup_(free) char *got = NULL;
-
-		put("galsync.conf", text);
-		got = mistakes();
-		if (strcmp(got, rows[i].want) == 0)
-			continue;
-		print_error("%s\ngot:\n%s\nwant:\n%s\n", rows[i].with, got, rows[i].want);
-		unexpected++;
-	}
+	check_mistakes(rows, ARRAY_SIZE(rows));
 }
 
 int

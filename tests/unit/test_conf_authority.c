@@ -19,9 +19,7 @@
 	"\"" base "\"; target_ou = \"OU=G,DC=globex,DC=example\"; create = \"none\"; " scope       \
 	"} ); }"
 
-static const struct {
-	const char *find, *with, *want;
-} rows[] = {
+static const struct conf_mistake rows[] = {
     {"interval_s = 60;", ROW("attribute = \"title\"; authority = \"target\";"), ""},
     {"interval_s = 60;", ROW("attribute = \"title\"; authority = \"both\";"),
 	AT "'both' is unknown; allowed: active, source, target\n"},
@@ -62,17 +60,7 @@ static void
 each_mistake(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		_cleanup_(free) char *text = edited(base, rows[i].find, rows[i].with);
-		_cleanup_(free) char *got = NULL;
-
-		put("galsync.conf", text);
-		got = mistakes();
-		if (strcmp(got, rows[i].want) == 0)
-			continue;
-		print_error("%s\ngot:\n%s\nwant:\n%s\n", rows[i].with, got, rows[i].want);
-		unexpected++;
-	}
+	check_mistakes(rows, ARRAY_SIZE(rows));
 }
 
 int

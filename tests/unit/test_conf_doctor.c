@@ -19,9 +19,7 @@
 	"and " TEMPLATE "\n"
 
 /* One edit of BASE and the messages that it gives. */
-static const struct {
-	const char *find, *with, *want;
-} rows[] = {
+static const struct conf_mistake rows[] = {
     /* A realm has case. */
     {"\"svc@GLOBEX.EXAMPLE\"", "\"svc@Globex.example\"",
 	"galsync.conf:12: forests[1].auth.principal: 'svc@Globex.example' has its realm in small "
@@ -65,17 +63,7 @@ static void
 each(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		_cleanup_(free) char *text = edited(base, rows[i].find, rows[i].with);
-		_cleanup_(free) char *got = NULL;
-
-		put("galsync.conf", text);
-		got = mistakes();
-		if (strcmp(got, rows[i].want) == 0)
-			continue;
-		print_error("%s\ngot:\n%s\nwant:\n%s\n", rows[i].with, got, rows[i].want);
-		unexpected++;
-	}
+	check_mistakes(rows, ARRAY_SIZE(rows));
 }
 
 int

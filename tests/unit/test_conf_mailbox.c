@@ -15,9 +15,7 @@
 #define DNS "; allowed: a DNS name such as \"acme.example\"\n"
 
 /* One edit of BASE and the messages that it gives. */
-static const struct {
-	const char *find, *with, *want;
-} rows[] = {
+static const struct conf_mistake rows[] = {
     {"redirect_domain = \"redirect.globex.example\";", "",
 	"galsync.conf:10: forests[1].redirect_domain: is missing, link 'acme-globex' creates "
 	"mailboxes; allowed: a DNS name\n"},
@@ -63,17 +61,7 @@ static void
 each_mistake(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		_cleanup_(free) char *text = edited(base, rows[i].find, rows[i].with);
-		_cleanup_(free) char *got = NULL;
-
-		put("galsync.conf", text);
-		got = mistakes();
-		if (strcmp(got, rows[i].want) == 0)
-			continue;
-		print_error("%s\ngot:\n%s\nwant:\n%s\n", rows[i].with, got, rows[i].want);
-		unexpected++;
-	}
+	check_mistakes(rows, ARRAY_SIZE(rows));
 }
 
 int
