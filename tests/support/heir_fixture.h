@@ -281,7 +281,7 @@ heir_must(struct lab *l, const char *what)
 }
 
 /* Both forests right before the contact is to give way. */
-static void
+static inline void
 heir_prepare(struct lab *l, const struct heir_case *h)
 {
 	const struct entry *contact;
@@ -301,7 +301,7 @@ heir_prepare(struct lab *l, const struct heir_case *h)
 }
 
 /* What must be true in the end, and one more synchronization writes nothing. */
-static void
+static inline void
 heir_check(struct lab *l, const char *what)
 {
 	const struct heir_case *of = heir_watch.of;
