@@ -223,6 +223,7 @@ def test_what_is_missing_is_named(lab, file, tmp_path):
     p = lab.galsyncd("--once", "--full", "--plan", conf=less)
     assert p.returncode in (DONE, COMPLETE), p.stderr
     check_words(p.stderr, [
-        "forest 'acme': the account lacks the right to write attribute extensionAttribute14 of",
+        "forest 'acme': the account lacks the right to write attributes extensionAttribute14, "
+        "title, pager of",
         "forest 'globex': the account lacks the right to write attributes title, pager of"])
     assert STAFF_OU in p.stderr
