@@ -364,6 +364,17 @@ fakedir_requests(struct fakedir *fd)
 	return n;
 }
 
+struct fakedir_polls
+fakedir_polls(struct fakedir *fd)
+{
+	struct fakedir_polls polls;
+
+	(void)pthread_mutex_lock(&fd->lock);
+	polls = fd->polls;
+	(void)pthread_mutex_unlock(&fd->lock);
+	return polls;
+}
+
 void
 fakedir_set_down(struct fakedir *fd, bool down)
 {

@@ -89,6 +89,12 @@ struct fakedir_outage {
 void fakedir_set_outage(struct fakedir *fd, const struct fakedir_outage *outage);
 /* The requests since. */
 unsigned fakedir_requests(struct fakedir *fd);
+/* How often it was asked for changes, and how often there were any to look for: something
+ * was written since the cursor. Both since it was made. */
+struct fakedir_polls {
+	unsigned asked, looked;
+};
+struct fakedir_polls fakedir_polls(struct fakedir *fd);
 /* FAKEDIR_DOWN, or FAKEDIR_WELL, from now on. */
 void fakedir_set_down(struct fakedir *fd, bool down);
 
@@ -100,7 +106,8 @@ int fakedir_refuse(struct fakedir *fd, const char *dn, int rc) MUST_CHECK;
 void fakedir_set_trusting(struct fakedir *fd, bool trusting);
 /* As if restored from an old copy: changes are numbered from USN + 1 on. */
 void fakedir_set_usn(struct fakedir *fd, uint64_t usn);
-/* Connections opened from now on are to the domain controller SERVER (copied), one of several. */
+/* Connections opened from now on are to the domain controller SERVER (copied), one of several, with
+ * a database instance of its own. */
 int fakedir_set_server(struct fakedir *fd, const char *server) MUST_CHECK;
 /* Connections opened from now on are those of the account DN: the server tells them its SID. */
 int fakedir_set_account(struct fakedir *fd, const char *dn) MUST_CHECK;

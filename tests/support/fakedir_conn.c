@@ -208,6 +208,18 @@ complete_one(struct conn *c, struct err *err)
 
 /* ---- operations ---- */
 
+/* Of the server that new connections are to. Locked. */
+static void
+put_invocation(struct conn *c)
+{
+	struct guid id = c->fd->objects[0]->e->guid;
+	uint64_t hash = c->fd->several ? bytes_hash(bytes_of(c->fd->server), 0) : 0;
+
+	for (size_t i = 0; i < sizeof hash; i++)
+		id.octets[i] ^= (uint8_t)(hash >> (8 * i));
+	guid_format(&id, c->invocation_id);
+}
+
 static int
 conn_open(struct dir *d, struct err *err)
 {
@@ -231,7 +243,7 @@ conn_open(struct dir *d, struct err *err)
 	    .sole = !fd->several,
 	    .own_sids = fd->account ? entry_find(fd->account, "tokenGroups") : NULL};
 	c->info.highest_usn = lock(c);
-	guid_format(&fd->objects[0]->e->guid, c->invocation_id);
+	put_invocation(c);
 	unlock(c);
 	c->open = c->was_open = true;
 	c->busy = false;
@@ -334,6 +346,8 @@ conn_changes(struct dir *d, const struct dir_since *since, dir_change_fn *fn, vo
 	if (ask(d, err) < 0)
 		return -1;
 	now = lock(c);
+	c->fd->polls.asked += !c->observer;
+	c->fd->polls.looked += !c->observer && since->cursor.len && usn != now;
 	rc = since->cursor.len ? fake_search(c->fd, &q, &v, &n, err) : 0;
 	unlock(c);
 	*ret = since->cursor.len && usn > now ? DIR_FEED_LOST : DIR_FEED_CHANGES;

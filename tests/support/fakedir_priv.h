@@ -39,6 +39,7 @@ struct fakedir {
 	bool trusting, several;
 	struct fakedir_outage outage;
 	unsigned requests; /* since it was set */
+	struct fakedir_polls polls;
 	char *refuse_norm;
 	int refuse_rc;
 	char **denied;
