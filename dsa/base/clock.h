@@ -13,6 +13,8 @@
 
 /* Milliseconds since an arbitrary moment (usually the boot). */
 int64_t clock_monotonic_ms(void);
+/* The same in microseconds, to tell which of two things was first. */
+int64_t clock_monotonic_us(void);
 /* Seconds since 1970-01-01T00:00:00Z. */
 int64_t clock_realtime_s(void);
 

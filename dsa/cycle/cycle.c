@@ -520,11 +520,25 @@ store_end(struct cycle *c, struct err *err)
 	return store_commit(TAKE(t), err);
 }
 
+/* A delta that was told by one server and read another one hears of it again. */
+static void
+keep_what_was_read(struct cycle *c)
+{
+	if (!c->run->is_delta || delta_reads_what_was_told(c->delta))
+		return;
+	run_message(c->run, LOG_INFO, NULL, c->run->link->name,
+	    "another server answers than the one that told of the changes: the next cycle looks at "
+	    "them again");
+	for (int side = SOURCE; side < SIDES; side++)
+		buf_reset(&c->delta->cursor[side]);
+}
+
 int
 cycle_finish(struct cycle *c, struct err *err)
 {
 	if (!c->run->store || c->opt->plan_only)
 		return 0;
+	keep_what_was_read(c);
 	if (c->run->is_delta && !c->delta->concerned.n && !c->delta->cursor[SOURCE].len)
 		return 0;
 	return store_end(c, err);

@@ -39,6 +39,9 @@ struct cycle_options {
 	/* A delta looks at these source objects too, whether they changed or not. */
 	const struct guid *objects;
 	size_t n_objects;
+	/* What the servers told since then about changes is new enough (shared_feed.h); 0: they are
+	 * asked. */
+	int64_t told_since_us;
 	/* The dummy addresses on the sources of OBJECTS are wanted (a toggle is under way); all
 	 * others are left over from something that was interrupted, and removed. */
 	bool toggling;

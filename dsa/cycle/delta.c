@@ -13,8 +13,9 @@
  * is in conflict, as far as a change may end that, and some of the others (delta_conflicts.c). They
  * are read again, so what a feed said of attributes does not matter.
  *
- * The cursors advance only when all of that was done or put down to be tried again. A crash before
- * that brings the same changes again, and they are found done.
+ * The cursors advance only when all of that was done or put down to be tried again, on the servers
+ * that told it. A crash before that brings the same changes again, and they are found done. Whether
+ * a server was asked by this link or by another one (shared_feed.h) makes no difference here.
  */
 #include <stdio.h>
 #include <string.h>
@@ -43,6 +44,19 @@ sort(struct guid_list *l)
 {
 	if (l->n)
 		qsort(l->v, l->n, sizeof *l->v, compare_guids);
+}
+
+/* A feed may name one more than once. */
+static void
+sort_once(struct guid_list *l)
+{
+	size_t n = 0;
+
+	sort(l);
+	for (size_t i = 0; i < l->n; i++)
+		if (n == 0 || !guid_equal(&l->v[n - 1], &l->v[i]))
+			l->v[n++] = l->v[i];
+	l->n = n;
 }
 
 int
@@ -96,13 +110,12 @@ feed_attrs(const struct cycle *c, enum side side)
 }
 
 static void
-tell_feed(const struct cycle *c, enum side side)
+tell_feed(const struct cycle *c, enum side side, bool by_usn)
 {
-	struct dir *d = c->run->dir[side];
-	struct run_event e = {.kind = RUN_FEED, .level = LOG_DEBUG, .side = side};
+	const struct dir *d = c->run->dir[side];
+	struct run_event e = {.kind = RUN_FEED, .level = LOG_DEBUG, .side = side, .by_usn = by_usn};
 
-	e.by_usn = d->ops->info(d) && d->ops->info(d)->by_usn;
-	if (!e.by_usn) {
+	if (!by_usn) {
 		run_event(c->run, &e, "changes of forest '%s' are found by DirSync", d->name);
 		return;
 	}
@@ -118,23 +131,35 @@ struct polls {
 	struct delta *x;
 	const struct bytes *cursor;
 	const char **attrs[SIDES];
-	enum dir_feed feed[SIDES];
+	struct shared_answer answer[SIDES];
 	bool failed[SIDES];
 };
+
+static const char *
+invocation_of(const struct delta *x, enum side side)
+{
+	struct dir *d = x->c->run->dir[side];
+	const struct dir_info *info = d->ops->info(d);
+
+	return info ? info->invocation_id : "";
+}
 
 static int
 poll_side(enum side side, void *arg, struct err *err)
 {
 	struct polls *p = arg;
 	struct delta *x = p->x;
-	struct dir *d = x->c->run->dir[side];
-	struct dir_since since = {p->cursor[side], p->attrs[side]};
+	const struct run *run = x->c->run;
 	struct listening l = {x, side};
+	const struct shared_question q = {.since = {p->cursor[side], p->attrs[side]},
+	    .told_since_us = x->c->opt->told_since_us,
+	    .fn = hear,
+	    .arg = &l};
 
-	if (d->ops->changes(d, &since, hear, &l, &x->cursor[side], &p->feed[side], err) == 0)
-		return 0;
-	p->failed[side] = true;
-	return -1;
+	p->failed[side] = shared_feed_changes(run->feed[side], run->dir[side], &q, &x->cursor[side],
+			      &p->answer[side], err) < 0;
+	(void)snprintf(x->told_by[side], sizeof x->told_by[side], "%s", invocation_of(x, side));
+	return p->failed[side] ? -1 : 0;
 }
 
 static int
@@ -167,11 +192,22 @@ delta_listen(
 		return -1;
 	*ret_lost = SIDES;
 	for (int side = SOURCE; side < SIDES; side++) {
-		tell_feed(x->c, (enum side)side);
-		if (p.feed[side] == DIR_FEED_LOST && *ret_lost == SIDES)
+		tell_feed(x->c, (enum side)side, p.answer[side].by_usn);
+		sort_once(&x->changed[side]);
+		sort_once(&x->named[side]);
+		if (p.answer[side].feed == DIR_FEED_LOST && *ret_lost == SIDES)
 			*ret_lost = (enum side)side;
 	}
 	return 0;
+}
+
+bool
+delta_reads_what_was_told(const struct delta *x)
+{
+	for (int side = SOURCE; side < SIDES; side++)
+		if (strcmp(x->told_by[side], invocation_of(x, (enum side)side)) != 0)
+			return false;
+	return true;
 }
 
 /* ---- what that concerns ---- */

@@ -20,10 +20,11 @@ struct delta {
 	/* Source GUIDs, each once: an object that is concerned by several ways is looked at once in
 	 * a cycle, so a delta ends. */
 	struct guid_list concerned;
-	struct guid_set known;	    /* the same */
-	struct buf cursor[SIDES];   /* where the next delta starts; empty: as before */
-	struct guid conflict_place; /* where the next delta goes on looking at conflicts */
-	bool too_many;		    /* a full cycle is cheaper */
+	struct guid_set known;		     /* the same */
+	struct buf cursor[SIDES];	     /* where the next delta starts; empty: as before */
+	struct guid conflict_place;	     /* where the next delta goes on looking at conflicts */
+	bool too_many;			     /* a full cycle is cheaper */
+	char told_by[SIDES][GUID_TEXT_SIZE]; /* the database instance that told, "" if not shown */
 };
 
 int delta_new(struct cycle *c, struct delta **ret, struct err *err) MUST_CHECK;
@@ -34,6 +35,9 @@ const struct guid_list *delta_about(const struct cycle *c);
  * once. *RET_LOST is a side whose server cannot tell that, or SIDES. */
 int delta_listen(struct delta *x, const struct bytes cursor[SIDES], enum side *ret_lost,
     struct err *err) MUST_CHECK;
+/* Is each directory still connected to the server that told what changed? If not, what was read may
+ * be from before that: the other server had not received it yet. */
+bool delta_reads_what_was_told(const struct delta *x);
 /* Fills x->concerned. */
 int delta_concerned(struct delta *x, struct err *err) MUST_CHECK;
 /* Reads the concerned from number FROM on into the working sets, and at the same time their

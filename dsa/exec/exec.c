@@ -95,6 +95,8 @@ change_done(void *arg, const struct err *err)
 	struct running *s = arg;
 	const struct plan_change *done = &s->step->changes[s->next];
 
+	/* Refused, or unknown: it may have been made. */
+	shared_feed_wrote(s->ring->run->feed[done->side]);
 	if (err) {
 		s->err = *err;
 		s->failure = settle(s);

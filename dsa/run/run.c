@@ -63,6 +63,8 @@ run_back(const struct run *run)
 	own.link = run->link->back;
 	own.dir[SOURCE] = run->dir[TARGET];
 	own.dir[TARGET] = run->dir[SOURCE];
+	own.feed[SOURCE] = run->feed[TARGET];
+	own.feed[TARGET] = run->feed[SOURCE];
 	own.link_id = 0;
 	own.cycle = 0;
 	return own;

@@ -14,6 +14,7 @@
 #include "dsa/directory/dir.h"
 #include "dsa/run/event.h"
 #include "dsa/run/forest_lock.h"
+#include "dsa/run/shared_feed.h"
 #include "mapping/store.h"
 
 /* What one domain controller knows the others know after this time, in seconds. */
@@ -22,7 +23,8 @@
 struct run {
 	const struct conf_link *link;
 	struct dir *dir[SIDES];
-	struct store *store;  /* NULL: a plan without a map */
+	struct shared_feed *feed[SIDES]; /* of their forests; NULL: this run asks for itself */
+	struct store *store;		 /* NULL: a plan without a map */
 	uint32_t link_id;     /* the link's number in the map; 0: the map does not know it yet */
 	const char *work_dir; /* for files that the run needs while it lasts */
 	int64_t map_size_mb;  /* the limit of each of them */

@@ -140,6 +140,16 @@ lab_open_store(struct lab *l)
 }
 
 void
+lab_begin_again(struct lab *l)
+{
+	struct err err;
+
+	shared_feeds_free(TAKE(l->feeds));
+	if (shared_feeds_new(l->conf, &l->feeds, &err) < 0)
+		fail_msg("%s: %s", l->sc->name, err.text);
+}
+
+void
 lab_open(struct lab *l, const struct scenario *sc)
 {
 	*l = (struct lab){.sc = sc};
@@ -149,6 +159,7 @@ lab_open(struct lab *l, const struct scenario *sc)
 		write_file(l, "pairs.csv", sc->csv);
 	load_conf(l);
 	lab_open_store(l);
+	lab_begin_again(l);
 }
 
 void
@@ -173,6 +184,7 @@ lab_close(struct lab *l)
 		dir_free(l->eye[i]);
 		fakedir_free(l->fd[i]);
 	}
+	shared_feeds_free(l->feeds);
 	conf_free(l->conf);
 	buf_done(&l->notes);
 	lab_remove(l);
@@ -591,6 +603,8 @@ lab_run_of(struct lab *l, struct dir *source, struct dir *target)
 	    .decisions = l->decisions};
 	return (struct run){.link = l->link,
 	    .dir = {source, target},
+	    .feed = {shared_feeds_of(l->feeds, l->link->source),
+		shared_feeds_of(l->feeds, l->link->target)},
 	    .store = l->store,
 	    .work_dir = l->dir,
 	    .map_size_mb = 64,
@@ -620,6 +634,8 @@ act_with(struct lab *l, struct tap *tap, lab_act_fn *act, void *arg)
 	assert_int_equal(l->reads[RUN_PHASE_PLAN], 0);
 	if (l->frozen)
 		bury(l);
+	if (l->frozen || atomic_load(&tap->stopped))
+		lab_begin_again(l);
 	if (rc == 0)
 		(void)lab_check_mail(l);
 	return rc;

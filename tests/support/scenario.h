@@ -65,7 +65,8 @@ struct lab {
 	const struct conf_link *link;
 	struct dir *eye[SIDES]; /* connections of the observer */
 	struct store *store;
-	struct cycle_result res; /* of the last cycle */
+	struct shared_feeds *feeds; /* of the process that runs now */
+	struct cycle_result res;    /* of the last cycle */
 	struct err err;
 	struct buf notes;	      /* what the last cycle told, a line each */
 	unsigned told[RUN_EVENT_MAX]; /* and how often it told of what */
@@ -117,6 +118,8 @@ int lab_cycle(struct lab *l, struct tap *tap) MUST_CHECK;
  * same deaths. */
 typedef int lab_act_fn(struct lab *l, struct run *run, void *arg);
 int lab_act(struct lab *l, struct tap *tap, lab_act_fn *act, void *arg) MUST_CHECK;
+/* The process that runs now has ended, and another one begins. */
+void lab_begin_again(struct lab *l);
 /* A run of the process that runs now over two connections, which the caller opens and frees. What
  * happens goes to l->notes and l->told, results as "done NAME: text" or "failed NAME: text". */
 struct run lab_run_of(struct lab *l, struct dir *source, struct dir *target);
