@@ -20,6 +20,8 @@
 struct once {
 	const struct conf *conf;
 	const struct conf_link *link;
+	struct shared_feeds *feeds;
+	int64_t began_us; /* the run over all links */
 	bool full, plan;
 	struct progress progress;
 	struct lines *lines;
@@ -158,7 +160,8 @@ run_cycle(struct once *o, struct err *err)
 	    .progress = show_progress,
 	    .arg = o,
 	    .decisions = log_wants(LOG_DEBUG)};
-	const struct cycle_options opt = {.plan_only = o->plan, .plan_to = o->plan ? stdout : NULL};
+	const struct cycle_options opt = {
+	    .plan_only = o->plan, .plan_to = o->plan ? stdout : NULL, .told_since_us = o->began_us};
 	struct cycle_result result[SIDES];
 	enum exit_status status, back;
 	int rc;
@@ -209,6 +212,8 @@ run_link(struct once *o, struct err *err)
 	lines_begin(lines, o->plan);
 	o->run = (struct run){.link = o->link,
 	    .dir = {source, target},
+	    .feed = {shared_feeds_of(o->feeds, o->link->source),
+		shared_feeds_of(o->feeds, o->link->target)},
 	    .store = store,
 	    .work_dir = o->conf->state_directory,
 	    .map_size_mb = o->conf->map_size_mb};
@@ -232,15 +237,25 @@ once_has_link(const struct conf *conf, const char *link)
 enum exit_status
 once_run(const struct conf *conf, const char *link, bool full, bool plan)
 {
+	_cleanup_(shared_feeds_free) struct shared_feeds *feeds = NULL;
 	enum exit_status worst = STATUS_DONE;
+	int64_t began_us = clock_monotonic_us();
+	struct err err = {.text = ""};
 
 	if (!once_has_link(conf, link))
 		return STATUS_USAGE;
+	/* Without memory each link asks for itself. */
+	(void)(shared_feeds_new(conf, &feeds, &err) == 0);
 	for (size_t i = 0; i < conf->n_links; i++) {
-		struct once o = {.conf = conf, .link = &conf->links[i], .full = full, .plan = plan};
-		struct err err = {.text = ""};
+		struct once o = {.conf = conf,
+		    .link = &conf->links[i],
+		    .feeds = feeds,
+		    .began_us = began_us,
+		    .full = full,
+		    .plan = plan};
 		enum exit_status status;
 
+		err = (struct err){.text = ""};
 		if (link && strcmp(link, o.link->name) != 0)
 			continue;
 		progress_init(&o.progress);

@@ -34,6 +34,7 @@ struct service {
 	const char *file, *socket;
 	struct conf *conf;
 	struct store *store;
+	struct shared_feeds *feeds; /* of CONF, for the workers */
 	struct hook *hook;
 	sd_event *event;
 	int notify_fd;
@@ -141,18 +142,24 @@ stop_workers(struct service *s)
 	free(s->verbs.workers);
 	s->verbs.workers = NULL;
 	s->verbs.n_workers = 0;
+	shared_feeds_free(s->feeds);
+	s->feeds = NULL;
 }
 
 static int
 start_workers(struct service *s, struct err *err)
 {
+	struct worker_shares shares;
+
 	s->verbs.state_directory = s->conf->state_directory; /* the old one's is freed */
 	s->verbs.workers = calloc(s->conf->n_links + 1, sizeof *s->verbs.workers);
 	if (!s->verbs.workers)
 		return err_nomem(err);
+	if (shared_feeds_new(s->conf, &s->feeds, err) < 0)
+		return -1;
+	shares = (struct worker_shares){s->conf, s->store, s->feeds, s->notify_fd};
 	for (size_t i = 0; i < s->conf->n_links; i++) {
-		if (worker_start(s->conf, &s->conf->links[i], s->store, s->notify_fd,
-			&s->verbs.workers[i], err) < 0)
+		if (worker_start(&shares, &s->conf->links[i], &s->verbs.workers[i], err) < 0)
 			return -1;
 		s->verbs.n_workers++;
 	}

@@ -71,6 +71,7 @@ succeeded(struct worker *w, const struct cycle_result r[SIDES])
 	w->state.cycles++;
 	(void)pthread_mutex_unlock(&w->lock);
 	w->failures = 0;
+	w->notified = false;
 	lines_succeeded(w->lines, &r[SOURCE]);
 	if (w->back_lines)
 		lines_succeeded(w->back_lines, &r[TARGET]);
@@ -148,7 +149,7 @@ take_request(struct worker *w, struct request *ret)
 	*ret = w->request;
 	/* What is asked for comes first, and is another thing. */
 	if (!ret->number && !w->pause)
-		w->hurry = false;
+		w->hurry = w->news = false;
 	w->request = (struct request){.plan_fd = -1};
 	(void)pthread_mutex_unlock(&w->lock);
 }
@@ -207,25 +208,53 @@ heard(struct worker *w)
 		struct err ignored;
 
 		yes |= d->ops->process(d, &ignored) < 0;
-		yes |= d->ops->woken(d);
+		w->notified |= d->ops->woken(d);
 	}
+	return yes || w->notified;
+}
+
+static bool
+has_news(struct worker *w)
+{
+	bool yes;
+
+	(void)pthread_mutex_lock(&w->lock);
+	yes = w->news;
+	(void)pthread_mutex_unlock(&w->lock);
 	return yes;
+}
+
+/* Is there anything new in the directories? */
+static bool
+is_to_look(struct worker *w)
+{
+	return heard(w) || has_news(w);
+}
+
+/* Where no other worker does, asks the server of each side to tell when something changes, once in
+ * a rest. P are the descriptors that say so; an event of POLLIN is one that was asked for. */
+static void
+watch(struct worker *w, struct pollfd p[SIDES])
+{
+	for (int side = SOURCE; side < SIDES; side++) {
+		struct dir *d = w->run.dir[side];
+		struct err ignored;
+
+		if (p[side].events || !shared_feed_may_watch(w->run.feed[side], &w->listener[side]))
+			continue;
+		p[side].events = POLLIN;
+		if (d->ops->watch(d, &ignored) == 0)
+			p[side].fd = d->ops->fd(d);
+	}
 }
 
 /* Waits for a command, or until LISTEN and something changed or a wave is due, or for MS. */
 static void
-wait_for_work(struct worker *w, int64_t ms, bool listen)
+wait_listening(struct worker *w, int64_t ms, bool listen)
 {
 	int64_t until = clock_monotonic_ms() + ms;
-	struct pollfd p[1 + SIDES] = {{.fd = w->wake_fd, .events = POLLIN}};
-	struct err ignored;
+	struct pollfd p[1 + SIDES] = {{.fd = w->wake_fd, .events = POLLIN}, {.fd = -1}, {.fd = -1}};
 
-	for (int side = SOURCE; side < SIDES; side++) {
-		bool ok = listen && w->run.dir[side]->ops->watch(w->run.dir[side], &ignored) == 0;
-
-		p[1 + side] = (struct pollfd){
-		    .fd = ok ? w->run.dir[side]->ops->fd(w->run.dir[side]) : -1, .events = POLLIN};
-	}
 	while (!commanded(w)) {
 		int64_t left = until - clock_monotonic_ms();
 		int64_t wave = listen ? waves_wait_ms(&w->run) : SLICE_MS;
@@ -233,11 +262,40 @@ wait_for_work(struct worker *w, int64_t ms, bool listen)
 
 		if (is_paused(w) != (w->state.phase == WORKER_PAUSED) || (left <= 0 && ms >= 0))
 			return;
-		if (listen && (wave == 0 || heard(w)))
+		if (listen)
+			watch(w, p + 1);
+		if (listen && (wave == 0 || is_to_look(w)))
 			return;
 		(void)poll(p, ARRAY_SIZE(p), (int)(ms >= 0 && left < slice ? left : slice));
 		beat(w);
 	}
+}
+
+static void
+wait_for_work(struct worker *w, int64_t ms, bool listen)
+{
+	for (int side = SOURCE; !listen && side < SIDES; side++)
+		shared_feed_stop_watching(w->run.feed[side], &w->listener[side]);
+	wait_listening(w, ms, listen);
+	for (int side = SOURCE; side < SIDES; side++)
+		shared_feed_leave(w->run.feed[side], &w->listener[side]);
+}
+
+/* How long what is known of both forests is new enough: where another worker asked before the last
+ * cycle began, until an interval after that. */
+static int64_t
+news_last_ms(const struct worker *w)
+{
+	int64_t ms = (int64_t)w->run.link->interval_s * 1000, left = ms;
+	int64_t own = (clock_monotonic_us() - w->began_us) / 1000;
+
+	for (int side = SOURCE; side < SIDES; side++) {
+		int64_t age = shared_feed_age_ms(w->run.feed[side], w->run.dir[side]);
+
+		if (age > own && ms - age < left)
+			left = age < ms ? ms - age : 0;
+	}
+	return left;
 }
 
 static void
@@ -250,8 +308,17 @@ rest(struct worker *w, bool ok, int64_t pause_ms)
 			return;
 	}
 	set_phase(w, ok ? WORKER_IDLE : WORKER_WAITING);
-	wait_for_work(w,
-	    ok ? (int64_t)w->run.link->interval_s * 1000 : waves_pause_ms(&w->run, pause_ms), ok);
+	wait_for_work(w, ok ? news_last_ms(w) : waves_pause_ms(&w->run, pause_ms), ok);
+}
+
+/* A client that asks, and a server that notifies, mean what is so now. */
+static void
+note_begin(struct worker *w, const struct request *q)
+{
+	int64_t interval_us = (int64_t)w->run.link->interval_s * 1000000;
+
+	w->began_us = clock_monotonic_us();
+	w->told_since_us = q->number || w->notified ? w->began_us : w->began_us - interval_us;
 }
 
 static void *
@@ -274,6 +341,7 @@ work(void *arg)
 			continue;
 		}
 		set_phase(w, WORKER_RUNNING);
+		note_begin(w, &q);
 		if (!q.number) {
 			lines_begin(w->lines, false);
 			rc = waves_run(&w->run, &w->wave, clock_realtime_s(), &wave, &err);
@@ -370,9 +438,11 @@ worker_request_trace(struct worker *w, char *address, unsigned from)
 static void
 worker_free(struct worker *w)
 {
-	for (int side = SOURCE; side < SIDES; side++)
+	for (int side = SOURCE; side < SIDES; side++) {
+		shared_feed_unlisten(w->run.feed[side], &w->listener[side]);
 		if (w->run.dir[side])
 			dir_free(w->run.dir[side]);
+	}
 	closep(&w->request.plan_fd);
 	request_done(&w->request);
 	json_decref(w->results);
@@ -405,20 +475,44 @@ start_thread(struct worker *w, struct err *err)
 	return rc ? err_sys(err, rc, "thread of link '%s'", w->run.link->name) : 0;
 }
 
-int
-worker_start(const struct conf *conf, const struct conf_link *link, struct store *store,
-    int notify_fd, struct worker **ret, struct err *err)
+static void
+take_news(void *arg)
 {
+	struct worker *w = arg;
+
+	(void)pthread_mutex_lock(&w->lock);
+	w->news = true;
+	(void)pthread_mutex_unlock(&w->lock);
+	worker_wake(w);
+}
+
+static void
+listen_to_others(struct worker *w)
+{
+	for (int side = SOURCE; side < SIDES; side++) {
+		w->listener[side] =
+		    (struct shared_listener){.dir = w->run.dir[side], .fn = take_news, .arg = w};
+		shared_feed_listen(w->run.feed[side], &w->listener[side]);
+	}
+}
+
+int
+worker_start(const struct worker_shares *shares, const struct conf_link *link, struct worker **ret,
+    struct err *err)
+{
+	const struct conf *conf = shares->conf;
 	struct worker *w = calloc(1, sizeof *w);
 
 	if (!w)
 		return err_nomem(err);
 	*w = (struct worker){.conf = conf,
 	    .run = {.link = link,
-		.store = store,
+		.feed = {shared_feeds_of(shares->feeds, link->source),
+		    shared_feeds_of(shares->feeds, link->target)},
+		.store = shares->store,
 		.work_dir = conf->state_directory,
 		.map_size_mb = conf->map_size_mb},
-	    .notify_fd = notify_fd,
+	    .notify_fd = shares->notify_fd,
 	    .wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
 	    .request = {.plan_fd = -1}};
 	worker_observe(w);
@@ -434,6 +528,7 @@ worker_start(const struct conf *conf, const struct conf_link *link, struct store
 		worker_free(w);
 		return -1;
 	}
+	listen_to_others(w);
 	if (start_thread(w, err) < 0) {
 		worker_free(w);
 		return -1;

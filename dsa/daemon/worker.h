@@ -7,6 +7,12 @@
  * changes are notified, at the latest every interval_s, and again after a growing pause when one
  * failed. The main thread commands it and looks at its state; both never wait for each other.
  *
+ * What changed the workers tell each other (shared_feed.h). When a notification or the interval
+ * makes one of them ask a forest, the others hear of it and have that answer; so a forest is asked
+ * once in an interval, whatever the number of links, and no link knows less than it would if it had
+ * asked itself an interval ago. One worker that rests waits for the notifications of a forest, for
+ * all of them.
+ *
  *            +--------------- command, notification, interval ---------------+
  *            v                                                               |
  *         running --done--> idle --------------------------------------------+
@@ -24,15 +30,22 @@
 #include "dsa/base/err.h"
 #include "dsa/config/conf.h"
 #include "dsa/daemon/answers.h"
+#include "dsa/run/shared_feed.h"
 #include "dsa/view/view_worker.h"
 #include "mapping/store.h"
 
 struct worker;
 
-/* Starts the worker of LINK. CONF and STORE outlive it. NOTIFY_FD is an eventfd that becomes
- * readable when its state has changed. */
-int worker_start(const struct conf *conf, const struct conf_link *link, struct store *store,
-    int notify_fd, struct worker **ret, struct err *err) MUST_CHECK;
+/* What all workers have: everything outlives them. */
+struct worker_shares {
+	const struct conf *conf;
+	struct store *store;
+	struct shared_feeds *feeds; /* of CONF */
+	int notify_fd; /* an eventfd that becomes readable when the state of a worker has changed */
+};
+/* Starts the worker of LINK, which is one of SHARES's configuration. */
+int worker_start(const struct worker_shares *shares, const struct conf_link *link,
+    struct worker **ret, struct err *err) MUST_CHECK;
 /* Ends it: what is under way is reported as unknown and settled by the next start. Returns within
  * seconds. */
 void worker_stop(struct worker *w);

@@ -41,6 +41,10 @@ struct worker {
 	unsigned begun;	   /* of the phases (bits) of what runs */
 	bool unasked;	   /* what runs is a cycle that was not asked for: */
 	bool gave_way;	   /* it waited for another link, and there is something better to do */
+	struct shared_listener listener[SIDES];
+	bool notified;	       /* a server said that something changed: it is to be asked */
+	int64_t began_us;      /* what runs, or ran last */
+	int64_t told_since_us; /* what a server told since then is new enough for that */
 
 	pthread_mutex_t lock; /* for what follows */
 	struct worker_state state;
@@ -48,6 +52,7 @@ struct worker {
 	uint64_t requests;
 	bool pause;
 	bool hurry; /* there is work for a cycle: no rest before it */
+	bool news;  /* another worker heard of changes */
 	struct answers answers;
 };
 

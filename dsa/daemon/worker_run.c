@@ -120,7 +120,8 @@ worker_observe(struct worker *w)
 static int
 run_cycle(struct worker *w, const struct request *q, struct cycle_result r[SIDES], struct err *err)
 {
-	struct cycle_options opt = {.objects = q->objects, .n_objects = q->n};
+	struct cycle_options opt = {
+	    .objects = q->objects, .n_objects = q->n, .told_since_us = w->told_since_us};
 	bool full = q->number && q->what != REQUEST_OBJECT;
 	FILE *plan = NULL;
 	int rc;

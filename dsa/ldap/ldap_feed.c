@@ -17,6 +17,9 @@
  *
  * Where the DC is still the same and its USN too, nothing was committed there since, and the
  * question itself is spared: a server may look at all its objects to answer that none has changed.
+ *
+ * Who asks, and how often, is decided above: the links of a process share what one of them was told
+ * (run/shared_feed.h).
  */
 
 #include "dsa/ldap/ldap_feed.h"
@@ -397,8 +400,7 @@ look_back(struct ldap_feed *f, struct err *err)
 
 	if (ldap_read_once(f->s, "", attrs, &e, err) < 0)
 		return -1;
-	if (f->heard_usn && e &&
-	    (uint64_t)entry_get_i64(e, "highestCommittedUSN", 0) != f->heard_usn)
+	if (e && (uint64_t)entry_get_i64(e, "highestCommittedUSN", 0) != f->heard_usn)
 		f->woken = true;
 	return 0;
 }

@@ -13,7 +13,7 @@ struct ldap_feed {
 	struct dir_info *info;
 	int watch_msgid; /* of the notification search in this session, or -1 */
 	bool woken;
-	uint64_t heard_usn; /* all changes until here were asked for; 0: none yet */
+	uint64_t heard_usn; /* all changes until here were asked for; 0: none by this directory */
 	bool no_dirsync;    /* the account lacks the right: changes are found by uSNChanged */
 };
 
