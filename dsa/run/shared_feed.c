@@ -22,6 +22,8 @@
 #define SERVERS 8
 /* How long one that waits does not look whether it was cancelled. */
 #define SLICE_MS 250
+/* How long it waits at most: a worker that waits for long must not be taken for one that hangs. */
+#define WAIT_US ((int64_t)60 * 1000000)
 /* A log that was not asked for so long: who comes by itself is not made to wait until all that
  * happened since is told to everyone. */
 #define STALE_US ((int64_t)600 * 1000000)
@@ -284,7 +286,8 @@ struct asking {
 	struct shared_feed *f;
 	struct dir *d;
 	const struct shared_question *q;
-	int64_t since_us; /* an answer given then is young enough */
+	int64_t came_us;  /* when the question was put */
+	int64_t since_us; /* an answer given since then is young enough */
 	struct buf *ret_cursor;
 	struct shared_answer *ret;
 	struct feed_told told; /* by the server, for the log */
@@ -400,9 +403,10 @@ ask_for_one(struct asking *a, struct server *s, struct err *err)
 	return take_down(a, s, cursor, began_us, err);
 }
 
-/* Waits until a question of S is answered, or for a while. *RET_FAILED: it was not. */
+/* Waits until a question of S is answered, or for a while. *RET_ALONE: there is nothing to wait for
+ * any more. */
 static int
-wait_for(struct asking *a, const struct server *s, bool *ret_failed, struct err *err)
+wait_for(struct asking *a, const struct server *s, bool *ret_alone, struct err *err)
 {
 	uint64_t failures = s->failures;
 	int64_t ms = clock_monotonic_ms() + SLICE_MS;
@@ -410,7 +414,7 @@ wait_for(struct asking *a, const struct server *s, bool *ret_failed, struct err 
 	int rc;
 
 	(void)pthread_cond_timedwait(&a->f->answered, &a->f->lock, &until);
-	*ret_failed = s->failures != failures;
+	*ret_alone = s->failures != failures || clock_monotonic_us() - a->came_us > WAIT_US;
 	(void)pthread_mutex_unlock(&a->f->lock);
 	rc = a->d->ops->process(a->d, err);
 	(void)pthread_mutex_lock(&a->f->lock);
@@ -481,7 +485,7 @@ has_answer(const struct asking *a, const struct server *s, uint64_t *ret_unheard
 static int
 answer(struct asking *a, struct err *err)
 {
-	bool failed = false;
+	bool alone = false;
 
 	for (;;) {
 		struct server *s;
@@ -489,13 +493,13 @@ answer(struct asking *a, struct err *err)
 
 		if (get_server(a->f, a->d, &s, err) < 0)
 			return -1;
-		if (!s || failed)
+		if (!s || alone)
 			return ask_alone(a, err);
 		if (has_answer(a, s, &unheard))
 			return answer_from(a, s, unheard, err);
 		if (!s->asking)
 			return ask(a, s, err);
-		if (wait_for(a, s, &failed, err) < 0)
+		if (wait_for(a, s, &alone, err) < 0)
 			return -1;
 	}
 }
@@ -517,7 +521,8 @@ shared_feed_changes(struct shared_feed *f, struct dir *d, const struct shared_qu
 	(void)d->ops->process(d, &ignored);
 	if (dir_open(d, err) < 0)
 		return -1;
-	a.since_us = q->told_since_us ? q->told_since_us : clock_monotonic_us();
+	a.came_us = clock_monotonic_us();
+	a.since_us = q->told_since_us ? q->told_since_us : a.came_us;
 	(void)pthread_mutex_lock(&f->lock);
 	rc = answer(&a, err);
 	(void)pthread_mutex_unlock(&f->lock);

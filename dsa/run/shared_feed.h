@@ -23,7 +23,7 @@
  *     knows another one may not have received yet, so that what is told by one and read on the
  *     other would be found unchanged. So there is a log for each server;
  *   - the server does not show which database instance it is;
- *   - the question that was waited for failed.
+ *   - the question that was waited for failed, or takes very long.
  *
  * A cursor that the server does not take any more ends the log, not only the flow.
  */
