@@ -59,13 +59,17 @@ class Bench:
     def tool(self, name):
         return os.path.join(self.tools, name)
 
-    def make_conf(self, name, port=None, interval_s=60, both=False, links=""):
-        """The lab's configuration with a map of its own, and perhaps with other servers and more
-        LINKS; without a return flow, unless it is for BOTH."""
+    def make_conf(self, name, port=None, interval_s=60, both=False, links="",
+                  scopes=None):
+        """The lab's configuration with a map of its own, and perhaps with other servers, more LINKS
+        and other SCOPES; without a return flow, unless it is for BOTH."""
         with open(os.environ["GALSYNC_CONF"], encoding="utf-8") as f:
             text = f.read()
         if not both:
             text = re.sub(r"^ *return_contacts_ou = .*\n", "", text, flags=re.M)
+        if scopes:
+            text = re.sub(r"scopes = \(.*?\} \);", lambda _: f"scopes = ( {scopes} );", text,
+                          flags=re.S)
         text = text.replace("links = (", f"links = ({links}", 1)
         text = re.sub(r'^state_directory = .*', f'state_directory = "{self.path("state")}";',
                       text, flags=re.M)
@@ -244,7 +248,6 @@ def _both(b, rounds, result):
 def _links(b, rounds, result):
     import inlinks      # pylint: disable=import-outside-toplevel
     b.restore()
-    b.galsyncd()
     result["links"] = inlinks.measure_links(b, rounds)
 
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The part `links` of what inlab.py measures: what it costs that there are many links between the
-same two forests. One has all the users; each of the others has an OU with a few of its own.
+same two forests. One has the OUs of the lab; each of the others has an OU with a few users beside.
 
   change  seconds of `galsyncd --once` over all links, a user of the first one having changed
   idle    milliseconds of CPU, of galsyncd and of both servers, in a second of a galsyncd that has
@@ -11,7 +11,9 @@ import glob
 import os
 import time
 
-from galsynclab.lab import ACME, GLOBEX, TARGET_OU
+import ldap
+
+from galsynclab.lab import ACME, GLOBEX, STAFF_OU, TARGET_OU
 from indelta import Daemon, Forests, all_pairs, wait_for
 from measure import BenchError
 
@@ -26,7 +28,7 @@ LINK = """
 
 
 def _ou(n):
-    return f"OU=More {n},{ACME.base}"
+    return f"OU=More {n},{STAFF_OU}"
 
 
 def _populate(both):
@@ -42,6 +44,16 @@ def _populate(both):
                      "msExchRecipientTypeDetails": "1"}
             both.source.add_s(f"CN={name},{_ou(n)}",
                               [(k, v.encode()) for k, v in attrs.items()])
+
+
+def _scopes(both):
+    """The OUs of the lab, each with a scope of its own: there is room for others beside them."""
+    rows = both.source.search_s(STAFF_OU, ldap.SCOPE_ONELEVEL, "(objectClass=organizationalUnit)",
+                                ["ou"])
+    return ", ".join(
+        f'{{ base = "{dn}"; kinds = [ "user", "group", "contact" ]; '
+        f'target_ou = "{TARGET_OU}"; create = "mailbox"; }}'.replace("\\", "\\\\")
+        for dn, _ in rows)
 
 
 def _links(number):
@@ -91,15 +103,19 @@ def _change(b, both, conf, pair, title):
 
 
 def measure_links(b, rounds):
-    """Of two forests that galsyncd has synchronized with one link."""
-    both, pair = Forests(), all_pairs(b)[0]
+    """Of two forests that nobody has synchronized."""
+    both = Forests()
+    scopes = _scopes(both)
     _populate(both)
-    confs = {n: b.make_conf(f"links-{n}.conf", interval_s=1, links=_links(n)) for n in NUMBERS}
+    confs = {n: b.make_conf(f"links-{n}.conf", interval_s=1, links=_links(n), scopes=scopes)
+             for n in NUMBERS}
     result = {str(n): {"change": [], "idle": []} for n in NUMBERS}
-    for n, conf in confs.items():
+    b.galsyncd(conf=confs[1])
+    for conf in confs.values():
         # Until nothing is left of the first synchronization of its links.
         for _ in range(2):
             b.galsyncd(conf=conf, full=False)
+    pair = next(p for p in all_pairs(b) if "OU=More " not in p.source_dn)
     for i in range(rounds):
         for n, conf in confs.items():
             result[str(n)]["change"].append(_change(b, both, conf, pair, f"Change {n} {i}"))
