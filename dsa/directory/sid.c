@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dsa/base/str.h"
+
 #define SID_HEAD 8
 #define SID_MAX_SUBS 15
 
@@ -14,6 +16,15 @@ sid_valid(struct bytes v)
 
 	return v.len >= SID_HEAD && p[0] == 1 && p[1] <= SID_MAX_SUBS &&
 	       v.len == SID_HEAD + 4U * p[1];
+}
+
+/* Number I of the sub-authorities of the SID at P. */
+static uint32_t
+sub_authority(const uint8_t *p, size_t i)
+{
+	const uint8_t *q = p + SID_HEAD + 4 * i;
+
+	return (uint32_t)q[0] | (uint32_t)q[1] << 8 | (uint32_t)q[2] << 16 | (uint32_t)q[3] << 24;
 }
 
 bool
@@ -29,13 +40,9 @@ sid_format(struct bytes v, char ret[SID_TEXT_SIZE])
 	for (size_t i = 2; i < SID_HEAD; i++)
 		authority = authority << 8 | p[i];
 	n = (size_t)snprintf(ret, SID_TEXT_SIZE, "S-1-%llu", (unsigned long long)authority);
-	for (size_t i = 0; i < p[1]; i++) {
-		const uint8_t *q = p + SID_HEAD + 4 * i;
-		uint32_t sub = (uint32_t)q[0] | (uint32_t)q[1] << 8 | (uint32_t)q[2] << 16 |
-			       (uint32_t)q[3] << 24;
-
-		n += (size_t)snprintf(ret + n, SID_TEXT_SIZE - n, "-%lu", (unsigned long)sub);
-	}
+	for (size_t i = 0; i < p[1]; i++)
+		n += (size_t)snprintf(
+		    ret + n, SID_TEXT_SIZE - n, "-%lu", (unsigned long)sub_authority(p, i));
 	return true;
 }
 
@@ -95,4 +102,31 @@ sid_is_self(struct bytes v)
 	static const uint8_t self[] = {1, 1, 0, 0, 0, 0, 0, 5, 10, 0, 0, 0};
 
 	return bytes_equal(v, (struct bytes){self, sizeof self});
+}
+
+bool
+sid_rid(struct bytes v, uint32_t *ret)
+{
+	const uint8_t *p = v.data;
+
+	if (!sid_valid(v) || !p[1])
+		return false;
+	*ret = sub_authority(p, p[1] - 1U);
+	return true;
+}
+
+bool
+sid_of_foreign(const char *dn, uint8_t ret[SID_MAX_LEN], size_t *ret_len)
+{
+	static const char type[] = "CN=", parent[] = ",CN=ForeignSecurityPrincipals,";
+	size_t len = strcspn(dn, ",");
+	char text[SID_TEXT_SIZE];
+
+	if (!str_starts_nocase(dn, type) || !str_starts_nocase(dn + len, parent) ||
+	    len - strlen(type) >= sizeof text)
+		return false;
+	len -= strlen(type);
+	memcpy(text, dn + strlen(type), len);
+	text[len] = '\0';
+	return sid_parse(text, ret, ret_len);
 }

@@ -22,5 +22,10 @@ bool sid_format(struct bytes v, char ret[SID_TEXT_SIZE]);
 bool sid_parse(const char *s, uint8_t ret[SID_MAX_LEN], size_t *ret_len);
 /* True if V is S-1-5-10 (SELF), with which Exchange marks a disabled account as its own master. */
 bool sid_is_self(struct bytes v);
+/* The last sub-authority of V, by which its domain tells it from others. False if V has none. */
+bool sid_rid(struct bytes v, uint32_t *ret);
+/* DN names a foreign security principal (MS-ADTS 6.1.1.4.10), what stands in a domain for an object
+ * of another forest: the SID of that object into RET and *RET_LEN. False if it names none. */
+bool sid_of_foreign(const char *dn, uint8_t ret[SID_MAX_LEN], size_t *ret_len);
 
 #endif

@@ -176,6 +176,66 @@ sid_octets(void **state)
 	}
 }
 
+static void
+sid_last(void **state)
+{
+	static const struct {
+		const char *text; /* or NULL: not valid */
+		bool ok;
+		uint32_t rid;
+	} rows[] = {
+	    {"S-1-5-21-1-2-3-1105", true, 1105},
+	    {"S-1-5-21-1-2-3-4294967295", true, UINT32_MAX},
+	    {"S-1-5-11", true, 11},
+	    {NULL, false, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		uint8_t sid[SID_MAX_LEN] = {1, 0};
+		uint32_t rid = 0;
+		size_t len = 8;
+
+		if (rows[i].text)
+			assert_true(sid_parse(rows[i].text, sid, &len));
+		assert_int_equal(sid_rid((struct bytes){sid, len}, &rid), rows[i].ok);
+		assert_int_equal(rid, rows[i].rid);
+	}
+}
+
+#define FOREIGN(sid) "CN=" sid ",CN=ForeignSecurityPrincipals,DC=acme,DC=example"
+
+static void
+sid_foreign(void **state)
+{
+	static const struct {
+		const char *dn, *sid; /* NULL: none */
+	} rows[] = {
+	    {FOREIGN("S-1-5-21-1-2-3-1105"), "S-1-5-21-1-2-3-1105"},
+	    {"cn=s-1-5-11,cn=foreignsecurityprincipals,dc=acme,dc=example", "S-1-5-11"},
+	    {"CN=S-1-5-11,CN=Users,DC=acme,DC=example", NULL},
+	    {"CN=S-1-5-11", NULL},
+	    {FOREIGN("Ann"), NULL},
+	    {FOREIGN(""), NULL},
+	    {FOREIGN("S-1-5-11" SUB5 SUB5 SUB5 SUB5 SUB5), NULL},
+	    {"OU=S-1-5-11,CN=ForeignSecurityPrincipals,DC=acme,DC=example", NULL},
+	    {"", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		uint8_t sid[SID_MAX_LEN];
+		char text[SID_TEXT_SIZE];
+		size_t len = 0;
+
+		assert_int_equal(sid_of_foreign(rows[i].dn, sid, &len), rows[i].sid != NULL);
+		if (!rows[i].sid)
+			continue;
+		assert_true(sid_format((struct bytes){sid, len}, text));
+		assert_string_equal(text, rows[i].sid);
+	}
+}
+
 int
 main(void)
 {
@@ -185,6 +245,8 @@ main(void)
 	    cmocka_unit_test(guid_derived),
 	    cmocka_unit_test(sid_text),
 	    cmocka_unit_test(sid_octets),
+	    cmocka_unit_test(sid_last),
+	    cmocka_unit_test(sid_foreign),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
