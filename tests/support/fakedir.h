@@ -20,7 +20,9 @@
  * - values of DN syntax are kept by GUID: they show the target's present name; one that names no
  *   object is refused (19; 32 for member). Linked values vanish when their target is deleted;
  * - objectClass is completed by its superclasses; user and group get an objectSid;
- * - a group does not become domain local from global, nor the reverse, in one step (53);
+ * - a group does not become domain local from global, nor the reverse, in one step; a global one
+ *   holds global ones alone, a universal one no domain local one (53); whose primary group it is
+ *   cannot become a member (68);
  * - a deleted object becomes a tombstone, which only queries with `deleted` see; an object with
  *   children cannot be deleted (66);
  * - CN=Configuration is a naming context of its own: a search of the domain does not enter it;

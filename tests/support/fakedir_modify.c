@@ -230,18 +230,6 @@ modify_attr(const struct fake_writer *w, struct entry *e, const struct mod *m)
 	return add_checked(w, e, a, m->values, m->n_values);
 }
 
-/* MS-ADTS 3.1.1.5.3: a global group does not become domain local, nor the reverse. */
-static int
-check_group_type(const struct fake_writer *w, const struct entry *before, const struct entry *e)
-{
-	int64_t both = entry_get_i64(before, "groupType", 8) | entry_get_i64(e, "groupType", 8);
-
-	if ((both & 2) && (both & 4) && !(both & 8))
-		return fake_refuse(w, LDAP_UNWILLING_TO_PERFORM,
-		    "00002141: SvcErr: problem 5003 (WILL_NOT_PERFORM): groupType");
-	return 0;
-}
-
 int
 fake_modify(const struct fake_writer *w)
 {
@@ -255,7 +243,7 @@ fake_modify(const struct fake_writer *w)
 	for (size_t i = 0; i < w->c->n_mods; i++)
 		if (modify_attr(w, e, &w->c->mods[i]) < 0)
 			return -1;
-	if (check_group_type(w, o->e, e) < 0 || fake_check_entry(w, e, o) < 0 ||
+	if (fake_check_group(w, o->e, e) < 0 || fake_check_entry(w, e, o) < 0 ||
 	    fake_stamp(w, e, false) < 0)
 		return -1;
 	entry_free(o->e);

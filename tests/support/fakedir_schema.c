@@ -247,6 +247,7 @@ static const struct fake_class classes[] = {
     {"group", top, "CN", true},
     {"organizationalUnit", top, "OU", false},
     {"container", top, "CN", false},
+    {"foreignSecurityPrincipal", top, "CN", false},
     {"msExchDynamicDistributionList", top, "CN", false},
     {"publicFolder", top, "CN", false},
     {"msExchPrivateMDB", mdb, "CN", false},

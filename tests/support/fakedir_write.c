@@ -394,7 +394,7 @@ fake_add(const struct fake_writer *w)
 		return err_nomem(w->err);
 	if (add_classes(w, e, c) < 0 || add_given(w, e, c, value) < 0 ||
 	    add_names(w, e, c, value) < 0 || add_generated(w, e, c) < 0 ||
-	    fake_check_entry(w, e, NULL) < 0)
+	    fake_check_group(w, NULL, e) < 0 || fake_check_entry(w, e, NULL) < 0)
 		return -1;
 	return insert(w, &e);
 }

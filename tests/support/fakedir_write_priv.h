@@ -41,5 +41,10 @@ int fake_add_values(const struct fake_writer *w, struct entry *e, const char *na
 /* What is only true of E as a whole: single values, unique names. SELF: the object E is to become,
  * or NULL. */
 int fake_check_entry(const struct fake_writer *w, const struct entry *e, const struct object *self);
+/* fakedir_group.c: a group E may be what it is, and hold what it holds. BEFORE: what it was, or
+ * NULL.
+ */
+int fake_check_group(
+    const struct fake_writer *w, const struct entry *before, const struct entry *e);
 
 #endif
