@@ -13,6 +13,8 @@
  *   the other flow's counterpart   the original, if that is there; else the original's
  *                                  counterpart there, by whatever flow leads there
  *   the other flow's original      its counterpart, by a flow that leads there
+ *   a foreign security principal   the object that has its SID, if that is there; else what the map
+ *                                  knows of that object there, by this flow or another
  *
  *   feed -> entry -> match -> [project] -> diff -> plan -> exec -> record
  */
@@ -20,7 +22,7 @@
 #include "dsa/cycle/state.h"
 
 /* The object of the other side for DN of side FROM. 1: *RET_DN is its name, the caller's. 0: no
- * flow knows one. */
+ * flow knows one, or it was asked for and is not read yet. */
 int across_refs_resolve(
     struct cycle *c, enum side from, const char *dn, char **ret_dn, struct err *err) MUST_CHECK;
 

@@ -3,12 +3,14 @@
 #include "dsa/cycle/planning.h"
 
 #include <string.h>
+#include <syslog.h>
 
 #include "dsa/base/list.h"
 #include "dsa/cycle/across_refs.h"
 #include "dsa/cycle/decide.h"
 #include "dsa/cycle/records.h"
 #include "dsa/directory/dn.h"
+#include "dsa/directory/sid.h"
 #include "dsa/rules/identity.h"
 
 int
@@ -218,6 +220,42 @@ resolve_across(struct planning *p, const char *attr, const char *source_dn, char
 	return 1;
 }
 
+struct referrer {
+	const struct guid *guid;
+	bool found;
+};
+
+static int
+is_of(const struct waiting_ref *w, void *arg, struct err *err)
+{
+	struct referrer *r = arg;
+
+	(void)err;
+	r->found = guid_equal(&w->referrer, r->guid);
+	return r->found;
+}
+
+/* A foreign security principal that nobody knows is told of once: then the map has it among what is
+ * waited for. */
+static int
+note_foreign(struct planning *p, const char *attr, const char *dn, const char *norm)
+{
+	struct referrer known = {&p->in.source->guid, false};
+	const struct run *run = p->c->run;
+	uint8_t sid[SID_MAX_LEN];
+	size_t len;
+
+	if (!sid_of_foreign(norm, sid, &len))
+		return 0;
+	if (run->map && store_each_waiting(run->map, run->link_id, norm, is_of, &known, p->err) < 0)
+		return -1;
+	plan_note(p, known.found ? LOG_DEBUG : LOG_NOTICE, p->in.source->dn,
+	    "%s '%s' stands for an object of another forest of which no link knows a counterpart: "
+	    "it is left out",
+	    attr, dn);
+	return 0;
+}
+
 int
 plan_resolve_ref(const char *attr, const char *source_dn, void *arg, char **ret_dn, struct err *err)
 {
@@ -238,5 +276,7 @@ plan_resolve_ref(const char *attr, const char *source_dn, void *arg, char **ret_
 	if (rc < 0 || rc == 1)
 		return rc;
 	norm = dn_normalize(dn_strip_extended(source_dn), err);
-	return norm ? plan_step_add_waiting(p->step, attr, norm, err) : -1;
+	if (!norm || note_foreign(p, attr, dn_strip_extended(source_dn), norm) < 0)
+		return -1;
+	return plan_step_add_waiting(p->step, attr, norm, err);
 }

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Groups as real estates have them: members by primaryGroupID and of other forests, groups in each
+ * other, and types that are not possible on the other side.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "dsa/base/str.h"
+#include "tests/support/scenario.h"
+
+/* Each with its objectSid. */
+#define SID_TEXT "S-1-5-21-1-2-3-1105"
+#define SID_1105 "objectSid:: AQUAAAAAAAUVAAAAAQAAAAIAAAADAAAAUQQAAA==\n"
+#define SID_1106 "objectSid:: AQUAAAAAAAUVAAAAAQAAAAIAAAADAAAAUgQAAA==\n"
+#define SID_513 "objectSid:: AQUAAAAAAAUVAAAAAQAAAAIAAAADAAAAAQIAAA==\n"
+#define PRIMARY(rid) "primaryGroupID: " rid "\n"
+#define TYPED(cn, alias, type, extra)                                                              \
+	"dn: CN=" cn ACME "\nobjectClass: group\nsAMAccountName: " alias "\ngroupType: " type      \
+	"\n" RECIPIENT(alias) extra "\n"
+#define SECURITY(cn, alias, extra) TYPED(cn, alias, "-2147483640", extra)
+/* A group of the target that ALIAS of the source is matched with. */
+#define NATIVE(cn, alias, type, extra)                                                             \
+	THERE("group", cn, "groupType: " type "\nmail: " alias "@acme.example\n" extra)
+#define APPROVED "limits = { matches = 10; };"
+#define FSP(sid) "CN=" sid ",CN=ForeignSecurityPrincipals,DC=acme,DC=example"
+#define FSPS "dn: CN=ForeignSecurityPrincipals,DC=acme,DC=example\nobjectClass: container\n\n"
+#define FSP_OBJECT(sid) "dn: " FSP(sid) "\nobjectClass: foreignSecurityPrincipal\n\n"
+
+static const char *const everyone = "S-1-5-11";
+
+/* ---- between two cycles ---- */
+
+static void
+foreign_leaves(struct lab *l)
+{
+	lab_add(l, TARGET, THERE("user", "Other", ""));
+	lab_add_value(l, TARGET, "CN=Sales", "member", "CN=Other" GLOBEX);
+	lab_delete_value(l, SOURCE, "CN=Sales", "member", FSP(SID_TEXT));
+}
+
+static void
+foreign_joins(struct lab *l)
+{
+	lab_add_value(l, SOURCE, "CN=Sales", "member", FSP(SID_TEXT));
+}
+
+static void
+circle_closes(struct lab *l)
+{
+	lab_add_value(l, SOURCE, "CN=Three", "member", "CN=One" ACME);
+}
+
+static void
+circle_opens(struct lab *l)
+{
+	lab_delete_value(l, SOURCE, "CN=Three", "member", "CN=One" ACME);
+}
+
+static void
+circles_appear(struct lab *l)
+{
+	lab_add(l, SOURCE,
+	    GROUP("One", "one", MEMBER("Two")) GROUP("Two", "two", MEMBER("One"))
+		GROUP("Red", "red", MEMBER("Green")) GROUP("Green", "green", MEMBER("Blue"))
+		    GROUP("Blue", "blue", MEMBER("Red") MEMBER("Ann")) GROUP("Outer", "outer",
+			MEMBER("Inner")) GROUP("Inner", "inner", MEMBER("Innermost"))
+			GROUP("Innermost", "innermost", MEMBER("Ann")));
+}
+
+#define RING                                                                                       \
+	{TARGET, "CN=Red", "member", "CN=Green" GLOBEX},                                           \
+	    {TARGET, "CN=Green", "member", "CN=Blue" GLOBEX},                                      \
+	{                                                                                          \
+		TARGET, "CN=Blue", "member", "CN=Red" GLOBEX                                       \
+	}
+
+static const struct scenario scenarios[] = {
+    /* ---- of other forests ---- */
+    {.name = "a member of the other forest",
+	.source = {FSPS FSP_OBJECT(SID_TEXT) FSP_OBJECT("S-1-5-11"), MAILBOX("Ann", "ann", ""),
+	    GROUP("Sales", "sales",
+		MEMBER("Ann") "member: " FSP(SID_TEXT) "\nmember: " FSP("S-1-5-11") "\n")},
+	.target = {THERE_OU, THERE("user", "Native", SID_1105),
+	    THERE("user", "Other", "sIDHistory:: AQUAAAAAAAUVAAAAAQAAAAIAAAADAAAAUQQAAA==\n")},
+	.counts = {.created = {[SHAPE_MAILBOX] = 1, [SHAPE_GROUP] = 1}, .waiting = 1},
+	.expect = {{TARGET, "CN=Sales", "member", "CN=Ann" GLOBEX},
+	    {TARGET, "CN=Sales", "member", "!CN=Other" GLOBEX},
+	    {TARGET, "CN=Sales", "member", "CN=Native" GLOBEX}}},
+    {.name = "a member of the other forest comes",
+	.source = {FSPS FSP_OBJECT(SID_TEXT), GROUP("Sales", "sales", "")},
+	.target = {THERE_OU, THERE("user", "Native", SID_1105)},
+	.between = foreign_joins,
+	.expect = {{TARGET, "CN=Sales", "member", "CN=Native" GLOBEX}}},
+    {.name = "a member of the other forest goes",
+	.source = {FSPS FSP_OBJECT(SID_TEXT),
+	    GROUP("Sales", "sales", "member: " FSP(SID_TEXT) "\n")},
+	.target = {THERE_OU, THERE("user", "Native", SID_1105)},
+	.between = foreign_leaves,
+	.expect = {{TARGET, "CN=Sales", "member", "CN=Other" GLOBEX},
+	    {TARGET, "CN=Sales", "member", "!CN=Native" GLOBEX}}},
+    /* ---- in each other ---- */
+    {.name = "a circle closes",
+	.source = {GROUP("One", "one", MEMBER("Two")), GROUP("Two", "two", MEMBER("Three")),
+	    GROUP("Three", "three", "")},
+	.between = circle_closes,
+	.expect = {{TARGET, "CN=One", "member", "CN=Two" GLOBEX},
+	    {TARGET, "CN=Two", "member", "CN=Three" GLOBEX},
+	    {TARGET, "CN=Three", "member", "CN=One" GLOBEX}}},
+    {.name = "a circle opens",
+	.source = {GROUP("One", "one", MEMBER("Two")), GROUP("Two", "two", MEMBER("Three")),
+	    GROUP("Three", "three", MEMBER("One"))},
+	.between = circle_opens,
+	.expect = {{TARGET, "CN=One", "member", "CN=Two" GLOBEX},
+	    {TARGET, "CN=Three", "member", NULL}}},
+    {.name = "circles of two and three, and groups in groups, at once",
+	.source = {MAILBOX("Ann", "ann", "")},
+	.between = circles_appear,
+	.counts = {.created = {[SHAPE_GROUP] = 8}},
+	.expect = {{TARGET, "CN=One", "member", "CN=Two" GLOBEX},
+	    {TARGET, "CN=Two", "member", "CN=One" GLOBEX}, RING,
+	    {TARGET, "CN=Outer", "member", "CN=Inner" GLOBEX},
+	    {TARGET, "CN=Inner", "member", "CN=Innermost" GLOBEX},
+	    {TARGET, "CN=Innermost", "member", "CN=Ann" GLOBEX}}},
+    {.name = "a circle that is there",
+	.link = APPROVED,
+	.source = {GROUP("One", "one", MEMBER("Two")), GROUP("Two", "two", MEMBER("One"))},
+	.target = {THERE_OU, NATIVE("Uno", "one", "8", ""), NATIVE("Due", "two", "8", "")},
+	.counts = {.matched = 2},
+	.expect = {{TARGET, "CN=Uno", "member", "CN=Due" GLOBEX},
+	    {TARGET, "CN=Due", "member", "CN=Uno" GLOBEX}}},
+};
+
+static bool
+notes_have(const struct lab *l, const char *word)
+{
+	return strstr(lab_notes(l), word) != NULL;
+}
+
+/* What nobody knows is left out and told of once, whatever cycles follow. */
+static void
+told_once(void **state)
+{
+	static const struct scenario sc = {.name = "told once",
+	    .source = {FSPS FSP_OBJECT("S-1-5-11"), MAILBOX("Ann", "ann", ""),
+		GROUP("Sales", "sales", MEMBER("Ann") "member: " FSP("S-1-5-11") "\n")}};
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &sc);
+	assert_int_equal(lab_cycle(&l, NULL), 0);
+	assert_true(notes_have(&l, everyone));
+	assert_int_equal(lab_count(&l, TARGET, "CN=Sales", "member"), 1);
+	for (int i = 0; i < 3; i++) {
+		l.delta = i == 1;
+		lab_set(&l, SOURCE, "CN=Sales", "displayName", i % 2 ? "One" : "Two");
+		assert_int_equal(lab_cycle(&l, NULL), 0);
+		if (notes_have(&l, everyone))
+			fail_msg("%s", lab_notes(&l));
+	}
+	lab_close(&l);
+}
+
+int
+main(void)
+{
+	struct CMUnitTest tests[ARRAY_SIZE(scenarios) + 1] = {cmocka_unit_test(told_once)};
+
+	scenario_tests(scenarios, ARRAY_SIZE(scenarios), tests + 1);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
