@@ -32,10 +32,10 @@ static const char *const others[] = {"adminCount", "altRecipient", "assistant", 
     "msExchRemoteRecipientType", "msExchVersion", "oOFReplyToOriginator",
     "otherFacsimileTelephoneNumber", "otherHomePhone", "otherMobile", "otherPager",
     "otherTelephone", "pager", "personalTitle", "physicalDeliveryOfficeName", "postalCode",
-    "postOfficeBox", "publicDelegates", "reportToOriginator", "reportToOwner", "sAMAccountName",
-    "sn", "st", "streetAddress", "telephoneAssistant", "telephoneNumber", "thumbnailPhoto", "title",
-    "unauthOrig", "url", "userAccountControl", "userCertificate", "userPrincipalName",
-    "userSMIMECertificate", "whenCreated", "wWWHomePage"};
+    "postOfficeBox", "primaryGroupID", "publicDelegates", "reportToOriginator", "reportToOwner",
+    "sAMAccountName", "sn", "st", "streetAddress", "telephoneAssistant", "telephoneNumber",
+    "thumbnailPhoto", "title", "unauthOrig", "url", "userAccountControl", "userCertificate",
+    "userPrincipalName", "userSMIMECertificate", "whenCreated", "wWWHomePage"};
 
 /* Of proxyAddresses, mail and legacyExchangeDN a site has no rows. A common name is unique among
  * those in its OU; an alias is what Exchange and the redirect addresses are made of. */

@@ -104,12 +104,25 @@ plan_note_lost(struct planning *p, const struct diff_in *d, const struct change 
 		    side_name(side_other(project_side(d->in))), lost);
 }
 
+/* IN's group with those that are in it by primaryGroupID; *RET keeps it. */
+static int
+add_primary_members(struct planning *p, struct project_in *in, struct entry **ret)
+{
+	if (in->shape != SHAPE_GROUP)
+		return 0;
+	if (!(*ret = entry_dup(in->source)))
+		return err_nomem(p->err);
+	in->source = *ret;
+	return plan_add_primary_members(p, TARGET, *ret);
+}
+
 int
 plan_back(struct planning *p, struct record *record)
 {
 	const struct table *table = p->c->table->back;
 	const struct entry *source = p->in.source;
-	const struct project_in in = project_back(&p->in);
+	_cleanup_(entry_free) struct entry *group = NULL;
+	struct project_in in = project_back(&p->in);
 	const struct project_calls calls = {resolve_back, note_problem, p};
 	_cleanup_(entry_free) struct entry *want = NULL;
 	struct diff_in d = {
@@ -121,7 +134,8 @@ plan_back(struct planning *p, struct record *record)
 	p->back = change_new(CHANGE_MODIFY, source->dn, &source->guid);
 	if (!p->back)
 		return err_nomem(p->err);
-	if (project(table, &in, d.when, &calls, &want, p->err) < 0 ||
+	if (add_primary_members(p, &in, &group) < 0 ||
+	    project(table, &in, d.when, &calls, &want, p->err) < 0 ||
 	    plan_check_addresses(p, SOURCE, want, source, p->index, NULL, &ignored) < 0)
 		return -1;
 	d.want = want;

@@ -374,10 +374,15 @@ plan_object(
 		return 0;
 	if (world_get(c->world, SOURCE, index, &source, err) < 0)
 		return -1;
+	p.in.source = source;
 	p.step = plan_step_new(index, &source->guid);
 	p.links = change_new(CHANGE_MODIFY, d.target_dn, NULL);
 	p.apart = change_new(CHANGE_MODIFY, d.target_dn, NULL);
-	rc = p.step && p.links && p.apart ? plan_decided(&p, source) : err_nomem(err);
+	rc = p.step && p.links && p.apart ? 0 : err_nomem(err);
+	if (rc == 0 && d.shape == SHAPE_GROUP)
+		rc = plan_add_primary_members(&p, SOURCE, source);
+	if (rc == 0)
+		rc = plan_decided(&p, source);
 	rc = conclude(&p, source, rc);
 	plan_step_free(p.step);
 	change_free(p.links);

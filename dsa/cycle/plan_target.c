@@ -414,6 +414,9 @@ plan_target(struct planning *p, const struct entry *target, struct record *recor
 		return 0;
 	if (hide(p, want) < 0)
 		return -1;
+	if (p->in.target && p->in.shape == SHAPE_GROUP &&
+	    plan_drop_primary_members(p, TARGET, p->in.target, want) < 0)
+		return -1;
 	change = change_new(CHANGE_MODIFY, target ? target->dn : "", target ? &target->guid : NULL);
 	if (!change)
 		return err_nomem(p->err);

@@ -85,6 +85,14 @@ int plan_put_back(struct planning *p) MUST_CHECK;
 /* Says what CHANGE, which is D's, overwrites of what others had put there. */
 void plan_note_lost(struct planning *p, const struct diff_in *d, const struct change *change);
 
+/* ---- plan_primary.c ---- */
+
+/* Adds to GROUP's `member`, an entry of SIDE, those that are in it by primaryGroupID. */
+int plan_add_primary_members(struct planning *p, enum side side, struct entry *group) MUST_CHECK;
+/* Takes out of WANT's `member` those that are in GROUP of SIDE already by primaryGroupID. */
+int plan_drop_primary_members(
+    struct planning *p, enum side side, const struct entry *group, struct entry *want) MUST_CHECK;
+
 /* ---- plan_group.c ---- */
 
 /* Takes the type out of CHANGE, a modify of the group TARGET, and adds the steps to it

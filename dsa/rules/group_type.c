@@ -7,6 +7,7 @@
 #define GLOBAL 0x2U
 #define DOMAIN_LOCAL 0x4U
 #define UNIVERSAL 0x8U
+#define SECURITY 0x80000000U
 #define SCOPES (GLOBAL | DOMAIN_LOCAL | UNIVERSAL)
 
 /* Directories show the type as a signed 32-bit number. */
@@ -43,6 +44,12 @@ group_type_steps(const char *from, const char *to)
 	if (now != want)
 		add(&s, want);
 	return s;
+}
+
+bool
+group_type_is_security(const char *type)
+{
+	return number(type) & SECURITY;
 }
 
 const char *

@@ -22,6 +22,7 @@
  *   feed -> entry -> match -> project -> [diff] -> plan -> exec -> record
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,6 +37,8 @@ struct group_type_steps {
 /* From the value FROM to TO, both as a directory shows them. One step, not before the members, for
  * what is no group's type; none if they are equal. */
 struct group_type_steps group_type_steps(const char *from, const char *to);
+/* Is it a group for security? */
+bool group_type_is_security(const char *type);
 /* What must be true that a directory makes that one step, "" if nothing is known. Static. */
 const char *group_type_condition(const char *from, const char *to);
 

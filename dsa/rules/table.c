@@ -301,7 +301,8 @@ static const char *const always_read[] = {"objectGUID", "objectClass", "objectSi
     "msExchMailboxGuid", "msExchArchiveGUID", "msExchArchiveName", "msExchMasterAccountSid",
     "msExchRecipientDisplayType", "msExchRecipientTypeDetails", "msExchHideFromAddressLists",
     "department", "isCriticalSystemObject", "adminCount", "showInAddressBook", "cn",
-    "msExchCalendarRepairDisabled", "msExchOriginatingForest", "mAPIRecipient", "whenCreated"};
+    "msExchCalendarRepairDisabled", "msExchOriginatingForest", "mAPIRecipient", "whenCreated",
+    "primaryGroupID"};
 
 const char *
 shape_name(enum shape s)

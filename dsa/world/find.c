@@ -68,6 +68,7 @@ has_value(const struct world *w, const struct world_query *q, const struct entry
 	case MATCH_KEY_NAME: return has_name(e, value);
 	case MATCH_KEY_SAM_FOLDED: return has_folded(e, "sAMAccountName", value);
 	case MATCH_KEY_UPN_FOLDED: return has_folded(e, "userPrincipalName", value);
+	case MATCH_KEY_PRIMARY_GROUP: return bytes_equal(entry_get(e, "primaryGroupID"), value);
 	default: return match_verify(e, link->match, link->n_match, key, value, is_exact(w, key));
 	}
 }

@@ -249,6 +249,19 @@ add_stamp(struct world *w, enum side side, const struct entry *e, uint32_t index
 	    w->ws[side], match_key_hash(MATCH_KEY_STAMP, guid_bytes(&stamp.source)), index, err);
 }
 
+/* The primary group of nearly everybody: who has it is not asked for (world.h). */
+static int
+add_primary_group(
+    struct world *w, enum side side, const struct entry *e, uint32_t index, struct err *err)
+{
+	struct bytes rid = entry_get(e, "primaryGroupID");
+
+	if (!rid.data || bytes_equal(rid, bytes_of(WORLD_DOMAIN_USERS)))
+		return 0;
+	return workset_add_key(
+	    w->ws[side], match_key_hash(MATCH_KEY_PRIMARY_GROUP, rid), index, err);
+}
+
 static int
 add_keys(struct world *w, enum side side, const struct entry *e, uint32_t index, struct err *err)
 {
@@ -267,7 +280,7 @@ add_keys(struct world *w, enum side side, const struct entry *e, uint32_t index,
 		x.ws, match_key_hash(MATCH_KEY_GUID, guid_bytes(&e->guid)), index, err) < 0)
 		return -1;
 	if ((side == TARGET && add_target_keys(&x, e, err) < 0) ||
-	    add_stamp(w, side, e, index, err) < 0)
+	    add_stamp(w, side, e, index, err) < 0 || add_primary_group(w, side, e, index, err) < 0)
 		return -1;
 	return match_target_keys(e, link->match, side == TARGET ? link->n_match : 0, add_key, &x);
 }

@@ -36,6 +36,10 @@
 	"(|(objectClass=user)(objectClass=contact)(objectClass=group)"                             \
 	"(objectClass=msExchDynamicDistributionList)(objectClass=publicFolder))"
 
+/* The RID of the primary group of nearly everybody (MS-DTYP 2.4.2.4). A full cycle does not find by
+ * it who has it. */
+#define WORLD_DOMAIN_USERS "513"
+
 struct world;
 
 /* A world without objects. RUN (its directories are open; its map is asked too) and TABLE are

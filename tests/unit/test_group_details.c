@@ -55,6 +55,41 @@ foreign_joins(struct lab *l)
 }
 
 static void
+primary_member_goes(struct lab *l)
+{
+	lab_set(l, SOURCE, "CN=Ann", "primaryGroupID", "513");
+	/* AD leaves it a member by name. */
+	lab_add_value(l, SOURCE, "CN=Sales", "member", "CN=Ann" ACME);
+	lab_delete_value(l, SOURCE, "CN=Sales", "member", "CN=Ann" ACME);
+}
+
+static void
+primary_member_comes(struct lab *l)
+{
+	lab_set(l, SOURCE, "CN=Bea", "primaryGroupID", "1105");
+	lab_delete_value(l, SOURCE, "CN=Sales", "member", "CN=Bea" ACME);
+}
+
+static void
+primary_member_is_synchronized(struct lab *l)
+{
+	lab_set(l, SOURCE, "CN=Ann", "msExchHideFromAddressLists", NULL);
+}
+
+static void
+primary_member_is_deleted(struct lab *l)
+{
+	lab_delete(l, SOURCE, "CN=Ann");
+}
+
+static void
+group_is_written(struct lab *l)
+{
+	lab_set(l, SOURCE, "CN=Sales", "displayName", "Sales Team");
+	lab_add_value(l, SOURCE, "CN=Sales", "member", "CN=Bea" ACME);
+}
+
+static void
 circle_closes(struct lab *l)
 {
 	lab_add_value(l, SOURCE, "CN=Three", "member", "CN=One" ACME);
@@ -108,6 +143,45 @@ static const struct scenario scenarios[] = {
 	.between = foreign_leaves,
 	.expect = {{TARGET, "CN=Sales", "member", "CN=Other" GLOBEX},
 	    {TARGET, "CN=Sales", "member", "!CN=Native" GLOBEX}}},
+    /* ---- by primaryGroupID ---- */
+    {.name = "members by their primary group",
+	.source = {MAILBOX("Ann", "ann", PRIMARY("1105")), MAILBOX("Bea", "bea", PRIMARY("513")),
+	    MAILBOX("Cid", "cid", PRIMARY("1106")), SECURITY("Sales", "sales", SID_1105),
+	    SECURITY("All", "all", SID_513), GROUP("List", "list", SID_1106)},
+	.counts = {.created = {[SHAPE_MAILBOX] = 3, [SHAPE_GROUP] = 3}},
+	.expect = {{TARGET, "CN=Sales", "member", "CN=Ann" GLOBEX},
+	    {TARGET, "CN=Sales", "member", "!CN=Bea" GLOBEX}, {TARGET, "CN=List", "member", NULL},
+	    {TARGET, "CN=All", "member", NULL}}},
+    {.name = "a member by its primary group goes",
+	.source = {MAILBOX("Ann", "ann", PRIMARY("1105")), SECURITY("Sales", "sales", SID_1105)},
+	.between = primary_member_goes,
+	.expect = {{TARGET, "CN=Sales", "member", NULL}}},
+    {.name = "a member becomes one by its primary group",
+	.source = {MAILBOX("Bea", "bea", PRIMARY("513")),
+	    SECURITY("Sales", "sales", SID_1105 MEMBER("Bea"))},
+	.between = primary_member_comes,
+	.expect = {{TARGET, "CN=Sales", "member", "CN=Bea" GLOBEX}}},
+    {.name = "a member by its primary group is synchronized later",
+	.source = {MAILBOX("Ann", "ann", PRIMARY("1105") "msExchHideFromAddressLists: TRUE\n"),
+	    SECURITY("Sales", "sales", SID_1105)},
+	.between = primary_member_is_synchronized,
+	.counts = {.created = {[SHAPE_MAILBOX] = 1}},
+	.expect = {{TARGET, "CN=Sales", "member", "CN=Ann" GLOBEX}}},
+    {.name = "a member by its primary group is deleted",
+	.scope = "create = \"mailbox\"; on_leave = \"keep\";",
+	.source = {MAILBOX("Ann", "ann", PRIMARY("1105")), SECURITY("Sales", "sales", SID_1105)},
+	.between = primary_member_is_deleted,
+	.counts = {.left = {[LEAVE_KEEP] = 1}},
+	.expect = {{TARGET, "CN=Sales", "member", NULL}}},
+    {.name = "a member of the target by its primary group",
+	.link = APPROVED,
+	.source = {MAILBOX("Ann", "ann", ""), MAILBOX("Bea", "bea", ""),
+	    SECURITY("Sales", "sales", MEMBER("Ann"))},
+	.target = {THERE_OU, THERE("user", "Ann", "mail: ann@acme.example\n" PRIMARY("1105")),
+	    NATIVE("Vertrieb", "sales", "-2147483640", SID_1105)},
+	.between = group_is_written,
+	.expect = {{TARGET, "CN=Vertrieb", "member", "!CN=Ann" GLOBEX},
+	    {TARGET, "CN=Vertrieb", "member", "CN=Bea" GLOBEX}}},
     /* ---- in each other ---- */
     {.name = "a circle closes",
 	.source = {GROUP("One", "one", MEMBER("Two")), GROUP("Two", "two", MEMBER("Three")),
