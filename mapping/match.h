@@ -74,6 +74,7 @@ enum match_key {
 	MATCH_KEY_SAM_FOLDED,
 	MATCH_KEY_UPN_FOLDED,
 	MATCH_KEY_PRIMARY_GROUP, /* the RID of the group that is its primary one, as text */
+	MATCH_KEY_MEMBER,	 /* the normalized DN of a member of a domain local group */
 	MATCH_KEY_ATTR = 32
 };
 /* The hash of VALUE as a key of sort KEY, without regard to ASCII case, in this process: it is
@@ -83,7 +84,7 @@ uint64_t match_key_hash(unsigned key, struct bytes value);
 typedef int match_key_fn(unsigned key, struct bytes value, void *arg);
 /* Calls FN with every key under which TARGET can be found by the N rules and by what uniqueness
  * checks need (addresses, X500, sAMAccountName, userPrincipalName). The stamp, GUID, DN, name,
- * folded and primary group keys are the caller's business: they need more than the entry's
+ * folded, primary group and member keys are the caller's business: they need more than the entry's
  * attributes, or are no rule's. A non-zero return of FN ends the walk and is returned. */
 int match_target_keys(const struct entry *target, const struct match_rule *rules, size_t n_rules,
     match_key_fn *fn, void *arg);

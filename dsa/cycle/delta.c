@@ -28,6 +28,7 @@
 #include "dsa/cycle/records.h"
 #include "dsa/directory/dn.h"
 #include "dsa/directory/kind.h"
+#include "dsa/rules/group_type.h"
 #include "dsa/rules/names.h"
 #include "dsa/run/sides.h"
 #include "mapping/journal.h"
@@ -593,6 +594,30 @@ is_coming(struct delta *x, const struct decision *d, bool *ret, struct err *err)
 	return 0;
 }
 
+/* The type of a group in a domain local one depends on that of the other (plan_nesting.c). */
+static int
+add_nested(struct delta *x, uint32_t index, const struct decision *d, struct err *err)
+{
+	_cleanup_(entry_free) struct entry *e = NULL;
+	const struct attr *a;
+
+	if (d->shape != SHAPE_GROUP || !decision_has_target(d))
+		return 0;
+	if (world_get(x->c->world, SOURCE, index, &e, err) < 0)
+		return -1;
+	if (group_type_scope(entry_get_str(e, "groupType")) != GROUP_DOMAIN_LOCAL)
+		return 0;
+	a = entry_find(e, "member");
+	for (size_t i = 0; a && i < a->n_values; i++) {
+		_cleanup_(record_free) struct record *r = NULL;
+
+		if (cycle_record_by_dn(x->c, SOURCE, a->values[i].data, &r, err) < 0 ||
+		    (r && r->kind == KIND_GROUP && r->created && concern(x, r, err) < 0))
+			return -1;
+	}
+	return 0;
+}
+
 /* What a decision has to do with others: they refer to its object, which comes or goes. */
 static int
 add_concerned_by(struct delta *x, uint32_t index, const struct decision *d, struct err *err)
@@ -600,7 +625,8 @@ add_concerned_by(struct delta *x, uint32_t index, const struct decision *d, stru
 	bool comes;
 
 	if (add_waiting(x, d, err) < 0 || fetch_names(x, index, d, err) < 0 ||
-	    delta_add_rivals(x, d, err) < 0 || is_coming(x, d, &comes, err) < 0)
+	    add_nested(x, index, d, err) < 0 || delta_add_rivals(x, d, err) < 0 ||
+	    is_coming(x, d, &comes, err) < 0)
 		return -1;
 	if (comes)
 		return add_all_referrers(x, SOURCE, &d->source, err);

@@ -350,6 +350,13 @@ conclude(struct planning *p, const struct entry *source, int rc)
 	return cycle_put_decision(p->c, p->index, p->d, p->err);
 }
 
+/* What the entry of a source group alone does not say. */
+static int
+complete_group(struct planning *p, struct entry *source)
+{
+	return plan_add_primary_members(p, SOURCE, source) < 0 ? -1 : plan_fit_group(p, source);
+}
+
 static int
 plan_object(
     struct cycle *c, uint32_t index, const struct planning *parent, unsigned depth, struct err *err)
@@ -380,7 +387,7 @@ plan_object(
 	p.apart = change_new(CHANGE_MODIFY, d.target_dn, NULL);
 	rc = p.step && p.links && p.apart ? 0 : err_nomem(err);
 	if (rc == 0 && d.shape == SHAPE_GROUP)
-		rc = plan_add_primary_members(&p, SOURCE, source);
+		rc = complete_group(&p, source);
 	if (rc == 0)
 		rc = plan_decided(&p, source);
 	rc = conclude(&p, source, rc);

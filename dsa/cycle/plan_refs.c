@@ -74,14 +74,17 @@ record_by_index(
 	    c->run->map, c->run->link_id, SOURCE, e ? &e->guid : &ret_d->source, ret, err);
 }
 
+/* 2: there is one, but the group that refers to it cannot hold it. */
 static int
-recorded_target(struct cycle *c, const char *dn, uint32_t index, char **ret_dn, struct err *err)
+recorded_target(struct planning *p, const char *attr, const char *dn, uint32_t index, char **ret_dn)
 {
+	struct cycle *c = p->c;
+	struct err *err = p->err;
 	_cleanup_(record_free) struct record *r = NULL;
 	_cleanup_(entry_free) struct entry *target = NULL;
 	uint32_t at = WORLD_NONE, owner = WORLD_NONE;
 	_cleanup_(decision_done) struct decision d = {0};
-	bool decided;
+	bool decided, holds = true;
 
 	if (!c->run->map)
 		return 0;
@@ -90,6 +93,10 @@ recorded_target(struct cycle *c, const char *dn, uint32_t index, char **ret_dn, 
 		return -1;
 	if (!r)
 		return 0;
+	if (strcmp(attr, "member") == 0 && plan_may_hold_recorded(p, r, &holds) < 0)
+		return -1;
+	if (!holds)
+		return 2;
 	decided = d.source_dn != NULL;
 	/* Most references of a delta are of this sort, and not worth a request each. What became
 	 * of the counterpart of one that left, the map need not know. */
@@ -161,20 +168,27 @@ plan_is_on_stack(const struct planning *p, uint32_t index)
 	return false;
 }
 
+/* A group in a group may have to be of another type before it is (plan_nesting.c). */
+static bool
+is_typed(const char *attr, const struct decision *d)
+{
+	return d->shape == SHAPE_GROUP && d->created && strcmp(attr, "member") == 0;
+}
+
 /* What a reference to the source object numbered INDEX becomes. */
 static int
 resolve_decided(struct planning *p, const char *attr, uint32_t index, char **ret_dn)
 {
 	_cleanup_(decision_done) struct decision d = {0};
 	_cleanup_(entry_free) struct entry *former = NULL;
-	bool found;
+	bool found, first, holds = true;
 
 	if (cycle_get_decision(p->c, index, &d, &found, p->err) < 0)
 		return -1;
 	if (!found || !decision_has_target(&d))
 		return 0;
-	if (d.state != DECIDE_MATCHED && d.step == DECISION_UNPLANNED &&
-	    !plan_is_on_stack(p, index)) {
+	first = d.state != DECIDE_MATCHED || is_typed(attr, &d);
+	if (first && d.step == DECISION_UNPLANNED && !plan_is_on_stack(p, index)) {
 		if (plan_referred(p, index) < 0 ||
 		    cycle_get_decision(p->c, index, &d, &found, p->err) < 0)
 			return -1;
@@ -190,9 +204,16 @@ resolve_decided(struct planning *p, const char *attr, uint32_t index, char **ret
 		return err_nomem(p->err);
 	if (former)
 		return 1;
+	if (strcmp(attr, "member") == 0 && plan_may_hold(p, index, &d, &holds) < 0)
+		return -1;
+	if (!holds) {
+		free(TAKE(*ret_dn));
+		return 2;
+	}
 	/* What is there can be named at once. But mail to a group misses a new recipient. */
 	if (d.state == DECIDE_MATCHED &&
-	    (d.step == DECISION_UNPLANNED || d.rule == MATCH_RECORD || strcmp(attr, "member") != 0))
+	    (d.step == DECISION_UNPLANNED || (d.rule == MATCH_RECORD && !first) ||
+		strcmp(attr, "member") != 0))
 		return 1;
 	if (d.step == DECISION_UNPLANNED) {
 		int rc = change_mod_str(p->links, MOD_ADD, attr, *ret_dn);
@@ -270,11 +291,11 @@ plan_resolve_ref(const char *attr, const char *source_dn, void *arg, char **ret_
 		rc = resolve_decided(p, attr, index, ret_dn);
 	if (rc)
 		return rc == 2 ? 0 : rc;
-	rc = recorded_target(p->c, source_dn, index, ret_dn, err);
+	rc = recorded_target(p, attr, source_dn, index, ret_dn);
 	if (rc == 0)
 		rc = resolve_across(p, attr, source_dn, ret_dn);
-	if (rc < 0 || rc == 1)
-		return rc;
+	if (rc)
+		return rc == 2 ? 0 : rc;
 	norm = dn_normalize(dn_strip_extended(source_dn), err);
 	if (!norm || note_foreign(p, attr, dn_strip_extended(source_dn), norm) < 0)
 		return -1;

@@ -85,13 +85,25 @@ int plan_put_back(struct planning *p) MUST_CHECK;
 /* Says what CHANGE, which is D's, overwrites of what others had put there. */
 void plan_note_lost(struct planning *p, const struct diff_in *d, const struct change *change);
 
+/* ---- plan_nesting.c ---- */
+
+/* Makes the type of P's source group GROUP, of which galsync creates the counterpart, universal
+ * where that cannot be of the same type. */
+int plan_fit_group(struct planning *p, struct entry *group) MUST_CHECK;
+/* *RET false, and that is said as a problem: the group that P plans cannot hold the counterpart of
+ * source entry INDEX, about which D was decided. */
+int plan_may_hold(
+    struct planning *p, uint32_t index, const struct decision *d, bool *ret) MUST_CHECK;
+/* The same of one that is not about to change: R's. */
+int plan_may_hold_recorded(struct planning *p, const struct record *r, bool *ret) MUST_CHECK;
+
 /* ---- plan_primary.c ---- */
 
 /* Adds to GROUP's `member`, an entry of SIDE, those that are in it by primaryGroupID. */
 int plan_add_primary_members(struct planning *p, enum side side, struct entry *group) MUST_CHECK;
 /* Takes out of WANT's `member` those that are in GROUP of SIDE already by primaryGroupID. */
-int plan_drop_primary_members(
-    struct planning *p, enum side side, const struct entry *group, struct entry *want) MUST_CHECK;
+int plan_drop_primary_members(struct planning *p, enum side side, const struct entry *group,
+    struct entry *want) MUST_CHECK;
 
 /* ---- plan_group.c ---- */
 

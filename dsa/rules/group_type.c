@@ -46,6 +46,44 @@ group_type_steps(const char *from, const char *to)
 	return s;
 }
 
+enum group_scope
+group_type_scope(const char *type)
+{
+	switch (type ? number(type) & SCOPES : 0) {
+	case GLOBAL: return GROUP_GLOBAL;
+	case DOMAIN_LOCAL: return GROUP_DOMAIN_LOCAL;
+	case UNIVERSAL: return GROUP_UNIVERSAL;
+	default: return GROUP_NONE;
+	}
+}
+
+bool
+group_scope_holds(enum group_scope outer, enum group_scope inner)
+{
+	if (inner == GROUP_NONE)
+		return true;
+	return outer == GROUP_GLOBAL	  ? inner == GROUP_GLOBAL
+	       : outer == GROUP_UNIVERSAL ? inner != GROUP_DOMAIN_LOCAL
+					  : true;
+}
+
+const char *
+group_scope_name(enum group_scope s)
+{
+	static const char *const names[] = {[GROUP_GLOBAL] = "global",
+	    [GROUP_DOMAIN_LOCAL] = "domain local",
+	    [GROUP_UNIVERSAL] = "universal",
+	    [GROUP_NONE] = ""};
+
+	return names[s];
+}
+
+int32_t
+group_type_universal(const char *type)
+{
+	return (int32_t)with_scope(number(type), UNIVERSAL);
+}
+
 bool
 group_type_is_security(const char *type)
 {

@@ -19,6 +19,10 @@
  *   universal       anything        that
  *   and then, if security differs, the value that is wanted
  *
+ * A group of one forest may have groups beside it in another that it has not at home: those that
+ * were there before. A global group there cannot hold a universal one, nor can a domain local one be
+ * in a universal one (MS-ADTS 3.1.1.5.3.1.2): what galsync creates for such a group is universal.
+ *
  *   feed -> entry -> match -> project -> [diff] -> plan -> exec -> record
  */
 
@@ -39,6 +43,15 @@ struct group_type_steps {
 struct group_type_steps group_type_steps(const char *from, const char *to);
 /* Is it a group for security? */
 bool group_type_is_security(const char *type);
+enum group_scope { GROUP_GLOBAL, GROUP_DOMAIN_LOCAL, GROUP_UNIVERSAL, GROUP_NONE };
+/* GROUP_NONE for what is no group's type, or NULL. */
+enum group_scope group_type_scope(const char *type);
+/* Does a directory let a group of scope OUTER hold one of INNER? */
+bool group_scope_holds(enum group_scope outer, enum group_scope inner);
+/* "global", "domain local", "universal", "" */
+const char *group_scope_name(enum group_scope s);
+/* TYPE as a universal group. */
+int32_t group_type_universal(const char *type);
 /* What must be true that a directory makes that one step, "" if nothing is known. Static. */
 const char *group_type_condition(const char *from, const char *to);
 

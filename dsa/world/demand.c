@@ -109,6 +109,7 @@ add_assertions(struct world *w, struct demand *d, unsigned key, struct bytes val
 	case MATCH_KEY_SAM: assertion(d, "sAMAccountName", "", value); break;
 	case MATCH_KEY_UPN: assertion(d, "userPrincipalName", "", value); break;
 	case MATCH_KEY_DN: assertion(d, "distinguishedName", "", value); break;
+	case MATCH_KEY_MEMBER: assertion(d, "member", "", value); break;
 	case MATCH_KEY_PRIMARY_GROUP: assertion(d, "primaryGroupID", "", value); break;
 	default:
 		if (key >= MATCH_KEY_ATTR && key - MATCH_KEY_ATTR < link->n_match)

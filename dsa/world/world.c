@@ -6,6 +6,7 @@
 #include "dsa/base/list.h"
 #include "dsa/base/text_fold.h"
 #include "dsa/directory/dn.h"
+#include "dsa/rules/group_type.h"
 #include "dsa/rules/names.h"
 #include "dsa/run/guard.h"
 #include "dsa/run/sides.h"
@@ -262,6 +263,26 @@ add_primary_group(
 	    w->ws[side], match_key_hash(MATCH_KEY_PRIMARY_GROUP, rid), index, err);
 }
 
+/* Of other groups nobody asks in what they are (plan_nesting.c). */
+static int
+add_members(struct world *w, enum side side, const struct entry *e, uint32_t index, struct err *err)
+{
+	const struct attr *a = entry_find(e, "member");
+
+	if (!a || group_type_scope(entry_get_str(e, "groupType")) != GROUP_DOMAIN_LOCAL)
+		return 0;
+	for (size_t i = 0; i < a->n_values; i++) {
+		_cleanup_(free) char *dn = dn_normalize(dn_strip_extended(a->values[i].data), err);
+
+		if (!dn && err->src == ERR_SYS)
+			return -1;
+		if (dn && workset_add_key(w->ws[side],
+			      match_key_hash(MATCH_KEY_MEMBER, bytes_of(dn)), index, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 add_keys(struct world *w, enum side side, const struct entry *e, uint32_t index, struct err *err)
 {
@@ -280,6 +301,7 @@ add_keys(struct world *w, enum side side, const struct entry *e, uint32_t index,
 		x.ws, match_key_hash(MATCH_KEY_GUID, guid_bytes(&e->guid)), index, err) < 0)
 		return -1;
 	if ((side == TARGET && add_target_keys(&x, e, err) < 0) ||
+	    (side == SOURCE && add_members(w, side, e, index, err) < 0) ||
 	    add_stamp(w, side, e, index, err) < 0 || add_primary_group(w, side, e, index, err) < 0)
 		return -1;
 	return match_target_keys(e, link->match, side == TARGET ? link->n_match : 0, add_key, &x);

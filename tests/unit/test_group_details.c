@@ -112,6 +112,12 @@ circles_appear(struct lab *l)
 			GROUP("Innermost", "innermost", MEMBER("Ann")));
 }
 
+static void
+inner_joins(struct lab *l)
+{
+	lab_add_value(l, SOURCE, "CN=Outer", "member", "CN=Inner" ACME);
+}
+
 #define RING                                                                                       \
 	{TARGET, "CN=Red", "member", "CN=Green" GLOBEX},                                           \
 	    {TARGET, "CN=Green", "member", "CN=Blue" GLOBEX},                                      \
@@ -212,6 +218,72 @@ static const struct scenario scenarios[] = {
 	.counts = {.matched = 2},
 	.expect = {{TARGET, "CN=Uno", "member", "CN=Due" GLOBEX},
 	    {TARGET, "CN=Due", "member", "CN=Uno" GLOBEX}}},
+    /* ---- types ---- */
+    {.name = "types are those of the source",
+	.source = {TYPED("Global", "global", "2", MEMBER("Nested")),
+	    TYPED("Nested", "nested", "2", ""), TYPED("Local", "local", "4", MEMBER("Within")),
+	    TYPED("Within", "within", "4", "")},
+	.counts = {.created = {[SHAPE_GROUP] = 4}},
+	.expect = {{TARGET, "CN=Global", "groupType", "2"}, {TARGET, "CN=Nested", "groupType", "2"},
+	    {TARGET, "CN=Local", "groupType", "4"}, {TARGET, "CN=Within", "groupType", "4"},
+	    {TARGET, "CN=Local", "member", "CN=Within" GLOBEX},
+	    {TARGET, "CN=Global", "msExchRecipientTypeDetails", "512"}}},
+    {.name = "a global group over a universal one becomes universal",
+	.link = APPROVED,
+	.source = {TYPED("Top", "top", "-2147483646", MEMBER("Outer")),
+	    TYPED("Outer", "outer", "2", MEMBER("Inner")), TYPED("Inner", "inner", "2", "")},
+	.target = {THERE_OU, NATIVE("Innen", "inner", "8", "")},
+	.counts = {.created = {[SHAPE_GROUP] = 2}, .matched = 1},
+	.expect = {{TARGET, "CN=Outer", "groupType", "8"},
+	    {TARGET, "CN=Top", "groupType", "-2147483640"},
+	    {TARGET, "CN=Outer", "member", "CN=Innen" GLOBEX},
+	    {TARGET, "CN=Top", "member", "CN=Outer" GLOBEX},
+	    {TARGET, "CN=Outer", "msExchRecipientTypeDetails", "256"}}},
+    {.name = "a domain local group in a universal one becomes universal",
+	.link = APPROVED,
+	.source = {TYPED("Outer", "outer", "4", MEMBER("Inner")),
+	    TYPED("Inner", "inner", "4", MEMBER("Core")), TYPED("Core", "core", "4", "")},
+	.target = {THERE_OU, NATIVE("Aussen", "outer", "8", "")},
+	.counts = {.created = {[SHAPE_GROUP] = 2}, .matched = 1},
+	.expect = {{TARGET, "CN=Inner", "groupType", "8"}, {TARGET, "CN=Core", "groupType", "8"},
+	    {TARGET, "CN=Aussen", "member", "CN=Inner" GLOBEX},
+	    {TARGET, "CN=Inner", "member", "CN=Core" GLOBEX}}},
+    {.name = "a domain local group joins a universal one",
+	.link = APPROVED,
+	.source = {TYPED("Outer", "outer", "4", ""), TYPED("Inner", "inner", "4", MEMBER("Core")),
+	    TYPED("Core", "core", "4", "")},
+	.target = {THERE_OU, NATIVE("Aussen", "outer", "8", "")},
+	.between = inner_joins,
+	.expect = {{TARGET, "CN=Inner", "groupType", "8"}, {TARGET, "CN=Core", "groupType", "8"},
+	    {TARGET, "CN=Aussen", "member", "CN=Inner" GLOBEX}}},
+    {.name = "a global group takes up a universal one",
+	.link = APPROVED,
+	.source = {TYPED("Outer", "outer", "2", ""), TYPED("Inner", "inner", "2", "")},
+	.target = {THERE_OU, NATIVE("Innen", "inner", "8", "")},
+	.between = inner_joins,
+	.expect = {{TARGET, "CN=Outer", "groupType", "8"},
+	    {TARGET, "CN=Outer", "member", "CN=Innen" GLOBEX}}},
+    {.name = "what cannot be held is left out, and nothing else",
+	.link = APPROVED,
+	.source = {MAILBOX("Ann", "ann", ""),
+	    GROUP("Outer", "outer", MEMBER("Ann") MEMBER("Inner")),
+	    TYPED("Inner", "inner", "2", ""),
+	    TYPED("Global", "global", "2", MEMBER("Nested") MEMBER("Ann")),
+	    TYPED("Nested", "nested", "2", "")},
+	.target = {THERE_OU, NATIVE("Innen", "inner", "4", ""), NATIVE("Nest", "nested", "4", "")},
+	.counts = {.created = {[SHAPE_MAILBOX] = 1, [SHAPE_GROUP] = 2},
+	    .matched = 2,
+	    .problems = 2},
+	.expect = {{TARGET, "CN=Outer", "member", "CN=Ann" GLOBEX},
+	    {TARGET, "CN=Outer", "member", "!CN=Innen" GLOBEX},
+	    {TARGET, "CN=Global", "member", "CN=Ann" GLOBEX},
+	    {TARGET, "CN=Global", "groupType", "2"}}},
+    {.name = "global groups in a circle",
+	.source = {TYPED("One", "one", "2", MEMBER("Two")), TYPED("Two", "two", "2", MEMBER("One")),
+	    TYPED("Red", "red", "4", MEMBER("Green")), TYPED("Green", "green", "4", MEMBER("Red"))},
+	.counts = {.created = {[SHAPE_GROUP] = 4}},
+	.expect = {{TARGET, "CN=One", "groupType", "2"}, {TARGET, "CN=Two", "groupType", "2"},
+	    {TARGET, "CN=Red", "groupType", "4"}}},
 };
 
 static bool
@@ -244,11 +316,34 @@ told_once(void **state)
 	lab_close(&l);
 }
 
+/* The plan says which groups become universal, and why. */
+static void
+said_in_the_plan(void **state)
+{
+	static const struct scenario sc = {.name = "said in the plan",
+	    .link = APPROVED,
+	    .source = {TYPED("Outer", "outer", "4", MEMBER("Inner")),
+		TYPED("Inner", "inner", "4", "")},
+	    .target = {THERE_OU, NATIVE("Aussen", "outer", "8", "")}};
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &sc);
+	free(lab_plan(&l));
+	assert_true(notes_have(&l, "becomes universal"));
+	assert_true(notes_have(&l, "CN=Aussen"));
+	lab_run(&l);
+	lab_run_idle(&l);
+	assert_false(notes_have(&l, "becomes universal"));
+	lab_close(&l);
+}
+
 int
 main(void)
 {
-	struct CMUnitTest tests[ARRAY_SIZE(scenarios) + 1] = {cmocka_unit_test(told_once)};
+	struct CMUnitTest tests[ARRAY_SIZE(scenarios) + 2] = {
+	    cmocka_unit_test(told_once), cmocka_unit_test(said_in_the_plan)};
 
-	scenario_tests(scenarios, ARRAY_SIZE(scenarios), tests + 1);
+	scenario_tests(scenarios, ARRAY_SIZE(scenarios), tests + 2);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
