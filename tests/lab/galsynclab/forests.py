@@ -15,8 +15,8 @@ import sys
 import time
 
 from . import schema
-from .lab import (FORESTS, MARKER_GROUP, PEOPLE_OU, RETURN_OU, STAFF_OU, TARGET_OU, ACME, LabError,
-                  SAMBA_ROOT)
+from .lab import (FORESTS, MARKER_GROUP, OUS, PEOPLE_OU, RETURN_OU, STAFF_OU, TARGET_OU, ACME,
+                  LabError, SAMBA_ROOT)
 
 SERVICE_CN = "svc-galsync"
 EX_VERSION = "15312"
@@ -45,41 +45,45 @@ def wait_for(what, predicate, timeout_s=60):
 
 # Certificates, names
 
+def _openssl(lab, *argv):
+    _run(["openssl", *argv], lab.log("openssl.log"), cwd=lab.path("tls"))
+
+
 def make_certificates(lab):
-    tls = lab.path("tls")
-
-    def openssl(*argv):
-        _run(["openssl", *argv], lab.log("openssl.log"), cwd=tls)
-
-    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj",
-            "/CN=galsync lab CA", "-keyout", "ca.key", "-out", "ca.pem")
-    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj",
-            "/CN=another CA", "-keyout", "other-ca.key", "-out", "other-ca.pem")
+    for name, prefix in (("galsync lab CA", ""), ("another CA", "other-")):
+        _openssl(lab, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj",
+                 f"/CN={name}", "-keyout", f"{prefix}ca.key", "-out", f"{prefix}ca.pem")
     for f in FORESTS:
-        with open(lab.path("tls", f"{f.name}.ext"), "w", encoding="ascii") as out:
-            out.write(f"subjectAltName=DNS:{f.host},IP:{f.address}\n")
-        openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={f.host}",
-                "-keyout", f"{f.name}.key", "-out", f"{f.name}.csr")
-        openssl("x509", "-req", "-in", f"{f.name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
-                "-CAcreateserial", "-days", "20", "-extfile", f"{f.name}.ext",
-                "-out", f"{f.name}.pem")
+        make_certificate(lab, f)
 
 
-def write_name_files(lab):
-    """hosts, resolv.conf and krb5.conf as the lab's processes see them."""
+def make_certificate(lab, f):
+    """That of the forest's domain controller."""
+    with open(lab.path("tls", f"{f.name}.ext"), "w", encoding="ascii") as out:
+        out.write(f"subjectAltName=DNS:{f.host},IP:{f.address}\n")
+    _openssl(lab, "req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={f.host}",
+             "-keyout", f"{f.name}.key", "-out", f"{f.name}.csr")
+    _openssl(lab, "x509", "-req", "-in", f"{f.name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
+             "-CAcreateserial", "-days", "20", "-extfile", f"{f.name}.ext",
+             "-out", f"{f.name}.pem")
+
+
+def write_name_files(lab, all_forests=FORESTS):
+    """hosts, resolv.conf and krb5.conf as the lab's processes see them. They may be mounted: what is
+    there is written over."""
     with open(lab.path("etc", "hosts"), "w", encoding="ascii") as out:
         out.write("127.0.0.1 localhost\n")
-        for f in FORESTS:
+        for f in all_forests:
             out.write(f"{f.address} {f.host} dc1-{f.name}\n")
     with open(lab.path("etc", "resolv.conf"), "w", encoding="ascii") as out:
         out.write("nameserver 127.0.0.1\noptions timeout:1 attempts:2\n")
     with open(lab.path("etc", "krb5.conf"), "w", encoding="ascii") as out:
         out.write("[libdefaults]\n default_realm = ACME.EXAMPLE\n dns_lookup_kdc = false\n"
                   " dns_lookup_realm = false\n rdns = false\n[realms]\n")
-        for f in FORESTS:
+        for f in all_forests:
             out.write(f" {f.realm} = {{\n  kdc = {f.address}\n }}\n")
         out.write("[domain_realm]\n")
-        for f in FORESTS:
+        for f in all_forests:
             out.write(f" .{f.domain} = {f.realm}\n")
 
 
@@ -168,7 +172,7 @@ def _fill(lab, f, exchange):
         sam.set_schema_update_now()
     sam = open_sam(f)
     _add_exchange(sam, f, exchange)
-    for dn in [STAFF_OU, RETURN_OU] if f is ACME else [TARGET_OU, PEOPLE_OU]:
+    for dn in OUS[f]:
         sam.add({"dn": dn, "objectClass": "organizationalUnit"})
     if f is ACME:
         sam.add({"dn": MARKER_GROUP, "objectClass": "group", "sAMAccountName": "galsync-switched"})

@@ -105,12 +105,17 @@ FORESTS = (ACME, GLOBEX)
 # The second domain controllers, which `lab add-dc` makes.
 SECONDS = (Forest("acme", "127.0.0.4", "Acme", "globex", 2),
            Forest("globex", "127.0.0.5", "Globex", "acme", 2))
+# A forest that `lab add-forest` makes, for the tests that need a third one.
+INITECH = Forest("initech", "127.0.0.6", "Initech", "globex")
 
 STAFF_OU = f"OU=Staff,{ACME.base}"
 RETURN_OU = f"OU=Globex GAL,{ACME.base}"
 MARKER_GROUP = f"CN=galsync-switched,{ACME.base}"
 TARGET_OU = f"OU=Acme,{GLOBEX.base}"
 PEOPLE_OU = f"OU=People,{GLOBEX.base}"
+# What each forest begins with.
+OUS = {ACME: (STAFF_OU, RETURN_OU), GLOBEX: (TARGET_OU, PEOPLE_OU),
+       INITECH: (f"OU=Staff,{INITECH.base}",)}
 
 
 def forest(name):
