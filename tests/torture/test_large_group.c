@@ -67,6 +67,7 @@ large_group(void **state)
 {
 	static const struct scenario sc = {
 	    .name = "large group", .scope = "create = \"mailbox\"; layout = \"mirror\";"};
+	static const char *const one[] = {"CN=C7,OU=U7" ACME, "CN=C1234,OU=U34" ACME};
 	struct chunks k = {0, 0};
 	struct tap tap = {.hook = measure, .hook_arg = &k};
 	struct lab l;
@@ -84,6 +85,28 @@ large_group(void **state)
 	assert_int_equal(k.of_group, 4);
 	assert_int_equal(l.res.references, 2);
 	tap_done(&tap);
+
+	/* One member more, or less, is one value, by a delta and by a full cycle. */
+	for (int i = 0; i < 4; i++) {
+		k = (struct chunks){0, 0};
+		tap = (struct tap){.hook = measure, .hook_arg = &k};
+		l.delta = i % 2;
+		if (i < 2)
+			lab_delete_value(&l, SOURCE, "CN=All", "member", one[i]);
+		else
+			lab_add_value(&l, SOURCE, "CN=All", "member", one[i - 2]);
+		assert_int_equal(lab_cycle(&l, &tap), 0);
+		assert_int_equal(l.res.failed, 0);
+		assert_int_equal(
+		    lab_count(&l, TARGET, "CN=All", "member"), MEMBERS - (i == 1      ? 2
+									     : i == 3 ? 0
+										      : 1));
+		assert_int_equal(k.of_group, 1);
+		assert_int_equal(k.largest, 1);
+		assert_int_equal(l.res.changes, 1);
+		tap_done(&tap);
+	}
+	l.delta = false;
 
 	/* A group is emptied in chunks too. */
 	k = (struct chunks){0, 0};
