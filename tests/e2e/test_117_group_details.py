@@ -2,6 +2,7 @@
 """Groups as real estates have them: members by their primary group and of another forest, thousands
 of members, groups in each other, and types that change, on real domain controllers."""
 
+import os
 import re
 import struct
 
@@ -11,7 +12,8 @@ from galsynclab.lab import PEOPLE_OU, STAFF_OU
 
 UNIVERSAL, GLOBAL, DOMAIN_LOCAL = 8, 2, 4
 SECURITY = -2**31
-MANY = 5100
+# More than one answer has (1,500); GALSYNC_MEMBERS=5100 is more than one request may have, too.
+MANY = int(os.environ.get("GALSYNC_MEMBERS", "1600"))
 
 
 def add_group(side, cn, alias, kind=UNIVERSAL, **more):
@@ -203,7 +205,7 @@ def test_hidden_membership(synced):
 
 
 def test_thousands_of_members(synced):
-    """More than a server gives in one answer or takes in one request; one more is one value."""
+    """More than a server gives in one answer; one more is one value."""
     ou = f"OU=Many,{STAFF_OU}"
     synced.source.add(ou, objectClass="organizationalUnit")
     names = [f"CN=many{n},{ou}" for n in range(MANY)]
