@@ -21,9 +21,16 @@
 
 #include "dsa/cycle/state.h"
 
-/* The object of the other side for DN of side FROM. 1: *RET_DN is its name, the caller's. 0: no
- * flow knows one, or it was asked for and is not read yet. */
-int across_refs_resolve(
-    struct cycle *c, enum side from, const char *dn, char **ret_dn, struct err *err) MUST_CHECK;
+/* The object of the other side for DN of side FROM. 1: *RET_DN is its name, the caller's, and *RET
+ * (unless NULL) its GUID. 0: no flow knows one, or it was asked for and is not read yet. */
+int across_refs_resolve(struct cycle *c, enum side from, const char *dn, char **ret_dn,
+    struct guid *ret, struct err *err) MUST_CHECK;
+/* Before *DN, the name of the object G of SIDE as the map has it, is written: the present name
+ * instead, which a delta reads for it. */
+int across_refs_renew(
+    struct cycle *c, enum side side, const struct guid *g, char **dn, struct err *err) MUST_CHECK;
+/* The GUID of what is named DN on SIDE. False: neither what was read nor the map knows it; of the
+ * target that a delta has not read yet, it is put down to be read. */
+bool across_refs_who(struct cycle *c, enum side side, const char *dn, struct guid *ret);
 
 #endif

@@ -25,7 +25,8 @@ take_dn(const char *dn, char **ret, struct err *err)
 	return *ret ? 1 : err_nomem(err);
 }
 
-/* The source object whose counterpart has been DN. One that is gone is no reference. */
+/* The source object whose counterpart has been DN. One that is gone is no reference; one that the
+ * delta hears of may have another name now. */
 static int
 source_by_map(struct cycle *c, const char *dn, char **ret, struct err *err)
 {
@@ -35,7 +36,10 @@ source_by_map(struct cycle *c, const char *dn, char **ret, struct err *err)
 		return c->run->map ? -1 : 0;
 	if (!r || !*r->side[SOURCE].dn || (record_has_left(r) && !r->ended))
 		return 0;
-	return take_dn(r->side[SOURCE].dn, ret, err);
+	if (take_dn(r->side[SOURCE].dn, ret, err) < 0 ||
+	    across_refs_renew(c, SOURCE, &r->side[SOURCE].guid, ret, err) < 0)
+		return -1;
+	return 1;
 }
 
 /* The source object whose counterpart is DN, as it was decided in this cycle. */
@@ -66,7 +70,17 @@ resolve_back(const char *attr, const char *dn, void *arg, char **ret, struct err
 		rc = source_by_map(c, dn, ret, err);
 	if (rc == 0)
 		rc = source_by_decision(c, dn, ret, err);
-	return rc ? rc : across_refs_resolve(c, TARGET, dn, ret, err);
+	return rc ? rc : across_refs_resolve(c, TARGET, dn, ret, NULL, err);
+}
+
+/* A diff_who_fn of the source. What a source object refers to was read, or has the name that the
+ * map says. */
+static bool
+who_is(const char *dn, struct guid *ret, void *arg)
+{
+	const struct planning *p = arg;
+
+	return across_refs_who(p->c, SOURCE, dn, ret);
 }
 
 /* ---- the change ---- */
@@ -125,8 +139,13 @@ plan_back(struct planning *p, struct record *record)
 	struct project_in in = project_back(&p->in);
 	const struct project_calls calls = {resolve_back, note_problem, p};
 	_cleanup_(entry_free) struct entry *want = NULL;
-	struct diff_in d = {
-	    table, &in, p->d->created ? WHEN_CREATED : WHEN_MATCHED, NULL, source, record};
+	struct diff_in d = {.table = table,
+	    .in = &in,
+	    .when = p->d->created ? WHEN_CREATED : WHEN_MATCHED,
+	    .present = source,
+	    .record = record,
+	    .who = who_is,
+	    .arg = p};
 	bool ignored = false;
 
 	if (!flows(table, &in))
@@ -139,10 +158,10 @@ plan_back(struct planning *p, struct record *record)
 	    plan_check_addresses(p, SOURCE, want, source, p->index, NULL, &ignored) < 0)
 		return -1;
 	d.want = want;
-	if (diff_target(&d, NULL, NULL, p->back, p->err) < 0)
+	if (diff_target(&d, p->back, p->err) < 0)
 		return -1;
 	plan_note_lost(p, &d, p->back);
-	return diff_note_written(table, &in, d.when, want, p->back, record, p->err);
+	return diff_note_written(&d, p->back, record, p->err);
 }
 
 /* ---- its steps ---- */

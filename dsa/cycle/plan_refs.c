@@ -226,18 +226,35 @@ resolve_decided(struct planning *p, const char *attr, uint32_t index, char **ret
 	return 1;
 }
 
+/* Has E the reference DN under ATTR? */
+static bool
+has_reference(const struct entry *e, const char *attr, const char *dn)
+{
+	const struct attr *a = e ? entry_find(e, attr) : NULL;
+
+	for (size_t i = 0; a && i < a->n_values; i++)
+		if (dn_equal(dn_strip_extended(a->values[i].data), dn))
+			return true;
+	return false;
+}
+
 /* What is no counterpart of this flow's is on the target in its own right: of such a reference it
  * is remembered that galsync put it there, and nothing else is taken away again. */
 static int
 resolve_across(struct planning *p, const char *attr, const char *source_dn, char **ret_dn)
 {
-	int rc = across_refs_resolve(p->c, SOURCE, source_dn, ret_dn, p->err);
+	struct guid guid;
+	int rc = across_refs_resolve(p->c, SOURCE, source_dn, ret_dn, &guid, p->err);
 
 	if (rc != 1)
 		return rc;
+	if (!has_reference(p->in.target, attr, *ret_dn) &&
+	    across_refs_renew(p->c, TARGET, &guid, ret_dn, p->err) < 0)
+		return -1;
 	if (list_grow(p->lent, p->n_lent, p->cap_lent) < 0)
 		return err_nomem(p->err);
-	p->lent[p->n_lent++] = record_written_hash(attr, bytes_of(*ret_dn));
+	p->lent[p->n_lent++] = (struct plan_lent){diff_link_hash(attr, &guid),
+	    record_written_hash(attr, bytes_of(*ret_dn)), diff_across_hash(attr)};
 	return 1;
 }
 

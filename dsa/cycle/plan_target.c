@@ -12,6 +12,7 @@
 #include <syslog.h>
 
 #include "dsa/base/str.h"
+#include "dsa/cycle/across_refs.h"
 #include "dsa/directory/dn.h"
 #include "dsa/rules/heir.h"
 #include "dsa/rules/names.h"
@@ -57,6 +58,14 @@ is_ours(const char *dn, void *arg)
 	const struct planning *p = arg;
 
 	return plan_is_ours(p->c, dn);
+}
+
+static bool
+who_is(const char *dn, struct guid *ret, void *arg)
+{
+	const struct planning *p = arg;
+
+	return across_refs_who(p->c, TARGET, dn, ret);
 }
 
 /* A dummy address that no toggle under way needs is a leftover, of a crash or of another tool. */
@@ -310,7 +319,7 @@ static int
 plan_existing(
     struct planning *p, const struct diff_in *d, struct record *record, struct change *change)
 {
-	if (diff_target(d, is_ours, p, change, p->err) < 0 ||
+	if (diff_target(d, change, p->err) < 0 ||
 	    plan_keep_mail(p, d->want, d->present, record, change) < 0)
 		return -1;
 	/* Of a first match that is known: its attributes become those of the source. */
@@ -355,21 +364,26 @@ static int
 note_lent(const struct planning *p, const struct change *change, const struct record *record,
     struct lent *ret)
 {
-	ret->v = calloc(p->n_lent + 1, sizeof *ret->v);
+	ret->v = calloc(2 * p->n_lent + 1, sizeof *ret->v);
 	if (!ret->v)
 		return err_nomem(p->err);
-	for (size_t i = 0; i < p->n_lent; i++)
-		if (!p->in.target || record_was_written(record, TARGET, p->lent[i]) ||
-		    adds(change, p->lent[i]))
-			ret->v[ret->n++] = p->lent[i];
+	for (size_t i = 0; i < p->n_lent; i++) {
+		const struct plan_lent *l = &p->lent[i];
+
+		if (p->in.target && !record_was_written(record, TARGET, l->hash) &&
+		    !record_was_written(record, TARGET, l->name) && !adds(change, l->name))
+			continue;
+		ret->v[ret->n++] = l->hash;
+		ret->v[ret->n++] = l->across;
+	}
 	return 0;
 }
 
 /* What is written apart may be refused: what was written before is known as ours until it is not
  * there. */
 static int
-note_written(struct planning *p, unsigned when, const struct entry *want,
-    const struct change *change, struct record *record)
+note_written(
+    struct planning *p, const struct diff_in *d, const struct change *change, struct record *record)
 {
 	size_t n = p->d->apart ? record->written[TARGET].n : 0;
 	_cleanup_(free) uint64_t *former = calloc(n + 1, sizeof *former);
@@ -380,7 +394,7 @@ note_written(struct planning *p, unsigned when, const struct entry *want,
 	if (n)
 		memcpy(former, record->written[TARGET].v, n * sizeof *former);
 	if (note_lent(p, change, record, &lent) < 0 ||
-	    diff_note_written(p->c->table, &p->in, when, want, change, record, p->err) < 0)
+	    diff_note_written(d, change, record, p->err) < 0)
 		return -1;
 	return record_add_written(record, TARGET, former, n) < 0 ||
 		       record_add_written(record, TARGET, lent.v, lent.n) < 0
@@ -420,12 +434,13 @@ plan_target(struct planning *p, const struct entry *target, struct record *recor
 	change = change_new(CHANGE_MODIFY, target ? target->dn : "", target ? &target->guid : NULL);
 	if (!change)
 		return err_nomem(p->err);
-	diff = (struct diff_in){p->c->table, &p->in, when, want, target, record};
+	diff =
+	    (struct diff_in){p->c->table, &p->in, when, want, target, record, is_ours, who_is, p};
 	if (p->in.target ? plan_existing(p, &diff, record, change) < 0 ||
 			       plan_account_names(p, want, target, change) < 0
 			 : plan_new_one(p, target, want) < 0)
 		return -1;
-	if (note_written(p, when, want, change, record) < 0)
+	if (note_written(p, &diff, change, record) < 0)
 		return -1;
 	return p->in.target ? plan_modify(p, TAKE(change), target) : 0;
 }

@@ -41,7 +41,11 @@ struct planning {
 	struct change *apart; /* of the counterpart, to be written each by itself */
 	struct change *back;  /* what flows back to the source object, or NULL */
 	struct change *names; /* X500 names for the native of a return contact, or NULL */
-	uint64_t *lent; /* of references to what is no counterpart of this flow: written hashes */
+	/* References to what is no counterpart of this flow, as their written hashes. */
+	struct plan_lent {
+		uint64_t hash, name; /* by the GUID of what is referred to, and by its name */
+		uint64_t across;     /* of the attribute */
+	} * lent;
 	size_t n_lent, cap_lent;
 	struct buf problems; /* attributes that cannot be written, and why, as text */
 	size_t n_problems;

@@ -13,8 +13,7 @@
 struct diff {
 	const struct record *record; /* or NULL */
 	enum side side;		     /* that is written */
-	diff_is_ours_fn *is_ours;
-	void *arg;
+	const struct diff_in *in;
 	struct change *change;
 	const char *attr;
 	const struct schema_attr *schema; /* of ATTR, or NULL */
@@ -173,9 +172,10 @@ dn_set_has(const struct dn_set *s, struct bytes v)
 	return bsearch(&h, s->hashes, s->n, sizeof h, compare_u64) != NULL;
 }
 
-/* The hash under which a link is remembered, in whatever form the server shows it. */
+/* The hash under which a link is remembered whose object nobody knows, in whatever form the server
+ * shows it. */
 static uint64_t
-link_hash(const char *attr, struct bytes v)
+name_hash(const char *attr, struct bytes v)
 {
 	struct err ignored;
 	const char *dn = dn_strip_extended(v.data);
@@ -184,12 +184,54 @@ link_hash(const char *attr, struct bytes v)
 	return record_written_hash(attr, bytes_of(norm ? norm : dn));
 }
 
+uint64_t
+diff_link_hash(const char *attr, const struct guid *g)
+{
+	char text[GUID_TEXT_SIZE + 8], guid[GUID_TEXT_SIZE];
+
+	guid_format(g, guid);
+	(void)snprintf(text, sizeof text, "<GUID=%s>", guid);
+	return record_written_hash(attr, bytes_of(text));
+}
+
+uint64_t
+diff_across_hash(const char *attr)
+{
+	return record_written_hash(attr, bytes_of("<across>"));
+}
+
+/* As what the link V under ATTR is remembered from now on. */
+static uint64_t
+link_hash(const struct diff_in *d, const char *attr, struct bytes v)
+{
+	struct guid g;
+
+	return d->who && d->who(dn_strip_extended(v.data), &g, d->arg) ? diff_link_hash(attr, &g)
+								       : name_hash(attr, v);
+}
+
+/* Did galsync put the link V under ATTR there? Of the target's that is remembered of those alone
+ * that lead across. */
+static bool
+link_was_put(const struct diff_in *d, enum side side, const char *attr, struct bytes v)
+{
+	const struct record *r = d->record;
+
+	if (!r || !r->written[side].n)
+		return false;
+	if (record_was_written(r, side, record_written_hash(attr, v)) ||
+	    record_was_written(r, side, name_hash(attr, v)))
+		return true;
+	return (side == SOURCE || record_was_written(r, side, diff_across_hash(attr))) &&
+	       record_was_written(r, side, link_hash(d, attr, v));
+}
+
 static bool
 may_remove_link(const struct diff *d, struct bytes v)
 {
-	if (d->side == TARGET)
-		return was_put(d, v) || d->is_ours(dn_strip_extended(v.data), d->arg);
-	return d->record && record_was_written(d->record, SOURCE, link_hash(d->attr, v));
+	if (link_was_put(d->in, d->side, d->attr, v))
+		return true;
+	return d->side == TARGET && d->in->is_ours(dn_strip_extended(v.data), d->in->arg);
 }
 
 static int
@@ -295,14 +337,10 @@ is_only_route(const struct row *r, const struct diff_in *in)
 }
 
 int
-diff_target(const struct diff_in *in, diff_is_ours_fn *is_ours, void *arg, struct change *change,
-    struct err *err)
+diff_target(const struct diff_in *in, struct change *change, struct err *err)
 {
-	struct diff d = {.record = in->record,
-	    .side = project_side(in->in),
-	    .is_ours = is_ours,
-	    .arg = arg,
-	    .change = change};
+	struct diff d = {
+	    .record = in->record, .side = project_side(in->in), .in = in, .change = change};
 
 	for (size_t i = 0; i < in->table->n; i++) {
 		const struct row *r = &in->table->rows[i];
@@ -371,60 +409,94 @@ note_lasting(const struct project_in *in, const struct change *change, const str
 }
 
 struct noting {
-	const struct table *table;
-	const struct project_in *in;
+	const struct diff_in *d;
 	const struct change *change;
 	const struct record *record;
+	uint64_t *written;
+	size_t n, max; /* two rows may be about one attribute */
 };
 
-/* Is V of row R, which is wanted unless it is LEFT, galsync's when the change was made? *RET_HASH:
- * as what it is remembered. */
-static bool
-is_written(
-    const struct noting *n, const struct row *r, struct bytes v, bool left, uint64_t *ret_hash)
+static void
+note_hash(struct noting *n, uint64_t hash)
 {
-	bool link = r->meet == MEET_LINK;
-
-	*ret_hash = link ? link_hash(r->attr, v) : record_written_hash(r->attr, v);
-	return record_was_written(n->record, project_side(n->in), *ret_hash) || (link && !left) ||
-	       change_has(n->change, MOD_ADD, r->attr, v) ||
-	       (n->in->created && !left && !is_there_respelled(n->table, n->in, r, v));
+	if (n->n < n->max)
+		n->written[n->n++] = hash;
 }
 
-/* Links of the target to counterparts need no memory: their rule is diff_is_ours_fn; of others the
- * caller knows. Nor do the rows of a create alone: what they gave is never touched again. */
-int
-diff_note_written(const struct table *table, const struct project_in *in, unsigned when,
-    const struct entry *want, const struct change *change, struct record *record, struct err *err)
+/* Notes V of row R, which is wanted unless it is LEFT, if it is galsync's when the change was made.
+ */
+static void
+note_value(struct noting *n, const struct row *r, struct bytes v, bool left)
 {
-	const struct noting noting = {table, in, change, record};
-	_cleanup_(free) uint64_t *written = NULL;
-	size_t n = 0, total = 0;
+	const struct project_in *in = n->d->in;
+	uint64_t hash = record_written_hash(r->attr, v);
 
-	if (when == WHEN_CREATE)
-		when = WHEN_CREATED;
-	for (size_t i = 0; i < want->n_attrs; i++)
-		total += want->attrs[i].n_values;
-	for (size_t i = 0; in->target && i < in->target->n_attrs; i++)
-		total += in->target->attrs[i].n_values;
-	written = malloc((total + 1) * sizeof *written);
+	if (record_was_written(n->record, project_side(in), hash) ||
+	    change_has(n->change, MOD_ADD, r->attr, v) ||
+	    (in->created && !left && !is_there_respelled(n->d->table, in, r, v)))
+		note_hash(n, hash);
+}
+
+/* The same of a link. */
+static void
+note_link(struct noting *n, const struct row *r, struct bytes v, bool left)
+{
+	if (!left || link_was_put(n->d, project_side(n->d->in), r->attr, v))
+		note_hash(n, link_hash(n->d, r->attr, v));
+}
+
+/* Links of the target to counterparts need no memory: their rule is diff_is_ours_fn; of others that
+ * are wanted the caller knows. Nor do the rows of a create alone: what they gave is never touched
+ * again. A value that cannot be written, or does not flow now, leaves what is there, and that stays
+ * ours. */
+static void
+note_row(struct noting *n, const struct row *r)
+{
+	const struct project_in *in = n->d->in;
+	const struct attr *w = entry_find(n->d->want, r->attr);
+	bool left = !w && in->target, link = r->meet == MEET_LINK, across = link && !in->back;
+	size_t before = n->n;
+
+	if (left)
+		w = entry_find(in->target, r->attr);
+	if (!w || (across && !left))
+		return;
+	for (size_t i = 0; i < w->n_values; i++)
+		if (link)
+			note_link(n, r, w->values[i], left);
+		else
+			note_value(n, r, w->values[i], left);
+	if (across && n->n > before)
+		note_hash(n, diff_across_hash(r->attr));
+}
+
+static size_t
+count_values(const struct entry *e)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; e && i < e->n_attrs; i++)
+		n += e->attrs[i].n_values;
+	return n;
+}
+
+int
+diff_note_written(
+    const struct diff_in *d, const struct change *change, struct record *record, struct err *err)
+{
+	unsigned when = d->when == WHEN_CREATE ? WHEN_CREATED : d->when;
+	size_t total = count_values(d->want) + count_values(d->in->target) + d->table->n;
+	_cleanup_(free) uint64_t *written = malloc((total + 1) * sizeof *written);
+	struct noting n = {d, change, record, written, 0, total};
+
 	if (!written)
 		return err_nomem(err);
-	for (size_t i = 0; i < table->n; i++) {
-		const struct row *r = &table->rows[i];
-		const struct attr *w = entry_find(want, r->attr);
-		/* A value that cannot be written leaves what is there, and that stays ours. */
-		bool left = !w && in->target;
-
-		if (left)
-			w = entry_find(in->target, r->attr);
-		if (!w || (r->meet == MEET_LINK && !in->back) || !row_applies(r, in, when))
-			continue;
-		for (size_t j = 0; j < w->n_values && n < total; j++)
-			n += is_written(&noting, r, w->values[j], left, &written[n]);
-	}
-	note_lasting(in, change, record, written, &n, total);
-	return record_set_written(record, project_side(in), written, n) < 0 ? err_nomem(err) : 0;
+	for (size_t i = 0; i < d->table->n; i++)
+		if (row_applies(&d->table->rows[i], d->in, when))
+			note_row(&n, &d->table->rows[i]);
+	note_lasting(d->in, change, record, written, &n.n, total);
+	return record_set_written(record, project_side(d->in), written, n.n) < 0 ? err_nomem(err)
+										 : 0;
 }
 
 /* Does C give ATTR another value? */
@@ -446,7 +518,7 @@ is_of_others(const struct diff_in *d, const struct row *r, struct bytes v)
 	if (!d->record)
 		return true;
 	if (r->meet == MEET_LINK)
-		return !record_was_written(d->record, side, link_hash(r->attr, v));
+		return !link_was_put(d, side, r->attr, v);
 	return !record_was_written(d->record, side, record_written_hash(r->attr, v)) &&
 	       !(d->in->back &&
 		   record_was_written(d->record, TARGET, record_written_hash(r->source, v)));

@@ -29,6 +29,8 @@
 /* True if the target object named DN is the counterpart of some source object of this link. Not
  * asked of what flows back. */
 typedef bool diff_is_ours_fn(const char *dn, void *arg);
+/* The GUID of what is named DN on the side that is written. False: nothing knows it. */
+typedef bool diff_who_fn(const char *dn, struct guid *ret, void *arg);
 
 struct diff_in {
 	const struct table *table;
@@ -36,17 +38,24 @@ struct diff_in {
 	unsigned when; /* one WHEN_ bit */
 	const struct entry *want, *present;
 	const struct record *record; /* the correspondence so far, or NULL */
+	diff_is_ours_fn *is_ours;
+	diff_who_fn *who; /* NULL: references are known by name */
+	void *arg;	  /* of both */
 };
 
 /* Adds to CHANGE what turns D's PRESENT into WANT under the rows that apply. */
-int diff_target(const struct diff_in *d, diff_is_ours_fn *is_ours, void *arg, struct change *change,
+int diff_target(const struct diff_in *d, struct change *change, struct err *err) MUST_CHECK;
+/* The record's new `written` set after CHANGE was made of D: what was written and is still wanted,
+ * and what the change adds. On a created object everything wanted counts as written, but for what
+ * is there in the spelling of others. Fills RECORD. */
+int diff_note_written(const struct diff_in *d, const struct change *change, struct record *record,
     struct err *err) MUST_CHECK;
-/* The record's new `written` set after CHANGE was made: what was written and is still wanted, and
- * what the change adds. On a created object everything wanted counts as written, but for what is
- * there in the spelling of others. Fills RECORD. */
-int diff_note_written(const struct table *table, const struct project_in *in, unsigned when,
-    const struct entry *want, const struct change *change, struct record *record,
-    struct err *err) MUST_CHECK;
+/* As what a reference under ATTR to the object G is remembered: an object that is renamed stays
+ * what galsync referred to. */
+uint64_t diff_link_hash(const char *attr, const struct guid *g);
+/* As what it is remembered that galsync wrote a reference under ATTR on the target to what is no
+ * counterpart of this flow: whose object that is, is looked up only then. */
+uint64_t diff_across_hash(const char *attr);
 /* What CHANGE overwrites of D's PRESENT that others had put there, as text: "title 'Boss', ...",
  * for the attributes that an organization decides about. False: nothing. */
 #define DIFF_LOST_SIZE 512

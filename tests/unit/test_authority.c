@@ -382,13 +382,12 @@ check_values(size_t i, const struct value_case *c)
 	in.active = in.lead = TARGET;
 	in = project_back(&in);
 	given_ended(i, "project", project(table->back, &in, when, &calls, &want, &err), &err, NULL);
-	d = (struct diff_in){table->back, &in, when, want, source, old};
-	given_ended(i, "diff", diff_target(&d, NULL, NULL, change, &err), &err, NULL);
+	d = (struct diff_in){table->back, &in, when, want, source, old, NULL, NULL, NULL};
+	given_ended(i, "diff", diff_target(&d, change, &err), &err, NULL);
 	mods = given_mods(change);
 	given_same(i, c->target, mods, c->mods);
 	given_same(i, "lost", diff_lost(&d, change, lost, sizeof lost) ? lost : NULL, c->lost);
-	given_ended(i, "note",
-	    diff_note_written(table->back, &in, when, want, change, record, &err), &err, NULL);
+	given_ended(i, "note", diff_note_written(&d, change, record, &err), &err, NULL);
 	check_keep(i, c, record);
 	assert_int_equal(record->written[TARGET].n, old->written[TARGET].n);
 }
@@ -432,18 +431,69 @@ links_remembered(void **state)
 		_cleanup_(entry_free) struct entry *want = entry_new("");
 		_cleanup_(change_free) struct change *change = change_new(CHANGE_MODIFY, "", NULL);
 		const struct entry *present = round == 0 ? source : round == 1 ? shown_so : none;
-		const struct diff_in d = {table->back, &in, WHEN_CREATED, want, present, record};
+		const struct diff_in d = {
+		    table->back, &in, WHEN_CREATED, want, present, record, NULL, NULL, NULL};
 
 		in.target = present;
 		assert_int_equal(entry_touch(want, "publicDelegates"), 0);
 		if (round == 0)
 			assert_int_equal(entry_add_str(want, "publicDelegates", HERE("Ours1")), 0);
-		assert_int_equal(diff_target(&d, NULL, NULL, change, &err), 0);
+		assert_int_equal(diff_target(&d, change, &err), 0);
 		assert_int_equal(change->n_mods, round == 1);
-		assert_int_equal(
-		    diff_note_written(table->back, &in, WHEN_CREATED, want, change, record, &err),
-		    0);
+		assert_int_equal(diff_note_written(&d, change, record, &err), 0);
 		assert_int_equal(record->written[SOURCE].n, round == 0);
+	}
+}
+
+/* The object of Ours1 and Renamed is one; another one is Ours2; of others nothing is known. */
+static bool
+who(const char *dn, struct guid *ret, void *arg)
+{
+	bool one = strstr(dn, "Ours1") || strstr(dn, "Renamed");
+
+	(void)arg;
+	*ret = (struct guid){.octets = {one ? 1 : 2}};
+	return one || strstr(dn, "Ours2");
+}
+
+/* A link that both had goes with that of the target, though its object was renamed meanwhile. */
+static void
+links_renamed(void **state)
+{
+	static const char *const there[] = {
+	    "publicDelegates: " HERE("Ours1") "\npublicDelegates: " HERE("Strange") "\n",
+	    "publicDelegates: " HERE("Renamed") "\npublicDelegates: " HERE("Ours2") "\n"};
+	_cleanup_(record_free) struct record *record = given_record(NULL);
+	_cleanup_(schema_free) struct schema *schema = NULL;
+	_cleanup_(table_free) struct table *table = NULL;
+	struct given g;
+	struct err err = {0};
+
+	(void)state;
+	given_init(&g);
+	table = given_table(&g.link, &schema);
+	for (int round = 0; round < 2; round++) {
+		_cleanup_(entry_free) struct entry *source = made(S_ANN, there[round]);
+		_cleanup_(entry_free) struct entry *want = entry_new("");
+		_cleanup_(change_free) struct change *change = change_new(CHANGE_MODIFY, "", NULL);
+		struct project_in in = given_pair(&g, source, source);
+		struct diff_in d = {
+		    table->back, &in, WHEN_CREATED, want, source, record, NULL, who, NULL};
+
+		in.lead = TARGET;
+		in = project_back(&in);
+		assert_int_equal(entry_touch(want, "publicDelegates"), 0);
+		for (int i = 0; round == 0 && i < 2; i++)
+			assert_int_equal(entry_add_str(want, "publicDelegates",
+					     i ? HERE("Strange") : HERE("Ours1")),
+			    0);
+		assert_int_equal(diff_target(&d, change, &err), 0);
+		assert_int_equal(change->n_mods, round);
+		if (round) {
+			assert_int_equal(change->mods[0].n_values, 1);
+			assert_string_equal(change->mods[0].values[0].data, HERE("Renamed"));
+		}
+		assert_int_equal(diff_note_written(&d, change, record, &err), 0);
 	}
 }
 
@@ -458,6 +508,7 @@ main(void)
 	    cmocka_unit_test(not_to_natives),
 	    cmocka_unit_test(values),
 	    cmocka_unit_test(links_remembered),
+	    cmocka_unit_test(links_renamed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -285,16 +285,14 @@ check(const struct given *g, size_t i, const struct diff_case *c, const struct t
 	_cleanup_(free) char *mods = NULL;
 	struct project_in in = facts(g, c, present);
 	unsigned when = c->create ? WHEN_CREATE : c->matched ? WHEN_MATCHED : WHEN_CREATED;
-	const struct diff_in given = {table, &in, when, want, present, old};
+	const struct diff_in given = {table, &in, when, want, present, old, is_ours, NULL, NULL};
 	struct err err = {0};
 
 	if (present)
-		given_ended(
-		    i, "diff", diff_target(&given, is_ours, NULL, change, &err), &err, NULL);
+		given_ended(i, "diff", diff_target(&given, change, &err), &err, NULL);
 	mods = given_mods(change);
 	given_same(i, c->want, mods, c->mods ? c->mods : "");
-	given_ended(
-	    i, "put", diff_note_written(table, &in, when, want, change, record, &err), &err, NULL);
+	given_ended(i, "put", diff_note_written(&given, change, record, &err), &err, NULL);
 	check_put(i, c, record);
 }
 

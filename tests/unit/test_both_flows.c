@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Both flows of a link, one behind the other: what the one leaves for the other. */
+
+#include "tests/support/limits_fixture.h"
+
+#include "tests/support/heir_fixture.h"
+
+#define IDA "CN=Ida Native" PEOPLE
+#define NEW_IDA "CN=Ida New" PEOPLE
+#define IDA_CONTACT "CN=Ida Native" GAL
+
+static const char *const bob[] = {"CN=Bob", NULL};
+
+static const struct scenario both = {.name = "both flows",
+    .link = HEIR_RETURN,
+    .source = {GAL_OU, MAILBOX("Bob", "bob", ""), MAILBOX("Cid", "cid", ""),
+	GROUP("Team", "team", MEMBER("Bob"))},
+    .target = {PEOPLE_OU, NATIVE("Ida Native", "ida", ""), NATIVE("Jon Native", "jon", "")}};
+
+/* Both are synchronized; the next cycles are deltas if DELTA. */
+static void
+begin(struct lab *l, bool delta)
+{
+	lab_open(l, &both);
+	heir_must(l, "begin");
+	heir_must(l, "begin again");
+	assert_int_equal(l->res.applied, 0);
+	l->delta = delta;
+}
+
+/* One that writes, and one that does not. */
+static void
+go(struct lab *l, const char *what)
+{
+	heir_must(l, what);
+	heir_must(l, "once more");
+	if (l->res.applied)
+		fail_msg("%s: one more wrote\n%s", what, lab_notes(l));
+}
+
+static void
+finish(struct lab *l)
+{
+	l->delta = false;
+	heir_must(l, "in the end");
+	assert_int_equal(l->res.applied, 0);
+	lab_close(l);
+}
+
+/* That a native is named otherwise meanwhile, even at the same moment, changes nothing: what named
+ * it because the source did names it no more. */
+static void
+reference_to_a_renamed_native(void **state)
+{
+	(void)state;
+	for (int form = 0; form < 4; form++) {
+		bool at_once = form & 2;
+		struct lab l;
+
+		begin(&l, form & 1);
+		lab_set(&l, SOURCE, "CN=Bob", "manager", IDA_CONTACT);
+		lab_add_value(&l, SOURCE, "CN=Team", "member", IDA_CONTACT);
+		lab_add_value(&l, TARGET, "CN=Team", "member", "CN=Jon Native" PEOPLE);
+		go(&l, "it is named");
+		assert_true(lab_has(&l, TARGET, "CN=Bob", "manager", IDA));
+		assert_true(lab_has(&l, TARGET, "CN=Team", "member", IDA));
+		lab_rename(&l, TARGET, IDA, "CN=Ida New");
+		if (!at_once)
+			go(&l, "it is renamed");
+		lab_set(&l, SOURCE, "CN=Bob", "manager", NULL);
+		lab_set(&l, SOURCE, "CN=Team", "member", NULL);
+		go(&l, "it is not named");
+		if (lab_count(&l, TARGET, "CN=Bob", "manager") ||
+		    lab_has(&l, TARGET, "CN=Team", "member", NEW_IDA))
+			fail_msg("%d: it is still named\n%s", form, lab_notes(&l));
+		assert_true(lab_has(&l, TARGET, "CN=Team", "member", "CN=Jon Native" PEOPLE));
+		finish(&l);
+	}
+}
+
+/* A delta writes the name that an object has now, not the one that the map remembers. */
+static void
+reference_while_it_is_renamed(void **state)
+{
+	(void)state;
+	for (int delta = 0; delta < 2; delta++) {
+		struct lab l;
+
+		begin(&l, delta);
+		lab_set(&l, SOURCE, "CN=Bob", "manager", IDA_CONTACT);
+		lab_rename(&l, TARGET, IDA, "CN=Ida New");
+		go(&l, "it is named and renamed");
+		assert_true(lab_has(&l, TARGET, "CN=Bob", "manager", NEW_IDA));
+		assert_int_equal(lab_turn(&l, NULL, LAB_SWITCH, bob), 0);
+		go(&l, "it is switched");
+		lab_set(&l, TARGET, "CN=Bob", "manager", lab_dn(TARGET, "CN=Cid"));
+		lab_rename(&l, SOURCE, "CN=Cid", "CN=Cid New");
+		go(&l, "another one is named and renamed");
+		assert_true(lab_has(&l, SOURCE, "CN=Bob", "manager", "CN=Cid New" ACME));
+		finish(&l);
+	}
+}
+
+/* What galsync put there before a switch is known as that after the undo. */
+static void
+reference_across_a_turn(void **state)
+{
+	(void)state;
+	for (int delta = 0; delta < 2; delta++) {
+		struct lab l;
+
+		begin(&l, delta);
+		lab_set(&l, SOURCE, "CN=Bob", "manager", IDA_CONTACT);
+		go(&l, "it is named");
+		assert_int_equal(lab_turn(&l, NULL, LAB_SWITCH, bob), 0);
+		go(&l, "it is switched");
+		lab_set(&l, TARGET, "CN=Bob", "title", "Chief");
+		go(&l, "the target has the authority");
+		assert_true(lab_has(&l, SOURCE, "CN=Bob", "title", "Chief"));
+		assert_true(lab_has(&l, SOURCE, "CN=Bob", "manager", IDA_CONTACT));
+		assert_int_equal(lab_turn(&l, NULL, LAB_UNDO, bob), 0);
+		go(&l, "it is undone");
+		lab_set(&l, SOURCE, "CN=Bob", "manager", NULL);
+		go(&l, "it is not named");
+		assert_int_equal(lab_count(&l, TARGET, "CN=Bob", "manager"), 0);
+		finish(&l);
+	}
+}
+
+/* The same of what flows back. */
+static void
+reference_back_to_a_renamed_one(void **state)
+{
+	(void)state;
+	for (int form = 0; form < 4; form++) {
+		bool at_once = form & 2;
+		struct lab l;
+
+		begin(&l, form & 1);
+		assert_int_equal(lab_turn(&l, NULL, LAB_SWITCH, bob), 0);
+		go(&l, "it is switched");
+		lab_set(&l, TARGET, "CN=Bob", "manager", lab_dn(TARGET, "CN=Cid"));
+		lab_add_value(&l, TARGET, "CN=Bob", "publicDelegates", IDA);
+		go(&l, "they are named");
+		assert_true(lab_has(&l, SOURCE, "CN=Bob", "manager", lab_dn(SOURCE, "CN=Cid")));
+		assert_true(lab_has(&l, SOURCE, "CN=Bob", "publicDelegates", IDA_CONTACT));
+		lab_rename(&l, SOURCE, "CN=Cid", "CN=Cid New");
+		lab_rename(&l, TARGET, IDA, "CN=Ida New");
+		if (!at_once)
+			go(&l, "they are renamed");
+		lab_set(&l, TARGET, "CN=Bob", "manager", NULL);
+		lab_set(&l, TARGET, "CN=Bob", "publicDelegates", NULL);
+		go(&l, "they are not named");
+		if (lab_count(&l, SOURCE, "CN=Bob", "manager") ||
+		    lab_count(&l, SOURCE, "CN=Bob", "publicDelegates"))
+			fail_msg("%d: they are still named\n%s", form, lab_notes(&l));
+		finish(&l);
+	}
+}
+
+/* ---- addresses ---- */
+
+#define JON "CN=Jon Native" PEOPLE
+#define JON_CONTACT "CN=Jon Native" GAL
+#define MOVES "smtp:moves@else.example"
+
+/* Who has MOVES on its own side at first, and who later. */
+struct moving {
+	enum side from_side, to_side;
+	const char *from, *to;
+	bool switched; /* Bob's mailbox */
+};
+
+static const struct moving moving[] = {
+    {SOURCE, TARGET, "CN=Bob", JON, false},
+    {TARGET, SOURCE, JON, "CN=Bob", false},
+    {TARGET, TARGET, "CN=Bob", JON, true},
+    {TARGET, TARGET, JON, "CN=Bob", true},
+    {TARGET, TARGET, JON, IDA, false},
+};
+
+static const char *
+contact_or_self(enum side side, const char *name)
+{
+	if (side == TARGET || strcmp(name, "CN=Bob") == 0)
+		return name;
+	return strcmp(name, JON) == 0 ? JON_CONTACT : IDA_CONTACT;
+}
+
+/* An address that goes from one to another is held by that one alone, in both forests. */
+static void
+address_moves(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(moving); i++) {
+		const struct moving *m = &moving[i / 2];
+		struct heir_holders h;
+		struct lab l;
+
+		begin(&l, i % 2);
+		if (m->switched)
+			assert_int_equal(lab_turn(&l, NULL, LAB_SWITCH, bob), 0);
+		lab_add_value(&l, m->from_side, m->from, "proxyAddresses", MOVES);
+		go(&l, "one has it");
+		lab_delete_value(&l, m->from_side, m->from, "proxyAddresses", MOVES);
+		lab_add_value(&l, m->to_side, m->to, "proxyAddresses", MOVES);
+		heir_must(&l, "another one has it");
+		go(&l, "and all say so");
+		for (int side = SOURCE; side < SIDES; side++) {
+			heir_count(&l, (enum side)side, MOVES, &h);
+			if (h.n != 1 ||
+			    !dn_equal(h.dn,
+				lab_dn((enum side)side, contact_or_self((enum side)side, m->to))))
+				fail_msg("%zu: %zu hold it in the %s, the last one '%s'\n%s", i,
+				    h.n, side_name((enum side)side), h.dn, lab_notes(&l));
+		}
+		finish(&l);
+	}
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(reference_to_a_renamed_native),
+	    cmocka_unit_test(reference_while_it_is_renamed),
+	    cmocka_unit_test(reference_across_a_turn),
+	    cmocka_unit_test(reference_back_to_a_renamed_one),
+	    cmocka_unit_test(address_moves),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
