@@ -52,6 +52,21 @@ meet_set(struct diff *d, const struct attr *want, const struct attr *present)
 	return change_mod(d->change, MOD_ADD, d->attr, want->values[0]);
 }
 
+/* AD refuses to be without the value: 0 is what it has of itself. */
+static int
+meet_zero(struct diff *d, const struct attr *want, const struct attr *present)
+{
+	static const char zero[] = "0";
+
+	if (want->n_values || !present || present->n_values != 1)
+		return meet_set(d, want, present);
+	if (bytes_equal(present->values[0], bytes_of(zero)) || !was_put(d, present->values[0]))
+		return 0;
+	return change_mod(d->change, MOD_DELETE, d->attr, present->values[0]) < 0
+		   ? -1
+		   : change_mod_str(d->change, MOD_ADD, d->attr, zero);
+}
+
 /* Only a stamp makes room for a stamp. No object with another value gets here (identity.h); this is
  * what keeps the value if one does. */
 static int
@@ -303,6 +318,7 @@ meet(struct diff *d, const struct row *r, const struct attr *want, const struct 
 	switch (r->meet) {
 	case MEET_SET:
 	case MEET_ROUTE: return meet_set(d, want, present);
+	case MEET_ZERO: return meet_zero(d, want, present);
 	case MEET_CLEAR: return meet_clear(d, present);
 	case MEET_STAMP: return meet_stamp(d, want, present);
 	case MEET_IF_ABSENT: return present && present->n_values ? 0 : meet_set(d, want, NULL);
@@ -544,7 +560,7 @@ diff_lost(const struct diff_in *d, const struct change *change, char *ret, size_
 
 		if (r->compute || r->authority == AUTHORITY_NONE ||
 		    !row_applies(r, d->in, d->when) || !gives(change, r->attr) ||
-		    !(r->meet == MEET_SET || r->meet == MEET_LINK))
+		    !(r->meet == MEET_SET || r->meet == MEET_ZERO || r->meet == MEET_LINK))
 			continue;
 		for (size_t j = 0; a && j < a->n_values; j++)
 			if (change_has(change, MOD_DELETE, r->attr, a->values[j]) &&

@@ -40,6 +40,7 @@ const char *shape_name(enum shape s);
 /* How a wanted attribute meets what is there. */
 enum meet {
 	MEET_SET,   /* one value: differ, then compare-and-set; unwanted: removed if we put it */
+	MEET_ZERO,  /* as SET, but no server lets go of it: what is unwanted becomes 0 */
 	MEET_ROUTE, /* as SET, but the way to a mailbox in a tenant (tenant.h) stays where nothing
 		     * else keeps it */
 	MEET_CLEAR, /* no value stays, its own or not: of what galsync created */

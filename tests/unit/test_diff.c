@@ -67,6 +67,14 @@ static const struct diff_case cases[] = {
 	.keep = "company: Acme\ntitle: Boss\n"},
     {"unknownAttribute: x\n", "", .mods = "", .keep = ""},
 
+    /* What AD never lets go of. */
+    {"countryCode: 49\n", "countryCode: 0\n", .mods = "-countryCode: 0\n+countryCode: 49\n",
+	.keep = "countryCode: 49\n"},
+    {"countryCode: \n", "countryCode: 49\n", .written = "countryCode: 49\n",
+	.mods = "-countryCode: 49\n+countryCode: 0\n", .keep = ""},
+    {"countryCode: \n", "countryCode: 0\n", .written = "countryCode: 0\n", .mods = "", .keep = ""},
+    {"countryCode: \n", "countryCode: 49\n", .mods = "", .keep = ""},
+
     /* A stamp takes the place of a stamp, and of nothing else. */
     {NEW_STAMP, "", .mods = "+" NEW_STAMP, .keep = NEW_STAMP},
     {NEW_STAMP, NEW_STAMP, .mods = ""},
