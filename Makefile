@@ -163,6 +163,12 @@ check-walk: deps-check
 	@$(MAKE) --no-print-directory -s all
 	@GALSYNC_BUILD=$(BUILD) $(PYTEST) -q -s tests/e2e/long/test_24*.py
 
+# WALK_SEEDS random lives (1) of two administrators, WALK_CHANGES changes (2,000) each, with the
+# daemon running in both directions: both address lists must be the same again and again.
+check-lists: deps-check
+	@$(MAKE) --no-print-directory -s all
+	@GALSYNC_BUILD=$(BUILD) $(PYTEST) -q -s tests/e2e/long/test_25*.py
+
 check-layers:
 	@bash .ci/layers
 
@@ -247,6 +253,7 @@ help:
 	@echo 'check-outages   outages of the domain controllers in every phase (root, a quarter of an hour)'
 	@echo 'check-kills     the daemon killed hundreds of times in the middle of switches (root, some minutes)'
 	@echo 'check-walk      WALK_SEEDS (10) random administrative lives of WALK_CHANGES (500) changes (root, a quarter of an hour)'
+	@echo 'check-lists     WALK_SEEDS (1) random lives of WALK_CHANGES (2000) changes on both sides (root, some minutes)'
 	@echo 'bench           measure against plain tools on a real lab; prints a table of ratios (root)'
 	@echo 'lint            clang-format, clang-tidy, cppcheck, mandoc, names, words, sizes, shellcheck, layers, headers'
 	@echo 'fuzz            every fuzz target for FUZZ_SECONDS (60)'
@@ -255,6 +262,6 @@ help:
 	@echo 'uninstall       stops and disables the service first; configuration and state stay'
 	@echo 'clean'
 
-.PHONY: all check check-unit check-torture check-outages check-kills check-walk units tortures bench-tools check-layers check-headers lint format demo bench fuzz \
+.PHONY: all check check-unit check-torture check-outages check-kills check-walk check-lists units tortures bench-tools check-layers check-headers lint format demo bench fuzz \
 	install uninstall clean help
 .SECONDARY:

@@ -18,6 +18,7 @@ import tempfile
 import time
 
 import ldap
+import ldap.controls
 import ldap.filter
 import pytest
 
@@ -98,6 +99,14 @@ class Side:
 
     def delete(self, dn):
         self._try(lambda c: c.delete_s(dn))
+
+    def undelete(self, guid, dn):
+        """Of an object that was deleted what its tombstone has kept, under a new name."""
+        show_deleted = ldap.controls.RequestControl("1.2.840.113556.1.4.417", True)
+        self._try(lambda c: c.modify_ext_s(
+            f"<GUID={guid}>", [(ldap.MOD_DELETE, "isDeleted", None),
+                               (ldap.MOD_REPLACE, "distinguishedName", [dn.encode()])],
+            serverctrls=[show_deleted]))
 
     def usn(self):
         return int(self.search("(objectClass=*)", ["highestCommittedUSN"], "", ldap.SCOPE_BASE)

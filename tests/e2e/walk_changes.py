@@ -4,10 +4,8 @@ _w is how often a change is made beside the others; the dice fall before anythin
 that what they say depends on the seed alone."""
 
 import ldap
-from galsynclab.lab import ACME
 from walk_checker import HIDES, SINGLE, is_address, is_smtp, is_x500
-from walk_helpers import (BASE, GIVEN, GROUP_TYPES, MALFORMED, OUS, OUTSIDE, SUR, WORDS, Directories,
-                          own_addresses, primary_of)
+from walk_helpers import GIVEN, GROUP_TYPES, MALFORMED, SUR, WORDS, Directories, primary_of
 
 
 class Changes(Directories):
@@ -17,27 +15,27 @@ class Changes(Directories):
 
     def do_create_user(self, _w=6):
         i = self.identity("user")
-        self.create("user", i, self.dice.choice(OUS + (OUTSIDE,)))
+        self.create("user", i, self.dice.choice((*self.place.ous, self.place.outside)))
 
     def do_create_mail_user(self, _w=1):
         i = self.identity("user")
-        self.create("mail-user", i, self.dice.choice(OUS))
+        self.create("mail-user", i, self.dice.choice(self.place.ous))
 
     def do_create_contact(self, _w=3):
         i = self.identity("contact")
-        self.create("contact", i, self.dice.choice(OUS))
+        self.create("contact", i, self.dice.choice(self.place.ous))
 
     def do_create_group(self, _w=3):
         i = self.identity("group")
         i["type"] = self.dice.choice((8, 8, 8, 8 - 2**31, 2, 4))
-        t, members = self.create("group", i, self.dice.choice(OUS)), self.pick(n=3)
+        t, members = self.create("group", i, self.dice.choice(self.place.ous)), self.pick(n=3)
         for m in members or ():
             self.member(t, m)
 
     def do_create_twin(self, _w=2):
         """Of the same name in another OU."""
         t, i = self.pick("user", "contact"), self.identity("user")
-        ou = self.dice.choice(OUS)
+        ou = self.dice.choice(self.place.ous)
         if t:
             i["cn"] = self.identity_of(t[0])["cn"]
             self.create("user", i, ou)
@@ -53,12 +51,12 @@ class Changes(Directories):
         roll = self.dice.random()
         if self.graves:
             kind, i = self.graves.pop(int(roll * len(self.graves)))
-            self.create(kind, i, self.dice.choice(OUS))
+            self.create(kind, i, self.dice.choice(self.place.ous))
 
     def do_delete_and_make_again(self, _w=2):
         t = self.pick()
         if t:
-            i, ou = self.identity_of(t[0]), self.dice.choice(OUS)
+            i, ou = self.identity_of(t[0]), self.dice.choice(self.place.ous)
             if self.delete(t[0]):
                 self.create(t[0].kind, i, ou)
 
@@ -66,7 +64,7 @@ class Changes(Directories):
         """A contact becomes a user, a group a contact, and back."""
         t = self.pick()
         kind = self.dice.choice(("user", "contact", "group"))
-        ou = self.dice.choice(OUS)
+        ou = self.dice.choice(self.place.ous)
         if t and kind != t[0].kind:
             i = self.identity_of(t[0])
             if self.delete(t[0]):
@@ -83,17 +81,19 @@ class Changes(Directories):
             self.rename(t[0], how(self.identity_of(t[0])["cn"])[:64])
 
     def do_move(self, _w=5):
-        t, ou = self.pick(), self.dice.choice(OUS + (OUTSIDE,))
+        t, ou = self.pick(), self.dice.choice((*self.place.ous, self.place.outside))
         if t:
             self.rename(t[0], self.identity_of(t[0])["cn"], ou)
 
     def do_move_ou(self, _w=1):
         """With all that is in it, out of the scope and back."""
-        south, away = OUS[2], f"OU=South,{OUTSIDE}"
+        south, away = self.place.ous[2], f"OU=South,{self.place.outside}"
         if self.lab.source.read(away):
-            self.attempt(f"move {away} back", self.lab.source.rename, away, "OU=South", BASE)
+            self.attempt(f"move {away} back", self.lab.source.rename, away, "OU=South",
+                         self.place.ous[0])
         else:
-            self.attempt(f"move {south} away", self.lab.source.rename, south, "OU=South", OUTSIDE)
+            self.attempt(f"move {south} away", self.lab.source.rename, south, "OU=South",
+                         self.place.outside)
 
     def do_hide(self, _w=4):
         t, value = self.pick(), self.dice.choice(("TRUE", "TRUE", "FALSE", None, None))
@@ -108,7 +108,8 @@ class Changes(Directories):
     def do_lose_mailbox(self, _w=1):
         t, back = self.pick("user"), self.dice.random() < 0.6
         if t and back:
-            self.set(t[0], homeMDB=ACME.databases[1], msExchHomeServerName=ACME.home_server)
+            self.set(t[0], homeMDB=self.place.forest.databases[1],
+                     msExchHomeServerName=self.place.forest.home_server)
         elif t:
             self.set(t[0], homeMDB=None, msExchHomeServerName=None)
 
@@ -156,7 +157,7 @@ class Changes(Directories):
         """Of its own ones."""
         t, roll = self.pick(), self.dice.random()
         if t:
-            own = own_addresses(self.read(t[0])[1])
+            own = self.place.own_addresses(self.read(t[0])[1])
             old, others = primary_of(own), [v for v in own if v[:5] == b"smtp:" and is_address(v)]
             if old and others:
                 new = others[int(roll * len(others))]
@@ -170,19 +171,19 @@ class Changes(Directories):
     def do_x500(self, _w=2):
         t, n = self.pick(), self.next()
         if t:
-            self.change_addresses(t[0], (), [f"X500:/o=Acme Old/cn=x{n}".encode()])
+            self.change_addresses(t[0], (), [f"X500:{self.place.legacy} Old/cn=x{n}".encode()])
 
     def do_remove_address(self, _w=4):
         t, roll = self.pick(), self.dice.random()
         if t:
-            own = [v for v in own_addresses(self.read(t[0])[1]) if v[:5] != b"SMTP:"]
+            own = [v for v in self.place.own_addresses(self.read(t[0])[1]) if v[:5] != b"SMTP:"]
             if own:
                 self.change_addresses(t[0], [own[int(roll * len(own))]])
 
     def do_respell_address(self, _w=3):
         t, roll = self.pick(), self.dice.random()
         if t:
-            own = [v for v in own_addresses(self.read(t[0])[1]) if is_smtp(v)]
+            own = [v for v in self.place.own_addresses(self.read(t[0])[1]) if is_smtp(v)]
             if own:
                 v = own[int(roll * len(own))]
                 self.change_addresses(t[0], [v], [v[:5] + v[5:].swapcase()])
@@ -190,15 +191,16 @@ class Changes(Directories):
     def do_sip(self, _w=1):
         t, n = self.pick("user"), self.next()
         if t:
-            old = [v for v in own_addresses(self.read(t[0])[1]) if v[:4] == b"sip:"]
-            self.change_addresses(t[0], old, [f"sip:w{n}@acme.example".encode()])
+            old = [v for v in self.place.own_addresses(self.read(t[0])[1]) if v[:4] == b"sip:"]
+            self.change_addresses(t[0], old, [f"sip:w{n}@{self.place.forest.domain}".encode()])
 
     def do_legacy(self, _w=1):
         """With the old one as X500, as it must be."""
         t, n = self.pick(), self.next()
         if t:
             old = self.read(t[0])[1].get("legacyExchangeDN")
-            if self.set(t[0], legacyExchangeDN=f"/o=Acme/ou=Walk/cn=Recipients/cn=l{n}") and old:
+            new = f"{self.place.legacy}/ou=Walk/cn=Recipients/cn=l{n}"
+            if self.set(t[0], legacyExchangeDN=new) and old:
                 self.change_addresses(t[0], (), [b"X500:" + old[0]])
 
     def do_naive_replace(self, _w=2):
@@ -207,7 +209,7 @@ class Changes(Directories):
         t = self.pick()
         if t:
             dn, e = self.read(t[0])
-            own = own_addresses(e)
+            own = self.place.own_addresses(e)
             if own:
                 self.attempt(f"replace all addresses of {dn} by {[v.decode() for v in own]}",
                              self.lab.source.modify, dn, proxyAddresses=own)
@@ -215,7 +217,7 @@ class Changes(Directories):
     def do_malformed(self, _w=2):
         t, value = self.pick(), self.dice.choice(MALFORMED)
         if t:
-            self.change_addresses(t[0], (), [value])
+            self.change_addresses(t[0], (), [value.format(self.place.forest.domain).encode()])
 
     # ---- what changes hands ----
 
@@ -231,7 +233,8 @@ class Changes(Directories):
 
     def taken_address(self, test):
         def take(t):
-            own = [v for v in own_addresses(self.read(t)[1]) if test(v) and is_address(v)]
+            own = [v for v in self.place.own_addresses(self.read(t)[1])
+                   if test(v) and is_address(v)]
             return sorted(own)[0] if own else None
         return take
 
@@ -288,7 +291,7 @@ class Changes(Directories):
         n, first = self.next(), self.dice.random() < 0.5
         if not things:
             return
-        old = primary_of(own_addresses(self.read(things[0])[1]))
+        old = primary_of(self.place.own_addresses(self.read(things[0])[1]))
         nick = self.read(things[0])[1].get("mailNickname")
         with self.burst(self.dice.random() < 0.5):
             if old and first:
@@ -304,10 +307,10 @@ class Changes(Directories):
     def do_new_successor(self, _w=2):
         """A new object with the primary address of one that gets another one, or goes."""
         t, goes, i = self.pick("user"), self.dice.random() < 0.5, self.identity("user")
-        address, ou = self.new_address(), self.dice.choice(OUS)
+        address, ou = self.new_address(), self.dice.choice(self.place.ous)
         if not t:
             return
-        old = primary_of(own_addresses(self.read(t[0])[1]))
+        old = primary_of(self.place.own_addresses(self.read(t[0])[1]))
         if old:
             with self.burst(self.dice.random() < 0.5):
                 if goes:
@@ -321,7 +324,8 @@ class Changes(Directories):
         """An address of another one, which keeps it: until one of them loses it."""
         things, roll = self.pick(n=2), self.dice.random()
         if things:
-            own = [v for v in own_addresses(self.read(things[0])[1]) if is_smtp(v) or is_x500(v)]
+            own = [v for v in self.place.own_addresses(self.read(things[0])[1])
+                   if is_smtp(v) or is_x500(v)]
             if own:
                 v = own[int(roll * len(own))]
                 v = b"smtp:" + v[5:] if is_smtp(v) else v

@@ -3,10 +3,8 @@
 it owns, and leaves the rest alone."""
 
 import ldap
-from galsynclab.lab import TARGET_OU
 from walk_changes import Changes
 from walk_checker import HAND, HIDES, REDIRECT, SINGLE, STAMP
-from walk_helpers import AWAY
 
 
 class Hands(Changes):
@@ -43,7 +41,7 @@ class Hands(Changes):
             self.by_hand(t[0], "delete", lambda dn, _: self.lab.target.delete(dn))
 
     def do_hand_move(self, _w=2):
-        t, ou = self.pick(), self.dice.choice((AWAY, TARGET_OU))
+        t, ou = self.pick(), self.dice.choice((self.place.away, self.place.made))
         if t:
             self.by_hand(t[0], f"move to {ou}", lambda dn, e: self.lab.target.rename(
                 dn, dn[:len(dn) - len(dn.partition(",OU=")[2]) - 4], ou))

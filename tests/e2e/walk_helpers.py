@@ -7,13 +7,14 @@ The changes follow from the seed alone: what the daemon does meanwhile decides a
 One that a directory or galsync refuses is noted as that and has no further meaning."""
 
 import contextlib
+import dataclasses
 import random
 import time
 import uuid
 
 import ldap
 from galsynclab.forests import LIMITS
-from galsynclab.lab import ACME, STAFF_OU, TARGET_OU
+from galsynclab.lab import ACME, STAFF_OU, TARGET_OU, Forest
 from walk_checker import ATTRS, REDIRECT, STAMP, Rules, in_domain
 
 BASE = f"OU=Walk,{STAFF_OU}"
@@ -25,12 +26,12 @@ GIVEN = ("José", "Jose", "Łukasz", "Anne-Marie", "Ünal", "Ярослав", "M
 SUR = ("Núñez", "Nunez", "O'Brien", "Doe, John", "Smith", "Groß", "Żółć", "a+b", "Lee")
 WORDS = ("Engineer", "engineer", "Ingénieur", "Manager", "Clerk", "Führung", "x" * 60, "a;b,c=d")
 GROUP_TYPES = (8, 2, 4, 8 - 2**31, 2 - 2**31, 4 - 2**31)
-MALFORMED = (b"smtp:", b"smtp:a b@acme.example", b"X500:none", b":", b"smtp:nobody@",
-             b"SMTP:second@acme.example", b"sip:one@acme.example", b"sip:two@acme.example")
+MALFORMED = ("smtp:", "smtp:a b@{}", "X500:none", ":", "smtp:nobody@", "SMTP:second@{}",
+             "sip:one@{}", "sip:two@{}")
 
 
 class Thing:
-    """A recipient of the source that the walk made."""
+    """A recipient that the walk made."""
 
     def __init__(self, guid, kind):
         self.guid, self.kind = guid, kind
@@ -40,11 +41,31 @@ class Thing:
         return f"<GUID={self.guid}>"
 
 
-def own_addresses(e):
-    """What the walk gave: neither redirect addresses, nor names of counterparts, nor dummies."""
-    return [v for v in e.get("proxyAddresses", [])
-            if not any(in_domain(v, d) for d in (*REDIRECT.values(), "delete.me"))
-            and not v.lower().startswith(b"x500:/o=globex")]
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where one of the administrators works, and how its objects are called."""
+    forest: Forest
+    ous: tuple          # the first one holds the others
+    outside: str        # what is moved there has left
+    made: str           # in the other forest: where galsync creates
+    away: str           # in the other forest: where that may be moved to by hand
+    domains: tuple
+    redirects: tuple    # where a mailbox that is in scope may redirect to
+    foreign: bytes      # how names of the other organization begin
+
+    @property
+    def legacy(self):
+        return f"/o={self.forest.organization}"
+
+    def own_addresses(self, e):
+        """What the walk gave: neither redirect addresses, nor names of counterparts, nor dummies."""
+        return [v for v in e.get("proxyAddresses", [])
+                if not any(in_domain(v, d) for d in (*REDIRECT.values(), "delete.me"))
+                and not v.lower().startswith(self.foreign)]
+
+
+STAFF = Place(ACME, OUS, OUTSIDE, TARGET_OU, AWAY, DOMAINS, tuple(REDIRECT.values()),
+              b"x500:/o=globex")
 
 
 def primary_of(values):
@@ -81,11 +102,14 @@ class Variant:
 
 
 class Directories:
-    """What an administrator does, with what it came to; the walk is made of these."""
+    """What an administrator does, with what it came to; the walk is made of these. `source` is the
+    forest of that administrator, `target` the other one."""
+
+    place, variants = STAFF, Variant
 
     def __init__(self, lab, seed):
         self.lab, self.dice, self.history = lab, random.Random(seed), []
-        self.variant = Variant(self.dice)
+        self.variant = self.variants(self.dice)
         self.things, self.graves, self.number, self.hand = [], [], 0, set()
         self.depth = 0      # of bursts
         self.begun = time.monotonic()
@@ -109,7 +133,7 @@ class Directories:
         self.note(what)
         return True
 
-    # ---- the source ----
+    # ---- its own forest ----
 
     def read(self, thing):
         """(dn, attributes), or None."""
@@ -150,7 +174,7 @@ class Directories:
 
     def new_address(self):
         spelled = self.dice.choice(("w{}", "W{}", "w.{}"))
-        return f"{spelled.format(self.next())}@{self.dice.choice(DOMAINS)}".encode()
+        return f"{spelled.format(self.next())}@{self.dice.choice(self.place.domains)}".encode()
 
     def identity(self, kind):
         """Names and addresses of a new object, as plain values."""
@@ -158,11 +182,11 @@ class Directories:
         given, sur = self.dice.choice(GIVEN), self.dice.choice(SUR)
         alias = self.dice.choice((f"w{n}", f"W{n}", f"w.{n}-x"))
         domain = "partner.example" if kind == "contact" and self.dice.random() < 0.7 else \
-            self.dice.choice(DOMAINS)
+            self.dice.choice(self.place.domains)
         cn = f"{given} {sur}" + (f" {n}" if self.dice.random() < 0.7 else "")
         return {"cn": cn, "alias": alias, "sam": f"w{n}", "given": given, "sur": sur,
                 "addresses": [f"SMTP:w{n}@{domain}".encode()],
-                "legacy": f"/o=Acme/ou=Walk/cn=Recipients/cn=w{n}",
+                "legacy": f"{self.place.legacy}/ou=Walk/cn=Recipients/cn=w{n}",
                 "guid": uuid.UUID(int=self.dice.getrandbits(128), version=4).bytes_le}
 
     def attributes(self, kind, i):
@@ -179,10 +203,11 @@ class Directories:
         if kind == "contact":
             return {**attrs, "targetAddress": b"SMTP:" + (primary or b"SMTP:x@partner.example")[5:]}
         attrs.update(sAMAccountName=i["sam"], userAccountControl=544,
-                     userPrincipalName=f"{i['sam']}@acme.example")
+                     userPrincipalName=f"{i['sam']}@{self.place.forest.domain}")
         if kind == "mail-user":
             return {**attrs, "targetAddress": f"SMTP:{i['sam']}@elsewhere.example"}
-        return {**attrs, "homeMDB": ACME.databases[0], "msExchHomeServerName": ACME.home_server,
+        forest = self.place.forest
+        return {**attrs, "homeMDB": forest.databases[0], "msExchHomeServerName": forest.home_server,
                 "msExchMailboxGuid": i["guid"], "msExchRecipientTypeDetails": 1,
                 "msExchRecipientDisplayType": 0x40000000}
 
@@ -207,8 +232,8 @@ class Directories:
         i = {"cn": text("cn"), "alias": text("mailNickname") or f"w{self.next()}",
              "sam": text("sAMAccountName") or f"w{self.next()}",
              "given": text("givenName") or "Given", "sur": text("sn") or "Sur",
-             "addresses": own_addresses(e) or [b"SMTP:" + self.new_address()],
-             "legacy": text("legacyExchangeDN") or f"/o=Acme/cn=w{self.next()}",
+             "addresses": self.place.own_addresses(e) or [b"SMTP:" + self.new_address()],
+             "legacy": text("legacyExchangeDN") or f"{self.place.legacy}/cn=w{self.next()}",
              "guid": uuid.UUID(int=self.dice.getrandbits(128), version=4).bytes_le}
         return i
 
@@ -225,7 +250,7 @@ class Directories:
         return self.attempt(f"rename {dn} to CN={cn}{',' + ou if ou else ''}",
                             self.lab.source.rename, dn, f"CN={cn}", ou)
 
-    # ---- the target ----
+    # ---- the other one ----
 
     def counterpart(self, thing):
         rows = self.lab.target.search(f"({STAMP}=galsync:*:{thing.guid}*)", ATTRS)

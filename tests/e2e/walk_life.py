@@ -12,7 +12,7 @@ from galsynclab.lab import GLOBEX, TARGET_OU
 from test_120_daemon import Daemon
 from walk_checker import REDIRECT, View, disagreements, in_domain, is_address, is_smtp, is_x500, loops
 from walk_hands import Hands
-from walk_helpers import AWAY, BASE, OUS, OUTSIDE, own_addresses
+from walk_helpers import AWAY, BASE, OUS, OUTSIDE
 
 SETTLE_S = 30
 HOME = {"homeMDB": GLOBEX.databases[0], "msExchHomeServerName": GLOBEX.home_server}
@@ -113,7 +113,7 @@ class Repairs(Commands):
             self.repair_one(o, seen, rules.in_scope(o))
 
     def repair_one(self, o, seen, in_scope):
-        own = own_addresses(o.attrs)
+        own = self.place.own_addresses(o.attrs)
         drop = [v for v in own if not is_address(v)]
         primaries = sorted(v for v in own if v[:5] == b"SMTP:" and is_address(v))
         sips = sorted(v for v in own if v[:4] == b"sip:" and is_address(v))
@@ -126,7 +126,7 @@ class Repairs(Commands):
                 seen.setdefault(key, o.guid)
         add = []
         if o.all("proxyAddresses") and (not primaries or primaries[0] in wrong):
-            add = [f"SMTP:r{self.next()}@acme.example".encode()]
+            add = [f"SMTP:r{self.next()}@{self.place.forest.domain}".encode()]
         primary = add[0] if add else primaries[0] if primaries else None
         mods = []
         if wrong or add:
@@ -135,7 +135,7 @@ class Repairs(Commands):
         if primary and o.all("mail") != [primary[5:]]:
             mods.append((ldap.MOD_REPLACE, "mail", [primary[5:]]))
         # Of what is out of scope nothing is written: it redirects to itself until that is ended.
-        to, domains = o.one("targetAddress"), list(REDIRECT.values())[not in_scope:]
+        to, domains = o.one("targetAddress"), self.place.redirects[not in_scope:]
         if to and o.has_mailbox and not any(in_domain(to, d) for d in domains):
             mods.append((ldap.MOD_REPLACE, "targetAddress", None))
         if mods:
@@ -263,7 +263,7 @@ class Life(Repairs):
         done = self.daemon.wait_idle()["cycles"]
         wait_for(lambda: self.daemon.link()["cycles"] > done + 1, "no further cycle")
         self.daemon.wait_idle()
-        found = disagreements(self.lab, self.variant.rules())
+        found = self.compare()
         if found:
             return found
         for verb in ("status", "verify"):
@@ -271,6 +271,9 @@ class Life(Repairs):
             if p.returncode:
                 return [f"galsyncctl {verb}: {p.returncode}", p.stdout, p.stderr]
         return []
+
+    def compare(self):
+        return disagreements(self.lab, self.variant.rules())
 
     def ctl(self, *argv):
         return self.lab.galsyncctl("--socket", self.daemon.socket, *argv, conf=self.conf)
@@ -294,9 +297,9 @@ class Life(Repairs):
         return "\n".join(parts)
 
 
-def walk(lab, seed, changes, every=50):
+def walk(lab, seed, changes, every=50, kind=Life):
     """Fails with the seed, the history and what the two sides disagree about."""
-    life = Life(lab, seed, changes, every)
+    life = kind(lab, seed, changes, every)
     life.prepare()
     life.live()
     life.idle_afterwards()

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: MIT
+"""A random life of two administrators at once, one in each forest, with the return flow: what they
+change while the daemon runs ends in two address lists that are the same (lists_checker.py)."""
+
+import ldap
+from galsynclab.lab import RETURN_OU, TARGET_OU
+from lists_checker import Lists, disagreements
+from lists_natives import WALK, Meetings, Natives, Observed
+from walk_checker import SINGLE, STAMP, View
+from walk_helpers import OUS, WORDS, Variant
+from walk_life import Life
+
+
+class BothWays(Variant):
+    """With a return flow."""
+
+    def conf_text(self, lab):
+        back = ('foreign_addresses = true;\n    '
+                f'return_contacts_ou = "{RETURN_OU}";\n    return_scopes = ( {{ base = "{WALK}"; }},'
+                f'\n                      {{ base = "{TARGET_OU}"; }} );\n    mailbox = {{')
+        text = super().conf_text(lab)
+        assert "    mailbox = {" in text
+        return text.replace("    mailbox = {", "    " + back)
+
+
+class BothLists(Meetings, Life):
+    """The walk of the source's administrator; that of the target's goes beside it."""
+
+    variants = BothWays
+
+    def __init__(self, lab, seed, changes, every=50):
+        super().__init__(Observed(lab), seed, changes, every)
+        self.buried, self.later = [], []
+        self.natives = self.others = Natives(self)
+
+    def prepare(self):
+        super().prepare()
+        self.natives.prepare()
+
+    def change(self):
+        if self.dice.random() < 0.45:
+            self.made += 1
+            self.natives.change()
+        else:
+            super().change()
+
+    # ---- what the target's administrator does with counterparts ----
+
+    def do_there_attribute(self, _w=5):
+        """Of a mailbox in use there it flows back, of another one it does not last."""
+        t, name = self.pick("user"), self.dice.choice(SINGLE[:-1])
+        value = self.dice.choice((None, *WORDS, f"{self.dice.choice(WORDS)} {self.next()}"))
+        if t:
+            self.by_hand(t[0], f"{name} = {value} of", lambda dn, _: self.lab.target.modify(
+                dn, **{name: value}))
+
+    def do_there_address(self, _w=4):
+        """A new secondary or primary one, or one less."""
+        t, n, how = self.pick("user"), self.next(), self.dice.choice(("smtp", "SMTP", "remove"))
+        roll = self.dice.random()
+
+        def edit(dn, e):
+            there = sorted(v for v in e.get("proxyAddresses", []) if v[:5] == b"smtp:")
+            old = [v for v in e.get("proxyAddresses", []) if v[:5] == b"SMTP:"]
+            new = f"there.{n}@globex.example".encode()
+            if how == "smtp":
+                mods = [(ldap.MOD_ADD, "proxyAddresses", [b"smtp:" + new])]
+            elif how == "remove":
+                mods = [(ldap.MOD_DELETE, "proxyAddresses", [there[int(roll * len(there))]])] \
+                    if there else []
+            else:
+                mods = [(ldap.MOD_DELETE, "proxyAddresses", old)] if old else []
+                mods += [(ldap.MOD_ADD, "proxyAddresses",
+                          [b"SMTP:" + new, *[b"smtp:" + v[5:] for v in old]]),
+                         (ldap.MOD_REPLACE, "mail", [new])]
+            if mods:
+                self.lab.target.change(dn, *mods)
+        if t:
+            self.by_hand(t[0], f"an address ({how}) of", edit)
+
+    def do_there_reference(self, _w=4):
+        """To a native, to another counterpart, or to none."""
+        t, native, other = self.pick("user"), self.natives.pick(), self.pick()
+        name, which = self.dice.choice(("manager", "publicDelegates")), self.dice.randrange(3)
+
+        def edit(dn, _):
+            found = self.counterpart(other[0]) if other else None
+            to = (self.natives.read(native[0])[0] if native else None, found and found[0], None)
+            self.lab.target.modify(dn, **{name: to[which]})
+        if t:
+            self.by_hand(t[0], f"{name} ({which}) of", edit)
+
+    def do_join(self, _w=2):
+        """A native gets a mailbox in the source as well, as its names say."""
+        t, i, ou = self.natives.pick("user"), self.identity("user"), self.dice.choice(OUS)
+        if t and STAMP not in self.natives.read(t[0])[1]:
+            self.natives.change_addresses(t[0], (), [f"X500:{i['legacy']}".encode()], "join: names of")
+            self.create("user", i, ou)
+
+    # ---- both sides agree ----
+
+    def repair_target(self):
+        super().repair_target()
+        view, rules = View(self.lab), self.variant.rules()
+        wanted = {v for o in view.source if rules.in_scope(o) for v in o.held()}
+        for t in view.target:
+            s = view.by_guid.get(t.stamped)
+            if s and t.dn.endswith(f",{WALK}"):
+                self.repair_in_use(t, wanted - s.held())
+        self.natives.repair()
+        self.repair_contacts()
+
+    def repair_contacts(self):
+        """Nothing is written to a contact whose native is in no list any more: it makes room."""
+        lists = Lists(self.lab, self.variant.rules())
+        taken = {v for o in lists.source if not o.stamped for v in o.held()}
+        for guid, found in lists.contacts.items():
+            for c in found:
+                if guid not in lists.partner["target"] and taken & c.held():
+                    self.attempt(f"repair {c.dn}: delete it", self.lab.source.delete, c.dn)
+
+    def compare(self):
+        found, self.later = disagreements(self.lab, self.variant.rules())
+        return found
+
+    def idle_afterwards(self):
+        """What the last delta could not name yet, the first full synchronization does."""
+        if self.later:
+            p = self.lab.galsyncd("--once", "--full", conf=self.conf)
+            found = sum(disagreements(self.lab, self.variant.rules()), [])
+            assert p.returncode == 0 and not found, self.story("\n".join(found) + p.stdout)
+        super().idle_afterwards()
