@@ -618,6 +618,20 @@ add_nested(struct delta *x, uint32_t index, const struct decision *d, struct err
 	return 0;
 }
 
+/* What is there becomes the counterpart of D's object: by whom it is named is the source's to say
+ * from now on. */
+static int
+add_named_by(struct delta *x, const struct decision *d, struct err *err)
+{
+	_cleanup_(entry_free) struct entry *e = NULL;
+
+	if (d->state != DECIDE_MATCHED || d->rule == MATCH_RECORD)
+		return 0;
+	if (world_get(x->c->world, TARGET, d->target, &e, err) < 0)
+		return -1;
+	return add_all_referrers(x, TARGET, &e->guid, err);
+}
+
 /* What a decision has to do with others: they refer to its object, which comes or goes. */
 static int
 add_concerned_by(struct delta *x, uint32_t index, const struct decision *d, struct err *err)
@@ -626,7 +640,7 @@ add_concerned_by(struct delta *x, uint32_t index, const struct decision *d, stru
 
 	if (add_waiting(x, d, err) < 0 || fetch_names(x, index, d, err) < 0 ||
 	    add_nested(x, index, d, err) < 0 || delta_add_rivals(x, d, err) < 0 ||
-	    is_coming(x, d, &comes, err) < 0)
+	    add_named_by(x, d, err) < 0 || is_coming(x, d, &comes, err) < 0)
 		return -1;
 	if (comes)
 		return add_all_referrers(x, SOURCE, &d->source, err);

@@ -117,6 +117,20 @@ recorded_target(struct planning *p, const char *attr, const char *dn, uint32_t i
 	return *ret_dn ? 1 : err_nomem(err);
 }
 
+/* Is what a delta has read under the name DN a counterpart, as it was decided in this cycle? The
+ * map does not know it yet, or not by that name. */
+static int
+is_decided(struct cycle *c, const char *dn, bool *ret, struct err *err)
+{
+	uint32_t index = WORLD_NONE, owner = WORLD_NONE;
+
+	if (world_find_read_dn(c->world, TARGET, dn, &index, err) < 0 ||
+	    (index != WORLD_NONE && plan_owner_of(c, index, &owner, err) < 0))
+		return -1;
+	*ret = owner != WORLD_NONE;
+	return 0;
+}
+
 static int
 judge_ours(struct cycle *c, const char *dn, bool *ret, struct err *err)
 {
@@ -129,7 +143,9 @@ judge_ours(struct cycle *c, const char *dn, bool *ret, struct err *err)
 		if (cycle_record_by_dn(c, TARGET, dn, &r, err) < 0)
 			return -1;
 		*ret = r != NULL;
-		if (r)
+		if (!r && is_decided(c, dn, ret, err) < 0)
+			return -1;
+		if (*ret)
 			return 0;
 		if (!c->run->map || was_named(c, TARGET, dn, ret, err) < 0 || !*ret)
 			return -1;

@@ -126,9 +126,9 @@ try_hit(struct world *w, const struct world_query *q, uint32_t number, world_hit
 static int
 find_hits(struct world *w, const struct world_query *q, struct workset_hits *ret, struct err *err)
 {
-	bool known;
+	bool known = q->as_read;
 
-	if (world_ask(w, q, &known, err) < 0)
+	if (!known && world_ask(w, q, &known, err) < 0)
 		return -1;
 	if (!known)
 		return 0;
@@ -159,25 +159,38 @@ take_index(struct world_hit *hit, void *arg, struct err *err)
 }
 
 static int
-find_one(struct world *w, enum side side, unsigned key, struct bytes value, uint32_t *ret,
-    struct err *err)
+find_one(struct world *w, const struct world_query *q, uint32_t *ret, struct err *err)
 {
-	const struct world_query q = world_query_entries(side, key, value);
-
 	*ret = WORLD_NONE;
-	return world_find_each(w, &q, take_index, ret, err) < 0 ? -1 : 0;
+	return world_find_each(w, q, take_index, ret, err) < 0 ? -1 : 0;
 }
 
-int
-world_find_dn(struct world *w, enum side side, const char *dn, uint32_t *ret, struct err *err)
+static int
+find_dn(
+    struct world *w, enum side side, const char *dn, bool as_read, uint32_t *ret, struct err *err)
 {
 	_cleanup_(free) char *norm = dn_normalize(dn_strip_extended(dn), err);
+	struct world_query q;
 
 	*ret = WORLD_NONE;
 	/* A name that is none belongs to nothing. */
 	if (!norm)
 		return err->src == ERR_SYS ? -1 : 0;
-	return find_one(w, side, MATCH_KEY_DN, bytes_of(norm), ret, err);
+	q = world_query_entries(side, MATCH_KEY_DN, bytes_of(norm));
+	q.as_read = as_read;
+	return find_one(w, &q, ret, err);
+}
+
+int
+world_find_dn(struct world *w, enum side side, const char *dn, uint32_t *ret, struct err *err)
+{
+	return find_dn(w, side, dn, false, ret, err);
+}
+
+int
+world_find_read_dn(struct world *w, enum side side, const char *dn, uint32_t *ret, struct err *err)
+{
+	return find_dn(w, side, dn, true, ret, err);
 }
 
 int

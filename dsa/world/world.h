@@ -90,18 +90,19 @@ struct world_query {
 	uint32_t but_entry; /* this entry is no hit, nor */
 	uint32_t but_claim; /* the claim of this source entry; WORLD_NONE for none */
 	bool by_all_means;  /* a delta reads source objects by GUID and DN for it too */
+	bool as_read;	    /* nothing is read for it, nor put down to be */
 };
 
 static inline struct world_query
 world_query(enum side side, unsigned key, struct bytes value)
 {
-	return (struct world_query){side, key, value, false, WORLD_NONE, WORLD_NONE, false};
+	return (struct world_query){side, key, value, false, WORLD_NONE, WORLD_NONE, false, false};
 }
 
 static inline struct world_query
 world_query_entries(enum side side, unsigned key, struct bytes value)
 {
-	return (struct world_query){side, key, value, true, WORLD_NONE, WORLD_NONE, false};
+	return (struct world_query){side, key, value, true, WORLD_NONE, WORLD_NONE, false, false};
 }
 
 struct world_hit {
@@ -122,7 +123,10 @@ int world_find_each(struct world *w, const struct world_query *q, world_hit_fn *
 /* The number of the entry of SIDE named DN (any spelling), or WORLD_NONE. */
 int world_find_dn(
     struct world *w, enum side side, const char *dn, uint32_t *ret, struct err *err) MUST_CHECK;
-/* The same by GUID. */
+/* The same among what was read already: of the target a delta puts nothing down for it. */
+int world_find_read_dn(
+    struct world *w, enum side side, const char *dn, uint32_t *ret, struct err *err) MUST_CHECK;
+/* As world_find_dn(), by GUID. */
 int world_find_guid(struct world *w, enum side side, const struct guid *g, uint32_t *ret,
     struct err *err) MUST_CHECK;
 /* What holds ADDRESS ("smtp:..." or "X500:...") on SIDE other than entry SELF: in proxyAddresses,

@@ -159,6 +159,29 @@ reference_back_to_a_renamed_one(void **state)
 	}
 }
 
+/* Who named a native by hand does so no more when that has become a counterpart: from now on the
+ * source says who names it. */
+static void
+native_becomes_a_counterpart(void **state)
+{
+	(void)state;
+	for (int delta = 0; delta < 2; delta++) {
+		struct lab l;
+
+		begin(&l, delta);
+		lab_add_value(&l, TARGET, "CN=Bob", "publicDelegates", IDA);
+		lab_add_value(&l, TARGET, "CN=Team", "member", IDA);
+		heir_must(&l, "a delegate");
+		assert_true(lab_has(&l, TARGET, "CN=Bob", "publicDelegates", IDA));
+		lab_add_value(&l, TARGET, IDA, "proxyAddresses", "X500:" ACME_LEGACY "ida");
+		lab_add(&l, SOURCE, MAILBOX("Ida", "ida", ""));
+		go(&l, "it is a counterpart");
+		assert_int_equal(lab_count(&l, TARGET, "CN=Bob", "publicDelegates"), 0);
+		assert_false(lab_has(&l, TARGET, "CN=Team", "member", IDA));
+		finish(&l);
+	}
+}
+
 /* ---- addresses ---- */
 
 #define JON "CN=Jon Native" PEOPLE
@@ -227,6 +250,7 @@ main(void)
 	    cmocka_unit_test(reference_while_it_is_renamed),
 	    cmocka_unit_test(reference_across_a_turn),
 	    cmocka_unit_test(reference_back_to_a_renamed_one),
+	    cmocka_unit_test(native_becomes_a_counterpart),
 	    cmocka_unit_test(address_moves),
 	};
 
