@@ -263,9 +263,8 @@ has_any(const struct attr *a, const char *type)
 static bool
 stays_at_source(const struct audit *a, struct bytes v, const struct attr *target)
 {
-	const char *const domains[] = {a->env->redirect_domain[SOURCE],
-	    a->env->redirect_domain[TARGET], a->env->routing_domain[SOURCE],
-	    a->env->routing_domain[TARGET], a->env->toggle_domain};
+	const char *const domains[] = {a->env->own_domain[SOURCE], a->env->own_domain[TARGET],
+	    a->env->routing_domain[SOURCE], a->env->routing_domain[TARGET], a->env->toggle_domain};
 
 	for (size_t i = 0; i < ARRAY_SIZE(domains); i++)
 		if (domains[i] && address_in_domain(v, domains[i]))

@@ -54,7 +54,8 @@ struct audit_finding {
 };
 
 struct audit_env {
-	const char *redirect_domain[SIDES]; /* or NULL */
+	const char *redirect_domain[SIDES]; /* NULL: of this pair nothing is redirected */
+	const char *own_domain[SIDES];	    /* the same in any case: what is in them stays there */
 	const char *routing_domain[SIDES];  /* to the tenant of either side, or NULL */
 	const char *const *adopted[SIDES];  /* active_side.h */
 	const char *toggle_domain;

@@ -133,6 +133,7 @@ audit_of(struct telling *t)
 
 	return (struct audit_env){.redirect_domain = {none ? NULL : link->source->redirect_domain,
 				      none ? NULL : link->target->redirect_domain},
+	    .own_domain = {link->source->redirect_domain, link->target->redirect_domain},
 	    .routing_domain = {link->source->routing_domain, link->target->routing_domain},
 	    .adopted = {link->adopted_domains[SOURCE], link->adopted_domains[TARGET]},
 	    .toggle_domain = link->toggle_domain,

@@ -85,6 +85,14 @@ class Meetings(Repairs):
 
     others = None
 
+    def pick(self, *kinds, n=1):
+        """What is a counterpart as well may have been deleted as that."""
+        found = super().pick(*kinds, n=n)
+        gone = [t for t in found or () if self.read(t) is None]
+        for t in gone:
+            self.things.remove(t)
+        return None if gone else found
+
     def standing_for(self, thing):
         """(dn, attributes) of what stands here for THING of the other side, or None."""
         rows = self.lab.source.search(f"({STAMP}=galsync:*:{thing.guid}*)", ["objectGUID"])

@@ -19,7 +19,7 @@
 struct pair {
 	struct record *record;
 	struct entry *side[SIDES];
-	bool conflict;
+	bool conflict, native;
 	const char *tenant; /* its routing domain */
 	enum side held_on;  /* another object holds HELD there */
 	const char *held;
@@ -160,7 +160,9 @@ found(const struct audit_finding *f, void *arg)
 static void
 finds(struct pair *p, const char *want)
 {
-	const struct audit_env env = {.redirect_domain = {RS, RT},
+	const struct audit_env env = {
+	    .redirect_domain = {p->native ? NULL : RS, p->native ? NULL : RT},
+	    .own_domain = {RS, RT},
 	    .routing_domain = {NULL, p->tenant},
 	    .toggle_domain = "delete.me",
 	    .stamp_attribute = STAMP,
@@ -189,6 +191,20 @@ clean(void **state)
 	assert_int_equal(p->replies.missing, 0);
 	do_switch(p);
 	finds(p, "");
+}
+
+/* A native that was a counterpart before has a redirect address still: its contact does not get it.
+ */
+static void
+native(void **state)
+{
+	struct pair *p = *state;
+
+	p->native = true;
+	put_address(p, SOURCE, "smtp:former@" RS);
+	finds(p, "");
+	put_address(p, SOURCE, "smtp:other@acme.example");
+	finds(p, "addresses target");
 }
 
 /* Of a mailbox in a tenant what leads there is no redirection, and is needed when it is active. */
@@ -521,10 +537,10 @@ other_kinds(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {T(clean), T(in_a_tenant), T(objects_are_gone), T(loops),
-	    T(redirections), T(after_the_switch), T(redirect_addresses), T(addresses), T(replies),
-	    T(primaries), T(stamps), T(active_sides), T(refused), T(guards), T(held_twice),
-	    T(dummies), T(other_kinds)};
+	const struct CMUnitTest tests[] = {T(clean), T(native), T(in_a_tenant), T(objects_are_gone),
+	    T(loops), T(redirections), T(after_the_switch), T(redirect_addresses), T(addresses),
+	    T(replies), T(primaries), T(stamps), T(active_sides), T(refused), T(guards),
+	    T(held_twice), T(dummies), T(other_kinds)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
