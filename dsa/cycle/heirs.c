@@ -87,6 +87,8 @@ struct over {
 	const struct heir *heir;
 	struct entry *source; /* as the cycle read it */
 	struct entry *contact, *to;
+	struct entry *native; /* of a return contact, and what its flow knows of it */
+	struct record *back;
 	struct err *err;
 };
 
@@ -95,6 +97,8 @@ forget_read(struct over *o)
 {
 	entry_free(TAKE(o->contact));
 	entry_free(TAKE(o->to));
+	entry_free(TAKE(o->native));
+	record_free(TAKE(o->back));
 }
 
 static void
@@ -161,6 +165,22 @@ read_counterpart(struct over *o, struct entry **ret)
 	return 0;
 }
 
+/* What the return flow knows of the contact of NATIVE. */
+static int
+find_back(struct over *o, const struct guid *native)
+{
+	const struct run *run = o->c->run;
+	_cleanup_(store_abort) struct store_txn *t = NULL;
+	uint32_t id = 0;
+
+	if (!run->store || !run->link->back)
+		return 0;
+	if (store_begin(run->store, STORE_READ, &t, o->err) < 0 ||
+	    store_link_id(t, run->link->back->name, &id, o->err) < 0)
+		return -1;
+	return id ? store_find_guid(t, id, SOURCE, native, &o->back, o->err) : 0;
+}
+
 /* Reads contact and heir. 1 if the directories say that they are that. */
 static int
 read_both(struct over *o)
@@ -180,10 +200,12 @@ read_both(struct over *o)
 		return kind_of(o->to) != KIND_CONTACT &&
 		       heir_is_leftover(link, o->contact, &o->source->guid);
 	}
-	if (read_one(o, SOURCE, &o->source->guid, NULL, &o->to) < 0)
+	if (read_one(o, SOURCE, &o->source->guid, NULL, &o->to) < 0 ||
+	    find_back(o, &counterpart->guid) < 0)
 		return -1;
+	o->native = TAKE(counterpart);
 	ok = o->to && !guid_equal(&o->to->guid, &o->contact->guid);
-	return ok && heir_is_return_contact(link, o->contact, &counterpart->guid);
+	return ok && heir_is_return_contact(link, o->contact, &o->native->guid);
 }
 
 static struct heir_pair
@@ -193,8 +215,8 @@ pair_of(const struct over *o)
 	bool made = o->heir->side == TARGET && stamp_of(o->to, stamp_attr(o, TARGET), &stamp) &&
 		    stamp.created;
 
-	return (struct heir_pair){
-	    o->c->run->link, o->contact, o->to, made && !entry_get_bool(o->source, HEIR_HIDES)};
+	return (struct heir_pair){o->c->run->link, o->contact, o->to,
+	    made && !entry_get_bool(o->source, HEIR_HIDES), o->native, o->back};
 }
 
 /* ---- what is written ---- */

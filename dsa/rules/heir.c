@@ -218,11 +218,26 @@ inherited(const struct heir_pair *p, const char *attr, struct bytes v, bool *ret
 	return TAKE(value);
 }
 
+/* Had galsync given the contact V of ATTR, an address, because its native had it, which has it no
+ * more? VALUE is that as one of proxyAddresses. */
+static bool
+is_bygone(const struct heir_pair *p, const char *attr, struct bytes v, const char *value)
+{
+	const struct attr *a = p->native ? entry_find(p->native, "proxyAddresses") : NULL;
+
+	return a && p->back && address_is_smtp(bytes_of(value)) &&
+	       record_was_written(p->back, TARGET, record_written_hash(attr, v)) &&
+	       !attr_has(a, bytes_of(value), true);
+}
+
 static int
 give(const struct heir_pair *p, const char *attr, struct bytes v, struct change *c)
 {
 	bool failed = false;
 	_cleanup_(free) char *value = inherited(p, attr, v, &failed);
+
+	if (value && is_bygone(p, attr, v, value))
+		return 0;
 
 	for (size_t i = 0; value && i < c->n_mods; i++)
 		for (size_t j = 0; j < c->mods[i].n_values; j++)

@@ -23,7 +23,9 @@
  * object. Of a pair, the first write keeps what it takes away in the contact's HEIR_MEMO, and the
  * second gives the heir what is there: a process that dies between the two has lost nothing, and
  * the next one reads both objects and goes on from there. Addresses that are an organization's own
- * (redirect domains) are not inherited. An address that had been primary becomes a secondary one.
+ * (redirect domains) are not inherited, nor are those of the native that galsync had given the
+ * contact and the native has no more: another object may have them. An address that had been
+ * primary becomes a secondary one.
  *
  *   feed -> entry -> match -> [project] -> diff -> plan -> exec -> record
  */
@@ -31,6 +33,7 @@
 #include "dsa/config/conf.h"
 #include "dsa/directory/change.h"
 #include "dsa/directory/entry.h"
+#include "mapping/record.h"
 
 /* An attribute of every contact of AD, multi-valued and of any length. Values are
  * "galsync:ATTRIBUTE:VALUE"; others stay as they are. */
@@ -48,6 +51,10 @@ struct heir_pair {
 	const struct entry *contact, *heir;
 	/* The heir was made for this, and is hidden until it has everything: the names show it. */
 	bool shows;
+	/* Of a return contact its native as it is now, and the record of the flow that made it;
+	 * NULL: not known. */
+	const struct entry *native;
+	const struct record *back;
 };
 
 /* What is to be read of both, but for the stamp: NULL-terminated. */

@@ -242,6 +242,34 @@ address_moves(void **state)
 	}
 }
 
+/* A contact gives its heir no address that its native has given away at that moment. */
+static void
+bygone_address(void **state)
+{
+	static const char old[] = "smtp:ida.old@globex.example";
+
+	(void)state;
+	for (int delta = 0; delta < 2; delta++) {
+		struct heir_holders h;
+		struct lab l;
+
+		begin(&l, delta);
+		lab_add_value(&l, TARGET, IDA, "proxyAddresses", "X500:" ACME_LEGACY "ida");
+		lab_add(&l, SOURCE, MAILBOX("Ida", "ida", ""));
+		lab_delete_value(&l, TARGET, IDA, "proxyAddresses", old);
+		lab_add_value(&l, TARGET, JON, "proxyAddresses", old);
+		heir_must(&l, "it comes");
+		go(&l, "it is there");
+		heir_count(&l, SOURCE, old, &h);
+		if (h.n != 1 || !dn_equal(h.dn, JON_CONTACT))
+			fail_msg("%zu, the last one '%s'\n%s", h.n, h.dn, lab_notes(&l));
+		heir_count(&l, SOURCE, "smtp:ida@globex.example", &h);
+		assert_int_equal(h.n, 1);
+		assert_string_equal(h.dn, lab_dn(SOURCE, "CN=Ida"));
+		finish(&l);
+	}
+}
+
 int
 main(void)
 {
@@ -252,6 +280,7 @@ main(void)
 	    cmocka_unit_test(reference_back_to_a_renamed_one),
 	    cmocka_unit_test(native_becomes_a_counterpart),
 	    cmocka_unit_test(address_moves),
+	    cmocka_unit_test(bygone_address),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,7 +83,7 @@ moved(void **state)
 		const struct move_case *m = &moves[i];
 		_cleanup_(entry_free) struct entry *contact = given_entry(m->contact);
 		_cleanup_(entry_free) struct entry *heir = given_entry(m->heir);
-		const struct heir_pair p = {&g.link, contact, heir, m->shows};
+		const struct heir_pair p = {&g.link, contact, heir, m->shows, NULL, NULL};
 		_cleanup_(change_free) struct change *back = NULL;
 		_cleanup_(free) char *mods = NULL;
 		struct err err = {0};
@@ -135,7 +135,7 @@ named(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(references); i++) {
 		_cleanup_(entry_free) struct entry *contact = given_entry(references[i].contact);
 		_cleanup_(entry_free) struct entry *heir = given_entry(references[i].heir);
-		const struct heir_pair p = {&g.link, contact, heir, false};
+		const struct heir_pair p = {&g.link, contact, heir, false, NULL, NULL};
 		_cleanup_(buf_done) struct buf text = {0};
 		struct change **v = NULL;
 		struct err err = {0};
