@@ -12,15 +12,28 @@ from walk_life import Life
 
 
 class BothWays(Variant):
-    """With a return flow."""
+    """With a return flow, and of what has no mailbox either side decides."""
+
+    def __init__(self, dice):
+        super().__init__(dice)
+        self.authority = dice.choice(("source", "source", "target"))
+
+    def __str__(self):
+        return f"{super().__str__()} authority={self.authority}"
+
+    def rules(self):
+        rules = super().rules()
+        rules.authority = self.authority
+        return rules
 
     def conf_text(self, lab):
         back = ('foreign_addresses = true;\n    '
                 f'return_contacts_ou = "{RETURN_OU}";\n    return_scopes = ( {{ base = "{WALK}"; }},'
                 f'\n                      {{ base = "{TARGET_OU}"; }} );\n    mailbox = {{')
         text = super().conf_text(lab)
-        assert "    mailbox = {" in text
-        return text.replace("    mailbox = {", "    " + back)
+        assert "    mailbox = {" in text and 'create = "mailbox";' in text
+        return text.replace("    mailbox = {", "    " + back).replace(
+            'create = "mailbox";', f'create = "mailbox"; authority = "{self.authority}";')
 
 
 class BothLists(Meetings, Life):
@@ -46,9 +59,14 @@ class BothLists(Meetings, Life):
 
     # ---- what the target's administrator does with counterparts ----
 
+    def pick_led(self):
+        """Whose counterpart may have the authority."""
+        kinds = ("user",) if self.variant.authority == "source" else ()
+        return self.pick(*kinds)
+
     def do_there_attribute(self, _w=5):
         """Of a mailbox in use there it flows back, of another one it does not last."""
-        t, name = self.pick("user"), self.dice.choice(SINGLE[:-1])
+        t, name = self.pick_led(), self.dice.choice(SINGLE[:-1])
         value = self.dice.choice((None, *WORDS, f"{self.dice.choice(WORDS)} {self.next()}"))
         if t:
             self.by_hand(t[0], f"{name} = {value} of", lambda dn, _: self.lab.target.modify(
@@ -56,7 +74,7 @@ class BothLists(Meetings, Life):
 
     def do_there_address(self, _w=4):
         """A new secondary or primary one, or one less."""
-        t, n, how = self.pick("user"), self.next(), self.dice.choice(("smtp", "SMTP", "remove"))
+        t, n, how = self.pick_led(), self.next(), self.dice.choice(("smtp", "SMTP", "remove"))
         roll = self.dice.random()
 
         def edit(dn, e):
@@ -80,8 +98,10 @@ class BothLists(Meetings, Life):
 
     def do_there_reference(self, _w=4):
         """To a native, to another counterpart, or to none."""
-        t, native, other = self.pick("user"), self.natives.pick(), self.pick()
+        t, native, other = self.pick_led(), self.natives.pick(), self.pick()
         name, which = self.dice.choice(("manager", "publicDelegates")), self.dice.randrange(3)
+        if t and t[0].kind == "group":
+            name = "member" if name == "manager" else "managedBy"
 
         def edit(dn, _):
             found = self.counterpart(other[0]) if other else None
@@ -105,7 +125,8 @@ class BothLists(Meetings, Life):
         wanted = {v for o in view.source if rules.in_scope(o) for v in o.held()}
         for t in view.target:
             s = view.by_guid.get(t.stamped)
-            if s and t.dn.endswith(f",{WALK}"):
+            led = self.variant.authority == "target" and not t.has_mailbox
+            if s and (led or t.dn.endswith(f",{WALK}")):
                 self.repair_in_use(t, wanted - s.held())
         self.natives.repair()
         self.repair_contacts()
