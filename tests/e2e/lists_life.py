@@ -121,15 +121,21 @@ class BothLists(Meetings, Life):
 
     def repair_target(self):
         super().repair_target()
-        view, rules = View(self.lab), self.variant.rules()
-        wanted = {v for o in view.source if rules.in_scope(o) for v in o.held()}
+        view = View(self.lab)
         for t in view.target:
             s = view.by_guid.get(t.stamped)
-            led = self.variant.authority == "target" and not t.has_mailbox
+            led = s and (s.leads_to("target") or
+                         self.variant.authority == "target" and not t.has_mailbox)
             if s and (led or t.dn.endswith(f",{WALK}")):
-                self.repair_in_use(t, wanted - s.held())
+                self.repair_in_use(t, self.held_by_others(view, s, led) - s.held())
         self.natives.repair()
         self.repair_contacts()
+
+    def held_by_others(self, view, s, led):
+        """What goes to the source object S must not be another one's there, in scope or not."""
+        rules = self.variant.rules()
+        return {v for o in view.source if o is not s and not o.stamped
+                if led or rules.in_scope(o) for v in o.held()}
 
     def repair_contacts(self):
         """Nothing is written to a contact whose native is in no list any more: it makes room."""

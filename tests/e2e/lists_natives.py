@@ -203,4 +203,10 @@ class Natives(Meetings):
                 seen.update(dict.fromkeys(o.held()))
         for o in sorted(natives, key=lambda o: (o.dn.endswith(PEOPLE.outside), o.guid)):
             self.repair_one(o, seen, True)
+            legacy = (o.one("legacyExchangeDN") or b"").lower()
+            # The name of a counterpart that was deleted by hand: its original has it for replies.
+            if any(b"x500:" + legacy in s.held() for s in view.source if not s.stamped):
+                new = f"{PEOPLE.legacy}/ou=Walk/cn=Recipients/cn=r{self.next()}"
+                self.attempt(f"repair {o.dn}: {new}", self.lab.source.modify, o.dn,
+                             legacyExchangeDN=new)
 
