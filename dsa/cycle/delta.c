@@ -618,8 +618,8 @@ add_nested(struct delta *x, uint32_t index, const struct decision *d, struct err
 	return 0;
 }
 
-/* What is there becomes the counterpart of D's object: by whom it is named is the source's to say
- * from now on. */
+/* What is there becomes the counterpart of D's object: what names it is the source's to say from
+ * now on. */
 static int
 add_named_by(struct delta *x, const struct decision *d, struct err *err)
 {
