@@ -9,9 +9,10 @@
  * The feeds only say which objects changed. Concerned is a source object that changed; one whose
  * counterpart changed in the target (our own writes too: they are read once more and found right);
  * one below a container that was renamed or moved; a group that had a member which left; one that
- * waits for a reference to an object which now has a counterpart; one that failed before; one that
- * is in conflict, as far as a change may end that, and some of the others (delta_conflicts.c). They
- * are read again, so what a feed said of attributes does not matter.
+ * waits for a reference to an object which now has a counterpart; one whose counterpart names what
+ * becomes one; one that failed before; one that is in conflict, as far as a change may end that, and
+ * some of the others (delta_conflicts.c). They are read again, so what a feed said of attributes does
+ * not matter.
  *
  * The cursors advance only when all of that was done or put down to be tried again, on the servers
  * that told it. A crash before that brings the same changes again, and they are found done. Whether
