@@ -276,6 +276,16 @@ stays_at_source(const struct audit *a, struct bytes v, const struct attr *target
 	return address_is_x500(v) || (has_type(v, "sip:") && has_any(target, "sip:"));
 }
 
+/* The side whose addresses the other one has. */
+static enum side
+leading(const struct audit *a)
+{
+	const bool *mailbox = a->verdict.facts.mailbox;
+
+	return a->active == TARGET || mailbox[SOURCE] || mailbox[TARGET] ? a->active
+									 : a->p->authority;
+}
+
 static int
 check_addresses(struct audit *a)
 {
@@ -283,8 +293,8 @@ check_addresses(struct audit *a)
 	const struct attr *there = entry_find(a->p->side[TARGET], "proxyAddresses");
 	bool excused;
 
-	/* An active target's addresses are its own. */
-	for (size_t i = 0; a->active == SOURCE && v && i < v->n_values; i++) {
+	/* The addresses of a target that decides are its own. */
+	for (size_t i = 0; leading(a) == SOURCE && v && i < v->n_values; i++) {
 		if (stays_at_source(a, v->values[i], there) ||
 		    (there && attr_has(there, v->values[i], true)))
 			continue;

@@ -79,6 +79,7 @@ struct audit_pair {
 	const struct entry *side[SIDES]; /* NULL: it is gone */
 	bool conflict;			 /* one is recorded: an address that another holds may be
 					  * missing */
+	enum side authority; /* the side that decides about what has no mailbox on either */
 };
 
 /* Names that must resolve at the counterpart, and those that do not. */

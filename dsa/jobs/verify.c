@@ -5,7 +5,10 @@
 #include <string.h>
 
 #include "dsa/base/clock.h"
+#include "dsa/directory/dn.h"
+#include "dsa/directory/kind.h"
 #include "dsa/jobs/verify_priv.h"
+#include "dsa/rules/scope.h"
 
 #define CHUNK 256 /* correspondences that are read at once, where not all are */
 
@@ -161,6 +164,18 @@ judge_move(struct telling *t, const struct audit_pair *p)
 		(void)move_ready_judge(&env, &pair);
 }
 
+/* The side that decides about SOURCE, if that has no mailbox on either side. */
+static enum side
+authority_over(const struct conf_link *link, const struct entry *source)
+{
+	struct err ignored;
+	_cleanup_(free) char *norm = source ? dn_normalize(source->dn, &ignored) : NULL;
+	const struct conf_scope *s =
+	    norm ? scope_find(link, norm, KIND_BIT(kind_of(source))) : NULL;
+
+	return s ? s->authority : SOURCE;
+}
+
 /* Judges one record from what was read. */
 static int
 judge(struct telling *t, const struct record *r, struct audit_replies *replies, struct err *err)
@@ -176,6 +191,7 @@ judge(struct telling *t, const struct record *r, struct audit_replies *replies, 
 		return -1;
 	pair.side[SOURCE] = source;
 	pair.side[TARGET] = target;
+	pair.authority = authority_over(v->run->link, source);
 	if (!v->opt->missing)
 		return audit_pair(&env, &pair, replies, err);
 	judge_move(t, &pair);

@@ -3,9 +3,10 @@
 change while the daemon runs ends in two address lists that are the same (lists_checker.py)."""
 
 import ldap
-from galsynclab.lab import RETURN_OU, TARGET_OU
+from galsynclab.lab import ACME, RETURN_OU, TARGET_OU
 from lists_checker import Lists, disagreements
 from lists_natives import WALK, Meetings, Natives, Observed
+from rights_helpers import delegate
 from walk_checker import SINGLE, STAMP, View
 from walk_helpers import OUS, WORDS, Variant
 from walk_life import Life
@@ -49,6 +50,16 @@ class BothLists(Meetings, Life):
     def prepare(self):
         super().prepare()
         self.natives.prepare()
+        if self.variant.authority == "target":
+            self.grant()
+
+    def grant(self):
+        """What the account may not do without a word in the configuration."""
+        path = self.lab.path("rights")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(self.lab.galsyncd("-T", "--rights", conf=self.conf).stdout)
+        p = delegate(self.lab, ACME, "svc-galsync", "--rights", path)
+        assert p.returncode == 0, p.stdout + p.stderr
 
     def change(self):
         if self.dice.random() < 0.45:

@@ -43,6 +43,20 @@ def _at_terminal(argv, env, typed, terminal):
     return p.returncode, text.replace("\r\n", "\n")
 
 
+def delegate(lab, forest, account, *args):
+    """conf/delegate.sh for ACCOUNT, by the administrator of its forest."""
+    cache = lab.path(f"{account}.admin-krb5cc")
+    with open(lab.path(f"{forest.name}.admin-password"), encoding="ascii") as f:
+        p = lab.run(["kinit", "-c", cache, f"Administrator@{forest.realm}"], stdin=f)
+    assert p.returncode == 0, p.stderr
+    try:
+        return lab.run([os.path.join(ROOT, "conf", "delegate.sh"), "--server", forest.uri,
+                        "--account", account, *args, "--", "--use-kerberos=required",
+                        f"--use-krb5-ccache={cache}", f"--configfile={forest.smb_conf}"])
+    finally:
+        os.remove(cache)
+
+
 class Account:
     """An account without any delegation, and the rights it is given."""
 
@@ -85,18 +99,7 @@ class Account:
         return conn
 
     def delegate(self, *args):
-        """conf/delegate.sh for the account, by the administrator of its forest."""
-        cache = self.lab.path(f"{self.name}.admin-krb5cc")
-        with open(self.lab.path(f"{self.forest.name}.admin-password"), encoding="ascii") as f:
-            p = self.lab.run(["kinit", "-c", cache, f"Administrator@{self.forest.realm}"], stdin=f)
-        assert p.returncode == 0, p.stderr
-        try:
-            return self.lab.run([os.path.join(ROOT, "conf", "delegate.sh"), "--server",
-                                 self.forest.uri, "--account", self.name, *args, "--",
-                                 "--use-kerberos=required", f"--use-krb5-ccache={cache}",
-                                 f"--configfile={self.forest.smb_conf}"])
-        finally:
-            os.remove(cache)
+        return delegate(self.lab, self.forest, self.name, *args)
 
     def delegate_by_password(self, directory, *args, terminal=True, typed=None):
         """The same as on a machine with Debian's own smb.conf and no ticket, as the README has it:

@@ -20,6 +20,7 @@ struct pair {
 	struct record *record;
 	struct entry *side[SIDES];
 	bool conflict, native;
+	enum side authority;
 	const char *tenant; /* its routing domain */
 	enum side held_on;  /* another object holds HELD there */
 	const char *held;
@@ -170,7 +171,8 @@ finds(struct pair *p, const char *want)
 	    .holder = holder,
 	    .found = found,
 	    .arg = p};
-	const struct audit_pair pair = {p->record, {p->side[SOURCE], p->side[TARGET]}, p->conflict};
+	const struct audit_pair pair = {
+	    p->record, {p->side[SOURCE], p->side[TARGET]}, p->conflict, p->authority};
 	struct err err;
 
 	buf_reset(&p->found);
@@ -204,6 +206,25 @@ native(void **state)
 	put_address(p, SOURCE, "smtp:former@" RS);
 	finds(p, "");
 	put_address(p, SOURCE, "smtp:other@acme.example");
+	finds(p, "addresses target");
+}
+
+/* Of what has no mailbox the target may decide: what the source has beside that does not flow. */
+static void
+authority(void **state)
+{
+	struct pair *p = *state;
+
+	put_address(p, SOURCE, "smtp:passive@acme.example");
+	p->authority = TARGET;
+	finds(p, "addresses target");
+	for (int side = SOURCE; side < SIDES; side++) {
+		set(p, (enum side)side, "homeMDB", NULL);
+		set(p, (enum side)side, "msExchHomeServerName", NULL);
+	}
+	p->native = true;
+	finds(p, "");
+	p->authority = SOURCE;
 	finds(p, "addresses target");
 }
 
@@ -537,10 +558,10 @@ other_kinds(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {T(clean), T(native), T(in_a_tenant), T(objects_are_gone),
-	    T(loops), T(redirections), T(after_the_switch), T(redirect_addresses), T(addresses),
-	    T(replies), T(primaries), T(stamps), T(active_sides), T(refused), T(guards),
-	    T(held_twice), T(dummies), T(other_kinds)};
+	const struct CMUnitTest tests[] = {T(clean), T(native), T(authority), T(in_a_tenant),
+	    T(objects_are_gone), T(loops), T(redirections), T(after_the_switch),
+	    T(redirect_addresses), T(addresses), T(replies), T(primaries), T(stamps),
+	    T(active_sides), T(refused), T(guards), T(held_twice), T(dummies), T(other_kinds)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
