@@ -23,9 +23,10 @@ class Hands(Changes):
                 dn, (ldap.MOD_ADD, "otherTelephone", [value])))
 
     def do_hand_address(self, _w=2):
-        """One more, which stays, or one less."""
+        """One more, which stays, or one less. It may flow to the source, and change hands there: an
+        address in one of the target's mail_domains would be a conflict then."""
         t, add, roll = self.pick(), self.dice.random() < 0.4, self.dice.random()
-        value = f"smtp:hand.{self.next()}@globex.example".encode()
+        value = f"smtp:hand.{self.next()}@old.globex.example".encode()
 
         def edit(dn, e):
             there = sorted(e.get("proxyAddresses", []))

@@ -170,7 +170,7 @@ class Repairs(Commands):
     def connect_mailbox(self, t):
         """As Connect-Mailbox does: what an address list needs is new."""
         n, attrs = self.next(), {} if t.has_mailbox else dict(HOME)
-        address = f"hand.r{n}@globex.example"
+        address = f"hand.r{n}@old.globex.example"
         if not t.all("legacyExchangeDN"):
             attrs.update(legacyExchangeDN=f"/o=Globex/cn=Recipients/cn=r{n}", mailNickname=f"r{n}")
         if not t.has_primary:
@@ -186,7 +186,7 @@ class Repairs(Commands):
             return
         mods = [(ldap.MOD_DELETE, "proxyAddresses", lost)]
         if any(v[:5] == b"SMTP:" for v in lost):
-            new = f"hand.r{self.next()}@globex.example".encode()
+            new = f"hand.r{self.next()}@old.globex.example".encode()
             mods += [(ldap.MOD_ADD, "proxyAddresses", [b"SMTP:" + new]),
                      (ldap.MOD_REPLACE, "mail", [new])]
         self.attempt(f"repair {t.dn}: -{lost}", self.lab.target.change, t.dn, *mods)
