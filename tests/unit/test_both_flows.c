@@ -182,6 +182,35 @@ native_becomes_a_counterpart(void **state)
 	}
 }
 
+/* What named a contact, because its native's original does, names the heir until that ends. */
+static void
+reference_to_an_heir(void **state)
+{
+	(void)state;
+	for (int delta = 0; delta < 2; delta++) {
+		struct lab l;
+
+		begin(&l, delta);
+		lab_set(&l, TARGET, "CN=Jon Native" PEOPLE, "manager", IDA);
+		assert_int_equal(lab_turn(&l, NULL, LAB_SWITCH, bob), 0);
+		lab_set(&l, TARGET, "CN=Bob", "manager", IDA);
+		go(&l, "it is named");
+		assert_true(lab_has(&l, SOURCE, "CN=Jon Native" GAL, "manager", IDA_CONTACT));
+		assert_true(lab_has(&l, SOURCE, "CN=Bob", "manager", IDA_CONTACT));
+		lab_add_value(&l, TARGET, IDA, "proxyAddresses", "X500:" ACME_LEGACY "ida");
+		lab_add(&l, SOURCE, MAILBOX("Ida", "ida", ""));
+		go(&l, "it is a counterpart");
+		assert_true(lab_has(&l, SOURCE, "CN=Jon Native" GAL, "manager", "CN=Ida" ACME));
+		assert_true(lab_has(&l, SOURCE, "CN=Bob", "manager", "CN=Ida" ACME));
+		lab_set(&l, TARGET, "CN=Jon Native" PEOPLE, "manager", NULL);
+		lab_set(&l, TARGET, "CN=Bob", "manager", NULL);
+		go(&l, "it is not named");
+		assert_int_equal(lab_count(&l, SOURCE, "CN=Jon Native" GAL, "manager"), 0);
+		assert_int_equal(lab_count(&l, SOURCE, "CN=Bob", "manager"), 0);
+		finish(&l);
+	}
+}
+
 /* ---- addresses ---- */
 
 #define JON "CN=Jon Native" PEOPLE
@@ -279,6 +308,7 @@ main(void)
 	    cmocka_unit_test(reference_across_a_turn),
 	    cmocka_unit_test(reference_back_to_a_renamed_one),
 	    cmocka_unit_test(native_becomes_a_counterpart),
+	    cmocka_unit_test(reference_to_an_heir),
 	    cmocka_unit_test(address_moves),
 	    cmocka_unit_test(bygone_address),
 	};
