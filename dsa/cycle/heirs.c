@@ -9,12 +9,11 @@
 #include "dsa/base/list.h"
 #include "dsa/base/str.h"
 #include "dsa/cycle/decide.h"
+#include "dsa/cycle/heir_memory.h"
 #include "dsa/cycle/outcome.h"
 #include "dsa/cycle/replan.h"
-#include "dsa/directory/dn.h"
 #include "dsa/directory/kind.h"
 #include "dsa/exec/exec.h"
-#include "dsa/rules/diff.h"
 #include "dsa/rules/heir.h"
 #include "mapping/match.h"
 
@@ -167,22 +166,6 @@ read_counterpart(struct over *o, struct entry **ret)
 	return 0;
 }
 
-/* What the return flow knows of the contact of NATIVE. */
-static int
-find_back(struct over *o, const struct guid *native)
-{
-	const struct run *run = o->c->run;
-	_cleanup_(store_abort) struct store_txn *t = NULL;
-	uint32_t id = 0;
-
-	if (!run->store || !run->link->back)
-		return 0;
-	if (store_begin(run->store, STORE_READ, &t, o->err) < 0 ||
-	    store_link_id(t, run->link->back->name, &id, o->err) < 0)
-		return -1;
-	return id ? store_find_guid(t, id, SOURCE, native, &o->back, o->err) : 0;
-}
-
 /* Reads contact and heir. 1 if the directories say that they are that. */
 static int
 read_both(struct over *o)
@@ -203,7 +186,7 @@ read_both(struct over *o)
 		       heir_is_leftover(link, o->contact, &o->source->guid);
 	}
 	if (read_one(o, SOURCE, &o->source->guid, NULL, &o->to) < 0 ||
-	    find_back(o, &counterpart->guid) < 0)
+	    heir_memory_find(o->c->run, &counterpart->guid, &o->back, o->err) < 0)
 		return -1;
 	o->native = TAKE(counterpart);
 	ok = o->to && !guid_equal(&o->to->guid, &o->contact->guid);
@@ -269,64 +252,6 @@ plan_referrer(struct over *o, const char *dn)
 					 "what it referred to has given way", o->err);
 }
 
-struct passing {
-	const struct change *reference; /* of the referrer, to the heir */
-	uint64_t from, to[2];		/* as what it is remembered, before and from now on */
-	uint32_t flow; /* whose counterpart the contact was: it knows that itself */
-	struct record **v;
-	size_t n, cap;
-};
-
-/* Takes R, where galsync had put the reference to the contact on the referrer. */
-static int
-note_reference(const struct record *r, void *arg, struct err *err)
-{
-	struct passing *p = arg;
-
-	for (int side = SOURCE; side < SIDES; side++) {
-		if (!dn_equal(r->side[side].dn, p->reference->dn) ||
-		    !(record_was_written(r, (enum side)side, p->from) ||
-			(side == TARGET && r->link == p->flow)))
-			continue;
-		if (list_grow(p->v, p->n, p->cap) < 0)
-			return err_nomem(err);
-		if (record_dup(r, &p->v[p->n], err) < 0)
-			return -1;
-		if (record_add_written(p->v[p->n++], (enum side)side, p->to, ARRAY_SIZE(p->to)) < 0)
-			return err_nomem(err);
-	}
-	return 0;
-}
-
-/* What galsync had put to a return contact is galsync's too when it names the heir, which is no
- * counterpart of the return flow any more. That is remembered before it is written: what is not
- * there is no harm. */
-static int
-pass_on(struct over *o, const struct change *reference)
-{
-	_cleanup_(store_abort) struct store_txn *t = NULL;
-	const char *attr = reference->mods[0].attr;
-	struct passing p = {.reference = reference,
-	    .from = diff_link_hash(attr, &o->contact->guid),
-	    .to = {diff_link_hash(attr, &o->to->guid), diff_across_hash(attr)}};
-	const struct run *run = o->c->run;
-	int rc = 0;
-
-	if (!run->store || o->heir->side != SOURCE || !run->link->back)
-		return 0;
-	if (store_begin(run->store, STORE_WRITE, &t, o->err) < 0 ||
-	    store_link_id(t, run->link->back->name, &p.flow, o->err) < 0)
-		return -1;
-	rc = store_lookup(t, KEY_DN, reference->dn, note_reference, &p, o->err);
-	for (size_t i = 0; i < p.n; i++) {
-		if (rc == 0)
-			rc = store_put(t, p.v[i], o->err);
-		record_free(p.v[i]);
-	}
-	free(p.v);
-	return rc < 0 || !p.n ? rc : store_commit(TAKE(t), o->err);
-}
-
 static int
 move_references(struct over *o)
 {
@@ -338,8 +263,9 @@ move_references(struct over *o)
 	for (size_t i = 0; i < n; i++) {
 		if (rc == 0)
 			rc = plan_referrer(o, v[i]->dn);
-		if (rc == 0)
-			rc = pass_on(o, v[i]);
+		if (rc == 0 && o->heir->side == SOURCE)
+			rc = heir_memory_reference(
+			    o->c->run, v[i], &o->contact->guid, &o->to->guid, o->err);
 		if (rc == 0)
 			rc = write_one(o, TAKE(v[i]), NULL);
 		change_free(v[i]);
@@ -380,7 +306,12 @@ move_part(struct over *o, enum heir_part part)
 
 	if (heir_move(&p, part, pair, o->err) < 0)
 		return -1;
-	rc = plan_step_of(&o->source->guid, o->heir->side, pair[0], o->contact, REASON, &s, o->err);
+	rc = heir_memory_addresses(o->c->run, o->back, &o->source->guid, pair[1], o->err);
+	if (rc == 0)
+		rc = plan_step_of(
+		    &o->source->guid, o->heir->side, pair[0], o->contact, REASON, &s, o->err);
+	else
+		change_free(pair[0]);
 	if (rc < 0)
 		change_free(pair[1]);
 	else

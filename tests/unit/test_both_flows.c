@@ -299,6 +299,37 @@ bygone_address(void **state)
 	}
 }
 
+/* What a contact gave its heir is the native's: when the mailbox is switched, and the native gives
+ * it away, the heir has it no more. */
+static void
+address_of_an_heir(void **state)
+{
+	static const char old[] = "smtp:ida.old@globex.example";
+	static const char *const ida[] = {"CN=Ida", NULL};
+
+	(void)state;
+	for (int delta = 0; delta < 2; delta++) {
+		struct heir_holders h;
+		struct lab l;
+
+		begin(&l, delta);
+		lab_add_value(&l, TARGET, IDA, "proxyAddresses", "X500:" ACME_LEGACY "ida");
+		lab_add(&l, SOURCE, MAILBOX("Ida", "ida", ""));
+		go(&l, "it comes");
+		assert_true(lab_has(&l, SOURCE, "CN=Ida", "proxyAddresses", old));
+		assert_int_equal(lab_turn(&l, NULL, LAB_SWITCH, ida), 0);
+		go(&l, "it is switched");
+		lab_delete_value(&l, TARGET, IDA, "proxyAddresses", old);
+		lab_add_value(&l, TARGET, JON, "proxyAddresses", old);
+		heir_must(&l, "it moves");
+		go(&l, "it has moved");
+		heir_count(&l, SOURCE, old, &h);
+		if (h.n != 1 || !dn_equal(h.dn, JON_CONTACT))
+			fail_msg("%zu, the last one '%s'\n%s", h.n, h.dn, lab_notes(&l));
+		finish(&l);
+	}
+}
+
 int
 main(void)
 {
@@ -311,6 +342,7 @@ main(void)
 	    cmocka_unit_test(reference_to_an_heir),
 	    cmocka_unit_test(address_moves),
 	    cmocka_unit_test(bygone_address),
+	    cmocka_unit_test(address_of_an_heir),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
