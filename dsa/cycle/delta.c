@@ -10,9 +10,9 @@
  * counterpart changed in the target (our own writes too: they are read once more and found right);
  * one below a container that was renamed or moved; a group that had a member which left; one that
  * waits for a reference to an object which now has a counterpart; one whose counterpart names what
- * becomes one; one that failed before; one that is in conflict, as far as a change may end that, and
- * some of the others (delta_conflicts.c). They are read again, so what a feed said of attributes does
- * not matter.
+ * becomes one; one that failed before; one that is in conflict, as far as a change may end that,
+ * and some of the others (delta_conflicts.c). They are read again, so what a feed said of
+ * attributes does not matter.
  *
  * The cursors advance only when all of that was done or put down to be tried again, on the servers
  * that told it. A crash before that brings the same changes again, and they are found done. Whether
@@ -633,6 +633,36 @@ add_named_by(struct delta *x, const struct decision *d, struct err *err)
 	return add_all_referrers(x, TARGET, &e->guid, err);
 }
 
+/* Has the source object G, a return contact, got its native a short time ago? */
+static int
+stands_anew(struct cycle *c, const struct guid *g, bool *ret, struct err *err)
+{
+	const struct conf_link *back = c->run->link->back;
+	_cleanup_(record_free) struct record *r = NULL;
+	uint32_t id = 0;
+
+	*ret = false;
+	if (!back)
+		return 0;
+	if (store_link_id(c->run->map, back->name, &id, err) < 0 ||
+	    (id && store_find_guid(c->run->map, id, TARGET, g, &r, err) < 0))
+		return -1;
+	*ret = r && clock_realtime_s() - r->created_at < RUN_REPLICATION_S;
+	return 0;
+}
+
+/* The object SOURCE is out of scope, or gone. What refers to a return contact is about another
+ * native when that was made again, and the contact went over to it. */
+static int
+add_of_outsider(struct delta *x, const struct guid *source, struct err *err)
+{
+	bool anew;
+
+	if (stands_anew(x->c, source, &anew, err) < 0)
+		return -1;
+	return anew ? add_all_referrers(x, SOURCE, source, err) : add_left_behind(x, source, err);
+}
+
 /* What a decision has to do with others: they refer to its object, which comes or goes. */
 static int
 add_concerned_by(struct delta *x, uint32_t index, const struct decision *d, struct err *err)
@@ -645,7 +675,7 @@ add_concerned_by(struct delta *x, uint32_t index, const struct decision *d, stru
 		return -1;
 	if (comes)
 		return add_all_referrers(x, SOURCE, &d->source, err);
-	return d->verdict == SCOPE_IN ? 0 : add_left_behind(x, &d->source, err);
+	return d->verdict == SCOPE_IN ? 0 : add_of_outsider(x, &d->source, err);
 }
 
 int
@@ -668,7 +698,7 @@ delta_followers(struct delta *x, uint32_t from_index, size_t from, struct err *e
 		bool found;
 
 		if (cycle_find_decision(x->c, &x->concerned.v[i], &d, &found, err) < 0 ||
-		    (!found && add_left_behind(x, &x->concerned.v[i], err) < 0))
+		    (!found && add_of_outsider(x, &x->concerned.v[i], err) < 0))
 			return -1;
 	}
 	return 0;

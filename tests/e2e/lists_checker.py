@@ -252,7 +252,11 @@ class ListsChecker(Checker):
         primary = one.primary
         # Where the side with the authority has none, the other one keeps its own.
         if primary:
-            self.compare(other, "primary address", primary, other.primary)
+            there = other.primary or b""
+            # What others wrote keeps its spelling where there are several values.
+            if there.lower() != primary.lower() or not self.view.was_put(
+                    side, other, "proxyAddresses", b"SMTP:" + there):
+                self.compare(other, "primary address", primary, other.primary)
             self.compare(other, "mail", primary, other.one("mail"))
         want = {v.lower(): v for v in one.all("proxyAddresses") if self.is_shared(v)}
         there = {v.lower(): v for v in other.all("proxyAddresses") if self.is_shared(v)}

@@ -211,6 +211,29 @@ reference_to_an_heir(void **state)
 	}
 }
 
+/* A native is made again, and has the contact of the former one: what named that is about the new
+ * one. */
+static void
+native_is_made_again(void **state)
+{
+	(void)state;
+	for (int delta = 0; delta < 2; delta++) {
+		struct lab l;
+
+		begin(&l, delta);
+		lab_add_value(&l, SOURCE, "CN=Team", "member", IDA_CONTACT);
+		lab_set(&l, SOURCE, "CN=Bob", "manager", IDA_CONTACT);
+		go(&l, "it is named");
+		lab_delete(&l, TARGET, IDA);
+		lab_add(&l, TARGET, NATIVE("Ida Again", "ida", ""));
+		heir_must(&l, "it is made again");
+		go(&l, "and named");
+		assert_true(lab_has(&l, TARGET, "CN=Team", "member", "CN=Ida Again" PEOPLE));
+		assert_true(lab_has(&l, TARGET, "CN=Bob", "manager", "CN=Ida Again" PEOPLE));
+		finish(&l);
+	}
+}
+
 /* ---- addresses ---- */
 
 #define JON "CN=Jon Native" PEOPLE
@@ -340,6 +363,7 @@ main(void)
 	    cmocka_unit_test(reference_back_to_a_renamed_one),
 	    cmocka_unit_test(native_becomes_a_counterpart),
 	    cmocka_unit_test(reference_to_an_heir),
+	    cmocka_unit_test(native_is_made_again),
 	    cmocka_unit_test(address_moves),
 	    cmocka_unit_test(bygone_address),
 	    cmocka_unit_test(address_of_an_heir),
