@@ -24,6 +24,7 @@ class Recorder:
 
     def __init__(self, side):
         self.side, self.put = side, collections.defaultdict(set)
+        self.stood_for = set()      # the originals of what was deleted
 
     def __getattr__(self, name):
         return getattr(self.side, name)
@@ -45,6 +46,12 @@ class Recorder:
         guid = self.guid(dn)
         for name, values in attrs.items():
             self.note(guid, name, values)
+
+    def delete(self, dn):
+        stamp = (self.side.read(dn, [STAMP]) or {}).get(STAMP, [b""])[0].split(b":")
+        self.side.delete(dn)
+        if len(stamp) > 2:
+            self.stood_for.add(stamp[2].decode())
 
     def modify(self, dn, **attrs):
         self.side.modify(dn, **attrs)
