@@ -7,7 +7,7 @@ import uuid
 
 import ldap
 from galsynclab.lab import GLOBEX, PEOPLE_OU, RETURN_OU
-from walk_checker import LINKS, STAMP, View, in_domain, is_smtp
+from walk_checker import LINKS, STAMP, View, in_domain, is_smtp, is_x500
 from walk_helpers import Place, Thing
 from walk_life import Repairs
 
@@ -210,6 +210,7 @@ class Natives(Meetings):
                 seen.update(dict.fromkeys(o.held()))
         for o in sorted(natives, key=lambda o: (o.dn.endswith(PEOPLE.outside), o.guid)):
             self.repair_one(o, seen, True)
+            self.repair_names(view, o)
             legacy = (o.one("legacyExchangeDN") or b"").lower()
             # The name of a counterpart that was deleted by hand: its original has it for replies.
             if any(b"x500:" + legacy in s.held() for s in view.source if not s.stamped):
@@ -217,3 +218,11 @@ class Natives(Meetings):
                 self.attempt(f"repair {o.dn}: {new}", self.lab.source.modify, o.dn,
                              legacyExchangeDN=new)
 
+    def repair_names(self, view, o):
+        """A native has the name of an original that was made again as another kind: it is not that."""
+        names = {v for s in view.source if not s.stamped and s.kind != o.kind
+                 for v in s.held() if is_x500(v)}
+        lost = [v for v in o.all("proxyAddresses") if v.lower() in names]
+        if lost:
+            self.attempt(f"repair {o.dn}: -{lost}", self.lab.source.change, o.dn,
+                         (ldap.MOD_DELETE, "proxyAddresses", lost))
