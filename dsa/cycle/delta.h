@@ -46,8 +46,8 @@ int delta_fetch(struct delta *x, size_t from, struct err *err) MUST_CHECK;
 /* Reads what the source entry E refers to, as far as no record has that name. Without effect in a
  * full cycle. */
 int delta_fetch_references(struct cycle *c, const struct entry *e, struct err *err) MUST_CHECK;
-/* Adds to x->concerned what is concerned because of what was decided about the source entries from
- * FROM_INDEX and the concerned from FROM on. */
+/* delta_followers.c: adds to x->concerned what is concerned because of what was decided about the
+ * source entries from FROM_INDEX and the concerned from FROM on. */
 int delta_followers(struct delta *x, uint32_t from_index, size_t from, struct err *err) MUST_CHECK;
 
 /* delta_conflicts.c: adds to x->concerned the objects whose conflicts must be
