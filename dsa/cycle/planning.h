@@ -106,8 +106,8 @@ int plan_may_hold_recorded(struct planning *p, const struct record *r, bool *ret
 /* Adds to GROUP's `member`, an entry of SIDE, those that are in it by primaryGroupID. */
 int plan_add_primary_members(struct planning *p, enum side side, struct entry *group) MUST_CHECK;
 /* Takes out of WANT's `member` those that are in GROUP of SIDE already by primaryGroupID. */
-int plan_drop_primary_members(struct planning *p, enum side side, const struct entry *group,
-    struct entry *want) MUST_CHECK;
+int plan_drop_primary_members(
+    struct planning *p, enum side side, const struct entry *group, struct entry *want) MUST_CHECK;
 
 /* ---- plan_group.c ---- */
 

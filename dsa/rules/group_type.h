@@ -20,8 +20,9 @@
  *   and then, if security differs, the value that is wanted
  *
  * A group of one forest may have groups beside it in another that it has not at home: those that
- * were there before. A global group there cannot hold a universal one, nor can a domain local one be
- * in a universal one (MS-ADTS 3.1.1.5.3.1.2): what galsync creates for such a group is universal.
+ * were there before. A global group there cannot hold a universal one, nor can a domain local one
+ * be in a universal one (MS-ADTS 3.1.1.5.3.1.2): what galsync creates for such a group is
+ * universal.
  *
  *   feed -> entry -> match -> project -> [diff] -> plan -> exec -> record
  */
