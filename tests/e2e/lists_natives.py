@@ -8,7 +8,7 @@ import uuid
 import ldap
 from galsynclab.lab import GLOBEX, PEOPLE_OU, RETURN_OU
 from walk_checker import LINKS, STAMP, View, in_domain, is_smtp, is_x500
-from walk_helpers import Place, Thing
+from walk_helpers import Place, Thing, may_hold, scope_of
 from walk_life import Repairs
 
 WALK = f"OU=Walk,{PEOPLE_OU}"
@@ -102,7 +102,7 @@ class Meetings(Repairs):
 
     def standing_for(self, thing):
         """(dn, attributes) of what stands here for THING of the other side, or None."""
-        rows = self.lab.source.search(f"({STAMP}=galsync:*:{thing.guid}*)", ["objectGUID"])
+        rows = self.lab.source.search(f"({STAMP}=galsync:*:{thing.guid}*)", ["objectGUID", "groupType"])
         return rows[0] if rows else None
 
     def do_refer_across(self, _w=5):
@@ -113,7 +113,10 @@ class Meetings(Repairs):
         if not found:
             self.note("refer across: nothing stands for it")
         elif member and group:
-            dn = self.read(group[0])[0]
+            dn, e = self.read(group[0])
+            if add and not may_hold(scope_of(e), scope_of(found[1])):
+                self.note(f"{dn} may not hold {found[0]}")
+                return
             self.attempt(f"{'add' if add else 'remove'} {found[0]} (across) of {dn}",
                          self.lab.source.change, dn,
                          (ldap.MOD_ADD if add else ldap.MOD_DELETE, "member", [found[0].encode()]))

@@ -4,8 +4,10 @@ _w is how often a change is made beside the others; the dice fall before anythin
 that what they say depends on the seed alone."""
 
 import ldap
+import ldap.filter
 from walk_checker import HIDES, SINGLE, is_address, is_smtp, is_x500
-from walk_helpers import GIVEN, GROUP_TYPES, MALFORMED, SUR, WORDS, Directories, primary_of
+from walk_helpers import (GIVEN, GROUP_TYPES, MALFORMED, SUR, WORDS, Directories, may_hold, primary_of,
+                          scope_of)
 
 
 class Changes(Directories):
@@ -141,8 +143,19 @@ class Changes(Directories):
 
     def do_group_type(self, _w=2):
         t, value = self.pick("group"), self.dice.choice(GROUP_TYPES)
-        if t:
+        if t and self.admits(t[0], int(value) & 14):
             self.set(t[0], groupType=value)
+
+    def admits(self, thing, scope):
+        """May what is in the group, and what it is in, be so if that is its type?"""
+        dn = self.read(thing)[0]
+
+        def scopes(attr):
+            rows = self.lab.source.search(
+                ldap.filter.filter_format(f"(&(objectClass=group)({attr}=%s))", [dn]), ["groupType"])
+            return [scope_of(e) for _, e in rows]
+        return all(may_hold(scope, x) for x in scopes("memberOf")) and \
+            all(may_hold(x, scope) for x in scopes("member"))
 
     # ---- addresses ----
 
@@ -340,7 +353,10 @@ class Changes(Directories):
 
     def member(self, group, other, add=True):
         if group and other and self.read(group) and self.read(other):
-            dn, value = self.read(group)[0], self.read(other)[0]
+            (dn, e), (value, inner) = self.read(group), self.read(other)
+            if add and not may_hold(scope_of(e), scope_of(inner)):
+                self.note(f"{dn} may not hold {value}")
+                return
             self.attempt(f"{'add' if add else 'remove'} {value} {'to' if add else 'from'} {dn}",
                          self.lab.source.change, dn,
                          (ldap.MOD_ADD if add else ldap.MOD_DELETE, "member", [value.encode()]))

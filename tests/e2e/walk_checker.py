@@ -237,8 +237,19 @@ class Checker:
         if not t.created:
             return
         self.check_name(s, t)
-        if s.kind == "group" and t.kind == "group":
+        if s.kind == "group" and t.kind == "group" and not self.has_to_be_universal(s, t):
             self.compare(t, "groupType", s.one("groupType"), t.one("groupType"))
+
+    def has_to_be_universal(self, s, t):
+        """A directory lets no global group hold a universal one, and no universal one a domain local
+        one: of another type is what was in the target before."""
+        want, there = int(s.one("groupType")), int(t.one("groupType"))
+        if there != want & ~14 | 8:
+            return False
+        beside = {2: [self.view.target_dns.get(fold(m)) for m in t.all("member")],
+                  4: [o for o in self.view.target if fold(t.dn) in map(fold, o.all("member"))]}
+        return any(o and o.kind == "group" and int(o.one("groupType")) & 8
+                   for o in beside.get(want & 14, ()))
 
     def check_name(self, s, t):
         own, there = s.one("cn").decode(), t.one("cn").decode()

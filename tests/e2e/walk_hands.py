@@ -5,6 +5,7 @@ it owns, and leaves the rest alone."""
 import ldap
 from walk_changes import Changes
 from walk_checker import HAND, HIDES, REDIRECT, SINGLE, STAMP
+from walk_helpers import may_hold, scope_of
 
 
 class Hands(Changes):
@@ -107,4 +108,5 @@ class Hands(Changes):
         if t and other:
             found = self.counterpart(other[0])
             self.by_hand(t[0], f"add {found and found[0]} to", lambda dn, e: found and
+                         may_hold(scope_of(e), scope_of(found[1])) and
                          self.lab.target.change(dn, (ldap.MOD_ADD, "member", [found[0].encode()])))

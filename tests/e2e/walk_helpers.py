@@ -68,6 +68,19 @@ STAFF = Place(ACME, OUS, OUTSIDE, TARGET_OU, AWAY, DOMAINS, tuple(REDIRECT.value
               b"x500:/o=globex")
 
 
+HOLDS = {2: (2,), 4: (2, 4, 8), 8: (2, 8)}      # global, domain local, universal
+
+
+def scope_of(e):
+    """2, 4 or 8 of a group, else 0."""
+    return int(e.get("groupType", [b"0"])[0]) & 14
+
+
+def may_hold(outer, inner):
+    """Does AD let a group of that type hold one of the other? Samba lets every group."""
+    return not inner or inner in HOLDS.get(outer, ())
+
+
 def primary_of(values):
     return next((v for v in values if v[:5] == b"SMTP:"), None)
 
