@@ -105,9 +105,13 @@ class Repairs(Commands):
 
     def repair_source(self):
         """One primary address, one holder of each address, nothing malformed; in-scope objects go
-        before others. Redirections to a third place are ended."""
+        before others, and before those what the other side's mailbox in use has for an object.
+        Redirections to a third place are ended."""
         view, rules = View(self.lab), self.variant.rules()
-        seen = {}
+        wanted = {v for o in view.source if rules.in_scope(o) for v in o.held()}
+        seen = {v: t.stamped for t in view.target for v in t.held() - wanted
+                if t.stamp_side == "target" and t.stamped in view.by_guid
+                and rules.in_scope(view.by_guid[t.stamped])}
         mine = [o for o in view.source if o.dn.endswith(("," + BASE, "," + OUTSIDE))]
         for o in sorted(mine, key=lambda o: (not rules.in_scope(o), o.guid)):
             self.repair_one(o, seen, rules.in_scope(o))
@@ -118,12 +122,15 @@ class Repairs(Commands):
         primaries = sorted(v for v in own if v[:5] == b"SMTP:" and is_address(v))
         sips = sorted(v for v in own if v[:4] == b"sip:" and is_address(v))
         wrong = drop + primaries[1:] + sips[1:]
+        mine = set()
         for v in own:
             key = v.lower()
             if (is_smtp(v) or is_x500(v)) and v not in wrong:
-                if key in seen or key[5:] == (o.one("legacyExchangeDN") or b"").lower():
+                if seen.get(key, o.guid) != o.guid or key in mine or \
+                        key[5:] == (o.one("legacyExchangeDN") or b"").lower():
                     wrong.append(v)
                 seen.setdefault(key, o.guid)
+                mine.add(key)
         add = []
         if o.all("proxyAddresses") and (not primaries or primaries[0] in wrong):
             add = [f"SMTP:r{self.next()}@{self.place.forest.domain}".encode()]
