@@ -16,7 +16,8 @@
 #include "dsa/directory/sid.h"
 #include "dsa/rules/group_type.h"
 
-/* The RID of GROUP, as primaryGroupID has it, into RET. False if it is nobody's primary group. */
+/* The RID of GROUP, as primaryGroupID has it, into RET. False if it is no object's primary group.
+ */
 static bool
 rid_of(const struct entry *group, char *ret, size_t size)
 {

@@ -244,8 +244,10 @@ once_run(const struct conf *conf, const char *link, bool full, bool plan)
 
 	if (!once_has_link(conf, link))
 		return STATUS_USAGE;
-	/* Without memory each link asks for itself. */
-	(void)(shared_feeds_new(conf, &feeds, &err) == 0);
+	if (shared_feeds_new(conf, &feeds, &err) < 0) {
+		(void)fprintf(stderr, "galsyncd: %s; nothing was done\n", err.text);
+		return STATUS_FAILED;
+	}
 	for (size_t i = 0; i < conf->n_links; i++) {
 		struct once o = {.conf = conf,
 		    .link = &conf->links[i],

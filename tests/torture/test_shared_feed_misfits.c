@@ -7,6 +7,17 @@
 
 #include "tests/support/links_fixture.h"
 
+/* After a few rounds all share one question a forest again. */
+static void
+must_share_again(void)
+{
+	for (int i = 0; i < 3; i++)
+		run_all();
+	begin_to_count();
+	run_all();
+	assert_int_equal(asked(SOURCE) + asked(TARGET), 2);
+}
+
 static void
 failed(void **state)
 {
@@ -74,11 +85,7 @@ died(void **state)
 	run_all();
 	for (size_t i = 0; i < 4; i++)
 		assert_true(has_title(i, "Boss"));
-	for (int i = 0; i < 3; i++)
-		run_all();
-	begin_to_count();
-	run_all();
-	assert_int_equal(asked(SOURCE) + asked(TARGET), 2);
+	must_share_again();
 	end();
 }
 
@@ -227,11 +234,7 @@ set_back(void **state)
 	for (size_t i = 0; i < 4; i++)
 		assert_false(f.of[i].res[SOURCE].delta);
 	assert_true(has_title(2, "Chief"));
-	for (int i = 0; i < 2; i++)
-		run_all();
-	begin_to_count();
-	run_all();
-	assert_int_equal(asked(SOURCE) + asked(TARGET), 2);
+	must_share_again();
 	end();
 }
 

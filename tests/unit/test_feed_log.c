@@ -215,7 +215,7 @@ much(void **state)
 	expect(l, "K", NULL);
 	expect(l, "M", "b");
 	expect(l, "N", "");
-	/* So many at once are nobody's but the one that asked. */
+	/* Of so many at once the log keeps none: only the flow that asked has them. */
 	add_many(l, "N", FEED_LOG_CHANGES + 1, "O");
 	expect(l, "M", NULL);
 	expect(l, "N", NULL);
