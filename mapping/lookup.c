@@ -287,6 +287,7 @@ struct search {
 	struct store_txn *t;
 	store_record_fn *fn;
 	void *arg;
+	bool once; /* there is one key: nothing can be given again */
 	struct numbers given;
 };
 
@@ -329,7 +330,8 @@ give(struct search *s, uint64_t id, struct bytes raw, enum store_key key, struct
 		return -1;
 	if (!really_has(r, key, v))
 		return 0;
-	add_number(&s->given, id);
+	if (!s->once)
+		add_number(&s->given, id);
 	if (s->given.failed)
 		return err_nomem(err);
 	return s->fn(r, s->arg, err);
@@ -414,7 +416,7 @@ int
 store_lookup(struct store_txn *t, enum store_key key, const char *value, store_record_fn *fn,
     void *arg, struct err *err)
 {
-	_cleanup_(search_done) struct search s = {.t = t, .fn = fn, .arg = arg};
+	struct search s = {.t = t, .fn = fn, .arg = arg, .once = true};
 
 	return visit_text(&s, key, value, err) < 0 ? -1 : 0;
 }
@@ -423,7 +425,7 @@ int
 store_lookup_guid(struct store_txn *t, enum side side, const struct guid *g, store_record_fn *fn,
     void *arg, struct err *err)
 {
-	_cleanup_(search_done) struct search s = {.t = t, .fn = fn, .arg = arg};
+	struct search s = {.t = t, .fn = fn, .arg = arg, .once = true};
 	enum store_key key = side == SOURCE ? KEY_SOURCE_GUID : KEY_TARGET_GUID;
 
 	return visit(&s, key, guid_bytes(g), err) < 0 ? -1 : 0;

@@ -20,6 +20,7 @@
  */
 #include "mapping/record.h"
 
+#include <endian.h>
 #include <string.h>
 
 #include "dsa/base/list.h"
@@ -408,14 +409,19 @@ static void
 read_written(struct decoder *d, struct record_written *ret)
 {
 	uint32_t n = reader_u32(&d->rd);
+	const uint8_t *raw;
 
-	if (n > reader_left(&d->rd) / 8) {
+	if (n > reader_left(&d->rd) / sizeof *ret->v) {
 		d->rd.failed = true;
 		return;
 	}
+	raw = reader_raw(&d->rd, n * sizeof *ret->v);
 	ret->v = take_array(d, (n + 1U) * sizeof *ret->v);
-	for (; ret->v && ret->n < n; ret->n++) {
-		ret->v[ret->n] = reader_u64(&d->rd);
+	if (!raw || !ret->v)
+		return;
+	memcpy(ret->v, raw, n * sizeof *ret->v);
+	for (; ret->n < n; ret->n++) {
+		ret->v[ret->n] = le64toh(ret->v[ret->n]);
 		if (ret->n && ret->v[ret->n] <= ret->v[ret->n - 1])
 			d->rd.failed = true; /* not sorted: a search would miss */
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "dsa/base/mem.h"
 
+#include <endian.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -264,34 +265,34 @@ reader_raw(struct reader *r, size_t len)
 	return p;
 }
 
-static uint64_t
-read_le(struct reader *r, size_t len)
-{
-	const uint8_t *p = reader_raw(r, len);
-	uint64_t v = 0;
-
-	if (p)
-		for (size_t i = 0; i < len; i++)
-			v |= (uint64_t)p[i] << (8 * i);
-	return v;
-}
-
 uint8_t
 reader_u8(struct reader *r)
 {
-	return (uint8_t)read_le(r, 1);
+	const uint8_t *p = reader_raw(r, 1);
+
+	return p ? *p : 0;
 }
 
 uint32_t
 reader_u32(struct reader *r)
 {
-	return (uint32_t)read_le(r, 4);
+	uint32_t v = 0;
+	const void *p = reader_raw(r, sizeof v);
+
+	if (p)
+		memcpy(&v, p, sizeof v);
+	return le32toh(v);
 }
 
 uint64_t
 reader_u64(struct reader *r)
 {
-	return read_le(r, 8);
+	uint64_t v = 0;
+	const void *p = reader_raw(r, sizeof v);
+
+	if (p)
+		memcpy(&v, p, sizeof v);
+	return le64toh(v);
 }
 
 struct bytes

@@ -9,7 +9,6 @@
 #define P3 0x165667B19E3779F9ULL
 #define P4 0x85EBCA77C2B2AE63ULL
 #define P5 0x27D4EB2F165667C5ULL
-#define LANES 4
 #define STRIPE 32
 
 static uint64_t
@@ -42,19 +41,26 @@ round_of(uint64_t lane, uint64_t input)
 	return rotate(lane + input * P2, 31) * P1;
 }
 
-/* All whole stripes of P; *AT is where they end. */
+/* All whole stripes of P; *AT is where they end. Four lanes by name: an array of them would live in
+ * memory, and each step would wait for the one before. */
 static uint64_t
 stripes(const uint8_t *p, size_t len, size_t *at, uint64_t seed)
 {
-	uint64_t lane[LANES] = {seed + P1 + P2, seed + P2, seed, seed - P1}, h;
+	uint64_t a = seed + P1 + P2, b = seed + P2, c = seed, d = seed - P1, h;
+	const uint8_t *end = p + len - len % STRIPE, *begin = p;
 
-	for (; *at + STRIPE <= len; *at += STRIPE)
-		for (size_t i = 0; i < LANES; i++)
-			lane[i] = round_of(lane[i], load64(p + *at + 8 * i));
-	h = rotate(lane[0], 1) + rotate(lane[1], 7) + rotate(lane[2], 12) + rotate(lane[3], 18);
-	for (size_t i = 0; i < LANES; i++)
-		h = (h ^ round_of(0, lane[i])) * P1 + P4;
-	return h;
+	for (; p < end; p += STRIPE) {
+		a = round_of(a, load64(p));
+		b = round_of(b, load64(p + 8));
+		c = round_of(c, load64(p + 16));
+		d = round_of(d, load64(p + 24));
+	}
+	*at = (size_t)(p - begin);
+	h = rotate(a, 1) + rotate(b, 7) + rotate(c, 12) + rotate(d, 18);
+	h = (h ^ round_of(0, a)) * P1 + P4;
+	h = (h ^ round_of(0, b)) * P1 + P4;
+	h = (h ^ round_of(0, c)) * P1 + P4;
+	return (h ^ round_of(0, d)) * P1 + P4;
 }
 
 uint64_t
