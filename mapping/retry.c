@@ -68,32 +68,60 @@ store_find_retry(struct store_txn *t, uint32_t link, const struct guid *source,
 	return 0;
 }
 
+/* R with a pause of so many seconds from NOW on. */
+static int
+put(struct store_txn *t, uint32_t link, const struct store_retry *r, int64_t now, int64_t pause_s,
+    struct err *err)
+{
+	uint8_t key[LINK_GUID_LEN];
+	_cleanup_(buf_done) struct buf b = {0};
+	int64_t proven;
+
+	store_link_guid(link, &r->source, key);
+	if (store_keep_time(t, err) < 0 || store_proven_s(t, &proven, err) < 0)
+		return -1;
+	buf_add_u32(&b, r->attempts);
+	buf_add_u64(&b, (uint64_t)r->since);
+	buf_add_u64(&b, (uint64_t)(now + pause_s));
+	buf_add_bytes(&b, bytes_of(r->dn));
+	buf_add_bytes(&b, bytes_of(r->why));
+	buf_add_u64(&b, (uint64_t)(proven + pause_s));
+	if (b.failed)
+		return err_nomem(err);
+	return store_db_put(t, DB_RETRY, (struct bytes){key, sizeof key}, buf_bytes(&b), err);
+}
+
 int
 store_put_retry(struct store_txn *t, uint32_t link, const struct guid *source, const char *dn,
     const char *why, int64_t now, struct err *err)
 {
-	uint8_t key[LINK_GUID_LEN];
-	_cleanup_(buf_done) struct buf b = {0};
-	struct store_retry old = {0};
-	int64_t proven;
+	struct store_retry old = {0}, r = {.source = *source, .since = now};
 	bool found;
 
-	store_link_guid(link, source, key);
-	if (store_keep_time(t, err) < 0 || store_proven_s(t, &proven, err) < 0 ||
-	    store_find_retry(t, link, source, &old, &found, err) < 0)
+	if (store_find_retry(t, link, source, &old, &found, err) < 0)
 		return -1;
-	if (!found || strcmp(old.why, why) != 0)
-		old.since = now;
+	if (found && strcmp(old.why, why) == 0)
+		r.since = old.since;
 	store_retry_done(&old);
-	buf_add_u32(&b, old.attempts + 1);
-	buf_add_u64(&b, (uint64_t)old.since);
-	buf_add_u64(&b, (uint64_t)(now + store_pause_s(old.attempts + 1)));
-	buf_add_bytes(&b, bytes_of(dn));
-	buf_add_bytes(&b, bytes_of(why));
-	buf_add_u64(&b, (uint64_t)(proven + store_pause_s(old.attempts + 1)));
-	if (b.failed)
-		return err_nomem(err);
-	return store_db_put(t, DB_RETRY, (struct bytes){key, sizeof key}, buf_bytes(&b), err);
+	r.attempts = old.attempts + 1;
+	r.dn = (char *)(uintptr_t)dn;
+	r.why = (char *)(uintptr_t)why;
+	return put(t, link, &r, now, store_pause_s(r.attempts), err);
+}
+
+int
+store_look_again(struct store_txn *t, uint32_t link, const struct guid *source, const char *dn,
+    const char *why, int64_t now, struct err *err)
+{
+	struct store_retry old = {0}, r = {.source = *source, .since = now};
+	bool found;
+
+	if (store_find_retry(t, link, source, &old, &found, err) < 0)
+		return -1;
+	store_retry_done(&old);
+	r.dn = (char *)(uintptr_t)dn;
+	r.why = (char *)(uintptr_t)why;
+	return found ? 0 : put(t, link, &r, now, 0, err);
 }
 
 int

@@ -228,7 +228,7 @@ int store_put_conflict_place(
 int store_get_conflict_place(
     struct store_txn *t, uint32_t link, struct guid *ret, struct err *err) MUST_CHECK;
 
-/* An object whose last write failed. */
+/* An object whose last write failed, or that is to be looked at again. */
 struct store_retry {
 	struct guid source;
 	char *dn, *why;
@@ -240,6 +240,10 @@ struct store_retry {
 /* Notes that a write for SOURCE failed at time NOW, for the first time or once more: the next
  * attempt is due after a pause that doubles from 5 seconds up to an hour. */
 int store_put_retry(struct store_txn *t, uint32_t link, const struct guid *source, const char *dn,
+    const char *why, int64_t now, struct err *err) MUST_CHECK;
+/* Notes that the next delta is to look at SOURCE, because of WHY, though nothing failed. What is
+ * tried again anyway stays as it is. */
+int store_look_again(struct store_txn *t, uint32_t link, const struct guid *source, const char *dn,
     const char *why, int64_t now, struct err *err) MUST_CHECK;
 /* The entry of SOURCE; *FOUND false if there is none. What RET holds is freed by
  * store_retry_done(). */

@@ -6,6 +6,7 @@
 #include "dsa/base/clock.h"
 #include "dsa/cycle/decide.h"
 #include "dsa/cycle/delta.h"
+#include "dsa/cycle/other_flow.h"
 #include "dsa/cycle/records.h"
 #include "dsa/directory/dn.h"
 #include "dsa/rules/group_type.h"
@@ -51,11 +52,6 @@ fetch_names(struct delta *x, uint32_t index, const struct decision *d, struct er
 	return own ? world_fetch_names(x->c->world, dn_parent(d->target_dn), own, err) : -1;
 }
 
-/* The back links of what the table translates. */
-static const char *const back_links[] = {"memberOf", "directReports", "managedObjects",
-    "msExchCoManagedObjectsBL", "altRecipientBL", "publicDelegatesBL", "authOrigBL", "unauthOrigBL",
-    "dLMemSubmitPermsBL", "dLMemRejectPermsBL", NULL};
-
 static int
 take_referrer(const struct record *r, void *arg, struct err *err)
 {
@@ -75,18 +71,19 @@ add_referrers(
 	return 0;
 }
 
-/* What refers to the object with GUID G of SIDE, as that directory says. */
+/* What refers to the object with GUID G of SIDE, as that directory says; what is the other flow's
+ * is put down for that. */
 static int
 add_all_referrers(struct delta *x, enum side side, const struct guid *g, struct err *err)
 {
 	_cleanup_(entry_free) struct entry *e = NULL;
 
-	if (dir_read_guid(x->c->run->dir[side], g, back_links, &e, err) < 0)
+	if (dir_read_guid(x->c->run->dir[side], g, other_flow_back_links, &e, err) < 0)
 		return -1;
-	for (size_t i = 0; e && back_links[i]; i++)
-		if (add_referrers(x, side, e, back_links[i], err) < 0)
+	for (size_t i = 0; e && other_flow_back_links[i]; i++)
+		if (add_referrers(x, side, e, other_flow_back_links[i], err) < 0)
 			return -1;
-	return 0;
+	return e ? other_flow_note(x->c, side, e, err) : 0;
 }
 
 /* SOURCE goes. A deletion takes an object out of its groups, and ends every other reference to it,

@@ -11,6 +11,7 @@
 #include "dsa/cycle/decide.h"
 #include "dsa/cycle/delta.h"
 #include "dsa/cycle/limits.h"
+#include "dsa/cycle/other_flow.h"
 #include "dsa/cycle/other_links.h"
 #include "dsa/cycle/planning.h"
 #include "dsa/cycle/records.h"
@@ -446,6 +447,10 @@ plan_leaver(struct cycle *c, const struct leaver *l, bool again, struct err *err
 	tell(c, r, f.gone ? "deleted" : scope_verdict_name(l->why),
 	    s->n_changes || s->forgets || leaving == LEAVING_FINISH ? leaving : LEAVING_KEEP,
 	    again || kept);
+	/* A delta has looked at what refers to it (delta_followers.c). */
+	if (target && leaving == LEAVING_DELETE && !c->run->is_delta &&
+	    other_flow_note_of(c, TARGET, &target->guid, err) < 0)
+		return -1;
 	s->record = TAKE(r);
 	return put_leaver(c, l, leaving, target, s, err);
 }

@@ -234,6 +234,40 @@ native_is_made_again(void **state)
 	}
 }
 
+/* A directory ends the references to what is deleted, and says nothing of who had one: who named a
+ * contact, or a counterpart, that went is not named so on the other side either. */
+static void
+what_is_named_goes(void **state)
+{
+	(void)state;
+	for (int form = 0; form < 4; form++) {
+		bool by_hand = form & 2;
+		struct lab l;
+
+		begin(&l, form & 1);
+		lab_set(&l, SOURCE, "CN=Bob", "manager", IDA_CONTACT);
+		lab_add_value(&l, SOURCE, "CN=Team", "member", IDA_CONTACT);
+		lab_set(&l, TARGET, "CN=Jon Native" PEOPLE, "manager", lab_dn(TARGET, "CN=Cid"));
+		go(&l, "they are named");
+		assert_true(lab_has(&l, TARGET, "CN=Bob", "manager", IDA));
+		assert_true(lab_has(&l, SOURCE, "CN=Jon Native" GAL, "manager", "CN=Cid" ACME));
+		if (by_hand) {
+			lab_delete(&l, SOURCE, IDA_CONTACT);
+			lab_delete(&l, TARGET, "CN=Cid");
+		} else {
+			lab_set(&l, TARGET, IDA, "msExchHideFromAddressLists", "TRUE");
+		}
+		heir_must(&l, "what they name goes");
+		go(&l, "and all say so");
+		if (lab_count(&l, TARGET, "CN=Bob", "manager") ||
+		    lab_has(&l, TARGET, "CN=Team", "member", IDA))
+			fail_msg("%d: the native is named\n%s", form, lab_notes(&l));
+		assert_int_equal(
+		    lab_count(&l, SOURCE, "CN=Jon Native" GAL, "manager"), by_hand ? 0 : 1);
+		finish(&l);
+	}
+}
+
 /* ---- addresses ---- */
 
 #define JON "CN=Jon Native" PEOPLE
@@ -364,6 +398,7 @@ main(void)
 	    cmocka_unit_test(native_becomes_a_counterpart),
 	    cmocka_unit_test(reference_to_an_heir),
 	    cmocka_unit_test(native_is_made_again),
+	    cmocka_unit_test(what_is_named_goes),
 	    cmocka_unit_test(address_moves),
 	    cmocka_unit_test(bygone_address),
 	    cmocka_unit_test(address_of_an_heir),

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GALSYNC_CYCLE_OTHER_FLOW_H
+#define GALSYNC_CYCLE_OTHER_FLOW_H
+
+/*
+ * Two flows run between two forests, and each projects references to what the other one made: the
+ * manager of a counterpart may be a native, that of a return contact a counterpart. When a
+ * counterpart goes, the directory ends every reference to it without a word about the objects that
+ * had it. So who makes it go, or finds it gone, puts these down for the flow that they belong to.
+ *
+ *   feed -> entry -> match -> project -> diff -> [plan] -> exec -> record
+ */
+
+#include "dsa/cycle/state.h"
+
+/* The back links of what the table translates; NULL-terminated. */
+extern const char *const other_flow_back_links[];
+
+/* E of SIDE, read with other_flow_back_links, comes or goes: what refers to it and is in the other
+ * flow's map is an object that the next delta of that flow looks at. Without effect if there is no
+ * other flow, or if nothing is to be written. Safe to repeat. */
+int other_flow_note(
+    struct cycle *c, enum side side, const struct entry *e, struct err *err) MUST_CHECK;
+/* The same of the object G of SIDE, which is read for it; none is no error. */
+int other_flow_note_of(
+    struct cycle *c, enum side side, const struct guid *g, struct err *err) MUST_CHECK;
+
+#endif
