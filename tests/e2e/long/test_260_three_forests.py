@@ -16,6 +16,7 @@ from galsynclab.lab import ACME, GLOBEX, INITECH
 ALL = (ACME, GLOBEX, INITECH)
 STAMP = "extensionAttribute15"
 STAR, RING = ((ACME, GLOBEX), (INITECH, GLOBEX)), ((ACME, GLOBEX), (GLOBEX, INITECH), (INITECH, ACME))
+HOUR = 60      # cycles
 KINDS = '[ "user", "group", "contact", "dynamic-group" ]'
 FOREST = """ {{ name = "{f.name}"; domain = "{f.domain}"; servers = [ "{f.uri}" ];
     auth = {{ principal = "{f.principal}"; keytab = "{keytab}"; }};
@@ -177,6 +178,14 @@ def test_who_is_where(forests):
 
 def test_quiet(forests):
     forests.quiet()
+
+
+def test_an_hour(forests):
+    """As many cycles of each link as there are in an hour at the default interval."""
+    before = forests.usns()
+    for i in range(HOUR):
+        p = forests.run()
+        assert forests.usns() == before, f"cycle {i}\n{p.stdout}{p.stderr}"
 
 
 def test_member_of_the_third_forest(forests):
