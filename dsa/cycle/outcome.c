@@ -46,6 +46,25 @@ let_go(struct cycle *c, struct store_txn *t, const struct plan_step *s, struct e
 		   : 1;
 }
 
+/* The counterpart is taken over from an object that is gone: what galsync wrote for that is on it
+ * until the changes are made. */
+static int
+add_former_written(struct cycle *c, struct store_txn *t, struct record *pending, struct err *err)
+{
+	const struct guid *target = &pending->side[TARGET].guid;
+	_cleanup_(record_free) struct record *former = NULL;
+
+	if (guid_is_zero(target))
+		return 0;
+	if (store_find_guid(t, c->run->link_id, TARGET, target, &former, err) < 0)
+		return -1;
+	return former && former->id != pending->id &&
+		       record_add_written(pending, TARGET, former->written[TARGET].v,
+			   former->written[TARGET].n) < 0
+		   ? err_nomem(err)
+		   : 0;
+}
+
 /* What galsync wrote on an object is known by its record alone, so that is stored before the write:
  * with what was written before and what is written now, for how far a dead process came is not
  * known. The counterpart keeps its old name until it is renamed. */
@@ -88,7 +107,7 @@ outcome_intend(struct store_txn *t, struct plan_step *s, void *arg, struct err *
 			 pending, TARGET, old->written[TARGET].v, old->written[TARGET].n) < 0 ||
 			record_set_str(&side->dn, old->side[TARGET].dn) < 0))
 		return err_nomem(err);
-	if (store_put(t, pending, err) < 0)
+	if ((!same && add_former_written(c, t, pending, err) < 0) || store_put(t, pending, err) < 0)
 		return -1;
 	s->record->id = pending->id;
 	return 0;

@@ -67,6 +67,14 @@ ann_is_hidden(struct lab *l)
 	lab_set(l, SOURCE, "CN=Ann", "msExchHideFromAddressLists", "TRUE");
 }
 
+/* Its counterpart is taken over. */
+static void
+ann_is_made_again(struct lab *l)
+{
+	lab_delete(l, SOURCE, "CN=Ann");
+	lab_add(l, SOURCE, MAILBOX("Ann", "ann", ""));
+}
+
 static void
 ann_is_back(struct lab *l)
 {
@@ -193,6 +201,11 @@ static const struct scenario crashes[] = {
 	.source = {MAILBOX("Ann", "ann", "")},
 	.between = ann_goes_round},
     {.name = "come back", .source = {MAILBOX("Ann", "ann", "")}, .between = ann_is_back},
+    {.name = "made again, with less",
+	.scope = "create = \"mailbox\"; on_leave = \"delete\";",
+	.source = {MAILBOX("Ann", "ann", "title: Chief\ndepartment: Ops\n" MANAGER("Bea")),
+	    MAILBOX("Bea", "bea", "")},
+	.between = ann_is_made_again},
     {.name = "a unit moves, and others appear",
 	.scope = "create = \"mailbox\"; on_leave = \"delete\";",
 	.source = {"dn: OU=A" ACME "\nobjectClass: organizationalUnit\n\n",
