@@ -252,7 +252,7 @@ across_refs_renew(struct cycle *c, enum side side, const struct guid *g, char **
 		return -1;
 	free(*dn);
 	*dn = strdup(e->dn);
-	return *dn ? 0 : err_nomem(err);
+	return *dn ? 1 : err_nomem(err);
 }
 
 struct naming {

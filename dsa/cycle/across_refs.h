@@ -26,7 +26,9 @@
 int across_refs_resolve(struct cycle *c, enum side from, const char *dn, char **ret_dn,
     struct guid *ret, struct err *err) MUST_CHECK;
 /* Before *DN, the name of the object G of SIDE as the map has it, is written: the present name
- * instead, which a delta reads for it. */
+ * instead, which a delta reads of the target for it. 1: it is. 0: it was not read; of the target
+ * that means that G is gone, and another object may have its name, or that it was put down to be
+ * read. */
 int across_refs_renew(
     struct cycle *c, enum side side, const struct guid *g, char **dn, struct err *err) MUST_CHECK;
 /* The GUID of what is named DN on SIDE. False: neither what was read nor the map knows it; of the

@@ -31,15 +31,23 @@ static int
 source_by_map(struct cycle *c, const char *dn, char **ret, struct err *err)
 {
 	_cleanup_(record_free) struct record *r = NULL;
+	struct guid named;
+	int rc;
 
 	if (!c->run->map || cycle_record_by_dn(c, TARGET, dn, &r, err) < 0)
 		return c->run->map ? -1 : 0;
 	if (!r || !*r->side[SOURCE].dn || (record_has_left(r) && !r->ended))
 		return 0;
-	if (take_dn(r->side[SOURCE].dn, ret, err) < 0 ||
-	    across_refs_renew(c, SOURCE, &r->side[SOURCE].guid, ret, err) < 0)
+	if (take_dn(r->side[SOURCE].dn, ret, err) < 0)
 		return -1;
-	return 1;
+	rc = across_refs_renew(c, SOURCE, &r->side[SOURCE].guid, ret, err);
+	/* A delta has not read it, so it has its name; unless another object has that. */
+	if (rc == 0)
+		rc = !across_refs_who(c, SOURCE, *ret, &named) ||
+		     guid_equal(&named, &r->side[SOURCE].guid);
+	if (rc != 1)
+		free(TAKE(*ret));
+	return rc;
 }
 
 /* The source object whose counterpart is DN, as it was decided in this cycle. */

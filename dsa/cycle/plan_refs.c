@@ -264,9 +264,12 @@ resolve_across(struct planning *p, const char *attr, const char *source_dn, char
 
 	if (rc != 1)
 		return rc;
-	if (!has_reference(p->in.target, attr, *ret_dn) &&
-	    across_refs_renew(p->c, TARGET, &guid, ret_dn, p->err) < 0)
-		return -1;
+	if (!has_reference(p->in.target, attr, *ret_dn))
+		rc = across_refs_renew(p->c, TARGET, &guid, ret_dn, p->err);
+	if (rc != 1) {
+		free(TAKE(*ret_dn));
+		return rc;
+	}
 	if (list_grow(p->lent, p->n_lent, p->cap_lent) < 0)
 		return err_nomem(p->err);
 	p->lent[p->n_lent++] = (struct plan_lent){diff_link_hash(attr, &guid),

@@ -379,13 +379,23 @@ note_lent(const struct planning *p, const struct change *change, const struct re
 	return 0;
 }
 
-/* What is written apart may be refused: what was written before is known as ours until it is not
- * there. */
+/* Is more to be removed than one request takes? The rest goes in steps behind the record. */
+static bool
+removes_later(const struct change *c)
+{
+	for (size_t i = 0; i < c->n_mods; i++)
+		if (c->mods[i].op == MOD_DELETE && c->mods[i].n_values > PLAN_LINK_CHUNK)
+			return true;
+	return false;
+}
+
+/* What is written apart may be refused, and what is written later may not be when a process dies:
+ * what was written before is known as ours until it is not there. */
 static int
 note_written(
     struct planning *p, const struct diff_in *d, const struct change *change, struct record *record)
 {
-	size_t n = p->d->apart ? record->written[TARGET].n : 0;
+	size_t n = p->d->apart || removes_later(change) ? record->written[TARGET].n : 0;
 	_cleanup_(free) uint64_t *former = calloc(n + 1, sizeof *former);
 	_cleanup_(lent_done) struct lent lent = {.n = 0};
 

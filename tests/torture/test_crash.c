@@ -528,6 +528,45 @@ put_crash_and_change(void **state)
 	lab_close(&l);
 }
 
+/* More values go than one request takes; the process dies before the first, or before the next. */
+static void
+many_values_go(void **state)
+{
+	static const struct scenario sc = {.name = "many values",
+	    .scope = KEPT,
+	    .source = {MAILBOX("Ann", "ann", "")},
+	    .target = {THERE_OU, THERE("user", "Andy", "mail: ann@acme.example\n")}};
+
+	(void)state;
+	for (unsigned at = 1; at <= 2; at++) {
+		struct tap tap = {.stop_at = at, .how = TAP_STOP_BEFORE};
+		struct lab l;
+
+		lab_open(&l, &sc);
+		for (int i = 0; i < 1005; i++) {
+			char number[16];
+
+			(void)snprintf(number, sizeof number, "%d", i);
+			lab_add_value(&l, SOURCE, "CN=Ann", "otherTelephone", number);
+		}
+		lab_run(&l);
+		assert_int_equal(lab_count(&l, TARGET, "CN=Andy", "otherTelephone"), 1005);
+		lab_set(&l, SOURCE, "CN=Ann", "otherTelephone", NULL);
+		l.dies = true;
+		assert_int_equal(lab_cycle(&l, &tap), -1);
+		tap_done(&tap);
+		l.dies = false;
+		lab_run(&l);
+		if (lab_count(&l, TARGET, "CN=Andy", "otherTelephone"))
+			fail_msg("%u: %zu are left\n%s", at,
+			    lab_count(&l, TARGET, "CN=Andy", "otherTelephone"), lab_notes(&l));
+		/* What it knows is not there is forgotten. */
+		lab_run(&l);
+		lab_run_idle(&l);
+		lab_close(&l);
+	}
+}
+
 /* An object that was only about to be the counterpart is none: the rules are asked again. */
 static void
 intended_alone(void **state)
@@ -584,7 +623,7 @@ main(void)
 {
 	static struct scenario all[2 * ARRAY_SIZE(crashes)];
 	/* What remains empty is skipped. */
-	struct CMUnitTest tests[3 * ARRAY_SIZE(all) + 5] = {{0}}, *last = tests;
+	struct CMUnitTest tests[3 * ARRAY_SIZE(all) + 6] = {{0}}, *last = tests;
 	size_t n = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(crashes); i++) {
@@ -611,5 +650,6 @@ main(void)
 	last[2] = (struct CMUnitTest)cmocka_unit_test(intended_alone);
 	last[3] = (struct CMUnitTest)cmocka_unit_test(intended_and_left);
 	last[4] = (struct CMUnitTest)cmocka_unit_test(created_and_left);
+	last[5] = (struct CMUnitTest)cmocka_unit_test(many_values_go);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -234,6 +234,45 @@ native_is_made_again(void **state)
 	}
 }
 
+/* Who is made again takes its counterpart over, and names nobody: neither does that. */
+static void
+who_named_is_made_again(void **state)
+{
+	(void)state;
+	for (int form = 0; form < 8; form++) {
+		struct lab l;
+
+		begin(&l, form & 1);
+		lab_set(&l, SOURCE, "CN=Team", "managedBy", IDA_CONTACT);
+		lab_set(&l, SOURCE, "CN=Bob", "manager", IDA_CONTACT);
+		go(&l, "it is named");
+		if (form & 2) {
+			/* Another one of that name; until its contact is that one's, nobody names
+			 * it. */
+			lab_delete(&l, TARGET, IDA);
+			lab_add(&l, TARGET, NATIVE("Ida Native", "ida", ""));
+			lab_set(&l, SOURCE, "CN=Team", "displayName", "Team 2");
+			lab_set(&l, SOURCE, "CN=Bob", "title", "Chief");
+			heir_must(&l, "the native is made again");
+			go(&l, "and named");
+		}
+		assert_true(lab_has(&l, TARGET, "CN=Team", "managedBy", IDA));
+		assert_true(lab_has(&l, TARGET, "CN=Bob", "manager", IDA));
+		lab_delete(&l, SOURCE, "CN=Team");
+		lab_delete(&l, SOURCE, "CN=Bob");
+		if (form & 4)
+			heir_must(&l, "they are gone");
+		lab_add(&l, SOURCE, GROUP("Team", "team", ""));
+		lab_add(&l, SOURCE, MAILBOX("Bob", "bob", ""));
+		heir_must(&l, "they are made again");
+		go(&l, "and name nobody");
+		if (lab_count(&l, TARGET, "CN=Team", "managedBy") ||
+		    lab_count(&l, TARGET, "CN=Bob", "manager"))
+			fail_msg("%d: the native is named\n%s", form, lab_notes(&l));
+		finish(&l);
+	}
+}
+
 /* A directory ends the references to what is deleted, and says nothing of who had one: who named a
  * contact, or a counterpart, that went is not named so on the other side either. */
 static void
@@ -399,6 +438,7 @@ main(void)
 	    cmocka_unit_test(reference_to_an_heir),
 	    cmocka_unit_test(native_is_made_again),
 	    cmocka_unit_test(what_is_named_goes),
+	    cmocka_unit_test(who_named_is_made_again),
 	    cmocka_unit_test(address_moves),
 	    cmocka_unit_test(bygone_address),
 	    cmocka_unit_test(address_of_an_heir),
