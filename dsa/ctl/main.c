@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <getopt.h>
+#include <gnutls/gnutls.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +11,9 @@
 #include "dsa/base/str.h"
 #include "dsa/config/conf.h"
 #include "dsa/ctl/ctl.h"
+
+/* Most verbs need nothing of GnuTLS, and what it does at its start takes longer than they do. */
+GNUTLS_SKIP_GLOBAL_INIT
 
 #define DEFAULT_CONF GALSYNC_SYSCONFDIR "/galsync/galsync.conf"
 
