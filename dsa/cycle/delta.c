@@ -24,6 +24,7 @@
 
 #include "dsa/base/clock.h"
 #include "dsa/cycle/delta.h"
+#include "dsa/cycle/other_flow.h"
 #include "dsa/cycle/other_links.h"
 #include "dsa/cycle/records.h"
 #include "dsa/directory/dn.h"
@@ -283,6 +284,8 @@ take_retry(const struct store_retry *r, void *arg, struct err *err)
 {
 	struct delta *x = arg;
 
+	if (other_flow_is_note(r->why) && guid_set_add(&x->told_of, &r->source) < 0)
+		return err_nomem(err);
 	return delta_concern(x, &r->source, err);
 }
 
@@ -500,6 +503,7 @@ delta_free(struct delta *x)
 	if (x) {
 		free(x->concerned.v);
 		guid_set_done(&x->known);
+		guid_set_done(&x->told_of);
 	}
 	free(x);
 }

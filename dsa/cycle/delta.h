@@ -20,10 +20,11 @@ struct delta {
 	/* Source GUIDs, each once: an object that is concerned by several ways is looked at once in
 	 * a cycle, so a delta ends. */
 	struct guid_list concerned;
-	struct guid_set known;		     /* the same */
-	struct buf cursor[SIDES];	     /* where the next delta starts; empty: as before */
-	struct guid conflict_place;	     /* where the next delta goes on looking at conflicts */
-	bool too_many;			     /* a full cycle is cheaper */
+	struct guid_set known;	    /* the same */
+	struct guid_set told_of;    /* those that the other flow has put down (other_flow.h) */
+	struct buf cursor[SIDES];   /* where the next delta starts; empty: as before */
+	struct guid conflict_place; /* where the next delta goes on looking at conflicts */
+	bool too_many;		    /* a full cycle is cheaper */
 	char told_by[SIDES][GUID_TEXT_SIZE]; /* the database instance that told, "" if not shown */
 };
 

@@ -71,10 +71,11 @@ add_referrers(
 	return 0;
 }
 
-/* What refers to the object with GUID G of SIDE, as that directory says; what is the other flow's
- * is put down for that. */
+/* What refers to the object with GUID G of SIDE, as that directory says, because of SOURCE; what is
+ * the other flow's is put down for that. */
 static int
-add_all_referrers(struct delta *x, enum side side, const struct guid *g, struct err *err)
+add_all_referrers(struct delta *x, const struct guid *source, enum side side, const struct guid *g,
+    struct err *err)
 {
 	_cleanup_(entry_free) struct entry *e = NULL;
 
@@ -83,7 +84,7 @@ add_all_referrers(struct delta *x, enum side side, const struct guid *g, struct 
 	for (size_t i = 0; e && other_flow_back_links[i]; i++)
 		if (add_referrers(x, side, e, other_flow_back_links[i], err) < 0)
 			return -1;
-	return e ? other_flow_note(x->c, side, e, err) : 0;
+	return e && !guid_set_has(&x->told_of, source) ? other_flow_note(x->c, side, e, err) : 0;
 }
 
 /* SOURCE goes. A deletion takes an object out of its groups, and ends every other reference to it,
@@ -99,7 +100,7 @@ add_left_behind(struct delta *x, const struct guid *source, struct err *err)
 		return -1;
 	return !r || guid_is_zero(&r->side[TARGET].guid)
 		   ? 0
-		   : add_all_referrers(x, TARGET, &r->side[TARGET].guid, err);
+		   : add_all_referrers(x, source, TARGET, &r->side[TARGET].guid, err);
 }
 
 /* Does the object of D get a counterpart, whether it never had one, lost it, or had left? */
@@ -143,18 +144,18 @@ add_nested(struct delta *x, uint32_t index, const struct decision *d, struct err
 	return 0;
 }
 
-/* What is there becomes the counterpart of D's object: what names it is the source's to say from
- * now on. */
+/* What is there becomes the counterpart of D's object, or is it again: what names it is the
+ * source's to say from now on. */
 static int
 add_named_by(struct delta *x, const struct decision *d, struct err *err)
 {
 	_cleanup_(entry_free) struct entry *e = NULL;
 
-	if (d->state != DECIDE_MATCHED || d->rule == MATCH_RECORD)
+	if (d->state != DECIDE_MATCHED)
 		return 0;
 	if (world_get(x->c->world, TARGET, d->target, &e, err) < 0)
 		return -1;
-	return add_all_referrers(x, TARGET, &e->guid, err);
+	return add_all_referrers(x, &d->source, TARGET, &e->guid, err);
 }
 
 /* Has the source object G, a return contact, got its native a short time ago? */
@@ -184,7 +185,8 @@ add_of_outsider(struct delta *x, const struct guid *source, struct err *err)
 
 	if (stands_anew(x->c, source, &anew, err) < 0)
 		return -1;
-	return anew ? add_all_referrers(x, SOURCE, source, err) : add_left_behind(x, source, err);
+	return anew ? add_all_referrers(x, source, SOURCE, source, err)
+		    : add_left_behind(x, source, err);
 }
 
 /* What a decision has to do with others: they refer to its object, which comes or goes. */
@@ -195,10 +197,10 @@ add_concerned_by(struct delta *x, uint32_t index, const struct decision *d, stru
 
 	if (add_waiting(x, d, err) < 0 || fetch_names(x, index, d, err) < 0 ||
 	    add_nested(x, index, d, err) < 0 || delta_add_rivals(x, d, err) < 0 ||
-	    add_named_by(x, d, err) < 0 || is_coming(x, d, &comes, err) < 0)
+	    is_coming(x, d, &comes, err) < 0 || (comes && add_named_by(x, d, err) < 0))
 		return -1;
 	if (comes)
-		return add_all_referrers(x, SOURCE, &d->source, err);
+		return add_all_referrers(x, &d->source, SOURCE, &d->source, err);
 	return d->verdict == SCOPE_IN ? 0 : add_of_outsider(x, &d->source, err);
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "dsa/cycle/other_flow.h"
 
+#include <string.h>
+
 #include "dsa/base/clock.h"
 #include "dsa/directory/dn.h"
 
@@ -9,6 +11,12 @@
 const char *const other_flow_back_links[] = {"memberOf", "directReports", "managedObjects",
     "msExchCoManagedObjectsBL", "altRecipientBL", "publicDelegatesBL", "authOrigBL", "unauthOrigBL",
     "dLMemSubmitPermsBL", "dLMemRejectPermsBL", NULL};
+
+bool
+other_flow_is_note(const char *why)
+{
+	return strcmp(why, WHY) == 0;
+}
 
 struct noting {
 	struct store_txn *t;

@@ -24,5 +24,8 @@ int other_flow_note(
 /* The same of the object G of SIDE, which is read for it; none is no error. */
 int other_flow_note_of(
     struct cycle *c, enum side side, const struct guid *g, struct err *err) MUST_CHECK;
+/* Is that why a retry, WHY, is there? Who is looked at for that puts nothing down itself: else two
+ * flows would go on telling each other for ever. */
+bool other_flow_is_note(const char *why);
 
 #endif

@@ -307,6 +307,34 @@ what_is_named_goes(void **state)
 	}
 }
 
+/* Who names a counterpart names the original on the other side: also when that has left, and is
+ * there again; and two that wait for each other are not told of for ever. */
+static void
+what_is_named_comes_back(void **state)
+{
+	(void)state;
+	for (int delta = 0; delta < 2; delta++) {
+		struct lab l;
+
+		begin(&l, delta);
+		lab_set(&l, TARGET, "CN=Jon Native" PEOPLE, "manager", lab_dn(TARGET, "CN=Cid"));
+		lab_set(&l, SOURCE, "CN=Bob", "manager", IDA_CONTACT);
+		go(&l, "they are named");
+		lab_set(&l, SOURCE, "CN=Cid", "msExchHideFromAddressLists", "TRUE");
+		lab_set(&l, TARGET, IDA, "msExchHideFromAddressLists", "TRUE");
+		heir_must(&l, "they are hidden");
+		heir_must(&l, "all say so");
+		go(&l, "and that is all");
+		lab_set(&l, SOURCE, "CN=Cid", "msExchHideFromAddressLists", NULL);
+		lab_set(&l, TARGET, IDA, "msExchHideFromAddressLists", NULL);
+		heir_must(&l, "they are there again");
+		heir_must(&l, "all say so");
+		go(&l, "and that is all");
+		assert_true(lab_has(&l, SOURCE, "CN=Jon Native" GAL, "manager", "CN=Cid" ACME));
+		finish(&l);
+	}
+}
+
 /* ---- addresses ---- */
 
 #define JON "CN=Jon Native" PEOPLE
@@ -438,6 +466,7 @@ main(void)
 	    cmocka_unit_test(reference_to_an_heir),
 	    cmocka_unit_test(native_is_made_again),
 	    cmocka_unit_test(what_is_named_goes),
+	    cmocka_unit_test(what_is_named_comes_back),
 	    cmocka_unit_test(who_named_is_made_again),
 	    cmocka_unit_test(address_moves),
 	    cmocka_unit_test(bygone_address),
