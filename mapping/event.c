@@ -20,11 +20,31 @@
 const char *
 event_kind_name(enum event_kind k)
 {
-	static const char *const names[] = {
-	    [EVENT_SWITCHED] = "switched", [EVENT_UNDONE] = "undone", [EVENT_MOVED] = "moved"};
+	static const char *const names[] = {[EVENT_SWITCHED] = "switched",
+	    [EVENT_UNDONE] = "undone",
+	    [EVENT_MOVED] = "moved",
+	    [EVENT_CREATED] = "created",
+	    [EVENT_MATCHED] = "matched",
+	    [EVENT_LEFT] = "left"};
 
 	_Static_assert(ARRAY_SIZE(names) == EVENT_KIND_MAX, "a name for each");
 	return names[k];
+}
+
+enum event_kind
+event_kind_from_name(const char *name)
+{
+	int k = EVENT_SWITCHED;
+
+	while (k < EVENT_KIND_MAX && strcmp(event_kind_name((enum event_kind)k), name) != 0)
+		k++;
+	return (enum event_kind)k;
+}
+
+bool
+event_is_turn(enum event_kind k)
+{
+	return k == EVENT_SWITCHED || k == EVENT_UNDONE || k == EVENT_MOVED;
 }
 
 void
@@ -99,7 +119,8 @@ store_put_event(struct store_txn *t, const struct store_event *e, struct err *er
 	event_encode(e, &b);
 	if (b.failed)
 		return err_nomem(err);
-	store_keep(t, KEPT_LESS);
+	if (event_is_turn(e->kind))
+		store_keep(t, KEPT_LESS);
 	return store_db_put(t, DB_EVENT, key_of(e, key), buf_bytes(&b), err);
 }
 
@@ -112,7 +133,8 @@ store_add_event(struct store_txn *t, struct store_event *e, struct err *err)
 	    store_counter_set(t, "next-event", last + 1, err) < 0)
 		return -1;
 	e->number = last + 1;
-	store_keep(t, KEPT_MORE);
+	if (event_is_turn(e->kind))
+		store_keep(t, KEPT_MORE);
 	return store_put_event(t, e, err);
 }
 

@@ -15,11 +15,19 @@
 enum event_kind {
 	EVENT_SWITCHED = 1,
 	EVENT_UNDONE,
-	EVENT_MOVED, /* turned, in either direction, but not by galsync */
+	EVENT_MOVED,   /* turned, in either direction, but not by galsync */
+	EVENT_CREATED, /* a counterpart was made */
+	EVENT_MATCHED, /* one that was there was found */
+	EVENT_LEFT,    /* the object left the synchronization */
 	EVENT_KIND_MAX
 };
-/* "switched", "undone", "moved". */
+/* "switched", "undone", "moved", "created", "matched", "left". */
 const char *event_kind_name(enum event_kind k);
+/* EVENT_KIND_MAX: there is none of that name. */
+enum event_kind event_kind_from_name(const char *name);
+/* Is it about a mailbox that was turned? Such an event outlives a lost map (keepsake.h); the others
+ * may be lost with it: what they tell of is in the directories. */
+bool event_is_turn(enum event_kind k);
 
 struct store_event {
 	uint64_t number; /* given by store_add_event(): grows, never reused */

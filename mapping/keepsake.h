@@ -21,8 +21,9 @@
  *   journal, outcome, open, about
  *                    may be lost with the map: they are what a copy of it is made for. Numbers of
  *                    changes and cycles begin again at 1.
- *   event            KEPT: the hook was not told yet; with the last number, which is part of an
- *                    event's id
+ *   event            KEPT if it tells of a turn: the hook was not told yet; with the last number,
+ *                    which is part of an event's id. What was created, matched or left the
+ *                    directories show.
  *   wave, mailbox    KEPT while the wave is planned or running, with the results so far; and the
  *                    last number. Of those that are over only the map, and copies of it, know.
  *   held             KEPT where an operator decided, a first match with the object that it was

@@ -81,7 +81,7 @@ add_spent(const struct store_spent *x, void *arg, struct err *err)
 static int
 add_event(struct store_event *e, void *arg, struct err *err)
 {
-	return e->damaged ? 0 : add_item(arg, e, err);
+	return e->damaged || !event_is_turn(e->kind) ? 0 : add_item(arg, e, err);
 }
 
 static int

@@ -23,19 +23,20 @@ first(const char *x, const char *y)
 static json_t *
 side_object(const struct event_facts *f, enum side side)
 {
-	const struct record_side *r = &f->record->side[side];
+	enum side own = f->origin == TARGET ? side_other(side) : side; /* in the record */
+	const struct record_side *r = &f->record->side[own];
 	const struct entry *e = f->side[side];
 	const char *legacy = value(e, "legacyExchangeDN"), *alias = value(e, "mailNickname");
 	char guid[GUID_TEXT_SIZE];
 	json_t *o = json_object();
 
 	guid_format(&r->guid, guid);
-	if (side == SOURCE)
+	if (own == SOURCE)
 		alias = first(alias, f->record->alias);
 	json_put_member(&o, "forest", json_of_text(f->forest[side]));
 	json_put_member(&o, "server", json_of_text(f->server[side]));
 	json_put_member(&o, "dn", json_of_text(e ? e->dn : r->dn));
-	json_put_member(&o, "guid", json_of_text(guid));
+	json_put_member(&o, "guid", json_of_text(guid_is_zero(&r->guid) ? NULL : guid));
 	json_put_member(&o, "displayName", json_of_text(value(e, "displayName")));
 	json_put_member(&o, "alias", json_of_text(alias));
 	json_put_member(&o, "mail", json_of_text(e ? address_primary(e) : NULL));
@@ -57,7 +58,11 @@ event_body(const struct event_facts *f)
 	json_put_member(&o, "event", json_of_text(event_kind_name(f->kind)));
 	json_put_member(&o, "link", json_of_text(f->link));
 	json_put_member(&o, "time", json_of_time(f->at));
-	json_put_member(&o, "active", json_of_text(side_name(f->record->active)));
+	json_put_member(&o, "origin", json_of_text(side_name(f->origin)));
+	json_put_member(&o, "kind", json_of_text(kind_name(f->record->kind)));
+	json_put_member(&o, "active",
+	    json_of_text(side_name(
+		f->origin == TARGET ? side_other(f->record->active) : f->record->active)));
 	json_put_member(&o, "source", side_object(f, SOURCE));
 	json_put_member(&o, "target", side_object(f, TARGET));
 	return o ? json_dumps(o, JSON_COMPACT) : NULL;

@@ -3,8 +3,9 @@
 #define GALSYNC_REDIRECT_EVENT_BODY_H
 
 /*
- * What a hook program is told of a turned mailbox, as a JSON object. Pure. The object is made when
- * the turn is recorded, from both sides as they were read then, and completed at each delivery.
+ * What a hook program is told of a turned mailbox, or of a recipient that was created, matched or
+ * left, as a JSON object. Pure. The object is made when that is recorded, from both sides as they
+ * were read then, and completed at each delivery.
  * Its members are documented in galsyncd(8).
  */
 
@@ -18,10 +19,11 @@
 struct event_facts {
 	enum event_kind kind;
 	const char *link;
+	enum side origin; /* TARGET: of the return flow, whose record has its sides turned */
 	int64_t at;
 	const char *forest[SIDES], *server[SIDES]; /* the DCs in use; may be NULL */
 	const char *redirect_domain[SIDES];	   /* may be NULL */
-	const struct record *record;		   /* as it is now */
+	const struct record *record;		   /* as it is now, of its flow */
 	const struct entry *side[SIDES];	   /* NULL: what the record knows must do */
 };
 

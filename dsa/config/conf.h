@@ -133,7 +133,9 @@ struct conf_link {
 				    * is switched; */
 	char *readiness_value;	   /* if it has this value, or NULL: any */
 	char *toggle_domain;	   /* of the dummy address of a proxy toggle */
-	char *hook;		   /* program that is told of switches, or NULL */
+	char *hook;		   /* program that is told of events, or NULL */
+	char **hook_events;	   /* of these kinds (mapping/event.h); none: of turns */
+	size_t n_hook_events;
 	int hook_timeout_s;
 	struct conf_row *rows;
 	size_t n_rows;

@@ -151,7 +151,8 @@ check_domain(const struct checking *c, const config_setting_t *s, const char *ke
 	else if (!*domain)
 		conf_note(c->notes, s, key,
 		    "'%s' names no domain; allowed: a DN that ends in DC=...", dn);
-	else if (!f->dir.domain && !conf_check_dns(domain, why, sizeof why))
+	else if (f->dir.domain && str_equal_nocase(domain, f->dir.domain) &&
+		 !conf_check_dns(domain, why, sizeof why))
 		conf_note(c->notes, s, key,
 		    "'%s' names the domain '%s', which %s; allowed: a DN that ends in DC=...", dn,
 		    domain, why);

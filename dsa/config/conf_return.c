@@ -144,6 +144,9 @@ copy_common(const struct conf_link *l, struct conf_link *b)
 	b->redirect_template = l->redirect_template;
 	b->marker_attribute = l->marker_attribute;
 	b->toggle_domain = l->toggle_domain;
+	b->hook = l->hook;
+	b->hook_events = l->hook_events;
+	b->n_hook_events = l->n_hook_events;
 	b->hook_timeout_s = l->hook_timeout_s;
 	b->max_deletes = l->max_deletes;
 	b->max_delete_percent = l->max_delete_percent;

@@ -15,6 +15,7 @@
 #include "dsa/directory/attr_name.h"
 #include "dsa/directory/dn.h"
 #include "dsa/directory/filter.h"
+#include "mapping/event.h"
 
 #define NAME_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 #define NAME_MAX_LEN 64
@@ -75,6 +76,13 @@ conf_check_dns(const char *value, char *why, size_t size)
 		p += len + 1;
 	}
 	return (labels > 0 && strlen(value) <= DNS_NAME_MAX) || no(why, size, "is no DNS name");
+}
+
+bool
+conf_check_event(const char *value, char *why, size_t size)
+{
+	return event_kind_from_name(value) != EVENT_KIND_MAX ||
+	       no(why, size, "is no kind of event");
 }
 
 bool

@@ -14,9 +14,9 @@ typedef bool conf_value_check(const char *value, char *why, size_t size);
 /* Of every text: it is there, it is UTF-8, and it has no control character. The others expect that.
  */
 conf_value_check conf_check_text;
-conf_value_check conf_check_name, conf_check_dns, conf_check_url, conf_check_attr, conf_check_dn,
-    conf_check_filter, conf_check_pattern, conf_check_legacy_dn, conf_check_principal,
-    conf_check_bind_dn;
+conf_value_check conf_check_name, conf_check_dns, conf_check_event, conf_check_url, conf_check_attr,
+    conf_check_dn, conf_check_filter, conf_check_pattern, conf_check_legacy_dn,
+    conf_check_principal, conf_check_bind_dn;
 /* Templates: of text, of an address, of the local part of one. No two objects have one address. */
 conf_value_check conf_check_template, conf_check_address_template, conf_check_local_template;
 /* Files, which they open: CHECK is one of these if conf_check_opens(CHECK). */

@@ -10,8 +10,8 @@
 #include "dsa/cycle/decide.h"
 #include "dsa/cycle/other_links.h"
 #include "dsa/cycle/replan.h"
+#include "dsa/cycle/tell_hook.h"
 #include "dsa/rules/advice.h"
-#include "dsa/run/turn_event.h"
 
 /* A result of RFC 4511 appendix A. */
 #define INSUFFICIENT_ACCESS 50
@@ -125,8 +125,10 @@ outcome_accept(struct cycle *c, struct store_txn *t, const struct guid *source, 
 	if (!found)
 		return 0;
 	e.dn = old.dn;
-	run_event(
-	    c->run, &e, "what was refused before is done, or not wanted any more: %s", old.why);
+	/* None that failed: it was to be looked at. */
+	if (old.attempts)
+		run_event(c->run, &e, "what was refused before is done, or not wanted any more: %s",
+		    old.why);
 	store_retry_done(&old);
 	return store_clear_retry(t, c->run->link_id, source, err);
 }
@@ -188,27 +190,6 @@ owe_membership(struct cycle *c, struct store_txn *t, const struct plan_step *s, 
 			 clock_realtime_s(), err);
 }
 
-/* The hook hears of what was turned elsewhere when the map does. */
-static int
-tell_moved(struct cycle *c, struct store_txn *t, const struct plan_step *s, struct err *err)
-{
-	_cleanup_(decision_done) struct decision d = {0};
-	_cleanup_(entry_free) struct entry *source = NULL, *target = NULL;
-	bool found = false;
-
-	if (!s->moved || !s->record)
-		return 0;
-	if (owe_membership(c, t, s, err) < 0)
-		return -1;
-	if (world_get(c->world, SOURCE, s->source, &source, err) < 0 ||
-	    cycle_get_decision(c, s->source, &d, &found, err) < 0 ||
-	    (found && d.target != WORLD_NONE &&
-		world_get(c->world, TARGET, d.target, &target, err) < 0))
-		return -1;
-	return turn_event_store(c->run, t, EVENT_MOVED, s->record,
-	    (const struct entry *const[SIDES]){source, target}, err);
-}
-
 /* The counterpart was another object's, which is gone: one of them has a record. */
 static int
 forget_former(struct cycle *c, struct store_txn *t, const struct record *record, struct err *err)
@@ -244,6 +225,27 @@ store_left(struct cycle *c, struct store_txn *t, const struct plan_step *s, stru
 	return 0;
 }
 
+/* The record of a step that was done. */
+static int
+store_record(struct cycle *c, struct store_txn *t, struct plan_step *s, struct err *err)
+{
+	_cleanup_(record_free) struct record *before = NULL;
+
+	if (c->run->link->hook && s->record->id && store_get(t, s->record->id, &before, err) < 0)
+		return -1;
+	if (s->forgets) {
+		if (store_delete(t, s->record->id, err) < 0)
+			return -1;
+	} else {
+		s->record->synced_at = clock_realtime_s();
+		if (forget_former(c, t, s->record, err) < 0 || store_put(t, s->record, err) < 0)
+			return -1;
+	}
+	if (s->moved && owe_membership(c, t, s, err) < 0)
+		return -1;
+	return tell_hook(c, t, s, before, err);
+}
+
 static int
 store_done(struct cycle *c, struct store_txn *t, struct plan_step *s, struct err *err)
 {
@@ -255,15 +257,8 @@ store_done(struct cycle *c, struct store_txn *t, struct plan_step *s, struct err
 		return -1;
 	if (s->creates && births_add(c, &s->guid, err) < 0)
 		return -1;
-	if (s->forgets && s->record && store_delete(t, s->record->id, err) < 0)
+	if (s->record && store_record(c, t, s, err) < 0)
 		return -1;
-	if (s->record && !s->forgets) {
-		s->record->synced_at = clock_realtime_s();
-		if (forget_former(c, t, s->record, err) < 0)
-			return -1;
-		if (store_put(t, s->record, err) < 0 || tell_moved(c, t, s, err) < 0)
-			return -1;
-	}
 	if (s->phase == PLAN_LEAVERS)
 		return store_left(c, t, s, err);
 	if (s->source == WORLD_NONE || s->phase == PLAN_LINKS)

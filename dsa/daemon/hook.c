@@ -91,16 +91,20 @@ hook_configure(struct hook *h, const struct conf *conf, struct err *err)
 	return 0;
 }
 
-/* A copy of the program of the link named NAME; zeros if it has none. */
+/* A copy of the program of the flow named NAME, which is its link's; zeros if it has none. */
 static void
 find_program(struct hook *h, const char *name, struct program *ret)
 {
+	size_t len;
+
 	*ret = (struct program){0};
+	(void)store_is_return(name, &len);
 	(void)pthread_mutex_lock(&h->lock);
 	for (size_t i = 0; i < h->n_programs && !ret->link; i++)
-		if (strcmp(h->programs[i].link, name) == 0)
-			*ret = (struct program){
-			    strdup(name), strdup(h->programs[i].path), h->programs[i].timeout_s};
+		if (strlen(h->programs[i].link) == len &&
+		    strncmp(h->programs[i].link, name, len) == 0)
+			*ret = (struct program){strdup(h->programs[i].link),
+			    strdup(h->programs[i].path), h->programs[i].timeout_s};
 	(void)pthread_mutex_unlock(&h->lock);
 	if (ret->link && ret->path)
 		return;

@@ -29,7 +29,7 @@
 
 #include "dsa/base/clock.h"
 #include "dsa/base/str.h"
-#include "dsa/run/turn_event.h"
+#include "dsa/run/hook_event.h"
 #include "dsa/world/world.h"
 
 static struct turn_facts
@@ -249,7 +249,7 @@ tell(struct store_txn *t, const struct mailbox *m, struct err *err)
 
 	if (m->was == m->record->active)
 		return 0;
-	return turn_event_store(m->chunk->run, t,
+	return hook_event_store(m->chunk->run, t,
 	    m->turn == TURN_SWITCH ? EVENT_SWITCHED : EVENT_UNDONE, m->record, side, err);
 }
 

@@ -34,11 +34,16 @@ count_one(struct store_event *e, void *arg, struct err *err)
 }
 
 int
-view_hook_count(struct store_txn *t, uint32_t link, struct view_hook *ret, struct err *err)
+view_hook_count(struct store_txn *t, const char *name, struct view_hook *ret, struct err *err)
 {
 	struct counting c = {.n = {0}};
+	uint32_t flows[SIDES];
+	int rc = store_flow_ids(t, name, flows, err);
 
-	if (store_each_event(t, link, count_one, &c, err) < 0) {
+	for (int side = SOURCE; rc == 0 && side < SIDES; side++)
+		if (flows[side])
+			rc = store_each_event(t, flows[side], count_one, &c, err);
+	if (rc < 0) {
 		view_hook_done(&c.n);
 		return -1;
 	}

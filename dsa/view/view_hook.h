@@ -27,9 +27,9 @@ view_hook_donep(struct view_hook *v)
 	view_hook_done(v);
 }
 
-/* Counts the events of LINK. RET is the caller's to release with view_hook_done(). */
+/* Counts the events of the link NAME, in both its flows. RET is the caller's to release with view_hook_done(). */
 int view_hook_count(
-    struct store_txn *t, uint32_t link, struct view_hook *ret, struct err *err) MUST_CHECK;
+    struct store_txn *t, const char *name, struct view_hook *ret, struct err *err) MUST_CHECK;
 /* NULL without memory. */
 json_t *view_hook(const struct view_hook *v) MUST_CHECK;
 

@@ -49,7 +49,7 @@ view_link_read(
 	    store_each_retry(t, link, 0, count_retry, &ret->retries, err) < 0 ||
 	    journal_measure(t, &ret->journal, err) < 0 ||
 	    view_held_count(t, link, &ret->held, err) < 0 ||
-	    view_hook_count(t, link, &ret->hook, err) < 0)
+	    view_hook_count(t, name, &ret->hook, err) < 0)
 		return -1;
 	return read_last_cycle(t, link, &ret->last_cycle, err);
 }

@@ -5,11 +5,13 @@ import contextlib
 import glob
 import json
 import os
+import re
 import shutil
 import signal
 
 import pytest
 from conftest import wait_for
+from galsynclab.lab import ACME, PEOPLE_OU, RETURN_OU, TARGET_OU
 from test_120_daemon import Daemon
 from test_130_switch import both
 
@@ -196,6 +198,58 @@ def test_reload_takes_another_hook(daemon, hook):
     turn(daemon, "switch", KEY)
     wait_for(lambda: os.path.exists(hook.path("other-told")), "the new hook is not told")
     turn(daemon, "undo-switch", KEY)
+
+
+def test_recipients(daemon, lab, hook):
+    """One that is created, in either direction, one that is matched, and one that leaves; each when
+    it is there, with the name that Update-Recipient needs."""
+    hook.does("")
+    with open(daemon.conf, encoding="utf-8") as f:
+        text = f.read()
+    events = 'hook_events = [ "created", "matched", "left" ]; hook_timeout_s'
+    with open(daemon.conf, "w", encoding="utf-8") as f:
+        text = re.sub('hook = "[^"]*"', f'hook = "{hook.program}"', text)
+        text = re.sub(r"interval_s = \d+", "interval_s = 1", text)
+        f.write(text.replace("hook_timeout_s",
+                             f'return_contacts_ou = "{RETURN_OU}"; {events}', 1))
+    lines = daemon.log().count(": reloaded")
+    daemon.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: daemon.log().count(": reloaded") > lines, "not reloaded")
+    ou = lab.special["acme"]["polish"].split(",", 1)[1]
+    lab.source.add(f"CN=New One,{ou}", objectClass="contact", mailNickname="new.one",
+                   legacyExchangeDN="/o=X/cn=new.one",
+                   mail="new.one@acme.example", targetAddress="SMTP:new.one@else.example",
+                   proxyAddresses="SMTP:new.one@acme.example", displayName="New One")
+    lab.target.add(f"CN=There Already,{TARGET_OU}", objectClass="user", sAMAccountName="there",
+                   mail="there@acme.example")
+    lab.source.add(f"CN=There Already,{ou}", objectClass="user", sAMAccountName="there",
+                   mailNickname="there", legacyExchangeDN="/o=X/cn=there",
+                   mail="there@acme.example", userAccountControl=514,
+                   proxyAddresses="SMTP:there@acme.example", displayName="There Already",
+                   msExchHomeServerName=ACME.home_server, msExchRecipientTypeDetails=1)
+    lab.target.add(f"CN=Native,{PEOPLE_OU}", objectClass="contact", mailNickname="native",
+                   legacyExchangeDN="/o=X/cn=native",
+                   mail="native@globex.example", targetAddress="SMTP:native@else.example",
+                   proxyAddresses="SMTP:native@globex.example", displayName="Native")
+    wanted = {("created", "source", "contact"): "new.one", ("matched", "source", "user"): "there",
+              ("created", "target", "contact"): "native"}
+    told = {}
+
+    def all_told():
+        told.update({k: e for e in hook.told() for k in [(e["event"], e["origin"], e["kind"])]
+                     if e[e["origin"]]["alias"] == wanted.get(k)})
+        return len(told) == len(wanted)
+    wait_for(all_told, "not all is told")
+    made = told["created", "source", "contact"]["target"]
+    assert made["dn"] == f"CN=New One,{TARGET_OU}" and made["mail"] == "new.one@acme.example"
+    assert lab.target.read(made["dn"]) and made["server"] == "dc1.globex.example"
+    assert told["matched", "source", "user"]["target"]["dn"] == f"CN=There Already,{TARGET_OU}"
+    contact = told["created", "target", "contact"]["source"]
+    assert contact["dn"] == f"CN=Native,{RETURN_OU}" and lab.source.read(contact["dn"])
+    lab.source.delete(f"CN=New One,{ou}")
+    left = wait_for(lambda: [e for e in hook.told() if e["event"] == "left"], "it has not left")[0]
+    assert left["target"]["dn"] == f"CN=New One,{TARGET_OU}"
+    wait_for(lambda: status(daemon)["waiting"] == 0, "the events are not delivered")
 
 
 def test_configuration_is_checked(lab, hook):

@@ -63,7 +63,7 @@ struct mistake {
 	"return_contacts_ou, return_scopes, upn_suffix, "                                          \
 	"mailbox, admin_group, primary_address, redirect_address, marker_attribute, "              \
 	"marker_group, readiness_attribute, readiness_value, toggle_domain, hook, "                \
-	"hook_timeout_s, "                                                                         \
+	"hook_events, hook_timeout_s, "                                                            \
 	"attributes, adopt, limits, "                                                              \
 	"interval_s\n"
 #define SECRET "; allowed: a regular file that only its owner may read (mode 0600 or 0400)\n"
@@ -103,6 +103,9 @@ static const struct mistake mistake_rows[] = {
     {"interval_s = 60", "hook = 1", AT22 "hook: is a number" PROGRAM},
     {"interval_s = 60", "hook_timeout_s = 0",
 	AT22 "hook_timeout_s: 0 is out of range; allowed: a whole number from 1 to 3600\n"},
+    {"interval_s = 60", "hook_events = [ \"switched\", \"deleted\" ]",
+	AT22 "hook_events[1]: 'deleted' is no kind of event; allowed: \"switched\", \"undone\", "
+	     "\"moved\", \"created\", \"matched\", \"left\"\n"},
     {"interval_s = 60", "hook_timeout_s = 3601",
 	AT22 "hook_timeout_s: 3601 is out of range; allowed: a whole number from 1 to 3600\n"},
     /* types, ranges and names */

@@ -84,7 +84,8 @@ a_lost_map(void **state)
 	store_abort(t);
 }
 
-/* Also what is told of mailboxes that others turned: of each kind there is. */
+/* Also what is told of mailboxes that others turned; what is told of recipients that were created,
+ * matched or left is not in it: a first synchronization makes as many events as there are. */
 static void
 every_kind_of_event(void **state)
 {
@@ -111,7 +112,7 @@ every_kind_of_event(void **state)
 	lose_map(f);
 	keepsake_open(f, &news);
 	assert_int_equal(news.last.kind, KEEPSAKE_TAKEN_UP);
-	assert_int_equal(news.last.counts.events, EVENT_KIND_MAX - EVENT_SWITCHED);
+	assert_int_equal(news.last.counts.events, 3);
 }
 
 /* And again: the new map's file is as good as the old one's. */
