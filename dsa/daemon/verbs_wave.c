@@ -172,6 +172,11 @@ draft_of(struct verbs *v, struct client *c, const json_t *request)
 
 	if (!w)
 		return NULL;
+	/* A connection has one list of one sort. */
+	if (d && wait->draft_free != draft_free) {
+		client_refuse(c, "the steps of a plan are being named: apply that first");
+		return NULL;
+	}
 	if (d && (strcmp(d->link, worker_link(w)->name) != 0 || d->undo != undo)) {
 		client_refuse(c, "a wave is of one link, and goes one way");
 		return NULL;
@@ -379,7 +384,7 @@ void
 verb_wave_plan(struct verbs *v, struct client *c, const json_t *request)
 {
 	struct client_wait *wait = client_wait(c);
-	struct draft *d = TAKE(wait->draft);
+	struct draft *d = wait->draft_free == draft_free ? TAKE(wait->draft) : NULL;
 
 	if (!d)
 		client_refuse(c, "no mailbox was named: \"wave-add\" comes first");

@@ -17,8 +17,10 @@ struct request {
 	enum worker_request what;
 	struct guid *objects;
 	size_t n;
-	int plan_fd;
-	char *address; /* TRACE */
+	int plan_fd; /* PLAN */
+	enum plan_form form;
+	struct plan_choice *choice; /* APPLY */
+	char *address;		    /* TRACE */
 	unsigned from;
 };
 
