@@ -8,6 +8,7 @@
 #include "dsa/base/output.h"
 #include "dsa/ctl/client.h"
 #include "dsa/ctl/ctl.h"
+#include "dsa/ctl/look.h"
 #include "dsa/ctl/shown.h"
 #include "dsa/ctl/wave_file.h"
 
@@ -291,42 +292,71 @@ ctl_read_args(int argc, char **argv, const char *usage, const char **ret_link, j
 	return status;
 }
 
-/* argv[0] is the verb of the protocol too. FLAG is a member that is true, or NULL. */
+/* The request VERB about those that the arguments name, who are some: *RET. */
 static enum ctl_status
-turn(struct ctl *c, int argc, char **argv, const char *flag, const char *usage)
+request_about(int argc, char **argv, const char *verb, const char *usage, json_t **ret)
 {
 	_cleanup_(json_release) json_t *objects = json_array();
 	const char *link;
 	enum ctl_status status = ctl_read_args(argc, argv, usage, &link, &objects);
-	json_t *o;
 
 	if (status != CTL_DONE)
 		return status;
 	if (json_array_size(objects) == 0)
 		return ctl_usage("%s: nobody is named", usage);
-	o = ctl_request(argv[0], link);
-	json_put_member(&o, "objects", TAKE(objects));
+	*ret = ctl_request(verb, link);
+	json_put_member(ret, "objects", TAKE(objects));
+	return CTL_DONE;
+}
+
+/* argv[0] is the verb of the protocol too. FLAG is a member that is true, or NULL. */
+static enum ctl_status
+turn(struct ctl *c, int argc, char **argv, const char *flag, const char *usage)
+{
+	json_t *o;
+	enum ctl_status status = request_about(argc, argv, argv[0], usage, &o);
+
+	if (status != CTL_DONE)
+		return status;
 	if (flag)
 		json_put_member(&o, flag, json_true());
 	return ask(c, o, false);
+}
+
+/* What the turn needs, and nothing more. */
+static enum ctl_status
+look(struct ctl *c, int argc, char **argv, bool force, const char *usage)
+{
+	json_t *o;
+	enum ctl_status status = request_about(argc, argv, "switch-plan", usage, &o);
+
+	if (status != CTL_DONE)
+		return status;
+	json_put_member(&o, "undo", json_boolean(strcmp(argv[0], "undo-switch") == 0));
+	json_put_member(&o, "force", json_boolean(force));
+	return ctl_report(c, o, look_print);
 }
 
 /* switch, which has an option more, and undo-switch. */
 enum ctl_status
 ctl_verb_turn(struct ctl *c, int argc, char **argv)
 {
-	bool may = strcmp(argv[0], "switch") == 0, force = false;
-	char usage[80];
+	bool may = strcmp(argv[0], "switch") == 0, force = false, dry_run = false;
+	char usage[96];
 	int n = 1;
 
-	(void)snprintf(usage, sizeof usage, "%s %s[--link LINK] [--file FILE] [WHO...]", argv[0],
-	    may ? "[--force] " : "");
+	(void)snprintf(usage, sizeof usage, "%s [--dry-run] %s[--link LINK] [--file FILE] [WHO...]",
+	    argv[0], may ? "[--force] " : "");
 	for (int i = 1; i < argc; i++) {
 		if (may && strcmp(argv[i], "--force") == 0)
 			force = true;
+		else if (strcmp(argv[i], "--dry-run") == 0)
+			dry_run = true;
 		else
 			argv[n++] = argv[i];
 	}
+	if (dry_run)
+		return look(c, n, argv, force, usage);
 	return turn(c, n, argv, force ? "force" : NULL, usage);
 }
 

@@ -8,6 +8,7 @@
 #include "dsa/base/json.h"
 #include "dsa/daemon/verbs_finish.h"
 #include "dsa/daemon/verbs_held.h"
+#include "dsa/daemon/verbs_look.h"
 #include "dsa/daemon/verbs_object.h"
 #include "dsa/daemon/verbs_plan.h"
 #include "dsa/daemon/verbs_trace.h"
@@ -154,6 +155,8 @@ static const struct {
     {"verify", CONTROL_READ, verb_verify},
     {"trace", CONTROL_READ, verb_trace},
     {"adopt-plan", CONTROL_READ, verb_adopt_plan},
+    {"switch-plan", CONTROL_READ, verb_switch_plan},
+    {"wave-check", CONTROL_READ, verb_wave_check},
     {"pause", CONTROL_CHANGE, verb_pause},
     {"resume", CONTROL_CHANGE, verb_resume},
     {"resync", CONTROL_CHANGE, verb_resync},

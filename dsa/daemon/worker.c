@@ -455,6 +455,19 @@ worker_request_trace(struct worker *w, char *address, unsigned from)
 	return put_request(w, &q);
 }
 
+uint64_t
+worker_request_look(struct worker *w, const struct turn_order *o)
+{
+	struct request q = {.what = REQUEST_LOOK,
+	    .plan_fd = -1,
+	    .objects = (struct guid *)(uintptr_t)o->sources,
+	    .n = o->n,
+	    .turn = o->turn,
+	    .force = o->force};
+
+	return put_request(w, &q);
+}
+
 static void
 worker_free(struct worker *w)
 {

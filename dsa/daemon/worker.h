@@ -32,6 +32,7 @@
 #include "dsa/cycle/cycle.h"
 #include "dsa/daemon/answers.h"
 #include "dsa/exec/plan_choice.h"
+#include "dsa/jobs/turn_run.h"
 #include "dsa/run/shared_feed.h"
 #include "dsa/view/view_worker.h"
 #include "mapping/store.h"
@@ -81,7 +82,8 @@ enum worker_request {
 	REQUEST_FINISH_PLAN,
 	REQUEST_ADOPT,
 	REQUEST_ADOPT_PLAN,
-	REQUEST_APPLY
+	REQUEST_APPLY,
+	REQUEST_LOOK
 };
 /* Asks for a cycle: a full one, or one about the N source objects OBJECTS (taken over); or for a
  * switch, undo or toggle of the N objects, or to verify them or look what they lack for a native
@@ -98,6 +100,9 @@ uint64_t worker_request_apply(struct worker *w, struct plan_choice *choice);
 /* The same for a trace of ADDRESS (taken over) sent in the organizations FROM, a bit for each side.
  */
 uint64_t worker_request_trace(struct worker *w, char *address, unsigned from);
+/* The same for a look at what a turn of O's mailboxes needs (turn_look.h). What O lends is taken
+ * over: its list, which is malloc'ed. */
+uint64_t worker_request_look(struct worker *w, const struct turn_order *o);
 /* How request NUMBER ended, the caller's from now on; NULL if it has not, or was forgotten. */
 struct worker_answer *worker_take_answer(struct worker *w, uint64_t number);
 /* No client will ask for the answers up to NUMBER. */

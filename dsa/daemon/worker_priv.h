@@ -20,7 +20,9 @@ struct request {
 	int plan_fd; /* PLAN */
 	enum plan_form form;
 	struct plan_choice *choice; /* APPLY */
-	char *address;		    /* TRACE */
+	enum turn turn;		    /* LOOK: at OBJECTS */
+	bool force;
+	char *address; /* TRACE */
 	unsigned from;
 };
 

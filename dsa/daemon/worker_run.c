@@ -16,6 +16,7 @@
 #include "dsa/jobs/turns.h"
 #include "dsa/view/view_apply.h"
 #include "dsa/view/view_finish.h"
+#include "dsa/view/view_look.h"
 #include "dsa/view/view_rebuild.h"
 #include "dsa/view/view_result.h"
 
@@ -303,6 +304,29 @@ run_rebuild(struct worker *w, const struct request *q, struct cycle_result *r, s
 	return w->results ? 0 : err_nomem(err);
 }
 
+/* What a turn needs; nothing is written. */
+static int
+run_look(struct worker *w, const struct request *q, struct cycle_result *r, struct err *err)
+{
+	_cleanup_(view_look_done) struct view_look v;
+	const struct turn_order order = {
+	    .turn = q->turn, .force = q->force, .sources = q->objects, .n = q->n};
+
+	view_look_init(&v, RESULTS_MAX);
+	lines_begin(w->lines, true);
+	if (turn_look(&w->run, &order, view_look_looked, &v, err) < 0)
+		return -1;
+	r->problems = v.broken;
+	w->results = view_look(&v, q->turn);
+	return w->results ? 0 : err_nomem(err);
+}
+
+static bool
+is_look(const struct request *q)
+{
+	return q->number && q->what == REQUEST_LOOK;
+}
+
 static bool
 is_plan(const struct request *q)
 {
@@ -351,6 +375,7 @@ worker_run(struct worker *w, const struct request *q, struct cycle_result r[SIDE
 	       : is_finish(q)	   ? run_finish(w, q, r, err)
 	       : is_plan(q)	   ? run_plan(w, q, r, err)
 	       : is_apply(q)	   ? run_apply(w, q, r, err)
+	       : is_look(q)	   ? run_look(w, q, r, err)
 	       : worker_is_turn(q) ? run_turns(w, q, r, err)
 				   : run_cycle(w, q, r, err);
 }

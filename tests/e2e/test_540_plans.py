@@ -179,3 +179,104 @@ def test_what_is_no_plan(daemon, lab, text, words):
 def test_bad_requests(daemon, request_, words):
     answer = daemon.ask(**request_)
     assert not answer["ok"] and words in answer["error"]
+
+
+# ---- dry runs ----
+
+def look(daemon, *args):
+    """The status and {alias: (ok, text, {what is not so: why})}."""
+    p = ctl(daemon, "--json", *args)
+    assert p.returncode in (0, 3), p.stdout + p.stderr
+    answer = json.loads(p.stdout)
+    assert (p.returncode == 3) == (answer["broken"] > 0 or bool(answer.get("problems")))
+    return p.returncode, {r["dn"].partition(",")[0].rpartition(" ")[2]: (r["ok"], r["text"], {
+        k: v for k, v in r["checks"].items() if isinstance(v, str)}) for r in answer["results"]}
+
+
+def broken_things(lab):
+    """{number of the mailbox: (what is broken, how, how it is mended)}; what is not there cannot be
+    asked for."""
+    def target(i, **attrs):
+        lab.target.modify(target_of(lab, i)[0], **attrs)
+
+    def source(i, **attrs):
+        lab.source.modify(source_dn(lab, i), **attrs)
+
+    def without(values, end):
+        return [v for v in values if not v.lower().endswith(end.encode())]
+
+    mail = {i: lab.source.read(source_dn(lab, i))["proxyAddresses"] for i in range(N)}
+    there = {i: target_of(lab, i)[1] for i in range(N)}
+    return {
+        2: ({"stamp"}, lambda: target(2, extensionAttribute15="mine")),
+        3: ({"source_mailbox"}, lambda: source(3, homeMDB=None, msExchHomeServerName=None)),
+        4: ({"target_mailbox"}, lambda: target(4, homeMDB=None, msExchHomeServerName=None)),
+        5: ({"source_address"},
+            lambda: source(5, proxyAddresses=without(mail[5], "@redirect.acme.example"))),
+        6: ({"target_unique"}, lambda: target(7, proxyAddresses=[
+            *there[7]["proxyAddresses"],
+            f"smtp:{lab.aliases[6]}@redirect.globex.example".encode()])),
+        8: ({"target_x500"}, lambda: target(8, proxyAddresses=[
+            v for v in there[8]["proxyAddresses"]
+            if not v.endswith(f"/o=Acme/ou=First/cn=Recipients/cn={lab.aliases[8]}".encode())])),
+        9: ({"source_redirection"}, lambda: source(9, targetAddress="SMTP:x@third.example")),
+        10: ({"target_redirection"}, lambda: target(10, targetAddress="SMTP:x@third.example")),
+        11: ({"source_object"}, lambda: lab.source.delete(source_dn(lab, 11))),
+    }
+
+
+def test_dry_runs(daemon, lab):
+    """Each precondition is broken on a mailbox of its own, and all are named at once."""
+    names = [a for i, a in enumerate(lab.aliases) if i != 1]
+    status, found = look(daemon, "switch", "--dry-run", *names)
+    assert status == 0 and len(found) == len(names), found
+    assert all(ok and not text and not bad for ok, text, bad in found.values()), found
+    wave = lab.path("wave.csv")
+    with open(wave, "w", encoding="utf-8") as f:
+        f.write("\n".join(names) + "\n")
+    planned = json.loads(ctl(daemon, "--json", "wave", wave, "--at", "2099-01-01 22:00").stdout)
+    usn = lab.target.usn(), lab.source.usn()
+    assert look(daemon, "wave", "check", str(planned["wave"])) == (0, found)
+    assert (lab.target.usn(), lab.source.usn()) == usn
+    want = broken_things(lab)
+    # The address of its alias that another object has is not its own any more if it takes it.
+    for _, breaks in want.values():
+        breaks()
+    usn = lab.target.usn(), lab.source.usn()
+    for args in (("switch", "--dry-run", *names), ("wave", "check", str(planned["wave"]))):
+        status, found = look(daemon, *args)
+        assert status == 3
+        for i, alias in enumerate(lab.aliases):
+            if i in (1, 7):
+                continue
+            ok, _, bad = found[alias]
+            assert set(bad) == want.get(i, (set(),))[0], (alias, found[alias])
+            assert ok == (i not in want)
+    assert (lab.target.usn(), lab.source.usn()) == usn
+    p = ctl(daemon, "switch", "--dry-run", *names)
+    assert p.returncode == 3
+    head, *rows = p.stdout.splitlines()
+    assert head.split()[0] == "MAP" and head.split()[-1] == "MAILBOX"
+    assert sum(row.startswith("BROKEN") for row in rows) == len(want)
+    assert "       T-BOX: the target object has no mailbox" in p.stdout
+    assert rows[-1] == f"{len(names)} checked, {len(want)} broken, 0 switched already"
+    # The switch refuses for the same reasons, and what can be switched is told as that.
+    p = ctl(daemon, "switch", lab.aliases[4], lab.aliases[0])
+    assert p.returncode == 1 and "the target object has no mailbox" in p.stdout
+    _, found = look(daemon, "switch", "--dry-run", lab.aliases[0], lab.aliases[4])
+    assert found[lab.aliases[0]] == (True, "switched already", {})
+
+
+def test_dry_run_of_a_file(daemon, lab):
+    file = lab.path("list.csv")
+    with open(file, "w", encoding="utf-8") as f:
+        f.write(f"{lab.aliases[1]}\nnobody@acme.example\n")
+    before = ctl(daemon, "--json", "wave", "list").stdout
+    p = ctl(daemon, "wave", file, "--dry-run")
+    assert p.returncode == 3 and "nobody@acme.example" in p.stdout + p.stderr
+    assert "1 checked, 0 broken" in p.stdout
+    assert ctl(daemon, "--json", "wave", "list").stdout == before
+    p = ctl(daemon, "wave", "check", "77")
+    assert p.returncode == 1 and "there is no wave 77" in p.stderr
+    p = ctl(daemon, "switch", "--dry-run", "nobody@acme.example")
+    assert p.returncode == 1 and "nothing was looked at: 1 of 1" in p.stderr
