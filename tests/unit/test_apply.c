@@ -16,6 +16,7 @@
 #include "dsa/base/str.h"
 #include "dsa/exec/plan_choice.h"
 #include "mapping/journal.h"
+#include "tests/support/heir_fixture.h"
 #include "tests/support/scenario_priv.h"
 
 static const struct scenario people = {.name = "people",
@@ -36,8 +37,11 @@ save_plan(struct lab *l, struct run *run, void *arg)
 {
 	const struct cycle_options opt = {
 	    .plan_only = true, .plan_to = arg, .plan_form = PLAN_FORM_LINES};
+	struct cycle_result res[SIDES];
+	int rc = sync_link(run, true, &opt, res, &l->err);
 
-	return sync_run(run, true, &opt, &l->res, &l->err);
+	l->res = res[SOURCE];
+	return rc;
 }
 
 /* Takes the step for the choice, and its changes as LDIF. */
@@ -113,8 +117,11 @@ static int
 apply_plan(struct lab *l, struct run *run, void *arg)
 {
 	const struct cycle_options opt = {.only = arg};
+	struct cycle_result res[SIDES];
+	int rc = sync_link(run, true, &opt, res, &l->err);
 
-	return sync_run(run, true, &opt, &l->res, &l->err);
+	l->res = res[SOURCE];
+	return rc;
 }
 
 struct end {
@@ -470,6 +477,91 @@ a_limit_holds(void **state)
 	lab_close(&l);
 }
 
+/* ---- both flows, and deaths ---- */
+
+/* The steps of the return flow are its own. */
+static void
+both_flows(void **state)
+{
+	static const struct scenario both = {.name = "both flows",
+	    .link = HEIR_RETURN,
+	    .source = {GAL_OU, MAILBOX("Bob", "bob", ""), MAILBOX("Cid", "cid", "")},
+	    .target = {
+		PEOPLE_OU, NATIVE("Ida Native", "ida", ""), NATIVE("Jon Native", "jon", "")}};
+	struct tap tap = {.stop_at = 0};
+	struct saved s;
+	struct lab l;
+	struct end e;
+	size_t n;
+
+	(void)state;
+	lab_open(&l, &both);
+	save(&l, &s);
+	assert_non_null(strstr(s.text, "{\"flow\":\"return\",\"source\":\"globex\""));
+	n = choose_lines(&s, NULL, NULL, NULL);
+	e = apply(&l, &s, &tap);
+	if (e.refused)
+		fail_msg("%s: %s", e.dn, e.why);
+	assert_int_equal(e.made, n);
+	same_changes(&s, &tap);
+	assert_true(lab_exists(&l, SOURCE, "CN=Ida Native" GAL));
+	heir_must(&l, "a cycle");
+	tap_done(&tap);
+	forget(&s);
+	lab_close(&l);
+}
+
+static void
+prepare(struct lab *l, struct saved *s)
+{
+	lab_open(l, &people);
+	lab_run(l);
+	lab_set(l, SOURCE, "CN=Ann", "title", "Chief");
+	lab_add_value(l, SOURCE, "CN=Bea", "proxyAddresses", "smtp:desk@acme.example");
+	lab_delete_value(l, SOURCE, "CN=Sales", "member", "CN=Bea" ACME);
+	lab_add(l, SOURCE, MAILBOX("Dan", "dan", ""));
+	save(l, s);
+	assert_int_equal(choose_lines(s, NULL, NULL, NULL), 4);
+}
+
+/* Whatever is left when the process dies, the next cycles end as without that. */
+static void
+dies_at_every_step(void **state)
+{
+	_cleanup_(buf_done) struct buf end = {0};
+	struct tap tap = {.stop_at = 0};
+	struct saved s;
+	struct lab l;
+	unsigned n;
+
+	(void)state;
+	prepare(&l, &s);
+	assert_int_equal(apply(&l, &s, &tap).made, 4);
+	n = atomic_load(&tap.steps);
+	tap_done(&tap);
+	lab_run_silent(&l);
+	lab_dump(&l, &end, LAB_DUMP_ALL);
+	forget(&s);
+	lab_close(&l);
+	for (unsigned i = 0; i < 3 * n; i++) {
+		struct tap stop = {.stop_at = 1 + i / 3, .how = (enum tap_stop)(i % 3)};
+		_cleanup_(buf_done) struct buf now = {0};
+
+		prepare(&l, &s);
+		l.dies = true;
+		assert_int_equal(lab_act(&l, &stop, apply_plan, s.choice), -1);
+		assert_true(atomic_load(&stop.stopped));
+		tap_done(&stop);
+		l.dies = false;
+		assert_int_equal(lab_cycle(&l, NULL), 0);
+		lab_run_silent(&l);
+		lab_dump(&l, &now, LAB_DUMP_ALL);
+		lab_same_dumps(&l, "after a death", &end, &now);
+		forget(&s);
+		lab_close(&l);
+	}
+}
+
 /* ---- one object ---- */
 
 static int
@@ -540,6 +632,8 @@ main(void)
 	    cmocka_unit_test(moves_on_meanwhile),
 	    cmocka_unit_test(what_is_needed_is_not_chosen),
 	    cmocka_unit_test(a_limit_holds),
+	    cmocka_unit_test(both_flows),
+	    cmocka_unit_test(dies_at_every_step),
 	    cmocka_unit_test(one_object),
 	    cmocka_unit_test(one_object_of_a_new_link),
 	};
