@@ -247,7 +247,6 @@ sums(void **state)
 	    {"Clerk", "Clark", "the check sum is another one: the file is not as it was saved"},
 	    {"\"version\":", "\"version\": ", "the check sum is another one"},
 	    {"{\"sha256\":\"", "{\"sha256\":\"0", "the check sum is another one"},
-	    {"\"}\n", "\"}\n{\"ready\":\"CN=Q\"}\n", "\"galsync_plan\""},
 	};
 	_cleanup_(plan_step_free) struct plan_step *s = some_step();
 	_cleanup_(buf_done) struct buf whole = {0};
@@ -256,7 +255,7 @@ sums(void **state)
 
 	(void)state;
 	compose(s, false, true, &whole);
-	for (size_t i = 0; i + 1 < ARRAY_SIZE(accidents); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(accidents); i++) {
 		_cleanup_(buf_done) struct buf b = {0};
 
 		buf_add(&b, whole.data, whole.len);
