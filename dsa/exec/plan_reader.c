@@ -2,6 +2,7 @@
 /* The lines of a plan: from text. */
 #include <errno.h>
 #include <gnutls/crypto.h>
+#include <gnutls/gnutls.h>
 #include <string.h>
 
 #include "dsa/base/json.h"
@@ -32,7 +33,8 @@ plan_reader_new(const char *name, struct plan_reader **ret, struct err *err)
 {
 	struct plan_reader *r = calloc(1, sizeof *r);
 
-	if (!r || gnutls_hash_init(&r->hash, GNUTLS_DIG_SHA256) < 0) {
+	/* A program may start without GnuTLS; else this only counts. */
+	if (!r || gnutls_global_init() < 0 || gnutls_hash_init(&r->hash, GNUTLS_DIG_SHA256) < 0) {
 		free(r);
 		return err_nomem(err);
 	}

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <gnutls/crypto.h>
+#include <gnutls/gnutls.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -151,7 +152,7 @@ plan_text_seal(int fd, struct err *err)
 	off_t size = 0;
 	int rc;
 
-	if (gnutls_hash_init(&hash, GNUTLS_DIG_SHA256) < 0)
+	if (gnutls_global_init() < 0 || gnutls_hash_init(&hash, GNUTLS_DIG_SHA256) < 0)
 		return err_nomem(err);
 	rc = hash_file(fd, hash, &size, err);
 	gnutls_hash_deinit(hash, sum);
@@ -197,7 +198,8 @@ plan_step_digest(
 			entry_encode(pc->before, &inner);
 		add_nested(&b, &inner);
 	}
-	if (b.failed || gnutls_hash_fast(GNUTLS_DIG_SHA256, b.data, b.len, ret) < 0)
+	if (b.failed || gnutls_global_init() < 0 ||
+	    gnutls_hash_fast(GNUTLS_DIG_SHA256, b.data, b.len, ret) < 0)
 		return err_nomem(err);
 	return 0;
 }
