@@ -302,31 +302,6 @@ take_field(const struct field *f, const json_t *v, void *item, struct err *err)
 }
 
 int
-keepsake_check_members(
-    const json_t *json, const char *const *names, size_t must, size_t n, struct err *err)
-{
-	const char *key;
-	json_t *v;
-
-	if (!json_is_object(json))
-		return bad(err, "is no object");
-	for (size_t i = 0; i < must; i++)
-		if (!json_object_get(json, names[i]))
-			return bad(err, "\"%s\" is missing", names[i]);
-	/* Jansson's walk wants what it does not change to be changeable. */
-	json_object_foreach((json_t *)(uintptr_t)json, key, v)
-	{
-		size_t i = 0;
-
-		while (i < n && strcmp(key, names[i]) != 0)
-			i++;
-		if (i == n)
-			return bad(err, "\"%.64s\" is not known", key);
-	}
-	return 0;
-}
-
-int
 keepsake_parse_item(enum keepsake_part p, const json_t *json, void *ret, struct err *err)
 {
 	const struct field *f = parts[p].fields;
@@ -337,7 +312,7 @@ keepsake_parse_item(enum keepsake_part p, const json_t *json, void *ret, struct 
 		names[i] = f[i].name;
 		must += f[i].type != FIELD_GUID_IF_ANY;
 	}
-	if (keepsake_check_members(json, names, must, parts[p].n, err) < 0)
+	if (json_check_members(json, names, must, parts[p].n, err) < 0)
 		return -1;
 	for (size_t i = 0; i < parts[p].n; i++) {
 		const json_t *v = json_object_get(json, f[i].name);

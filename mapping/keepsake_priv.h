@@ -56,10 +56,6 @@ int keepsake_parse_item(
     enum keepsake_part p, const json_t *json, void *ret, struct err *err) MUST_CHECK;
 /* Frees the texts. */
 void keepsake_item_done(enum keepsake_part p, void *item);
-/* Is JSON an object with members of the first MUST of these N names, and of no others than the N?
- * ERR_DATA names the first that is missing, or too much. */
-int keepsake_check_members(const json_t *json, const char *const *names, size_t must, size_t n,
-    struct err *err) MUST_CHECK;
 
 /* The text of what T's map holds. */
 int keepsake_compose(struct store_txn *t, struct buf *ret, struct err *err) MUST_CHECK;

@@ -308,7 +308,7 @@ take_link(struct taking *x, const json_t *links, size_t i, struct err *err)
 	(void)snprintf(x->place, sizeof x->place, "links[%zu]", i);
 	for (size_t p = 0; p < KEEPSAKE_PARTS; p++)
 		names[p + 1] = keepsake_part_name((enum keepsake_part)p);
-	if (keepsake_check_members(o, names, ARRAY_SIZE(names), ARRAY_SIZE(names), err) < 0)
+	if (json_check_members(o, names, ARRAY_SIZE(names), ARRAY_SIZE(names), err) < 0)
 		return -1;
 	name = name_of(links, i, err);
 	if (!name || store_link_id(x->t, name, &x->link, err) < 0)
@@ -377,7 +377,7 @@ take_root(struct taking *x, const json_t *root, struct err *err)
 	const json_t *links = json_object_get(root, "links");
 
 	if (check_format(root, err) < 0 ||
-	    keepsake_check_members(root, names, ARRAY_SIZE(names), ARRAY_SIZE(names), err) < 0 ||
+	    json_check_members(root, names, ARRAY_SIZE(names), ARRAY_SIZE(names), err) < 0 ||
 	    take_number(root, "last_wave", UINT32_MAX - 1, &x->last_wave, err) < 0 ||
 	    take_number(root, "last_event", INT64_MAX - 1, &x->last_event, err) < 0)
 		return -1;

@@ -136,58 +136,76 @@ has_x500(const struct entry *e, const char *legacy_dn)
 	return x500 && a && attr_has(a, bytes_of(x500), true);
 }
 
-/* What each side must have before mail is turned to or from it. */
+/* ---- what must be true, each by itself; of a side its object is there, but for the first ---- */
+
 static bool
-check_side(const struct turn_conf *conf, const struct turn_facts *f, enum side side, char *why,
+check_object(const struct turn_conf *conf, const struct turn_facts *f, enum side side, char *why,
+    size_t size)
+{
+	(void)conf;
+	return f->side[side] || refuse(why, size, "the %s object is gone", side_name(side));
+}
+
+static bool
+check_mailbox(const struct turn_conf *conf, const struct turn_facts *f, enum side side, char *why,
+    size_t size)
+{
+	(void)conf;
+	return active_has_mailbox(f->side[side], side) ||
+	       refuse(why, size,
+		   "the %s object has no mailbox (neither homeMDB nor "
+		   "msExchHomeServerName)",
+		   side_name(side));
+}
+
+static bool
+check_address(const struct turn_conf *conf, const struct turn_facts *f, enum side side, char *why,
+    size_t size)
+{
+	if (!conf->redirect_domain[side])
+		return refuse(why, size, "the %s forest has no redirect_domain", side_name(side));
+	return address_of(conf, f, side) ||
+	       refuse(why, size, "the %s object has no address in %s: wait for a cycle",
+		   side_name(side), conf->redirect_domain[side]);
+}
+
+static bool
+check_unique(const struct turn_conf *conf, const struct turn_facts *f, enum side side, char *why,
+    size_t size)
+{
+	return f->holders[side] <= 1 ||
+	       refuse(why, size, "%zu %s objects hold the redirect address %s", f->holders[side],
+		   side_name(side), address_of(conf, f, side));
+}
+
+static bool
+check_x500(const struct turn_conf *conf, const struct turn_facts *f, enum side side, char *why,
     size_t size)
 {
 	const struct entry *e = f->side[side], *peer = f->side[side_other(side)];
-	const char *name = side_name(side), *legacy, *own;
+	const char *legacy = peer ? entry_get_str(peer, "legacyExchangeDN") : NULL;
+	const char *own = entry_get_str(e, "legacyExchangeDN");
 
-	if (!e)
-		return refuse(why, size, "the %s object is gone", name);
-	if (!active_has_mailbox(e, side))
-		return refuse(why, size,
-		    "the %s object has no mailbox (neither homeMDB nor "
-		    "msExchHomeServerName)",
-		    name);
-	if (!check_tenant(conf, f, side, why, size))
-		return false;
-	if (!conf->redirect_domain[side])
-		return refuse(why, size, "the %s forest has no redirect_domain", name);
-	if (!address_of(conf, f, side))
-		return refuse(why, size, "the %s object has no address in %s: wait for a cycle",
-		    name, conf->redirect_domain[side]);
-	if (f->holders[side] > 1)
-		return refuse(why, size, "%zu %s objects hold the redirect address %s",
-		    f->holders[side], name, address_of(conf, f, side));
-	legacy = peer ? entry_get_str(peer, "legacyExchangeDN") : NULL;
-	own = entry_get_str(e, "legacyExchangeDN");
-	if (legacy && !(own && str_equal_nocase(own, legacy)) && !has_x500(e, legacy))
-		return refuse(why, size,
-		    "the %s object lacks the X500 address of its counterpart: wait for a "
-		    "cycle",
-		    name);
-	return true;
+	(void)conf;
+	return !legacy || (own && str_equal_nocase(own, legacy)) || has_x500(e, legacy) ||
+	       refuse(why, size,
+		   "the %s object lacks the X500 address of its counterpart: wait for a cycle",
+		   side_name(side));
 }
 
 /* A redirection that is neither ours nor none is an administrator's decision. */
 static bool
-check_redirections(const struct turn_conf *conf, const struct turn_facts *f, char *why, size_t size)
+check_redirection(const struct turn_conf *conf, const struct turn_facts *f, enum side side,
+    char *why, size_t size)
 {
-	for (int side = SOURCE; side < SIDES; side++) {
-		const struct entry *e = f->side[side];
-		const char *to = entry_get_str(e, "targetAddress");
-		const char *want = address_of(conf, f, side_other((enum side)side));
+	const struct entry *e = f->side[side];
+	const char *to = entry_get_str(e, "targetAddress");
+	const char *want = address_of(conf, f, side_other(side));
 
-		if (to && !redirects_to(e, want) &&
-		    !redirects_to(e, resting_address(conf, f, (enum side)side)))
-			return refuse(why, size,
-			    "the %s object redirects to %.200s, which galsync did not set: "
-			    "clear it first",
-			    side_name((enum side)side), to);
-	}
-	return true;
+	return !to || redirects_to(e, want) || redirects_to(e, resting_address(conf, f, side)) ||
+	       refuse(why, size,
+		   "the %s object redirects to %.200s, which galsync did not set: clear it first",
+		   side_name(side), to);
 }
 
 bool
@@ -212,12 +230,17 @@ turn_verify(const struct turn_conf *conf, enum turn turn, const struct turn_fact
 
 /* What the next cycles still have to write may be an address that mail is sent to. */
 static bool
-check_settled(const struct record *r, char *why, size_t size)
+check_settled(const struct turn_conf *conf, const struct turn_facts *f, enum side side, char *why,
+    size_t size)
 {
-	if (r->state == RECORD_PENDING)
+	(void)conf;
+	(void)side;
+	if (f->begun)
+		return true;
+	if (f->record->state == RECORD_PENDING)
 		return refuse(why, size, "a change of it is not finished: wait for a cycle");
-	if (r->state == RECORD_ERROR)
-		return refuse(why, size, "its last change failed: %.200s", r->last_error);
+	if (f->record->state == RECORD_ERROR)
+		return refuse(why, size, "its last change failed: %.200s", f->record->last_error);
 	return true;
 }
 
@@ -256,10 +279,12 @@ is_turned(const struct turn_conf *conf, enum turn turn, const struct turn_facts 
 
 /* A foreign value stays, so the switch could not be seen without the map. */
 static bool
-check_stamp(const struct turn_conf *conf, const struct turn_facts *f, char *why, size_t size)
+check_stamp(const struct turn_conf *conf, const struct turn_facts *f, enum side side, char *why,
+    size_t size)
 {
 	struct stamp ignored;
 
+	(void)side;
 	if (!f->side[TARGET] || !conf->stamp_attribute || own_stamp(conf, f, &ignored))
 		return true;
 	return refuse(why, size, "'%s' of the target object is '%.200s', which is not its stamp",
@@ -276,14 +301,80 @@ turn_unfinished(const struct record *r, const struct entry *target)
 }
 
 static bool
-check_finished(enum turn turn, const struct turn_facts *f, char *why, size_t size)
+check_finished(const struct turn_conf *conf, const struct turn_facts *f, enum side side, char *why,
+    size_t size)
 {
 	const char *unfinished = turn_unfinished(f->record, f->side[TARGET]);
 
-	if (turn != TURN_SWITCH || f->begun || f->force || !unfinished)
-		return true;
-	return refuse(why, size, "%s: run Update-Recipient for it (--force switches all the same)",
-	    unfinished);
+	(void)conf;
+	(void)side;
+	return f->begun || f->force || !unfinished ||
+	       refuse(why, size, "%s: run Update-Recipient for it (--force switches all the same)",
+		   unfinished);
+}
+
+static bool
+check_record(const struct record *r, char *why, size_t size)
+{
+	if (!r)
+		return refuse(why, size, "it is not in the map");
+	if (r->kind != KIND_USER)
+		return refuse(why, size, "it is a %s, not a mailbox", kind_name(r->kind));
+	if (guid_is_zero(&r->side[TARGET].guid))
+		return refuse(why, size, "it has no counterpart yet");
+	if (r->ended)
+		return refuse(why, size,
+		    "it is finished: its coexistence was ended, and its redirection is an "
+		    "administrator's from now on");
+	if (record_has_left(r))
+		return refuse(why, size, "its source object has left the synchronization");
+	return true;
+}
+
+/* Everything behind the record, in the order in which it is asked. */
+static const struct need {
+	const char *name;
+	bool (*check)(const struct turn_conf *conf, const struct turn_facts *f, enum side side,
+	    char *why, size_t size);
+	enum side side; /* SIDES: of none */
+	bool of_switch; /* an undo does not need it */
+} needs[] = {
+    {"settled", check_settled, SIDES, true},
+    {"stamp", check_stamp, SIDES, true},
+    {"source_object", check_object, SOURCE, false},
+    {"source_mailbox", check_mailbox, SOURCE, false},
+    {"source_address", check_address, SOURCE, false},
+    {"source_unique", check_unique, SOURCE, false},
+    {"source_x500", check_x500, SOURCE, false},
+    {"target_object", check_object, TARGET, false},
+    {"target_mailbox", check_mailbox, TARGET, false},
+    {"target_tenant", check_tenant, TARGET, false},
+    {"target_address", check_address, TARGET, false},
+    {"target_unique", check_unique, TARGET, false},
+    {"target_x500", check_x500, TARGET, false},
+    {"source_redirection", check_redirection, SOURCE, false},
+    {"target_redirection", check_redirection, TARGET, false},
+    {"finished", check_finished, SIDES, true},
+};
+_Static_assert(ARRAY_SIZE(needs) + 1 == TURN_NEEDS, "and the map");
+
+const char *
+turn_need_name(size_t i)
+{
+	return i ? needs[i - 1].name : "map";
+}
+
+/* Can N be asked? Where a redirection should lead is not known without an address there: that is
+ * missing, and is told. */
+static bool
+applies(
+    const struct turn_conf *conf, const struct need *n, enum turn turn, const struct turn_facts *f)
+{
+	if (n->of_switch && turn != TURN_SWITCH)
+		return false;
+	if (n->check == check_redirection && !address_of(conf, f, side_other(n->side)))
+		return false;
+	return n->side == SIDES || n->check == check_object || f->side[n->side];
 }
 
 bool
@@ -291,28 +382,36 @@ turn_check(const struct turn_conf *conf, enum turn turn, const struct turn_facts
     char *why, size_t size)
 {
 	*done = false;
-	if (!f->record)
-		return refuse(why, size, "it is not in the map");
-	if (f->record->kind != KIND_USER)
-		return refuse(why, size, "it is a %s, not a mailbox", kind_name(f->record->kind));
-	if (guid_is_zero(&f->record->side[TARGET].guid))
-		return refuse(why, size, "it has no counterpart yet");
-	if (f->record->ended)
-		return refuse(why, size,
-		    "it is finished: its coexistence was ended, and its redirection is an "
-		    "administrator's from now on");
-	if (record_has_left(f->record))
-		return refuse(why, size, "its source object has left the synchronization");
+	if (!check_record(f->record, why, size))
+		return false;
 	if (is_turned(conf, turn, f, why, size)) {
 		*done = true;
 		return true;
 	}
-	if (turn == TURN_SWITCH && !f->begun && !check_settled(f->record, why, size))
-		return false;
-	if (turn == TURN_SWITCH && !check_stamp(conf, f, why, size))
-		return false;
-	return check_side(conf, f, SOURCE, why, size) && check_side(conf, f, TARGET, why, size) &&
-	       check_redirections(conf, f, why, size) && check_finished(turn, f, why, size);
+	for (size_t i = 0; i < ARRAY_SIZE(needs); i++)
+		if (applies(conf, &needs[i], turn, f) &&
+		    !needs[i].check(conf, f, needs[i].side, why, size))
+			return false;
+	return true;
+}
+
+void
+turn_check_each(const struct turn_conf *conf, enum turn turn, const struct turn_facts *f,
+    bool *done, turn_need_fn *fn, void *arg)
+{
+	char why[TURN_WHY_SIZE] = "";
+	bool ok = check_record(f->record, why, sizeof why);
+
+	*done = ok && is_turned(conf, turn, f, why, sizeof why);
+	fn(0, ok, ok ? "" : why, arg);
+	for (size_t i = 0; ok && !*done && i < ARRAY_SIZE(needs); i++) {
+		bool fine;
+
+		if (!applies(conf, &needs[i], turn, f))
+			continue;
+		fine = needs[i].check(conf, f, needs[i].side, why, sizeof why);
+		fn(i + 1, fine, fine ? "" : why, arg);
+	}
 }
 
 /* Replaces the value of single-valued ATTR by V (NULL: none), naming what is there. */

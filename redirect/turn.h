@@ -71,6 +71,17 @@ const char *turn_unfinished(const struct record *r, const struct entry *target);
 /* False if the turn must not begin, with the reason in WHY. *DONE: it is as wanted already. */
 bool turn_check(const struct turn_conf *conf, enum turn turn, const struct turn_facts *f,
     bool *done, char *why, size_t size);
+
+/* Everything that must be true before a turn, by number: "map", "settled", "source_mailbox", ... */
+#define TURN_NEEDS 17
+#define TURN_WHY_SIZE 400
+const char *turn_need_name(size_t i);
+typedef void turn_need_fn(size_t need, bool ok, const char *why, void *arg);
+/* The same as turn_check(), without an end at the first that is not so: FN is called for each that
+ * can be asked, in their order. What an object must have is not asked of one that is gone, and
+ * nothing behind the map of what is not in it, or is as wanted already. */
+void turn_check_each(const struct turn_conf *conf, enum turn turn, const struct turn_facts *f,
+    bool *done, turn_need_fn *fn, void *arg);
 /* The changes in their order, owned by the caller; an empty one is NULL. NOW is for the marker.
  * ERR_DATA if the side that mail is to go to has no address in its redirect domain. */
 int turn_changes(const struct turn_conf *conf, enum turn turn, const struct turn_facts *f,

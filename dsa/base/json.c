@@ -100,3 +100,30 @@ json_add_item(json_t **a, json_t *value)
 	if (json_array_append_new(*a, value) < 0)
 		drop(a);
 }
+
+#define bad(e, ...) err_set(e, ERR_DATA, ERR_DAEMON, ERR_NEVER, 0, __VA_ARGS__)
+
+int
+json_check_members(
+    const json_t *json, const char *const *names, size_t must, size_t n, struct err *err)
+{
+	const char *key;
+	json_t *v;
+
+	if (!json_is_object(json))
+		return bad(err, "is no object");
+	for (size_t i = 0; i < must; i++)
+		if (!json_object_get(json, names[i]))
+			return bad(err, "\"%s\" is missing", names[i]);
+	/* Jansson's walk wants what it does not change to be changeable. */
+	json_object_foreach((json_t *)(uintptr_t)json, key, v)
+	{
+		size_t i = 0;
+
+		while (i < n && strcmp(key, names[i]) != 0)
+			i++;
+		if (i == n)
+			return bad(err, "\"%.64s\" is not known", key);
+	}
+	return 0;
+}

@@ -22,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dsa/base/err.h"
 #include "dsa/base/mem.h"
 
 static inline void
@@ -47,5 +48,10 @@ json_t *json_of_time(int64_t t) MUST_CHECK;
  * is NULL, or without memory, what was there is released, and *O or *A is NULL from then on. */
 void json_put_member(json_t **o, const char *name, json_t *value);
 void json_add_item(json_t **a, json_t *value);
+
+/* For a strict reader. Is JSON an object with members of the first MUST of these N names, and of no
+ * others than the N? ERR_DATA names the first that is missing, or too much. */
+int json_check_members(const json_t *json, const char *const *names, size_t must, size_t n,
+    struct err *err) MUST_CHECK;
 
 #endif

@@ -23,8 +23,13 @@ enum ctl_status {
 	CTL_UNREACHABLE = 4
 };
 
+/* Takes the next piece of a plan, which may end in the middle of a line. */
+typedef int ctl_piece_fn(const char *text, void *arg, struct err *err);
+
 struct ctl {
 	bool json;
+	ctl_piece_fn *piece; /* NULL: a plan is printed as it comes */
+	void *piece_arg;
 	const char *socket;		    /* of the running daemon */
 	const char *file;		    /* the configuration, NULL: it is not looked at; */
 	const struct conf_errors *mistakes; /* in it */
@@ -37,9 +42,9 @@ typedef enum ctl_status ctl_verb(struct ctl *c, int argc, char **argv);
 
 ctl_verb ctl_verb_status, ctl_verb_list, ctl_verb_show, ctl_verb_map, ctl_verb_conflicts;
 /* pause and resume are one: argv[0] says which. */
-ctl_verb ctl_verb_resync, ctl_verb_plan, ctl_verb_pause, ctl_verb_watch, ctl_verb_turn,
-    ctl_verb_toggle, ctl_verb_verify, ctl_verb_trace, ctl_verb_rebuild, ctl_verb_finish,
-    ctl_verb_adopt;
+ctl_verb ctl_verb_resync, ctl_verb_plan, ctl_verb_apply, ctl_verb_pause, ctl_verb_watch,
+    ctl_verb_turn, ctl_verb_toggle, ctl_verb_verify, ctl_verb_trace, ctl_verb_rebuild,
+    ctl_verb_finish, ctl_verb_adopt;
 /* approve and reject. */
 ctl_verb ctl_verb_decide;
 ctl_verb ctl_verb_wave, ctl_verb_wave_list, ctl_verb_wave_show;
@@ -75,6 +80,11 @@ json_t *ctl_request(const char *verb, const char *link);
 /* Sends REQUEST (taken over) to the daemon, shows how far it is, and gives the answer, which the
  * caller releases. Else the exit status; why was printed. */
 enum ctl_status ctl_ask(struct ctl *c, json_t *request, json_t **ret);
+/* The same over the connection TO, for who says something in several requests. */
+struct client;
+enum ctl_status ctl_ask_over(const struct ctl *c, struct client *to, json_t *request, json_t **ret);
+/* Prints a line for each item of RESULTS, what became of an object, or would (DRY_RUN). */
+void ctl_print_results(const json_t *results, bool dry_run);
 typedef void ctl_print_fn(const json_t *answer);
 /* The same of a verb whose answer is a report: shows it by PRINT, or as JSON. The exit status is
  * the answer's. */

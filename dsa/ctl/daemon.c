@@ -8,6 +8,7 @@
 #include "dsa/base/output.h"
 #include "dsa/ctl/client.h"
 #include "dsa/ctl/ctl.h"
+#include "dsa/ctl/look.h"
 #include "dsa/ctl/shown.h"
 #include "dsa/ctl/wave_file.h"
 
@@ -47,18 +48,26 @@ show_progress(const json_t *event, char *last, size_t size)
 
 /* ---- a request and its answer ---- */
 
-/* A piece of a plan: LDIF escapes what it must by itself, and has lines. */
-static const char *
-ldif_of(const json_t *o)
+/* A piece of a plan: LDIF escapes what it must by itself, and has lines; so has JSON. */
+static int
+take_piece(const struct ctl *ctl, json_t *o, struct err *err)
 {
-	const char *s = json_string_value(json_object_get(o, "ldif"));
+	const char *ldif = json_string_value(json_object_get(o, "ldif"));
+	const char *lines = json_string_value(json_object_get(o, "lines"));
+	const char *text = ldif ? ldif : lines ? lines : "";
 
-	return s ? s : "";
+	if (ctl->piece)
+		return ctl->piece(text, ctl->piece_arg, err);
+	if (ctl->json)
+		(void)ctl_print_json(json_incref(o));
+	else
+		(void)fputs(text, stdout);
+	return 0;
 }
 
 /* Prints the pieces of a plan, shows progress, and returns the answer. */
 static int
-wait_for_answer(struct client *c, bool json, json_t **ret, struct err *err)
+wait_for_answer(const struct ctl *ctl, struct client *c, json_t **ret, struct err *err)
 {
 	char last[32] = "";
 
@@ -74,18 +83,15 @@ wait_for_answer(struct client *c, bool json, json_t **ret, struct err *err)
 			*ret = TAKE(o);
 			return 0;
 		}
-		if (strcmp(event, "plan") == 0 && json)
-			(void)ctl_print_json(json_incref(o));
-		else if (strcmp(event, "plan") == 0)
-			(void)fputs(ldif_of(o), stdout);
-		else if (strcmp(event, "progress") == 0)
+		if (strcmp(event, "plan") == 0 && take_piece(ctl, o, err) < 0)
+			return -1;
+		if (strcmp(event, "progress") == 0)
 			show_progress(o, last, sizeof last);
 	}
 }
 
-/* A line for each mailbox that was turned, or would be. */
-static void
-print_results(const json_t *results, bool dry_run)
+void
+ctl_print_results(const json_t *results, bool dry_run)
 {
 	for (size_t i = 0; i < json_array_size(results); i++) {
 		const json_t *r = json_array_get(results, i);
@@ -119,23 +125,31 @@ enum ctl_status
 ctl_ask(struct ctl *ctl, json_t *request, json_t **ret)
 {
 	_cleanup_(client_close) struct client *c = NULL;
-	_cleanup_(json_release) json_t *answer = NULL;
-	bool dry_run = json_is_true(json_object_get(request, "dry_run"));
 	struct err err;
 
 	if (client_connect(ctl->socket, &c, &err) < 0) {
 		json_decref(request);
 		return ctl_unreachable(&err);
 	}
+	return ctl_ask_over(ctl, c, request, ret);
+}
+
+enum ctl_status
+ctl_ask_over(const struct ctl *ctl, struct client *c, json_t *request, json_t **ret)
+{
+	_cleanup_(json_release) json_t *answer = NULL;
+	bool dry_run = json_is_true(json_object_get(request, "dry_run"));
+	struct err err;
+
 	/* A daemon that refuses at once says why before it hangs up: that is read in any case. */
 	if ((client_ask(c, request, &err) < 0 && err.code != EPIPE && err.code != ECONNRESET) ||
-	    wait_for_answer(c, ctl->json, &answer, &err) < 0)
+	    wait_for_answer(ctl, c, &answer, &err) < 0)
 		return ctl_fail(&err);
 	if (!json_is_true(json_object_get(answer, "ok")) && *text_of(answer, "error")) {
 		if (ctl->json)
 			(void)ctl_print_json(json_incref(answer));
 		else
-			print_results(json_object_get(answer, "results"), dry_run);
+			ctl_print_results(json_object_get(answer, "results"), dry_run);
 		(void)fprintf(stderr, "galsyncctl: %s\n", text_of(answer, "error"));
 		return CTL_FAILED;
 	}
@@ -174,7 +188,7 @@ ask(struct ctl *ctl, json_t *request, bool quiet)
 	    json_array_size(json_object_get(answer, "results")) == 0)
 		(void)puts("nothing was found");
 	else if (!quiet && !ctl->json && json_object_get(answer, "results"))
-		print_results(json_object_get(answer, "results"), dry_run);
+		ctl_print_results(json_object_get(answer, "results"), dry_run);
 	else if (!quiet && !ctl->json)
 		print_summary(json_object_get(answer, "summary"));
 	return (enum ctl_status)number_of(answer, "status");
@@ -221,12 +235,6 @@ ask_of_link(struct ctl *c, int argc, char **argv)
 	if (argc > 2 || (link && *link == '-'))
 		return ctl_usage("%s takes at most one LINK", argv[0]);
 	return ask(c, ctl_request(argv[0], link), true);
-}
-
-enum ctl_status
-ctl_verb_plan(struct ctl *c, int argc, char **argv)
-{
-	return ask_of_link(c, argc, argv);
 }
 
 enum ctl_status
@@ -284,42 +292,71 @@ ctl_read_args(int argc, char **argv, const char *usage, const char **ret_link, j
 	return status;
 }
 
-/* argv[0] is the verb of the protocol too. FLAG is a member that is true, or NULL. */
+/* The request VERB about those that the arguments name, who are some: *RET. */
 static enum ctl_status
-turn(struct ctl *c, int argc, char **argv, const char *flag, const char *usage)
+request_about(int argc, char **argv, const char *verb, const char *usage, json_t **ret)
 {
 	_cleanup_(json_release) json_t *objects = json_array();
 	const char *link;
 	enum ctl_status status = ctl_read_args(argc, argv, usage, &link, &objects);
-	json_t *o;
 
 	if (status != CTL_DONE)
 		return status;
 	if (json_array_size(objects) == 0)
 		return ctl_usage("%s: nobody is named", usage);
-	o = ctl_request(argv[0], link);
-	json_put_member(&o, "objects", TAKE(objects));
+	*ret = ctl_request(verb, link);
+	json_put_member(ret, "objects", TAKE(objects));
+	return CTL_DONE;
+}
+
+/* argv[0] is the verb of the protocol too. FLAG is a member that is true, or NULL. */
+static enum ctl_status
+turn(struct ctl *c, int argc, char **argv, const char *flag, const char *usage)
+{
+	json_t *o;
+	enum ctl_status status = request_about(argc, argv, argv[0], usage, &o);
+
+	if (status != CTL_DONE)
+		return status;
 	if (flag)
 		json_put_member(&o, flag, json_true());
 	return ask(c, o, false);
+}
+
+/* What the turn needs, and nothing more. */
+static enum ctl_status
+look(struct ctl *c, int argc, char **argv, bool force, const char *usage)
+{
+	json_t *o;
+	enum ctl_status status = request_about(argc, argv, "switch-plan", usage, &o);
+
+	if (status != CTL_DONE)
+		return status;
+	json_put_member(&o, "undo", json_boolean(strcmp(argv[0], "undo-switch") == 0));
+	json_put_member(&o, "force", json_boolean(force));
+	return ctl_report(c, o, look_print);
 }
 
 /* switch, which has an option more, and undo-switch. */
 enum ctl_status
 ctl_verb_turn(struct ctl *c, int argc, char **argv)
 {
-	bool may = strcmp(argv[0], "switch") == 0, force = false;
-	char usage[80];
+	bool may = strcmp(argv[0], "switch") == 0, force = false, dry_run = false;
+	char usage[96];
 	int n = 1;
 
-	(void)snprintf(usage, sizeof usage, "%s %s[--link LINK] [--file FILE] [WHO...]", argv[0],
-	    may ? "[--force] " : "");
+	(void)snprintf(usage, sizeof usage, "%s [--dry-run] %s[--link LINK] [--file FILE] [WHO...]",
+	    argv[0], may ? "[--force] " : "");
 	for (int i = 1; i < argc; i++) {
 		if (may && strcmp(argv[i], "--force") == 0)
 			force = true;
+		else if (strcmp(argv[i], "--dry-run") == 0)
+			dry_run = true;
 		else
 			argv[n++] = argv[i];
 	}
+	if (dry_run)
+		return look(c, n, argv, force, usage);
 	return turn(c, n, argv, force ? "force" : NULL, usage);
 }
 

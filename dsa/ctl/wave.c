@@ -8,6 +8,7 @@
 #include "dsa/base/when.h"
 #include "dsa/ctl/client.h"
 #include "dsa/ctl/ctl.h"
+#include "dsa/ctl/look.h"
 #include "dsa/ctl/shown.h"
 #include "dsa/ctl/wave_file.h"
 #include "dsa/ctl/wave_priv.h"
@@ -43,7 +44,7 @@ ask(const struct ctl *ctl, struct client *c, json_t *request, json_t **ret)
 
 struct wave_request {
 	const char *file, *link, *name, *at_text;
-	bool undo, force, now;
+	bool undo, force, now, dry_run;
 	int64_t at;
 	struct wave_file lines;
 	json_t *problems;
@@ -165,6 +166,49 @@ send_plan(const struct ctl *ctl, struct client *c, const struct wave_request *p)
 	return CTL_DONE;
 }
 
+/* Prints the lines that are no mailboxes of a wave; with JSON they are a member of ANSWER. */
+static void
+print_problems(const struct ctl *ctl, const struct wave_request *p, json_t **answer)
+{
+	_cleanup_(free) json_t **v = sorted(p->problems);
+	size_t n = json_array_size(p->problems);
+	json_t *all = json_array();
+
+	for (size_t i = 0; v && i < n; i++) {
+		json_add_item(&all, json_incref(v[i]));
+		if (!ctl->json)
+			wave_file_print_problem(p->file, v[i]);
+	}
+	json_put_member(answer, "problems", all);
+}
+
+/* What is wrong with the list, and what the mailboxes lack. */
+static enum ctl_status
+send_look(const struct ctl *ctl, struct client *c, const struct wave_request *p)
+{
+	_cleanup_(json_release) json_t *answer = NULL;
+	size_t bad = json_array_size(p->problems);
+	json_t *o = ctl_request("wave-plan", NULL);
+	enum ctl_status status = CTL_DONE;
+
+	json_put_member(&o, "dry_run", json_true());
+	json_put_member(&o, "force", json_boolean(p->force));
+	/* Without a mailbox the daemon has no list. */
+	if (bad < p->lines.n + p->unread)
+		status = ctl_ask_over(ctl, c, TAKE(o), &answer);
+	else
+		answer = json_object();
+	json_decref(o);
+	if (status != CTL_DONE)
+		return status;
+	print_problems(ctl, p, &answer);
+	if (!ctl->json)
+		look_print(answer);
+	else if (ctl_print_json(json_incref(answer)) != CTL_DONE)
+		return CTL_FAILED;
+	return bad ? CTL_HELD : (enum ctl_status)number_of(answer, "status");
+}
+
 static enum ctl_status
 plan(const struct ctl *ctl, struct wave_request *p)
 {
@@ -189,6 +233,8 @@ plan(const struct ctl *ctl, struct wave_request *p)
 		(void)err_nomem(&err);
 		return ctl_fail(&err);
 	}
+	if (p->dry_run)
+		return send_look(ctl, c, p);
 	if (json_array_size(p->problems))
 		return report_problems(ctl, p);
 	return send_plan(ctl, c, p);
@@ -208,7 +254,8 @@ parse_at(const char *text, int64_t *ret)
 static enum ctl_status
 verb_plan(struct ctl *ctl, int argc, char **argv)
 {
-	static const char how[] = "wave FILE --at TIME [--name NAME] [--undo | --force] [LINK]";
+	static const char how[] =
+	    "wave FILE --at TIME | --dry-run [--name NAME] [--undo | --force] [LINK]";
 	struct wave_request p = {0};
 	enum ctl_status status;
 
@@ -221,6 +268,8 @@ verb_plan(struct ctl *ctl, int argc, char **argv)
 			p.undo = true;
 		else if (strcmp(argv[i], "--force") == 0)
 			p.force = true;
+		else if (strcmp(argv[i], "--dry-run") == 0)
+			p.dry_run = true;
 		else if ((argv[i][0] != '-' || !argv[i][1]) && !p.file)
 			p.file = argv[i];
 		else if (argv[i][0] != '-' && !p.link)
@@ -230,10 +279,10 @@ verb_plan(struct ctl *ctl, int argc, char **argv)
 	}
 	if (!p.file || (p.undo && p.force))
 		return ctl_usage("%s", how);
-	status = parse_at(p.at_text, &p.at);
+	status = p.dry_run && !p.at_text ? CTL_DONE : parse_at(p.at_text, &p.at);
 	if (status != CTL_DONE)
 		return status;
-	p.now = str_equal_nocase(p.at_text, "now");
+	p.now = p.at_text && str_equal_nocase(p.at_text, "now");
 	p.problems = json_array();
 	status = plan(ctl, &p);
 	json_decref(p.problems);
@@ -281,9 +330,24 @@ verb_change(const struct ctl *ctl, int argc, char **argv)
 	return CTL_DONE;
 }
 
+static enum ctl_status
+verb_check(struct ctl *ctl, int argc, char **argv)
+{
+	uint32_t id;
+	json_t *o;
+
+	if (argc != 3 || !wave_parse_id(argv[2], &id))
+		return ctl_usage("wave check ID");
+	o = ctl_request("wave-check", NULL);
+	json_put_member(&o, "wave", json_integer(id));
+	return ctl_report(ctl, o, look_print);
+}
+
 enum ctl_status
 ctl_verb_wave(struct ctl *c, int argc, char **argv)
 {
+	if (argc > 1 && strcmp(argv[1], "check") == 0)
+		return verb_check(c, argc, argv);
 	if (argc > 1 && (strcmp(argv[1], "cancel") == 0 || strcmp(argv[1], "reschedule") == 0))
 		return verb_change(c, argc, argv);
 	return verb_plan(c, argc, argv);

@@ -8,6 +8,7 @@
 #include "dsa/cycle/limits.h"
 #include "dsa/cycle/outcome.h"
 #include "dsa/cycle/replan.h"
+#include "dsa/exec/plan_choice.h"
 
 #define BATCH 24
 
@@ -33,22 +34,47 @@ is_not_asked(struct cycle *c, const struct plan_step *s)
 	return true;
 }
 
+/* *RET: S is one of those that alone are to be made, or all are. */
+static int
+is_chosen(struct cycle *c, const struct plan_step *s, bool held, bool *ret, struct err *err)
+{
+	*ret = !held;
+	return c->opt->only ? plan_choice_admit(c->opt->only, s, held, ret, err) : 0;
+}
+
 static int
 next_step(void *arg, struct plan_step **ret, struct err *err)
 {
 	struct cycle *c = arg;
 
 	for (;;) {
+		bool held, chosen;
+
 		if (plan_next(c->plan, ret, err) < 0)
 			return -1;
 		if (!*ret)
 			return 0;
-		if (limits_uncount_if_held(c, *ret))
+		held = limits_uncount_if_held(c, *ret);
+		if (is_chosen(c, *ret, held, &chosen, err) < 0)
+			return -1;
+		if (held)
 			tell_held(c, *ret);
+		else if (!chosen)
+			c->res->changes -= (*ret)->n_changes;
 		else if (!is_not_asked(c, *ret))
 			return 0;
 		plan_step_free(TAKE(*ret));
 	}
+}
+
+static int
+ended(struct store_txn *t, const struct exec_end *e, void *arg, struct err *err)
+{
+	struct cycle *c = arg;
+
+	if (c->opt->only && plan_choice_ended(c->opt->only, e->step, e->err, err) < 0)
+		return -1;
+	return outcome_store(t, e, c, err);
 }
 
 static int
@@ -65,7 +91,7 @@ cycle_apply(struct cycle *c, struct err *err)
 {
 	static const struct exec_ops ops = {.next = next_step,
 	    .intend = outcome_intend,
-	    .ended = outcome_store,
+	    .ended = ended,
 	    .lost = reopen,
 	    .batch = BATCH};
 

@@ -23,6 +23,23 @@ conflicts_report_taken(const struct cycle *c, const struct run_event *e, const c
 	run_event(c->run, e, TAKEN_FORMAT, address, holder, conflicts_taken_text(whole));
 }
 
+void
+conflicts_of(const struct decision *d, char *candidates[DECISION_CANDIDATES],
+    struct guid guids[DECISION_CANDIDATES], struct conflict *ret)
+{
+	*ret = (struct conflict){.source = d->source,
+	    .reason = d->reason,
+	    .source_dn = d->source_dn,
+	    .what = d->what ? d->what : d->evidence,
+	    .candidates = candidates,
+	    .candidate_guids = guids,
+	    .since = clock_realtime_s()};
+	for (size_t i = 0; i < DECISION_CANDIDATES && d->candidates[i]; i++) {
+		guids[i] = d->candidate_guids[i];
+		candidates[ret->n_candidates++] = d->candidates[i];
+	}
+}
+
 static int
 put_conflict(
     struct cycle *c, struct store_txn *t, const struct decision *d, bool *again, struct err *err)
@@ -31,18 +48,9 @@ put_conflict(
 	bool found;
 	char *candidates[DECISION_CANDIDATES];
 	struct guid guids[DECISION_CANDIDATES];
-	struct conflict x = {.source = d->source,
-	    .reason = d->reason,
-	    .source_dn = d->source_dn,
-	    .what = d->what ? d->what : d->evidence,
-	    .candidates = candidates,
-	    .candidate_guids = guids,
-	    .since = clock_realtime_s()};
+	struct conflict x;
 
-	for (size_t i = 0; i < DECISION_CANDIDATES && d->candidates[i]; i++) {
-		guids[i] = d->candidate_guids[i];
-		candidates[x.n_candidates++] = d->candidates[i];
-	}
+	conflicts_of(d, candidates, guids, &x);
 	if (store_find_conflict(t, c->run->link_id, &d->source, &old, &found, err) < 0)
 		return -1;
 	*again = found && old.reason == x.reason && strcmp(old.what, x.what) == 0;

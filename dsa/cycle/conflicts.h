@@ -6,6 +6,9 @@
 
 #include "dsa/cycle/state.h"
 
+/* The conflict that D says, now. It borrows from D and from the two arrays. */
+void conflicts_of(const struct decision *d, char *candidates[DECISION_CANDIDATES],
+    struct guid guids[DECISION_CANDIDATES], struct conflict *ret);
 /* Stores the conflicts of this cycle's decisions and forgets those that are resolved. */
 int conflicts_store(struct cycle *c, struct err *err) MUST_CHECK;
 /* The same for the N source entries INDEXES, which were decided and planned again. */

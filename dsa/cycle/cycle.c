@@ -45,6 +45,7 @@
 #include "dsa/cycle/replan.h"
 #include "dsa/cycle/replica_lag.h"
 #include "dsa/directory/guid_set.h"
+#include "dsa/exec/plan_choice.h"
 #include "mapping/journal.h"
 #include "mapping/proven_time.h"
 
@@ -122,7 +123,10 @@ begin(struct cycle *c, struct err *err)
 	    store_commit(TAKE(t), err) < 0)
 		return -1;
 	c->run->cycle = c->res->number;
-	run_event(c->run, &e, "%s", c->run->is_delta ? "delta" : "full synchronization");
+	run_event(c->run, &e, "%s",
+	    c->opt->only       ? "the steps of a saved plan"
+	    : c->run->is_delta ? "delta"
+			       : "full synchronization");
 	return 0;
 }
 
@@ -177,8 +181,30 @@ apply_plan(struct cycle *c, struct err *err)
 }
 
 static int
+note_held(enum held_kind kind, const struct guid *source, void *arg, struct err *err)
+{
+	(void)kind;
+	return plan_choice_note_held(arg, source, err);
+}
+
+/* Further rounds, and what contacts are to give away, no plan shows: nobody has chosen it. What is
+ * left is as after a crash, which the next cycle finds. */
+static int
+apply_chosen(struct cycle *c, struct err *err)
+{
+	plan_choice_begin(c->opt->only, c->run->link->forth ? TARGET : SOURCE);
+	if (limits_each_held(c, note_held, c->opt->only, err) < 0)
+		return -1;
+	if (conflicts_store(c, err) < 0 || cycle_apply(c, err) < 0 || replan_stop(c, err) < 0)
+		return -1;
+	return lag_store(c, err);
+}
+
+static int
 apply_all(struct cycle *c, struct err *err)
 {
+	if (c->opt->only)
+		return apply_chosen(c, err);
 	if (conflicts_store(c, err) < 0 || apply_plan(c, err) < 0)
 		return -1;
 	while (replan_is_needed(c))
@@ -227,11 +253,11 @@ finish_phases(struct cycle *c, struct err *err)
 
 	if (rc == 0)
 		rc = phase(c, RUN_PHASE_PLAN, plan_all, err);
+	if (rc == 0 && c->opt->plan_only && !limits_why_full(c))
+		rc = plan_print(c, err);
 	close_map(c);
-	if (rc < 0 || limits_why_full(c))
+	if (rc < 0 || limits_why_full(c) || c->opt->plan_only)
 		return rc;
-	if (c->opt->plan_only)
-		return plan_print(c, err);
 	if (phase(c, RUN_PHASE_APPLY, apply_all, err) < 0)
 		return -1;
 	return phase(c, RUN_PHASE_CONFIRM, cycle_confirm, err);
@@ -270,7 +296,7 @@ run_all(struct cycle *c, struct err *err)
 
 	if (open_world(c, err) < 0 || begin(c, err) < 0 || load_csv(c, err) < 0)
 		return -1;
-	if (!c->opt->plan_only)
+	if (!c->opt->plan_only && !c->opt->only)
 		take_cursors(c);
 	if (phase(c, RUN_PHASE_READ, read_all, err) < 0)
 		return -1;
@@ -429,8 +455,12 @@ run_delta(struct cycle *c, struct delta *x, bool *ret_full, struct err *err)
 		return -1;
 	if (why)
 		return need_full(c, ret_full, why);
-	if (listen_timed(c, x, ret_full, err) < 0 || *ret_full)
+	if (c->opt->plan_only && c->opt->n_objects) {
+		if (delta_concern_asked(x, err) < 0)
+			return -1;
+	} else if (listen_timed(c, x, ret_full, err) < 0 || *ret_full) {
 		return *ret_full ? 0 : -1;
+	}
 	keep_cursors(x);
 	/* What an earlier cycle held stays held when nothing changed. */
 	if (x->concerned.n == 0 && limits_check_all(c, err) < 0)
@@ -536,7 +566,7 @@ keep_what_was_read(struct cycle *c)
 int
 cycle_finish(struct cycle *c, struct err *err)
 {
-	if (!c->run->store || c->opt->plan_only)
+	if (!c->run->store || c->opt->plan_only || c->opt->only)
 		return 0;
 	keep_what_was_read(c);
 	if (c->run->is_delta && !c->delta->concerned.n && !c->delta->cursor[SOURCE].len)

@@ -33,10 +33,22 @@ struct cycle_ready {
 
 void cycle_ready_done(struct cycle_ready *r);
 
+struct plan_choice;
+
+enum plan_form {
+	PLAN_FORM_LDIF, /* conflicts, and what is held, are comments */
+	PLAN_FORM_LINES /* lines of plan_text.h, without the first and the last two */
+};
+
 struct cycle_options {
 	bool plan_only; /* write to no directory and not to the map */
-	FILE *plan_to;	/* LDIF of the plan goes here, or NULL */
-	/* A delta looks at these source objects too, whether they changed or not. */
+	FILE *plan_to;	/* the plan goes here, or NULL */
+	enum plan_form plan_form;
+	/* Carry out these steps of the plan and no others, in one round; what became of each is
+	 * noted there. No cursor advances: what is left undone is found again. NULL: all. */
+	struct plan_choice *only;
+	/* A delta looks at these source objects too, whether they changed or not; with `plan_only`
+	 * at these alone, and what they drag along. */
 	const struct guid *objects;
 	size_t n_objects;
 	/* What the servers told since then about changes is new enough (shared_feed.h); 0: they are
@@ -69,7 +81,8 @@ int cycle_connect(struct cycle *c, struct err *err) MUST_CHECK;
  * constant. */
 int cycle_run(struct cycle *c, bool *ret_full, struct err *err) MUST_CHECK;
 /* The last transaction: the summary, what is held, and the cursors, which advance with it. Without
- * effect after a plan, and after a delta that heard of nothing. */
+ * effect after a plan, where not all of it was to be done, and after a delta that heard of nothing.
+ */
 int cycle_finish(struct cycle *c, struct err *err) MUST_CHECK;
 
 #endif

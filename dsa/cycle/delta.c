@@ -300,6 +300,16 @@ add_unfinished(struct delta *x, struct err *err)
 }
 
 int
+delta_concern_asked(struct delta *x, struct err *err)
+{
+	for (size_t i = 0; i < x->c->opt->n_objects; i++)
+		if (delta_concern(x, &x->c->opt->objects[i], err) < 0)
+			return -1;
+	sort(&x->concerned);
+	return 0;
+}
+
+int
 delta_concerned(struct delta *x, struct err *err)
 {
 	bool anything = x->changed[SOURCE].n || x->changed[TARGET].n;

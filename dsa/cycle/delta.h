@@ -41,6 +41,8 @@ int delta_listen(struct delta *x, const struct bytes cursor[SIDES], enum side *r
 bool delta_reads_what_was_told(const struct delta *x);
 /* Fills x->concerned. */
 int delta_concerned(struct delta *x, struct err *err) MUST_CHECK;
+/* Fills it with what the cycle was asked for alone, whatever changed. */
+int delta_concern_asked(struct delta *x, struct err *err) MUST_CHECK;
 /* Reads the concerned from number FROM on into the working sets, and at the same time their
  * recorded counterparts; then the candidates of those that have none. */
 int delta_fetch(struct delta *x, size_t from, struct err *err) MUST_CHECK;

@@ -240,6 +240,19 @@ limits_check_all(struct cycle *c, struct err *err)
 }
 
 int
+limits_each_held(const struct cycle *c, limits_held_fn *fn, void *arg, struct err *err)
+{
+	for (size_t i = 0; i < HELD_KIND_MAX; i++) {
+		const struct limited *l = &c->limits->of[i];
+
+		for (size_t j = 0; l->held && j < l->waits.n; j++)
+			if (fn((enum held_kind)i, &l->waits.v[j], arg, err) < 0)
+				return -1;
+	}
+	return 0;
+}
+
+int
 limits_add_held(struct cycle *c, struct guid_set *ret, struct err *err)
 {
 	for (size_t i = 0; i < HELD_KIND_MAX; i++)

@@ -53,6 +53,11 @@ void limits_begin_round(struct cycle *c);
 int limits_check_round(struct cycle *c, struct err *err) MUST_CHECK;
 /* True if S is held and must not be carried out; it is then no longer counted as planned. */
 bool limits_uncount_if_held(struct cycle *c, const struct plan_step *s);
+/* Calls FN for what this cycle holds, until that fails. */
+typedef int limits_held_fn(
+    enum held_kind kind, const struct guid *source, void *arg, struct err *err);
+int limits_each_held(
+    const struct cycle *c, limits_held_fn *fn, void *arg, struct err *err) MUST_CHECK;
 /* Adds to RET what this cycle holds. */
 int limits_add_held(struct cycle *c, struct guid_set *ret, struct err *err) MUST_CHECK;
 /* Reports what is held. */

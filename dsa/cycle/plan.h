@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef GALSYNC_CYCLE_PLAN_H
-#define GALSYNC_CYCLE_PLAN_H
+#ifndef GALSYNC_PLAN_FORM_H
+#define GALSYNC_PLAN_FORM_H
 
 /*
  * The planning pass: from decisions to steps. Nothing is written, and nothing is read over the
@@ -23,7 +23,7 @@ int plan_known(struct cycle *c, int (*some)(struct cycle *c, void *arg, struct e
 /* find_ready.c: which mailboxes are ready, from what was read and what the map says before anything
  * is written. */
 int plan_find_ready(struct cycle *c, struct err *err) MUST_CHECK;
-/* print_plan.c: writes the plan as LDIF to opt->plan_to. */
+/* print_plan.c: writes the plan to opt->plan_to: its steps, who is in conflict, who is ready. */
 int plan_print(struct cycle *c, struct err *err) MUST_CHECK;
 
 #endif

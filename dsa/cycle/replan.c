@@ -599,3 +599,17 @@ replan_give_up(struct cycle *c, struct err *err)
 {
 	return give_up(c, c->replan->spent.v, c->replan->spent.n, NULL, err);
 }
+
+int
+replan_stop(struct cycle *c, struct err *err)
+{
+	struct list *l = &c->replan->next;
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (is_drift(l->v[i].reason))
+			l->v[n++] = l->v[i];
+	l->n = 0;
+	return give_up(c, l->v, n, "the directory has moved on", err) < 0 ? -1
+									  : replan_give_up(c, err);
+}

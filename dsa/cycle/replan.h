@@ -44,6 +44,9 @@ bool replan_is_needed(const struct cycle *c);
 /* One round: reads, decides and plans again what was added, and what the server has forgotten of
  * what that refers to. */
 int replan_run(struct cycle *c, struct err *err) MUST_CHECK;
+/* There is no further round: what is no more as it was read is given up, and what only waits for
+ * others is left for the next cycle. */
+int replan_stop(struct cycle *c, struct err *err) MUST_CHECK;
 /* What was tried often enough was not written: it is counted, reported, remembered on its
  * record, and put down to be tried again. That the directory kept changing is said of what was seen
  * to change. */

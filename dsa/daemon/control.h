@@ -43,6 +43,7 @@ struct client_wait {
 	uint64_t number; /* of the request, 0: none */
 	int plan_fd;	 /* a file to be sent as events before the answer, or -1 */
 	int64_t plan_at; /* how much of it was */
+	bool plan_lines; /* it is no LDIF, but lines (plan_text.h) */
 	json_t *answer;	 /* that the request ended with, if the plan is still to be sent */
 	/* What the client says in several requests, or NULL, and what releases it when the client
 	 * ends. */

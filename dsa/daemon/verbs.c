@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "dsa/daemon/verbs.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,9 +8,10 @@
 #include "dsa/base/json.h"
 #include "dsa/daemon/verbs_finish.h"
 #include "dsa/daemon/verbs_held.h"
+#include "dsa/daemon/verbs_look.h"
 #include "dsa/daemon/verbs_object.h"
+#include "dsa/daemon/verbs_plan.h"
 #include "dsa/daemon/verbs_trace.h"
-#include "dsa/daemon/verbs_wait.h"
 #include "dsa/daemon/verbs_wave.h"
 #include "dsa/view/view_journal.h"
 #include "mapping/journal.h"
@@ -145,26 +144,6 @@ verb_resume(struct verbs *v, struct client *c, const json_t *request)
 	set_pause(v, c, request, false);
 }
 
-/* The worker writes the plan to a file without a name, which is sent when it is complete. */
-static void
-verb_plan(struct verbs *v, struct client *c, const json_t *request)
-{
-	struct worker *w = verbs_worker(v, c, request);
-	int fd, copy;
-
-	if (!w)
-		return;
-	fd = open(v->state_directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	copy = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	if (copy < 0) {
-		client_refuse(c, "a file for the plan in '%s': %s", v->state_directory,
-		    strerrordesc_np(errno));
-		closep(&fd);
-		return;
-	}
-	verbs_wait_for(c, w, worker_request(w, REQUEST_PLAN, NULL, 0, copy), fd);
-}
-
 static const struct {
 	const char *name;
 	enum control_right needs;
@@ -176,6 +155,8 @@ static const struct {
     {"verify", CONTROL_READ, verb_verify},
     {"trace", CONTROL_READ, verb_trace},
     {"adopt-plan", CONTROL_READ, verb_adopt_plan},
+    {"switch-plan", CONTROL_READ, verb_switch_plan},
+    {"wave-check", CONTROL_READ, verb_wave_check},
     {"pause", CONTROL_CHANGE, verb_pause},
     {"resume", CONTROL_CHANGE, verb_resume},
     {"resync", CONTROL_CHANGE, verb_resync},
@@ -187,6 +168,8 @@ static const struct {
     {"adopt", CONTROL_CHANGE, verb_adopt},
     {"approve", CONTROL_CHANGE, verb_approve},
     {"reject", CONTROL_CHANGE, verb_reject},
+    {"apply-add", CONTROL_CHANGE, verb_apply_add},
+    {"apply", CONTROL_CHANGE, verb_apply},
     {"wave-add", CONTROL_CHANGE, verb_wave_add},
     {"wave-plan", CONTROL_CHANGE, verb_wave_plan},
     {"wave-cancel", CONTROL_CHANGE, verb_wave_cancel},
@@ -197,7 +180,7 @@ void
 verbs_request(struct client *c, const json_t *request, void *arg)
 {
 	const char *name = json_string_value(json_object_get(request, "verb"));
-	char known[320] = "";
+	char known[400] = "";
 
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
 		if (name && strcmp(name, verbs[i].name) == 0) {

@@ -30,8 +30,9 @@ may_be_synchronized(
 	return false;
 }
 
-static bool
-one_object(struct verbs *v, struct client *c, const char *link, const char *who, struct guid *ret)
+bool
+verbs_take_object(
+    struct verbs *v, struct client *c, const char *link, const char *who, struct guid *ret)
 {
 	char why[512];
 	bool ok = verbs_identify_one(v, link, who, true, ret, why, sizeof why);
@@ -50,12 +51,12 @@ verb_resync(struct verbs *v, struct client *c, const json_t *request)
 
 	if (who && !g)
 		client_refuse(c, "out of memory");
-	if (!w || (who && (!g || !one_object(v, c, worker_link(w)->name, who, g)))) {
+	if (!w || (who && (!g || !verbs_take_object(v, c, worker_link(w)->name, who, g)))) {
 		free(g);
 		return;
 	}
 	verbs_wait_for(
-	    c, w, worker_request(w, who ? REQUEST_OBJECT : REQUEST_FULL, g, who ? 1 : 0, -1), -1);
+	    c, w, worker_request(w, who ? REQUEST_OBJECT : REQUEST_FULL, g, who ? 1 : 0), -1);
 }
 
 /* Every object must be known before anything begins: a list with a mistake is refused whole, with
@@ -81,7 +82,7 @@ turn(struct verbs *v, struct client *c, const json_t *request, enum worker_reque
 	verbs_identify(v, worker_link(w)->name, objects,
 	    what == REQUEST_VERIFY || what == REQUEST_MOVE_READY, g, &problems);
 	if (!verbs_refuse_list(c, problems, n, "nothing was begun"))
-		verbs_wait_for(c, w, worker_request(w, what, TAKE(g), n, -1), -1);
+		verbs_wait_for(c, w, worker_request(w, what, TAKE(g), n), -1);
 }
 
 void
@@ -117,7 +118,7 @@ verb_proxy_toggle(struct verbs *v, struct client *c, const json_t *request)
 		if (w)
 			verbs_wait_for(c, w,
 			    worker_request(
-				w, dry_run ? REQUEST_SWEEP_PLAN : REQUEST_SWEEP, NULL, 0, -1),
+				w, dry_run ? REQUEST_SWEEP_PLAN : REQUEST_SWEEP, NULL, 0),
 			    -1);
 	}
 }
@@ -133,8 +134,7 @@ verb_map_rebuild(struct verbs *v, struct client *c, const json_t *request)
 	w = verbs_worker(v, c, request);
 	if (w)
 		verbs_wait_for(c, w,
-		    worker_request(w, plan ? REQUEST_REBUILD_PLAN : REQUEST_REBUILD, NULL, 0, -1),
-		    -1);
+		    worker_request(w, plan ? REQUEST_REBUILD_PLAN : REQUEST_REBUILD, NULL, 0), -1);
 }
 
 void
@@ -153,7 +153,7 @@ verb_verify(struct verbs *v, struct client *c, const json_t *request)
 	}
 	w = verbs_worker(v, c, request);
 	if (w)
-		verbs_wait_for(c, w, worker_request(w, what, NULL, 0, -1), -1);
+		verbs_wait_for(c, w, worker_request(w, what, NULL, 0), -1);
 }
 
 static void
@@ -166,7 +166,7 @@ adopt(struct verbs *v, struct client *c, const json_t *request, enum worker_requ
 		    "link '%s' adopts nothing: name the tool in its adopt, see galsync.conf(5)",
 		    worker_link(w)->name);
 	else if (w)
-		verbs_wait_for(c, w, worker_request(w, what, NULL, 0, -1), -1);
+		verbs_wait_for(c, w, worker_request(w, what, NULL, 0), -1);
 }
 
 void

@@ -36,6 +36,7 @@ stop_waiting(struct client_wait *wait)
 	closep(&wait->plan_fd);
 	wait->plan_fd = -1;
 	wait->plan_at = 0;
+	wait->plan_lines = false;
 }
 
 static json_t *
@@ -75,7 +76,8 @@ send_plan(struct client *c)
 			wait->plan_fd = -1;
 			break;
 		}
-		/* LDIF is ASCII, but a comment may name a DN: no character is cut in half. */
+		/* LDIF is ASCII but for names in comments; lines are UTF-8: no character is cut in
+		 * half. */
 		while (whole && (piece[whole - 1] & 0x80))
 			whole--;
 		if (!whole)
@@ -83,7 +85,8 @@ send_plan(struct client *c)
 		wait->plan_at += (int64_t)whole;
 		o = json_object();
 		json_put_member(&o, "event", json_of_text("plan"));
-		json_put_member(&o, "ldif", json_of_octets((struct bytes){piece, whole}));
+		json_put_member(&o, wait->plan_lines ? "lines" : "ldif",
+		    json_of_octets((struct bytes){piece, whole}));
 		client_send(c, o);
 	}
 	return wait->plan_fd < 0;

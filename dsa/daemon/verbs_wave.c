@@ -17,6 +17,7 @@
 #include "dsa/base/list.h"
 #include "dsa/base/log.h"
 #include "dsa/base/str.h"
+#include "dsa/daemon/verbs_wait.h"
 #include "dsa/view/view_wave.h"
 
 #define PART_MAX 500	     /* mailboxes in a request: its answer has a line for each */
@@ -172,6 +173,11 @@ draft_of(struct verbs *v, struct client *c, const json_t *request)
 
 	if (!w)
 		return NULL;
+	/* A connection has one list of one sort. */
+	if (d && wait->draft_free != draft_free) {
+		client_refuse(c, "the steps of a plan are being named: apply that first");
+		return NULL;
+	}
 	if (d && (strcmp(d->link, worker_link(w)->name) != 0 || d->undo != undo)) {
 		client_refuse(c, "a wave is of one link, and goes one way");
 		return NULL;
@@ -374,17 +380,41 @@ plan(struct verbs *v, struct client *c, const json_t *request, const struct draf
 	}
 }
 
+/* Of those that could be in a wave: what is wrong with the others was told with their part. */
+static void
+look(struct verbs *v, struct client *c, const json_t *request, const struct draft *d)
+{
+	struct worker *w = verbs_find_worker(v, d->link);
+	struct turn_order o = {.turn = d->undo ? TURN_UNDO : TURN_SWITCH};
+	struct guid *g;
+
+	if (!verbs_take_flag(c, request, "force", &o.force))
+		return;
+	g = calloc(d->n + 1, sizeof *g);
+	if (!w || !g) {
+		client_refuse(c, "%s", g ? "the link is gone" : "out of memory");
+		free(g);
+		return;
+	}
+	for (size_t i = 0; i < d->n; i++)
+		g[i] = d->members[i].source;
+	o.sources = g;
+	o.n = d->n;
+	verbs_wait_for(c, w, worker_request_look(w, &o), -1);
+}
+
 /* Whatever the answer is, the list is used up. */
 void
 verb_wave_plan(struct verbs *v, struct client *c, const json_t *request)
 {
 	struct client_wait *wait = client_wait(c);
-	struct draft *d = TAKE(wait->draft);
+	struct draft *d = wait->draft_free == draft_free ? TAKE(wait->draft) : NULL;
+	bool dry_run;
 
 	if (!d)
 		client_refuse(c, "no mailbox was named: \"wave-add\" comes first");
-	else
-		plan(v, c, request, d);
+	else if (verbs_take_flag(c, request, "dry_run", &dry_run))
+		(dry_run ? look : plan)(v, c, request, d);
 	draft_free(d);
 }
 

@@ -140,6 +140,7 @@ request_done(struct request *q)
 {
 	free(q->objects);
 	free(q->address);
+	plan_choice_free(q->choice);
 }
 
 static void
@@ -419,10 +420,29 @@ put_request(struct worker *w, struct request *q)
 }
 
 uint64_t
-worker_request(
-    struct worker *w, enum worker_request what, struct guid *objects, size_t n, int plan_fd)
+worker_request(struct worker *w, enum worker_request what, struct guid *objects, size_t n)
 {
-	struct request q = {.what = what, .objects = objects, .n = n, .plan_fd = plan_fd};
+	struct request q = {.what = what, .objects = objects, .n = n, .plan_fd = -1};
+
+	return put_request(w, &q);
+}
+
+uint64_t
+worker_request_plan(struct worker *w, enum plan_form form, struct guid *object, int fd)
+{
+	struct request q = {.what = REQUEST_PLAN,
+	    .form = form,
+	    .objects = object,
+	    .n = object != NULL,
+	    .plan_fd = fd};
+
+	return put_request(w, &q);
+}
+
+uint64_t
+worker_request_apply(struct worker *w, struct plan_choice *choice)
+{
+	struct request q = {.what = REQUEST_APPLY, .plan_fd = -1, .choice = choice};
 
 	return put_request(w, &q);
 }
@@ -431,6 +451,19 @@ uint64_t
 worker_request_trace(struct worker *w, char *address, unsigned from)
 {
 	struct request q = {.what = REQUEST_TRACE, .plan_fd = -1, .address = address, .from = from};
+
+	return put_request(w, &q);
+}
+
+uint64_t
+worker_request_look(struct worker *w, const struct turn_order *o)
+{
+	struct request q = {.what = REQUEST_LOOK,
+	    .plan_fd = -1,
+	    .objects = (struct guid *)(uintptr_t)o->sources,
+	    .n = o->n,
+	    .turn = o->turn,
+	    .force = o->force};
 
 	return put_request(w, &q);
 }

@@ -17,7 +17,11 @@ struct request {
 	enum worker_request what;
 	struct guid *objects;
 	size_t n;
-	int plan_fd;
+	int plan_fd; /* PLAN */
+	enum plan_form form;
+	struct plan_choice *choice; /* APPLY */
+	enum turn turn;		    /* LOOK: at OBJECTS */
+	bool force;
 	char *address; /* TRACE */
 	unsigned from;
 };

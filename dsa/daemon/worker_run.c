@@ -14,7 +14,9 @@
 #include "dsa/jobs/sync.h"
 #include "dsa/jobs/toggle.h"
 #include "dsa/jobs/turns.h"
+#include "dsa/view/view_apply.h"
 #include "dsa/view/view_finish.h"
+#include "dsa/view/view_look.h"
 #include "dsa/view/view_rebuild.h"
 #include "dsa/view/view_result.h"
 
@@ -120,28 +122,92 @@ worker_observe(struct worker *w)
 static int
 run_cycle(struct worker *w, const struct request *q, struct cycle_result r[SIDES], struct err *err)
 {
-	struct cycle_options opt = {
+	const struct cycle_options opt = {
 	    .objects = q->objects, .n_objects = q->n, .told_since_us = w->told_since_us};
 	bool full = q->number && q->what != REQUEST_OBJECT;
-	FILE *plan = NULL;
 	int rc;
 
-	if (q->number && q->what == REQUEST_PLAN) {
-		plan = fdopen(q->plan_fd, "w");
-		if (!plan)
-			return err_sys(err, errno, "plan");
-		opt.plan_only = true;
-		opt.plan_to = plan;
-	}
-	lines_begin(w->lines, opt.plan_only);
+	lines_begin(w->lines, false);
 	if (q->number && q->what == REQUEST_FULL)
 		lines_full(w->lines, "asked for");
 	w->unasked = !q->number;
 	rc = sync_link(&w->run, full, &opt, r, err);
 	w->unasked = false;
-	if (plan && fclose(plan) != 0 && rc == 0)
+	return rc;
+}
+
+static int
+put_text(FILE *to, const struct buf *b, struct err *err)
+{
+	if (b->failed)
+		return err_nomem(err);
+	if (fwrite(b->data, 1, b->len, to) != b->len || fflush(to) != 0)
+		return err_sys(err, errno, "write of the plan");
+	return 0;
+}
+
+static int
+begin_plan(const struct worker *w, const struct request *q, FILE *to, struct err *err)
+{
+	_cleanup_(buf_done) struct buf b = {0};
+
+	if (q->form != PLAN_FORM_LINES)
+		return 0;
+	plan_text_head(w->run.link->name, clock_realtime_s(), &b);
+	return put_text(to, &b, err);
+}
+
+static int
+end_plan(const struct worker *w, const struct request *q, const struct cycle_result r[SIDES],
+    FILE *to, struct err *err)
+{
+	_cleanup_(buf_done) struct buf b = {0};
+
+	if (q->form != PLAN_FORM_LINES)
+		return 0;
+	plan_text_summary(cycle_link_summary(w->run.link, r, clock_realtime_s()), &b);
+	return put_text(to, &b, err) < 0 ? -1 : plan_text_seal(fileno(to), err);
+}
+
+static int
+run_plan(struct worker *w, const struct request *q, struct cycle_result r[SIDES], struct err *err)
+{
+	struct cycle_options opt = {.plan_only = true,
+	    .plan_form = q->form,
+	    .objects = q->objects,
+	    .n_objects = q->n,
+	    .told_since_us = w->told_since_us};
+	int rc;
+
+	opt.plan_to = fdopen(q->plan_fd, "w");
+	if (!opt.plan_to)
+		return err_sys(err, errno, "plan");
+	lines_begin(w->lines, true);
+	rc = begin_plan(w, q, opt.plan_to, err);
+	if (rc == 0)
+		rc = sync_link(&w->run, q->n == 0, &opt, r, err);
+	if (rc == 0)
+		rc = end_plan(w, q, r, opt.plan_to, err);
+	if (fclose(opt.plan_to) != 0 && rc == 0)
 		rc = err_sys(err, errno, "write of the plan");
 	return rc;
+}
+
+/* Only what was refused is an item of the answer. */
+static int
+run_apply(struct worker *w, const struct request *q, struct cycle_result *r, struct err *err)
+{
+	const struct cycle_options opt = {.only = q->choice, .told_since_us = w->told_since_us};
+	struct cycle_result cycles[SIDES];
+	struct view_apply v = {.made = 0};
+
+	lines_begin(w->lines, false);
+	if (sync_link(&w->run, true, &opt, cycles, err) < 0 ||
+	    plan_choice_close(q->choice, err) < 0)
+		return -1;
+	w->results = view_apply(q->choice, cycles, RESULTS_MAX, &v);
+	r->problems = v.refused;
+	return w->results ? 0 : err_nomem(err);
 }
 
 static int
@@ -238,6 +304,41 @@ run_rebuild(struct worker *w, const struct request *q, struct cycle_result *r, s
 	return w->results ? 0 : err_nomem(err);
 }
 
+/* What a turn needs; nothing is written. */
+static int
+run_look(struct worker *w, const struct request *q, struct cycle_result *r, struct err *err)
+{
+	_cleanup_(view_look_done) struct view_look v;
+	const struct turn_order order = {
+	    .turn = q->turn, .force = q->force, .sources = q->objects, .n = q->n};
+
+	view_look_init(&v, RESULTS_MAX);
+	lines_begin(w->lines, true);
+	if (turn_look(&w->run, &order, view_look_looked, &v, err) < 0)
+		return -1;
+	r->problems = v.broken;
+	w->results = view_look(&v, q->turn);
+	return w->results ? 0 : err_nomem(err);
+}
+
+static bool
+is_look(const struct request *q)
+{
+	return q->number && q->what == REQUEST_LOOK;
+}
+
+static bool
+is_plan(const struct request *q)
+{
+	return q->number && q->what == REQUEST_PLAN;
+}
+
+static bool
+is_apply(const struct request *q)
+{
+	return q->number && q->what == REQUEST_APPLY;
+}
+
 bool
 worker_is_turn(const struct request *q)
 {
@@ -272,6 +373,9 @@ worker_run(struct worker *w, const struct request *q, struct cycle_result r[SIDE
 	return is_inspection(q)	   ? run_inspection(w, q, r, err)
 	       : is_rebuild(q)	   ? run_rebuild(w, q, r, err)
 	       : is_finish(q)	   ? run_finish(w, q, r, err)
+	       : is_plan(q)	   ? run_plan(w, q, r, err)
+	       : is_apply(q)	   ? run_apply(w, q, r, err)
+	       : is_look(q)	   ? run_look(w, q, r, err)
 	       : worker_is_turn(q) ? run_turns(w, q, r, err)
 				   : run_cycle(w, q, r, err);
 }
@@ -299,7 +403,7 @@ worker_answer_of(
     struct worker *w, const struct request *q, int rc, const struct cycle_result r[SIDES])
 {
 	_cleanup_(worker_answer_free) struct worker_answer *a = calloc(1, sizeof *a);
-	bool one = q->what == REQUEST_OBJECT;
+	bool one = q->what == REQUEST_OBJECT || (q->what == REQUEST_PLAN && q->n);
 	const struct cycle_result *absent = rc < 0 || !one     ? NULL
 					    : r->absent	       ? &r[SOURCE]
 					    : r[TARGET].absent ? &r[TARGET]

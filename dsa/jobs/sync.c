@@ -50,7 +50,7 @@ run_cycle(struct run *run, bool full, const struct cycle_options *opt, struct cy
 		return -1;
 	if (*ret_full)
 		return 0;
-	if (!opt->plan_only && ready_switch(run, opt->ready, ret, err) < 0)
+	if (!opt->plan_only && !opt->only && ready_switch(run, opt->ready, ret, err) < 0)
 		return -1;
 	return cycle_finish(c, err);
 }

@@ -2,8 +2,8 @@
 #ifndef GALSYNC_JOBS_TURN_PRIV_H
 #define GALSYNC_JOBS_TURN_PRIV_H
 
-/* What turn_run.c, which turns mailboxes, turn_read.c, which reads them, and turn_group.c, which
- * keeps the marker group, share. */
+/* What turn_run.c, which turns mailboxes, turn_read.c, which reads them, turn_look.c, which only
+ * looks, and turn_group.c, which keeps the marker group, share. */
 
 #include "dsa/exec/exec.h"
 #include "dsa/jobs/turn_run.h"
@@ -60,6 +60,8 @@ void turn_forget_reads(struct mailbox *m);
 /* Reads both sides of every mailbox of C that is not at its end; with HOLDERS also what holds the
  * redirect addresses. */
 int turn_read(struct chunk *c, bool holders, struct err *err) MUST_CHECK;
+/* What turn_check() wants to know of M, which was read. */
+struct turn_facts turn_facts_of(const struct mailbox *m);
 /* Brings the marker group to what the mailboxes' `member` asks for, which is MEMBER_ANY afterwards.
  * If the group cannot be changed that is what they are `owed`, and their `group_why` says so; -1
  * only if nothing more can be done. */

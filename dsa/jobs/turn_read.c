@@ -49,6 +49,16 @@ turn_find_records(struct chunk *c, struct err *err)
 	return 0;
 }
 
+struct turn_facts
+turn_facts_of(const struct mailbox *m)
+{
+	return (struct turn_facts){.record = m->record,
+	    .side = {m->side[SOURCE], m->side[TARGET]},
+	    .holders = {m->holders[SOURCE], m->holders[TARGET]},
+	    .begun = m->begun || m->made > 0,
+	    .force = m->chunk->force};
+}
+
 struct reading {
 	struct chunk *c;
 	enum side side;

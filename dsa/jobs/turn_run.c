@@ -32,16 +32,6 @@
 #include "dsa/run/hook_event.h"
 #include "dsa/world/world.h"
 
-static struct turn_facts
-facts_of(const struct mailbox *m)
-{
-	return (struct turn_facts){.record = m->record,
-	    .side = {m->side[SOURCE], m->side[TARGET]},
-	    .holders = {m->holders[SOURCE], m->holders[TARGET]},
-	    .begun = m->begun || m->made > 0,
-	    .force = m->chunk->force};
-}
-
 static void
 end(struct mailbox *m, bool ok, const char *text)
 {
@@ -129,7 +119,7 @@ decide(struct mailbox *m, struct err *err)
 {
 	const struct turn_conf *conf = &m->chunk->conf;
 	_cleanup_(changes_done) struct changes c = {{NULL}};
-	struct turn_facts f = facts_of(m);
+	struct turn_facts f = turn_facts_of(m);
 	bool done = false;
 
 	if (!turn_check(conf, m->turn, &f, &done, m->why, sizeof m->why)) {
@@ -280,7 +270,7 @@ verify(struct chunk *c)
 {
 	for (size_t i = 0; i < c->n; i++) {
 		struct mailbox *m = &c->m[i];
-		struct turn_facts f = facts_of(m);
+		struct turn_facts f = turn_facts_of(m);
 
 		if (m->state != STATE_CHANGED)
 			continue;

@@ -3,6 +3,7 @@
 completes. No lab is needed."""
 
 import fcntl
+import hashlib
 import itertools
 import json
 import os
@@ -266,19 +267,28 @@ def usage():
 OF_THE_MAP = {"status": [], "list": [], "show": ["x"], "map lookup": ["x"], "map export": [],
               "map backup": ["/nowhere"], "map check": [], "conflicts": [], "wave list": [],
               "wave show": ["1"]}
-OF_THE_DAEMON = {"watch": [], "resync": [], "plan": [], "map rebuild": [], "switch": ["x"],
+OF_THE_DAEMON = {"watch": [], "resync": [], "plan": [], "apply": ["PLAN"], "map rebuild": [], "switch": ["x"],
                  "undo-switch": ["x"], "proxy-toggle": ["x"], "wave": ["FILE", "--at", "now"],
-                 "wave cancel": ["1"], "wave reschedule": ["1", "--at", "+1h"], "verify": [],
+                 "wave check": ["1"], "wave cancel": ["1"], "wave reschedule": ["1", "--at", "+1h"], "verify": [],
                  "trace": ["x@acme.example"], "finish": ["x"], "adopt": [], "approve": [],
                  "reject": [], "pause": [], "resume": []}
+
+
+SAVED = """{"galsync_plan":1,"link":"a-b","made":"2026-12-01T20:00:00Z","version":"0.1.0"}
+{"flow":"forward","source":"a","target":"b"}
+{"step":{"changes":[{"forest":"b","reason":"x","change":{"op":"delete","dn":"CN=x"}}]}}
+{"summary":{}}
+"""
 
 
 def status_of(tmp_path, verb, args):
     file = tmp_path / "wave.csv"
     file.write_text("x\n")
+    plan = tmp_path / "saved.plan"
+    plan.write_text(SAVED + f'{{"sha256":"{hashlib.sha256(SAVED.encode()).hexdigest()}"}}\n')
     p = subprocess.run([os.path.join(BUILD, "galsyncctl"), "--socket", str(tmp_path / "none.sock"),
                         "--state-directory", str(tmp_path), *verb.split(),
-                        *(str(file) if a == "FILE" else a for a in args)],
+                        *({"FILE": str(file), "PLAN": str(plan)}.get(a, a) for a in args)],
                        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     assert p.stderr, f"{verb} {args}"
     return p.returncode

@@ -19,7 +19,7 @@
 
 /* ---- the plan and what is done ---- */
 
-/* The changes of a text, each from its "# forest" line on, sorted. */
+/* The changes of a text, each from its "# forest" line to a blank one, sorted. */
 struct blocks {
 	char **v;
 	size_t n;
@@ -49,12 +49,12 @@ split(const char *text)
 	const char *at = strstr(text, "# forest");
 
 	while (at) {
-		const char *next = strstr(at + 1, "# forest");
+		const char *end = strstr(at, "\n\n");
 
 		assert_int_equal(list_grow_by_one(b.v, b.n), 0);
-		b.v[b.n] = block_of(at, next ? (size_t)(next - at) : strlen(at));
+		b.v[b.n] = block_of(at, end ? (size_t)(end + 2 - at) : strlen(at));
 		assert_non_null(b.v[b.n++]);
-		at = next;
+		at = strstr(at + 1, "# forest");
 	}
 	if (b.n)
 		qsort(b.v, b.n, sizeof *b.v, by_text);

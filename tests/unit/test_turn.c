@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "redirect/address.h"
@@ -241,6 +242,117 @@ assert_refused(const struct pair *p, const struct turn_facts *f, const char *wor
 	assert_false(turn_check(&conf, TURN_SWITCH, f, &done, why, sizeof why));
 	if (!strstr(why, word))
 		fail_msg("'%s' lacks '%s'", why, word);
+}
+
+/* ---- everything that must be true, and not only the first thing that is not ---- */
+
+struct asked {
+	struct buf broken; /* names, a blank behind each */
+	size_t n;
+	char why[TURN_WHY_SIZE]; /* of the first */
+};
+
+static void
+take_need(size_t need, bool ok, const char *why, void *arg)
+{
+	struct asked *a = arg;
+
+	assert_int_equal(ok, *why == '\0');
+	a->n++;
+	if (!ok && !a->broken.len)
+		(void)snprintf(a->why, sizeof a->why, "%s", why);
+	if (!ok)
+		buf_printf(&a->broken, "%s ", turn_need_name(need));
+}
+
+static void
+remove_x500(struct entry *e)
+{
+	entry_remove(e, "proxyAddresses");
+	assert_int_equal(entry_add_str(e, "proxyAddresses", "smtp:jo@redirect.globex.example"), 0);
+}
+
+static void
+lead_elsewhere(struct entry *e)
+{
+	assert_int_equal(entry_set_str(e, "targetAddress", "SMTP:ann@third.example"), 0);
+}
+
+/* Makes what BROKEN names untrue of P and F. */
+static void
+break_need(const char *broken, struct pair *p, struct turn_facts *f)
+{
+	struct entry *s = p->side[SOURCE], *t = p->side[TARGET];
+
+	if (strstr(broken, "map "))
+		p->record->kind = KIND_GROUP;
+	if (strstr(broken, "settled "))
+		p->record->state = RECORD_PENDING;
+	if (strstr(broken, "stamp "))
+		assert_int_equal(entry_set_str(t, STAMP, "galsync:else"), 0);
+	if (strstr(broken, "source_object "))
+		f->side[SOURCE] = NULL;
+	if (strstr(broken, "source_mailbox ")) {
+		entry_remove(s, "homeMDB");
+		entry_remove(s, "msExchHomeServerName");
+	}
+	if (strstr(broken, "source_unique "))
+		f->holders[SOURCE] = 2;
+	if (strstr(broken, "target_mailbox ")) {
+		entry_remove(t, "homeMDB");
+		entry_remove(t, "msExchHomeServerName");
+	}
+	if (strstr(broken, "target_unique "))
+		f->holders[TARGET] = 3;
+	if (strstr(broken, "target_x500 "))
+		remove_x500(t);
+	if (strstr(broken, "source_redirection "))
+		lead_elsewhere(s);
+	if (strstr(broken, "target_redirection "))
+		lead_elsewhere(t);
+	if (strstr(broken, "finished ")) {
+		p->record->state = RECORD_WAITING;
+		entry_remove(t, "showInAddressBook");
+	}
+}
+
+static void
+all_preconditions(void **state)
+{
+	/* What is named alone, and what several are said of at once. */
+	static const char *const broken[] = {"", "map ", "settled ", "stamp ", "source_object ",
+	    "source_mailbox ", "source_unique ", "target_mailbox ", "target_unique ",
+	    "target_x500 ", "source_redirection ", "target_redirection ", "finished ",
+	    "settled stamp source_mailbox target_unique target_x500 target_redirection ",
+	    "source_unique target_mailbox source_redirection finished "};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(broken); i++) {
+		struct asked a = {.n = 0};
+		struct turn_facts f;
+		char why[TURN_WHY_SIZE] = "";
+		bool done, done_each;
+		struct pair *p;
+		void *fresh;
+
+		assert_int_equal(set_up(&fresh), 0);
+		p = fresh;
+		f = facts(p);
+		break_need(broken[i], p, &f);
+		turn_check_each(&conf, TURN_SWITCH, &f, &done_each, take_need, &a);
+		if (strcmp(a.broken.len ? (char *)a.broken.data : "", broken[i]) != 0)
+			fail_msg("'%s' says '%s'", broken[i], (char *)a.broken.data);
+		/* The turn stops at the first of them. */
+		assert_int_equal(
+		    turn_check(&conf, TURN_SWITCH, &f, &done, why, sizeof why), !*broken[i]);
+		assert_int_equal(done, done_each);
+		if (*broken[i])
+			assert_string_equal(why, a.why);
+		if (!*broken[i])
+			assert_int_equal(a.n, TURN_NEEDS);
+		buf_done(&a.broken);
+		(void)tear_down(&fresh);
+	}
 }
 
 static void
@@ -560,6 +672,7 @@ main(void)
 	    cmocka_unit_test(interrupted),
 	    cmocka_unit_test_setup_teardown(foreign_values, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(guard_without_marker, set_up, tear_down),
+	    cmocka_unit_test(all_preconditions),
 	    cmocka_unit_test_setup_teardown(preconditions, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(exchange_has_not_finished, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(no_redirect_address, set_up, tear_down),
