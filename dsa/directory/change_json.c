@@ -255,7 +255,7 @@ take_mod(struct change *c, const json_t *json, struct err *err)
 	_cleanup_(buf_done) struct buf v = {0};
 	const char *op, *attr;
 	const json_t *values;
-	enum mod_op o;
+	enum mod_op o = MOD_ADD;
 
 	if (json_check_members(json, names, 3, 3, err) < 0 ||
 	    !(op = change_json_text(json, "op", err)) ||
@@ -348,7 +348,7 @@ change_of_json(const json_t *json, struct change **ret, struct err *err)
 	_cleanup_(change_free) struct change *c = NULL;
 	const char *dn;
 	struct guid guid;
-	enum change_op op;
+	enum change_op op = CHANGE_ADD;
 
 	if (op_of(json, &op, err) < 0 ||
 	    json_check_members(json, forms[op].names, forms[op].n_must, forms[op].n, err) < 0 ||
