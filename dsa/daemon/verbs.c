@@ -162,7 +162,7 @@ verb_plan(struct verbs *v, struct client *c, const json_t *request)
 		closep(&fd);
 		return;
 	}
-	verbs_wait_for(c, w, worker_request(w, REQUEST_PLAN, NULL, 0, copy), fd);
+	verbs_wait_for(c, w, worker_request(w, client_uid(c), REQUEST_PLAN, NULL, 0, copy), fd);
 }
 
 static const struct {

@@ -419,10 +419,10 @@ put_request(struct worker *w, struct request *q)
 }
 
 uint64_t
-worker_request(
-    struct worker *w, enum worker_request what, struct guid *objects, size_t n, int plan_fd)
+worker_request(struct worker *w, uid_t by, enum worker_request what, struct guid *objects, size_t n,
+    int plan_fd)
 {
-	struct request q = {.what = what, .objects = objects, .n = n, .plan_fd = plan_fd};
+	struct request q = {.by = by, .what = what, .objects = objects, .n = n, .plan_fd = plan_fd};
 
 	return put_request(w, &q);
 }

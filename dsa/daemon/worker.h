@@ -26,6 +26,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "dsa/base/err.h"
 #include "dsa/config/conf.h"
@@ -80,14 +81,14 @@ enum worker_request {
 	REQUEST_ADOPT,
 	REQUEST_ADOPT_PLAN
 };
-/* Asks for a cycle: a full one, one about the N source objects OBJECTS (taken over), or a full plan
+/* The user BY asks for a cycle: a full one, one about the N source objects OBJECTS (taken over), or a full plan
  * written to PLAN_FD (taken over); or for a switch, undo or toggle of the N objects, or to verify
  * them or look what they lack for a native move, or all if N is 0, or to sweep leftovers of
  * toggles, or to rebuild the map, or to adopt, or to end the coexistence of them, or of all that
  * are switched if N is 0; the _PLANs only tell. Returns the number by which its end is known, or 0
  * if one is waiting already. A paused worker carries it out too. */
-uint64_t worker_request(
-    struct worker *w, enum worker_request what, struct guid *objects, size_t n, int plan_fd);
+uint64_t worker_request(struct worker *w, uid_t by, enum worker_request what, struct guid *objects,
+    size_t n, int plan_fd);
 /* The same for a trace of ADDRESS (taken over) sent in the organizations FROM, a bit for each side.
  */
 uint64_t worker_request_trace(struct worker *w, char *address, unsigned from);

@@ -269,6 +269,7 @@ worker_run(struct worker *w, const struct request *q, struct cycle_result r[SIDE
 {
 	w->results_lost = false;
 	w->begun = 0;
+	w->run.asked = (struct asker){q->number ? ASKED_BY_USER : ASKED_BY_NOBODY, q->by};
 	return is_inspection(q)	   ? run_inspection(w, q, r, err)
 	       : is_rebuild(q)	   ? run_rebuild(w, q, r, err)
 	       : is_finish(q)	   ? run_finish(w, q, r, err)
