@@ -61,6 +61,8 @@ static const struct verb verbs[] = {
     {"approve", "[--link LINK] [--kind KIND] [WHO...]", "do what a limit holds", ctl_verb_decide,
 	true},
     {"reject", "[--link LINK] [--kind KIND] [WHO...]", "leave it as it is", ctl_verb_decide, true},
+    {"undo", "[--plan] CHANGE | --cycle N | --wave ID | WHO", "take back what was written",
+	ctl_verb_undo, true},
     {"pause", "[LINK]", "no more cycles after the one under way", ctl_verb_pause, true},
     {"resume", "[LINK]", "go on", ctl_verb_pause, true},
 };

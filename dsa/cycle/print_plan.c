@@ -9,13 +9,14 @@
 
 /* A comment ends with its line: a name in it has none. */
 static void
-add_comment(const struct cycle *c, const struct plan_step *s, const struct plan_change *pc,
-    bool held, struct buf *ret)
+add_comment(
+    const struct cycle *c, const struct plan_change *pc, enum held_kind held, struct buf *ret)
 {
 	const char *forest = c->run->dir[pc->side]->name;
 
-	if (held) {
-		buf_printf(ret, "# held (limits.%s): ", held_kind_name(s->counts));
+	if (held != HELD_NOTHING) {
+		buf_printf(ret, "# held (%s%s): ", held == HELD_UNDONE ? "" : "limits.",
+		    held_kind_name(held));
 		escape_add(bytes_of(pc->reason), ESCAPE_NAME, ret);
 		buf_add_str(ret, " of '");
 		escape_add(bytes_of(pc->change->dn), ESCAPE_NAME, ret);
@@ -31,12 +32,13 @@ static int
 print_step(struct cycle *c, const struct plan_step *s, struct err *err)
 {
 	_cleanup_(buf_done) struct buf b = {0};
+	enum held_kind kind = limits_holding(c, s);
 	bool held = limits_uncount_if_held(c, s);
 
 	for (size_t i = 0; i < s->n_changes; i++) {
 		const struct plan_change *pc = &s->changes[i];
 
-		add_comment(c, s, pc, held, &b);
+		add_comment(c, pc, kind, &b);
 		if (!held)
 			change_to_ldif(pc->change, &b);
 	}

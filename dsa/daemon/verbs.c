@@ -12,6 +12,7 @@
 #include "dsa/daemon/verbs_held.h"
 #include "dsa/daemon/verbs_object.h"
 #include "dsa/daemon/verbs_trace.h"
+#include "dsa/daemon/verbs_undo.h"
 #include "dsa/daemon/verbs_wait.h"
 #include "dsa/daemon/verbs_wave.h"
 #include "dsa/view/view_journal.h"
@@ -187,6 +188,7 @@ static const struct {
     {"adopt", CONTROL_CHANGE, verb_adopt},
     {"approve", CONTROL_CHANGE, verb_approve},
     {"reject", CONTROL_CHANGE, verb_reject},
+    {"undo", CONTROL_CHANGE, verb_undo},
     {"wave-add", CONTROL_CHANGE, verb_wave_add},
     {"wave-plan", CONTROL_CHANGE, verb_wave_plan},
     {"wave-cancel", CONTROL_CHANGE, verb_wave_cancel},

@@ -139,6 +139,7 @@ static void
 request_done(struct request *q)
 {
 	free(q->objects);
+	free(q->changes);
 	free(q->address);
 }
 
@@ -423,6 +424,18 @@ worker_request(struct worker *w, uid_t by, enum worker_request what, struct guid
     int plan_fd)
 {
 	struct request q = {.by = by, .what = what, .objects = objects, .n = n, .plan_fd = plan_fd};
+
+	return put_request(w, &q);
+}
+
+uint64_t
+worker_request_undo(struct worker *w, uid_t by, bool dry_run, uint64_t *changes, size_t n)
+{
+	struct request q = {.by = by,
+	    .what = dry_run ? REQUEST_TAKE_BACK_PLAN : REQUEST_TAKE_BACK,
+	    .changes = changes,
+	    .n = n,
+	    .plan_fd = -1};
 
 	return put_request(w, &q);
 }

@@ -79,12 +79,14 @@ enum worker_request {
 	REQUEST_FINISH,
 	REQUEST_FINISH_PLAN,
 	REQUEST_ADOPT,
-	REQUEST_ADOPT_PLAN
+	REQUEST_ADOPT_PLAN,
+	REQUEST_TAKE_BACK, /* changes of the journal */
+	REQUEST_TAKE_BACK_PLAN
 };
-/* The user BY asks for a cycle: a full one, one about the N source objects OBJECTS (taken over), or a full plan
- * written to PLAN_FD (taken over); or for a switch, undo or toggle of the N objects, or to verify
- * them or look what they lack for a native move, or all if N is 0, or to sweep leftovers of
- * toggles, or to rebuild the map, or to adopt, or to end the coexistence of them, or of all that
+/* The user BY asks for a cycle: a full one, one about the N source objects OBJECTS (taken over), or
+ * a full plan written to PLAN_FD (taken over); or for a switch, undo or toggle of the N objects, or
+ * to verify them or look what they lack for a native move, or all if N is 0, or to sweep leftovers
+ * of toggles, or to rebuild the map, or to adopt, or to end the coexistence of them, or of all that
  * are switched if N is 0; the _PLANs only tell. Returns the number by which its end is known, or 0
  * if one is waiting already. A paused worker carries it out too. */
 uint64_t worker_request(struct worker *w, uid_t by, enum worker_request what, struct guid *objects,
@@ -92,6 +94,8 @@ uint64_t worker_request(struct worker *w, uid_t by, enum worker_request what, st
 /* The same for a trace of ADDRESS (taken over) sent in the organizations FROM, a bit for each side.
  */
 uint64_t worker_request_trace(struct worker *w, char *address, unsigned from);
+/* The same to take the N changes CHANGES of the journal (taken over) back, or only to tell. */
+uint64_t worker_request_undo(struct worker *w, uid_t by, bool dry_run, uint64_t *changes, size_t n);
 /* How request NUMBER ended, the caller's from now on; NULL if it has not, or was forgotten. */
 struct worker_answer *worker_take_answer(struct worker *w, uint64_t number);
 /* No client will ask for the answers up to NUMBER. */

@@ -20,7 +20,8 @@ struct request {
 	struct guid *objects;
 	size_t n;
 	int plan_fd;
-	char *address; /* TRACE */
+	uint64_t *changes; /* TAKE_BACK: N numbers of the journal */
+	char *address;	   /* TRACE */
 	unsigned from;
 };
 
