@@ -23,6 +23,7 @@ static const char *const reason_names[] = {
     [CONFLICT_REFUSED] = "refused",
     [CONFLICT_MATCH] = "match",
     [CONFLICT_FOREIGN] = "foreign-address",
+    [CONFLICT_UNDONE] = "undone",
 };
 _Static_assert(ARRAY_SIZE(reason_names) == CONFLICT_REASON_MAX, "a name for each reason");
 
@@ -51,6 +52,7 @@ conflict_reason_help(enum conflict_reason r)
 	case CONFLICT_FOREIGN:
 		return "it belongs to the other organization: take it away, or set "
 		       "foreign_addresses";
+	case CONFLICT_UNDONE: return "an operator took it back: let galsyncctl approve it";
 	case CONFLICT_AMBIGUOUS:
 	case CONFLICT_TAKEN:
 	case CONFLICT_KIND:

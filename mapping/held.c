@@ -36,6 +36,7 @@ static const char *const kind_names[] = {
     [HELD_REDIRECTIONS] = "redirections",
     [HELD_SWITCHES] = "switches",
     [HELD_MATCHES] = "matches",
+    [HELD_UNDONE] = "undone",
 };
 _Static_assert(ARRAY_SIZE(kind_names) == HELD_KIND_MAX, "a name for each kind");
 
@@ -99,18 +100,25 @@ decode(struct bytes value, struct store_held *ret)
 	       ret->verdict <= HELD_REJECTED;
 }
 
+/* Who takes something back has said that it is not wanted. */
+bool
+held_is_said(const struct store_held *h)
+{
+	return h->verdict != HELD_WAITS || h->kind == HELD_UNDONE;
+}
+
 /* An operator's word is kept; what waits is found again. H NULL: it goes. */
 static int
 keep_verdict(struct store_txn *t, struct bytes key, const struct store_held *h, struct err *err)
 {
-	struct store_held old;
+	struct store_held old = {.kind = (enum held_kind)((const uint8_t *)key.data)[4]};
 	struct bytes raw;
 	bool found;
 
 	if (store_db_get(t, DB_HELD, key, &raw, &found, err) < 0)
 		return -1;
-	found = found && decode(raw, &old) && old.verdict != HELD_WAITS;
-	if (h && h->verdict == HELD_WAITS)
+	found = found && decode(raw, &old) && held_is_said(&old);
+	if (h && !held_is_said(h))
 		h = NULL;
 	/* An approval that was carried out must not come back: its end is as urgent. */
 	if (h ? !found || old.verdict != h->verdict || old.since != h->since ||

@@ -24,9 +24,12 @@ enum held_kind {
 	/* a first match with an object that has a mailbox of its own or is a security group, or the
 	 * first redirection of a mailbox that was there before */
 	HELD_MATCHES,
+	/* No limit: what was written of it was taken back, and is kept off until an operator
+	 * approves. Nothing else is written for its object either. */
+	HELD_UNDONE,
 	HELD_KIND_MAX
 };
-/* "deletes", "redirections", "switches", "matches"; as the keys of the limits. */
+/* "deletes", "redirections", "switches", "matches", as the keys of the limits, and "undone". */
 const char *held_kind_name(enum held_kind k);
 /* HELD_NOTHING for any other name. */
 enum held_kind held_kind_of(const char *name);
@@ -35,6 +38,9 @@ enum held_verdict { HELD_WAITS = 1, HELD_APPROVED, HELD_REJECTED };
 /* "held", "approved", "rejected". */
 const char *held_verdict_name(enum held_verdict v);
 
+struct store_held;
+/* Is it the word of an operator, which outlives the map (keepsake.h)? */
+bool held_is_said(const struct store_held *h);
 struct store_held {
 	struct guid source;
 	enum held_kind kind;

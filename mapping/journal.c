@@ -5,9 +5,10 @@
  * outcome octet and error text; `open` number -> link, only while the outcome is unknown; `about`
  * source GUID -> numbers (big-endian, so that they sort).
  *
- * An encoded entry: format octet, cycle u64, link u32, side u8, source GUID, time u64, reason,
- * server, change, before-image (empty: none), each of the last four behind its 32-bit length.
- * Format 1 has no server. What is of fixed size comes first: journal_trim.c reads no more.
+ * An encoded entry: format octet, cycle u64, link u32, side u8, source GUID, time u64, who asked
+ * (kind u8, u32), the entry it undoes u64, reason, server, change, before-image (empty: none), each
+ * of the last four behind its 32-bit length. Format 2 does not have who asked nor what it undoes,
+ * format 1 no server either. What is of fixed size comes first: journal_read_head() reads no more.
  */
 #include "mapping/journal.h"
 
@@ -15,10 +16,23 @@
 
 #include "mapping/damage.h"
 #include "mapping/journal_large.h"
+#include "mapping/journal_priv.h"
 #include "mapping/store_db.h"
 
-#define JOURNAL_FORMAT 2
+#define JOURNAL_FORMAT 3
+#define FORMAT_WITHOUT_ASKED 2
 #define FORMAT_WITHOUT_SERVER 1
+
+const char *
+journal_outcome_name(enum journal_outcome o)
+{
+	static const char *const names[] = {[JOURNAL_OPEN] = "open",
+	    [JOURNAL_DONE] = "done",
+	    [JOURNAL_FAILED] = "failed",
+	    [JOURNAL_STALE] = "stale"};
+
+	return names[o];
+}
 
 struct journal_entry *
 journal_entry_new(void)
@@ -50,6 +64,9 @@ journal_encode(const struct journal_entry *e, struct buf *ret)
 	buf_add_u8(ret, (uint8_t)e->side);
 	buf_add(ret, e->source.octets, GUID_LEN);
 	buf_add_u64(ret, (uint64_t)e->at);
+	buf_add_u8(ret, (uint8_t)e->asked.by);
+	buf_add_u32(ret, e->asked.id);
+	buf_add_u64(ret, e->undoes);
 	buf_add_bytes(ret, bytes_of(e->reason));
 	buf_add_bytes(ret, bytes_of(e->server ? e->server : ""));
 	change_encode(e->change, &inner);
@@ -62,29 +79,50 @@ journal_encode(const struct journal_entry *e, struct buf *ret)
 	ret->failed |= inner.failed;
 }
 
+struct journal_head
+journal_read_head(struct reader *r, uint64_t number)
+{
+	struct journal_head h = {.number = number, .format = reader_u8(r)};
+	const void *guid;
+	uint8_t by;
+
+	h.cycle = reader_u64(r);
+	h.link = reader_u32(r);
+	h.side = reader_u8(r) ? TARGET : SOURCE;
+	if ((guid = reader_raw(r, GUID_LEN)))
+		memcpy(h.source.octets, guid, GUID_LEN);
+	h.at = (int64_t)reader_u64(r);
+	if (h.format <= FORMAT_WITHOUT_ASKED)
+		return h;
+	by = reader_u8(r);
+	h.asked.by = by <= ASKED_BY_WAVE ? (enum asked_by)by : ASKED_BY_NOBODY;
+	h.asked.id = reader_u32(r);
+	h.undoes = reader_u64(r);
+	return h;
+}
+
 int
 journal_decode(struct bytes raw, uint64_t number, struct journal_entry **ret, struct err *err)
 {
 	_cleanup_(journal_entry_free) struct journal_entry *e = journal_entry_new();
 	struct reader r = reader_of(raw);
+	struct journal_head h;
 	struct bytes change, before;
-	const void *guid;
-	uint8_t format;
 
 	if (!e)
 		return err_nomem(err);
-	format = reader_u8(&r);
-	if (format != JOURNAL_FORMAT && format != FORMAT_WITHOUT_SERVER)
-		r.failed = true;
+	h = journal_read_head(&r, number);
+	r.failed |= h.format < FORMAT_WITHOUT_SERVER || h.format > JOURNAL_FORMAT;
 	e->number = number;
-	e->cycle = reader_u64(&r);
-	e->link = reader_u32(&r);
-	e->side = reader_u8(&r) ? TARGET : SOURCE;
-	if ((guid = reader_raw(&r, GUID_LEN)))
-		memcpy(e->source.octets, guid, GUID_LEN);
-	e->at = (int64_t)reader_u64(&r);
+	e->cycle = h.cycle;
+	e->link = h.link;
+	e->side = h.side;
+	e->source = h.source;
+	e->at = h.at;
+	e->asked = h.asked;
+	e->undoes = h.undoes;
 	e->reason = bytes_dup(reader_bytes(&r));
-	e->server = format == JOURNAL_FORMAT ? bytes_dup(reader_bytes(&r)) : strdup("");
+	e->server = h.format > FORMAT_WITHOUT_SERVER ? bytes_dup(reader_bytes(&r)) : strdup("");
 	change = reader_bytes(&r);
 	before = reader_bytes(&r);
 	if (!e->reason || !e->server)
@@ -160,9 +198,8 @@ journal_finish(struct store_txn *t, uint64_t number, enum journal_outcome outcom
 	return store_db_delete(t, DB_OPEN, number_key(&number), (struct bytes){NULL, 0}, err);
 }
 
-/* Reads entry NUMBER with its outcome; *ret NULL if it was trimmed. */
-static int
-load(struct store_txn *t, uint64_t number, struct journal_entry **ret, struct err *err)
+int
+journal_get(struct store_txn *t, uint64_t number, struct journal_entry **ret, struct err *err)
 {
 	_cleanup_(journal_entry_free) struct journal_entry *e = NULL;
 	struct bytes raw, outcome;
@@ -201,7 +238,7 @@ give(struct journal_walk *w, uint64_t number, struct err *err)
 {
 	_cleanup_(journal_entry_free) struct journal_entry *e = NULL;
 
-	if (load(w->t, number, &e, err) < 0)
+	if (journal_get(w->t, number, &e, err) < 0)
 		return -1;
 	if (!e || (w->link && e->link != w->link) || (w->cycle && e->cycle != w->cycle))
 		return 0;

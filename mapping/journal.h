@@ -27,6 +27,19 @@ enum journal_outcome {
 	JOURNAL_FAILED, /* the server refused; ERROR says why */
 	JOURNAL_STALE	/* the directory had moved on; nothing was written */
 };
+/* "open", "done", "failed", "stale". */
+const char *journal_outcome_name(enum journal_outcome o);
+
+/* Who asked for a change. */
+enum asked_by {
+	ASKED_BY_NOBODY, /* galsync by itself, or the entry is of a release that did not note it */
+	ASKED_BY_USER,	 /* who has the user id ID, over the control socket */
+	ASKED_BY_WAVE	 /* the wave with the number ID */
+};
+struct asker {
+	enum asked_by by;
+	uint32_t id;
+};
 
 struct journal_entry {
 	uint64_t number; /* given by journal_intend() */
@@ -35,6 +48,8 @@ struct journal_entry {
 	enum side side;	    /* the forest written to */
 	struct guid source; /* source GUID of the correspondence it is about, or zero */
 	int64_t at;	    /* seconds since the epoch, of the intent */
+	struct asker asked; /* who asked for it */
+	uint64_t undoes;    /* the entry whose change this one takes back, 0: none */
 	enum journal_outcome outcome;
 	struct change *change; /* what was to be written: owned */
 	struct entry *before;  /* before-image of the attributes written, NULL for an add: owned */
@@ -67,6 +82,27 @@ int journal_each_of(struct store_txn *t, const struct guid *source, journal_fn *
 /* All entries of one cycle, oldest first; CYCLE 0: all. */
 int journal_each(
     struct store_txn *t, uint64_t cycle, journal_fn *fn, void *arg, struct err *err) MUST_CHECK;
+
+/* Which entries are meant. What is 0 or NULL is no matter. */
+struct journal_query {
+	uint64_t after; /* those behind this number */
+	uint64_t cycle;
+	uint32_t wave;	      /* that asked for them */
+	int64_t since;	      /* seconds since the epoch */
+	uint32_t link[SIDES]; /* one of these flows */
+	const struct guid *source;
+};
+/* Those that Q means, oldest first. */
+int journal_find(struct store_txn *t, const struct journal_query *q, journal_fn *fn, void *arg,
+    struct err *err) MUST_CHECK;
+/* The source objects that WHO may mean, each once. Records say so as in store_lookup_who(), also of
+ * those that left. Where there is none the journal does: who was named so when it was written, by
+ * GUID, DN, address, legacyExchangeDN, alias, or logon name. */
+int journal_find_who(
+    struct store_txn *t, const char *who, struct guid_list *ret, struct err *err) MUST_CHECK;
+/* Entry NUMBER; *RET NULL if there is none, or not any more. */
+int journal_get(
+    struct store_txn *t, uint64_t number, struct journal_entry **ret, struct err *err) MUST_CHECK;
 
 /* How large the journal is, all links together. */
 struct journal_size {

@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+#include "mapping/journal_priv.h"
 #include "mapping/store_db.h"
 
 #define FUTURE_S 86400
@@ -21,30 +22,13 @@
 
 static const enum store_db parts[] = {DB_JOURNAL, DB_OUTCOME, DB_OPEN, DB_ABOUT};
 
-/* The part of an entry that retention is about. */
-struct head {
-	uint64_t number;
-	uint32_t link;
-	struct guid source;
-	int64_t at;
-};
-
 /* One that is damaged has no time: it counts as old. */
-static struct head
+static struct journal_head
 read_head(uint64_t number, struct bytes raw)
 {
 	struct reader r = reader_of(raw);
-	struct head h = {.number = number};
-	const void *guid;
 
-	(void)reader_u8(&r);  /* format */
-	(void)reader_u64(&r); /* cycle */
-	h.link = reader_u32(&r);
-	(void)reader_u8(&r); /* side */
-	if ((guid = reader_raw(&r, GUID_LEN)))
-		memcpy(h.source.octets, guid, GUID_LEN);
-	h.at = (int64_t)reader_u64(&r);
-	return h;
+	return journal_read_head(&r, number);
 }
 
 static int
@@ -83,7 +67,7 @@ struct trim {
 	const struct journal_limits *limits;
 	uint64_t excess; /* octets above the limit that are still to be freed */
 	size_t looks, n, max;
-	struct head *v;
+	struct journal_head *v;
 	uint64_t next; /* where the next piece begins, 0: nowhere */
 };
 
@@ -95,7 +79,7 @@ is_older(const struct trim *m, int64_t at, int64_t age_s)
 
 /* Is there more to come for it? */
 static int
-is_under_way(struct trim *m, const struct head *h, bool *ret, struct err *err)
+is_under_way(struct trim *m, const struct journal_head *h, bool *ret, struct err *err)
 {
 	uint8_t key[LINK_GUID_LEN];
 	struct bytes ignored;
@@ -115,7 +99,7 @@ pick(struct bytes key, struct bytes value, void *arg, struct err *err)
 	struct trim *m = arg;
 	const struct journal_limits *l = m->limits;
 	uint64_t number;
-	struct head h;
+	struct journal_head h;
 	bool stays;
 
 	memcpy(&number, key.data, sizeof number);
@@ -139,7 +123,7 @@ pick(struct bytes key, struct bytes value, void *arg, struct err *err)
 }
 
 static int
-remove_entry(struct store_txn *t, const struct head *h, struct err *err)
+remove_entry(struct store_txn *t, const struct journal_head *h, struct err *err)
 {
 	struct bytes key = {&h->number, sizeof h->number}, all = {NULL, 0};
 	uint8_t be[8];
@@ -156,7 +140,7 @@ int
 journal_trim(struct store_txn *t, const struct journal_limits *l, size_t max, uint64_t *from,
     size_t *ret_removed, struct err *err)
 {
-	_cleanup_(free) struct head *v = calloc(max + 1, sizeof *v);
+	_cleanup_(free) struct journal_head *v = calloc(max + 1, sizeof *v);
 	struct trim m = {.t = t, .limits = l, .looks = LOOKS * max, .max = max, .v = v};
 	struct bytes begin = {from, *from ? sizeof *from : 0};
 	struct journal_size size = {0};

@@ -63,7 +63,7 @@ add_verdict(const struct store_held *h, void *arg, struct err *err)
 	_cleanup_(record_free) struct record *r = NULL;
 	struct keepsake_verdict v = {.h = *h};
 
-	if (h->verdict == HELD_WAITS)
+	if (!held_is_said(h))
 		return 0;
 	if (store_find_guid(c->t, c->link, SOURCE, &h->source, &r, err) < 0)
 		return -1;

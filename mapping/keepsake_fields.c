@@ -100,8 +100,7 @@ static const struct field verdict_fields[] = {
 	text_of_kind),
     PLAIN(FIELD_GUID, "source", struct keepsake_verdict, h.source),
     PLAIN(FIELD_TEXT, "dn", struct keepsake_verdict, dn),
-    NAME("verdict", struct keepsake_verdict, h.verdict, HELD_APPROVED, HELD_REJECTED,
-	text_of_verdict),
+    NAME("verdict", struct keepsake_verdict, h.verdict, HELD_WAITS, HELD_REJECTED, text_of_verdict),
     NUMBER(FIELD_TIME, "since", struct keepsake_verdict, h.since, 0),
     PLAIN(FIELD_GUID_IF_ANY, "target", struct keepsake_verdict, h.target),
 };

@@ -174,8 +174,11 @@ enum conflict_reason {
 	CONFLICT_REFUSED,   /* the only candidate may not be anybody's counterpart, or not there */
 	CONFLICT_MATCH,	    /* a first match that an operator has to approve */
 	CONFLICT_FOREIGN,   /* an address of the other organization's own */
+	CONFLICT_UNDONE,    /* its creation was undone, and is kept off */
 	CONFLICT_REASON_MAX
 };
+/* What a CONFLICT_UNDONE is about. */
+#define CONFLICT_UNDONE_WHAT "its creation was undone"
 struct conflict {
 	struct guid source;
 	enum conflict_reason reason;

@@ -157,41 +157,60 @@ read_distance(const char *at, int64_t *ret)
 	return *ret <= LONGEST_S;
 }
 
-bool
-when_parse(const char *text, int64_t now, int64_t *ret, char *why, size_t size)
+/* A date, whenever that is. */
+static bool
+read_moment(const char *text, const char *distances, int64_t *ret, char *why, size_t size)
 {
-	static const char allowed[] = "write YYYY-MM-DD HH:MM[:SS] in local time, or with Z or "
-				      "+HH:MM behind it, or +2h, +30m, or now";
+	static const char no_time[] = "'%.64s' is no time: write YYYY-MM-DD HH:MM[:SS] in local "
+				      "time, or with Z or +HH:MM behind it, or %s";
 	const char *at = text;
 	int64_t as_utc, offset = 0, moment = 0;
-	char now_text[CLOCK_TEXT_SIZE];
 	struct tm tm;
 
-	if (str_equal_nocase(text, "now")) {
-		*ret = now;
-		return true;
-	}
-	if (*text == '+') {
-		if (!read_distance(text + 1, &offset))
-			return refuse(why, size, "'%.64s' is no time: %s", text, allowed);
-		*ret = now + offset;
-		return true;
-	}
 	if (!read_date(&at, &tm))
-		return refuse(why, size, "'%.64s' is no time: %s", text, allowed);
+		return refuse(why, size, no_time, text, distances);
 	if (!exists(&tm, &as_utc))
 		return refuse(why, size, "'%.64s' is in no calendar", text);
 	(void)literal(&at, ' ');
 	if (!*at && !local_moment(text, as_utc, &moment, why, size))
 		return false;
 	if (*at && !read_offset(at, &offset))
-		return refuse(why, size, "'%.64s' is no time: %s", text, allowed);
-	if (*at)
-		moment = as_utc - offset;
+		return refuse(why, size, no_time, text, distances);
+	*ret = *at ? as_utc - offset : moment;
+	return true;
+}
+
+bool
+when_parse(const char *text, int64_t now, int64_t *ret, char *why, size_t size)
+{
+	char now_text[CLOCK_TEXT_SIZE];
+	int64_t offset, moment;
+
+	if (str_equal_nocase(text, "now")) {
+		*ret = now;
+		return true;
+	}
+	if (*text == '+' && read_distance(text + 1, &offset)) {
+		*ret = now + offset;
+		return true;
+	}
+	if (!read_moment(text, "+2h, +30m, or now", &moment, why, size))
+		return false;
 	clock_format_local(now, now_text);
 	if (moment < now)
 		return refuse(why, size, "'%.64s' is past: it is %s", text, now_text);
 	*ret = moment;
+	return true;
+}
+
+bool
+when_parse_since(const char *text, int64_t now, int64_t *ret, char *why, size_t size)
+{
+	int64_t offset;
+
+	if (*text != '-' || !read_distance(text + 1, &offset))
+		return read_moment(text, "-2h, -30m", ret, why, size);
+	*ret = now - offset;
 	return true;
 }
 

@@ -25,6 +25,8 @@
 /* The moment that TEXT means at time NOW, both in seconds since the epoch. False with the reason in
  * WHY. The local time zone is that of the process ($TZ). */
 bool when_parse(const char *text, int64_t now, int64_t *ret, char *why, size_t size);
+/* The same of a moment that may be past, with "-2h" for two hours ago in the place of "+2h". */
+bool when_parse_since(const char *text, int64_t now, int64_t *ret, char *why, size_t size);
 /* The moment of TEXT, which is as clock_format_utc() writes it: "2024-05-01T20:00:00Z". */
 bool when_read_utc(const char *text, int64_t *ret);
 

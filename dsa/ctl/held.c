@@ -150,7 +150,8 @@ ctl_verb_decide(struct ctl *c, int argc, char **argv)
 		return status;
 	if (kind && held_kind_of(kind) == HELD_NOTHING)
 		return ctl_usage(
-		    "%s: no kind '%.64s'; the kinds are: deletes redirections switches matches",
+		    "%s: no kind '%.64s'; the kinds are: deletes redirections switches matches "
+		    "undone",
 		    argv[0], kind);
 	o = ctl_request(argv[0], link);
 	if (kind)

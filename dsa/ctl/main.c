@@ -37,6 +37,8 @@ static const struct verb verbs[] = {
     {"map rebuild", "[LINK] [--plan]", "make it anew from the directories alone", ctl_verb_rebuild,
 	true},
     {"conflicts", "[LINK]", "objects that wait for a decision of yours", ctl_verb_conflicts, false},
+    {"history", "WHO | --cycle N | --wave N | --since TIME [LINK]",
+	"what was written, when, and why", ctl_verb_history, false},
     {"watch", "", "what the daemon is doing, live", ctl_verb_watch, true},
     {"resync", "[LINK] [--object WHO]", "synchronize everything, or one object, now",
 	ctl_verb_resync, true},
@@ -66,6 +68,8 @@ static const struct verb verbs[] = {
     {"approve", "[--link LINK] [--kind KIND] [WHO...]", "do what a limit holds", ctl_verb_decide,
 	true},
     {"reject", "[--link LINK] [--kind KIND] [WHO...]", "leave it as it is", ctl_verb_decide, true},
+    {"undo", "[--plan] CHANGE | --cycle N | --wave ID | WHO", "take back what was written",
+	ctl_verb_undo, true},
     {"pause", "[LINK]", "no more cycles after the one under way", ctl_verb_pause, true},
     {"resume", "[LINK]", "go on", ctl_verb_pause, true},
 };

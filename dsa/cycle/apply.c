@@ -15,9 +15,14 @@
 static void
 tell_held(const struct cycle *c, const struct plan_step *s)
 {
-	if (s->n_changes)
+	enum held_kind kind = limits_holding(c, s);
+
+	if (s->n_changes && kind == HELD_UNDONE)
 		run_decided(c->run, &s->guid, s->changes[0].change->dn,
-		    "nothing is written: the limit of %s holds it", held_kind_name(s->counts));
+		    "nothing is written: an operator took it back");
+	else if (s->n_changes)
+		run_decided(c->run, &s->guid, s->changes[0].change->dn,
+		    "nothing is written: the limit of %s holds it", held_kind_name(kind));
 }
 
 /* So many natives are asked. Of one alone nothing follows: AD protects some objects. */

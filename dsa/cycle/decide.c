@@ -451,6 +451,8 @@ find_counterpart(struct cycle *c, uint32_t index, const struct entry *source, st
 		return decide_nothing(d, "that may not have come to this server yet", err) < 0
 			   ? -1
 			   : lag_wait_for(c, &source->guid, err);
+	if (limits_is_undone(c, &source->guid))
+		return decide_conflict(c, d, CONFLICT_UNDONE, CONFLICT_UNDONE_WHAT, NULL, 0, err);
 	if (scope->create == CREATE_NOTHING)
 		return decide_nothing(d, "no rule finds one, and the scope creates none", err);
 	d->state = DECIDE_CREATE;

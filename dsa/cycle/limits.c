@@ -20,6 +20,7 @@ struct limited {
 
 struct limits {
 	struct limited of[HELD_KIND_MAX];
+	struct guid_set undone; /* what an operator took back, and nobody approved */
 	const char *why_full; /* delta: why everything has to be looked at, found while planning */
 	uint64_t decided;     /* the operators' decisions that this cycle knows of */
 };
@@ -39,6 +40,8 @@ limits_free(struct limits *l)
 		free(l->of[i].approved.v);
 		free(l->of[i].rejected.v);
 	}
+	if (l)
+		guid_set_done(&l->undone);
 	free(l);
 }
 
@@ -121,6 +124,16 @@ struct waiting {
 };
 
 static int
+take_undone(const struct store_held *h, void *arg, struct err *err)
+{
+	struct limits *l = arg;
+
+	if (h->kind != HELD_UNDONE || h->verdict == HELD_APPROVED)
+		return 0;
+	return guid_set_add(&l->undone, &h->source) < 0 ? err_nomem(err) : 0;
+}
+
+static int
 count_waiting(const struct store_held *h, void *arg, struct err *err)
 {
 	struct waiting *w = arg;
@@ -159,7 +172,8 @@ limits_recall(struct cycle *c, const char **ret_why, struct err *err)
 
 	*ret_why = NULL;
 	if (store_get_decided(
-		c->run->map, c->run->link_id, &c->limits->decided, &carried_out, err) < 0)
+		c->run->map, c->run->link_id, &c->limits->decided, &carried_out, err) < 0 ||
+	    store_each_held(c->run->map, c->run->link_id, take_undone, c->limits, err) < 0)
 		return -1;
 	/* A full cycle finds by itself what is to be held. */
 	if (!c->run->is_delta)
@@ -168,7 +182,7 @@ limits_recall(struct cycle *c, const char **ret_why, struct err *err)
 		return -1;
 	if (c->limits->decided != carried_out)
 		*ret_why = "an operator decided about what was held";
-	for (size_t i = 0; i < HELD_KIND_MAX; i++) {
+	for (size_t i = 0; i < HELD_UNDONE; i++) {
 		c->limits->of[i].stored = w.n[i];
 		if (is_too_many(c, (enum held_kind)i, w.n[i], why, sizeof why, &too_many, err) < 0)
 			return -1;
@@ -233,7 +247,7 @@ limits_check(struct cycle *c, enum held_kind kind, struct err *err)
 int
 limits_check_all(struct cycle *c, struct err *err)
 {
-	for (size_t kind = HELD_NOTHING + 1; kind < HELD_KIND_MAX; kind++)
+	for (size_t kind = HELD_NOTHING + 1; kind < HELD_UNDONE; kind++)
 		if (limits_check(c, (enum held_kind)kind, err) < 0)
 			return -1;
 	return 0;
@@ -316,11 +330,26 @@ limits_tell(const struct cycle *c, enum held_kind kind, const struct guid *sourc
 }
 
 bool
+limits_is_undone(const struct cycle *c, const struct guid *source)
+{
+	return guid_set_has(&c->limits->undone, source);
+}
+
+/* A loop is ended whatever was taken back. */
+enum held_kind
+limits_holding(const struct cycle *c, const struct plan_step *s)
+{
+	if (s->n_changes && s->phase != PLAN_CIRCLES && limits_is_undone(c, &s->guid))
+		return HELD_UNDONE;
+	return c->limits->of[s->counts].held ? s->counts : HELD_NOTHING;
+}
+
+bool
 limits_uncount_if_held(struct cycle *c, const struct plan_step *s)
 {
 	bool touched[SIDES] = {false, false};
 
-	if (!c->limits->of[s->counts].held)
+	if (limits_holding(c, s) == HELD_NOTHING)
 		return false;
 	c->res->changes -= s->n_changes;
 	for (size_t i = 0; i < s->n_changes; i++)
@@ -346,6 +375,7 @@ keep_or_take(const struct store_held *h, void *arg, struct err *err)
 	struct prune *p = arg;
 
 	if (guid_set_has(&p->wanted[h->kind], &h->source) ||
+	    (h->kind == HELD_UNDONE && h->verdict != HELD_APPROVED) ||
 	    (p->c->run->is_delta && !guid_set_has(&p->concerned, &h->source)))
 		return 0;
 	return held_list_add(&p->old, h) < 0 ? err_nomem(err) : 0;

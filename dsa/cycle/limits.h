@@ -51,6 +51,11 @@ const struct guid_list *limits_waiting(const struct cycle *c, enum held_kind kin
 /* Before and after objects are planned again because a write met drift. */
 void limits_begin_round(struct cycle *c);
 int limits_check_round(struct cycle *c, struct err *err) MUST_CHECK;
+/* Was something of SOURCE taken back by an operator, and not approved since? Then nothing is
+ * written for it, and no counterpart is created. */
+bool limits_is_undone(const struct cycle *c, const struct guid *source);
+/* Why S is held, or HELD_NOTHING. */
+enum held_kind limits_holding(const struct cycle *c, const struct plan_step *s);
 /* True if S is held and must not be carried out; it is then no longer counted as planned. */
 bool limits_uncount_if_held(struct cycle *c, const struct plan_step *s);
 /* Calls FN for what this cycle holds, until that fails. */

@@ -11,13 +11,14 @@
 
 /* A comment ends with its line: a name in it has none. */
 static void
-add_comment(const struct cycle *c, const struct plan_step *s, const struct plan_change *pc,
-    bool held, struct buf *ret)
+add_comment(
+    const struct cycle *c, const struct plan_change *pc, enum held_kind held, struct buf *ret)
 {
 	const char *forest = c->run->dir[pc->side]->name;
 
-	if (held) {
-		buf_printf(ret, "# held (limits.%s): ", held_kind_name(s->counts));
+	if (held != HELD_NOTHING) {
+		buf_printf(ret, "# held (%s%s): ", held == HELD_UNDONE ? "" : "limits.",
+		    held_kind_name(held));
 		escape_add(bytes_of(pc->reason), ESCAPE_NAME, ret);
 		buf_add_str(ret, " of '");
 		escape_add(bytes_of(pc->change->dn), ESCAPE_NAME, ret);
@@ -46,11 +47,12 @@ is_ldif(const struct cycle *c)
 }
 
 static void
-add_step_ldif(const struct cycle *c, const struct plan_step *s, bool held, struct buf *ret)
+add_step_ldif(
+    const struct cycle *c, const struct plan_step *s, enum held_kind held, struct buf *ret)
 {
 	for (size_t i = 0; i < s->n_changes; i++) {
-		add_comment(c, s, &s->changes[i], held, ret);
-		if (!held)
+		add_comment(c, &s->changes[i], held, ret);
+		if (held == HELD_NOTHING)
 			change_to_ldif(s->changes[i].change, ret);
 	}
 }
@@ -69,12 +71,13 @@ print_step(struct cycle *c, const struct plan_step *s, struct err *err)
 {
 	const char *const forest[SIDES] = {c->run->dir[SOURCE]->name, c->run->dir[TARGET]->name};
 	_cleanup_(buf_done) struct buf b = {0};
+	enum held_kind kind = limits_holding(c, s);
 	bool held = limits_uncount_if_held(c, s);
 
 	if (!is_shown(c, s))
 		return 0;
 	if (is_ldif(c))
-		add_step_ldif(c, s, held, &b);
+		add_step_ldif(c, s, kind, &b);
 	else
 		plan_text_step(s, forest, held, &b);
 	return write_out(c, &b, err);

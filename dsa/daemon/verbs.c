@@ -12,6 +12,7 @@
 #include "dsa/daemon/verbs_object.h"
 #include "dsa/daemon/verbs_plan.h"
 #include "dsa/daemon/verbs_trace.h"
+#include "dsa/daemon/verbs_undo.h"
 #include "dsa/daemon/verbs_wave.h"
 #include "dsa/view/view_journal.h"
 #include "mapping/journal.h"
@@ -170,6 +171,7 @@ static const struct {
     {"reject", CONTROL_CHANGE, verb_reject},
     {"apply-add", CONTROL_CHANGE, verb_apply_add},
     {"apply", CONTROL_CHANGE, verb_apply},
+    {"undo", CONTROL_CHANGE, verb_undo},
     {"wave-add", CONTROL_CHANGE, verb_wave_add},
     {"wave-plan", CONTROL_CHANGE, verb_wave_plan},
     {"wave-cancel", CONTROL_CHANGE, verb_wave_cancel},

@@ -59,7 +59,8 @@ named_link(struct verbs *v, struct client *c, const json_t *request, bool *refus
 static void
 finish_link(struct client *c, struct worker *w, bool dry_run)
 {
-	verbs_wait_for(c, w, worker_request(w, kind_of_request(dry_run), NULL, 0), -1);
+	verbs_wait_for(
+	    c, w, worker_request(w, client_uid(c), kind_of_request(dry_run), NULL, 0), -1);
 }
 
 /* ---- a wave ---- */
@@ -117,8 +118,10 @@ finish_wave(struct verbs *v, struct client *c, const json_t *request, bool dry_r
 			client_refuse(c, "wave %lld is of link '%s'%s", (long long)id,
 			    link ? link : "?", w ? "" : ", which is not configured");
 		else
-			verbs_wait_for(
-			    c, w, worker_request(w, kind_of_request(dry_run), TAKE(l.v), l.n), -1);
+			verbs_wait_for(c, w,
+			    worker_request(
+				w, client_uid(c), kind_of_request(dry_run), TAKE(l.v), l.n),
+			    -1);
 	}
 	free(l.v);
 }
@@ -143,7 +146,8 @@ finish_objects(struct verbs *v, struct client *c, const json_t *request, bool dr
 	problems = json_array();
 	verbs_identify(v, worker_link(w)->name, objects, false, g, &problems);
 	if (!verbs_refuse_list(c, problems, n, "nothing was begun"))
-		verbs_wait_for(c, w, worker_request(w, kind_of_request(dry_run), TAKE(g), n), -1);
+		verbs_wait_for(c, w,
+		    worker_request(w, client_uid(c), kind_of_request(dry_run), TAKE(g), n), -1);
 }
 
 void

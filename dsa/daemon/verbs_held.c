@@ -32,7 +32,7 @@ take_kind(struct client *c, const json_t *request, enum held_kind *ret)
 
 	*ret = name ? held_kind_of(name) : HELD_NOTHING;
 	if (v && *ret == HELD_NOTHING) {
-		client_refuse(c, "\"kind\" is deletes, redirections, switches or matches");
+		client_refuse(c, "\"kind\" is deletes, redirections, switches, matches or undone");
 		return false;
 	}
 	return true;

@@ -55,8 +55,9 @@ verb_resync(struct verbs *v, struct client *c, const json_t *request)
 		free(g);
 		return;
 	}
-	verbs_wait_for(
-	    c, w, worker_request(w, who ? REQUEST_OBJECT : REQUEST_FULL, g, who ? 1 : 0), -1);
+	verbs_wait_for(c, w,
+	    worker_request(w, client_uid(c), who ? REQUEST_OBJECT : REQUEST_FULL, g, who ? 1 : 0),
+	    -1);
 }
 
 /* Every object must be known before anything begins: a list with a mistake is refused whole, with
@@ -82,7 +83,7 @@ turn(struct verbs *v, struct client *c, const json_t *request, enum worker_reque
 	verbs_identify(v, worker_link(w)->name, objects,
 	    what == REQUEST_VERIFY || what == REQUEST_MOVE_READY, g, &problems);
 	if (!verbs_refuse_list(c, problems, n, "nothing was begun"))
-		verbs_wait_for(c, w, worker_request(w, what, TAKE(g), n), -1);
+		verbs_wait_for(c, w, worker_request(w, client_uid(c), what, TAKE(g), n), -1);
 }
 
 void
@@ -117,8 +118,8 @@ verb_proxy_toggle(struct verbs *v, struct client *c, const json_t *request)
 		w = verbs_worker(v, c, request);
 		if (w)
 			verbs_wait_for(c, w,
-			    worker_request(
-				w, dry_run ? REQUEST_SWEEP_PLAN : REQUEST_SWEEP, NULL, 0),
+			    worker_request(w, client_uid(c),
+				dry_run ? REQUEST_SWEEP_PLAN : REQUEST_SWEEP, NULL, 0),
 			    -1);
 	}
 }
@@ -134,7 +135,9 @@ verb_map_rebuild(struct verbs *v, struct client *c, const json_t *request)
 	w = verbs_worker(v, c, request);
 	if (w)
 		verbs_wait_for(c, w,
-		    worker_request(w, plan ? REQUEST_REBUILD_PLAN : REQUEST_REBUILD, NULL, 0), -1);
+		    worker_request(
+			w, client_uid(c), plan ? REQUEST_REBUILD_PLAN : REQUEST_REBUILD, NULL, 0),
+		    -1);
 }
 
 void
@@ -153,7 +156,7 @@ verb_verify(struct verbs *v, struct client *c, const json_t *request)
 	}
 	w = verbs_worker(v, c, request);
 	if (w)
-		verbs_wait_for(c, w, worker_request(w, what, NULL, 0), -1);
+		verbs_wait_for(c, w, worker_request(w, client_uid(c), what, NULL, 0), -1);
 }
 
 static void
@@ -166,7 +169,7 @@ adopt(struct verbs *v, struct client *c, const json_t *request, enum worker_requ
 		    "link '%s' adopts nothing: name the tool in its adopt, see galsync.conf(5)",
 		    worker_link(w)->name);
 	else if (w)
-		verbs_wait_for(c, w, worker_request(w, what, NULL, 0), -1);
+		verbs_wait_for(c, w, worker_request(w, client_uid(c), what, NULL, 0), -1);
 }
 
 void

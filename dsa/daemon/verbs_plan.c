@@ -232,7 +232,7 @@ verb_apply(struct verbs *v, struct client *c, const json_t *request)
 		client_refuse(c, "the link is gone: the configuration was reloaded");
 	} else {
 		log_apply(d, client_uid(c));
-		verbs_wait_for(c, w, worker_request_apply(w, TAKE(d->choice)), -1);
+		verbs_wait_for(c, w, worker_request_apply(w, client_uid(c), TAKE(d->choice)), -1);
 	}
 	draft_free(d);
 }

@@ -139,6 +139,7 @@ static void
 request_done(struct request *q)
 {
 	free(q->objects);
+	free(q->changes);
 	free(q->address);
 	plan_choice_free(q->choice);
 }
@@ -420,9 +421,9 @@ put_request(struct worker *w, struct request *q)
 }
 
 uint64_t
-worker_request(struct worker *w, enum worker_request what, struct guid *objects, size_t n)
+worker_request(struct worker *w, uid_t by, enum worker_request what, struct guid *objects, size_t n)
 {
-	struct request q = {.what = what, .objects = objects, .n = n, .plan_fd = -1};
+	struct request q = {.by = by, .what = what, .objects = objects, .n = n, .plan_fd = -1};
 
 	return put_request(w, &q);
 }
@@ -440,9 +441,21 @@ worker_request_plan(struct worker *w, enum plan_form form, struct guid *object, 
 }
 
 uint64_t
-worker_request_apply(struct worker *w, struct plan_choice *choice)
+worker_request_apply(struct worker *w, uid_t by, struct plan_choice *choice)
 {
-	struct request q = {.what = REQUEST_APPLY, .plan_fd = -1, .choice = choice};
+	struct request q = {.by = by, .what = REQUEST_APPLY, .plan_fd = -1, .choice = choice};
+
+	return put_request(w, &q);
+}
+
+uint64_t
+worker_request_undo(struct worker *w, uid_t by, bool dry_run, uint64_t *changes, size_t n)
+{
+	struct request q = {.by = by,
+	    .what = dry_run ? REQUEST_TAKE_BACK_PLAN : REQUEST_TAKE_BACK,
+	    .changes = changes,
+	    .n = n,
+	    .plan_fd = -1};
 
 	return put_request(w, &q);
 }

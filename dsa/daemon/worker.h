@@ -26,6 +26,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "dsa/base/err.h"
 #include "dsa/config/conf.h"
@@ -83,26 +84,31 @@ enum worker_request {
 	REQUEST_ADOPT,
 	REQUEST_ADOPT_PLAN,
 	REQUEST_APPLY,
-	REQUEST_LOOK
+	REQUEST_LOOK,
+	REQUEST_TAKE_BACK, /* changes of the journal */
+	REQUEST_TAKE_BACK_PLAN
 };
-/* Asks for a cycle: a full one, or one about the N source objects OBJECTS (taken over); or for a
- * switch, undo or toggle of the N objects, or to verify them or look what they lack for a native
- * move, or all if N is 0, or to sweep leftovers of toggles, or to rebuild the map, or to adopt, or
- * to end the coexistence of them, or of all that are switched if N is 0; the _PLANs only tell.
- * Returns the number by which its end is known, or 0 if one is waiting already. A paused worker
- * carries it out too. */
-uint64_t worker_request(struct worker *w, enum worker_request what, struct guid *objects, size_t n);
+/* The user BY asks for a cycle: a full one, or one about the N source objects OBJECTS (taken over);
+ * or for a switch, undo or toggle of the N objects, or to verify them or look what they lack for a
+ * native move, or all if N is 0, or to sweep leftovers of toggles, or to rebuild the map, or to
+ * adopt, or to end the coexistence of them, or of all that are switched if N is 0; the _PLANs only
+ * tell. Returns the number by which its end is known, or 0 if one is waiting already. A paused
+ * worker carries it out too. */
+uint64_t worker_request(
+    struct worker *w, uid_t by, enum worker_request what, struct guid *objects, size_t n);
 /* The same for a plan written to FD (taken over), a full one or, if OBJECT (taken over) is not
  * NULL, of what is about that; as LDIF or as the text of plan_text.h. */
 uint64_t worker_request_plan(struct worker *w, enum plan_form form, struct guid *object, int fd);
 /* The same for a cycle that makes the steps of CHOICE (taken over) alone. */
-uint64_t worker_request_apply(struct worker *w, struct plan_choice *choice);
+uint64_t worker_request_apply(struct worker *w, uid_t by, struct plan_choice *choice);
 /* The same for a trace of ADDRESS (taken over) sent in the organizations FROM, a bit for each side.
  */
 uint64_t worker_request_trace(struct worker *w, char *address, unsigned from);
 /* The same for a look at what a turn of O's mailboxes needs (turn_look.h). What O lends is taken
  * over: its list, which is malloc'ed. */
 uint64_t worker_request_look(struct worker *w, const struct turn_order *o);
+/* The same to take the N changes CHANGES of the journal (taken over) back, or only to tell. */
+uint64_t worker_request_undo(struct worker *w, uid_t by, bool dry_run, uint64_t *changes, size_t n);
 /* How request NUMBER ended, the caller's from now on; NULL if it has not, or was forgotten. */
 struct worker_answer *worker_take_answer(struct worker *w, uint64_t number);
 /* No client will ask for the answers up to NUMBER. */

@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/types.h>
 
 #include "dsa/daemon/lines.h"
 #include "dsa/daemon/waves.h"
@@ -14,6 +15,7 @@
 
 struct request {
 	uint64_t number; /* 0: none */
+	uid_t by;	 /* who asks */
 	enum worker_request what;
 	struct guid *objects;
 	size_t n;
@@ -22,7 +24,8 @@ struct request {
 	struct plan_choice *choice; /* APPLY */
 	enum turn turn;		    /* LOOK: at OBJECTS */
 	bool force;
-	char *address; /* TRACE */
+	uint64_t *changes; /* TAKE_BACK: N numbers of the journal */
+	char *address;	   /* TRACE */
 	unsigned from;
 };
 

@@ -14,11 +14,13 @@
 #include "dsa/jobs/sync.h"
 #include "dsa/jobs/toggle.h"
 #include "dsa/jobs/turns.h"
+#include "dsa/jobs/undo.h"
 #include "dsa/view/view_apply.h"
 #include "dsa/view/view_finish.h"
 #include "dsa/view/view_look.h"
 #include "dsa/view/view_rebuild.h"
 #include "dsa/view/view_result.h"
+#include "dsa/view/view_undo.h"
 
 /* Of the journal, after a cycle. */
 #define TRIM_PIECES 20
@@ -210,6 +212,18 @@ run_apply(struct worker *w, const struct request *q, struct cycle_result *r, str
 	return w->results ? 0 : err_nomem(err);
 }
 
+/* What results there are is listed; DRY_RUN: nothing is to be logged. */
+static void
+begin_results(struct worker *w, bool dry_run)
+{
+	lines_begin(w->lines, false);
+	w->results = json_array();
+	w->results_lost = !w->results;
+	w->refused = 0;
+	w->listed = w->unlisted = 0;
+	w->quiet = dry_run;
+}
+
 static int
 run_turns(struct worker *w, const struct request *q, struct cycle_result *r, struct err *err)
 {
@@ -220,12 +234,7 @@ run_turns(struct worker *w, const struct request *q, struct cycle_result *r, str
 	    .n = q->n};
 	int rc;
 
-	lines_begin(w->lines, false);
-	w->results = json_array();
-	w->results_lost = !w->results;
-	w->refused = 0;
-	w->listed = w->unlisted = 0;
-	w->quiet = dry_run;
+	begin_results(w, dry_run);
 	if (q->what == REQUEST_TOGGLE)
 		rc = toggle_run(&w->run, q->objects, q->n, err);
 	else if (q->what == REQUEST_TOGGLE_PLAN)
@@ -247,17 +256,31 @@ run_finish(struct worker *w, const struct request *q, struct cycle_result *r, st
 	struct finish_counts n;
 	int rc;
 
-	lines_begin(w->lines, false);
-	w->results = json_array();
-	w->results_lost = !w->results;
-	w->refused = 0;
-	w->listed = w->unlisted = 0;
-	w->quiet = opt.dry_run;
+	begin_results(w, opt.dry_run);
 	rc = finish_run(&w->run, &opt, &n, err);
 	w->quiet = false;
 	r->failed = n.failed;
 	r->problems = n.blocked;
 	w->results = view_finish(w->results, w->unlisted, &n);
+	w->results_lost |= !w->results;
+	return rc;
+}
+
+/* What was kept off is looked at by the next cycle: the map says so by then. */
+static int
+run_undo(struct worker *w, const struct request *q, struct cycle_result *r, struct err *err)
+{
+	const struct undo_order order = {
+	    .changes = q->changes, .n = q->n, .dry_run = q->what == REQUEST_TAKE_BACK_PLAN};
+	struct undo_counts n;
+	int rc;
+
+	begin_results(w, order.dry_run);
+	rc = undo_run(&w->run, &order, &n, err);
+	w->quiet = false;
+	r->failed = n.failed;
+	r->problems = n.left;
+	w->results = view_undo(w->results, w->unlisted, &n);
 	w->results_lost |= !w->results;
 	return rc;
 }
@@ -365,17 +388,25 @@ is_finish(const struct request *q)
 	return q->number && (q->what == REQUEST_FINISH || q->what == REQUEST_FINISH_PLAN);
 }
 
+static bool
+is_undo(const struct request *q)
+{
+	return q->number && (q->what == REQUEST_TAKE_BACK || q->what == REQUEST_TAKE_BACK_PLAN);
+}
+
 int
 worker_run(struct worker *w, const struct request *q, struct cycle_result r[SIDES], struct err *err)
 {
 	w->results_lost = false;
 	w->begun = 0;
+	w->run.asked = (struct asker){q->number ? ASKED_BY_USER : ASKED_BY_NOBODY, q->by};
 	return is_inspection(q)	   ? run_inspection(w, q, r, err)
 	       : is_rebuild(q)	   ? run_rebuild(w, q, r, err)
 	       : is_finish(q)	   ? run_finish(w, q, r, err)
 	       : is_plan(q)	   ? run_plan(w, q, r, err)
 	       : is_apply(q)	   ? run_apply(w, q, r, err)
 	       : is_look(q)	   ? run_look(w, q, r, err)
+	       : is_undo(q)	   ? run_undo(w, q, r, err)
 	       : worker_is_turn(q) ? run_turns(w, q, r, err)
 				   : run_cycle(w, q, r, err);
 }

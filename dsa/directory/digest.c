@@ -49,6 +49,25 @@ digest_matches(struct bytes digest, struct bytes v)
 	return reader_u64(&r) == v.len && make(v, &b) == 0 && bytes_equal(buf_bytes(&b), digest);
 }
 
+void
+digest_describe(struct bytes v, struct buf *ret)
+{
+	_cleanup_(buf_done) struct buf own = {0};
+	struct reader r;
+	const uint8_t *hash;
+
+	if (!digest_is(v)) {
+		ret->failed |= make(v, &own) < 0;
+		v = buf_bytes(&own);
+	}
+	r = reader_of(v);
+	(void)reader_raw(&r, MARK_LEN);
+	buf_printf(ret, "%llu octets, SHA-256 ", (unsigned long long)reader_u64(&r));
+	hash = reader_raw(&r, HASH_LEN);
+	for (size_t i = 0; hash && i < HASH_LEN; i++)
+		buf_printf(ret, "%02x", hash[i]);
+}
+
 static bool
 values_are_due(const struct bytes *values, size_t n)
 {

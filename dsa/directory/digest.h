@@ -22,6 +22,9 @@ bool digest_is(struct bytes v);
 bool digest_is_due(struct bytes v);
 /* True if DIGEST is that of V. */
 bool digest_matches(struct bytes digest, struct bytes v);
+/* Appends what is known of V, or of the value whose digest V is: "41213 octets, SHA-256 9f86...".
+ */
+void digest_describe(struct bytes v, struct buf *ret);
 /* Puts digests in the place of the large ones of A's values; of all values of C. -1 without
  * memory. */
 int digest_attr(struct attr *a) MUST_CHECK;

@@ -347,6 +347,8 @@ write_intents(struct ring *r, struct store_txn *t, struct running *s, struct err
 		    .side = pc->side,
 		    .source = s->step->guid,
 		    .at = clock_realtime_s(),
+		    .asked = r->run->asked,
+		    .undoes = s->step->undoes,
 		    .outcome = JOURNAL_OPEN,
 		    .change = pc->change,
 		    .before = pc->before,

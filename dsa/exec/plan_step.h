@@ -69,6 +69,7 @@ struct plan_step {
 	/* Where the right for it is missing, it is left undone, and that is counted, not retried.
 	 */
 	bool optional;
+	uint64_t undoes; /* entry of the journal whose change it takes back, or 0; not stored */
 	size_t size; /* octets that it was decoded from, a measure of the memory it takes, or 0 */
 };
 

@@ -43,6 +43,8 @@ turns_resume_switches(const struct run *run, struct err *err)
 
 	turned.observer = &o;
 	finished.observer = &of;
+	/* Who asks for something now did not ask for this. */
+	turned.asked = finished.asked = (struct asker){ASKED_BY_NOBODY, 0};
 	if (exec_recover(run, err) < 0 || turn_resume(&turned, err) < 0)
 		return -1;
 	return finish_resume(&finished, err);

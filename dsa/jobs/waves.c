@@ -275,6 +275,7 @@ turn(struct slice *s, struct err *err)
 	struct run own = *s->run;
 
 	own.observer = &o;
+	own.asked = (struct asker){ASKED_BY_WAVE, s->wave.id};
 	for (size_t i = 0; i < s->n_open; i++)
 		sources[i] = s->open[i].source;
 	return turns_run(&own, &order, err);

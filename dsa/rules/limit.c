@@ -32,6 +32,7 @@ limit_of(const struct conf_link *link, enum held_kind kind)
 		return (struct limit){
 		    "mailboxes or security groups would be matched for the first time", "were",
 		    "matches", NULL, link->max_matches, 100};
+	case HELD_UNDONE:
 	case HELD_NOTHING:
 	case HELD_KIND_MAX: break;
 	}

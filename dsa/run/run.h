@@ -15,6 +15,7 @@
 #include "dsa/run/event.h"
 #include "dsa/run/forest_lock.h"
 #include "dsa/run/shared_feed.h"
+#include "mapping/journal.h"
 #include "mapping/store.h"
 
 /* What one domain controller knows the others know after this time, in seconds. */
@@ -34,6 +35,7 @@ struct run {
 	struct store_txn *map; /* what it reads of the map by, or NULL */
 	uint64_t cycle;	       /* the number in the journal of what runs, 0: it has none */
 	bool is_delta;	       /* what runs looks at changes only */
+	struct asker asked;    /* who asked for it */
 };
 
 /* A copy of RUN for a job of its own: its changes get a number of their own in the journal. */

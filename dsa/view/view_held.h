@@ -9,7 +9,7 @@
  * match a conflict (view_conflict.h), with one member more:
  *
  *   held         an object:
- *     limit      "deletes", "redirections", "switches" or "matches"
+ *     limit      "deletes", "redirections", "switches", "matches" or "undone"
  *     verdict    "held", "approved" or "rejected"
  *     since      when it was first held; text in UTC
  *

@@ -171,11 +171,32 @@ read_back(void **state)
 		assert_false(when_read_utc(others[i], &at));
 }
 
+/* What is past, for those who look back. */
+static void
+since(void **state)
+{
+	char why[WHEN_WHY_SIZE] = "";
+	int64_t at = 0;
+
+	(void)state;
+	assert_int_equal(setenv("TZ", BERLIN, 1), 0);
+	assert_true(when_parse_since("2023-12-31T22:00:00Z", NOW, &at, why, sizeof why));
+	assert_int_equal(at, NOW - 7200);
+	assert_true(when_parse_since("-1h30m", NOW, &at, why, sizeof why));
+	assert_int_equal(at, NOW - 5400);
+	assert_true(when_parse_since("2024-01-02 00:00", NOW, &at, why, sizeof why));
+	assert_int_equal(at, NOW + 23 * 3600);
+	assert_false(when_parse_since("+2h", NOW, &at, why, sizeof why));
+	assert_false(when_parse_since("yesterday", NOW, &at, why, sizeof why));
+	assert_non_null(strstr(why, "or -2h"));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(read_back),
+	    cmocka_unit_test(since),
 	    cmocka_unit_test(moments),
 	    cmocka_unit_test(refused),
 	    cmocka_unit_test(round_trip),

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * When an object that galsync made may go, and how one that it deleted comes back.
+ *
+ * The server itself sets some attributes, and says of some that a client may not: these are
+ * nobody's use of the object, and are not put back. A back link is: another object names it.
+ */
+#include <string.h>
+
+#include "dsa/base/str.h"
+#include "dsa/directory/digest.h"
+#include "dsa/directory/dn.h"
+#include "dsa/directory/kind.h"
+#include "dsa/rules/undo_priv.h"
+
+/* What a client may write, and the server writes by itself (MS-ADTS 3.1.1.5.2.4, 3.1.1.8). */
+static const char *const by_server[] = {"accountExpires", "badPasswordTime", "badPwdCount", "cn",
+    "codePage", "countryCode", "distinguishedName", "dSCorePropagationData", "instanceType",
+    "lastLogoff", "lastLogon", "lastLogonTimestamp", "logonCount", "name", "nTSecurityDescriptor",
+    "objectCategory", "objectClass", "objectGUID", "objectSid", "ou", "primaryGroupID",
+    "pwdLastSet", "replPropertyMetaData", "sAMAccountType", "uSNChanged", "uSNCreated",
+    "whenChanged", "whenCreated"};
+
+/* What Update-Recipient adds to any recipient. */
+static const char *const by_exchange[] = {
+    "showInAddressBook", "msExchPoliciesIncluded", "msExchPoliciesExcluded", "msExchUMDtmfMap"};
+
+static bool
+is_among(const char *const *names, size_t n, const char *attr)
+{
+	for (size_t i = 0; i < n; i++)
+		if (str_equal_nocase(names[i], attr))
+			return true;
+	return false;
+}
+
+static bool
+is_servers(const struct schema_attr *s, const char *attr)
+{
+	return is_among(by_server, ARRAY_SIZE(by_server), attr) ||
+	       (s && (s->system_only || s->constructed_or_backlink));
+}
+
+/* ---- an object that was made ---- */
+
+static bool
+was_logged_on(const struct entry *now)
+{
+	return entry_get_i64(now, "logonCount", 0) > 0 || entry_get_i64(now, "lastLogon", 0) > 0 ||
+	       entry_get_i64(now, "lastLogonTimestamp", 0) > 0;
+}
+
+/* Is A as the add wrote it? */
+static bool
+is_as_written(const struct undo_in *in, const struct attr *a)
+{
+	const struct attr *ours = entry_find(in->entry->change->entry, a->name);
+
+	if (!ours || ours->n_values != a->n_values)
+		return false;
+	for (size_t i = 0; i < ours->n_values; i++)
+		if (!undo_find(in, a, ours->values[i]))
+			return false;
+	return true;
+}
+
+static int
+judge_attr(const struct undo_in *in, const struct attr *a, struct undo_out *ret, struct err *err)
+{
+	const struct schema_attr *s = schema_find(in->schema, a->name);
+	bool back_link = s && (s->link_id & 1);
+
+	if (a->n_values == 0 || is_as_written(in, a))
+		return 0;
+	if (back_link)
+		return undo_leave(ret, in->now->dn, a->name, a->values[0], "others name it", err);
+	if (is_servers(s, a->name) || is_among(by_exchange, ARRAY_SIZE(by_exchange), a->name))
+		return 0;
+	return undo_leave(ret, in->now->dn, a->name, a->values[0],
+	    entry_find(in->entry->change->entry, a->name) ? UNDO_CHANGED
+							  : "it was not written by this change",
+	    err);
+}
+
+/* What was written and is not there any more. */
+static int
+judge_missing(const struct undo_in *in, struct undo_out *ret, struct err *err)
+{
+	const struct entry *ours = in->entry->change->entry;
+
+	for (size_t i = 0; i < ours->n_attrs; i++) {
+		const struct attr *a = &ours->attrs[i];
+
+		if (a->n_values && !entry_find(in->now, a->name) &&
+		    !is_servers(schema_find(in->schema, a->name), a->name) &&
+		    undo_leave(
+			ret, in->now->dn, a->name, (struct bytes){NULL, 0}, UNDO_CHANGED, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+undo_add(const struct undo_in *in, struct undo_out *ret, struct err *err)
+{
+	struct bytes to;
+
+	if (!in->now)
+		return 0;
+	if (in->has_children)
+		return undo_leave_all(in, ret, "there are objects below it", err);
+	if (was_logged_on(in->now))
+		return undo_leave_all(in, ret, "it was logged on with", err);
+	if (kind_has_mailbox(in->now) && kind_is_finished(in->now) &&
+	    !kind_is_finished(in->entry->change->entry))
+		return undo_leave_all(in, ret, "Exchange has finished its mailbox", err);
+	to = entry_get(in->now, "targetAddress");
+	if (in->partner && kind_has_mailbox(in->partner) && undo_goes_round(in, to))
+		return undo_leave_all(in, ret, "its counterpart redirects to it", err);
+	for (size_t i = 0; i < in->now->n_attrs; i++)
+		if (judge_attr(in, &in->now->attrs[i], ret, err) < 0)
+			return -1;
+	if (judge_missing(in, ret, err) < 0)
+		return -1;
+	if (ret->left.n)
+		return 0;
+	ret->change = change_new(CHANGE_DELETE, in->now->dn, &in->now->guid);
+	return ret->change ? 0 : err_nomem(err);
+}
+
+/* ---- an object that was deleted ---- */
+
+static int
+bring_back(const struct undo_in *in, const struct attr *a, struct undo_out *ret, struct err *err)
+{
+	const struct schema_attr *s = schema_find(in->schema, a->name);
+	const char *dn = in->entry->change->dn;
+	bool is_class = str_equal_nocase(a->name, "objectClass");
+
+	for (size_t i = 0; i < a->n_values; i++) {
+		int rc = 0;
+
+		if (s && (s->link_id & 1))
+			rc = undo_leave(ret, dn, a->name, a->values[i],
+			    "it was named there, which is not put back", err);
+		else if (!is_class && is_servers(s, a->name))
+			continue;
+		else if (digest_is(a->values[i]))
+			rc = undo_leave(ret, dn, a->name, a->values[i],
+			    "the journal has the value no more", err);
+		else if (entry_add(ret->change->entry, a->name, a->values[i]) < 0)
+			rc = err_nomem(err);
+		if (rc < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+undo_delete(const struct undo_in *in, struct undo_out *ret, struct err *err)
+{
+	const struct entry *was = in->entry->before;
+	struct bytes to;
+
+	if (in->now)
+		return 0;
+	if (!was || !was->n_attrs)
+		return undo_leave_all(in, ret, "the journal does not have what it was", err);
+	to = entry_get(was, "targetAddress");
+	if (to.data && undo_goes_round(in, to))
+		return undo_leave_all(
+		    in, ret, "its counterpart redirects: mail could go round", err);
+	ret->change = change_new(CHANGE_ADD, in->entry->change->dn, NULL);
+	if (!ret->change || !(ret->change->entry = entry_new(in->entry->change->dn)))
+		return err_nomem(err);
+	for (size_t i = 0; i < was->n_attrs; i++)
+		if (bring_back(in, &was->attrs[i], ret, err) < 0)
+			return -1;
+	return 0;
+}
