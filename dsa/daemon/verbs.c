@@ -175,6 +175,7 @@ static const struct {
     {"plan", CONTROL_READ, verb_plan},
     {"verify", CONTROL_READ, verb_verify},
     {"trace", CONTROL_READ, verb_trace},
+    {"explain", CONTROL_READ, verb_explain},
     {"adopt-plan", CONTROL_READ, verb_adopt_plan},
     {"pause", CONTROL_CHANGE, verb_pause},
     {"resume", CONTROL_CHANGE, verb_resume},
@@ -197,7 +198,7 @@ void
 verbs_request(struct client *c, const json_t *request, void *arg)
 {
 	const char *name = json_string_value(json_object_get(request, "verb"));
-	char known[320] = "";
+	char known[352] = "";
 
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
 		if (name && strcmp(name, verbs[i].name) == 0) {

@@ -140,6 +140,7 @@ request_done(struct request *q)
 {
 	free(q->objects);
 	free(q->address);
+	free(q->attribute);
 }
 
 static void
@@ -431,6 +432,15 @@ uint64_t
 worker_request_trace(struct worker *w, char *address, unsigned from)
 {
 	struct request q = {.what = REQUEST_TRACE, .plan_fd = -1, .address = address, .from = from};
+
+	return put_request(w, &q);
+}
+
+uint64_t
+worker_request_explain(struct worker *w, char *who, char *attribute)
+{
+	struct request q = {
+	    .what = REQUEST_EXPLAIN, .plan_fd = -1, .address = who, .attribute = attribute};
 
 	return put_request(w, &q);
 }

@@ -70,6 +70,7 @@ enum worker_request {
 	REQUEST_VERIFY,
 	REQUEST_MOVE_READY,
 	REQUEST_TRACE,
+	REQUEST_EXPLAIN,
 	REQUEST_TOGGLE_PLAN,
 	REQUEST_SWEEP,
 	REQUEST_SWEEP_PLAN,
@@ -91,6 +92,9 @@ uint64_t worker_request(
 /* The same for a trace of ADDRESS (taken over) sent in the organizations FROM, a bit for each side.
  */
 uint64_t worker_request_trace(struct worker *w, char *address, unsigned from);
+/* The same for an explanation of WHO, and of ATTRIBUTE or, NULL, of all of them (both taken over).
+ */
+uint64_t worker_request_explain(struct worker *w, char *who, char *attribute);
 /* How request NUMBER ended, the caller's from now on; NULL if it has not, or was forgotten. */
 struct worker_answer *worker_take_answer(struct worker *w, uint64_t number);
 /* No client will ask for the answers up to NUMBER. */

@@ -18,7 +18,8 @@ struct request {
 	struct guid *objects;
 	size_t n;
 	int plan_fd;
-	char *address; /* TRACE */
+	char *address;	 /* TRACE; EXPLAIN: who */
+	char *attribute; /* EXPLAIN, or NULL */
 	unsigned from;
 };
 

@@ -37,6 +37,29 @@ make(struct bytes v, struct buf *ret)
 	return ret->failed ? -1 : 0;
 }
 
+char *
+digest_text(struct bytes v)
+{
+	_cleanup_(buf_done) struct buf b = {0}, text = {0};
+	struct reader r;
+	const uint8_t *hash;
+	uint64_t size;
+
+	if (!digest_is(v)) {
+		if (make(v, &b) < 0)
+			return NULL;
+		v = buf_bytes(&b);
+	}
+	r = reader_of(v);
+	(void)reader_raw(&r, MARK_LEN);
+	size = reader_u64(&r);
+	hash = reader_raw(&r, HASH_LEN);
+	buf_printf(&text, "%llu octets, SHA-256 ", (unsigned long long)size);
+	for (size_t i = 0; hash && i < HASH_LEN; i++)
+		buf_printf(&text, "%02X", hash[i]);
+	return buf_take_str(&text);
+}
+
 bool
 digest_matches(struct bytes digest, struct bytes v)
 {

@@ -22,6 +22,9 @@ bool digest_is(struct bytes v);
 bool digest_is_due(struct bytes v);
 /* True if DIGEST is that of V. */
 bool digest_matches(struct bytes digest, struct bytes v);
+/* V as people see what is too large, or no text: "87 octets, SHA-256 3A0F..."; caller frees, NULL
+ * without memory. A digest is shown as what it stands for. */
+char *digest_text(struct bytes v) MUST_CHECK;
 /* Puts digests in the place of the large ones of A's values; of all values of C. -1 without
  * memory. */
 int digest_attr(struct attr *a) MUST_CHECK;
