@@ -62,6 +62,8 @@ static const struct verb verbs[] = {
 	ctl_verb_verify, true},
     {"trace", "ADDRESS [--from FOREST]", "the way of a mail through both organizations",
 	ctl_verb_trace, true},
+    {"explain", "WHO [ATTRIBUTE] [--html]",
+	"why an object is, or is not, in the other address list", ctl_verb_explain, true},
     {"finish", "[--plan] WHO... | --wave ID | LINK",
 	"the end of coexistence: what is left of it goes", ctl_verb_finish, true},
     {"adopt", "[LINK] [--plan]", "take over the pairs of another tool", ctl_verb_adopt, true},
@@ -114,7 +116,9 @@ usage(FILE *to)
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
 		(void)fprintf(
 		    to, "  %-13s %-28s %s\n", verbs[i].name, verbs[i].args, verbs[i].what);
-	(void)fputs("\nWHO is an alias, an address, a DN, a GUID or a SID.\n", to);
+	(void)fputs("\nWHO is an alias, an address, a DN, a GUID or a SID; of explain also "
+		    "any name.\n",
+	    to);
 }
 
 struct options {

@@ -5,9 +5,12 @@
 
 #include "dsa/base/clock.h"
 #include "dsa/base/csv.h"
+#include "dsa/base/json.h"
 #include "dsa/ctl/ctl.h"
 #include "dsa/ctl/shown.h"
+#include "dsa/directory/dn.h"
 #include "dsa/directory/sid.h"
+#include "dsa/view/view_conflict.h"
 #include "dsa/view/view_record.h"
 
 struct walk {
@@ -175,17 +178,69 @@ print_side(const char *name, const struct record_side *s)
 		(void)printf("  %-12s %s\n", "", shown(s->legacy_dns[i]));
 }
 
+static void
+print_why(const struct guid *source)
+{
+	char guid[GUID_TEXT_SIZE];
+
+	guid_format(source, guid);
+	(void)printf("  %-12s galsyncctl explain %s\n", "why", guid);
+}
+
+static int
+add_conflict(struct walk *w, uint32_t link, const struct conflict *x, struct err *err)
+{
+	_cleanup_(free) char *flow = ctl_link_name(w->c, link);
+
+	(void)err;
+	json_add_item(&w->array, view_conflict(x, flow ? flow : "?"));
+	return 0;
+}
+
+/* The record that was added last is in conflict about something. */
+static int
+note_conflict(struct walk *w, uint32_t link, const struct conflict *x, struct err *err)
+{
+	_cleanup_(free) char *flow = ctl_link_name(w->c, link);
+	json_t *last = json_array_get(w->array, json_array_size(w->array) - 1);
+
+	return json_object_set_new(last, "conflict", view_conflict(x, flow ? flow : "?")) < 0
+		   ? err_nomem(err)
+		   : 0;
+}
+
+/* What keeps R's object, or a part of it, from being synchronized, and what says more. */
+static int
+show_why(struct walk *w, const struct record *r, struct err *err)
+{
+	_cleanup_(conflict_done) struct conflict x = {.reason = CONFLICT_AMBIGUOUS};
+	bool found;
+
+	if (store_find_conflict(w->c->txn, r->link, &r->side[SOURCE].guid, &x, &found, err) < 0)
+		return -1;
+	if (w->c->json)
+		return found ? note_conflict(w, r->link, &x, err) : 0;
+	if (found)
+		(void)printf(
+		    "  %-12s %s: %s\n", "conflict", conflict_reason_name(x.reason), shown(x.what));
+	if (record_has_left(r))
+		(void)printf(
+		    "  %-12s the source object is gone, hidden, or out of scope\n", "left");
+	if (found || record_has_left(r) || r->state == RECORD_ERROR)
+		print_why(&r->side[SOURCE].guid);
+	return 0;
+}
+
 static int
 show_one(const struct record *r, void *arg, struct err *err)
 {
 	struct walk *w = arg;
 	struct view_turned t;
 
-	(void)err;
 	w->n++;
 	if (w->c->json) {
 		ctl_add_record(w->c, &w->array, r);
-		return 0;
+		return show_why(w, r, err);
 	}
 	turn(w->c, r, &t);
 	(void)printf("%s%s %s%s, link %s\n", w->n > 1 ? "\n" : "", kind_name(r->kind), r->alias,
@@ -205,7 +260,7 @@ show_one(const struct record *r, void *arg, struct err *err)
 	print_moment("switched", r->switched_at);
 	if (*r->last_error)
 		(void)printf("  %-12s %s\n", "problem", shown(r->last_error));
-	return 0;
+	return show_why(w, r, err);
 }
 
 static enum ctl_status
@@ -215,10 +270,62 @@ nobody(const char *who)
 	return CTL_FAILED;
 }
 
+/* Is X about the object that WHO names? */
+static bool
+is_named(const struct conflict *x, const char *who)
+{
+	struct guid g;
+
+	return guid_parse(who, &g) ? guid_equal(&g, &x->source)
+				   : strchr(who, '=') && dn_equal(x->source_dn, who);
+}
+
+struct conflicts {
+	struct walk *w;
+	const char *who;
+	uint64_t n;
+};
+
+static int
+show_conflict(uint32_t link, const struct conflict *x, void *arg, struct err *err)
+{
+	struct conflicts *s = arg;
+
+	if (!is_named(x, s->who))
+		return 0;
+	s->n++;
+	if (s->w->c->json)
+		return add_conflict(s->w, link, x, err);
+	(void)printf("%s\n  %-12s not synchronized: in conflict (%s): %s\n", shown(x->source_dn),
+	    "state", conflict_reason_name(x->reason), shown(x->what));
+	print_why(&x->source);
+	return 0;
+}
+
+/* One that has no counterpart: it is in conflict, or the map knows nothing of it. */
+static enum ctl_status
+show_unknown(struct walk *w, const char *who)
+{
+	struct conflicts s = {w, who, 0};
+	struct err err;
+
+	if (store_each_conflict(w->c->txn, 0, show_conflict, &s, &err) < 0)
+		return ctl_fail(&err);
+	if (s.n)
+		return CTL_HELD;
+	(void)nobody(who);
+	(void)fprintf(stderr,
+	    "galsyncctl: it may be hidden, outside the scopes, or in conflict: 'galsyncctl explain "
+	    "%s' asks the directories\n",
+	    shown(who));
+	return CTL_FAILED;
+}
+
 enum ctl_status
 ctl_verb_show(struct ctl *c, int argc, char **argv)
 {
 	struct walk w = {.c = c};
+	enum ctl_status status = CTL_DONE;
 	struct err err;
 
 	if (argc != 2)
@@ -228,11 +335,12 @@ ctl_verb_show(struct ctl *c, int argc, char **argv)
 		json_decref(w.array);
 		return ctl_fail(&err);
 	}
-	if (w.n == 0) {
-		json_decref(w.array);
-		return nobody(argv[1]);
-	}
-	return c->json ? ctl_print_json(w.array) : CTL_DONE;
+	if (w.n == 0)
+		status = show_unknown(&w, argv[1]);
+	if (c->json && status != CTL_FAILED)
+		return ctl_print_json(w.array) == CTL_DONE ? status : CTL_FAILED;
+	json_decref(w.array);
+	return status;
 }
 
 static int

@@ -410,7 +410,7 @@ hunt_evidence(struct hunt *h)
 }
 
 /* A real object in the place of the contact that H found. A delta does not search for one, unless
- * it was asked for the object, or a process died. */
+ * it was asked for the object or only looks, or a process died. */
 static int
 hunt_heir(struct hunt *h)
 {
@@ -427,7 +427,7 @@ hunt_heir(struct hunt *h)
 	if (hunt_stamp(&own) < 0)
 		return -1;
 	if (heir.n == 0 &&
-	    (!h->c->run->is_delta || h->interrupted ||
+	    (!h->c->run->is_delta || h->interrupted || h->c->opt->look_at ||
 		cycle_is_asked_for(h->c, &h->source->guid)) &&
 	    hunt_evidence(&own) < 0)
 		return -1;

@@ -443,11 +443,26 @@ run_concerned(struct cycle *c, struct delta *x, bool *ret_full, struct err *err)
 	return limits_why_full(c) ? need_full(c, ret_full, limits_why_full(c)) : 0;
 }
 
+/* Nothing is asked of the feeds, and nothing is written down. */
+static int
+run_look(struct cycle *c, struct delta *x, struct err *err)
+{
+	const char *ignored;
+
+	if (open_world(c, err) < 0 || load_csv(c, err) < 0 || open_map(c, err) < 0 ||
+	    limits_recall(c, &ignored, err) < 0 || delta_concern(x, c->opt->look_at, err) < 0 ||
+	    decide_concerned(c, x, err) < 0 || leave_plan_all(c, err) < 0 || plan_all(c, err) < 0)
+		return -1;
+	return c->opt->look(c, c->opt->look_arg, err);
+}
+
 static int
 run_delta(struct cycle *c, struct delta *x, bool *ret_full, struct err *err)
 {
 	const char *why;
 
+	if (c->opt->look_at)
+		return run_look(c, x, err);
 	if (!c->run->link_id)
 		return need_full(c, ret_full, "the map does not know the link yet");
 	if (store_begin(c->run->store, STORE_READ, &c->run->map, err) < 0 ||

@@ -39,6 +39,9 @@ enum plan_form {
 	PLAN_FORM_LDIF, /* conflicts, and what is held, are comments */
 	PLAN_FORM_LINES /* lines of plan_text.h, without the first and the last two */
 };
+struct cycle;
+/* Gets a cycle that has decided and planned, and does nothing more. */
+typedef int cycle_look_fn(struct cycle *c, void *arg, struct err *err);
 
 struct cycle_options {
 	bool plan_only; /* write to no directory and not to the map */
@@ -59,9 +62,13 @@ struct cycle_options {
 	bool toggling;
 	/* Which mailboxes became ready is put here; NULL: not looked for. */
 	struct cycle_ready *ready;
+	/* With `plan_only`, in a delta: this source object alone is looked at, and what it drags
+	 * along, whatever changed; and as in a cycle that nobody asked for it, which a limit holds.
+	 * LOOK gets what it came to. NULL: none. */
+	const struct guid *look_at;
+	cycle_look_fn *look;
+	void *look_arg;
 };
-
-struct cycle;
 
 /* A full or (IS_DELTA) a delta cycle over RUN, which must not have another one at the time. RET
  * holds, also after a failure, what was done until then; everything written is recorded in the map,

@@ -2,8 +2,10 @@
 #include "dsa/daemon/inspect.h"
 
 #include "dsa/base/json.h"
+#include "dsa/jobs/explaining.h"
 #include "dsa/jobs/tracing.h"
 #include "dsa/view/view_adopt.h"
+#include "dsa/view/view_explain.h"
 #include "dsa/view/view_trace.h"
 #include "dsa/view/view_verify.h"
 
@@ -107,4 +109,20 @@ inspect_trace(const struct run *run, const char *address, unsigned from, json_t 
 	}
 	*ret = view_trace_answer(address, TAKE(ways));
 	return *ret ? 0 : err_nomem(err);
+}
+
+int
+inspect_explain(const struct run *run, const char *who, const char *attribute, json_t **ret,
+    bool *ret_bad, struct err *err)
+{
+	_cleanup_(explaining_done) struct explaining e = {.n_hits = 0};
+
+	run_progress(run, RUN_PHASE_CONNECT, 0, 0);
+	if (explaining_run(run, who, attribute, &e, err) < 0)
+		return -1;
+	*ret_bad = e.x.d.in_conflict;
+	for (size_t k = 0; k < HELD_KIND_MAX; k++)
+		*ret_bad |= e.x.held[k] == EXPLAIN_HELD;
+	*ret = view_explain(run->link, who, attribute, &e, err);
+	return *ret ? 0 : -1;
 }

@@ -2,8 +2,8 @@
 #ifndef GALSYNC_DAEMON_INSPECT_H
 #define GALSYNC_DAEMON_INSPECT_H
 
-/* What writes to no directory: verify, trace and adopt, and what they found as members of the
- * answer to the client. An answer is bounded: what is too much is counted. */
+/* What writes to no directory: verify, trace, explain and adopt, and what they found as members of
+ * the answer to the client. An answer is bounded: what is too much is counted. */
 
 #include <jansson.h>
 
@@ -20,6 +20,10 @@ int inspect_adopt(
 /* Follows ADDRESS sent in each organization of FROM, which has a bit for each side. *RET_BAD: a way
  * ends nowhere, in a circle, or at two objects. */
 int inspect_trace(const struct run *run, const char *address, unsigned from, json_t **ret,
+    bool *ret_bad, struct err *err) MUST_CHECK;
+/* Explains WHO, and ATTRIBUTE (NULL: all). *RET_BAD: it is in conflict, or something of it is held.
+ */
+int inspect_explain(const struct run *run, const char *who, const char *attribute, json_t **ret,
     bool *ret_bad, struct err *err) MUST_CHECK;
 
 #endif

@@ -16,13 +16,14 @@
 #include "dsa/daemon/once.h"
 #include "dsa/daemon/service.h"
 #include "dsa/rules/rights.h"
+#include "dsa/rules/table_print.h"
 
 #define DEFAULT_SOCKET "/run/galsync/control.sock"
 #define DEFAULT_CONF GALSYNC_SYSCONFDIR "/galsync/galsync.conf"
 
 struct options {
 	const char *file, *link, *socket;
-	bool check, print, rights, doctor, once, full, plan, verbose;
+	bool check, print, rights, table, doctor, once, full, plan, verbose;
 };
 
 static void
@@ -31,7 +32,7 @@ usage(FILE *to)
 	(void)fputs(
 	    "usage: galsyncd [-c FILE] [-v] [--socket PATH]\n"
 	    "       galsyncd [-c FILE] [-v] --once [--full] [--plan] [--link NAME]\n"
-	    "       galsyncd [-c FILE] -t | -T [--rights]\n"
+	    "       galsyncd [-c FILE] -t | -T [--rights | --table]\n"
 	    "       galsyncd [-c FILE] --doctor [--link NAME]\n"
 	    "\n"
 	    "  -c, --config FILE  the configuration (default " DEFAULT_CONF ")\n"
@@ -39,6 +40,8 @@ usage(FILE *to)
 	    "  -T, --print        print the effective configuration and exit\n"
 	    "      --rights       print what the accounts need in each forest instead, for\n"
 	    "                     delegate.sh\n"
+	    "      --table        print the effective projection table of each link and kind "
+	    "instead\n"
 	    "      --doctor       look at both forests of each link, name everything that would "
 	    "go\n"
 	    "                     wrong, write nothing, and exit\n"
@@ -66,15 +69,24 @@ bad_usage(const char *what)
 static int
 parse(int argc, char **argv, struct options *o)
 {
-	enum { OPT_ONCE = 256, OPT_FULL, OPT_PLAN, OPT_LINK, OPT_SOCKET, OPT_RIGHTS, OPT_DOCTOR };
+	enum {
+		OPT_ONCE = 256,
+		OPT_FULL,
+		OPT_PLAN,
+		OPT_LINK,
+		OPT_SOCKET,
+		OPT_RIGHTS,
+		OPT_TABLE,
+		OPT_DOCTOR
+	};
 	static const struct option longs[] = {{"config", required_argument, NULL, 'c'},
 	    {"check", no_argument, NULL, 't'}, {"print", no_argument, NULL, 'T'},
-	    {"rights", no_argument, NULL, OPT_RIGHTS}, {"doctor", no_argument, NULL, OPT_DOCTOR},
-	    {"once", no_argument, NULL, OPT_ONCE}, {"full", no_argument, NULL, OPT_FULL},
-	    {"socket", required_argument, NULL, OPT_SOCKET}, {"plan", no_argument, NULL, OPT_PLAN},
-	    {"link", required_argument, NULL, OPT_LINK}, {"verbose", no_argument, NULL, 'v'},
-	    {"version", no_argument, NULL, 'V'}, {"help", no_argument, NULL, 'h'},
-	    {NULL, 0, NULL, 0}};
+	    {"rights", no_argument, NULL, OPT_RIGHTS}, {"table", no_argument, NULL, OPT_TABLE},
+	    {"doctor", no_argument, NULL, OPT_DOCTOR}, {"once", no_argument, NULL, OPT_ONCE},
+	    {"full", no_argument, NULL, OPT_FULL}, {"socket", required_argument, NULL, OPT_SOCKET},
+	    {"plan", no_argument, NULL, OPT_PLAN}, {"link", required_argument, NULL, OPT_LINK},
+	    {"verbose", no_argument, NULL, 'v'}, {"version", no_argument, NULL, 'V'},
+	    {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "c:tTvVh", longs, NULL)) != -1) {
@@ -89,6 +101,7 @@ parse(int argc, char **argv, struct options *o)
 		case OPT_LINK: o->link = optarg; break;
 		case OPT_SOCKET: o->socket = optarg; break;
 		case OPT_RIGHTS: o->rights = true; break;
+		case OPT_TABLE: o->table = true; break;
 		case OPT_DOCTOR: o->doctor = true; break;
 		case 'V': (void)puts("galsyncd " GALSYNC_VERSION); return STATUS_DONE;
 		case 'h': usage(stdout); return STATUS_DONE;
@@ -101,6 +114,8 @@ parse(int argc, char **argv, struct options *o)
 		return bad_usage("give at most one of -t, -T, --doctor and --once");
 	if (o->rights && !o->print)
 		return bad_usage("--rights goes with -T");
+	if (o->table && (!o->print || o->rights))
+		return bad_usage("--table goes with -T, and not with --rights");
 	if (o->socket && (o->check || o->print || o->doctor || o->once))
 		return bad_usage("--socket goes with the running daemon");
 	if (!o->once && (o->full || o->plan))
@@ -139,13 +154,15 @@ take_identity(const char *file, char **ret, struct err *err)
 	return 0;
 }
 
+typedef int print_fn(const struct conf *conf, const char *file, struct buf *ret, struct err *err);
+
 static int
-print_rights(const struct conf *conf, const char *file)
+print_by(print_fn *fn, const struct conf *conf, const char *file)
 {
 	_cleanup_(buf_done) struct buf text = {0};
 	struct err err;
 
-	if (rights_print(conf, file, &text, &err) < 0) {
+	if (fn(conf, file, &text, &err) < 0) {
 		(void)fprintf(stderr, "galsyncd: %s\n", err.text);
 		return STATUS_FAILED;
 	}
@@ -173,8 +190,8 @@ look_at(const struct conf *conf, const struct options *o)
 		warn_of_keytabs(conf, o->file);
 		(void)printf(
 		    "%s: valid: %zu forests, %zu links\n", o->file, conf->n_forests, conf->n_links);
-	} else if (o->rights)
-		return print_rights(conf, o->file);
+	} else if (o->rights || o->table)
+		return print_by(o->rights ? rights_print : table_print, conf, o->file);
 	else if (o->print)
 		conf_print(conf, stdout);
 	return o->check || o->print ? STATUS_DONE : -1;

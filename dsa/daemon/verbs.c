@@ -155,6 +155,7 @@ static const struct {
     {"plan", CONTROL_READ, verb_plan},
     {"verify", CONTROL_READ, verb_verify},
     {"trace", CONTROL_READ, verb_trace},
+    {"explain", CONTROL_READ, verb_explain},
     {"adopt-plan", CONTROL_READ, verb_adopt_plan},
     {"switch-plan", CONTROL_READ, verb_switch_plan},
     {"wave-check", CONTROL_READ, verb_wave_check},
@@ -182,7 +183,7 @@ void
 verbs_request(struct client *c, const json_t *request, void *arg)
 {
 	const char *name = json_string_value(json_object_get(request, "verb"));
-	char known[400] = "";
+	char known[420] = "";
 
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
 		if (name && strcmp(name, verbs[i].name) == 0) {

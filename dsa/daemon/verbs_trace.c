@@ -70,3 +70,41 @@ verb_trace(struct verbs *v, struct client *c, const json_t *request)
 	else
 		verbs_wait_for(c, w, worker_request_trace(w, copy, sides), -1);
 }
+
+/* A name of an attribute as directories have them. */
+static bool
+is_attribute(const char *s)
+{
+	return *s && strlen(s) <= 128 &&
+	       !s[strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-")];
+}
+
+void
+verb_explain(struct verbs *v, struct client *c, const json_t *request)
+{
+	const char *who = json_string_value(json_object_get(request, "who"));
+	const json_t *attribute = json_object_get(request, "attribute");
+	const char *name = json_string_value(attribute);
+	struct worker *w = verbs_worker(v, c, request);
+	char *copy, *copy_of_name;
+
+	if (!w)
+		return;
+	if (!who || !*who) {
+		client_refuse(c, "\"who\" is an address, a name, a DN, a GUID or a SID");
+		return;
+	}
+	if (attribute && (!name || !is_attribute(name))) {
+		client_refuse(c, "\"attribute\" is the lDAPDisplayName of an attribute");
+		return;
+	}
+	copy = strdup(who);
+	copy_of_name = name ? strdup(name) : NULL;
+	if (!copy || (name && !copy_of_name)) {
+		free(copy);
+		free(copy_of_name);
+		client_refuse(c, "out of memory");
+		return;
+	}
+	verbs_wait_for(c, w, worker_request_explain(w, copy, copy_of_name), -1);
+}

@@ -142,6 +142,7 @@ request_done(struct request *q)
 	free(q->changes);
 	free(q->address);
 	plan_choice_free(q->choice);
+	free(q->attribute);
 }
 
 static void
@@ -477,6 +478,15 @@ worker_request_look(struct worker *w, const struct turn_order *o)
 	    .n = o->n,
 	    .turn = o->turn,
 	    .force = o->force};
+
+	return put_request(w, &q);
+}
+
+uint64_t
+worker_request_explain(struct worker *w, char *who, char *attribute)
+{
+	struct request q = {
+	    .what = REQUEST_EXPLAIN, .plan_fd = -1, .address = who, .attribute = attribute};
 
 	return put_request(w, &q);
 }

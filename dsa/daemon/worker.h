@@ -74,6 +74,7 @@ enum worker_request {
 	REQUEST_VERIFY,
 	REQUEST_MOVE_READY,
 	REQUEST_TRACE,
+	REQUEST_EXPLAIN,
 	REQUEST_TOGGLE_PLAN,
 	REQUEST_SWEEP,
 	REQUEST_SWEEP_PLAN,
@@ -109,6 +110,9 @@ uint64_t worker_request_trace(struct worker *w, char *address, unsigned from);
 uint64_t worker_request_look(struct worker *w, const struct turn_order *o);
 /* The same to take the N changes CHANGES of the journal (taken over) back, or only to tell. */
 uint64_t worker_request_undo(struct worker *w, uid_t by, bool dry_run, uint64_t *changes, size_t n);
+/* The same for an explanation of WHO, and of ATTRIBUTE or, NULL, of all of them (both taken over).
+ */
+uint64_t worker_request_explain(struct worker *w, char *who, char *attribute);
 /* How request NUMBER ended, the caller's from now on; NULL if it has not, or was forgotten. */
 struct worker_answer *worker_take_answer(struct worker *w, uint64_t number);
 /* No client will ask for the answers up to NUMBER. */

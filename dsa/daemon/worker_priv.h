@@ -25,7 +25,8 @@ struct request {
 	enum turn turn;		    /* LOOK: at OBJECTS */
 	bool force;
 	uint64_t *changes; /* TAKE_BACK: N numbers of the journal */
-	char *address;	   /* TRACE */
+	char *address;	   /* TRACE; EXPLAIN: who */
+	char *attribute;   /* EXPLAIN, or NULL */
 	unsigned from;
 };
 

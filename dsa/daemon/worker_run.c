@@ -290,6 +290,9 @@ inspect(struct worker *w, const struct request *q, bool *ret_bad, struct err *er
 {
 	if (q->what == REQUEST_TRACE)
 		return inspect_trace(&w->run, q->address, q->from, &w->results, ret_bad, err);
+	if (q->what == REQUEST_EXPLAIN)
+		return inspect_explain(
+		    &w->run, q->address, q->attribute, &w->results, ret_bad, err);
 	if (q->what == REQUEST_VERIFY || q->what == REQUEST_MOVE_READY)
 		return inspect_verify(&w->run, q->what == REQUEST_MOVE_READY, q->objects, q->n,
 		    &w->results, ret_bad, err);
@@ -372,8 +375,8 @@ static bool
 is_inspection(const struct request *q)
 {
 	return q->number && (q->what == REQUEST_VERIFY || q->what == REQUEST_MOVE_READY ||
-				q->what == REQUEST_TRACE || q->what == REQUEST_ADOPT ||
-				q->what == REQUEST_ADOPT_PLAN);
+				q->what == REQUEST_TRACE || q->what == REQUEST_EXPLAIN ||
+				q->what == REQUEST_ADOPT || q->what == REQUEST_ADOPT_PLAN);
 }
 
 static bool

@@ -39,6 +39,15 @@ make(struct bytes v, struct buf *ret)
 	return ret->failed ? -1 : 0;
 }
 
+char *
+digest_text(struct bytes v)
+{
+	_cleanup_(buf_done) struct buf text = {0};
+
+	digest_describe(v, &text);
+	return text.failed ? NULL : buf_take_str(&text);
+}
+
 bool
 digest_matches(struct bytes digest, struct bytes v)
 {

@@ -25,6 +25,9 @@ bool digest_matches(struct bytes digest, struct bytes v);
 /* Appends what is known of V, or of the value whose digest V is: "41213 octets, SHA-256 9f86...".
  */
 void digest_describe(struct bytes v, struct buf *ret);
+/* V as people see what is too large, or no text: "87 octets, SHA-256 3a0f..."; caller frees, NULL
+ * without memory. A digest is shown as what it stands for. */
+char *digest_text(struct bytes v) MUST_CHECK;
 /* Puts digests in the place of the large ones of A's values; of all values of C. -1 without
  * memory. */
 int digest_attr(struct attr *a) MUST_CHECK;

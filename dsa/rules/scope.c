@@ -44,15 +44,20 @@ scope_find(const struct conf_link *link, const char *dn_norm, unsigned kinds)
 	return NULL;
 }
 
-static bool
-is_mail_enabled(const struct entry *e, enum kind kind)
+/* What E lacks to be mail-enabled, or NULL. */
+static const char *
+lacks_of_mail(const struct entry *e, enum kind kind)
 {
-	if (!entry_get(e, "mailNickname").data || !entry_get(e, "legacyExchangeDN").data ||
-	    !entry_get(e, "proxyAddresses").data || !address_primary(e))
-		return false;
-	if (kind == KIND_USER)
-		return kind_has_mailbox(e) || entry_get(e, "targetAddress").data;
-	return true;
+	static const char *const needs[] = {"mailNickname", "legacyExchangeDN", "proxyAddresses"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(needs); i++)
+		if (!entry_get(e, needs[i]).data)
+			return needs[i];
+	if (!address_primary(e))
+		return "primary address in proxyAddresses";
+	if (kind == KIND_USER && !kind_has_mailbox(e) && !entry_get(e, "targetAddress").data)
+		return "mailbox (homeMDB, msExchHomeServerName) and no targetAddress";
+	return NULL;
 }
 
 /* A disabled account is normal for shared, room, equipment and linked mailboxes: only a plain
@@ -127,11 +132,110 @@ scope_judge(const struct conf_link *link, const struct entry *e, const char *dn_
 		return SCOPE_ECHO;
 	if (s->filter && !filter_match(s->filter, e))
 		return SCOPE_FILTER;
-	if (!is_mail_enabled(e, kind))
+	if (lacks_of_mail(e, kind))
 		return SCOPE_NO_MAIL;
 	if (s->hidden_leaves && entry_get_bool(e, "msExchHideFromAddressLists"))
 		return SCOPE_HIDDEN;
 	if (s->disabled_leaves && is_disabled_person(e, kind))
 		return SCOPE_DISABLED;
 	return SCOPE_IN;
+}
+
+/* ---- in words ---- */
+
+static void
+explain_kind(const struct conf_link *link, enum kind kind, const char *norm, struct buf *ret)
+{
+	const struct conf_scope *s = scope_find(link, norm, ~0U);
+	const char *between = "";
+
+	if (kind == KIND_OTHER || !s) {
+		buf_add_str(ret, "it is no user, contact, group or public folder (objectClass)");
+		return;
+	}
+	buf_printf(ret, "it is a %s, and the scope of '%s' takes ", kind_name(kind), s->base);
+	for (size_t i = 0; i < link->n_scopes; i++)
+		for (size_t k = KIND_USER; k < KIND_MAX; k++)
+			if ((link->scopes[i].kinds & KIND_BIT(k)) &&
+			    dn_norm_is_under(norm, link->scopes[i].base_norm)) {
+				buf_printf(ret, "%s%s", between, kind_name((enum kind)k));
+				between = ", ";
+			}
+	buf_add_str(ret, " only");
+}
+
+static void
+explain_base(const struct conf_link *link, struct buf *ret)
+{
+	buf_add_str(ret, "it lies outside the bases of the scopes: ");
+	for (size_t i = 0; i < link->n_scopes; i++)
+		buf_printf(ret, "%s'%s'", i ? ", " : "", link->scopes[i].base);
+}
+
+static void
+explain_echo(const struct conf_link *link, const struct entry *e, struct buf *ret)
+{
+	if (is_from_elsewhere(link, e))
+		buf_printf(ret,
+		    "another tool made it for an object of forest '%s' (msExchOriginatingForest)",
+		    entry_get_str(e, "msExchOriginatingForest"));
+	else
+		buf_printf(ret,
+		    "it stands for an object of forest '%s': mail to it goes on to there "
+		    "(targetAddress is %s)",
+		    link->target->name, entry_get_str(e, "targetAddress"));
+}
+
+/* What E says of itself. */
+static void
+explain_value(const struct conf_link *link, const struct entry *e, enum scope_verdict v,
+    const struct conf_scope *s, struct buf *ret)
+{
+	const char *stamp = link->source->stamp_attribute;
+
+	if (v == SCOPE_SYSTEM)
+		buf_printf(ret, "a system mailbox of Exchange (msExchRecipientTypeDetails is %s)",
+		    entry_get_str(e, "msExchRecipientTypeDetails"));
+	else if (v == SCOPE_OURS)
+		buf_printf(ret, "galsync made it for an object of another forest (%s is %s)", stamp,
+		    entry_get_str(e, stamp));
+	else if (v == SCOPE_FILTER)
+		buf_printf(ret, "the filter of the scope of '%s' does not take it: %s", s->base,
+		    s->filter_text ? s->filter_text : "");
+	else if (v == SCOPE_NO_MAIL)
+		buf_printf(ret, "not mail-enabled: it has no %s", lacks_of_mail(e, kind_of(e)));
+	else if (v == SCOPE_HIDDEN)
+		buf_printf(ret, "hidden from address lists (msExchHideFromAddressLists is TRUE)");
+	else if (v == SCOPE_DISABLED)
+		buf_printf(ret, "its account is disabled (userAccountControl is %s)",
+		    entry_get_str(e, "userAccountControl"));
+}
+
+void
+scope_explain(const struct conf_link *link, const struct entry *e, const char *dn_norm,
+    enum scope_verdict v, struct buf *ret)
+{
+	const struct conf_scope *s = scope_find(link, dn_norm, KIND_BIT(kind_of(e)));
+
+	switch (v) {
+	case SCOPE_IN: buf_printf(ret, "in the scope of '%s'", s ? s->base : ""); break;
+	case SCOPE_KIND: explain_kind(link, kind_of(e), dn_norm, ret); break;
+	case SCOPE_BASE: explain_base(link, ret); break;
+	case SCOPE_ECHO: explain_echo(link, e, ret); break;
+	case SCOPE_CONFLICT:
+		buf_add_str(ret,
+		    "left by a replication conflict, as its name says: compare it with the object "
+		    "that has the name, and delete or rename it");
+		break;
+	case SCOPE_COUNTERPART:
+		buf_add_str(ret, "it is the counterpart of another link's source object");
+		break;
+	case SCOPE_FILTER:
+	case SCOPE_NO_MAIL:
+	case SCOPE_HIDDEN:
+	case SCOPE_DISABLED:
+	case SCOPE_SYSTEM:
+	case SCOPE_OURS: explain_value(link, e, v, s, ret); break;
+	case SCOPE_MAX: break;
+	}
 }

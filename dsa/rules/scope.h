@@ -9,6 +9,7 @@
  *   feed -> entry -> [match] -> project -> diff -> plan -> exec -> record
  */
 
+#include "dsa/base/mem.h"
 #include "dsa/config/conf.h"
 #include "dsa/directory/entry.h"
 
@@ -34,6 +35,10 @@ const char *scope_verdict_name(enum scope_verdict v);
  * link's source object. *ret is the scope it lies in (by base), or NULL. */
 enum scope_verdict scope_judge(const struct conf_link *link, const struct entry *e,
     const char *dn_norm, bool is_target, const struct conf_scope **ret);
+/* Adds to RET for people why V, which scope_judge() said of E, is so: by which value, base, filter
+ * or kind. It goes on behind "it is not synchronized: ". */
+void scope_explain(const struct conf_link *link, const struct entry *e, const char *dn_norm,
+    enum scope_verdict v, struct buf *ret);
 /* The scope whose base holds DN_NORM and that names one of KINDS (KIND_BIT()s; ~0U: any), or NULL.
  * Two scopes may share a base when they name different kinds. */
 const struct conf_scope *scope_find(

@@ -328,7 +328,7 @@ def test_words_behind_a_verb(words, offered):
 
 @pytest.mark.parametrize("words, offered", [
     (("--do",), ["--doctor"]), (("--doctor", "--l"), ["--link"]), (("--once", "--p"), ["--plan"]),
-    (("-T", "--r"), ["--rights"]), (("--once", "--link", ""), [])])
+    (("-T", "--r"), ["--rights"]), (("-T", "--t"), ["--table"]), (("--once", "--link", ""), [])])
 def test_options_of_galsyncd(words, offered):
     assert completed(*words, program="galsyncd") == offered
 
