@@ -270,7 +270,7 @@ OF_THE_DAEMON = {"watch": [], "resync": [], "plan": [], "map rebuild": [], "swit
                  "undo-switch": ["x"], "proxy-toggle": ["x"], "wave": ["FILE", "--at", "now"],
                  "wave cancel": ["1"], "wave reschedule": ["1", "--at", "+1h"], "verify": [],
                  "trace": ["x@acme.example"], "finish": ["x"], "adopt": [], "approve": [],
-                 "reject": [], "pause": [], "resume": []}
+                 "reject": [], "explain": ["x"], "pause": [], "resume": []}
 
 
 def status_of(tmp_path, verb, args):
