@@ -247,6 +247,7 @@ read_other(const struct run *run, struct explaining *e, const char *attr, struct
 
 	if (!attr || has_row(&e->x, attr))
 		return 0;
+	run_progress(run, RUN_PHASE_READ, 0, 0);
 	for (int side = SOURCE; side < SIDES; side++)
 		if (e->x.object[side] && dir_read_guid(run->dir[side], &e->x.object[side]->guid,
 					     attrs, &e->other[side], err) < 0)

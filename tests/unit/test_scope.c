@@ -200,6 +200,57 @@ judged(void **state)
 	given_all_same();
 }
 
+/* Each verdict says by what it is so. */
+static void
+explained(void **state)
+{
+	static const struct {
+		const char *object, *want;
+	} words[] = {
+	    {MAILBOX("Ann", "ann", ""), "in the scope of 'OU=Staff,DC=acme,DC=example'"},
+	    {CLASS("organizationalUnit"),
+		"it is no user, contact, group or public folder (objectClass)"},
+	    {AT("CN=Ann,OU=Other,DC=acme,DC=example"),
+		"it lies outside the bases of the scopes: 'OU=Staff,DC=acme,DC=example'"},
+	    {MAILBOX("Ann", "ann", DETAILS("8388608")),
+		"a system mailbox of Exchange (msExchRecipientTypeDetails is 8388608)"},
+	    {MAILBOX("Ann", "ann", STAMP("galsync:created:" GIVEN_GUID)),
+		"galsync made it for an object of another forest (extensionAttribute15 is "
+		"galsync:created:" GIVEN_GUID ")"},
+	    {CONTACT("Ann", "ann", FROM("else.example")),
+		"another tool made it for an object of forest 'else.example' "
+		"(msExchOriginatingForest)"},
+	    {CLASS("contact") TO("x@globex.example"),
+		"it stands for an object of forest 'globex': mail to it goes on to there "
+		"(targetAddress is SMTP:x@globex.example)"},
+	    {USER LEGACY PROXY DB, "not mail-enabled: it has no mailNickname"},
+	    {USER ALIAS LEGACY PROXY, "not mail-enabled: it has no mailbox (homeMDB, "
+				      "msExchHomeServerName) and no targetAddress"},
+	    {USER ALIAS LEGACY DB "proxyAddresses: smtp:ann@acme.example\n",
+		"not mail-enabled: it has no primary address in proxyAddresses"},
+	    {MAILBOX("Ann", "ann", HIDDEN("TRUE")),
+		"hidden from address lists (msExchHideFromAddressLists is TRUE)"},
+	    {DISABLED(""), "its account is disabled (userAccountControl is 514)"},
+	};
+	struct given g;
+
+	(void)state;
+	given_init(&g);
+	g.scope.disabled_leaves = true;
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		_cleanup_(entry_free) struct entry *e = given_entry(words[i].object);
+		_cleanup_(buf_done) struct buf b = {0};
+		struct err err = {0};
+		_cleanup_(free) char *norm = dn_normalize(e->dn, &err);
+		const struct conf_scope *scope;
+		enum scope_verdict v = scope_judge(&g.link, e, norm, false, &scope);
+
+		scope_explain(&g.link, e, norm, v, &b);
+		given_same(i, scope_verdict_name(v), (const char *)b.data, words[i].want);
+	}
+	given_all_same();
+}
+
 /* Of several scopes the one whose base holds the object, and who names its kind. */
 static void
 several(void **state)
@@ -248,6 +299,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(judged),
+	    cmocka_unit_test(explained),
 	    cmocka_unit_test(several),
 	};
 

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Why an object is, or is not, in the other address list: what is said, before and after what was
+ * said comes true, on two fake forests. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "dsa/base/json.h"
+#include "dsa/base/str.h"
+#include "dsa/view/view_explain.h"
+#include "tests/support/scenario.h"
+
+static const struct scenario some = {.name = "some",
+    .link = "match = [ \"mail\" ]; limits = { deletes = 0; delete_percent = 100; };",
+    .source = {MAILBOX("Ann", "ann", "displayName: Ann Ash\ntitle: Boss\n"),
+	MAILBOX("Bea", "bea", "msExchHideFromAddressLists: TRUE\n"),
+	MAILBOX("Cleo", "cleo", "displayName: Same\n"),
+	MAILBOX("Dora", "dora", "displayName: Same\n"), MAILBOX("Eve", "eve", "")},
+    .target = {THERE_OU, THERE("user", "One", "mail: eve@acme.example\n"),
+	THERE("user", "Two", "mail: eve@acme.example\n")}};
+
+struct question {
+	const char *who, *attribute;
+	json_t *answer;
+};
+
+static int
+ask_run(struct lab *l, struct run *run, void *arg)
+{
+	_cleanup_(explaining_done) struct explaining e = {.n_hits = 0};
+	struct question *q = arg;
+
+	if (explaining_run(run, q->who, q->attribute, &e, &l->err) < 0)
+		return -1;
+	q->answer = view_explain(run->link, q->who, q->attribute, &e, &l->err);
+	return q->answer ? 0 : -1;
+}
+
+static json_t *
+ask(struct lab *l, const char *who, const char *attribute)
+{
+	struct question q = {who, attribute, NULL};
+
+	if (lab_act(l, NULL, ask_run, &q) < 0)
+		fail_msg("%s", l->err.text);
+	return q.answer;
+}
+
+static const char *
+text(const json_t *o, const char *name)
+{
+	const char *s = json_string_value(json_object_get(o, name));
+
+	return s ? s : "";
+}
+
+/* The answer about WHO has this verdict, and its sentence begins so. */
+static void
+is(struct lab *l, const char *who, const char *verdict, const char *sentence)
+{
+	_cleanup_(json_release) json_t *a = ask(l, who, NULL);
+
+	assert_string_equal(text(a, "verdict"), verdict);
+	if (!str_starts_nocase(text(a, "sentence"), sentence))
+		fail_msg("'%s' is no '%s'", text(a, "sentence"), sentence);
+}
+
+/* Before the map knows the link, too. */
+static void
+before_and_after(void **state)
+{
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &some);
+	is(&l, "ann", "create",
+	    "Ann Ash is not in globex yet: no rule finds a counterpart, and the next cycle creates "
+	    "the mailbox 'CN=Ann,");
+	is(&l, "bea@acme.example", "out", "Bea is not in globex: hidden from address lists");
+	is(&l, "CN=Eve,OU=Staff,DC=acme,DC=example", "conflict",
+	    "Eve is not in globex: in conflict (ambiguous): mail=eve@acme.example: 'CN=One,");
+	assert_int_equal(lab_cycle(&l, NULL), 0);
+	is(&l, "Ann Ash", "synchronized", "Ann Ash is in globex as 'CN=Ann,");
+	is(&l, "smtp:ann@redirect.globex.example", "synchronized", "Ann Ash is in globex");
+	is(&l, "One", "no-flow", "One is in globex alone: link 'acme-globex' makes no contacts");
+	lab_close(&l);
+}
+
+static void
+nobody_or_several(void **state)
+{
+	struct lab l;
+	json_t *a;
+
+	(void)state;
+	lab_open(&l, &some);
+	is(&l, "nobody", "", "'nobody' names nobody in acme and nobody in globex");
+	is(&l, "a*", "", "'a*' names nobody");
+	a = ask(&l, "Same", NULL);
+	assert_int_equal(json_array_size(json_object_get(a, "hits")), 2);
+	assert_null(json_object_get(a, "verdict"));
+	json_decref(a);
+	lab_close(&l);
+}
+
+/* The row of ATTRIBUTE in the answer about WHO. */
+static void
+row_is(struct lab *l, const char *who, const char *attribute, const char *says, const char *after)
+{
+	_cleanup_(json_release) json_t *a = ask(l, who, attribute);
+	const json_t *rows = json_object_get(a, "attributes"), *row = json_array_get(rows, 0);
+	const json_t *first = json_array_get(json_object_get(row, "after"), 0);
+
+	assert_int_equal(json_array_size(rows), 1);
+	assert_string_equal(text(row, "text"), says);
+	assert_string_equal(first ? json_string_value(first) : "", after);
+}
+
+static void
+attributes(void **state)
+{
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &some);
+	row_is(&l, "ann", "title", "the next cycle writes it", "Boss");
+	assert_int_equal(lab_cycle(&l, NULL), 0);
+	row_is(&l, "ann", "title", "it is as it should be", "Boss");
+	lab_set(&l, SOURCE, "CN=Ann", "title", "Chief");
+	row_is(&l, "ann", "TITLE", "the next cycle writes it", "Chief");
+	l.delta = true;
+	assert_int_equal(lab_cycle(&l, NULL), 0);
+	assert_true(lab_has(&l, TARGET, "CN=Ann", "title", "Chief"));
+	lab_set(&l, TARGET, "CN=Ann", "title", "Others");
+	row_is(&l, "ann", "title", "the next cycle writes it", "Chief");
+	row_is(&l, "ann", "description",
+	    "no row of the projection table is about it: galsync leaves it alone", "");
+	row_is(&l, "bea", "title", "nothing is written of what is not in scope", "");
+	row_is(&l, "eve", "title", "nothing is written of what is in conflict", "");
+	lab_close(&l);
+}
+
+/* It is held as in a cycle that nobody asked for it, and nothing is written down by the answer. */
+static void
+leaving(void **state)
+{
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &some);
+	assert_int_equal(lab_cycle(&l, NULL), 0);
+	lab_set(&l, SOURCE, "CN=Ann", "msExchHideFromAddressLists", "TRUE");
+	for (int again = 0; again < 2; again++)
+		is(&l, "ann", "out",
+		    "Ann Ash is not in globex: hidden from address lists "
+		    "(msExchHideFromAddressLists is TRUE); it is to leave, which a limit holds");
+	assert_int_equal(lab_cycle(&l, NULL), 0);
+	assert_false(lab_has(&l, TARGET, "CN=Ann", "msExchHideFromAddressLists", "TRUE"));
+	is(&l, "ann", "out", "Ann Ash is not in globex: hidden");
+	lab_delete(&l, SOURCE, "CN=Cleo");
+	is(&l, "cleo", "gone", "Same is gone from acme; it is to leave, which a limit holds");
+	lab_close(&l);
+}
+
+/* A native of the target, and its contact in the source, are one answer. */
+static void
+return_flow(void **state)
+{
+	static const struct scenario both = {.name = "both ways",
+	    .link = "return_contacts_ou = \"OU=GAL,DC=acme,DC=example\";",
+	    .source = {"dn: OU=GAL,DC=acme,DC=example\nobjectClass: organizationalUnit\n\n",
+		CONTACT("Ann", "ann", "")},
+	    .target = {
+		THERE_OU, THERE("user", "Nat",
+			      "displayName: Nat Native\nmailNickname: nat\n"
+			      "mail: nat@globex.example\ntargetAddress: SMTP:nat@else.example\n"
+			      "legacyExchangeDN: /o=Globex/cn=nat\n"
+			      "proxyAddresses: SMTP:nat@globex.example\n")}};
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &both);
+	is(&l, "nat", "create", "Nat Native is not in acme yet: no rule finds a counterpart");
+	lab_close(&l);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(before_and_after),
+	    cmocka_unit_test(nobody_or_several),
+	    cmocka_unit_test(attributes),
+	    cmocka_unit_test(leaving),
+	    cmocka_unit_test(return_flow),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
