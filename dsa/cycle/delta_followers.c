@@ -71,11 +71,20 @@ add_referrers(
 	return 0;
 }
 
-/* What refers to the object with GUID G of SIDE, as that directory says, because of SOURCE; what is
- * the other flow's is put down for that. */
+/* Is that SOURCE comes or goes news to the other flow? Not again and again: not of what had left
+ * before, of what never had a counterpart, and of whom that flow has put down itself. R is its
+ * record, or NULL. */
+static bool
+is_news(const struct delta *x, const struct guid *source, const struct record *r, bool comes)
+{
+	return r && !guid_is_zero(&r->side[TARGET].guid) && record_has_left(r) == comes &&
+	       !guid_set_has(&x->told_of, source);
+}
+
+/* What refers to the object with GUID G of SIDE, as that directory says; if it is NEWS, what is the
+ * other flow's is put down for that. */
 static int
-add_all_referrers(struct delta *x, const struct guid *source, enum side side, const struct guid *g,
-    struct err *err)
+add_all_referrers(struct delta *x, enum side side, const struct guid *g, bool news, struct err *err)
 {
 	_cleanup_(entry_free) struct entry *e = NULL;
 
@@ -84,7 +93,7 @@ add_all_referrers(struct delta *x, const struct guid *source, enum side side, co
 	for (size_t i = 0; e && other_flow_back_links[i]; i++)
 		if (add_referrers(x, side, e, other_flow_back_links[i], err) < 0)
 			return -1;
-	return e && !guid_set_has(&x->told_of, source) ? other_flow_note(x->c, side, e, err) : 0;
+	return e && news ? other_flow_note(x->c, side, e, err) : 0;
 }
 
 /* SOURCE goes. A deletion takes an object out of its groups, and ends every other reference to it,
@@ -100,22 +109,26 @@ add_left_behind(struct delta *x, const struct guid *source, struct err *err)
 		return -1;
 	return !r || guid_is_zero(&r->side[TARGET].guid)
 		   ? 0
-		   : add_all_referrers(x, source, TARGET, &r->side[TARGET].guid, err);
+		   : add_all_referrers(
+			 x, TARGET, &r->side[TARGET].guid, is_news(x, source, r, false), err);
 }
 
 /* Does the object of D get a counterpart, whether it never had one, lost it, or had left? */
 static int
-is_coming(struct delta *x, const struct decision *d, bool *ret, struct err *err)
+is_coming(struct delta *x, const struct decision *d, bool *ret, bool *ret_news, struct err *err)
 {
+	bool lost = d->state == DECIDE_CREATE || d->state == DECIDE_PROMOTE;
+	bool found = d->state == DECIDE_MATCHED && d->rule != MATCH_RECORD;
 	_cleanup_(record_free) struct record *r = NULL;
 
-	*ret = d->state == DECIDE_CREATE || d->state == DECIDE_PROMOTE ||
-	       (d->state == DECIDE_MATCHED && d->rule != MATCH_RECORD);
-	if (*ret || d->state != DECIDE_MATCHED)
+	*ret = *ret_news = false;
+	if (!lost && d->state != DECIDE_MATCHED)
 		return 0;
 	if (store_find_guid(x->c->run->map, x->c->run->link_id, SOURCE, &d->source, &r, err) < 0)
 		return -1;
-	*ret = r && record_has_left(r);
+	*ret = lost || found || (r && record_has_left(r));
+	*ret_news = found ? !guid_set_has(&x->told_of, &d->source)
+			  : is_news(x, &d->source, r, r && record_has_left(r));
 	return 0;
 }
 
@@ -147,7 +160,7 @@ add_nested(struct delta *x, uint32_t index, const struct decision *d, struct err
 /* What is there becomes the counterpart of D's object, or is it again: what names it is the
  * source's to say from now on. */
 static int
-add_named_by(struct delta *x, const struct decision *d, struct err *err)
+add_named_by(struct delta *x, const struct decision *d, bool news, struct err *err)
 {
 	_cleanup_(entry_free) struct entry *e = NULL;
 
@@ -155,7 +168,7 @@ add_named_by(struct delta *x, const struct decision *d, struct err *err)
 		return 0;
 	if (world_get(x->c->world, TARGET, d->target, &e, err) < 0)
 		return -1;
-	return add_all_referrers(x, &d->source, TARGET, &e->guid, err);
+	return add_all_referrers(x, TARGET, &e->guid, news, err);
 }
 
 /* Has the source object G, a return contact, got its native a short time ago? */
@@ -185,7 +198,7 @@ add_of_outsider(struct delta *x, const struct guid *source, struct err *err)
 
 	if (stands_anew(x->c, source, &anew, err) < 0)
 		return -1;
-	return anew ? add_all_referrers(x, source, SOURCE, source, err)
+	return anew ? add_all_referrers(x, SOURCE, source, false, err)
 		    : add_left_behind(x, source, err);
 }
 
@@ -193,14 +206,14 @@ add_of_outsider(struct delta *x, const struct guid *source, struct err *err)
 static int
 add_concerned_by(struct delta *x, uint32_t index, const struct decision *d, struct err *err)
 {
-	bool comes;
+	bool comes, news;
 
 	if (add_waiting(x, d, err) < 0 || fetch_names(x, index, d, err) < 0 ||
 	    add_nested(x, index, d, err) < 0 || delta_add_rivals(x, d, err) < 0 ||
-	    is_coming(x, d, &comes, err) < 0 || (comes && add_named_by(x, d, err) < 0))
+	    is_coming(x, d, &comes, &news, err) < 0 || (comes && add_named_by(x, d, news, err) < 0))
 		return -1;
 	if (comes)
-		return add_all_referrers(x, &d->source, SOURCE, &d->source, err);
+		return add_all_referrers(x, SOURCE, &d->source, news, err);
 	return d->verdict == SCOPE_IN ? 0 : add_of_outsider(x, &d->source, err);
 }
 

@@ -171,7 +171,7 @@ bad_values(void **state)
 	static const struct {
 		size_t at;
 		uint8_t v;
-	} rows[] = {{0, 0}, {0, 2}, {1, 0}, {1, 4}, {2, 2}};
+	} rows[] = {{0, 0}, {0, 2}, {1, 0}, {1, EVENT_KIND_MAX}, {2, 2}};
 	struct store_event good = event(1, 1, EVENT_UNDONE, "body");
 	_cleanup_(buf_done) struct buf b = {0};
 	struct err err;
