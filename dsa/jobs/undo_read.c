@@ -111,19 +111,6 @@ find_object(struct undoing *u, struct undo_change *c, bool *ret_other, struct er
 	return 0;
 }
 
-/* The other object of its correspondence. */
-static int
-find_partner(struct undoing *u, struct undo_change *c, struct err *err)
-{
-	enum side other = side_other(c->entry->side);
-	const struct guid *g = other == SOURCE ? &c->entry->source
-			       : c->record     ? &c->record->side[TARGET].guid
-					       : NULL;
-
-	entry_free(TAKE(c->partner));
-	return g ? read_guid(u, c->run->dir[other], g, &c->partner, err) : 0;
-}
-
 struct search {
 	struct undoing *u;
 	const struct dir *dir;
@@ -152,6 +139,47 @@ take_first(struct entry *e, void *arg, struct err *err)
 		return 0;
 	s->dn = strdup(own->dn);
 	return s->dn ? 0 : err_nomem(err);
+}
+
+/* The counterpart by its stamp: one that was made again is in no record yet. */
+static int
+find_stamped(struct undoing *u, struct undo_change *c, struct err *err)
+{
+	struct dir *d = c->run->dir[TARGET];
+	_cleanup_(free) char *filter = NULL;
+	struct search s = {.u = u, .dir = d};
+	char guid[GUID_TEXT_SIZE];
+	struct dir_query q = {
+	    .base = d->ops->info(d)->domain_dn, .scope = DIR_SUBTREE, .attrs = guid_only};
+	int rc;
+
+	guid_format(&c->entry->source, guid);
+	filter = str_printf("(%s=galsync:*:%s*)", c->run->link->target->stamp_attribute, guid);
+	if (!filter)
+		return err_nomem(err);
+	q.filter = filter;
+	rc = d->ops->search(d, &q, take_first, &s, err);
+	if (rc == 0 && s.dn)
+		rc = read_dn(u, d, s.dn, &c->partner, err);
+	free(s.dn);
+	return rc;
+}
+
+/* The other object of its correspondence. */
+static int
+find_partner(struct undoing *u, struct undo_change *c, struct err *err)
+{
+	enum side other = side_other(c->entry->side);
+	const struct guid *g = other == SOURCE ? &c->entry->source
+			       : c->record     ? &c->record->side[TARGET].guid
+					       : NULL;
+
+	entry_free(TAKE(c->partner));
+	if (g && read_guid(u, c->run->dir[other], g, &c->partner, err) < 0)
+		return -1;
+	return c->partner || other == SOURCE || guid_is_zero(&c->entry->source)
+		   ? 0
+		   : find_stamped(u, c, err);
 }
 
 static int
