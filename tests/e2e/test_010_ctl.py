@@ -264,14 +264,14 @@ def usage():
 
 
 # Each verb with arguments that it takes: of the map, and of the daemon.
-OF_THE_MAP = {"status": [], "list": [], "show": ["x"], "map lookup": ["x"], "map export": [],
+OF_THE_MAP = {"history": ["x"], "status": [], "list": [], "show": ["x"], "map lookup": ["x"], "map export": [],
               "map backup": ["/nowhere"], "map check": [], "conflicts": [], "wave list": [],
               "wave show": ["1"]}
 OF_THE_DAEMON = {"watch": [], "resync": [], "plan": [], "apply": ["PLAN"], "map rebuild": [], "switch": ["x"],
                  "undo-switch": ["x"], "proxy-toggle": ["x"], "wave": ["FILE", "--at", "now"],
                  "wave check": ["1"], "wave cancel": ["1"], "wave reschedule": ["1", "--at", "+1h"], "verify": [],
                  "trace": ["x@acme.example"], "finish": ["x"], "adopt": [], "approve": [],
-                 "reject": [], "explain": ["x"], "pause": [], "resume": []}
+                 "reject": [], "explain": ["x"], "undo": ["1"], "pause": [], "resume": []}
 
 
 SAVED = """{"galsync_plan":1,"link":"a-b","made":"2026-12-01T20:00:00Z","version":"0.1.0"}

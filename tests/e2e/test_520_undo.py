@@ -207,8 +207,11 @@ def test_approved(daemon, lab):
     assert resync(daemon) in (0, 3)
     assert not json.loads(ctl(daemon, "--json", "list", "--held").stdout)
     different = differences(export(lab), lab.after)
-    assert {dn for _, dn in different} <= {
-        f"CN=Their Group,CN=Users,{lab.target.base}".lower()}
+    # What others did to it stays.
+    theirs = {"Their Group,CN=Users": None, f"Wave {lab.new[0]},OU=Acme": {"title"},
+              "Undo Contact 0,OU=Acme": {"memberOf"}}
+    assert different == {("globex", f"cn={name},{lab.target.base}".lower()): attrs
+                         for name, attrs in theirs.items()}
     usn = usns(lab)
     resync(daemon)
     assert usns(lab) == usn
