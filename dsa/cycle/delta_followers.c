@@ -72,7 +72,7 @@ add_referrers(
 }
 
 /* Is that SOURCE comes or goes news to the other flow? Not again and again: not of what had left
- * before, of what never had a counterpart, and of whom that flow has put down itself. R is its
+ * before, of what never had a counterpart, and of what that flow has put down itself. R is its
  * record, or NULL. */
 static bool
 is_news(const struct delta *x, const struct guid *source, const struct record *r, bool comes)

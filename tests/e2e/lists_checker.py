@@ -11,8 +11,8 @@ import collections
 
 from galsynclab.lab import RETURN_OU, TARGET_OU
 from lists_natives import WALK
-from walk_checker import (ATTRS, HIDES, LINKS, MULTI, REDIRECT, SINGLE, Checker, Object, View, fold,
-                          in_domain, is_address, is_smtp, is_x500)
+from walk_checker import (ATTRS, HIDES, LINKS, MARKER, MULTI, REDIRECT, SINGLE, Checker, Object,
+                          View, fold, in_domain, is_address, is_smtp, is_x500)
 
 FOREST = "msExchOriginatingForest"
 # Where mail servers take mail to a domain, and which of these the configuration calls mail_domains.
@@ -62,7 +62,7 @@ class Lists(View):
             return False
         if not all(o.all(a) for a in ("mailNickname", "legacyExchangeDN", "proxyAddresses")):
             return False
-        if not o.primary or o.is_true(HIDES):
+        if not o.primary or o.is_true(HIDES) or self.is_disowned(o):
             return False
         if o.kind == "user" and not o.has_mailbox and not o.all("targetAddress"):
             return False
@@ -95,6 +95,19 @@ class Lists(View):
     def was_put(self, side, o, name, value):
         """Did an administrator ever put that there? A reference is known by the GUID."""
         return (name.lower(), value.lower()) in self.put[side][o.guid]
+
+    def was_inherited(self, side, name, value):
+        """Or on a contact that is gone, and gave way to what is there."""
+        there = {o.guid for o in self.objects[side]}
+        return any((name.lower(), value.lower()) in put for guid, put in self.put[side].items()
+                   if guid not in there)
+
+    def is_disowned(self, o):
+        """Its stamp was taken away while its mailbox was in use; the original's marker says that it
+        is: galsync tells of a conflict, and makes no contact of it."""
+        name = b"x500:" + (o.one("legacyExchangeDN") or b"").lower()
+        return any((s.one(MARKER) or b"").startswith(b"galsync:switched:") and name in s.held()
+                   for s in self.source if not s.stamped)
 
     # ---- mail ----
 
@@ -264,7 +277,8 @@ class ListsChecker(Checker):
         for low in sorted(want.keys() - there.keys()):
             self.bad(other, f"lacks the address {want[low].decode()} of {one.dn}")
         for low in sorted(there.keys() - want.keys()):
-            if not self.view.was_put(side, other, "proxyAddresses", low):
+            if not (self.view.was_put(side, other, "proxyAddresses", low) or
+                    self.view.was_inherited(side, "proxyAddresses", low)):
                 self.bad(other, f"has the address {there[low].decode()}, {one.dn} not, and no "
                                 f"administrator put it there")
 
