@@ -27,7 +27,8 @@ view_hook_donep(struct view_hook *v)
 	view_hook_done(v);
 }
 
-/* Counts the events of the link NAME, in both its flows. RET is the caller's to release with view_hook_done(). */
+/* Counts the events of the link NAME, in both its flows. RET is the caller's to release with
+ * view_hook_done(). */
 int view_hook_count(
     struct store_txn *t, const char *name, struct view_hook *ret, struct err *err) MUST_CHECK;
 /* NULL without memory. */
