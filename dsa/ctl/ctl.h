@@ -81,9 +81,10 @@ json_t *ctl_request(const char *verb, const char *link);
 /* Sends REQUEST (taken over) to the daemon, shows how far it is, and gives the answer, which the
  * caller releases. Else the exit status; why was printed. */
 enum ctl_status ctl_ask(struct ctl *c, json_t *request, json_t **ret);
-/* The same over the connection TO, for who says something in several requests. */
+/* The same over the connection C, for who says something in several requests. */
 struct client;
-enum ctl_status ctl_ask_over(const struct ctl *c, struct client *to, json_t *request, json_t **ret);
+enum ctl_status ctl_ask_over(
+    const struct ctl *ctl, struct client *c, json_t *request, json_t **ret);
 /* Prints a line for each item of RESULTS, what became of an object, or would (DRY_RUN). */
 void ctl_print_results(const json_t *results, bool dry_run);
 typedef void ctl_print_fn(const json_t *answer);

@@ -142,6 +142,7 @@ plan_lines(struct ctl *ctl, const struct args *a)
 {
 	_cleanup_(taking_done) struct taking t = {.args = a};
 	_cleanup_(json_release) json_t *answer = NULL;
+	struct ctl asking = *ctl;
 	enum ctl_status status;
 	struct err err;
 
@@ -150,10 +151,9 @@ plan_lines(struct ctl *ctl, const struct args *a)
 		return ctl_fail(&err);
 	if (a->form == FORM_CSV)
 		plan_show_begin(PLAN_SHOW_CSV);
-	ctl->piece = take_piece;
-	ctl->piece_arg = &t;
-	status = ctl_ask(ctl, request_of(a), &answer);
-	ctl->piece = NULL;
+	asking.piece = take_piece;
+	asking.piece_arg = &t;
+	status = ctl_ask(&asking, request_of(a), &answer);
 	if (status != CTL_DONE)
 		return status;
 	if (save(&t, &err) < 0)

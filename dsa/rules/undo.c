@@ -212,6 +212,13 @@ has(const struct undo_in *in, const char *attr, const struct bytes *v, size_t n,
 
 static const char not_kept[] = "the journal has the value before no more";
 
+/* Is NOW the value X, or is there none where X is none? */
+static bool
+is_there(const struct undo_in *in, const char *attr, const struct bytes *x, const struct bytes *now)
+{
+	return x && now ? undo_same(in, attr, *x, *now) : !x && !now;
+}
+
 static int
 undo_single(const struct undo_in *in, const struct done *d, struct undo_out *ret, struct err *err)
 {
@@ -220,9 +227,9 @@ undo_single(const struct undo_in *in, const struct done *d, struct undo_out *ret
 	const struct bytes *ours = d->n_plus ? &d->plus[0] : NULL;
 	const struct bytes *was = d->n_minus ? &d->minus[0] : NULL;
 
-	if (was ? now && undo_same(in, d->attr, *was, *now) : !now)
+	if (is_there(in, d->attr, was, now))
 		return 0;
-	if (ours ? !now || !undo_same(in, d->attr, *ours, *now) : now != NULL)
+	if (!is_there(in, d->attr, ours, now))
 		return undo_leave(ret, in->now->dn, d->attr, now ? *now : (struct bytes){NULL, 0},
 		    UNDO_CHANGED, err);
 	if (was && digest_is(*was))
