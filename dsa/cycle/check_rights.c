@@ -8,10 +8,12 @@
 #include "dsa/cycle/check.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "dsa/base/str.h"
 #include "dsa/rules/rights.h"
+#include "dsa/run/sides.h"
 
 static void
 lacks(const struct check *k, enum mistake_weight weight, enum side side,
@@ -282,6 +284,43 @@ check_place(const struct check *k, const struct rights_place *p, struct err *err
 	return 0;
 }
 
+struct looking {
+	const struct check *k;
+	const struct rights *r;
+	struct mistakes *found; /* of each place */
+};
+
+static int
+check_side(enum side side, void *arg, struct err *err)
+{
+	const struct looking *l = arg;
+
+	for (size_t i = 0; i < l->r->n; i++) {
+		struct check own = *l->k;
+
+		own.found = &l->found[i];
+		if (rights_side(l->r->v[i].sort) == side && check_place(&own, &l->r->v[i], err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Both forests at once; what is found stands in the order of the places. */
+static int
+check_all_places(const struct check *k, const struct rights *r, struct err *err)
+{
+	struct looking l = {k, r, calloc(r->n + 1, sizeof *l.found)};
+	int rc;
+
+	if (!l.found)
+		return err_nomem(err);
+	rc = sides_run(check_side, &l, err);
+	for (size_t i = 0; i < r->n; i++)
+		mistakes_join(k->found, &l.found[i]);
+	free(l.found);
+	return rc;
+}
+
 int
 check_rights(const struct check *k, struct err *err)
 {
@@ -291,10 +330,5 @@ check_rights(const struct check *k, struct err *err)
 	for (size_t i = 0; k->open[TARGET] && i < l->n_scopes; i++)
 		if (check_creating(k, &l->scopes[i], err) < 0)
 			return -1;
-	if (rights_of(l, &r, err) < 0)
-		return -1;
-	for (size_t i = 0; i < r.n; i++)
-		if (check_place(k, &r.v[i], err) < 0)
-			return -1;
-	return 0;
+	return rights_of(l, &r, err) < 0 ? -1 : check_all_places(k, &r, err);
 }

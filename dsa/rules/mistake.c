@@ -61,6 +61,15 @@ mistakes_add(struct mistakes *list, enum mistake_weight weight, const struct con
 	add_text(list, weight, what ? buf_take_str(&b) : NULL);
 }
 
+void
+mistakes_join(struct mistakes *list, struct mistakes *more)
+{
+	for (size_t i = 0; i < more->n; i++)
+		add_text(list, more->v[i].weight, TAKE(more->v[i].text));
+	list->nomem |= more->nomem;
+	mistakes_done(more);
+}
+
 const struct mistake *
 mistakes_stop(const struct mistakes *list)
 {

@@ -52,6 +52,8 @@ mistake_at(const struct conf_link *link, const char *string, const char *key)
 /* Adds a mistake of LINK to LIST, unless it is there already. */
 void mistakes_add(struct mistakes *list, enum mistake_weight weight, const struct conf_link *link,
     const struct mistake_at *at, const char *fmt, ...) PRINTF_LIKE(5, 6);
+/* Moves what MORE has to LIST, behind what is there. */
+void mistakes_join(struct mistakes *list, struct mistakes *more);
 /* The first mistake that keeps a cycle from beginning, or NULL. */
 const struct mistake *mistakes_stop(const struct mistakes *list);
 void mistakes_done(struct mistakes *list);
