@@ -96,26 +96,28 @@ struct undo_asked {
 	const char *who;
 };
 
-/* A number from 1 on; 0: it is absent. False with C refused if it is anything else. */
+/* A number from 1 to MAX; 0: it is absent. False with C refused if it is anything else. */
 static bool
-take_number(struct client *c, const json_t *request, const char *name, uint64_t *ret)
+take_number(
+    struct client *c, const json_t *request, const char *name, json_int_t max, uint64_t *ret)
 {
 	const json_t *v = json_object_get(request, name);
 	json_int_t n = json_integer_value(v);
+	bool ok = !v || (n > 0 && n <= max);
 
-	*ret = n > 0 ? (uint64_t)n : 0;
-	if (v && n < 1)
-		client_refuse(c, "\"%s\" is a number from 1 on", name);
-	return !v || n > 0;
+	*ret = ok ? (uint64_t)n : 0;
+	if (!ok)
+		client_refuse(c, "\"%s\" is a number from 1 to %lld", name, (long long)max);
+	return ok;
 }
 
 static bool
 take_asked(struct client *c, const json_t *request, struct undo_asked *ret)
 {
 	ret->who = json_string_value(json_object_get(request, "object"));
-	if (!take_number(c, request, "change", &ret->change) ||
-	    !take_number(c, request, "cycle", &ret->cycle) ||
-	    !take_number(c, request, "wave", &ret->wave))
+	if (!take_number(c, request, "change", INT64_MAX, &ret->change) ||
+	    !take_number(c, request, "cycle", INT64_MAX, &ret->cycle) ||
+	    !take_number(c, request, "wave", UINT32_MAX, &ret->wave))
 		return false;
 	if ((ret->who != NULL) + (ret->change > 0) + (ret->cycle > 0) + (ret->wave > 0) == 1)
 		return true;

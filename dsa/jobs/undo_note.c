@@ -9,7 +9,7 @@
 #include "dsa/jobs/undo_priv.h"
 #include "mapping/held.h"
 
-/* An undo of an undo of an undo ... of a change: more are nobody's intention. */
+/* How long a chain of undoes is followed: a damaged journal could lead in a circle. */
 #define DEPTH_MAX 1000
 
 /* ---- what is asked for ---- */

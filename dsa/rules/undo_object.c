@@ -2,8 +2,8 @@
 /*
  * When an object that galsync made may go, and how one that it deleted comes back.
  *
- * The server itself sets some attributes, and says of some that a client may not: these are
- * nobody's use of the object, and are not put back. A back link is: another object names it.
+ * The server itself sets some attributes, and says of some that a client may not: they do not show
+ * that the object is used, and are not put back. A back link does: another object names it.
  */
 #include <string.h>
 
