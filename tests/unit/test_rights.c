@@ -14,35 +14,10 @@
 
 #include <cmocka.h>
 
-#include "dsa/base/str.h"
 #include "dsa/rules/rights.h"
-#include "tests/support/given.h"
 
-static struct {
-	struct given g;
-	struct conf conf;
-} f;
-
-static int
-make(void **state)
-{
-	(void)state;
-	given_init(&f.g);
-	f.conf = (struct conf){.links = &f.g.link, .n_links = 1};
-	return 0;
-}
-
-/* The need of the link as text. */
-static char *
-printed(void)
-{
-	struct buf b = {0};
-	struct err err = {0};
-
-	if (rights_print(&f.conf, "galsync.conf", &b, &err) < 0)
-		fail_msg("%s", err.text);
-	return buf_take_str(&b);
-}
+#define PRINTED_BY rights_print
+#include "tests/support/printed_fixture.h"
 
 /* The lines of TEXT behind the line PLACE, up to the next place. */
 static char *

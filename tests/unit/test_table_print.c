@@ -12,34 +12,10 @@
 
 #include <cmocka.h>
 
-#include "dsa/base/str.h"
 #include "dsa/rules/table_print.h"
-#include "tests/support/given.h"
 
-static struct {
-	struct given g;
-	struct conf conf;
-} f;
-
-static int
-make(void **state)
-{
-	(void)state;
-	given_init(&f.g);
-	f.conf = (struct conf){.links = &f.g.link, .n_links = 1};
-	return 0;
-}
-
-static char *
-printed(void)
-{
-	struct buf b = {0};
-	struct err err = {0};
-
-	if (table_print(&f.conf, "galsync.conf", &b, &err) < 0)
-		fail_msg("%s", err.text);
-	return buf_take_str(&b);
-}
+#define PRINTED_BY table_print
+#include "tests/support/printed_fixture.h"
 
 /* The row of ATTR for KIND with one space between its words, or NULL. Of several the first. */
 static char *
