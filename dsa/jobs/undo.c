@@ -190,6 +190,10 @@ undo_one(struct undoing *u, uint64_t number, struct err *err)
 		    c.entry ? "it is of another link" : "the journal has it no more");
 		return 0;
 	}
+	if (c.cut) {
+		tell(u, &c, number, false, "the journal has what it took back no more");
+		return 0;
+	}
 	if (c.entry->outcome != JOURNAL_DONE) {
 		tell(u, &c, number, true, "it was not made");
 		return 0;

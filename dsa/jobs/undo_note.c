@@ -14,19 +14,22 @@
 
 /* ---- what is asked for ---- */
 
-/* Is E itself an undo, and not one that takes an undo back? */
+/* Is E itself an undo, and not one that takes an undo back? *RET_CUT: the journal does not know any
+ * more. */
 static int
-find_parity(struct store_txn *t, const struct journal_entry *e, bool *ret, struct err *err)
+find_parity(
+    struct store_txn *t, const struct journal_entry *e, bool *ret, bool *ret_cut, struct err *err)
 {
 	uint64_t next = e->undoes;
 
-	*ret = false;
+	*ret = *ret_cut = false;
 	for (int depth = 0; next && depth < DEPTH_MAX; depth++) {
 		_cleanup_(journal_entry_free) struct journal_entry *of = NULL;
 
 		*ret = !*ret;
 		if (journal_get(t, next, &of, err) < 0)
 			return -1;
+		*ret_cut = !of;
 		next = of ? of->undoes : 0;
 	}
 	return 0;
@@ -48,7 +51,7 @@ undo_load(struct undoing *u, uint64_t number, struct undo_change *c, struct err 
 	if (!guid_is_zero(&c->entry->source) &&
 	    store_find_guid(t, c->entry->link, SOURCE, &c->entry->source, &c->record, err) < 0)
 		return -1;
-	return find_parity(t, c->entry, &c->again, err);
+	return find_parity(t, c->entry, &c->again, &c->cut, err);
 }
 
 /* ---- what is kept off ---- */

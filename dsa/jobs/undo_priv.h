@@ -30,6 +30,7 @@ struct undo_change {
 	struct journal_entry *entry;
 	struct record *record; /* of its correspondence, or NULL */
 	bool again;	       /* it is itself an undo: what is done is done again */
+	bool cut;	       /* a change of that chain is in the journal no more */
 	struct entry *now, *partner;
 	struct undo_out out;
 	bool gave_new_guid;

@@ -306,6 +306,40 @@ one_change(void **state)
 	lab_close(&l);
 }
 
+/* The journal has lost the beginning of a chain of undoes: which way its end leads is not known. */
+static void
+cut_chain(void **state)
+{
+	const struct journal_limits all = {.now = INT64_MAX / 2};
+	struct order change, back, again;
+	struct store_txn *t;
+	uint64_t from = 0;
+	size_t removed;
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &staff);
+	lab_run(&l);
+	change_title(&l, "Chief");
+	change = changes_of(&l, 0);
+	undo(&l, &change);
+	back = changes_of(&l, 0);
+	undo(&l, &back);
+	again = changes_of(&l, 0);
+	assert_int_equal(again.n, 1);
+	assert_true(lab_has(&l, TARGET, "CN=Ann", "title", "Chief"));
+	assert_int_equal(store_begin(l.store, STORE_WRITE, &t, &l.err), 0);
+	assert_int_equal(journal_trim(t, &all, again.numbers[0] - 1, &from, &removed, &l.err), 0);
+	assert_int_equal(removed, again.numbers[0] - 1);
+	assert_int_equal(store_commit(t, &l.err), 0);
+	undo(&l, &again);
+	assert_int_equal(again.counts.failed, 1);
+	assert_true(noted(&l, "the journal has what it took back no more"));
+	assert_true(lab_has(&l, TARGET, "CN=Ann", "title", "Chief"));
+	assert_int_equal(kept_off(&l), 0);
+	lab_close(&l);
+}
+
 /* ---- what left ---- */
 
 static const struct scenario leaving = {.name = "leaving",
@@ -463,6 +497,7 @@ main(void)
 	    cmocka_unit_test(back_and_forth),
 	    cmocka_unit_test(changed_since),
 	    cmocka_unit_test(one_change),
+	    cmocka_unit_test(cut_chain),
 	    cmocka_unit_test(deleted),
 	    cmocka_unit_test(switched),
 	    cmocka_unit_test(lost_map),
