@@ -118,7 +118,7 @@ inspect_explain(const struct run *run, const char *who, const char *attribute, j
 	_cleanup_(explaining_done) struct explaining e = {.n_hits = 0};
 
 	run_progress(run, RUN_PHASE_CONNECT, 0, 0);
-	if (explaining_run(run, who, attribute, &e, err) < 0)
+	if (explaining_run(run, who, &e, err) < 0)
 		return -1;
 	*ret_bad = e.x.d.in_conflict;
 	for (size_t k = 0; k < HELD_KIND_MAX; k++)

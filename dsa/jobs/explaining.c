@@ -37,8 +37,6 @@ explaining_done(struct explaining *e)
 	}
 	free(e->written);
 	free(e->retry_why);
-	for (int side = SOURCE; side < SIDES; side++)
-		entry_free(e->other[side]);
 	*e = (struct explaining){.n_hits = 0};
 }
 
@@ -229,35 +227,10 @@ read_map(const struct run *run, struct explaining *e, struct err *err)
 	return take_retry(t, r.link, e, err);
 }
 
-/* ---- an attribute that no row has ---- */
-
-static bool
-has_row(const struct explain *x, const char *attr)
-{
-	for (size_t i = 0; i < x->n_rows; i++)
-		if (str_equal_nocase(x->rows[i].row.attr, attr))
-			return true;
-	return false;
-}
-
-static int
-read_other(const struct run *run, struct explaining *e, const char *attr, struct err *err)
-{
-	const char *const attrs[] = {attr, NULL};
-
-	if (!attr || has_row(&e->x, attr))
-		return 0;
-	run_progress(run, RUN_PHASE_READ, 0, 0);
-	for (int side = SOURCE; side < SIDES; side++)
-		if (e->x.object[side] && dir_read_guid(run->dir[side], &e->x.object[side]->guid,
-					     attrs, &e->other[side], err) < 0)
-			return -1;
-	return 0;
-}
+/* ---- all of it ---- */
 
 int
-explaining_run(const struct run *run, const char *who, const char *attribute,
-    struct explaining *ret, struct err *err)
+explaining_run(const struct run *run, const char *who, struct explaining *ret, struct err *err)
 {
 	struct run flow;
 
@@ -269,7 +242,6 @@ explaining_run(const struct run *run, const char *who, const char *attribute,
 	if (ret->no_flow)
 		return 0;
 	flow = ret->hits[0].origin == TARGET ? run_back(run) : run_job(run);
-	if (run_cycle(&flow, &ret->hits[0].source, ret, err) < 0 || read_map(&flow, ret, err) < 0)
-		return -1;
-	return read_other(&flow, ret, attribute, err);
+	return run_cycle(&flow, &ret->hits[0].source, ret, err) < 0 ? -1
+								    : read_map(&flow, ret, err);
 }

@@ -62,7 +62,6 @@ struct explaining {
 	char *retry_why; /* a write failed: why; NULL: none did */
 	uint32_t attempts;
 	int64_t retry_at;
-	struct entry *other[SIDES]; /* the attribute that was asked for, where no row has it */
 };
 
 void explaining_done(struct explaining *e);
@@ -72,9 +71,9 @@ explaining_donep(struct explaining *e)
 	explaining_done(e);
 }
 /* Finds WHO (anything that store_lookup_who() takes, a userPrincipalName, a sAMAccountName, a name
- * that address lists show) and explains it. ATTRIBUTE, or NULL, is read too where the link does not
- * read it. RET is zeroed at first. */
-int explaining_run(const struct run *run, const char *who, const char *attribute,
-    struct explaining *ret, struct err *err) MUST_CHECK;
+ * that address lists show) and explains it. Nothing is read but what a cycle reads: who may ask
+ * need not be allowed all that the account may read. RET is zeroed at first. */
+int explaining_run(
+    const struct run *run, const char *who, struct explaining *ret, struct err *err) MUST_CHECK;
 
 #endif

@@ -68,9 +68,7 @@ view_values(const struct entry *e, const char *attr)
 static const struct entry *
 object_of(const struct showing *s, enum side side)
 {
-	const struct entry *other = s->e->other[side];
-
-	return s->row || !other ? s->e->x.object[side] : other;
+	return s->e->x.object[side];
 }
 
 /* What it is called on SIDE: a row reads from one attribute and writes to another. */
@@ -257,12 +255,8 @@ has_values(const struct entry *e, const char *attr)
 static int
 add_row(struct showing *s, bool asked, json_t **list, struct err *err)
 {
-	int rc = 0;
+	int rc = explain_after(&s->e->x, s->writes, s->attr, &s->after, err);
 
-	if (!s->row && s->e->other[s->writes])
-		s->after = entry_dup(s->e->other[s->writes]);
-	else
-		rc = explain_after(&s->e->x, s->writes, s->attr, &s->after, err);
 	if (rc == 0 && !s->after)
 		rc = err_nomem(err);
 	if (rc == 0 && (asked || has_values(object_of(s, SOURCE), name_on(s, SOURCE)) ||
