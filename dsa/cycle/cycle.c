@@ -519,6 +519,24 @@ take_settled(const struct store_retry *r, void *arg, struct err *err)
 	return guid_list_add(arg, &r->source, err);
 }
 
+/* G was due. As long as it is out of scope, nobody could look at the contact that gives way to it.
+ */
+static int
+settle(struct cycle *c, struct store_txn *t, const struct guid *g, struct err *err)
+{
+	_cleanup_(decision_done) struct decision d = {0};
+	_cleanup_(record_free) struct record *r = NULL;
+	bool found;
+
+	if (cycle_find_decision(c, g, &d, &found, err) < 0)
+		return -1;
+	if (found && d.verdict == SCOPE_IN)
+		return outcome_settle(c, t, g, err);
+	if (store_find_guid(t, c->run->link_id, SOURCE, g, &r, err) < 0)
+		return -1;
+	return r ? outcome_accept(c, t, g, err) : outcome_settle(c, t, g, err);
+}
+
 /* What was due when the cycle began was looked at, and would be due later if it had failed again:
  * nothing had to be written any more, or it has left. Or a limit holds what is to be done. */
 static int
@@ -532,7 +550,7 @@ forget_settled(struct cycle *c, struct store_txn *t, struct err *err)
 		rc = limits_add_held(c, &held, err);
 	for (size_t i = 0; rc == 0 && i < due.n; i++)
 		if (!guid_set_has(&held, &due.v[i]))
-			rc = outcome_accept(c, t, &due.v[i], err);
+			rc = settle(c, t, &due.v[i], err);
 	free(due.v);
 	return rc;
 }

@@ -377,7 +377,7 @@ note_ended(struct over *o, struct store_txn *t)
 	if (find_begun(o, t, &begun, &refused) < 0)
 		return -1;
 	if (refused)
-		return outcome_accept(o->c, t, source, o->err);
+		return outcome_settle(o->c, t, source, o->err);
 	return begun ? store_clear_retry(t, o->c->run->link_id, source, o->err) : 0;
 }
 

@@ -8,6 +8,7 @@
 #include "dsa/base/str.h"
 #include "dsa/cycle/confirm.h"
 #include "dsa/cycle/decide.h"
+#include "dsa/cycle/heirs.h"
 #include "dsa/cycle/other_links.h"
 #include "dsa/cycle/replan.h"
 #include "dsa/cycle/tell_hook.h"
@@ -113,17 +114,23 @@ outcome_intend(struct store_txn *t, struct plan_step *s, void *arg, struct err *
 	return 0;
 }
 
-int
-outcome_accept(struct cycle *c, struct store_txn *t, const struct guid *source, struct err *err)
+/* BEGUN: also of a contact that gives way. */
+static int
+settle(struct cycle *c, struct store_txn *t, const struct guid *source, bool begun, struct err *err)
 {
 	struct run_event e = {.kind = RUN_ACCEPTED, .level = LOG_NOTICE, .source = source};
 	struct store_retry old = {.attempts = 0};
+	struct guid contact;
 	bool found;
 
 	if (store_find_retry(t, c->run->link_id, source, &old, &found, err) < 0)
 		return -1;
 	if (!found)
 		return 0;
+	if (!begun && heirs_names_contact(old.why, &contact)) {
+		store_retry_done(&old);
+		return 0;
+	}
 	e.dn = old.dn;
 	/* None that failed: it was to be looked at. */
 	if (old.attempts)
@@ -131,6 +138,18 @@ outcome_accept(struct cycle *c, struct store_txn *t, const struct guid *source, 
 		    old.why);
 	store_retry_done(&old);
 	return store_clear_retry(t, c->run->link_id, source, err);
+}
+
+int
+outcome_accept(struct cycle *c, struct store_txn *t, const struct guid *source, struct err *err)
+{
+	return settle(c, t, source, false, err);
+}
+
+int
+outcome_settle(struct cycle *c, struct store_txn *t, const struct guid *source, struct err *err)
+{
+	return settle(c, t, source, true, err);
 }
 
 int

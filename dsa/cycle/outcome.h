@@ -26,8 +26,12 @@ int outcome_refuse(struct cycle *c, struct store_txn *t, struct run_event *e, co
  * written on its side. */
 int outcome_remember(struct cycle *c, struct store_txn *t, const struct guid *source,
     const char *what, const struct plan_change *unwritten, struct err *err) MUST_CHECK;
-/* Nothing has to be written to the object of SOURCE any more; told if that was not so before. */
+/* Nothing has to be written to the object of SOURCE any more; told if that was not so before. That
+ * a contact gives way to it stays remembered (heirs.h): who ends that says so. */
 int outcome_accept(
+    struct cycle *c, struct store_txn *t, const struct guid *source, struct err *err) MUST_CHECK;
+/* The same, and no contact gives way to it any more. */
+int outcome_settle(
     struct cycle *c, struct store_txn *t, const struct guid *source, struct err *err) MUST_CHECK;
 
 #endif
