@@ -50,7 +50,7 @@ unwant_one(const struct waiting_ref *w, void *arg, struct err *err)
 	struct unwant *u = arg;
 	uint8_t key[12];
 
-	wanted_key(u->link, w->wanted_dn, key);
+	wanted_key(u->link, w->wanted, key);
 	u->n++;
 	return store_db_delete(
 	    u->t, DB_WANTED, (struct bytes){key, sizeof key}, guid_bytes(&w->referrer), err);
@@ -97,8 +97,8 @@ store_put_waiting(struct store_txn *t, uint32_t link, const struct guid *referre
 		uint8_t wanted[12];
 
 		buf_add_bytes(&b, bytes_of(refs[i].attr));
-		buf_add_bytes(&b, bytes_of(refs[i].wanted_dn));
-		wanted_key(link, refs[i].wanted_dn, wanted);
+		buf_add_bytes(&b, bytes_of(refs[i].wanted));
+		wanted_key(link, refs[i].wanted, wanted);
 		if (store_db_put(t, DB_WANTED, (struct bytes){wanted, sizeof wanted},
 			guid_bytes(referrer), err) < 0)
 			return -1;
@@ -123,7 +123,7 @@ give_ref(const struct waiting_ref *w, void *arg, struct err *err)
 {
 	struct waiting_walk *x = arg;
 
-	if (x->wanted && strcmp(w->wanted_dn, x->wanted) != 0)
+	if (x->wanted && strcmp(w->wanted, x->wanted) != 0)
 		return 0;
 	return x->fn(w, x->arg, err);
 }
@@ -158,16 +158,16 @@ each_wanting(struct bytes key, struct bytes value, void *arg, struct err *err)
 }
 
 int
-store_each_waiting(struct store_txn *t, uint32_t link, const char *wanted_dn, store_waiting_fn *fn,
+store_each_waiting(struct store_txn *t, uint32_t link, const char *wanted, store_waiting_fn *fn,
     void *arg, struct err *err)
 {
-	struct waiting_walk x = {t, link, wanted_dn, fn, arg};
+	struct waiting_walk x = {t, link, wanted, fn, arg};
 	uint8_t key[12];
 
-	if (!wanted_dn) {
+	if (!wanted) {
 		store_be32(link, key);
 		return store_db_each(t, DB_WAITING, (struct bytes){key, 4}, each_referrer, &x, err);
 	}
-	wanted_key(link, wanted_dn, key);
+	wanted_key(link, wanted, key);
 	return store_db_each(t, DB_WANTED, (struct bytes){key, sizeof key}, each_wanting, &x, err);
 }

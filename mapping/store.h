@@ -153,14 +153,15 @@ int store_count(
 struct waiting_ref {
 	struct guid referrer; /* source GUID of the object that refers */
 	char *attr;	      /* the target attribute that will get the value */
-	char *wanted_dn;      /* source DN that is referred to, normalized */
+	char *wanted;	      /* what is referred to: its DN, normalized, or the SID, as text, of
+			       * what a foreign security principal stands for */
 };
 /* Replaces all waiting references of REFERRER by the N given (0 to clear). */
 int store_put_waiting(struct store_txn *t, uint32_t link, const struct guid *referrer,
     const struct waiting_ref *refs, size_t n, struct err *err) MUST_CHECK;
 typedef int store_waiting_fn(const struct waiting_ref *w, void *arg, struct err *err);
 /* Those that wait for WANTED_DN (normalized), or all of LINK if it is NULL. */
-int store_each_waiting(struct store_txn *t, uint32_t link, const char *wanted_dn,
+int store_each_waiting(struct store_txn *t, uint32_t link, const char *wanted,
     store_waiting_fn *fn, void *arg, struct err *err) MUST_CHECK;
 
 enum conflict_reason {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "dsa/base/str.h"
+#include "dsa/cycle/other_flow.h"
 #include "dsa/directory/dn.h"
 #include "dsa/directory/sid.h"
 #include "mapping/match.h"
@@ -73,19 +74,21 @@ struct confirm {
 static int
 store_one(struct cycle *c, struct store_txn *t, const struct learned *l, struct err *err)
 {
-	_cleanup_(record_free) struct record *r = NULL;
+	_cleanup_(record_free) struct record *r = NULL, *before = NULL;
 
 	if (store_find_guid(t, c->run->link_id, SOURCE, &l->stamp.source, &r, err) < 0)
 		return -1;
 	if (!r ||
 	    (guid_equal(&r->side[TARGET].guid, &l->guid) && strcmp(r->side[TARGET].dn, l->dn) == 0))
 		return 0;
+	if (record_dup(r, &before, err) < 0)
+		return -1;
 	r->side[TARGET].guid = l->guid;
 	if (record_set_str(&r->side[TARGET].dn, l->dn) < 0 ||
 	    (l->sid_len &&
 		record_set_sid(&r->side[TARGET], (struct bytes){l->sid, l->sid_len}) < 0))
 		return err_nomem(err);
-	return store_put(t, r, err);
+	return other_flow_wake(c, t, before, r, err) < 0 ? -1 : store_put(t, r, err);
 }
 
 static int

@@ -9,6 +9,7 @@
 #include "dsa/cycle/confirm.h"
 #include "dsa/cycle/decide.h"
 #include "dsa/cycle/heirs.h"
+#include "dsa/cycle/other_flow.h"
 #include "dsa/cycle/other_links.h"
 #include "dsa/cycle/replan.h"
 #include "dsa/cycle/tell_hook.h"
@@ -108,7 +109,8 @@ outcome_intend(struct store_txn *t, struct plan_step *s, void *arg, struct err *
 			 pending, TARGET, old->written[TARGET].v, old->written[TARGET].n) < 0 ||
 			record_set_str(&side->dn, old->side[TARGET].dn) < 0))
 		return err_nomem(err);
-	if ((!same && add_former_written(c, t, pending, err) < 0) || store_put(t, pending, err) < 0)
+	if ((!same && add_former_written(c, t, pending, err) < 0) ||
+	    other_flow_wake(c, t, old, pending, err) < 0 || store_put(t, pending, err) < 0)
 		return -1;
 	s->record->id = pending->id;
 	return 0;
@@ -250,14 +252,16 @@ store_record(struct cycle *c, struct store_txn *t, struct plan_step *s, struct e
 {
 	_cleanup_(record_free) struct record *before = NULL;
 
-	if (c->run->link->hook && s->record->id && store_get(t, s->record->id, &before, err) < 0)
+	if (s->record->id && store_get(t, s->record->id, &before, err) < 0)
 		return -1;
 	if (s->forgets) {
 		if (store_delete(t, s->record->id, err) < 0)
 			return -1;
 	} else {
 		s->record->synced_at = clock_realtime_s();
-		if (forget_former(c, t, s->record, err) < 0 || store_put(t, s->record, err) < 0)
+		if (forget_former(c, t, s->record, err) < 0 ||
+		    other_flow_wake(c, t, before, s->record, err) < 0 ||
+		    store_put(t, s->record, err) < 0)
 			return -1;
 	}
 	if (s->moved && owe_membership(c, t, s, err) < 0)

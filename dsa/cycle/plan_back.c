@@ -14,6 +14,7 @@
 
 #include "dsa/cycle/across_refs.h"
 #include "dsa/cycle/records.h"
+#include "dsa/directory/dn.h"
 #include "dsa/rules/diff.h"
 
 /* ---- references ---- */
@@ -65,20 +66,33 @@ source_by_decision(struct cycle *c, const char *dn, char **ret, struct err *err)
 	return world_get(c->world, SOURCE, owner, &e, err) < 0 ? -1 : take_dn(e->dn, ret, err);
 }
 
+/* What stands for DN at the source may come by another flow. */
+static int
+wait_for(struct planning *p, const char *attr, const char *dn, struct err *err)
+{
+	_cleanup_(free) char *norm = NULL;
+
+	if (!conf_has_others(p->c->run->link))
+		return 0;
+	norm = dn_normalize(dn_strip_extended(dn), err);
+	return norm ? plan_step_add_waiting(p->step, attr, norm, err) : -1;
+}
+
 /* A project_ref_fn. What has nothing to stand for it at the source is left out. */
 static int
 resolve_back(const char *attr, const char *dn, void *arg, char **ret, struct err *err)
 {
-	const struct planning *p = arg;
+	struct planning *p = arg;
 	struct cycle *c = p->c;
 	int rc = 0;
 
-	(void)attr;
 	if (c->run->is_delta)
 		rc = source_by_map(c, dn, ret, err);
 	if (rc == 0)
 		rc = source_by_decision(c, dn, ret, err);
-	return rc ? rc : across_refs_resolve(c, TARGET, dn, ret, NULL, err);
+	if (rc == 0)
+		rc = across_refs_resolve(c, TARGET, dn, ret, NULL, err);
+	return rc ? rc : wait_for(p, attr, dn, err);
 }
 
 /* A diff_who_fn of the source. What a source object refers to was read, or has the name that the

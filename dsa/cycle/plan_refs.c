@@ -292,19 +292,15 @@ is_of(const struct waiting_ref *w, void *arg, struct err *err)
 	return r->found;
 }
 
-/* A foreign security principal that nobody knows is told of once: then the map has it among what is
- * waited for. */
+/* A foreign security principal with the SID of the text SID that nobody knows is told of once: then
+ * the map has it among what is waited for. */
 static int
-note_foreign(struct planning *p, const char *attr, const char *dn, const char *norm)
+note_foreign(struct planning *p, const char *attr, const char *dn, const char *sid)
 {
 	struct referrer known = {&p->in.source->guid, false};
 	const struct run *run = p->c->run;
-	uint8_t sid[SID_MAX_LEN];
-	size_t len;
 
-	if (!sid_of_foreign(norm, sid, &len))
-		return 0;
-	if (run->map && store_each_waiting(run->map, run->link_id, norm, is_of, &known, p->err) < 0)
+	if (run->map && store_each_waiting(run->map, run->link_id, sid, is_of, &known, p->err) < 0)
 		return -1;
 	plan_note(p, known.found ? LOG_DEBUG : LOG_NOTICE, p->in.source->dn,
 	    "%s '%s' stands for an object of another forest of which no link knows a counterpart: "
@@ -313,11 +309,28 @@ note_foreign(struct planning *p, const char *attr, const char *dn, const char *n
 	return 0;
 }
 
+/* What DN stands for is waited for: by its name, or by its SID where it is another forest's. */
+static int
+wait_for(struct planning *p, const char *attr, const char *dn)
+{
+	_cleanup_(free) char *norm = dn_normalize(dn, p->err);
+	char text[SID_TEXT_SIZE];
+	uint8_t sid[SID_MAX_LEN];
+	size_t len;
+
+	if (!norm)
+		return -1;
+	if (!sid_of_foreign(norm, sid, &len) || !sid_format((struct bytes){sid, len}, text))
+		return plan_step_add_waiting(p->step, attr, norm, p->err);
+	if (note_foreign(p, attr, dn, text) < 0)
+		return -1;
+	return plan_step_add_waiting(p->step, attr, text, p->err);
+}
+
 int
 plan_resolve_ref(const char *attr, const char *source_dn, void *arg, char **ret_dn, struct err *err)
 {
 	struct planning *p = arg;
-	_cleanup_(free) char *norm = NULL;
 	uint32_t index = WORLD_NONE;
 	int rc = 0;
 
@@ -332,8 +345,5 @@ plan_resolve_ref(const char *attr, const char *source_dn, void *arg, char **ret_
 		rc = resolve_across(p, attr, source_dn, ret_dn);
 	if (rc)
 		return rc == 2 ? 0 : rc;
-	norm = dn_normalize(dn_strip_extended(source_dn), err);
-	if (!norm || note_foreign(p, attr, dn_strip_extended(source_dn), norm) < 0)
-		return -1;
-	return plan_step_add_waiting(p->step, attr, norm, err);
+	return wait_for(p, attr, dn_strip_extended(source_dn));
 }

@@ -32,7 +32,7 @@ plan_step_free(struct plan_step *s)
 	}
 	for (size_t i = 0; i < s->n_waiting; i++) {
 		free(s->waiting[i].attr);
-		free(s->waiting[i].wanted_dn);
+		free(s->waiting[i].wanted);
 	}
 	free(s->waiting);
 	record_free(s->record);
@@ -155,14 +155,14 @@ plan_step_of(const struct guid *source, enum side side, struct change *change,
 }
 
 int
-plan_step_add_waiting(struct plan_step *s, const char *attr, const char *wanted_dn, struct err *err)
+plan_step_add_waiting(struct plan_step *s, const char *attr, const char *wanted, struct err *err)
 {
 	if (list_grow(s->waiting, s->n_waiting, s->cap_waiting) < 0)
 		return err_nomem(err);
 	s->waiting[s->n_waiting] = (struct waiting_ref){
-	    .referrer = s->guid, .attr = strdup(attr), .wanted_dn = strdup(wanted_dn)};
+	    .referrer = s->guid, .attr = strdup(attr), .wanted = strdup(wanted)};
 	s->n_waiting++;
-	return s->waiting[s->n_waiting - 1].attr && s->waiting[s->n_waiting - 1].wanted_dn
+	return s->waiting[s->n_waiting - 1].attr && s->waiting[s->n_waiting - 1].wanted
 		   ? 0
 		   : err_nomem(err);
 }
@@ -228,7 +228,7 @@ plan_step_encode(const struct plan_step *s, struct buf *ret)
 	buf_add_u32(ret, (uint32_t)s->n_waiting);
 	for (size_t i = 0; i < s->n_waiting; i++) {
 		buf_add_bytes(ret, bytes_of(s->waiting[i].attr));
-		buf_add_bytes(ret, bytes_of(s->waiting[i].wanted_dn));
+		buf_add_bytes(ret, bytes_of(s->waiting[i].wanted));
 	}
 }
 

@@ -90,7 +90,7 @@ int plan_step_of(const struct guid *source, enum side side, struct change *chang
 /* S needs step NUMBER of its phase. False if there is no room. */
 bool plan_step_need(struct plan_step *s, uint64_t number);
 int plan_step_add_waiting(
-    struct plan_step *s, const char *attr, const char *wanted_dn, struct err *err) MUST_CHECK;
+    struct plan_step *s, const char *attr, const char *wanted, struct err *err) MUST_CHECK;
 void plan_step_encode(const struct plan_step *s, struct buf *ret);
 int plan_step_decode(struct bytes raw, struct plan_step **ret, struct err *err) MUST_CHECK;
 

@@ -178,7 +178,7 @@ view_waiting(const struct explain *x)
 			json_t *o = json_object();
 
 			json_put_member(&o, "attribute", json_of_text(w->attr));
-			json_put_member(&o, "dn", json_of_text(w->wanted_dn));
+			json_put_member(&o, "dn", json_of_text(w->wanted));
 			json_add_item(&list, o);
 		}
 	return list;

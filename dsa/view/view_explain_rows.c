@@ -152,7 +152,7 @@ waits_for(const struct showing *s)
 	for (size_t i = 0; s->writes == TARGET && i < x->n_steps; i++)
 		for (size_t j = 0; j < x->steps[i].step->n_waiting; j++)
 			if (str_equal_nocase(x->steps[i].step->waiting[j].attr, s->attr))
-				return x->steps[i].step->waiting[j].wanted_dn;
+				return x->steps[i].step->waiting[j].wanted;
 	return NULL;
 }
 

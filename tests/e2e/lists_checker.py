@@ -105,9 +105,13 @@ class Lists(View):
     def is_disowned(self, o):
         """Its stamp was taken away while its mailbox was in use; the original's marker says that it
         is: galsync tells of a conflict, and makes no contact of it."""
+        return bool(self.owners(o))
+
+    def owners(self, o):
+        """The switched source objects that say that O's mailbox is theirs."""
         name = b"x500:" + (o.one("legacyExchangeDN") or b"").lower()
-        return any((s.one(MARKER) or b"").startswith(b"galsync:switched:") and name in s.held()
-                   for s in self.source if not s.stamped)
+        return [s for s in self.source if not s.stamped and name in s.held() and
+                (s.one(MARKER) or b"").startswith(b"galsync:switched:")]
 
     # ---- mail ----
 
@@ -303,10 +307,7 @@ class ListsChecker(Checker):
                     allowed |= {fold(x.dn) for x in self.standing_for(lead, ref)}
             there = {fold(dn) for dn in other.all(name)}
             for dn in sorted(wanted.keys() - there):
-                text = f"{other.dn}: {name} lacks {wanted[dn]}"
-                # At the source of a switched mailbox, what came later is named by the next full
-                # synchronization (README).
-                (self.later if one.stamped else self.found).append(text)
+                self.bad(other, f"{name} lacks {wanted[dn]}")
             for dn in sorted(there - wanted.keys() - allowed):
                 ref = v.dns[side].get(dn)
                 if self.is_wrong(name, ref, other, side, wanted):

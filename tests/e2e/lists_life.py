@@ -9,7 +9,7 @@ from galsynclab.lab import ACME, RETURN_OU, TARGET_OU
 from lists_checker import Lists, disagreements
 from lists_natives import WALK, Meetings, Natives, Observed
 from rights_helpers import delegate
-from walk_checker import SINGLE, STAMP, View
+from walk_checker import MARKER, SINGLE, STAMP, View
 from walk_helpers import OUS, WORDS, Variant
 from walk_life import Life
 
@@ -141,7 +141,20 @@ class BothLists(Meetings, Life):
             if s and (led or t.dn.endswith(f",{WALK}")):
                 self.repair_in_use(t, self.held_by_others(view, s, led) - s.held())
         self.natives.repair()
+        self.repair_disowned()
         self.repair_contacts()
+
+    def repair_disowned(self):
+        """A mailbox in use whose stamp was taken away, of an original that is in no scope: nobody but
+        an administrator can say whose it is. This one says: nobody's."""
+        lists, rules = Lists(self.lab, self.variant.rules()), self.variant.rules()
+        for t in lists.target:
+            owners = [] if t.stamped else lists.owners(t)
+            if owners and not any(rules.in_scope(s) for s in owners):
+                self.attempt(f"repair {t.dn}: delete what was disowned", self.lab.target.delete, t.dn)
+                for s in owners:
+                    self.attempt(f"repair {s.dn}: not switched", self.lab.source.modify, s.dn,
+                                 **{MARKER: None, "targetAddress": None})
 
     def held_by_others(self, view, s, led):
         """What goes to the source object S must not be another one's there, in scope or not."""

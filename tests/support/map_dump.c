@@ -203,7 +203,7 @@ dump_waiting(const struct waiting_ref *w, MAP_ARGS)
 {
 	add_guid(arg, "referrer", &w->referrer);
 	add_text(arg, "attr", w->attr);
-	add_text(arg, "wanted_dn", w->wanted_dn);
+	add_text(arg, "wanted_dn", w->wanted);
 	return 0;
 }
 

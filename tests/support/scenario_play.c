@@ -457,7 +457,7 @@ dump_waiting(const struct waiting_ref *w, void *arg, struct err *err)
 
 	(void)err;
 	guid_format(&w->referrer, guid);
-	buf_printf(d->ret, "\nwaiting: %s %s %s\n", guid, w->attr, w->wanted_dn);
+	buf_printf(d->ret, "\nwaiting: %s %s %s\n", guid, w->attr, w->wanted);
 	return 0;
 }
 

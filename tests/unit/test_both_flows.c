@@ -362,6 +362,32 @@ what_is_named_comes_back(void **state)
 	}
 }
 
+/* What flows back names a native that has no return contact yet: when it gets one, that is named,
+ * and it is forgotten when it is not. */
+static void
+what_is_named_comes_later(void **state)
+{
+	(void)state;
+	for (int delta = 0; delta < 2; delta++) {
+		struct lab l;
+
+		begin(&l, delta);
+		lab_set(&l, TARGET, IDA, "msExchHideFromAddressLists", "TRUE");
+		go(&l, "there is no contact of it");
+		assert_int_equal(lab_turn(&l, NULL, LAB_SWITCH, bob), 0);
+		go(&l, "it is switched");
+		lab_set(&l, TARGET, "CN=Bob", "manager", IDA);
+		go(&l, "it names what has no contact");
+		assert_int_equal(lab_count(&l, SOURCE, "CN=Bob", "manager"), 0);
+		lab_set(&l, TARGET, IDA, "msExchHideFromAddressLists", NULL);
+		heir_must(&l, "there is one");
+		go(&l, "and all say so");
+		assert_true(lab_has(&l, SOURCE, "CN=Bob", "manager", IDA_CONTACT));
+		nothing_waits(&l);
+		finish(&l);
+	}
+}
+
 /* ---- addresses ---- */
 
 #define JON "CN=Jon Native" PEOPLE
@@ -494,6 +520,7 @@ main(void)
 	    cmocka_unit_test(native_is_made_again),
 	    cmocka_unit_test(what_is_named_goes),
 	    cmocka_unit_test(what_is_named_comes_back),
+	    cmocka_unit_test(what_is_named_comes_later),
 	    cmocka_unit_test(who_named_is_made_again),
 	    cmocka_unit_test(address_moves),
 	    cmocka_unit_test(bygone_address),

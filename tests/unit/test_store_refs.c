@@ -20,7 +20,7 @@ static int
 note_ref(const struct waiting_ref *w, void *arg, struct err *err)
 {
 	(void)err;
-	buf_printf(arg, "%u:%s:%s;", w->referrer.octets[0], w->attr, w->wanted_dn);
+	buf_printf(arg, "%u:%s:%s;", w->referrer.octets[0], w->attr, w->wanted);
 	return 0;
 }
 
@@ -51,8 +51,8 @@ put_refs(struct store_txn *t, uint32_t link, uint8_t who, const struct waiting_r
 	assert_int_equal(store_put_waiting(t, link, &g, refs, n, &err), 0);
 }
 
-static const struct waiting_ref refs[] = {{.attr = attr_manager, .wanted_dn = dn_boss},
-    {.attr = attr_managed, .wanted_dn = dn_boss}, {.attr = attr_member, .wanted_dn = dn_staff}};
+static const struct waiting_ref refs[] = {{.attr = attr_manager, .wanted = dn_boss},
+    {.attr = attr_managed, .wanted = dn_boss}, {.attr = attr_member, .wanted = dn_staff}};
 
 static void
 waiting(void **state)
@@ -113,8 +113,8 @@ waiting_exact(void **state)
 		    cap[] = "cn=BOSS";
 	struct fixture *f = *state;
 	_cleanup_(store_abort) struct store_txn *t = fixture_begin(f, STORE_WRITE);
-	const struct waiting_ref some[] = {{.attr = attr_member, .wanted_dn = upper},
-	    {.attr = attr_member, .wanted_dn = other}, {.attr = attr_member, .wanted_dn = cap}};
+	const struct waiting_ref some[] = {{.attr = attr_member, .wanted = upper},
+	    {.attr = attr_member, .wanted = other}, {.attr = attr_member, .wanted = cap}};
 
 	put_refs(t, 1, 1, some, 3);
 	assert_waiting(t, 1, other, "1:member:cn=\xc3\xa4rzte,dc=x;");

@@ -338,7 +338,7 @@ write_all(struct store_txn *t, const char *link)
 {
 	static char text[] = "cn=x,dc=y";
 	struct guid g = fixture_guid(1, 1);
-	struct waiting_ref ref = {.attr = text, .wanted_dn = text};
+	struct waiting_ref ref = {.attr = text, .wanted = text};
 	struct conflict c = {.source = g, .source_dn = text, .what = text};
 	struct change change = {.op = CHANGE_DELETE, .dn = text, .guid = g};
 	struct journal_entry j = {.link = 1, .source = g, .change = &change, .reason = text};

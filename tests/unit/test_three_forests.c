@@ -464,11 +464,11 @@ has_member(int forest, const char *group, int of, const char *member)
 	return a && attr_has(a, bytes_of(member), true);
 }
 
-/* Puts a foreign security principal for Ann of initech into List of acme. */
+/* Puts a foreign security principal for ALIAS of initech into List of acme. */
 static void
-add_foreign_member(void)
+add_foreign_member(const char *alias)
 {
-	const struct entry *ann = fakedir_find(f.fd[INITECH_], who(INITECH_, "ann", INITECH_).dn);
+	const struct entry *ann = fakedir_find(f.fd[INITECH_], who(INITECH_, alias, INITECH_).dn);
 	_cleanup_(free) char *ldif = NULL, *dn = NULL;
 	char sid[SID_TEXT_SIZE];
 
@@ -500,7 +500,7 @@ third_forest(void **state)
 	run_all(true);
 	settle();
 	named = are_linked(ACME_, INITECH_);
-	add_foreign_member();
+	add_foreign_member("ann");
 	if (named)
 		add_named_member();
 	settle();
@@ -514,18 +514,56 @@ third_forest(void **state)
 	close_forests();
 }
 
+/* Sets whether Hid of initech is hidden, by the deltas that follow it is known. */
+static void
+hide(bool yes)
+{
+	assert_int_equal(fakedir_set(f.fd[INITECH_], who(INITECH_, "hid", INITECH_).dn,
+			     "msExchHideFromAddressLists", yes ? "TRUE" : NULL),
+	    0);
+	settle();
+}
+
+/* A member of the third forest that gets its counterpart by another link, loses it, and gets one
+ * again. */
+static void
+comes_later(void **state)
+{
+	const struct shape_of *shape = *state;
+
+	open_forests(shape);
+	run_all(true);
+	settle();
+	add_foreign_member("hid");
+	settle();
+	quiet();
+	for (int n = 0; n < 2; n++) {
+		hide(false);
+		if (are_linked(GLOBEX_, INITECH_) && shape->link[0][0] == ACME_)
+			assert_true(
+			    has_member(GLOBEX_, "list", ACME_, who(GLOBEX_, "hid", INITECH_).dn));
+		quiet();
+		hide(true);
+		quiet();
+	}
+	close_forests();
+}
+
 int
 main(void)
 {
-	struct CMUnitTest tests[2 * ARRAY_SIZE(shapes)];
+	struct CMUnitTest tests[3 * ARRAY_SIZE(shapes)];
 
 	for (size_t i = 0; i < ARRAY_SIZE(shapes); i++) {
 		void *shape = (void *)(uintptr_t)&shapes[i];
 
-		tests[2 * i] = (struct CMUnitTest){
+		tests[3 * i] = (struct CMUnitTest){
 		    .name = shapes[i].name, .test_func = is_quiet, .initial_state = shape};
-		tests[2 * i + 1] = (struct CMUnitTest){.name = "a member of the third forest",
+		tests[3 * i + 1] = (struct CMUnitTest){.name = "a member of the third forest",
 		    .test_func = third_forest,
+		    .initial_state = shape};
+		tests[3 * i + 2] = (struct CMUnitTest){.name = "one that comes later",
+		    .test_func = comes_later,
 		    .initial_state = shape};
 	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
