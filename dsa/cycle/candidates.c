@@ -6,6 +6,7 @@
 #include <syslog.h>
 
 #include "dsa/base/str.h"
+#include "dsa/cycle/delta.h"
 #include "dsa/cycle/former.h"
 #include "dsa/cycle/other_links.h"
 #include "dsa/cycle/replica_lag.h"
@@ -409,8 +410,8 @@ hunt_evidence(struct hunt *h)
 	return 0;
 }
 
-/* A real object in the place of the contact that H found. A delta does not search for one, unless
- * it was asked for the object or only looks, or a process died. */
+/* A real object in the place of the contact that H found. A delta searches for one if it was asked
+ * for the object, or only looks, or a process died, or what changed in the target names it. */
 static int
 hunt_heir(struct hunt *h)
 {
@@ -428,7 +429,8 @@ hunt_heir(struct hunt *h)
 		return -1;
 	if (heir.n == 0 &&
 	    (!h->c->run->is_delta || h->interrupted || h->c->opt->look_at ||
-		cycle_is_asked_for(h->c, &h->source->guid)) &&
+		cycle_is_asked_for(h->c, &h->source->guid) ||
+		delta_looks_for_heir(h->c, &h->source->guid)) &&
 	    hunt_evidence(&own) < 0)
 		return -1;
 	if (heir.n != 1 || *heir.refusal)

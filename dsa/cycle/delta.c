@@ -327,7 +327,9 @@ delta_concerned(struct delta *x, struct err *err)
 		return -1;
 	sort(&x->concerned);
 	x->too_many = x->concerned.n > DELTA_MANY;
-	return x->too_many ? 0 : delta_add_conflicts(x, anything, err);
+	if (x->too_many)
+		return 0;
+	return delta_add_heirs(x, err) < 0 ? -1 : delta_add_conflicts(x, anything, err);
 }
 
 /* ---- reading them ---- */
@@ -514,6 +516,7 @@ delta_free(struct delta *x)
 		free(x->concerned.v);
 		guid_set_done(&x->known);
 		guid_set_done(&x->told_of);
+		guid_set_done(&x->named_anew);
 	}
 	free(x);
 }

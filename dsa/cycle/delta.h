@@ -22,6 +22,7 @@ struct delta {
 	struct guid_list concerned;
 	struct guid_set known;	    /* the same */
 	struct guid_set told_of;    /* those that the other flow has put down (other_flow.h) */
+	struct guid_set named_anew; /* source objects that a changed target object names */
 	struct buf cursor[SIDES];   /* where the next delta starts; empty: as before */
 	struct guid conflict_place; /* where the next delta goes on looking at conflicts */
 	bool too_many;		    /* a full cycle is cheaper */
@@ -59,6 +60,12 @@ int delta_followers(struct delta *x, uint32_t from_index, size_t from, struct er
 int delta_add_conflicts(struct delta *x, bool anything, struct err *err) MUST_CHECK;
 /* Adds those in conflict about the counterpart that D has found by soft evidence. */
 int delta_add_rivals(struct delta *x, const struct decision *d, struct err *err) MUST_CHECK;
+
+/* delta_heirs.c: adds those that have a contact in the target, and that a changed user or group
+ * there names. Reads what changed there and is no counterpart, if the link makes such contacts. */
+int delta_add_heirs(struct delta *x, struct err *err) MUST_CHECK;
+/* Is SOURCE one of them? Then what names it is looked for, as in a full cycle. */
+bool delta_looks_for_heir(const struct cycle *c, const struct guid *source);
 
 /* SOURCE is concerned; of no effect if it is already. */
 int delta_concern(struct delta *x, const struct guid *source, struct err *err) MUST_CHECK;

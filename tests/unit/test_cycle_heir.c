@@ -221,16 +221,68 @@ ends(void **state)
 	}
 }
 
+static void
+nothing_comes(struct lab *l)
+{
+	(void)l;
+}
+
+/* A delta finds what the contact gives way to by what that says of the source object: at once, or
+ * when it says so later; where an operator has to decide, it is a conflict. */
+static void
+by_delta(void **state)
+{
+	(void)state;
+	for (int form = 0; form < 4; form++) {
+		const struct heir_case *of = &heir_cases[HEIR_FORWARD_CONTACT];
+		struct heir_case h = *of;
+		struct lab l;
+		bool waits = form & 2;
+
+		h.between = nothing_comes;
+		if (waits)
+			h.sc.link = RULES;
+		heir_prepare(&l, &h);
+		heir_must(&l, "begin");
+		l.delta = true;
+		heir_must(&l, "the first delta");
+		l.on_written = NULL;
+		of->between(&l);
+		if (form & 1) {
+			lab_delete_value(&l, TARGET, "CN=Ann" PEOPLE, "proxyAddresses",
+			    "X500:" ACME_LEGACY "ann");
+			heir_must(&l, "it names nobody");
+			assert_int_equal(l.res.gave_way, 0);
+			lab_add_value(&l, TARGET, "CN=Ann" PEOPLE, "proxyAddresses",
+			    "X500:" ACME_LEGACY "ann");
+		}
+		heir_must(&l, "it is named");
+		assert_int_equal(l.res.conflicts, waits);
+		assert_int_equal(l.res.gave_way, !waits);
+		if (waits) {
+			assert_int_equal(decide(&l, HELD_MATCHES, "CN=Ann", HELD_APPROVED), 1);
+			heir_must(&l, "it is approved");
+			assert_int_equal(l.res.gave_way, 1);
+		}
+		heir_must(&l, "all say so");
+		heir_check(&l, "by delta");
+		l.delta = false;
+		heir_check(&l, "in full");
+		lab_close(&l);
+	}
+}
+
 #define N_CASES ARRAY_SIZE(heir_cases)
 
 int
 main(void)
 {
-	struct CMUnitTest tests[N_CASES + 5] = {[N_CASES] = cmocka_unit_test(return_contact_waits),
+	struct CMUnitTest tests[N_CASES + 6] = {[N_CASES] = cmocka_unit_test(return_contact_waits),
 	    cmocka_unit_test(forward_contact_waits),
 	    cmocka_unit_test(refused_reference),
 	    cmocka_unit_test(refused_heir),
-	    cmocka_unit_test(ends)};
+	    cmocka_unit_test(ends),
+	    cmocka_unit_test(by_delta)};
 
 	for (size_t i = 0; i < N_CASES; i++)
 		tests[i] = (struct CMUnitTest){.name = heir_cases[i].sc.name,
