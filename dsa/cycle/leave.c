@@ -127,21 +127,26 @@ note_name(struct cycle *c, const struct record *r, struct err *err)
 	return plan_put_step(c, s, err);
 }
 
-/* Has the counterpart of R, which has left, and lives on by itself if its source is gone, our stamp
- * still? */
+/* Has the counterpart of R, which has left, our stamp still, although it lives on by itself if its
+ * source is gone? So does what galsync created if it is in use, were it only since it left. */
 static int
 is_stamped(struct cycle *c, const struct record *r, bool *ret, struct err *err)
 {
 	_cleanup_(entry_free) struct entry *target = NULL;
+	struct active_side active;
 	uint32_t index;
 	struct stamp stamp;
 
-	if (!c->run->link->back || r->ended || (r->created && r->state != RECORD_FINISHED))
+	if (!c->run->link->back || r->ended)
 		return 0;
 	if (cycle_find_recorded(c, r, &index, &target, err) < 0)
 		return -1;
 	*ret = target && stamp_of(target, c->run->link->target->stamp_attribute, &stamp) &&
 	       guid_equal(&stamp.source, &r->side[SOURCE].guid);
+	if (!*ret || !r->created || r->state == RECORD_FINISHED)
+		return 0;
+	active = cycle_active_side(c, NULL, target, r);
+	*ret = leaving_is_in_use(&active);
 	return 0;
 }
 
@@ -200,7 +205,7 @@ fill_step(const struct cycle *c, struct plan_step *s, enum leaving l, const stru
 	if (leaving_lets_go(c->run->link, l, f)) {
 		if (!change && !(change = change_new(CHANGE_MODIFY, target->dn, &target->guid)))
 			return err_nomem(err);
-		if (leaving_let_go(c->run->link, target, change, err) < 0) {
+		if (leaving_let_go(c->run->link, l, f, change, err) < 0) {
 			change_free(change);
 			return -1;
 		}

@@ -144,6 +144,13 @@ leaving_change(enum leaving l, const struct entry *target, struct change **ret, 
 	return 0;
 }
 
+/* That galsync has hidden it. */
+static uint64_t
+hidden_hash(void)
+{
+	return record_written_hash(HIDES, bytes_of("TRUE"));
+}
+
 bool
 leaving_lets_go(const struct conf_link *link, enum leaving l, const struct leaving_facts *f)
 {
@@ -154,9 +161,10 @@ leaving_lets_go(const struct conf_link *link, enum leaving l, const struct leavi
 }
 
 int
-leaving_let_go(
-    const struct conf_link *link, const struct entry *target, struct change *c, struct err *err)
+leaving_let_go(const struct conf_link *link, enum leaving l, const struct leaving_facts *f,
+    struct change *c, struct err *err)
 {
+	const struct entry *target = f->target;
 	const char *attr = link->target->stamp_attribute, *domain = link->source->redirect_domain;
 	const char *stamp = entry_get_str(target, attr);
 	struct bytes to = entry_get(target, "targetAddress");
@@ -167,13 +175,17 @@ leaving_let_go(
 	if (to.data && domain && kind_has_mailbox(target) && address_in_domain(to, domain) &&
 	    change_mod(c, MOD_DELETE, "targetAddress", to) < 0)
 		return err_nomem(err);
+	if (l == LEAVING_FINISH && entry_get_bool(target, HIDES) &&
+	    record_was_written(f->record, TARGET, hidden_hash()) &&
+	    change_mod_str(c, MOD_DELETE, HIDES, entry_get_str(target, HIDES)) < 0)
+		return err_nomem(err);
 	return 0;
 }
 
 int
 leaving_note(enum leaving l, const struct entry *target, struct record *record, struct err *err)
 {
-	uint64_t hidden = record_written_hash(HIDES, bytes_of("TRUE"));
+	uint64_t hidden = hidden_hash();
 
 	record->state = l == LEAVING_FINISH ? RECORD_FINISHED : RECORD_LEFT;
 	if (l == LEAVING_FINISH)

@@ -83,9 +83,12 @@ int leaving_change(
     enum leaving l, const struct entry *target, struct change **ret, struct err *err) MUST_CHECK;
 /* Is the counterpart a native of LINK's return flow after L? */
 bool leaving_lets_go(const struct conf_link *link, enum leaving l, const struct leaving_facts *f);
-/* Adds to C what takes off TARGET what galsync has put there for LINK. */
-int leaving_let_go(const struct conf_link *link, const struct entry *target, struct change *c,
-    struct err *err) MUST_CHECK;
+/* Adds to C what takes off the counterpart what galsync has put there for LINK: the stamp, and the
+ * redirection of a mailbox to the source; of one in use also that it is hidden, if galsync did
+ * that.
+ */
+int leaving_let_go(const struct conf_link *link, enum leaving l, const struct leaving_facts *f,
+    struct change *c, struct err *err) MUST_CHECK;
 /* Makes RECORD that of one that left. TARGET is the counterpart as it was before, or NULL. A hidden
  * one is remembered as hidden by galsync, so that it is shown again when the source comes back, but
  * for one that was matched and hidden before. */

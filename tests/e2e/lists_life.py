@@ -138,7 +138,7 @@ class BothLists(Meetings, Life):
             s = view.by_guid.get(t.stamped)
             led = s and (s.leads_to("target") or
                          self.variant.authority == "target" and not t.has_mailbox)
-            if s and (led or t.dn.endswith(f",{WALK}")):
+            if s and (led or not t.dn.endswith("," + TARGET_OU)):
                 self.repair_in_use(t, self.held_by_others(view, s, led) - s.held())
         self.natives.repair()
         self.repair_disowned()

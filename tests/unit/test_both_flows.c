@@ -388,6 +388,33 @@ what_is_named_comes_later(void **state)
 	}
 }
 
+/* A mailbox in use was purged, its source object was deleted, and then it was connected again: it
+ * lives on by itself, is seen again, and gets a return contact. */
+static void
+in_use_again(void **state)
+{
+	(void)state;
+	for (int delta = 0; delta < 2; delta++) {
+		struct lab l;
+
+		begin(&l, delta);
+		assert_int_equal(lab_turn(&l, NULL, LAB_SWITCH, bob), 0);
+		go(&l, "it is switched");
+		lab_set(&l, TARGET, "CN=Bob", "msExchHomeServerName", NULL);
+		lab_set(&l, TARGET, "CN=Bob", "homeMDB", NULL);
+		lab_delete(&l, SOURCE, "CN=Bob");
+		heir_must(&l, "it has ended");
+		go(&l, "and it is hidden");
+		assert_true(lab_has(&l, TARGET, "CN=Bob", HEIR_HIDES, "TRUE"));
+		lab_set(&l, TARGET, "CN=Bob", "msExchHomeServerName", "/o=Globex/cn=EX1");
+		heir_must(&l, "it is connected again");
+		go(&l, "and that is all");
+		assert_int_equal(lab_count(&l, TARGET, "CN=Bob", HEIR_HIDES), 0);
+		assert_int_equal(lab_count(&l, TARGET, "CN=Bob", "extensionAttribute15"), 0);
+		finish(&l);
+	}
+}
+
 /* ---- addresses ---- */
 
 #define JON "CN=Jon Native" PEOPLE
@@ -521,6 +548,7 @@ main(void)
 	    cmocka_unit_test(what_is_named_goes),
 	    cmocka_unit_test(what_is_named_comes_back),
 	    cmocka_unit_test(what_is_named_comes_later),
+	    cmocka_unit_test(in_use_again),
 	    cmocka_unit_test(who_named_is_made_again),
 	    cmocka_unit_test(address_moves),
 	    cmocka_unit_test(bygone_address),

@@ -215,14 +215,21 @@ lives_on(void **state)
 
 static const struct {
 	const char *target, *mods;
+	enum leaving l;
+	const char *put; /* what galsync has written */
 } let_go[] = {
-    {PERSON(""), ""},
+    {PERSON(""), "", LEAVING_FINISH, NULL},
     {PERSON(MATCHED_STAMP BOX TO("redirect.acme.example")),
-	"-" MATCHED_STAMP "-" TO("redirect.acme.example")},
+	"-" MATCHED_STAMP "-" TO("redirect.acme.example"), LEAVING_FINISH, NULL},
     /* A redirection that is not galsync's, or all that there is of a mail user. */
-    {PERSON(MATCHED_STAMP BOX TO("else.example")), "-" MATCHED_STAMP},
-    {PERSON(MATCHED_STAMP TO("redirect.acme.example")), "-" MATCHED_STAMP},
-    {PERSON("extensionAttribute15: 7\n"), ""},
+    {PERSON(MATCHED_STAMP BOX TO("else.example")), "-" MATCHED_STAMP, LEAVING_HIDE, NULL},
+    {PERSON(MATCHED_STAMP TO("redirect.acme.example")), "-" MATCHED_STAMP, LEAVING_HIDE, NULL},
+    {PERSON("extensionAttribute15: 7\n"), "", LEAVING_HIDE, NULL},
+    /* What is in use shows, unless others have hidden it. */
+    {PERSON(MATCHED_STAMP HIDDEN("TRUE")), "-" MATCHED_STAMP "-" HIDDEN("TRUE"), LEAVING_FINISH,
+	HIDDEN("TRUE")},
+    {PERSON(MATCHED_STAMP HIDDEN("TRUE")), "-" MATCHED_STAMP, LEAVING_FINISH, NULL},
+    {PERSON(MATCHED_STAMP HIDDEN("TRUE")), "-" MATCHED_STAMP, LEAVING_KEEP, HIDDEN("TRUE")},
 };
 
 static void
@@ -236,10 +243,13 @@ lets_go(void **state)
 		_cleanup_(entry_free) struct entry *target = given_entry(let_go[i].target);
 		_cleanup_(change_free) struct change *c =
 		    change_new(CHANGE_MODIFY, target->dn, &target->guid);
+		_cleanup_(record_free) struct record *r = given_record(let_go[i].put);
+		const struct leaving_facts f = {.target = target, .record = r};
 		_cleanup_(free) char *mods = NULL;
 		struct err err = {0};
 
-		given_ended(i, "let go", leaving_let_go(&g.link, target, c, &err), &err, NULL);
+		given_ended(
+		    i, "let go", leaving_let_go(&g.link, let_go[i].l, &f, c, &err), &err, NULL);
 		mods = given_mods(c);
 		given_same(i, "let go", mods, let_go[i].mods);
 	}
