@@ -27,9 +27,10 @@
 #define CONTACT(cn, alias, extra)                                                                  \
 	"dn: CN=" cn ACME "\nobjectClass: contact\n" RECIPIENT(alias) "targetAddress: SMTP:" alias \
 								      "@else.example\n" extra "\n"
-#define GROUP(cn, alias, extra)                                                                    \
-	"dn: CN=" cn ACME "\nobjectClass: group\nsAMAccountName: " alias                           \
-	"\ngroupType: 8\n" RECIPIENT(alias) extra "\n"
+#define TYPED(cn, alias, type, extra)                                                              \
+	"dn: CN=" cn ACME "\nobjectClass: group\nsAMAccountName: " alias "\ngroupType: " type      \
+	"\n" RECIPIENT(alias) extra "\n"
+#define GROUP(cn, alias, extra) TYPED(cn, alias, "8", extra)
 #define MEMBER(cn) "member: CN=" cn ACME "\n"
 /* On the target: an object with nothing but a name, and an account. */
 #define THERE(class_name, cn, extra)                                                               \

@@ -133,6 +133,18 @@ target_changes(struct lab *l)
 	lab_set(l, SOURCE, "CN=Ann", "title", "Boss");
 }
 
+/* From global to domain local leads by way of universal; the inner one may have to be universal. */
+static void
+groups_change(struct lab *l)
+{
+	lab_set(l, SOURCE, "CN=Turns", "groupType", "8");
+	lab_set(l, SOURCE, "CN=Turns", "groupType", "4");
+	lab_add_value(l, SOURCE, "CN=Outer", "member", "CN=Inner" ACME);
+	lab_add_value(l, SOURCE, "CN=Core", "member", "CN=Turns" ACME);
+	lab_add(l, SOURCE,
+	    GROUP("One", "one", MEMBER("Two")) GROUP("Two", "two", MEMBER("One") MEMBER("Ann")));
+}
+
 static const struct scenario crashes[] = {
     {.name = "create",
 	.source = {MAILBOX("Ann", "ann", MANAGER("Bea")), MAILBOX("Bea", "bea", MANAGER("Ann")),
@@ -213,6 +225,15 @@ static const struct scenario crashes[] = {
 	    MAILBOX("Boss", "boss", "msExchHideFromAddressLists: TRUE\n"),
 	    GROUP("Sales", "sales", MEMBER("Boss") MEMBER("Ann,OU=A"))},
 	.between = unit_moves},
+    {.name = "groups of all types",
+	.link = "limits = { matches = 10; };",
+	.source = {MAILBOX("Ann", "ann", ""), TYPED("Outer", "outer", "4", MEMBER("Ann")),
+	    TYPED("Inner", "inner", "4", MEMBER("Core")), TYPED("Core", "core", "4", MEMBER("Ann")),
+	    TYPED("Turns", "turns", "2", MEMBER("Ann"))},
+	.target = {THERE_OU,
+	    THERE("group", "Aussen",
+		"sAMAccountName: outer\nmail: outer@acme.example\ngroupType: 8\n")},
+	.between = groups_change},
 };
 
 struct stop {

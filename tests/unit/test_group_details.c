@@ -24,9 +24,6 @@
 #define SID_1106 "objectSid:: AQUAAAAAAAUVAAAAAQAAAAIAAAADAAAAUgQAAA==\n"
 #define SID_513 "objectSid:: AQUAAAAAAAUVAAAAAQAAAAIAAAADAAAAAQIAAA==\n"
 #define PRIMARY(rid) "primaryGroupID: " rid "\n"
-#define TYPED(cn, alias, type, extra)                                                              \
-	"dn: CN=" cn ACME "\nobjectClass: group\nsAMAccountName: " alias "\ngroupType: " type      \
-	"\n" RECIPIENT(alias) extra "\n"
 #define SECURITY(cn, alias, extra) TYPED(cn, alias, "-2147483640", extra)
 /* A group of the target that ALIAS of the source is matched with. */
 #define NATIVE(cn, alias, type, extra)                                                             \
