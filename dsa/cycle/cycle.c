@@ -40,6 +40,7 @@
 #include "dsa/cycle/heirs.h"
 #include "dsa/cycle/leave.h"
 #include "dsa/cycle/limits.h"
+#include "dsa/cycle/other_flow.h"
 #include "dsa/cycle/outcome.h"
 #include "dsa/cycle/plan.h"
 #include "dsa/cycle/replan.h"
@@ -513,10 +514,19 @@ cycle_free(struct cycle *c)
 	free(c);
 }
 
+struct settled {
+	struct guid_list due;
+	struct guid_set notes; /* those that another flow has put down (other_flow.h) */
+};
+
 static int
 take_settled(const struct store_retry *r, void *arg, struct err *err)
 {
-	return guid_list_add(arg, &r->source, err);
+	struct settled *s = arg;
+
+	if (other_flow_is_note(r->why) && guid_set_add(&s->notes, &r->source) < 0)
+		return err_nomem(err);
+	return guid_list_add(&s->due, &r->source, err);
 }
 
 /* G was due. As long as it is out of scope, nobody could look at the contact that gives way to it.
@@ -538,20 +548,22 @@ settle(struct cycle *c, struct store_txn *t, const struct guid *g, struct err *e
 }
 
 /* What was due when the cycle began was looked at, and would be due later if it had failed again:
- * nothing had to be written any more, or it has left. Or a limit holds what is to be done. */
+ * nothing had to be written any more, or it has left. What a limit holds stays due, unless it was
+ * only to be looked at. */
 static int
 forget_settled(struct cycle *c, struct store_txn *t, struct err *err)
 {
 	_cleanup_(guid_set_done) struct guid_set held = {0};
-	struct guid_list due = {0};
-	int rc = store_each_retry(t, c->run->link_id, c->run->start_s, take_settled, &due, err);
+	struct settled s = {.due = {0}};
+	int rc = store_each_retry(t, c->run->link_id, c->run->start_s, take_settled, &s, err);
 
 	if (rc == 0)
 		rc = limits_add_held(c, &held, err);
-	for (size_t i = 0; rc == 0 && i < due.n; i++)
-		if (!guid_set_has(&held, &due.v[i]))
-			rc = settle(c, t, &due.v[i], err);
-	free(due.v);
+	for (size_t i = 0; rc == 0 && i < s.due.n; i++)
+		if (!guid_set_has(&held, &s.due.v[i]) || guid_set_has(&s.notes, &s.due.v[i]))
+			rc = settle(c, t, &s.due.v[i], err);
+	free(s.due.v);
+	guid_set_done(&s.notes);
 	return rc;
 }
 

@@ -362,6 +362,36 @@ what_is_named_comes_back(void **state)
 	}
 }
 
+/* Two that name each other, one of each flow, whose end is held: neither tells the other for ever,
+ * and nothing is looked at again and again. */
+static void
+what_is_named_is_held(void **state)
+{
+	struct scenario held = both;
+	struct lab l;
+
+	(void)state;
+	held.link = "return_contacts_ou = \"OU=Globex GAL,DC=acme,DC=example\";"
+		    "limits = { matches = 10; deletes = 0; };";
+	lab_open(&l, &held);
+	heir_must(&l, "begin");
+	l.delta = true;
+	lab_set(&l, TARGET, IDA, "manager", lab_dn(TARGET, "CN=Cid"));
+	lab_set(&l, SOURCE, "CN=Cid", "manager", IDA_CONTACT);
+	go(&l, "they name each other");
+	lab_set(&l, SOURCE, "CN=Cid", "msExchHideFromAddressLists", "TRUE");
+	lab_set(&l, TARGET, IDA, "msExchHideFromAddressLists", "TRUE");
+	for (int i = 0; i < 3; i++)
+		heir_must(&l, "they are hidden");
+	assert_true(lab_exists(&l, SOURCE, IDA_CONTACT));
+	nothing_waits(&l);
+	assert_int_equal(decide(&l, HELD_DELETES, "CN=Cid", HELD_APPROVED), 1);
+	go(&l, "one is approved");
+	assert_true(lab_has(&l, TARGET, "CN=Cid", HEIR_HIDES, "TRUE"));
+	nothing_waits(&l);
+	finish(&l);
+}
+
 /* What flows back names a native that has no return contact yet: when it gets one, that is named,
  * and it is forgotten when it is not. */
 static void
@@ -547,6 +577,7 @@ main(void)
 	    cmocka_unit_test(native_is_made_again),
 	    cmocka_unit_test(what_is_named_goes),
 	    cmocka_unit_test(what_is_named_comes_back),
+	    cmocka_unit_test(what_is_named_is_held),
 	    cmocka_unit_test(what_is_named_comes_later),
 	    cmocka_unit_test(in_use_again),
 	    cmocka_unit_test(who_named_is_made_again),
