@@ -191,9 +191,8 @@ note_renamed(struct cycle *c, const struct plan_step *s, struct err *err)
 	if (world_get(c->world, TARGET, d.target, &e, err) < 0)
 		return -1;
 	free(d.target_dn);
-	free(e->dn);
 	d.target_dn = strdup(dn);
-	e->dn = strdup(dn);
+	entry_set_dn(e, strdup(dn));
 	if (!d.target_dn || !e->dn)
 		return err_nomem(err);
 	return cycle_put_decision(c, s->source, &d, err) < 0

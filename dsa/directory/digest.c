@@ -87,26 +87,33 @@ values_are_due(const struct bytes *values, size_t n)
 }
 
 static int
-digest_values(struct bytes *values, size_t n)
+digest_mod(struct mod *m)
 {
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < m->n_values; i++) {
 		_cleanup_(buf_done) struct buf b = {0};
 		void *copy;
 
-		if (!digest_is_due(values[i]))
+		if (!digest_is_due(m->values[i]))
 			continue;
-		if (make(values[i], &b) < 0 || !(copy = bytes_dup(buf_bytes(&b))))
+		if (make(m->values[i], &b) < 0 || !(copy = bytes_dup(buf_bytes(&b))))
 			return -1;
-		free((void *)(uintptr_t)values[i].data);
-		values[i] = (struct bytes){copy, b.len};
+		free((void *)(uintptr_t)m->values[i].data);
+		m->values[i] = (struct bytes){copy, b.len};
 	}
 	return 0;
 }
 
 int
-digest_attr(struct attr *a)
+digest_attr(struct entry *e, struct attr *a)
 {
-	return digest_values(a->values, a->n_values);
+	for (size_t i = 0; i < a->n_values; i++) {
+		_cleanup_(buf_done) struct buf b = {0};
+
+		if (digest_is_due(a->values[i]) &&
+		    (make(a->values[i], &b) < 0 || entry_put_value(e, a, i, buf_bytes(&b)) < 0))
+			return -1;
+	}
+	return 0;
 }
 
 bool
@@ -119,10 +126,10 @@ int
 digest_change(struct change *c)
 {
 	for (size_t i = 0; i < c->n_mods; i++)
-		if (digest_values(c->mods[i].values, c->mods[i].n_values) < 0)
+		if (digest_mod(&c->mods[i]) < 0)
 			return -1;
 	for (size_t i = 0; c->entry && i < c->entry->n_attrs; i++)
-		if (digest_attr(&c->entry->attrs[i]) < 0)
+		if (digest_attr(c->entry, &c->entry->attrs[i]) < 0)
 			return -1;
 	return 0;
 }

@@ -28,9 +28,9 @@ void digest_describe(struct bytes v, struct buf *ret);
 /* V as people see what is too large, or no text: "87 octets, SHA-256 3a0f..."; caller frees, NULL
  * without memory. A digest is shown as what it stands for. */
 char *digest_text(struct bytes v) MUST_CHECK;
-/* Puts digests in the place of the large ones of A's values; of all values of C. -1 without
- * memory. */
-int digest_attr(struct attr *a) MUST_CHECK;
+/* Puts digests in the place of the large ones of the values of E's attribute A; of all values of C.
+ * -1 without memory. */
+int digest_attr(struct entry *e, struct attr *a) MUST_CHECK;
 int digest_change(struct change *c) MUST_CHECK;
 /* True if that would change something. */
 bool digest_attr_is_due(const struct attr *a);

@@ -28,13 +28,30 @@ entry_new(const char *dn)
 	return e;
 }
 
+/* An entry that was decoded or copied is one block with all that it had then. What is changed in it
+ * later is allocated by itself. */
+static bool
+is_in_block(const struct entry *e, const void *p)
+{
+	uintptr_t from = (uintptr_t)e, at = (uintptr_t)p;
+
+	return at >= from && at - from < e->block;
+}
+
 static void
-attr_done(struct attr *a)
+release(const struct entry *e, const void *p)
+{
+	if (!is_in_block(e, p))
+		free((void *)(uintptr_t)p);
+}
+
+static void
+attr_done(const struct entry *e, struct attr *a)
 {
 	for (size_t i = 0; i < a->n_values; i++)
-		free((void *)(uintptr_t)a->values[i].data);
-	free(a->values);
-	free(a->name);
+		release(e, a->values[i].data);
+	release(e, a->values);
+	release(e, a->name);
 }
 
 void
@@ -43,18 +60,49 @@ entry_free(struct entry *e)
 	if (!e)
 		return;
 	for (size_t i = 0; i < e->n_attrs; i++)
-		attr_done(&e->attrs[i]);
-	free(e->attrs);
-	free(e->dn);
+		attr_done(e, &e->attrs[i]);
+	release(e, e->attrs);
+	release(e, e->dn);
 	free(e);
+}
+
+/* The array V of N elements, all that fit, moved out of the block; NULL: no memory. */
+static void *
+moved_out(const void *v, size_t n, size_t *cap, size_t size)
+{
+	void *own = reallocarray(NULL, n + 2, size);
+
+	if (!own)
+		return NULL;
+	if (n)
+		memcpy(own, v, n * size);
+	*cap = n + 2;
+	return own;
+}
+
+static int
+make_room(struct entry *e)
+{
+	if (e->n_attrs < e->cap || !is_in_block(e, e->attrs))
+		return list_grow(e->attrs, e->n_attrs, e->cap);
+	return list_take_over_(
+	    e->attrs, moved_out(e->attrs, e->n_attrs, &e->cap, sizeof *e->attrs));
+}
+
+static int
+make_value_room(const struct entry *e, struct attr *a)
+{
+	if (a->n_values < a->cap || !is_in_block(e, a->values))
+		return list_grow(a->values, a->n_values, a->cap);
+	return list_take_over_(
+	    a->values, moved_out(a->values, a->n_values, &a->cap, sizeof *a->values));
 }
 
 /* The last eight octets of NAME, folded: where names differ, and cheaper to compare than they are.
  */
 static uint64_t
-tail_of(const char *name)
+tail_of_text(const char *name, size_t len)
 {
-	size_t len = strlen(name);
 	uint64_t tail = 0;
 
 	if (len < sizeof tail)
@@ -62,6 +110,12 @@ tail_of(const char *name)
 	else
 		memcpy(&tail, name + len - sizeof tail, sizeof tail);
 	return ascii_lower_word(tail);
+}
+
+static uint64_t
+tail_of(const char *name)
+{
+	return tail_of_text(name, strlen(name));
 }
 
 static struct attr *
@@ -81,7 +135,7 @@ append(struct entry *e, char *name)
 {
 	struct attr *a;
 
-	if (!name || list_grow(e->attrs, e->n_attrs, e->cap) < 0) {
+	if (!name || make_room(e) < 0) {
 		free(name);
 		return NULL;
 	}
@@ -103,11 +157,11 @@ find_or_add(struct entry *e, const char *name)
 }
 
 static int
-add_value(struct attr *a, struct bytes v)
+add_value(const struct entry *e, struct attr *a, struct bytes v)
 {
 	char *copy;
 
-	if (list_grow(a->values, a->n_values, a->cap) < 0)
+	if (make_value_room(e, a) < 0)
 		return -1;
 	copy = bytes_dup(v);
 	if (!copy)
@@ -121,7 +175,7 @@ entry_add(struct entry *e, const char *name, struct bytes v)
 {
 	struct attr *a = find_or_add(e, name);
 
-	if (!a || add_value(a, v) < 0)
+	if (!a || add_value(e, a, v) < 0)
 		return -1;
 	if (str_equal_nocase(name, "objectGUID"))
 		(void)guid_from_bytes(v, &e->guid);
@@ -141,6 +195,33 @@ entry_touch(struct entry *e, const char *name)
 }
 
 void
+entry_set_dn(struct entry *e, char *dn)
+{
+	release(e, e->dn);
+	e->dn = dn;
+}
+
+int
+entry_put_value(struct entry *e, struct attr *a, size_t i, struct bytes v)
+{
+	char *copy = bytes_dup(v);
+
+	if (!copy)
+		return -1;
+	release(e, a->values[i].data);
+	a->values[i] = (struct bytes){copy, v.len};
+	return 0;
+}
+
+void
+entry_drop_value(struct entry *e, struct attr *a, size_t i)
+{
+	release(e, a->values[i].data);
+	a->n_values--;
+	memmove(&a->values[i], &a->values[i + 1], (a->n_values - i) * sizeof *a->values);
+}
+
+void
 attr_cut_name(struct attr *a, size_t len)
 {
 	a->name[len] = '\0';
@@ -154,7 +235,7 @@ entry_remove(struct entry *e, const char *name)
 
 	if (!a)
 		return;
-	attr_done(a);
+	attr_done(e, a);
 	*a = e->attrs[--e->n_attrs];
 }
 
@@ -186,43 +267,101 @@ entry_sort(struct entry *e)
 			    compare_values);
 }
 
-static int
-dup_attr(struct entry *copy, const struct attr *from)
-{
-	struct attr *a = append(copy, strdup(from->name));
+/* ---- one block ---- */
 
-	if (!a || list_reserve(a->values, a->n_values, a->cap, from->n_values) < 0)
-		return -1;
-	for (size_t i = 0; i < from->n_values; i++)
-		if (add_value(a, from->values[i]) < 0)
-			return -1;
-	return 0;
+/* Where the parts of a block go: the entry, its attributes, all values, and all octets, each text
+ * or value with a NUL behind it. */
+struct packing {
+	struct entry *e;
+	struct bytes *value;
+	char *octet;
+};
+
+/* Room for N attributes with VALUES values, and for OCTETS octets. NULL: no memory. */
+static struct entry *
+pack_begin(struct packing *p, size_t n, size_t values, size_t octets)
+{
+	size_t size =
+	    sizeof *p->e + n * sizeof(struct attr) + values * sizeof(struct bytes) + octets;
+
+	p->e = malloc(size);
+	if (!p->e)
+		return NULL;
+	*p->e = (struct entry){.attrs = (struct attr *)(p->e + 1), .cap = n, .block = size};
+	p->value = (struct bytes *)(p->e->attrs + n);
+	p->octet = (char *)(p->value + values);
+	return p->e;
+}
+
+static char *
+pack_octets(struct packing *p, struct bytes v)
+{
+	char *at = p->octet;
+
+	if (v.len)
+		memcpy(at, v.data, v.len);
+	at[v.len] = '\0';
+	p->octet += v.len + 1;
+	return at;
+}
+
+/* An attribute that is to get CAP values. */
+static struct attr *
+pack_attr(struct packing *p, struct bytes name, size_t cap)
+{
+	struct attr *a = &p->e->attrs[p->e->n_attrs++];
+	char *copy = pack_octets(p, name);
+
+	*a = (struct attr){
+	    .name = copy, .tail = tail_of_text(copy, strlen(copy)), .values = p->value, .cap = cap};
+	p->value += cap;
+	return a;
+}
+
+static void
+pack_value(struct packing *p, struct attr *a, struct bytes v)
+{
+	a->values[a->n_values++] = (struct bytes){pack_octets(p, v), v.len};
+}
+
+/* A copy of E with the N attributes ATTRS of it. */
+static struct entry *
+pack_some(const struct entry *e, const struct attr *attrs, size_t n)
+{
+	size_t values = 0, octets = strlen(e->dn) + 1;
+	struct packing p;
+
+	for (size_t i = 0; i < n; i++) {
+		values += attrs[i].n_values;
+		octets += strlen(attrs[i].name) + 1;
+		for (size_t j = 0; j < attrs[i].n_values; j++)
+			octets += attrs[i].values[j].len + 1;
+	}
+	if (!pack_begin(&p, n, values, octets))
+		return NULL;
+	p.e->dn = pack_octets(&p, bytes_of(e->dn));
+	p.e->guid = e->guid;
+	for (size_t i = 0; i < n; i++) {
+		struct attr *a = pack_attr(&p, bytes_of(attrs[i].name), attrs[i].n_values);
+
+		for (size_t j = 0; j < attrs[i].n_values; j++)
+			pack_value(&p, a, attrs[i].values[j]);
+	}
+	return p.e;
 }
 
 struct entry *
 entry_dup(const struct entry *e)
 {
-	_cleanup_(entry_free) struct entry *copy = entry_new(e->dn);
-
-	if (!copy || list_reserve(copy->attrs, copy->n_attrs, copy->cap, e->n_attrs) < 0)
-		return NULL;
-	copy->guid = e->guid;
-	for (size_t i = 0; i < e->n_attrs; i++)
-		if (dup_attr(copy, &e->attrs[i]) < 0)
-			return NULL;
-	return TAKE(copy);
+	return pack_some(e, e->attrs, e->n_attrs);
 }
 
 struct entry *
 entry_dup_attr(const struct entry *e, const char *name)
 {
-	_cleanup_(entry_free) struct entry *copy = entry_new(e->dn);
 	const struct attr *a = find(e, name);
 
-	if (!copy || (a && dup_attr(copy, a) < 0))
-		return NULL;
-	copy->guid = e->guid;
-	return TAKE(copy);
+	return pack_some(e, a, a ? 1 : 0);
 }
 
 const struct attr *
@@ -296,35 +435,6 @@ entry_encode(const struct entry *e, struct buf *ret)
 	}
 }
 
-static int
-decode_attr(struct reader *r, struct entry *e)
-{
-	_cleanup_(free) char *name = bytes_dup(reader_bytes(r));
-	uint32_t n = reader_u32(r);
-	struct attr *a;
-
-	if (!name)
-		return -1;
-	if (r->failed)
-		return 0;
-	if (n > reader_left(r) / ENCODED_VALUE) {
-		r->failed = true;
-		return 0;
-	}
-	a = find(e, name);
-	if (!a)
-		a = append(e, TAKE(name));
-	if (!a || list_reserve(a->values, a->n_values, a->cap, n) < 0)
-		return -1;
-	for (uint32_t i = 0; i < n && !r->failed; i++) {
-		struct bytes v = reader_bytes(r);
-
-		if (!r->failed && add_value(a, v) < 0)
-			return -1;
-	}
-	return 0;
-}
-
 int
 entry_decode_guid(struct bytes raw, struct guid *ret, bool *ret_named, struct err *err)
 {
@@ -341,34 +451,61 @@ entry_decode_guid(struct bytes raw, struct guid *ret, bool *ret_named, struct er
 	return 0;
 }
 
+/* How much the N attributes in R take: *RET_VALUES values, and so many octets with a NUL each. R
+ * fails if they are no N attributes. */
+static size_t
+measure(struct reader *r, uint32_t n, size_t *ret_values)
+{
+	size_t octets = 0;
+
+	*ret_values = 0;
+	for (uint32_t i = 0; i < n && !r->failed; i++) {
+		uint32_t values;
+
+		octets += reader_bytes(r).len + 1;
+		values = reader_u32(r);
+		if (values > reader_left(r) / ENCODED_VALUE)
+			r->failed = true;
+		for (uint32_t j = 0; j < values && !r->failed; j++)
+			octets += reader_bytes(r).len + 1;
+		*ret_values += values;
+	}
+	return octets;
+}
+
 int
 entry_decode(struct bytes raw, struct entry **ret, struct err *err)
 {
-	struct reader r = reader_of(raw);
-	_cleanup_(entry_free) struct entry *e = NULL;
-	_cleanup_(free) char *dn = NULL;
+	struct reader r = reader_of(raw), ahead;
+	struct packing p;
 	const void *guid;
+	struct bytes dn;
 	uint32_t n;
+	size_t values, octets;
 
 	if (reader_u8(&r) != ENTRY_FORMAT)
 		return err_data(err, "no encoded entry");
 	guid = reader_raw(&r, GUID_LEN);
-	dn = bytes_dup(reader_bytes(&r));
-	e = dn ? entry_new(dn) : NULL;
-	if (!e)
-		return err_nomem(err);
-	if (guid)
-		memcpy(e->guid.octets, guid, GUID_LEN);
+	dn = reader_bytes(&r);
 	n = reader_u32(&r);
+	ahead = r;
 	if (n > reader_left(&r) / ENCODED_ATTR)
 		return err_data(err, "damaged encoded entry");
-	if (list_reserve(e->attrs, e->n_attrs, e->cap, n) < 0)
-		return err_nomem(err);
-	for (uint32_t i = 0; i < n && !r.failed; i++)
-		if (decode_attr(&r, e) < 0)
-			return err_nomem(err);
-	if (r.failed || reader_left(&r))
+	octets = measure(&ahead, n, &values);
+	if (ahead.failed || reader_left(&ahead))
 		return err_data(err, "damaged encoded entry");
-	*ret = TAKE(e);
+	if (!pack_begin(&p, n, values, octets + dn.len + 1))
+		return err_nomem(err);
+	p.e->dn = pack_octets(&p, dn);
+	memcpy(p.e->guid.octets, guid, GUID_LEN);
+	for (uint32_t i = 0; i < n; i++) {
+		struct bytes name = reader_bytes(&r);
+		uint32_t cap = reader_u32(&r);
+		struct attr *a = pack_attr(&p, name, cap);
+
+		for (uint32_t j = 0; j < cap; j++)
+			pack_value(&p, a, reader_bytes(&r));
+	}
+	*ret = p.e;
 	return 0;
 }

@@ -33,6 +33,7 @@ struct entry {
 	struct guid guid; /* from objectGUID; zero if that was not read */
 	struct attr *attrs;
 	size_t n_attrs, cap;
+	size_t block; /* so many octets from here on are one allocation with it; 0: none is */
 };
 
 /* A fresh entry named DN (copied). NULL without memory. */
@@ -49,6 +50,12 @@ int entry_add(struct entry *e, const char *name, struct bytes v) MUST_CHECK;
 int entry_add_str(struct entry *e, const char *name, const char *v) MUST_CHECK;
 /* Makes NAME present without values. */
 int entry_touch(struct entry *e, const char *name) MUST_CHECK;
+/* DN, which is taken over, becomes E's name. */
+void entry_set_dn(struct entry *e, char *dn);
+/* A copy of V takes the place of value I of E's attribute A, and value I goes. Nobody else may free
+ * what E holds: that is not always an allocation of its own. */
+int entry_put_value(struct entry *e, struct attr *a, size_t i, struct bytes v) MUST_CHECK;
+void entry_drop_value(struct entry *e, struct attr *a, size_t i);
 /* Leaves of the name of A the first LEN octets. */
 void attr_cut_name(struct attr *a, size_t len);
 /* Removes the attribute; no error if it is not there. */

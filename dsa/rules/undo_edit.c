@@ -219,7 +219,6 @@ undo_pretend(struct entry *now, const struct change *c, struct err *err)
 	dn = str_printf("%s%s%s", c->new_rdn, *parent ? "," : "", parent);
 	if (!dn)
 		return err_nomem(err);
-	free(now->dn);
-	now->dn = dn;
+	entry_set_dn(now, dn);
 	return 0;
 }

@@ -142,6 +142,7 @@ class BothLists(Meetings, Life):
                 self.repair_in_use(t, self.held_by_others(view, s, led) - s.held())
         self.natives.repair()
         self.repair_disowned()
+        self.repair_doubles()
         self.repair_contacts()
 
     def repair_disowned(self):
@@ -155,6 +156,18 @@ class BothLists(Meetings, Life):
                 for s in owners:
                     self.attempt(f"repair {s.dn}: not switched", self.lab.source.modify, s.dn,
                                  **{MARKER: None, "targetAddress": None})
+
+    def repair_doubles(self):
+        """Nothing is written to what has left: of two in the target that have an address, it goes."""
+        lists, rules = Lists(self.lab, self.variant.rules()), self.variant.rules()
+        left = {o.guid for o in lists.target if o.stamped and o.stamp_side == "source" and
+                not (o.stamped in lists.by_guid and rules.in_scope(lists.by_guid[o.stamped]))}
+        for held_by in [v for v in lists.holders["target"].values() if len(v) > 1]:
+            others = [o for o in held_by if o.guid not in left]
+            for o in held_by if others else []:
+                if o.guid in left:
+                    left.remove(o.guid)
+                    self.attempt(f"repair {o.dn}: delete what has left", self.lab.target.delete, o.dn)
 
     def held_by_others(self, view, s, led):
         """What goes to the source object S must not be another one's there, in scope or not."""

@@ -159,9 +159,7 @@ drop_value(struct entry *e, const char *name, size_t at)
 {
 	struct attr *a = (struct attr *)(uintptr_t)entry_find(e, name);
 
-	free((void *)(uintptr_t)a->values[at].data);
-	a->n_values--;
-	memmove(&a->values[at], &a->values[at + 1], (a->n_values - at) * sizeof *a->values);
+	entry_drop_value(e, a, at);
 	if (!a->n_values)
 		entry_remove(e, name);
 }

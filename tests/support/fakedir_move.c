@@ -65,9 +65,8 @@ take_names(struct fakedir *fd, struct names *l)
 
 		if (!l->v[i].dn)
 			continue;
-		free(o->e->dn);
 		free(o->norm);
-		o->e->dn = TAKE(l->v[i].dn);
+		entry_set_dn(o->e, TAKE(l->v[i].dn));
 		o->norm = TAKE(l->v[i].norm);
 	}
 }
@@ -220,18 +219,12 @@ drop_links(struct fakedir *fd, const struct guid *gone)
 		for (size_t j = 0; j < e->n_attrs; j++) {
 			struct attr *a = &e->attrs[j];
 			const struct schema_attr *s = schema_find(fd->schema, a->name);
-			size_t kept = 0;
+			size_t had = a->n_values;
 
-			for (size_t k = 0; s && s->link_id && k < a->n_values; k++) {
+			for (size_t k = had; s && s->link_id && k-- > 0;)
 				if (bytes_equal(a->values[k], guid_bytes(gone)))
-					free((void *)(uintptr_t)a->values[k].data);
-				else
-					a->values[kept++] = a->values[k];
-			}
-			if (!s || !s->link_id || kept == a->n_values)
-				continue;
-			a->n_values = kept;
-			if (!kept) {
+					entry_drop_value(e, a, k);
+			if (had && !a->n_values) {
 				entry_remove(e, a->name);
 				j--; /* another attribute has taken its place */
 			}

@@ -246,10 +246,8 @@ wanted(const char *ldif)
 	text = buf_take_str(&b);
 	e = given_entry(text);
 	for (size_t i = 0; i < e->n_attrs; i++)
-		if (e->attrs[i].n_values == 1 && e->attrs[i].values[0].len == 0) {
-			free((void *)(uintptr_t)e->attrs[i].values[0].data);
-			e->attrs[i].n_values = 0;
-		}
+		if (e->attrs[i].n_values == 1 && e->attrs[i].values[0].len == 0)
+			entry_drop_value(e, &e->attrs[i], 0);
 	return e;
 }
 

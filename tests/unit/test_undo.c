@@ -466,10 +466,8 @@ names(void **state)
 		assert_non_null(c->new_rdn = strdup(renames[i].new_rdn));
 		if (renames[i].new_parent)
 			assert_non_null(c->new_parent = strdup(renames[i].new_parent));
-		if (now) {
-			free(now->dn);
-			assert_non_null(now->dn = strdup(renames[i].now));
-		}
+		if (now)
+			entry_set_dn(now, strdup(renames[i].now));
 		decide(&in, SOURCE, false, &out);
 		got = out.change ? str_printf("%s%s%s", out.change->new_rdn,
 				       out.change->new_parent ? " to " : "",
