@@ -365,7 +365,7 @@ diff_target(const struct diff_in *in, struct change *change, struct err *err)
 		if (!w || !row_applies(r, in->in, in->when) || is_only_route(r, in))
 			continue;
 		d.attr = r->attr;
-		d.schema = schema_find(in->table->target_schema, r->attr);
+		d.schema = r->schema;
 		if (meet(&d, r, w, entry_find(in->present, r->attr)) < 0)
 			return err_nomem(err);
 	}
@@ -389,15 +389,13 @@ change_has(const struct change *c, enum mod_op op, const char *attr, struct byte
 
 /* Has IN's target V of row R in another spelling alone? */
 static bool
-is_there_respelled(
-    const struct table *table, const struct project_in *in, const struct row *r, struct bytes v)
+is_there_respelled(const struct project_in *in, const struct row *r, struct bytes v)
 {
-	const struct schema_attr *sa = schema_find(table->target_schema, r->attr);
 	const struct attr *a = in->target ? entry_find(in->target, r->attr) : NULL;
 	bool respelled = false;
 
 	for (size_t i = 0; a && i < a->n_values; i++) {
-		enum schema_likeness l = schema_compare(sa, a->values[i], v);
+		enum schema_likeness l = schema_compare(r->schema, a->values[i], v);
 
 		if (l == SCHEMA_SAME)
 			return false;
@@ -449,7 +447,7 @@ note_value(struct noting *n, const struct row *r, struct bytes v, bool left)
 
 	if (record_was_written(n->record, project_side(in), hash) ||
 	    change_has(n->change, MOD_ADD, r->attr, v) ||
-	    (in->created && !left && !is_there_respelled(n->d->table, in, r, v)))
+	    (in->created && !left && !is_there_respelled(in, r, v)))
 		note_hash(n, hash);
 }
 

@@ -111,10 +111,9 @@ is_admitted(const struct schema_attr *sa, const struct attr *a, char *why, size_
 
 /* Reports and drops an attribute that the target would refuse. */
 static void
-drop_invalid(const struct table *t, const struct row *r, struct entry *e,
-    project_problem_fn *problem, void *arg)
+drop_invalid(const struct row *r, struct entry *e, project_problem_fn *problem, void *arg)
 {
-	const struct schema_attr *sa = schema_find(t->target_schema, r->attr);
+	const struct schema_attr *sa = r->schema;
 	const struct attr *a = entry_find(e, r->attr);
 	char why[160];
 
@@ -137,13 +136,16 @@ is_shadowed(const struct schema_attr *sa, const struct attr *a, size_t i)
 
 /* The source may have several spellings of what is one value to the target. */
 static int
-keep_one_spelling(const struct table *t, const struct row *r, struct entry *e, struct err *err)
+keep_one_spelling(const struct row *r, struct entry *e, struct err *err)
 {
-	const struct schema_attr *sa = schema_find(t->target_schema, r->attr);
-	const struct attr *a = entry_find(e, r->attr);
+	const struct schema_attr *sa = r->schema;
 	_cleanup_(entry_free) struct entry *all = NULL;
+	const struct attr *a;
 
-	if (!sa || !sa->nocase || r->meet == MEET_ADDRESSES || !a || a->n_values < 2)
+	if (!sa || !sa->nocase || r->meet == MEET_ADDRESSES)
+		return 0;
+	a = entry_find(e, r->attr);
+	if (!a || a->n_values < 2)
 		return 0;
 	if (!(all = entry_dup_attr(e, r->attr)))
 		return err_nomem(err);
@@ -210,12 +212,12 @@ project(const struct table *table, const struct project_in *in, unsigned when,
 		rc = project_row(r, in, calls->ref, calls->arg, e, err);
 		if (rc < 0)
 			return err_ctx(err, "attribute '%s'", r->attr);
-		if (rc == 0 && keep_one_spelling(table, r, e, err) < 0)
+		if (rc == 0 && keep_one_spelling(r, e, err) < 0)
 			return -1;
 		if (rc > 0)
 			entry_remove(e, r->attr);
 		else
-			drop_invalid(table, r, e, calls->problem, calls->arg);
+			drop_invalid(r, e, calls->problem, calls->arg);
 	}
 	*ret = TAKE(e);
 	return 0;

@@ -600,6 +600,8 @@ table_new(const struct conf_link *link, const struct schema *source, const struc
 	    add_default_rows(t, link, source, err) < 0)
 		return -1;
 	add_site_rows(t, link);
+	for (size_t i = 0; i < t->n; i++)
+		t->rows[i].schema = schema_find(target, t->rows[i].attr);
 	if (table_add_back(t, link, source, err) < 0)
 		return -1;
 	if (collect_attrs(t, link, err) < 0)

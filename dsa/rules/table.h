@@ -72,6 +72,9 @@ struct row {
 	row_compute *back; /* computes what flows back; NULL: what came from `source` */
 	bool lasts;	   /* is written whatever side has the authority: its COMPUTE minds that */
 	bool required;	   /* galsync does not work in a forest whose schema lacks it */
+	/* What the schema of the written forest says of ATTR; NULL if it has none, or in a row that
+	 * is in no table. */
+	const struct schema_attr *schema;
 };
 
 struct table {

@@ -118,6 +118,7 @@ add_row(struct table *back, const struct schema *target, struct row r)
 		return;
 	if (r.meet == MEET_SET && !to->single && from->single)
 		r.meet = MEET_MERGE;
+	r.schema = to;
 	r.kinds = kinds_left(back, &r);
 	if (r.kinds)
 		back->rows[back->n++] = r;
