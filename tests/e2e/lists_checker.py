@@ -381,7 +381,9 @@ class ListsChecker(Checker):
                 self.bad(c, "its native is in no list, and it is not hidden")
 
     def check_left(self, t, s):
-        super().check_left(t, s)
+        # What was a native before may have been shown again by its own administrator.
+        if t.created or t.is_true(HIDES):
+            super().check_left(t, s)
         in_use = t.has_mailbox and t.stamp_side == "target"
         if s is None and (in_use or not t.created):
             self.bad(t, "its source is gone for good, and it carries a stamp")
