@@ -410,7 +410,7 @@ is_open(
 		return -1;
 	/* A first match has no record before it is done. */
 	if (!r && h->kind == HELD_MATCHES) {
-		*ret = found && d.verdict == SCOPE_IN && d.state != DECIDE_CREATE;
+		*ret = found && d.verdict == SCOPE_IN && d.state != DECIDE_CREATE && !d.ignored;
 		return 0;
 	}
 	if (!r || record_has_left(r))

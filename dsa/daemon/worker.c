@@ -491,6 +491,19 @@ worker_request_explain(struct worker *w, char *who, char *attribute)
 	return put_request(w, &q);
 }
 
+uint64_t
+worker_request_resolve(struct worker *w, uid_t by, char *who, enum resolved_as as, char *target)
+{
+	struct request q = {.by = by,
+	    .what = REQUEST_RESOLVE,
+	    .plan_fd = -1,
+	    .address = who,
+	    .attribute = target,
+	    .as = as};
+
+	return put_request(w, &q);
+}
+
 static void
 worker_free(struct worker *w)
 {

@@ -36,6 +36,7 @@
 #include "dsa/jobs/turn_run.h"
 #include "dsa/run/shared_feed.h"
 #include "dsa/view/view_worker.h"
+#include "mapping/resolution.h"
 #include "mapping/store.h"
 
 struct worker;
@@ -87,7 +88,8 @@ enum worker_request {
 	REQUEST_APPLY,
 	REQUEST_LOOK,
 	REQUEST_TAKE_BACK, /* changes of the journal */
-	REQUEST_TAKE_BACK_PLAN
+	REQUEST_TAKE_BACK_PLAN,
+	REQUEST_RESOLVE /* a conflict */
 };
 /* The user BY asks for a cycle: a full one, or one about the N source objects OBJECTS (taken over);
  * or for a switch, undo or toggle of the N objects, or to verify them or look what they lack for a
@@ -113,6 +115,9 @@ uint64_t worker_request_undo(struct worker *w, uid_t by, bool dry_run, uint64_t 
 /* The same for an explanation of WHO, and of ATTRIBUTE or, NULL, of all of them (both taken over).
  */
 uint64_t worker_request_explain(struct worker *w, char *who, char *attribute);
+/* The same to say about the conflict of WHO what AS says, with TARGET or NULL (both taken over). */
+uint64_t worker_request_resolve(
+    struct worker *w, uid_t by, char *who, enum resolved_as as, char *target);
 /* How request NUMBER ended, the caller's from now on; NULL if it has not, or was forgotten. */
 struct worker_answer *worker_take_answer(struct worker *w, uint64_t number);
 /* No client will ask for the answers up to NUMBER. */

@@ -10,6 +10,7 @@
 #include "dsa/daemon/worker_priv.h"
 #include "dsa/jobs/finish.h"
 #include "dsa/jobs/rebuild.h"
+#include "dsa/jobs/resolving.h"
 #include "dsa/jobs/retention.h"
 #include "dsa/jobs/sync.h"
 #include "dsa/jobs/toggle.h"
@@ -285,6 +286,21 @@ run_undo(struct worker *w, const struct request *q, struct cycle_result *r, stru
 	return rc;
 }
 
+/* What was said is carried out by the cycle that comes right behind it. */
+static int
+run_resolve(struct worker *w, const struct request *q, struct cycle_result *r, struct err *err)
+{
+	const struct resolve_order order = {.who = q->address, .as = q->as, .target = q->attribute};
+	int rc;
+
+	begin_results(w, false);
+	rc = resolving_run(&w->run, &order, err);
+	r->failed = w->refused;
+	if (rc == 0 && !w->refused)
+		worker_hurry(w);
+	return rc;
+}
+
 static int
 inspect(struct worker *w, const struct request *q, bool *ret_bad, struct err *err)
 {
@@ -397,6 +413,12 @@ is_undo(const struct request *q)
 	return q->number && (q->what == REQUEST_TAKE_BACK || q->what == REQUEST_TAKE_BACK_PLAN);
 }
 
+static bool
+is_resolve(const struct request *q)
+{
+	return q->number && q->what == REQUEST_RESOLVE;
+}
+
 int
 worker_run(struct worker *w, const struct request *q, struct cycle_result r[SIDES], struct err *err)
 {
@@ -410,6 +432,7 @@ worker_run(struct worker *w, const struct request *q, struct cycle_result r[SIDE
 	       : is_apply(q)	   ? run_apply(w, q, r, err)
 	       : is_look(q)	   ? run_look(w, q, r, err)
 	       : is_undo(q)	   ? run_undo(w, q, r, err)
+	       : is_resolve(q)	   ? run_resolve(w, q, r, err)
 	       : worker_is_turn(q) ? run_turns(w, q, r, err)
 				   : run_cycle(w, q, r, err);
 }

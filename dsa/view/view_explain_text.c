@@ -132,7 +132,8 @@ say_conflict(struct buf *b, const char *forest, const struct explain *x)
 		    "(galsyncctl approve --kind matches)",
 		    forest, d->what);
 	else
-		buf_printf(b, "is not in %s: in conflict (%s): %s", forest,
+		buf_printf(b, "is not in %s: %sin conflict (%s): %s", forest,
+		    d->ignored ? DECISION_IGNORED "; else it would be " : "",
 		    conflict_reason_name(d->reason), d->what ? d->what : "");
 	say_candidates(b, d);
 }
