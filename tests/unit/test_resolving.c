@@ -268,6 +268,70 @@ taken_back(void **state)
 	lab_close(&l);
 }
 
+/* ---- a native of the target ---- */
+
+#define GAL ",OU=GAL,DC=acme,DC=example"
+#define GAL_CONTACT(cn)                                                                            \
+	"dn: CN=" cn GAL "\nobjectClass: contact\nmailNickname: " cn                               \
+	"\nmail: nat@globex.example\n\n"
+
+static const struct scenario both = {.name = "both",
+    .link = "return_contacts_ou = \"OU=GAL,DC=acme,DC=example\"; match = [ \"mail\" ]; "
+	    "match_bases = [ \"DC=globex,DC=example\" ];",
+    .source = {"dn: OU=GAL,DC=acme,DC=example\nobjectClass: organizationalUnit\n\n",
+	GAL_CONTACT("C1") GAL_CONTACT("C2")},
+    .target = {THERE_OU,
+	"dn: CN=Nat,CN=Users,DC=globex,DC=example\nobjectClass: user\nsAMAccountName: nat\n"
+	"mailNickname: nat\nmail: nat@globex.example\nproxyAddresses: SMTP:nat@globex.example\n"
+	"msExchHomeServerName: /o=Globex/cn=EX1\nuserAccountControl: 512\n"
+	"legacyExchangeDN: /o=Globex/cn=nat\n\n"}};
+
+static int
+act_both(struct lab *l, struct run *run, void *arg)
+{
+	const struct cycle_options opt = {.plan_only = false};
+	struct cycle_result ret[SIDES];
+
+	(void)arg;
+	return sync_link(run, false, &opt, ret, &l->err);
+}
+
+/* A delta of both flows, or a full cycle where there was none yet. */
+static void
+sync_both(struct lab *l, size_t conflicts)
+{
+	if (lab_act(l, NULL, act_both, NULL) < 0)
+		fail_msg("%s", l->err.text);
+	if (count_conflicts(l) != conflicts)
+		fail_msg("%s", lab_notes(l));
+}
+
+static void
+of_a_native(void **state)
+{
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &both);
+	sync_both(&l, 1);
+	says(&l, "nat@globex.example", RESOLVED_WITH, "C2", true,
+	    "its counterpart is 'CN=C2,OU=GAL,DC=acme,DC=example'; left out: it would be in "
+	    "conflict (address): SMTP:nat@globex.example: 'CN=C1,");
+	sync_both(&l, 1);
+	/* It is a pair by now: only what is left out of it can be settled, and it stays a pair. */
+	says(&l, "nat", RESOLVED_CREATE, NULL, false,
+	    "'create' does not end a conflict 'address' of what has its counterpart; possible: "
+	    "ignore");
+	says(&l, "nat", RESOLVED_IGNORE, NULL, true, "it is left alone");
+	sync_both(&l, 0);
+	lab_set(&l, TARGET, "CN=Nat,CN=Users,DC=globex,DC=example", "title", "Boss");
+	sync_both(&l, 0);
+	assert_true(lab_has(&l, SOURCE, "CN=C2" GAL, "title", "Boss"));
+	says(&l, "nat", RESOLVED_NOT, NULL, true, "'ignore' is taken back");
+	sync_both(&l, 1);
+	lab_close(&l);
+}
+
 int
 main(void)
 {
@@ -276,6 +340,7 @@ main(void)
 	    cmocka_unit_test(carried_out),
 	    cmocka_unit_test(left_alone),
 	    cmocka_unit_test(taken_back),
+	    cmocka_unit_test(of_a_native),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
