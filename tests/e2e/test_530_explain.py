@@ -147,7 +147,8 @@ def test_every_conflict(daemon, lab):
     reasons = set()
     for c in known:
         a = explain(lab, daemon, c["source_dn"], status=(HELD,))
-        assert a["conflict"] == {k: c[k] for k in ("reason", "what", "candidates", "help")}
+        assert a["conflict"] == {k: c[k] for k in ("reason", "what", "candidates", "help",
+                                                  "resolutions")}
         assert not [x for x in a["changes"] if x["forest"] == "globex"] or \
             a["verdict"] in ("synchronized", "create")
         reasons.add(c["reason"])

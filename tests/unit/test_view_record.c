@@ -153,9 +153,12 @@ what_is_held(void **state)
 	    "\"redirections\":{\"held\":0,\"approved\":0,\"rejected\":0},"
 	    "\"switches\":{\"held\":0,\"approved\":2,\"rejected\":9223372036854775807},"
 	    "\"matches\":{\"held\":0,\"approved\":0,\"rejected\":0},"
-	    "\"undone\":{\"held\":0,\"approved\":0,\"rejected\":0}}");
+	    "\"undone\":{\"held\":0,\"approved\":0,\"rejected\":0},"
+	    "\"member_removals\":{\"held\":0,\"approved\":0,\"rejected\":0},"
+	    "\"primary_changes\":{\"held\":0,\"approved\":0,\"rejected\":0}}");
 	json_must_be(view_held_decided(decided), "{\"deletes\":0,\"redirections\":3,\"switches\":0,"
-						 "\"matches\":0,\"undone\":0}");
+						 "\"matches\":0,\"undone\":0,\"member_removals\":0,"
+						 "\"primary_changes\":0}");
 }
 
 static json_t *
