@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "dsa/base/clock.h"
+#include "dsa/base/csv.h"
 #include "dsa/ctl/client.h"
 #include "dsa/ctl/ctl.h"
+#include "dsa/ctl/resolve_file.h"
 #include "dsa/ctl/resolved.h"
 #include "dsa/ctl/shown.h"
 #include "dsa/view/view_conflict.h"
@@ -108,6 +110,60 @@ walk_resolutions(struct conflict_walk *w, const uint32_t flows[SIDES], struct er
 		   : 0;
 }
 
+/* A line of the file that resolve_file.h reads. */
+static int
+export_one(uint32_t link, const struct resolution *r, void *arg, struct err *err)
+{
+	struct conflict_walk *w = arg;
+	_cleanup_(free) char *name = ctl_link_name(w->c, link);
+	_cleanup_(buf_done) struct buf row = {0};
+	char source[GUID_TEXT_SIZE], target[GUID_TEXT_SIZE] = "", at[CLOCK_TEXT_SIZE], by[16];
+	size_t len;
+	bool is_return = name && store_is_return(name, &len);
+
+	if (!name)
+		return err_nomem(err);
+	if (is_return)
+		name[len] = '\0';
+	guid_format(&r->source, source);
+	if (r->as == RESOLVED_WITH)
+		guid_format(&r->target, target);
+	clock_format_utc(r->at, at);
+	(void)snprintf(by, sizeof by, "%u", r->by);
+	if (w->n++ == 0)
+		(void)puts("source,resolution,target,link,origin,source_dn,target_dn,by,at,"
+			   "evidence");
+	csv_add_cell(&row, source, ',');
+	csv_add_cell(&row, resolved_as_name(r->as), ',');
+	csv_add_cell(&row, target, ',');
+	csv_add_cell(&row, name, ',');
+	csv_add_cell(&row, side_name(is_return ? TARGET : SOURCE), ',');
+	csv_add_cell(&row, r->source_dn, ',');
+	csv_add_cell(&row, r->target_dn, ',');
+	csv_add_cell(&row, by, ',');
+	csv_add_cell(&row, at, ',');
+	csv_add_cell(&row, r->evidence, '\n');
+	if (row.failed)
+		return err_nomem(err);
+	(void)fwrite(row.data, 1, row.len, stdout);
+	return 0;
+}
+
+enum ctl_status
+ctl_export_resolutions(struct ctl *c, const uint32_t flows[SIDES])
+{
+	struct conflict_walk w = {.c = c, .array = c->json ? json_array() : NULL};
+	store_resolution_fn *fn = c->json ? one_resolution : export_one;
+	struct err err;
+
+	if (store_each_resolution(c->txn, flows[SOURCE], fn, &w, &err) < 0 ||
+	    (flows[TARGET] && store_each_resolution(c->txn, flows[TARGET], fn, &w, &err) < 0)) {
+		json_decref(w.array);
+		return ctl_fail(&err);
+	}
+	return c->json ? ctl_print_json(w.array) : CTL_DONE;
+}
+
 void
 ctl_print_resolution(const struct resolution *r)
 {
@@ -158,7 +214,7 @@ print_answer(const json_t *answer)
 }
 
 struct resolve_args {
-	const char *link, *who, *with;
+	const char *link, *who, *with, *file;
 	bool create, ignore, wrong;
 };
 
@@ -172,6 +228,8 @@ take_args(int argc, char **argv)
 			a.link = argv[++i];
 		else if (strcmp(argv[i], "--with") == 0 && i + 1 < argc && !a.with)
 			a.with = argv[++i];
+		else if (strcmp(argv[i], "--file") == 0 && i + 1 < argc && !a.file)
+			a.file = argv[++i];
 		else if (strcmp(argv[i], "--create") == 0)
 			a.create = true;
 		else if (strcmp(argv[i], "--ignore") == 0)
@@ -181,8 +239,43 @@ take_args(int argc, char **argv)
 		else
 			a.who = argv[i];
 	}
-	a.wrong |= !a.who;
+	a.wrong |= (a.who != NULL) + (a.file != NULL) != 1;
 	return a;
+}
+
+static json_t *
+request_of(const char *link, const char *who, enum resolved_as as, const char *target)
+{
+	json_t *o = ctl_request(as == RESOLVED_NOT ? "conflict-reopen" : "conflict-resolve", link);
+
+	json_put_member(&o, "object", json_string(who));
+	if (as == RESOLVED_WITH)
+		json_put_member(&o, "with", json_string(target));
+	else if (as != RESOLVED_NOT)
+		json_put_member(&o, resolved_as_name(as), json_true());
+	return o;
+}
+
+/* Each line is asked for as by hand, and one that is refused keeps no other from it. */
+static enum ctl_status
+resolve_all(struct ctl *c, const char *path, const char *link)
+{
+	_cleanup_(resolve_file_done) struct resolve_file f = {.n = 0};
+	enum ctl_status all = CTL_DONE;
+	struct err err;
+
+	if (resolve_file_read(path, &f, &err) < 0)
+		return ctl_fail(&err);
+	for (size_t i = 0; i < f.n; i++) {
+		const struct resolve_line *l = &f.v[i];
+		enum ctl_status one = ctl_report(
+		    c, request_of(link ? link : l->link, l->who, l->as, l->target), print_answer);
+
+		if (one == CTL_UNREACHABLE)
+			return one;
+		all = one == CTL_DONE ? all : one;
+	}
+	return all;
 }
 
 enum ctl_status
@@ -190,19 +283,17 @@ ctl_verb_resolve(struct ctl *c, int argc, char **argv)
 {
 	bool reopen = argc > 1 && strcmp(argv[1], "reopen") == 0;
 	const struct resolve_args a = take_args(argc, argv);
-	json_t *o;
+	enum resolved_as as = a.with	 ? RESOLVED_WITH
+			      : a.create ? RESOLVED_CREATE
+			      : a.ignore ? RESOLVED_IGNORE
+					 : RESOLVED_NOT;
+	int said = (a.with != NULL) + a.create + a.ignore;
 
-	if (a.wrong || (a.with != NULL) + a.create + a.ignore != !reopen)
+	if (a.wrong || (reopen && a.file) || said != !(reopen || a.file))
 		return ctl_usage("%s", reopen ? "conflicts reopen [--link LINK] WHO"
 					      : "conflicts resolve [--link LINK] WHO --with TARGET "
-						"| --create | --ignore");
-	o = ctl_request(reopen ? "conflict-reopen" : "conflict-resolve", a.link);
-	json_put_member(&o, "object", json_string(a.who));
-	if (a.with)
-		json_put_member(&o, "with", json_string(a.with));
-	if (a.create)
-		json_put_member(&o, "create", json_true());
-	if (a.ignore)
-		json_put_member(&o, "ignore", json_true());
-	return ctl_report(c, o, print_answer);
+						"| --create | --ignore, or --file FILE");
+	if (a.file)
+		return resolve_all(c, a.file, a.link);
+	return ctl_report(c, request_of(a.link, a.who, as, a.with), print_answer);
 }

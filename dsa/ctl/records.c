@@ -502,17 +502,24 @@ ctl_verb_map(struct ctl *c, int argc, char **argv)
 {
 	struct walk w = {.c = c};
 	bool lookup = argc == 3 && strcmp(argv[1], "lookup") == 0;
+	bool resolved = false;
 	enum ctl_status status;
 	uint32_t flows[SIDES];
 	struct err err;
 	int rc;
 
+	if (!lookup && argc > 2 && strcmp(argv[argc - 1], "--resolved") == 0) {
+		resolved = true;
+		argc--;
+	}
 	if (!lookup && !(argc >= 2 && argc <= 3 && strcmp(argv[1], "export") == 0))
-		return ctl_usage(
-		    "map takes 'lookup WHO', 'export [LINK]', 'backup FILE', 'check' or "
-		    "'rebuild [LINK] [--plan]'");
+		return ctl_usage("map takes 'lookup WHO', 'export [LINK] [--resolved]', 'backup "
+				 "FILE', 'check' or "
+				 "'rebuild [LINK] [--plan]'");
 	if (!lookup && (status = ctl_flows(c, argc == 3 ? argv[2] : NULL, flows)) != CTL_DONE)
 		return status;
+	if (resolved)
+		return ctl_export_resolutions(c, flows);
 	w.array = c->json ? json_array() : NULL;
 	rc = lookup ? store_lookup_who(c->txn, argv[2], lookup_one, &w, &err)
 		    : walk_all(&w, flows, export_one, &err);
