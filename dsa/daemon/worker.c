@@ -139,7 +139,6 @@ static void
 request_done(struct request *q)
 {
 	free(q->objects);
-	free(q->changes);
 	free(q->address);
 	plan_choice_free(q->choice);
 	free(q->attribute);
@@ -450,14 +449,16 @@ worker_request_apply(struct worker *w, uid_t by, struct plan_choice *choice)
 }
 
 uint64_t
-worker_request_undo(struct worker *w, uid_t by, bool dry_run, uint64_t *changes, size_t n)
+worker_request_undo(
+    struct worker *w, uid_t by, bool dry_run, const struct undo_query *query, char *who)
 {
 	struct request q = {.by = by,
 	    .what = dry_run ? REQUEST_TAKE_BACK_PLAN : REQUEST_TAKE_BACK,
-	    .changes = changes,
-	    .n = n,
+	    .undo = *query,
+	    .address = who,
 	    .plan_fd = -1};
 
+	q.undo.who = who;
 	return put_request(w, &q);
 }
 

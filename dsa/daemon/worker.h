@@ -34,6 +34,7 @@
 #include "dsa/daemon/answers.h"
 #include "dsa/exec/plan_choice.h"
 #include "dsa/jobs/turn_run.h"
+#include "dsa/jobs/undo_choose.h"
 #include "dsa/run/shared_feed.h"
 #include "dsa/view/view_worker.h"
 #include "mapping/resolution.h"
@@ -110,8 +111,10 @@ uint64_t worker_request_trace(struct worker *w, char *address, unsigned from);
 /* The same for a look at what a turn of O's mailboxes needs (turn_look.h). What O lends is taken
  * over: its list, which is malloc'ed. */
 uint64_t worker_request_look(struct worker *w, const struct turn_order *o);
-/* The same to take the N changes CHANGES of the journal (taken over) back, or only to tell. */
-uint64_t worker_request_undo(struct worker *w, uid_t by, bool dry_run, uint64_t *changes, size_t n);
+/* The same to take the changes of the link that Q means back, or only to tell. WHO (taken over) is
+ * a copy of Q's, or NULL. */
+uint64_t worker_request_undo(
+    struct worker *w, uid_t by, bool dry_run, const struct undo_query *q, char *who);
 /* The same for an explanation of WHO, and of ATTRIBUTE or, NULL, of all of them (both taken over).
  */
 uint64_t worker_request_explain(struct worker *w, char *who, char *attribute);

@@ -305,11 +305,12 @@ resolve(struct resolving *r, bool *ret_done, struct err *err)
 {
 	_cleanup_(buf_done) struct buf left = {0};
 
-	ask_reason(r);
-	if (!r->text.len && r->now.as == RESOLVED_WITH && find_target(r, err) < 0)
+	if (r->now.as == RESOLVED_WITH && find_target(r, err) < 0)
 		return -1;
 	if (!r->text.len && resolution_is_same(&r->old, &r->now))
 		buf_add_str(&r->text, "that is what was said before");
+	if (!r->text.len)
+		ask_reason(r);
 	if (!r->text.len && ask_cycle(r, &left, err) < 0)
 		return -1;
 	if (r->text.len)
