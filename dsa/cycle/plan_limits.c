@@ -21,13 +21,14 @@ count_removals(const struct planning *p)
 	return n;
 }
 
-/* Of a correspondence that is there: a first match is what another limit is about. */
+/* Of a correspondence that was synchronized before: a first match is what another limit is about.
+ */
 static bool
 changes_primary(const struct planning *p, const struct record *old)
 {
 	bool yes = p->apart && limit_changes_primary(p->apart);
 
-	if (!old || !p->in.target)
+	if (!old || !old->synced_at || !p->in.target)
 		return false;
 	for (size_t i = 0; i < p->step->n_changes; i++)
 		yes |= p->step->changes[i].side == TARGET &&
