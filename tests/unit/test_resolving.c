@@ -78,7 +78,28 @@ count_conflicts(struct lab *l)
 	return n.conflicts;
 }
 
-/* A delta, which has heard of nothing, looks at it. */
+static int
+count_retry(const struct store_retry *r, void *arg, struct err *err)
+{
+	(void)r;
+	(void)err;
+	++*(unsigned *)arg;
+	return 0;
+}
+
+static unsigned
+count_retries(struct lab *l)
+{
+	_cleanup_(store_abort) struct store_txn *t = NULL;
+	unsigned n = 0;
+	struct err err;
+
+	assert_int_equal(store_begin(l->store, STORE_READ, &t, &err), 0);
+	assert_int_equal(store_each_retry(t, 1, 0, count_retry, &n, &err), 0);
+	return n;
+}
+
+/* A delta, which has heard of nothing, looks at it, once. */
 static void
 cycle(struct lab *l, size_t conflicts)
 {
@@ -88,6 +109,7 @@ cycle(struct lab *l, size_t conflicts)
 	assert_false(l->needs_full);
 	if (count_conflicts(l) != conflicts)
 		fail_msg("%llu: %s", (unsigned long long)count_conflicts(l), lab_notes(l));
+	assert_int_equal(count_retries(l), 0);
 	l->delta = false;
 	if (lab_cycle(l, NULL) < 0)
 		fail_msg("%s", l->err.text);
