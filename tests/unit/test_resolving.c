@@ -40,6 +40,58 @@ static const struct scenario some = {.name = "some",
 	THERE("user", "Other", "sAMAccountName: other\nextensionAttribute15: 4711\n")
 	    THERE("user", "Free", "sAMAccountName: free\n")}};
 
+/* ---- the rule ---- */
+
+/* What a cycle made of it, what was wanted, and why that is not it; NULL: it is. */
+static void
+what_is_refused(void **state)
+{
+	static const struct guid wanted = {{1}}, other = {{2}};
+	static char dn[] = "CN=T", what[] = "mail=a", candidate[] = "CN=C";
+	static const struct {
+		enum scope_verdict verdict;
+		enum decision_state state;
+		bool in_conflict;
+		enum resolved_as as;
+		const struct guid *found;
+		const char *why;
+	} table[] = {
+	    {SCOPE_IN, DECIDE_MATCHED, false, RESOLVED_WITH, &wanted, NULL},
+	    {SCOPE_IN, DECIDE_PROMOTE, false, RESOLVED_WITH, &wanted, NULL},
+	    /* Something of it is left out: that is told, and no refusal. */
+	    {SCOPE_IN, DECIDE_MATCHED, true, RESOLVED_WITH, &wanted, NULL},
+	    {SCOPE_IN, DECIDE_MATCHED, false, RESOLVED_WITH, &other, "its counterpart is 'CN=T'"},
+	    {SCOPE_IN, DECIDE_CREATE, false, RESOLVED_WITH, NULL, "its counterpart is 'CN=T'"},
+	    {SCOPE_IN, DECIDE_CONFLICT, true, RESOLVED_WITH, NULL,
+		"it would be in conflict (taken): mail=a: 'CN=C'"},
+	    {SCOPE_IN, DECIDE_CREATE, false, RESOLVED_CREATE, NULL, NULL},
+	    {SCOPE_IN, DECIDE_MATCHED, false, RESOLVED_CREATE, &other, "its counterpart is 'CN=T'"},
+	    {SCOPE_IN, DECIDE_NOTHING, false, RESOLVED_CREATE, NULL,
+		"it would have no counterpart: mail=a"},
+	    {SCOPE_HIDDEN, DECIDE_OUT, false, RESOLVED_CREATE, NULL, "it is not in scope: hidden"},
+	    {SCOPE_IN, DECIDE_NOTHING, false, RESOLVED_IGNORE, NULL, NULL},
+	    {SCOPE_IN, DECIDE_CONFLICT, false, RESOLVED_IGNORE, NULL, NULL},
+	    {SCOPE_HIDDEN, DECIDE_OUT, false, RESOLVED_IGNORE, NULL, "it is not in scope: hidden"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		const struct decision d = {.verdict = table[i].verdict,
+		    .state = table[i].state,
+		    .in_conflict = table[i].in_conflict,
+		    .reason = CONFLICT_TAKEN,
+		    .target_dn = dn,
+		    .what = what,
+		    .candidates = {candidate}};
+		_cleanup_(buf_done) struct buf why = {0};
+
+		assert_int_equal(resolving_refuses(&d, table[i].as, table[i].found, &wanted, &why),
+		    table[i].why != NULL);
+		assert_string_equal(
+		    why.len ? (const char *)why.data : "", table[i].why ? table[i].why : "");
+	}
+}
+
 /* ---- what is said ---- */
 
 static int
@@ -358,6 +410,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(what_is_refused),
 	    cmocka_unit_test(refused_at_once),
 	    cmocka_unit_test(carried_out),
 	    cmocka_unit_test(left_alone),
