@@ -10,6 +10,7 @@
 #include "mapping/held.h"
 #include "mapping/journal.h"
 #include "mapping/pages.h"
+#include "mapping/resolution.h"
 #include "mapping/store_db.h"
 #include "mapping/store_keys.h"
 #include "mapping/wave.h"
@@ -169,6 +170,16 @@ read_conflict(uint32_t link, const struct conflict *x, void *arg, struct err *er
 }
 
 static int
+read_resolution(uint32_t link, const struct resolution *x, void *arg, struct err *err)
+{
+	(void)link;
+	(void)x;
+	(void)arg;
+	(void)err;
+	return 0;
+}
+
+static int
 read_event(struct store_event *e, void *arg, struct err *err)
 {
 	(void)err;
@@ -214,6 +225,7 @@ check_link(struct checking *c, struct err *err)
 	    judge(c, store_each_operation(t, link, read_operation, NULL, &why), &why, err) ||
 	    judge(c, store_each_membership(t, link, 0, read_membership, NULL, &why), &why, err) ||
 	    judge(c, store_each_held(t, link, read_held, NULL, &why), &why, err) ||
+	    judge(c, store_each_resolution(t, link, read_resolution, NULL, &why), &why, err) ||
 	    judge(c, store_each_event(t, link, read_event, c, &why), &why, err) ||
 	    judge(c, wave_each(t, link, read_wave, c, &why), &why, err))
 		return -1;

@@ -3,7 +3,8 @@
  * Held changes and what was spent of the limits. Disk format:
  *
  *   held    key    link (u32 big-endian), kind (u8), source GUID
- *           value  verdict (u8), since (u64); of a match also the target's GUID
+ *           value  verdict (u8), since (u64); of a match also the target's GUID, of members that
+ *                  are to be removed how many (u32)
  *   spent   key    link (u32 big-endian), kind (u8), hour since the epoch (u64 big-endian)
  *           value  how many (u64), proven time of the last of them (u64; older maps: nothing)
  *
@@ -37,6 +38,8 @@ static const char *const kind_names[] = {
     [HELD_SWITCHES] = "switches",
     [HELD_MATCHES] = "matches",
     [HELD_UNDONE] = "undone",
+    [HELD_MEMBER_REMOVALS] = "member_removals",
+    [HELD_PRIMARY_CHANGES] = "primary_changes",
 };
 _Static_assert(ARRAY_SIZE(kind_names) == HELD_KIND_MAX, "a name for each kind");
 
@@ -94,6 +97,7 @@ decode(struct bytes value, struct store_held *ret)
 	ret->verdict = (enum held_verdict)reader_u8(&r);
 	ret->since = (int64_t)reader_u64(&r);
 	ret->target = (struct guid){{0}};
+	ret->amount = reader_left(&r) == sizeof ret->amount ? reader_u32(&r) : 0;
 	if (reader_left(&r) && (target = reader_raw(&r, GUID_LEN)))
 		memcpy(ret->target.octets, target, GUID_LEN);
 	return !r.failed && !reader_left(&r) && ret->verdict >= HELD_WAITS &&
@@ -139,6 +143,8 @@ store_put_held(struct store_txn *t, uint32_t link, const struct store_held *h, s
 	buf_add_u64(&b, (uint64_t)h->since);
 	if (!guid_is_zero(&h->target))
 		buf_add(&b, h->target.octets, GUID_LEN);
+	else if (h->amount)
+		buf_add_u32(&b, h->amount);
 	if (b.failed)
 		return err_nomem(err);
 	if (keep_verdict(t, key, h, err) < 0)

@@ -27,9 +27,19 @@ enum held_kind {
 	/* No limit: what was written of it was taken back, and is kept off until an operator
 	 * approves. Nothing else is written for its object either. */
 	HELD_UNDONE,
+	HELD_MEMBER_REMOVALS, /* members of a group are to be removed: each of them counts */
+	HELD_PRIMARY_CHANGES, /* the primary address of a counterpart that is there is to change */
 	HELD_KIND_MAX
 };
-/* "deletes", "redirections", "switches", "matches", as the keys of the limits, and "undone". */
+/* Several kinds: a bit for each. */
+#define HELD_BIT(k) (1U << (k))
+static inline bool
+held_is_limit(enum held_kind k)
+{
+	return k != HELD_NOTHING && k != HELD_UNDONE;
+}
+/* As the keys of the limits: "deletes", "redirections", "switches", "matches", "member_removals",
+ * "primary_changes"; and "undone". */
 const char *held_kind_name(enum held_kind k);
 /* HELD_NOTHING for any other name. */
 enum held_kind held_kind_of(const char *name);
@@ -47,7 +57,14 @@ struct store_held {
 	enum held_verdict verdict;
 	int64_t since;	    /* seconds since the epoch: when it was first held */
 	struct guid target; /* of HELD_MATCHES: the match with this object; else zero */
+	uint32_t amount;    /* of HELD_MEMBER_REMOVALS: how many; else, or not known, 0: one */
 };
+/* Against how much of its limit H counts. */
+static inline uint64_t
+held_amount(const struct store_held *h)
+{
+	return h->amount ? h->amount : 1;
+}
 
 /* A growing list; begin with zeros, and free V. */
 struct held_list {
@@ -84,7 +101,8 @@ int store_get_decided(struct store_txn *t, uint32_t link, uint64_t *ret_decided,
 int store_put_carried_out(
     struct store_txn *t, uint32_t link, uint64_t n, struct err *err) MUST_CHECK;
 
-/* N more objects had KIND done to them at NOW (seconds since the epoch), within the limits. */
+/* N more objects had KIND done to them, or N more members were removed, at NOW (seconds since the
+ * epoch), within the limits. */
 int store_add_spent(struct store_txn *t, uint32_t link, enum held_kind kind, int64_t now,
     uint64_t n, struct err *err) MUST_CHECK;
 /* How many had in the 24 hours before NOW, counted by whole hours. They are over when the wall

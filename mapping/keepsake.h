@@ -28,6 +28,7 @@
  *                    last number. Of those that are over only the map, and copies of it, know.
  *   held             KEPT where an operator decided, a first match with the object that it was
  *                    about; what waits is found again
+ *   resolution       KEPT
  *   spent            KEPT: else a lost map would open each limit anew
  *   meta             names of links are KEPT, because the rest is theirs; summaries and other
  *                    counters are made again
@@ -68,7 +69,8 @@ enum keepsake_news_kind {
 	KEEPSAKE_WRITTEN    /* it works again */
 };
 struct keepsake_counts {
-	uint64_t links, waves, verdicts, events; /* taken up */
+	uint64_t links, waves, verdicts, events; /* taken up; what was said
+						  * about conflicts counts as a verdict */
 	uint64_t cancelled, forgotten;		 /* PUT_BACK: waves; approvals */
 };
 struct keepsake_news {

@@ -85,6 +85,13 @@ add_event(struct store_event *e, void *arg, struct err *err)
 }
 
 static int
+add_resolution(uint32_t link, const struct resolution *r, void *arg, struct err *err)
+{
+	(void)link;
+	return add_item(arg, r, err);
+}
+
+static int
 add_items(struct composing *c, struct err *err)
 {
 	switch (c->part) {
@@ -93,6 +100,8 @@ add_items(struct composing *c, struct err *err)
 	case KEEPSAKE_VERDICTS: return store_each_held(c->t, c->link, add_verdict, c, err);
 	case KEEPSAKE_SPENT: return store_each_spent(c->t, c->link, add_spent, c, err);
 	case KEEPSAKE_EVENTS: return store_each_event(c->t, c->link, add_event, c, err);
+	case KEEPSAKE_RESOLUTIONS:
+		return store_each_resolution(c->t, c->link, add_resolution, c, err);
 	case KEEPSAKE_PARTS:
 	default: return 0;
 	}

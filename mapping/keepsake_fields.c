@@ -61,6 +61,12 @@ text_of_event(unsigned v)
 	return event_kind_name((enum event_kind)v);
 }
 
+static const char *
+text_of_resolved(unsigned v)
+{
+	return resolved_as_name((enum resolved_as)v);
+}
+
 #define NUMBER(type_, name_, struct_, member, least_)                                              \
 	{                                                                                          \
 		.name = (name_), .type = (type_), .at = offsetof(struct_, member),                 \
@@ -123,6 +129,17 @@ static const struct field event_fields[] = {
     PLAIN(FIELD_TEXT, "error", struct store_event, error),
 };
 
+static const struct field resolution_fields[] = {
+    NAME("resolution", struct resolution, as, RESOLVED_WITH, RESOLVED_MAX - 1, text_of_resolved),
+    PLAIN(FIELD_GUID, "source", struct resolution, source),
+    PLAIN(FIELD_TEXT, "source_dn", struct resolution, source_dn),
+    PLAIN(FIELD_TEXT, "target_dn", struct resolution, target_dn),
+    NUMBER(FIELD_U32, "by", struct resolution, by, 0),
+    NUMBER(FIELD_TIME, "at", struct resolution, at, 0),
+    PLAIN(FIELD_TEXT, "evidence", struct resolution, evidence),
+    PLAIN(FIELD_GUID_IF_ANY, "target", struct resolution, target),
+};
+
 static const struct {
 	const char *name;
 	const struct field *fields;
@@ -133,6 +150,7 @@ static const struct {
     [KEEPSAKE_VERDICTS] = {"verdicts", verdict_fields, ARRAY_SIZE(verdict_fields)},
     [KEEPSAKE_SPENT] = {"spent", spent_fields, ARRAY_SIZE(spent_fields)},
     [KEEPSAKE_EVENTS] = {"events", event_fields, ARRAY_SIZE(event_fields)},
+    [KEEPSAKE_RESOLUTIONS] = {"resolutions", resolution_fields, ARRAY_SIZE(resolution_fields)},
 };
 _Static_assert(ARRAY_SIZE(parts) == KEEPSAKE_PARTS, "fields for each part");
 #define FIELDS_MAX 16

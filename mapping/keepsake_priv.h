@@ -11,12 +11,13 @@
  *   {"id":7,"name":"Sales","undo":false,"state":"planned","at":1700000000,...}],
  *   "mailboxes":[
  *   {"wave":7,"source":"<GUID>","dn":"CN=Jo,...","line":2,"result":"open","at":0,"text":""}],
- *   "verdicts":[...],"spent":[...],"events":[...]}
+ *   "verdicts":[...],"spent":[...],"events":[...],"resolutions":[...]}
  *   ]}
  *
  * The links stand in the order of their numbers. The fields of an item are those of its section
  * (keepsake_fields.c): all of them, and no others; only the target of a verdict that is about none
- * is left out. Times are seconds since the epoch, 0: not yet.
+ * is left out. The section of resolutions came later: a file without it has none. Times are seconds
+ * since the epoch, 0: not yet.
  */
 
 #include <jansson.h>
@@ -24,6 +25,7 @@
 #include "mapping/event.h"
 #include "mapping/held.h"
 #include "mapping/keepsake.h"
+#include "mapping/resolution.h"
 #include "mapping/wave.h"
 
 #define KEEPSAKE_FORMAT 1
@@ -43,8 +45,9 @@ enum keepsake_part {
 	KEEPSAKE_WAVES,	    /* struct wave */
 	KEEPSAKE_MAILBOXES, /* behind the waves that have them */
 	KEEPSAKE_VERDICTS,
-	KEEPSAKE_SPENT,	 /* struct store_spent */
-	KEEPSAKE_EVENTS, /* struct store_event */
+	KEEPSAKE_SPENT,	      /* struct store_spent */
+	KEEPSAKE_EVENTS,      /* struct store_event */
+	KEEPSAKE_RESOLUTIONS, /* struct resolution; older files do not have it */
 	KEEPSAKE_PARTS
 };
 const char *keepsake_part_name(enum keepsake_part p);

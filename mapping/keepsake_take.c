@@ -90,7 +90,7 @@ cancel_old(struct taking *x, struct err *err)
 static int
 clear_copy(struct taking *x, struct err *err)
 {
-	static const enum store_db gone[] = {DB_HELD, DB_SPENT, DB_EVENT};
+	static const enum store_db gone[] = {DB_HELD, DB_SPENT, DB_EVENT, DB_RESOLUTION};
 
 	for (size_t i = 0; i < ARRAY_SIZE(gone); i++)
 		if (store_db_clear(x->t, gone[i], err) < 0)
@@ -219,6 +219,17 @@ take_event(struct taking *x, void *item, struct err *err)
 	return store_take_event(x->t, e, err);
 }
 
+static int
+take_resolution(struct taking *x, void *item, struct err *err)
+{
+	const struct resolution *r = item;
+
+	if ((r->as == RESOLVED_WITH) == guid_is_zero(&r->target))
+		return bad(err, "\"target\" goes with \"with\", and with nothing else");
+	x->n.verdicts++;
+	return store_put_resolution(x->t, x->link, r, err);
+}
+
 static const struct {
 	enum store_db db;
 	int (*take)(struct taking *x, void *item, struct err *err);
@@ -228,6 +239,7 @@ static const struct {
     [KEEPSAKE_VERDICTS] = {DB_HELD, take_verdict},
     [KEEPSAKE_SPENT] = {DB_SPENT, take_spent},
     [KEEPSAKE_EVENTS] = {DB_EVENT, take_event},
+    [KEEPSAKE_RESOLUTIONS] = {DB_RESOLUTION, take_resolution},
 };
 _Static_assert(ARRAY_SIZE(takers) == KEEPSAKE_PARTS, "a way for each part");
 
@@ -240,6 +252,7 @@ take_item(struct taking *x, enum keepsake_part p, const json_t *json, struct err
 		struct keepsake_verdict verdict;
 		struct store_spent spent;
 		struct store_event event;
+		struct resolution resolution;
 	} item;
 	uint64_t before = 0, after = 0;
 	int rc;
@@ -308,7 +321,7 @@ take_link(struct taking *x, const json_t *links, size_t i, struct err *err)
 	(void)snprintf(x->place, sizeof x->place, "links[%zu]", i);
 	for (size_t p = 0; p < KEEPSAKE_PARTS; p++)
 		names[p + 1] = keepsake_part_name((enum keepsake_part)p);
-	if (json_check_members(o, names, ARRAY_SIZE(names), ARRAY_SIZE(names), err) < 0)
+	if (json_check_members(o, names, KEEPSAKE_RESOLUTIONS + 1, ARRAY_SIZE(names), err) < 0)
 		return -1;
 	name = name_of(links, i, err);
 	if (!name || store_link_id(x->t, name, &x->link, err) < 0)
@@ -318,8 +331,12 @@ take_link(struct taking *x, const json_t *links, size_t i, struct err *err)
 		return -1;
 	x->n.links++;
 	for (size_t p = 0; p < KEEPSAKE_PARTS; p++) {
+		const json_t *list = json_object_get(o, names[p + 1]);
+
+		if (!list && p == KEEPSAKE_RESOLUTIONS)
+			continue;
 		(void)snprintf(x->place, sizeof x->place, "links[%zu].%s", i, names[p + 1]);
-		if (take_part(x, (enum keepsake_part)p, json_object_get(o, names[p + 1]), err) < 0)
+		if (take_part(x, (enum keepsake_part)p, list, err) < 0)
 			return -1;
 	}
 	return 0;

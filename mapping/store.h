@@ -23,6 +23,7 @@
  *   wave        wave number -> wave; mailbox: wave number and source GUID -> result (wave.h)
  *   held        link, kind and source GUID -> what an operator said; spent: what limits count
  * (held.h)
+ *   resolution  link and source GUID -> what an operator said about a conflict (resolution.h)
  *   membership  link and source GUID -> a change of the marker group that is still to be made
  *
  * Beside it is a small file of what only the map knows (keepsake.h).

@@ -151,6 +151,10 @@ struct conf_link {
 	int max_redirection_percent; /* (default 5) */
 	int64_t max_switches;	     /* by readiness, in a cycle (default 50) */
 	int64_t max_matches;	     /* first ones with a mailbox or a security group (default 0) */
+	int64_t max_member_removals; /* from groups, by a cycle (default 500) */
+	int max_member_removal_percent; /* (default 50) */
+	int64_t max_primary_changes;	/* of counterparts, by a cycle (default 50) */
+	int max_primary_change_percent; /* (default 5) */
 	int interval_s;
 	char *file;
 	int line;

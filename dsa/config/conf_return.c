@@ -153,6 +153,10 @@ copy_common(const struct conf_link *l, struct conf_link *b)
 	b->max_redirections = l->max_redirections;
 	b->max_redirection_percent = l->max_redirection_percent;
 	b->max_matches = l->max_matches;
+	b->max_member_removals = l->max_member_removals;
+	b->max_member_removal_percent = l->max_member_removal_percent;
+	b->max_primary_changes = l->max_primary_changes;
+	b->max_primary_change_percent = l->max_primary_change_percent;
 	b->interval_s = l->interval_s;
 	b->file = l->file;
 	b->line = l->line;

@@ -46,6 +46,8 @@ ctl_verb ctl_verb_status, ctl_verb_list, ctl_verb_show, ctl_verb_map, ctl_verb_c
 ctl_verb ctl_verb_resync, ctl_verb_plan, ctl_verb_apply, ctl_verb_pause, ctl_verb_watch,
     ctl_verb_turn, ctl_verb_toggle, ctl_verb_verify, ctl_verb_trace, ctl_verb_rebuild,
     ctl_verb_finish, ctl_verb_adopt, ctl_verb_undo, ctl_verb_explain;
+/* conflicts resolve and conflicts reopen. */
+ctl_verb ctl_verb_resolve;
 /* approve and reject. */
 ctl_verb ctl_verb_decide;
 ctl_verb ctl_verb_wave, ctl_verb_wave_list, ctl_verb_wave_show;

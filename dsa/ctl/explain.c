@@ -68,6 +68,18 @@ print_conflict(const json_t *a)
 }
 
 static void
+print_resolved(const json_t *a)
+{
+	const json_t *x = json_object_get(a, "resolved");
+	const char *target = text_of(x, "target_dn");
+
+	if (!json_is_object(x))
+		return;
+	(void)printf("  %-12s %s%s%s, by user %lld, %s\n", "resolved", text_of(x, "resolution"),
+	    *target ? " " : "", target, number_of(x, "by"), time_of(x, "at"));
+}
+
+static void
 print_record(const json_t *a)
 {
 	const json_t *r = json_object_get(a, "record");
@@ -237,6 +249,7 @@ print_answer(const json_t *a, bool asked)
 	print_object(a);
 	print_names(a);
 	print_conflict(a);
+	print_resolved(a);
 	print_record(a);
 	print_held(a);
 	print_changes(a);

@@ -22,7 +22,7 @@ struct held_walk {
 static void
 print_row(const char *limit, const char *verdict, const char *since, const char *dn)
 {
-	(void)printf("%-13s %-9s %-26s %s\n", limit, verdict, since, dn);
+	(void)printf("%-15s %-9s %-26s %s\n", limit, verdict, since, dn);
 }
 
 /* What waits without a record is a first match: its conflict says who it is. */
@@ -66,7 +66,7 @@ list_one(const struct store_held *h, void *arg, struct err *err)
 	    shown(r ? r->side[SOURCE].dn : match.source_dn));
 	if (!r && match.n_candidates)
 		(void)printf(
-		    "%51s %s, by %s\n", "with", shown(match.candidates[0]), shown(match.what));
+		    "%53s %s, by %s\n", "with", shown(match.candidates[0]), shown(match.what));
 	return 0;
 }
 
@@ -151,7 +151,7 @@ ctl_verb_decide(struct ctl *c, int argc, char **argv)
 	if (kind && held_kind_of(kind) == HELD_NOTHING)
 		return ctl_usage(
 		    "%s: no kind '%.64s'; the kinds are: deletes redirections switches matches "
-		    "undone",
+		    "member_removals primary_changes undone",
 		    argv[0], kind);
 	o = ctl_request(argv[0], link);
 	if (kind)

@@ -7,6 +7,7 @@
 #include "dsa/base/csv.h"
 #include "dsa/base/json.h"
 #include "dsa/ctl/ctl.h"
+#include "dsa/ctl/resolved.h"
 #include "dsa/ctl/shown.h"
 #include "dsa/directory/dn.h"
 #include "dsa/directory/sid.h"
@@ -191,9 +192,11 @@ static int
 add_conflict(struct walk *w, uint32_t link, const struct conflict *x, struct err *err)
 {
 	_cleanup_(free) char *flow = ctl_link_name(w->c, link);
+	unsigned possible;
 
-	(void)err;
-	json_add_item(&w->array, view_conflict(x, flow ? flow : "?"));
+	if (view_conflict_possible(w->c->txn, link, x, &possible, err) < 0)
+		return -1;
+	json_add_item(&w->array, view_conflict(x, flow ? flow : "?", possible));
 	return 0;
 }
 
@@ -203,10 +206,34 @@ note_conflict(struct walk *w, uint32_t link, const struct conflict *x, struct er
 {
 	_cleanup_(free) char *flow = ctl_link_name(w->c, link);
 	json_t *last = json_array_get(w->array, json_array_size(w->array) - 1);
+	unsigned possible;
 
-	return json_object_set_new(last, "conflict", view_conflict(x, flow ? flow : "?")) < 0
+	if (view_conflict_possible(w->c->txn, link, x, &possible, err) < 0)
+		return -1;
+	return json_object_set_new(
+		   last, "conflict", view_conflict(x, flow ? flow : "?", possible)) < 0
 		   ? err_nomem(err)
 		   : 0;
+}
+
+/* What an operator said about a conflict of R's object. */
+static int
+show_resolution(struct walk *w, const struct record *r, struct err *err)
+{
+	_cleanup_(resolution_done) struct resolution x = {.as = RESOLVED_NOT};
+	_cleanup_(free) char *flow = ctl_link_name(w->c, r->link);
+	json_t *last = json_array_get(w->array, json_array_size(w->array) - 1);
+	bool found;
+
+	if (store_find_resolution(w->c->txn, r->link, &r->side[SOURCE].guid, &x, &found, err) < 0)
+		return -1;
+	if (!found)
+		return 0;
+	if (!w->c->json)
+		ctl_print_resolution(&x);
+	else if (json_object_set_new(last, "resolved", view_resolution(&x, flow ? flow : "?")) < 0)
+		return err_nomem(err);
+	return 0;
 }
 
 /* What keeps R's object, or a part of it, from being synchronized, and what says more. */
@@ -216,7 +243,8 @@ show_why(struct walk *w, const struct record *r, struct err *err)
 	_cleanup_(conflict_done) struct conflict x = {.reason = CONFLICT_AMBIGUOUS};
 	bool found;
 
-	if (store_find_conflict(w->c->txn, r->link, &r->side[SOURCE].guid, &x, &found, err) < 0)
+	if (show_resolution(w, r, err) < 0 ||
+	    store_find_conflict(w->c->txn, r->link, &r->side[SOURCE].guid, &x, &found, err) < 0)
 		return -1;
 	if (w->c->json)
 		return found ? note_conflict(w, r->link, &x, err) : 0;
@@ -283,7 +311,7 @@ is_named(const struct conflict *x, const char *who)
 struct conflicts {
 	struct walk *w;
 	const char *who;
-	uint64_t n;
+	uint64_t n, resolved;
 };
 
 static int
@@ -302,17 +330,41 @@ show_conflict(uint32_t link, const struct conflict *x, void *arg, struct err *er
 	return 0;
 }
 
+/* One that an operator left alone, or whose conflict the next cycle ends. */
+static int
+show_resolved(uint32_t link, const struct resolution *x, void *arg, struct err *err)
+{
+	struct conflicts *s = arg;
+	_cleanup_(free) char *flow = ctl_link_name(s->w->c, link);
+	const struct conflict named = {.source = x->source, .source_dn = x->source_dn};
+
+	(void)err;
+	if (!is_named(&named, s->who))
+		return 0;
+	s->resolved++;
+	if (s->w->c->json) {
+		json_add_item(&s->w->array, view_resolution(x, flow ? flow : "?"));
+		return 0;
+	}
+	if (!s->n)
+		(void)printf("%s\n", shown(x->source_dn));
+	ctl_print_resolution(x);
+	print_why(&x->source);
+	return 0;
+}
+
 /* One that has no counterpart: it is in conflict, or the map knows nothing of it. */
 static enum ctl_status
 show_unknown(struct walk *w, const char *who)
 {
-	struct conflicts s = {w, who, 0};
+	struct conflicts s = {.w = w, .who = who};
 	struct err err;
 
-	if (store_each_conflict(w->c->txn, 0, show_conflict, &s, &err) < 0)
+	if (store_each_conflict(w->c->txn, 0, show_conflict, &s, &err) < 0 ||
+	    store_each_resolution(w->c->txn, 0, show_resolved, &s, &err) < 0)
 		return ctl_fail(&err);
-	if (s.n)
-		return CTL_HELD;
+	if (s.n || s.resolved)
+		return s.n ? CTL_HELD : CTL_DONE;
 	(void)nobody(who);
 	(void)fprintf(stderr,
 	    "galsyncctl: it may be hidden, outside the scopes, or in conflict: 'galsyncctl explain "
@@ -450,17 +502,24 @@ ctl_verb_map(struct ctl *c, int argc, char **argv)
 {
 	struct walk w = {.c = c};
 	bool lookup = argc == 3 && strcmp(argv[1], "lookup") == 0;
+	bool resolved = false;
 	enum ctl_status status;
 	uint32_t flows[SIDES];
 	struct err err;
 	int rc;
 
+	if (!lookup && argc > 2 && strcmp(argv[argc - 1], "--resolved") == 0) {
+		resolved = true;
+		argc--;
+	}
 	if (!lookup && !(argc >= 2 && argc <= 3 && strcmp(argv[1], "export") == 0))
-		return ctl_usage(
-		    "map takes 'lookup WHO', 'export [LINK]', 'backup FILE', 'check' or "
-		    "'rebuild [LINK] [--plan]'");
+		return ctl_usage("map takes 'lookup WHO', 'export [LINK] [--resolved]', 'backup "
+				 "FILE', 'check' or "
+				 "'rebuild [LINK] [--plan]'");
 	if (!lookup && (status = ctl_flows(c, argc == 3 ? argv[2] : NULL, flows)) != CTL_DONE)
 		return status;
+	if (resolved)
+		return ctl_export_resolutions(c, flows);
 	w.array = c->json ? json_array() : NULL;
 	rc = lookup ? store_lookup_who(c->txn, argv[2], lookup_one, &w, &err)
 		    : walk_all(&w, flows, export_one, &err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* status and conflicts: what the map says of the links as a whole. */
+/* status: what the map says of the links as a whole. */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,7 +7,6 @@
 #include "dsa/ctl/client.h"
 #include "dsa/ctl/ctl.h"
 #include "dsa/ctl/shown.h"
-#include "dsa/view/view_conflict.h"
 #include "dsa/view/view_link.h"
 
 static void
@@ -243,65 +242,4 @@ ctl_verb_status(struct ctl *c, int argc, char **argv)
 	status = tell_all(&t, argc == 2 ? argv[1] : NULL);
 	json_decref(t.array);
 	return status;
-}
-
-struct conflict_walk {
-	struct ctl *c;
-	json_t *array;
-	uint64_t n;
-};
-
-static void
-print_conflict(const struct conflict *x, const char *link, bool first)
-{
-	const char *help = conflict_reason_help(x->reason);
-	char since[CLOCK_TEXT_SIZE];
-
-	clock_format_local(x->since, since);
-	(void)printf("%s%s\n  reason       %s: %s\n", first ? "" : "\n", shown(x->source_dn),
-	    conflict_reason_name(x->reason), shown(x->what));
-	for (size_t i = 0; i < x->n_candidates; i++)
-		(void)printf("  candidate    %s\n", shown(x->candidates[i]));
-	if (help)
-		(void)printf("  help         %s\n", help);
-	(void)printf("  since        %s, link %s\n", since, link);
-}
-
-static int
-one_conflict(uint32_t link, const struct conflict *x, void *arg, struct err *err)
-{
-	struct conflict_walk *w = arg;
-	_cleanup_(free) char *name = ctl_link_name(w->c, link);
-
-	(void)err;
-	w->n++;
-	if (w->c->json)
-		json_add_item(&w->array, view_conflict(x, name ? name : "?"));
-	else
-		print_conflict(x, name ? name : "?", w->n == 1);
-	return 0;
-}
-
-enum ctl_status
-ctl_verb_conflicts(struct ctl *c, int argc, char **argv)
-{
-	struct conflict_walk w = {.c = c};
-	enum ctl_status status;
-	uint32_t flows[SIDES];
-	struct err err;
-
-	if (argc > 2)
-		return ctl_usage("conflicts takes at most one LINK");
-	status = ctl_flows(c, argc == 2 ? argv[1] : NULL, flows);
-	if (status != CTL_DONE)
-		return status;
-	w.array = c->json ? json_array() : NULL;
-	if (store_each_conflict(c->txn, flows[SOURCE], one_conflict, &w, &err) < 0 ||
-	    (flows[TARGET] &&
-		store_each_conflict(c->txn, flows[TARGET], one_conflict, &w, &err) < 0)) {
-		json_decref(w.array);
-		return ctl_fail(&err);
-	}
-	status = c->json ? ctl_print_json(w.array) : CTL_DONE;
-	return status == CTL_DONE && w.n ? CTL_HELD : status;
 }

@@ -22,6 +22,7 @@ struct hunt {
 	struct cycle *c;
 	const struct conf_scope *scope; /* of the source entry */
 	const struct entry *source;
+	const struct resolution *said;
 	struct candidates *found;
 	const char *what; /* the rule's name, for the evidence */
 	unsigned key;	  /* that is looked up */
@@ -43,7 +44,8 @@ note_evidence(struct hunt *h)
 
 	if (h->key == MATCH_KEY_SID)
 		(void)sid_format(h->value, text);
-	else if (h->key == MATCH_KEY_STAMP && guid_from_bytes(h->value, &g))
+	else if ((h->key == MATCH_KEY_STAMP || h->key == MATCH_KEY_GUID) &&
+		 guid_from_bytes(h->value, &g))
 		guid_format(&g, text);
 	else
 		err_escape(text, sizeof text, h->value);
@@ -372,6 +374,42 @@ hunt_stamp(struct hunt *h)
 	return hunt_key(MATCH_KEY_STAMP, guid_bytes(&h->source->guid), h);
 }
 
+/* What an operator said is a line of the pairs that names both by their GUIDs. */
+static int
+hunt_said(struct hunt *h)
+{
+	h->what = match_method_name(MATCH_CSV);
+	h->found->rule = MATCH_CSV;
+	*h->rival = '\0';
+	return hunt_key(MATCH_KEY_GUID, guid_bytes(&h->said->target), h);
+}
+
+/* None of the candidates counts but what galsync itself made the counterpart. */
+static int
+hunt_own(struct hunt *h)
+{
+	struct candidates *f = h->found;
+
+	if (hunt_stamp(h) < 0)
+		return -1;
+	if (*f->refusal || (f->n > 1 && h->said->as == RESOLVED_IGNORE))
+		*f = (struct candidates){.former = WORLD_NONE};
+	return 0;
+}
+
+/* Nobody is recorded. */
+static int
+hunt_anew(struct hunt *h)
+{
+	if (h->found->may_come)
+		return hunt_stamp(h);
+	if (h->said->as == RESOLVED_CREATE || h->said->as == RESOLVED_IGNORE)
+		return hunt_own(h);
+	if (h->said->as == RESOLVED_WITH && hunt_said(h) < 0)
+		return -1;
+	return h->found->n ? 0 : hunt_rules(h);
+}
+
 /* ---- in the place of a contact ---- */
 
 /* Is the one candidate a contact that galsync made for SOURCE? */
@@ -419,13 +457,16 @@ hunt_heir(struct hunt *h)
 	struct hunt own = *h;
 	bool replaceable;
 
+	if (h->said->as == RESOLVED_IGNORE)
+		return 0;
 	if (is_replaceable(h, &replaceable) < 0)
 		return -1;
 	if (!replaceable)
 		return 0;
 	own.found = &heir;
 	own.heirs_only = true;
-	if (hunt_stamp(&own) < 0)
+	if ((h->said->as == RESOLVED_WITH && hunt_said(&own) < 0) ||
+	    (heir.n == 0 && hunt_stamp(&own) < 0))
 		return -1;
 	if (heir.n == 0 &&
 	    (!h->c->run->is_delta || h->interrupted || h->c->opt->look_at ||
@@ -461,12 +502,13 @@ drop_contacts(struct hunt *h)
 
 int
 candidates_find(struct cycle *c, const struct conf_scope *scope, const struct entry *source,
-    struct candidates *ret, struct err *err)
+    const struct resolution *said, struct candidates *ret, struct err *err)
 {
 	struct dir *d = c->run->dir[SOURCE];
 	struct hunt h = {.c = c,
 	    .scope = scope,
 	    .source = source,
+	    .said = said,
 	    .found = ret,
 	    .refused = WORLD_NONE,
 	    .own = own_domains_of(c->run->link->source, d->ops->info(d)->domain_dns),
@@ -480,7 +522,7 @@ candidates_find(struct cycle *c, const struct conf_scope *scope, const struct en
 	if (world_demand_candidates(c->world, source, err) < 0 ||
 	    world_fetch(c->world, TARGET, err) < 0)
 		return -1;
-	if ((ret->may_come ? hunt_stamp(&h) : hunt_rules(&h)) < 0 || drop_contacts(&h) < 0)
+	if (hunt_anew(&h) < 0 || drop_contacts(&h) < 0)
 		return -1;
 	return ret->rule == MATCH_STAMP ? hunt_heir(&h) : 0;
 }

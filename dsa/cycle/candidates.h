@@ -9,6 +9,10 @@
  * stays a candidate, but with a refusal: an object beside it would want the same addresses. What
  * has become of no use (former.h) is none.
  *
+ * What an operator said about a conflict comes before the link's rules: which object is its
+ * counterpart, as a line of a CSV of pairs; that none of the candidates counts, or that it is left
+ * alone: then only what carries its stamp is its counterpart.
+ *
  * A contact that galsync made for a user or a group is looked behind: a real one of that kind which
  * carries the source's stamp, its legacyExchangeDN as X500 or its SID, takes the contact's place
  * (dsa/rules/heir.h), if the link's rules ask for that evidence.
@@ -36,9 +40,10 @@ struct candidates {
 	bool may_come; /* there is one, or may be, that only this server does not have */
 };
 
-/* For SOURCE in SCOPE. RET is zeroed at first. With `may_come` there may be none, or one that
- * carries our stamp: softer evidence would find another object. */
+/* For SOURCE in SCOPE, about which an operator SAID something (RESOLVED_NOT: nothing). RET is
+ * zeroed at first. With `may_come` there may be none, or one that carries our stamp: softer
+ * evidence would find another object. */
 int candidates_find(struct cycle *c, const struct conf_scope *scope, const struct entry *source,
-    struct candidates *ret, struct err *err) MUST_CHECK;
+    const struct resolution *said, struct candidates *ret, struct err *err) MUST_CHECK;
 
 #endif

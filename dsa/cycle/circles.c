@@ -42,7 +42,7 @@ own_step_ends(const struct look *l, enum side side)
 	const struct plan_step *s = l->own;
 	bool ends = false;
 
-	if (!s || limits_hold(l->c, s->counts))
+	if (!s || limits_hold_any(l->c, s->counts))
 		return false;
 	for (size_t i = 0; i < s->n_changes; i++)
 		ends |=

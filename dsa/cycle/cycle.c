@@ -162,7 +162,7 @@ phase(struct cycle *c, enum run_phase p, int (*run)(struct cycle *c, struct err 
 static int
 plan_all(struct cycle *c, struct err *err)
 {
-	if (plan_objects(c, err) < 0 || limits_check(c, HELD_REDIRECTIONS, err) < 0 ||
+	if (plan_objects(c, err) < 0 || limits_check_planned(c, err) < 0 ||
 	    limits_check(c, HELD_MATCHES, err) < 0 || circles_plan_all(c, err) < 0 ||
 	    plan_find_ready(c, err) < 0)
 		return -1;

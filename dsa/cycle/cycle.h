@@ -24,6 +24,7 @@
 #include "dsa/directory/guid.h"
 #include "dsa/rules/ready.h"
 #include "dsa/run/run.h"
+#include "mapping/resolution.h"
 
 /* What became ready in a cycle (ready.h), and was not switched by it. */
 struct cycle_ready {
@@ -68,6 +69,8 @@ struct cycle_options {
 	const struct guid *look_at;
 	cycle_look_fn *look;
 	void *look_arg;
+	/* As if an operator had said this about LOOK_AT; NULL: what the map says. */
+	const struct resolution *assume;
 };
 
 /* A full or (IS_DELTA) a delta cycle over RUN, which must not have another one at the time. RET

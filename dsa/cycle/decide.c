@@ -15,6 +15,9 @@
  * What another link of the configuration has on either side is nothing for this one, and a second
  * link gives no mailbox a redirection (dsa/rules/across.h).
  *
+ * What an operator said about a conflict (mapping/resolution.h) is heard first. Who is left alone
+ * and has no counterpart gets none; one that has goes on with it, and its conflicts are not told.
+ *
  * One target object has one counterpart. What comes with a record or a stamp keeps it; two that
  * found it by softer evidence are both conflicts.
  */
@@ -64,8 +67,11 @@ int
 cycle_put_decision(struct cycle *c, uint32_t index, const struct decision *d, struct err *err)
 {
 	_cleanup_(buf_done) struct buf b = {0};
+	struct decision told = *d;
 
-	decision_encode(d, &b);
+	/* Whatever it is in conflict about, in this pass or a later one. */
+	told.in_conflict = d->in_conflict && !d->ignored;
+	decision_encode(&told, &b);
 	if (b.failed)
 		return err_nomem(err);
 	return workset_put_blob(
@@ -419,22 +425,46 @@ wait_for_adoption(struct cycle *c, const struct entry *source, const struct cand
 	return decide_conflict(c, d, CONFLICT_ADOPT, what, found->v, found->n, err);
 }
 
+/* What an operator said about SOURCE; the caller frees. */
+static int
+find_said(const struct cycle *c, const struct guid *source, struct resolution *ret, struct err *err)
+{
+	const struct resolution *assumed = c->opt->assume;
+	bool ignored;
+
+	*ret = (struct resolution){.as = RESOLVED_NOT};
+	if (assumed && guid_equal(&assumed->source, source)) {
+		ret->as = assumed->as;
+		ret->target = assumed->target;
+		return 0;
+	}
+	if (!c->run->map)
+		return 0;
+	return store_find_resolution(c->run->map, c->run->link_id, source, ret, &ignored, err);
+}
+
 static int
 find_counterpart(struct cycle *c, uint32_t index, const struct entry *source, struct decision *d,
     struct err *err)
 {
 	const struct conf_scope *scope = &c->run->link->scopes[d->scope];
+	_cleanup_(resolution_done) struct resolution said = {.as = RESOLVED_NOT};
 	struct candidates found = {.former = WORLD_NONE};
 	bool waits = false;
 
-	if (candidates_find(c, scope, source, &found, err) < 0 ||
+	if (find_said(c, &source->guid, &said, err) < 0)
+		return -1;
+	d->ignored = said.as == RESOLVED_IGNORE;
+	if (candidates_find(c, scope, source, &said, &found, err) < 0 ||
 	    set_text(&d->evidence, found.evidence, err) < 0)
 		return -1;
 	d->rule = found.rule;
 	d->created = found.created;
 	if (found.ended)
 		return keep_finished(c, index, d, source, &found, err);
-	if (wait_for_adoption(c, source, &found, d, &waits, err) < 0)
+	if (d->ignored && !found.n && !found.may_come)
+		return decide_nothing(d, DECISION_IGNORED, err);
+	if (said.as == RESOLVED_NOT && wait_for_adoption(c, source, &found, d, &waits, err) < 0)
 		return -1;
 	if (waits)
 		return 0;

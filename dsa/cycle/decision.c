@@ -59,6 +59,8 @@ describe_match(const struct decision *d, struct buf *ret)
 static void
 describe_conflict(const struct decision *d, struct buf *ret)
 {
+	if (d->ignored)
+		buf_add_str(ret, DECISION_IGNORED "; else it would be ");
 	buf_printf(
 	    ret, "in conflict (%s): %s", conflict_reason_name(d->reason), d->what ? d->what : "");
 	for (size_t i = 0; i < DECISION_CANDIDATES && d->candidates[i]; i++)
@@ -115,6 +117,7 @@ decision_encode(const struct decision *d, struct buf *ret)
 	buf_add_u32(ret, d->former);
 	buf_add_u8(ret, d->created);
 	buf_add_u8(ret, d->waits);
+	buf_add_u8(ret, d->ignored);
 	buf_add_u8(ret, d->failed);
 	buf_add_u8(ret, d->apart);
 	buf_add_u8(ret, d->straight);
@@ -165,6 +168,7 @@ decision_decode(struct bytes raw, struct decision *ret, struct err *err)
 	ret->former = reader_u32(&r);
 	ret->created = reader_u8(&r);
 	ret->waits = reader_u8(&r);
+	ret->ignored = reader_u8(&r);
 	ret->failed = reader_u8(&r);
 	ret->apart = reader_u8(&r);
 	ret->straight = reader_u8(&r);

@@ -23,6 +23,7 @@ enum decision_state {
 	DECIDE_STATE_MAX
 };
 
+#define DECISION_IGNORED "an operator said that it is left alone"
 #define DECISION_CANDIDATES 4
 /* Values of `step` that are no number of a step. */
 #define DECISION_UNPLANNED UINT64_MAX
@@ -38,8 +39,10 @@ struct decision {
 	uint32_t target; /* number in the target's working set, or WORLD_NONE */
 	/* The contact that was the counterpart and gives way to TARGET, or WORLD_NONE. */
 	uint32_t former;
-	bool created;  /* the counterpart was, or will be, created by galsync */
-	bool waits;    /* a first match that an operator has to approve, and has not */
+	bool created; /* the counterpart was, or will be, created by galsync */
+	bool waits;   /* a first match that an operator has to approve, and has not */
+	/* An operator said that it is left alone: no conflict of it is told. */
+	bool ignored;
 	bool failed;   /* something of it was refused in this cycle */
 	bool apart;    /* a change of it was refused: what can be is written by itself */
 	bool straight; /* it was looked at while planning, and no mail goes round (circles.h) */

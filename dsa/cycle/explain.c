@@ -19,6 +19,7 @@ explain_done(struct explain *x)
 	buf_done(&x->why);
 	for (int side = SOURCE; side < SIDES; side++)
 		entry_free(x->object[side]);
+	resolution_done(&x->said);
 	record_free(x->record);
 	free(x->rows);
 	for (size_t i = 0; i < x->n_steps; i++)
@@ -175,10 +176,14 @@ static int
 look(struct cycle *c, void *arg, struct err *err)
 {
 	struct explain *x = arg;
+	bool ignored;
 
 	x->link = c->run->link;
 	if (cycle_find_decision(c, &x->source, &x->d, &x->read, err) < 0 ||
 	    store_find_guid(c->run->map, c->run->link_id, SOURCE, &x->source, &x->record, err) < 0)
+		return -1;
+	if (store_find_resolution(
+		c->run->map, c->run->link_id, &x->source, &x->said, &ignored, err) < 0)
 		return -1;
 	if (!x->read)
 		x->d.target = x->d.former = WORLD_NONE;
@@ -189,12 +194,13 @@ look(struct cycle *c, void *arg, struct err *err)
 }
 
 int
-explain_run(const struct run *run, const struct guid *source, struct explain *ret, struct err *err)
+explain_run(const struct run *run, const struct guid *source, const struct resolution *assumed,
+    struct explain *ret, struct err *err)
 {
 	struct run own = run_job(run);
 	_cleanup_(cycle_free) struct cycle *c = NULL;
 	const struct cycle_options opt = {
-	    .plan_only = true, .look_at = source, .look = look, .look_arg = ret};
+	    .plan_only = true, .look_at = source, .look = look, .look_arg = ret, .assume = assumed};
 	struct cycle_result result;
 	bool ignored;
 

@@ -35,6 +35,7 @@ struct explain {
 	struct decision d; /* about it */
 	struct buf why;	   /* of the scope: a text (scope_explain()) */
 	struct entry *object[SIDES]; /* as they were read; NULL: not there, or none */
+	struct resolution said;	     /* what an operator said about a conflict of it */
 	struct record *record;	     /* as the map has it, or NULL */
 	enum side active, lead;	     /* as project_in has them */
 	enum explain_held held[HELD_KIND_MAX];
@@ -52,10 +53,11 @@ explain_donep(struct explain *x)
 {
 	explain_done(x);
 }
-/* Runs the cycle over SOURCE, of the flow of RUN, which has a map. RET is zeroed at first. What RUN
- * observes is what the cycle says; with decisions also why. */
-int explain_run(const struct run *run, const struct guid *source, struct explain *ret,
-    struct err *err) MUST_CHECK;
+/* Runs the cycle over SOURCE, of the flow of RUN, which has a map, as if ASSUMED (NULL: nothing)
+ * had been said about it. RET is zeroed at first. What RUN observes is what the cycle says; with
+ * decisions also why. */
+int explain_run(const struct run *run, const struct guid *source, const struct resolution *assumed,
+    struct explain *ret, struct err *err) MUST_CHECK;
 /* The values that ATTR of the object of SIDE has once what is planned and not held is done; *RET
  * is an entry with nothing but ATTR, without that if it has none. The caller frees. */
 int explain_after(const struct explain *x, enum side side, const char *attr, struct entry **ret,

@@ -446,7 +446,7 @@ plan_leaver(struct cycle *c, const struct leaver *l, bool again, struct err *err
 		leaving = LEAVING_KEEP;
 	if (fill_step(c, s, leaving, &f, r, err) < 0 || note_kept(r, l, leaving, err) < 0)
 		return -1;
-	s->counts = l->said == HELD_WAITS ? HELD_DELETES : HELD_NOTHING;
+	s->counts = l->said == HELD_WAITS ? HELD_BIT(HELD_DELETES) : 0;
 	if (target)
 		c->res->left[done_by(leaving)] += !again;
 	tell(c, r, f.gone ? "deleted" : scope_verdict_name(l->why),

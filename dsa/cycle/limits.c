@@ -5,6 +5,7 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "dsa/base/list.h"
 #include "dsa/cycle/decide.h"
 #include "dsa/cycle/delta.h"
 #include "dsa/directory/guid_set.h"
@@ -13,9 +14,13 @@
 /* Those that a limit is about, by source GUID. */
 struct limited {
 	struct guid_list waits; /* no operator decided: these count */
+	uint32_t
+	    *amounts; /* of members that are to be removed: how many of each of them; else NULL */
+	size_t cap_amounts;
+	uint64_t amount; /* of all of them */
 	struct guid_list approved, rejected;
-	size_t stored; /* in a delta: those that wait since an earlier cycle */
-	bool held;     /* all these are too many: nothing is done to them */
+	uint64_t stored; /* in a delta: those that wait since an earlier cycle */
+	bool held;	 /* all these are too many: nothing is done to them */
 };
 
 struct limits {
@@ -37,6 +42,7 @@ limits_free(struct limits *l)
 {
 	for (size_t i = 0; l && i < HELD_KIND_MAX; i++) {
 		free(l->of[i].waits.v);
+		free(l->of[i].amounts);
 		free(l->of[i].approved.v);
 		free(l->of[i].rejected.v);
 	}
@@ -57,6 +63,15 @@ limits_hold(const struct cycle *c, enum held_kind kind)
 	return c->limits->of[kind].held;
 }
 
+bool
+limits_hold_any(const struct cycle *c, unsigned kinds)
+{
+	for (size_t i = 0; i < HELD_KIND_MAX; i++)
+		if ((kinds & HELD_BIT(i)) && c->limits->of[i].held)
+			return true;
+	return false;
+}
+
 const struct guid_list *
 limits_waiting(const struct cycle *c, enum held_kind kind)
 {
@@ -72,9 +87,20 @@ is_about(const struct store_held *h, const struct guid *target)
 	       (h->verdict == HELD_REJECTED && guid_is_zero(&h->target));
 }
 
-int
-limits_find_verdict(struct cycle *c, enum held_kind kind, const struct guid *source,
-    const struct guid *target, enum held_verdict *ret, struct err *err)
+/* SOURCE waits for AMOUNT of L. */
+static int
+add_waiting(struct limited *l, const struct guid *source, uint32_t amount, struct err *err)
+{
+	if (list_grow(l->amounts, l->waits.n, l->cap_amounts) < 0)
+		return err_nomem(err);
+	l->amounts[l->waits.n] = amount;
+	l->amount += amount;
+	return guid_list_add(&l->waits, source, err);
+}
+
+static int
+find_verdict(struct cycle *c, enum held_kind kind, const struct guid *source,
+    const struct guid *target, uint32_t amount, enum held_verdict *ret, struct err *err)
 {
 	struct limited *l = &c->limits->of[kind];
 	struct store_held h;
@@ -89,13 +115,27 @@ limits_find_verdict(struct cycle *c, enum held_kind kind, const struct guid *sou
 	/* What was decided about another pair says nothing of this one. */
 	found = found && is_about(&h, target);
 	*ret = found ? h.verdict : HELD_WAITS;
-	/* It may be decided again while the cycle runs. */
-	if (kind == HELD_MATCHES && *ret == HELD_WAITS && guid_list_has(&l->waits, source))
+	/* It may be decided, or what is held planned, again while the cycle runs. */
+	if ((kind == HELD_MATCHES || l->held) && *ret == HELD_WAITS &&
+	    guid_list_has(&l->waits, source))
 		return 0;
-	return guid_list_add(*ret == HELD_WAITS	     ? &l->waits
-			     : *ret == HELD_APPROVED ? &l->approved
-						     : &l->rejected,
-	    source, err);
+	if (*ret == HELD_WAITS)
+		return add_waiting(l, source, amount, err);
+	return guid_list_add(*ret == HELD_APPROVED ? &l->approved : &l->rejected, source, err);
+}
+
+int
+limits_find_verdict(struct cycle *c, enum held_kind kind, const struct guid *source,
+    const struct guid *target, enum held_verdict *ret, struct err *err)
+{
+	return find_verdict(c, kind, source, target, 1, ret, err);
+}
+
+int
+limits_find_verdict_of(struct cycle *c, enum held_kind kind, const struct guid *source,
+    uint32_t amount, enum held_verdict *ret, struct err *err)
+{
+	return find_verdict(c, kind, source, NULL, amount, ret, err);
 }
 
 int
@@ -120,7 +160,7 @@ static const char within_limits[] = "what was held is within the limits now";
 
 struct waiting {
 	const struct guid_set *but; /* not these */
-	size_t n[HELD_KIND_MAX];
+	uint64_t n[HELD_KIND_MAX];
 };
 
 static int
@@ -139,13 +179,14 @@ count_waiting(const struct store_held *h, void *arg, struct err *err)
 	struct waiting *w = arg;
 
 	(void)err;
-	w->n[h->kind] += h->verdict == HELD_WAITS && !guid_set_has(w->but, &h->source);
+	if (h->verdict == HELD_WAITS && !guid_set_has(w->but, &h->source))
+		w->n[h->kind] += held_amount(h);
 	return 0;
 }
 
 /* Is N of KIND too many? */
 static int
-is_too_many(struct cycle *c, enum held_kind kind, size_t n, char *why, size_t size, bool *ret,
+is_too_many(struct cycle *c, enum held_kind kind, uint64_t n, char *why, size_t size, bool *ret,
     struct err *err)
 {
 	struct limit_use use = {.n = n};
@@ -182,7 +223,9 @@ limits_recall(struct cycle *c, const char **ret_why, struct err *err)
 		return -1;
 	if (c->limits->decided != carried_out)
 		*ret_why = "an operator decided about what was held";
-	for (size_t i = 0; i < HELD_UNDONE; i++) {
+	for (size_t i = 0; i < HELD_KIND_MAX; i++) {
+		if (!held_is_limit((enum held_kind)i))
+			continue;
 		c->limits->of[i].stored = w.n[i];
 		if (is_too_many(c, (enum held_kind)i, w.n[i], why, sizeof why, &too_many, err) < 0)
 			return -1;
@@ -203,7 +246,7 @@ add_all(struct guid_set *s, const struct guid_list *l, struct err *err)
 
 /* Those of KIND that wait since an earlier cycle and that this delta did not look at. */
 static int
-count_others(struct cycle *c, enum held_kind kind, size_t *ret, struct err *err)
+count_others(struct cycle *c, enum held_kind kind, uint64_t *ret, struct err *err)
 {
 	_cleanup_(guid_set_done) struct guid_set seen = {0};
 	const struct limited *l = &c->limits->of[kind];
@@ -225,12 +268,13 @@ limits_check(struct cycle *c, enum held_kind kind, struct err *err)
 {
 	struct limited *l = &c->limits->of[kind];
 	struct cycle_result *r = c->res;
-	size_t len = strlen(r->held_why), others;
+	size_t len = strlen(r->held_why);
+	uint64_t others;
 	bool told = l->held;
 	char why[200];
 
 	if (count_others(c, kind, &others, err) < 0 ||
-	    is_too_many(c, kind, l->waits.n + others, why, sizeof why, &l->held, err) < 0)
+	    is_too_many(c, kind, l->amount + others, why, sizeof why, &l->held, err) < 0)
 		return -1;
 	if (!l->held && others)
 		c->limits->why_full = within_limits;
@@ -247,8 +291,9 @@ limits_check(struct cycle *c, enum held_kind kind, struct err *err)
 int
 limits_check_all(struct cycle *c, struct err *err)
 {
-	for (size_t kind = HELD_NOTHING + 1; kind < HELD_UNDONE; kind++)
-		if (limits_check(c, (enum held_kind)kind, err) < 0)
+	for (size_t kind = HELD_NOTHING + 1; kind < HELD_KIND_MAX; kind++)
+		if (held_is_limit((enum held_kind)kind) &&
+		    limits_check(c, (enum held_kind)kind, err) < 0)
 			return -1;
 	return 0;
 }
@@ -275,26 +320,48 @@ limits_add_held(struct cycle *c, struct guid_set *ret, struct err *err)
 	return 0;
 }
 
+/* What is counted while an object is planned. */
+static const enum held_kind planned[] = {
+    HELD_REDIRECTIONS, HELD_MEMBER_REMOVALS, HELD_PRIMARY_CHANGES};
+
+int
+limits_check_planned(struct cycle *c, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(planned); i++)
+		if (limits_check(c, planned[i], err) < 0)
+			return -1;
+	return 0;
+}
+
 /* What the last round did is spent by now. */
 void
 limits_begin_round(struct cycle *c)
 {
-	struct limited *l = &c->limits->of[HELD_REDIRECTIONS];
+	for (size_t i = 0; i < ARRAY_SIZE(planned); i++) {
+		struct limited *l = &c->limits->of[planned[i]];
 
-	if (!l->held)
+		if (l->held)
+			continue;
 		l->waits.n = 0;
+		l->amount = 0;
+	}
 }
 
 int
 limits_check_round(struct cycle *c, struct err *err)
 {
-	struct limited *l = &c->limits->of[HELD_REDIRECTIONS];
+	bool news = false;
 
-	if (l->held || l->waits.n == 0)
-		return 0;
-	if (limits_check(c, HELD_REDIRECTIONS, err) < 0)
-		return -1;
-	if (l->held)
+	for (size_t i = 0; i < ARRAY_SIZE(planned); i++) {
+		struct limited *l = &c->limits->of[planned[i]];
+
+		if (l->held || l->waits.n == 0)
+			continue;
+		if (limits_check(c, planned[i], err) < 0)
+			return -1;
+		news |= l->held;
+	}
+	if (news)
 		limits_report(c);
 	return 0;
 }
@@ -341,7 +408,10 @@ limits_holding(const struct cycle *c, const struct plan_step *s)
 {
 	if (s->n_changes && s->phase != PLAN_CIRCLES && limits_is_undone(c, &s->guid))
 		return HELD_UNDONE;
-	return c->limits->of[s->counts].held ? s->counts : HELD_NOTHING;
+	for (size_t i = 0; i < HELD_KIND_MAX; i++)
+		if ((s->counts & HELD_BIT(i)) && c->limits->of[i].held)
+			return (enum held_kind)i;
+	return HELD_NOTHING;
 }
 
 bool
@@ -393,6 +463,15 @@ is_tried_again(
 	return 0;
 }
 
+static bool
+is_planned(enum held_kind kind)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(planned); i++)
+		if (planned[i] == kind)
+			return true;
+	return false;
+}
+
 /* Was H's object not looked at (it is in conflict, or its counterpart may be on another server, or
  * it was missing from an answer), or is what was approved not done yet? */
 static int
@@ -410,7 +489,7 @@ is_open(
 		return -1;
 	/* A first match has no record before it is done. */
 	if (!r && h->kind == HELD_MATCHES) {
-		*ret = found && d.verdict == SCOPE_IN && d.state != DECIDE_CREATE;
+		*ret = found && d.verdict == SCOPE_IN && d.state != DECIDE_CREATE && !d.ignored;
 		return 0;
 	}
 	if (!r || record_has_left(r))
@@ -419,7 +498,7 @@ is_open(
 	if (*ret || !guid_set_has(&p->approved[h->kind], &h->source))
 		return 0;
 	*ret = h->kind == HELD_SWITCHES && r->active == SOURCE;
-	return h->kind == HELD_REDIRECTIONS ? is_tried_again(c, t, &h->source, ret, err) : 0;
+	return is_planned(h->kind) ? is_tried_again(c, t, &h->source, ret, err) : 0;
 }
 
 /* What a full cycle holds, it has found itself. */
@@ -480,9 +559,11 @@ find_match(struct cycle *c, const struct guid *source, struct guid *ret, struct 
 
 /* What an operator said while the cycle ran is kept, if it was about this. */
 static int
-put_held(struct cycle *c, struct store_txn *t, enum held_kind kind, const struct guid *source,
-    struct err *err)
+put_held(struct cycle *c, struct store_txn *t, enum held_kind kind, size_t which, struct err *err)
 {
+	const struct limited *l = &c->limits->of[kind];
+	const struct guid *source = &l->waits.v[which];
+	uint32_t amount = kind == HELD_MEMBER_REMOVALS ? l->amounts[which] : 0;
 	struct guid target = {{0}};
 	struct store_held h;
 	bool found;
@@ -490,11 +571,14 @@ put_held(struct cycle *c, struct store_txn *t, enum held_kind kind, const struct
 	if ((kind == HELD_MATCHES && find_match(c, source, &target, err) < 0) ||
 	    store_find_held(t, c->run->link_id, kind, source, &h, &found, err) < 0)
 		return -1;
-	if (found && guid_equal(&h.target, &target))
+	found = found && guid_equal(&h.target, &target);
+	if (found && (h.verdict != HELD_WAITS || h.amount == amount))
 		return 0;
+	if (!found)
+		h.since = c->run->start_s;
 	h.target = target;
 	h.verdict = HELD_WAITS;
-	h.since = c->run->start_s;
+	h.amount = amount;
 	return store_put_held(t, c->run->link_id, &h, err);
 }
 
@@ -520,8 +604,7 @@ limits_store(struct cycle *c, struct store_txn *t, struct err *err)
 		return -1;
 	for (size_t i = 0; i < HELD_KIND_MAX; i++)
 		for (size_t j = 0; c->limits->of[i].held && j < c->limits->of[i].waits.n; j++)
-			if (put_held(c, t, (enum held_kind)i, &c->limits->of[i].waits.v[j], err) <
-			    0)
+			if (put_held(c, t, (enum held_kind)i, j, err) < 0)
 				return -1;
 	return 0;
 }

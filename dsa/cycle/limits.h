@@ -34,6 +34,9 @@ int limits_recall(struct cycle *c, const char **ret_why, struct err *err) MUST_C
  * else NULL. What the cycle was asked for by name is approved, but for switches and matches. */
 int limits_find_verdict(struct cycle *c, enum held_kind kind, const struct guid *source,
     const struct guid *target, enum held_verdict *ret, struct err *err) MUST_CHECK;
+/* The same of what counts as AMOUNT of a limit (1 or more). */
+int limits_find_verdict_of(struct cycle *c, enum held_kind kind, const struct guid *source,
+    uint32_t amount, enum held_verdict *ret, struct err *err) MUST_CHECK;
 /* Did an operator reject that KIND is done to SOURCE? If so, it is noted that this cycle would do
  * it. What nobody decided about is not counted. */
 int limits_find_rejected(struct cycle *c, enum held_kind kind, const struct guid *source, bool *ret,
@@ -42,10 +45,14 @@ int limits_find_rejected(struct cycle *c, enum held_kind kind, const struct guid
 int limits_check(struct cycle *c, enum held_kind kind, struct err *err) MUST_CHECK;
 /* All kinds: what an earlier cycle held stays held when nothing changed. */
 int limits_check_all(struct cycle *c, struct err *err) MUST_CHECK;
+/* The same of all kinds that are counted while objects are planned. */
+int limits_check_planned(struct cycle *c, struct err *err) MUST_CHECK;
 /* Others wait that this delta did not look at, and are within the limits now: why everything has to
  * be looked at, or NULL. */
 const char *limits_why_full(const struct cycle *c);
 bool limits_hold(const struct cycle *c, enum held_kind kind);
+/* Is one of KINDS, a HELD_BIT() for each, held? */
+bool limits_hold_any(const struct cycle *c, unsigned kinds);
 /* Those of KIND that no operator decided about. */
 const struct guid_list *limits_waiting(const struct cycle *c, enum held_kind kind);
 /* Before and after objects are planned again because a write met drift. */

@@ -14,6 +14,7 @@
 #include "dsa/cycle/replan.h"
 #include "dsa/cycle/tell_hook.h"
 #include "dsa/rules/advice.h"
+#include "dsa/rules/limit.h"
 
 /* A result of RFC 4511 appendix A. */
 #define INSUFFICIENT_ACCESS 50
@@ -268,11 +269,39 @@ store_record(struct cycle *c, struct store_txn *t, struct plan_step *s, struct e
 	return tell_hook(c, t, s, before, err);
 }
 
+/* How much of the limit of KIND was done with S. */
+static uint64_t
+spent_by(const struct plan_step *s, enum held_kind kind)
+{
+	uint64_t n = 0;
+
+	if (kind != HELD_MEMBER_REMOVALS && kind != HELD_PRIMARY_CHANGES)
+		return s->phase != PLAN_LINKS;
+	for (size_t i = 0; i < s->n_changes; i++)
+		if (kind == HELD_MEMBER_REMOVALS)
+			n += limit_member_removals(s->changes[i].change);
+		else
+			n |= limit_changes_primary(s->changes[i].change);
+	return n;
+}
+
+static int
+add_spent(struct cycle *c, struct store_txn *t, const struct plan_step *s, struct err *err)
+{
+	for (size_t i = HELD_NOTHING + 1; i < HELD_KIND_MAX; i++) {
+		enum held_kind kind = (enum held_kind)i;
+		uint64_t n = s->counts & HELD_BIT(i) ? spent_by(s, kind) : 0;
+
+		if (n && store_add_spent(t, c->run->link_id, kind, clock_realtime_s(), n, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 store_done(struct cycle *c, struct store_txn *t, struct plan_step *s, struct err *err)
 {
-	if (s->counts != HELD_NOTHING && s->phase != PLAN_LINKS &&
-	    store_add_spent(t, c->run->link_id, s->counts, clock_realtime_s(), 1, err) < 0)
+	if (add_spent(c, t, s, err) < 0)
 		return -1;
 	c->res->named += s->optional && c->run->link->forth;
 	if (note_renamed(c, s, err) < 0)

@@ -86,7 +86,7 @@ wait_for_owner(struct naming *n, const struct decision *d)
 		return 0;
 	if (plan_find(p->c->plan, PLAN_OBJECTS, d->step, &s, p->err) < 0)
 		return -1;
-	for (size_t i = 0; s && s->counts == HELD_NOTHING && i < s->n_changes; i++) {
+	for (size_t i = 0; s && s->counts == 0 && i < s->n_changes; i++) {
 		const struct change *c = s->changes[i].change;
 
 		for (size_t j = 0; s->changes[i].side == TARGET && j < c->n_mods; j++)

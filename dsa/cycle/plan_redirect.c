@@ -398,14 +398,17 @@ plan_limit_redirection(struct planning *p, const struct record *old, const struc
 	if (find_limit(p, old, record, &kind, &said, err) < 0)
 		return -1;
 	*ret_left = said == HELD_REJECTED;
+	if (!*ret_left && !redirects_in_circles(&p->in.verdict) &&
+	    plan_limit_values(p, old, ret_left, err) < 0)
+		return -1;
 	note_left_alone(p);
-	if (p->in.verdict.moved && said != HELD_REJECTED)
+	if (p->in.verdict.moved && !*ret_left)
 		report_moved(p);
 	p->step->moved = p->in.verdict.moved;
 	for (int side = SOURCE; side < SIDES; side++)
 		if (p->broken[side])
 			report_broken(p, (enum side)side, *ret_left);
 	if (said == HELD_WAITS)
-		p->step->counts = kind;
+		p->step->counts |= HELD_BIT(kind);
 	return 0;
 }

@@ -136,7 +136,7 @@ wait_for_step(struct planning *p, uint64_t number, const struct entry *holder, s
 		    s->changes[i].side == TARGET && lets_go(holder, s->changes[i].change, address);
 	if (!frees)
 		return 0;
-	if (s->counts == HELD_NOTHING && plan_step_need(p->step, number))
+	if (s->counts == 0 && plan_step_need(p->step, number))
 		return 1;
 	return defer(p);
 }

@@ -160,6 +160,13 @@ int plan_redirect(struct planning *p, enum side active) MUST_CHECK;
 int plan_limit_redirection(struct planning *p, const struct record *old,
     const struct record *record, bool *ret_left, struct err *err) MUST_CHECK;
 
+/* ---- plan_limits.c ---- */
+
+/* The limits on what the step changes beside a redirection: members that go, and the primary
+ * address. OLD is the stored record, or NULL. *RET_LEFT as above: an operator rejected it. */
+int plan_limit_values(
+    struct planning *p, const struct record *old, bool *ret_left, struct err *err) MUST_CHECK;
+
 /* ---- plan_refs.c ---- */
 
 /* A project_ref_fn; ARG is the planning. */

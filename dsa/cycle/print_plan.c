@@ -72,14 +72,14 @@ print_step(struct cycle *c, const struct plan_step *s, struct err *err)
 	const char *const forest[SIDES] = {c->run->dir[SOURCE]->name, c->run->dir[TARGET]->name};
 	_cleanup_(buf_done) struct buf b = {0};
 	enum held_kind kind = limits_holding(c, s);
-	bool held = limits_uncount_if_held(c, s);
 
+	(void)limits_uncount_if_held(c, s);
 	if (!is_shown(c, s))
 		return 0;
 	if (is_ldif(c))
 		add_step_ldif(c, s, kind, &b);
 	else
-		plan_text_step(s, forest, held, &b);
+		plan_text_step(s, forest, kind, &b);
 	return write_out(c, &b, err);
 }
 

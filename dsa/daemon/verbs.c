@@ -11,6 +11,7 @@
 #include "dsa/daemon/verbs_look.h"
 #include "dsa/daemon/verbs_object.h"
 #include "dsa/daemon/verbs_plan.h"
+#include "dsa/daemon/verbs_resolve.h"
 #include "dsa/daemon/verbs_trace.h"
 #include "dsa/daemon/verbs_undo.h"
 #include "dsa/daemon/verbs_wave.h"
@@ -170,6 +171,8 @@ static const struct {
     {"adopt", CONTROL_CHANGE, verb_adopt},
     {"approve", CONTROL_CHANGE, verb_approve},
     {"reject", CONTROL_CHANGE, verb_reject},
+    {"conflict-resolve", CONTROL_CHANGE, verb_conflict_resolve},
+    {"conflict-reopen", CONTROL_CHANGE, verb_conflict_reopen},
     {"apply-add", CONTROL_CHANGE, verb_apply_add},
     {"apply", CONTROL_CHANGE, verb_apply},
     {"undo", CONTROL_CHANGE, verb_undo},
@@ -183,7 +186,7 @@ void
 verbs_request(struct client *c, const json_t *request, void *arg)
 {
 	const char *name = json_string_value(json_object_get(request, "verb"));
-	char known[420] = "";
+	char known[480] = "";
 
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
 		if (name && strcmp(name, verbs[i].name) == 0) {

@@ -32,7 +32,9 @@ take_kind(struct client *c, const json_t *request, enum held_kind *ret)
 
 	*ret = name ? held_kind_of(name) : HELD_NOTHING;
 	if (v && *ret == HELD_NOTHING) {
-		client_refuse(c, "\"kind\" is deletes, redirections, switches, matches or undone");
+		client_refuse(c,
+		    "\"kind\" is deletes, redirections, switches, matches, member_removals, "
+		    "primary_changes or undone");
 		return false;
 	}
 	return true;

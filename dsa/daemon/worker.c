@@ -139,7 +139,6 @@ static void
 request_done(struct request *q)
 {
 	free(q->objects);
-	free(q->changes);
 	free(q->address);
 	plan_choice_free(q->choice);
 	free(q->attribute);
@@ -450,14 +449,16 @@ worker_request_apply(struct worker *w, uid_t by, struct plan_choice *choice)
 }
 
 uint64_t
-worker_request_undo(struct worker *w, uid_t by, bool dry_run, uint64_t *changes, size_t n)
+worker_request_undo(
+    struct worker *w, uid_t by, bool dry_run, const struct undo_query *query, char *who)
 {
 	struct request q = {.by = by,
 	    .what = dry_run ? REQUEST_TAKE_BACK_PLAN : REQUEST_TAKE_BACK,
-	    .changes = changes,
-	    .n = n,
+	    .undo = *query,
+	    .address = who,
 	    .plan_fd = -1};
 
+	q.undo.who = who;
 	return put_request(w, &q);
 }
 
@@ -487,6 +488,19 @@ worker_request_explain(struct worker *w, char *who, char *attribute)
 {
 	struct request q = {
 	    .what = REQUEST_EXPLAIN, .plan_fd = -1, .address = who, .attribute = attribute};
+
+	return put_request(w, &q);
+}
+
+uint64_t
+worker_request_resolve(struct worker *w, uid_t by, char *who, enum resolved_as as, char *target)
+{
+	struct request q = {.by = by,
+	    .what = REQUEST_RESOLVE,
+	    .plan_fd = -1,
+	    .address = who,
+	    .attribute = target,
+	    .as = as};
 
 	return put_request(w, &q);
 }

@@ -34,8 +34,10 @@
 #include "dsa/daemon/answers.h"
 #include "dsa/exec/plan_choice.h"
 #include "dsa/jobs/turn_run.h"
+#include "dsa/jobs/undo_choose.h"
 #include "dsa/run/shared_feed.h"
 #include "dsa/view/view_worker.h"
+#include "mapping/resolution.h"
 #include "mapping/store.h"
 
 struct worker;
@@ -87,7 +89,8 @@ enum worker_request {
 	REQUEST_APPLY,
 	REQUEST_LOOK,
 	REQUEST_TAKE_BACK, /* changes of the journal */
-	REQUEST_TAKE_BACK_PLAN
+	REQUEST_TAKE_BACK_PLAN,
+	REQUEST_RESOLVE /* a conflict */
 };
 /* The user BY asks for a cycle: a full one, or one about the N source objects OBJECTS (taken over);
  * or for a switch, undo or toggle of the N objects, or to verify them or look what they lack for a
@@ -108,11 +111,16 @@ uint64_t worker_request_trace(struct worker *w, char *address, unsigned from);
 /* The same for a look at what a turn of O's mailboxes needs (turn_look.h). What O lends is taken
  * over: its list, which is malloc'ed. */
 uint64_t worker_request_look(struct worker *w, const struct turn_order *o);
-/* The same to take the N changes CHANGES of the journal (taken over) back, or only to tell. */
-uint64_t worker_request_undo(struct worker *w, uid_t by, bool dry_run, uint64_t *changes, size_t n);
+/* The same to take the changes of the link that Q means back, or only to tell. WHO (taken over) is
+ * a copy of Q's, or NULL. */
+uint64_t worker_request_undo(
+    struct worker *w, uid_t by, bool dry_run, const struct undo_query *q, char *who);
 /* The same for an explanation of WHO, and of ATTRIBUTE or, NULL, of all of them (both taken over).
  */
 uint64_t worker_request_explain(struct worker *w, char *who, char *attribute);
+/* The same to say about the conflict of WHO what AS says, with TARGET or NULL (both taken over). */
+uint64_t worker_request_resolve(
+    struct worker *w, uid_t by, char *who, enum resolved_as as, char *target);
 /* How request NUMBER ended, the caller's from now on; NULL if it has not, or was forgotten. */
 struct worker_answer *worker_take_answer(struct worker *w, uint64_t number);
 /* No client will ask for the answers up to NUMBER. */

@@ -24,9 +24,10 @@ struct request {
 	struct plan_choice *choice; /* APPLY */
 	enum turn turn;		    /* LOOK: at OBJECTS */
 	bool force;
-	uint64_t *changes; /* TAKE_BACK: N numbers of the journal */
-	char *address;	   /* TRACE; EXPLAIN: who */
-	char *attribute;   /* EXPLAIN, or NULL */
+	struct undo_query undo; /* TAKE_BACK; its `who` is ADDRESS */
+	char *address;		/* TRACE; EXPLAIN, RESOLVE, TAKE_BACK: who */
+	char *attribute;	/* EXPLAIN; RESOLVE: its counterpart; or NULL */
+	enum resolved_as as;	/* RESOLVE */
 	unsigned from;
 };
 

@@ -10,6 +10,7 @@
 #include "dsa/daemon/worker_priv.h"
 #include "dsa/jobs/finish.h"
 #include "dsa/jobs/rebuild.h"
+#include "dsa/jobs/resolving.h"
 #include "dsa/jobs/retention.h"
 #include "dsa/jobs/sync.h"
 #include "dsa/jobs/toggle.h"
@@ -266,15 +267,38 @@ run_finish(struct worker *w, const struct request *q, struct cycle_result *r, st
 	return rc;
 }
 
+static int
+choose_changes(
+    struct worker *w, const struct undo_query *q, uint64_t **ret, size_t *ret_n, struct err *err)
+{
+	_cleanup_(store_abort) struct store_txn *t = NULL;
+	uint32_t flows[SIDES];
+
+	if (store_begin(w->run.store, STORE_READ, &t, err) < 0 ||
+	    store_flow_ids(t, w->run.link->name, flows, err) < 0)
+		return -1;
+	return undo_choose(t, flows, q, ret, ret_n, err);
+}
+
 /* What was kept off is looked at by the next cycle: the map says so by then. */
 static int
 run_undo(struct worker *w, const struct request *q, struct cycle_result *r, struct err *err)
 {
-	const struct undo_order order = {
-	    .changes = q->changes, .n = q->n, .dry_run = q->what == REQUEST_TAKE_BACK_PLAN};
+	struct undo_order order = {.dry_run = q->what == REQUEST_TAKE_BACK_PLAN};
+	_cleanup_(free) uint64_t *changes = NULL;
 	struct undo_counts n;
 	int rc;
 
+	if (choose_changes(w, &q->undo, &changes, &order.n, err) < 0)
+		return -1;
+	if (order.n == 0) {
+		r->absent = 1;
+		(void)snprintf(r->absent_why, sizeof r->absent_why,
+		    "the journal has no change of that which was made by link '%.128s'",
+		    w->run.link->name);
+		return 0;
+	}
+	order.changes = changes;
 	begin_results(w, order.dry_run);
 	rc = undo_run(&w->run, &order, &n, err);
 	w->quiet = false;
@@ -282,6 +306,21 @@ run_undo(struct worker *w, const struct request *q, struct cycle_result *r, stru
 	r->problems = n.left;
 	w->results = view_undo(w->results, w->unlisted, &n);
 	w->results_lost |= !w->results;
+	return rc;
+}
+
+/* What was said is carried out by the cycle that comes right behind it. */
+static int
+run_resolve(struct worker *w, const struct request *q, struct cycle_result *r, struct err *err)
+{
+	const struct resolve_order order = {.who = q->address, .as = q->as, .target = q->attribute};
+	int rc;
+
+	begin_results(w, false);
+	rc = resolving_run(&w->run, &order, err);
+	r->failed = w->refused;
+	if (rc == 0 && !w->refused)
+		worker_hurry(w);
 	return rc;
 }
 
@@ -397,6 +436,12 @@ is_undo(const struct request *q)
 	return q->number && (q->what == REQUEST_TAKE_BACK || q->what == REQUEST_TAKE_BACK_PLAN);
 }
 
+static bool
+is_resolve(const struct request *q)
+{
+	return q->number && q->what == REQUEST_RESOLVE;
+}
+
 int
 worker_run(struct worker *w, const struct request *q, struct cycle_result r[SIDES], struct err *err)
 {
@@ -410,6 +455,7 @@ worker_run(struct worker *w, const struct request *q, struct cycle_result r[SIDE
 	       : is_apply(q)	   ? run_apply(w, q, r, err)
 	       : is_look(q)	   ? run_look(w, q, r, err)
 	       : is_undo(q)	   ? run_undo(w, q, r, err)
+	       : is_resolve(q)	   ? run_resolve(w, q, r, err)
 	       : worker_is_turn(q) ? run_turns(w, q, r, err)
 				   : run_cycle(w, q, r, err);
 }
@@ -437,7 +483,7 @@ worker_answer_of(
     struct worker *w, const struct request *q, int rc, const struct cycle_result r[SIDES])
 {
 	_cleanup_(worker_answer_free) struct worker_answer *a = calloc(1, sizeof *a);
-	bool one = q->what == REQUEST_OBJECT || (q->what == REQUEST_PLAN && q->n);
+	bool one = q->what == REQUEST_OBJECT || (q->what == REQUEST_PLAN && q->n) || is_undo(q);
 	const struct cycle_result *absent = rc < 0 || !one     ? NULL
 					    : r->absent	       ? &r[SOURCE]
 					    : r[TARGET].absent ? &r[TARGET]

@@ -293,7 +293,7 @@ plan_step_decode(struct bytes raw, struct plan_step **ret, struct err *err)
 	s->optional = reader_u8(&r);
 	s->moved = reader_u8(&r);
 	s->forgets = reader_u8(&r);
-	s->counts = (enum held_kind)reader_u8(&r);
+	s->counts = reader_u8(&r);
 	n = reader_u8(&r);
 	for (size_t i = 0; i < n && i < PLAN_MAX_CHANGES; i++)
 		if (decode_change(&r, s, err) < 0)
@@ -304,7 +304,7 @@ plan_step_decode(struct bytes raw, struct plan_step **ret, struct err *err)
 		return -1;
 	if (decode_waiting(&r, s, err) < 0)
 		return -1;
-	if (r.failed || n > PLAN_MAX_CHANGES || s->counts >= HELD_KIND_MAX)
+	if (r.failed || n > PLAN_MAX_CHANGES || (s->counts & HELD_BIT(HELD_NOTHING)))
 		return err_set(
 		    err, ERR_DATA, ERR_LINK, ERR_LATER, 0, "working set: damaged plan step");
 	s->size = raw.len;

@@ -56,8 +56,9 @@ struct plan_step {
 	bool in_order; /* when it is put into the plan: it waits for all steps before it */
 	bool creates;  /* its last change creates the counterpart */
 	bool moved;    /* RECORD has another active side than before, but by no turn of ours */
-	/* The limit it counts against, HELD_NOTHING if none or if an operator approved it. */
-	enum held_kind counts;
+	/* The limits it counts against, a HELD_BIT() for each; what an operator approved is none.
+	 */
+	unsigned counts;
 	struct plan_change changes[PLAN_MAX_CHANGES];
 	size_t n_changes;
 	struct record *record;	     /* to store when all changes are done, or NULL */

@@ -65,8 +65,8 @@ step_change(const struct plan_change *pc, const char *const forest[SIDES])
 }
 
 void
-plan_text_step(
-    const struct plan_step *s, const char *const forest[SIDES], bool held, struct buf *ret)
+plan_text_step(const struct plan_step *s, const char *const forest[SIDES], enum held_kind held,
+    struct buf *ret)
 {
 	json_t *o = json_object(), *step = json_object(), *changes = json_array();
 	char guid[GUID_TEXT_SIZE];
@@ -78,8 +78,8 @@ plan_text_step(
 		json_put_member(&step, "source", json_string(guid));
 	json_put_member(&step, "changes", changes);
 	json_put_member(&o, "step", step);
-	if (held)
-		json_put_member(&o, "held", json_string(held_kind_name(s->counts)));
+	if (held != HELD_NOTHING)
+		json_put_member(&o, "held", json_string(held_kind_name(held)));
 	add_line(o, ret);
 }
 

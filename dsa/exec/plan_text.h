@@ -50,9 +50,9 @@
  * link calls the source. */
 void plan_text_head(const char *link, int64_t made, struct buf *ret);
 void plan_text_flow(enum side originals, const char *const forest[SIDES], struct buf *ret);
-/* HELD: the limit holds it. */
-void plan_text_step(
-    const struct plan_step *s, const char *const forest[SIDES], bool held, struct buf *ret);
+/* HELD: what holds it, or HELD_NOTHING. */
+void plan_text_step(const struct plan_step *s, const char *const forest[SIDES], enum held_kind held,
+    struct buf *ret);
 void plan_text_held(enum held_kind limit, const char *source_dn, struct buf *ret);
 void plan_text_conflict(const struct conflict *c, struct buf *ret);
 void plan_text_ready(const char *dn, struct buf *ret);

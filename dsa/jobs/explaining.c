@@ -88,8 +88,9 @@ pass_progress(enum run_phase phase, uint64_t done, uint64_t total, void *arg)
 		l->others->progress(phase, done, total, l->others->arg);
 }
 
-static int
-run_cycle(const struct run *run, const struct guid *source, struct explaining *e, struct err *err)
+int
+explaining_look(const struct run *run, const struct guid *source, const struct resolution *assumed,
+    struct explaining *e, struct err *err)
 {
 	struct listening l = {.to = e, .source = source, .others = run->observer};
 	const struct run_observer observer = {
@@ -97,7 +98,7 @@ run_cycle(const struct run *run, const struct guid *source, struct explaining *e
 	struct run own = *run;
 
 	own.observer = &observer;
-	if (explain_run(&own, source, &e->x, err) < 0)
+	if (explain_run(&own, source, assumed, &e->x, err) < 0)
 		return -1;
 	return l.failed ? err_nomem(err) : 0;
 }
@@ -242,6 +243,7 @@ explaining_run(const struct run *run, const char *who, struct explaining *ret, s
 	if (ret->no_flow)
 		return 0;
 	flow = ret->hits[0].origin == TARGET ? run_back(run) : run_job(run);
-	return run_cycle(&flow, &ret->hits[0].source, ret, err) < 0 ? -1
-								    : read_map(&flow, ret, err);
+	return explaining_look(&flow, &ret->hits[0].source, NULL, ret, err) < 0
+		   ? -1
+		   : read_map(&flow, ret, err);
 }

@@ -169,20 +169,27 @@ keep(struct entry *e, void *arg, struct err *err)
 }
 
 static int
-search_side(struct finding *f, enum side side, const char *filter, struct err *err)
+search(
+    const struct run *run, enum side side, const char *filter, struct found *ret, struct err *err)
 {
-	const struct conf_forest *forest =
-	    side == SOURCE ? f->run->link->source : f->run->link->target;
+	const struct conf_forest *forest = side == SOURCE ? run->link->source : run->link->target;
 	const char *const attrs[] = {
 	    "objectGUID", "objectClass", "displayName", "mail", forest->stamp_attribute, NULL};
-	struct dir *d = f->run->dir[side];
+	struct dir *d = run->dir[side];
 	const struct dir_query q = {.base = d->ops->info(d)->domain_dn,
 	    .scope = DIR_SUBTREE,
 	    .filter = filter,
 	    .attrs = attrs,
 	    .limit = EXPLAINING_HITS};
+
+	return d->ops->search(d, &q, keep, ret, err);
+}
+
+static int
+search_side(struct finding *f, enum side side, const char *filter, struct err *err)
+{
 	struct found found = {.n = 0};
-	int rc = d->ops->search(d, &q, keep, &found, err);
+	int rc = search(f->run, side, filter, &found, err);
 
 	f->side = side;
 	for (size_t i = 0; i < found.n; i++)
@@ -227,4 +234,24 @@ explaining_find(const struct run *run, const char *who, struct explaining *e, st
 		if (search_side(&f, (enum side)side, (const char *)filter.data, err) < 0)
 			return -1;
 	return e->n_hits ? 0 : store_lookup_who(t, who, take_record, &f, err);
+}
+
+int
+explaining_find_one(const struct run *run, enum side side, const char *who, struct entry **ret,
+    size_t *ret_n, struct err *err)
+{
+	_cleanup_(buf_done) struct buf filter = {0};
+	struct found found = {.n = 0};
+	int rc;
+
+	*ret = NULL;
+	if (make_filter(who, &filter, err) < 0)
+		return -1;
+	rc = search(run, side, (const char *)filter.data, &found, err);
+	*ret_n = found.n;
+	if (rc == 0 && found.n == 1)
+		*ret = TAKE(found.v[0]);
+	for (size_t i = 0; i < found.n; i++)
+		entry_free(found.v[i]);
+	return rc;
 }

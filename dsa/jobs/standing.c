@@ -7,6 +7,7 @@
 #include "dsa/directory/dn.h"
 #include "dsa/rules/across.h"
 #include "dsa/rules/scope.h"
+#include "mapping/resolution.h"
 
 /* ---- what the map says ---- */
 
@@ -14,6 +15,7 @@ struct known {
 	struct record *record; /* NULL: there is none */
 	struct guid source;    /* of what is asked about, zero: unknown */
 	bool in_conflict;
+	bool ignored;	/* an operator said that it is left alone */
 	char *refused;	/* why it could not be written, NULL: it is not tried again */
 	bool is_target; /* SOURCE is a counterpart of another link */
 };
@@ -82,15 +84,19 @@ static int
 look_around(struct seeking *s, struct err *err)
 {
 	_cleanup_(conflict_done) struct conflict c = {.n_candidates = 0};
+	_cleanup_(resolution_done) struct resolution said = {.as = RESOLVED_NOT};
 	struct known *k = s->known;
+	bool found;
 
 	if (k->record)
 		k->source = k->record->side[SOURCE].guid;
 	if (guid_is_zero(&k->source))
 		return 0;
 	if (store_find_conflict(s->t, s->link, &k->source, &c, &k->in_conflict, err) < 0 ||
+	    store_find_resolution(s->t, s->link, &k->source, &said, &found, err) < 0 ||
 	    look_for_retry(s, err) < 0)
 		return -1;
+	k->ignored = said.as == RESOLVED_IGNORE;
 	return store_lookup_guid(s->t, TARGET, &k->source, take_other, s, err);
 }
 
@@ -141,6 +147,8 @@ words_of(const struct known *k, const struct entry *e, enum scope_verdict v)
 		return "is not synchronized: ";
 	if (k->in_conflict)
 		return "is in conflict: see galsyncctl conflicts";
+	if (k->ignored)
+		return "is left alone, as an operator said: see galsyncctl conflicts --resolved";
 	return k->refused ? "could not be written, and is tried again: " : NULL;
 }
 

@@ -177,6 +177,23 @@ try_one(struct undoing *u, struct undo_change *c, bool again, bool *ret_again, s
 	return 0;
 }
 
+/* It is not in a directory: the map alone has it. */
+static int
+undo_said(struct undoing *u, struct undo_change *c, struct err *err)
+{
+	const struct bytes nothing = {NULL, 0};
+	const char *text = "";
+	bool left = false;
+
+	if (undo_resolution(u, c, &left, &text, err) < 0)
+		return -1;
+	if (left &&
+	    undo_leave(&c->out, c->entry->change->dn, RESOLUTION_ATTR, nothing, text, err) < 0)
+		return -1;
+	tell(u, c, c->entry->number, !left, left ? "it is left as it is" : text);
+	return 0;
+}
+
 static int
 undo_one(struct undoing *u, uint64_t number, struct err *err)
 {
@@ -198,6 +215,8 @@ undo_one(struct undoing *u, uint64_t number, struct err *err)
 		tell(u, &c, number, true, "it was not made");
 		return 0;
 	}
+	if (resolution_is_change(c.entry))
+		return undo_said(u, &c, err);
 	for (int i = 0; again && i < TRIES; i++)
 		if (try_one(u, &c, i > 0, &again, err) < 0)
 			return -1;
@@ -271,5 +290,6 @@ undo_run(struct run *run, const struct undo_order *o, struct undo_counts *ret, s
 	for (size_t i = 0; i < u.n_pretended; i++)
 		entry_free(u.pretended[i].entry);
 	free(u.pretended);
+	free(u.said);
 	return rc;
 }

@@ -72,7 +72,7 @@ note_entry(const struct journal_entry *e, void *arg, struct err *err)
 {
 	struct undone_list *l = arg;
 
-	if (e->link != l->link || e->outcome != JOURNAL_DONE)
+	if (e->link != l->link || e->outcome != JOURNAL_DONE || resolution_is_change(e))
 		return 0;
 	if (list_grow(l->v, l->n, l->cap) < 0)
 		return err_nomem(err);

@@ -7,12 +7,21 @@
 
 #include "dsa/jobs/undo.h"
 #include "dsa/rules/undo.h"
+#include "mapping/resolution.h"
 
 /* An object as it is, or, in a dry run, as it would be by now. */
 struct undo_object {
 	const struct dir *dir;
 	struct guid guid;    /* zero: it would be made */
 	struct entry *entry; /* NULL: it would be gone */
+};
+
+/* What would have been said about an object in conflict by now. */
+struct undo_said {
+	uint32_t link;
+	struct guid source;
+	enum resolved_as as;
+	struct guid target;
 };
 
 struct undoing {
@@ -22,6 +31,8 @@ struct undoing {
 	struct undo_counts *counts;
 	struct undo_object *pretended;
 	size_t n_pretended, cap_pretended;
+	struct undo_said *said; /* in a dry run */
+	size_t n_said, cap_said;
 };
 
 /* One change. */
@@ -59,6 +70,11 @@ int undo_note_done(struct store_txn *t, struct undo_change *c, const struct chan
     struct err *err) MUST_CHECK;
 /* What C created is gone, and the map does not know that yet. */
 int undo_note_gone(struct undo_change *c, struct err *err) MUST_CHECK;
+/* undo_resolution.c: takes C, what an operator said about a conflict, back, or, in a dry run,
+ * would. RET_TEXT, borrowed from C or constant, tells of it. *RET_LEFT: another thing was said
+ * since. */
+int undo_resolution(struct undoing *u, struct undo_change *c, bool *ret_left, const char **ret_text,
+    struct err *err) MUST_CHECK;
 /* What took C back made an object: its record gets the new GUID. */
 int undo_note_made(struct undo_change *c, struct err *err) MUST_CHECK;
 

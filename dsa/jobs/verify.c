@@ -9,6 +9,7 @@
 #include "dsa/directory/kind.h"
 #include "dsa/jobs/verify_priv.h"
 #include "dsa/rules/scope.h"
+#include "mapping/resolution.h"
 
 #define CHUNK 256 /* correspondences that are read at once, where not all are */
 
@@ -29,6 +30,18 @@ take_conflict(uint32_t link, const struct conflict *c, void *arg, struct err *er
 
 	(void)link;
 	return guid_set_add(&r->conflicts, &c->source) < 0 ? err_nomem(err) : 0;
+}
+
+/* What is left out of one that is left alone is known. */
+static int
+take_resolution(uint32_t link, const struct resolution *x, void *arg, struct err *err)
+{
+	struct verifying *r = arg;
+
+	(void)link;
+	if (x->as != RESOLVED_IGNORE)
+		return 0;
+	return guid_set_add(&r->conflicts, &x->source) < 0 ? err_nomem(err) : 0;
 }
 
 static int
@@ -69,7 +82,8 @@ prepare(struct verifying *r, struct err *err)
 		return err_nomem(err);
 	if (run_open_known(r->run, err) < 0 ||
 	    store_begin(r->run->store, STORE_READ, &t, err) < 0 ||
-	    store_each_conflict(t, r->run->link_id, take_conflict, r, err) < 0)
+	    store_each_conflict(t, r->run->link_id, take_conflict, r, err) < 0 ||
+	    store_each_resolution(t, r->run->link_id, take_resolution, r, err) < 0)
 		return -1;
 	return store_each_operation(t, r->run->link_id, take_operation, r, err);
 }

@@ -2,17 +2,19 @@
 #ifndef GALSYNC_RULES_LIMIT_H
 #define GALSYNC_RULES_LIMIT_H
 
-/* How much a link does by itself before it asks: values in, a verdict out. */
+/* How much a link does by itself before it asks: values in, a verdict out; and how much of a limit
+ * a change takes. */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "dsa/config/conf.h"
+#include "dsa/directory/change.h"
 #include "mapping/held.h"
 
 struct limit_use {
-	uint64_t n;	  /* objects that a cycle is about to do this to */
+	uint64_t n;	  /* objects that a cycle is about to do this to; members to be removed */
 	uint64_t spent;	  /* and those it was done to in the last 24 hours (not kept of switches) */
 	uint64_t records; /* correspondences of the link */
 };
@@ -21,5 +23,10 @@ struct limit_use {
  * key of the limit; N 0 is always allowed. A percentage counts from 20 records on. */
 bool limit_allows(const struct conf_link *link, enum held_kind kind, const struct limit_use *use,
     char *why, size_t size);
+
+/* How many members C, the modification of a group, takes out of it. */
+uint32_t limit_member_removals(const struct change *c);
+/* Does the primary address (SMTP:) that C's object has change by C, or go? */
+bool limit_changes_primary(const struct change *c);
 
 #endif

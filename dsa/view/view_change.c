@@ -9,6 +9,7 @@
 #include "dsa/directory/dn.h"
 #include "dsa/directory/value_text.h"
 #include "dsa/view/view_record.h"
+#include "mapping/resolution.h"
 
 /* ---- attributes ---- */
 
@@ -165,7 +166,8 @@ view_change(const struct journal_entry *e, const char *flow)
 	json_put_member(&o, "dn", json_of_text(c->dn));
 	put_guid(&o, "guid", &c->guid);
 	put_guid(&o, "original", &e->source);
-	json_put_member(&o, "operation", json_of_text(change_op_name(c->op)));
+	json_put_member(&o, "operation",
+	    json_of_text(resolution_is_change(e) ? RESOLUTION_REASON : change_op_name(c->op)));
 	json_put_member(&o, "new_rdn", json_of_text(c->new_rdn));
 	json_put_member(&o, "new_parent", json_of_text(c->new_parent));
 	json_put_member(&o, "rule", json_of_text(e->reason));

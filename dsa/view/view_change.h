@@ -17,7 +17,8 @@
  *   dn          of the object
  *   guid        of the object; all zeros for one that was created
  *   original    GUID of the original of its correspondence; all zeros: it is about none, or several
- *   operation   "add", "modify", "rename" or "delete"
+ *   operation   "add", "modify", "rename", "delete", or "resolve": an operator said what becomes
+ *               of an object in conflict (mapping/resolution.h), and nothing was written
  *   new_rdn, new_parent   of a rename; else null
  *   rule        why: "create", "project", "switch", ...
  *   asked_by    "user UID", "wave ID", or null: galsync by itself, or not known

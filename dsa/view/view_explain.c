@@ -5,6 +5,7 @@
 #include <syslog.h>
 
 #include "dsa/base/json.h"
+#include "dsa/view/view_conflict.h"
 #include "dsa/view/view_record.h"
 
 static json_t *
@@ -113,6 +114,8 @@ view_conflict_of(const struct decision *d)
 	json_put_member(&o, "what", json_of_text(d->what));
 	json_put_member(&o, "candidates", candidates);
 	json_put_member(&o, "help", json_of_text(help));
+	json_put_member(&o, "resolutions",
+	    view_possible(resolution_possible(d->reason, decision_has_target(d))));
 	return o;
 }
 
@@ -247,6 +250,8 @@ put_state(json_t **o, const struct conf_link *link, const struct explaining *e)
 	json_put_member(o, "counterpart", view_counterpart(x));
 	json_put_member(o, "names", view_names(x));
 	json_put_member(o, "conflict", view_conflict_of(&x->d));
+	json_put_member(o, "resolved",
+	    x->said.as == RESOLVED_NOT ? json_null() : view_resolution(&x->said, x->link->name));
 	json_put_member(
 	    o, "record", x->record ? view_record(x->record, x->link->name) : json_null());
 	json_put_member(o, "left", json_of_time(e->left_at));

@@ -21,7 +21,8 @@
  *   scope          in (true or false), verdict, why; null if the original is gone
  *   counterpart    dn, shape, rule, evidence, created (by galsync), exists; or null
  *   names          rdn, sam_account_name, user_principal_name of what is to be created; or null
- *   conflict       reason, what, candidates, help; or null
+ *   conflict       reason, what, candidates, help, resolutions (view_conflict.h); or null
+ *   resolved       what an operator said about a conflict (view_conflict.h); or null
  *   record         view_record.h; or null
  *   left           when its leave action was carried out; or null
  *   held           limit, verdict ("held", "approved", "rejected"), since

@@ -132,7 +132,8 @@ say_conflict(struct buf *b, const char *forest, const struct explain *x)
 		    "(galsyncctl approve --kind matches)",
 		    forest, d->what);
 	else
-		buf_printf(b, "is not in %s: in conflict (%s): %s", forest,
+		buf_printf(b, "is not in %s: %sin conflict (%s): %s", forest,
+		    d->ignored ? DECISION_IGNORED "; else it would be " : "",
 		    conflict_reason_name(d->reason), d->what ? d->what : "");
 	say_candidates(b, d);
 }
@@ -157,6 +158,10 @@ say_matched(struct buf *b, const char *forest, const struct explain *x)
 	}
 	if (x->held[HELD_REDIRECTIONS] == EXPLAIN_HELD)
 		buf_add_str(b, ", and a limit holds a change of its redirection");
+	if (x->held[HELD_MEMBER_REMOVALS] == EXPLAIN_HELD)
+		buf_add_str(b, ", and a limit holds that members are removed from it");
+	if (x->held[HELD_PRIMARY_CHANGES] == EXPLAIN_HELD)
+		buf_add_str(b, ", and a limit holds a change of its primary address");
 	if (n)
 		buf_printf(b, ", and the next cycle makes %zu change%s", n, n == 1 ? "" : "s");
 }

@@ -49,7 +49,7 @@ view_held_record(const struct store_held *h, const struct record *r, const char 
 json_t *
 view_held_match(const struct store_held *h, const struct conflict *c, const char *link)
 {
-	json_t *o = view_conflict(c, link);
+	json_t *o = view_conflict(c, link, resolution_possible(c->reason, false));
 
 	json_put_member(&o, "held", view_held(h));
 	return o;

@@ -9,7 +9,8 @@
  * match a conflict (view_conflict.h), with one member more:
  *
  *   held         an object:
- *     limit      "deletes", "redirections", "switches", "matches" or "undone"
+ *     limit      "deletes", "redirections", "switches", "matches", "member_removals",
+ *                "primary_changes" or "undone"
  *     verdict    "held", "approved" or "rejected"
  *     since      when it was first held; text in UTC
  *

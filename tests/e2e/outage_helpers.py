@@ -214,7 +214,9 @@ def conf_file(lab, directory, way, state):
     # Guests come and go: no limit is to hold that up.
     path = conf(lab, directory, state=state, **forests, link="interval_s = 1; "
                 "limits = { deletes = 100000; delete_percent = 100; matches = 100000; "
-                "redirections = 100000; redirection_percent = 100; };")
+                "redirections = 100000; redirection_percent = 100; "
+                "member_removals = 100000; member_removal_percent = 100; "
+                "primary_changes = 100000; primary_change_percent = 100; };")
     with open(path, encoding="utf-8") as f:
         text = f.read()
     return write(path, text.replace('create = "mailbox";', 'create = "mailbox"; on_leave = "delete";'))

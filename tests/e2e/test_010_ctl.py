@@ -267,7 +267,8 @@ def usage():
 OF_THE_MAP = {"history": ["x"], "status": [], "list": [], "show": ["x"], "map lookup": ["x"], "map export": [],
               "map backup": ["/nowhere"], "map check": [], "conflicts": [], "wave list": [],
               "wave show": ["1"]}
-OF_THE_DAEMON = {"watch": [], "resync": [], "plan": [], "apply": ["PLAN"], "map rebuild": [], "switch": ["x"],
+OF_THE_DAEMON = {"conflicts resolve": ["x", "--ignore"], "conflicts reopen": ["x"], "watch": [], "resync": [],
+                 "plan": [], "apply": ["PLAN"], "map rebuild": [], "switch": ["x"],
                  "undo-switch": ["x"], "proxy-toggle": ["x"], "wave": ["FILE", "--at", "now"],
                  "wave check": ["1"], "wave cancel": ["1"], "wave reschedule": ["1", "--at", "+1h"], "verify": [],
                  "trace": ["x@acme.example"], "finish": ["x"], "adopt": [], "approve": [],
@@ -318,7 +319,8 @@ def test_verbs_are_completed():
 
 @pytest.mark.parametrize("words, offered", [
     (("map", ""), ["lookup", "export", "backup", "check", "rebuild"]),
-    (("map", "rebuild", ""), ["--plan"]), (("map", "backup", "--"), ["--force"]), (("resync", "--"), ["--object"]),
+    (("conflicts", "reo"), ["reopen"]), (("conflicts", "resolve", "--c"), ["--create"]),
+    (("map", "export", ""), ["--resolved"]), (("map", "rebuild", ""), ["--plan"]), (("map", "backup", "--"), ["--force"]), (("resync", "--"), ["--object"]),
     (("resync", "acme-globex", "--o"), ["--object"]), (("wave", "ca"), ["cancel"]),
     (("list", "--state", "w"), ["waiting"]), (("proxy-toggle", "--s"), ["--sweep"]),
     (("status", ""), [])])

@@ -3,6 +3,7 @@
 
 import json
 
+import ldap
 import pytest
 from conftest import wait_for
 from galsynclab.forests import LIMITS
@@ -18,7 +19,8 @@ def fixture_daemon(lab):
     lab.aliases = add_mailboxes(lab, lab.ou, "limit", 6)
     conf = lab.write_conf(lab.conf_text(**{
         LIMITS: "limits = { deletes = 1; delete_percent = 100; redirections = 2; matches = 1000; "
-                "redirection_percent = 100; };"}))
+                "redirection_percent = 100; member_removals = 1; member_removal_percent = 100; "
+                "primary_changes = 1; primary_change_percent = 100; };"}))
     lab.full(status=3, conf=conf)
     with running(lab, conf) as d:
         yield d
@@ -85,7 +87,7 @@ def test_many_are_held(daemon, lab):
     listed = ctl(daemon, "list", "--held").stdout.splitlines()
     assert len(listed) == 1 + len(broken)
     for alias in broken:
-        assert any(line.startswith("redirections  held") and line.endswith(f"CN=Wave {alias},{lab.ou}")
+        assert any(line.split()[:2] == ["redirections", "held"] and line.endswith(f"CN=Wave {alias},{lab.ou}")
                    for line in listed)
     held = json.loads(ctl(daemon, "--json", "list", "--held").stdout)
     assert sorted(r["alias"] for r in held) == sorted(broken)
@@ -186,3 +188,64 @@ def test_leavers(daemon, lab):
     wait_for(lambda: not daemon.link()["last"]["held"], "the link is held", 60)
     assert "msExchHideFromAddressLists" not in lab.target.read(hidden[gone[0]])
     assert ctl(daemon, "verify").returncode in (0, 3)
+
+
+def primary_of(lab, alias):
+    values = lab.target.find("(mailNickname=%s)", alias)[1]["proxyAddresses"]
+    [primary] = [v.decode() for v in values if v.startswith(b"SMTP:")]
+    return primary
+
+
+def rename_address(lab, alias):
+    lab.source.change(
+        f"CN=Wave {alias},{lab.ou}",
+        (ldap.MOD_DELETE, "proxyAddresses", f"SMTP:{alias}@acme.example".encode()),
+        (ldap.MOD_ADD, "proxyAddresses",
+         [f"SMTP:new.{alias}@acme.example".encode(), f"smtp:{alias}@acme.example".encode()]),
+        (ldap.MOD_REPLACE, "mail", f"new.{alias}@acme.example".encode()))
+
+
+def test_members_and_primary_addresses(daemon, lab):
+    """Groups and addresses are held as a whole, told, and done or left as the operator says."""
+    wanted, other = lab.aliases[:2]
+    team = f"CN=Limit Team,{lab.ou}"
+    names = [f"CN=Wave {a},{lab.ou}" for a in lab.aliases[:3]]
+    lab.source.add(team, objectClass="group", sAMAccountName="limit.team", groupType=8,
+                   mailNickname="limit.team", mail="limit.team@acme.example", member=names,
+                   proxyAddresses=["SMTP:limit.team@acme.example"], displayName="Limit Team",
+                   legacyExchangeDN="/o=Acme/ou=First/cn=Recipients/cn=limit.team")
+
+    def team_there():
+        e = lab.target.find("(mailNickname=limit.team)")[1]
+        return len(e.get("member", [])), e["displayName"]
+
+    assert daemon.ask(verb="resync")["status"] in (0, 3)
+    assert team_there() == (3, [b"Limit Team"])
+    pause(daemon)
+    lab.source.modify(team, member=names[:1], displayName="Fewer")
+    rename_address(lab, wanted)
+    rename_address(lab, other)
+    assert daemon.ask(verb="resume")["ok"]
+    wait_for(lambda: is_held(daemon), "the link is not held", 60)
+    told = ctl(daemon, "status").stdout
+    assert "2 members of groups would be removed at once, the limit is 1 (limits.member_removals)" in told
+    assert "2 primary addresses would be changed at once, the limit is 1 (limits.primary_changes)" in told
+    assert team_there() == (3, [b"Limit Team"])
+    assert primary_of(lab, wanted) == f"SMTP:{wanted}@acme.example"
+    listed = sorted(line.split()[0] for line in ctl(daemon, "list", "--held").stdout.splitlines()[1:]
+                    if line.split()[1] == "held")
+    assert listed == ["member_removals", "primary_changes", "primary_changes"]
+    p = ctl(daemon, "plan")
+    assert "# held (limits.member_removals): " in p.stdout
+    assert "# held (limits.primary_changes): " in p.stdout
+    p = ctl(daemon, "explain", "limit.team")
+    assert "a limit holds that members are removed from it" in p.stdout.splitlines()[0]
+    p = ctl(daemon, "reject", "--kind", "primary_changes", wanted)
+    assert (p.returncode, p.stdout) == (0, "1 primary_changes rejected\n")
+    p = ctl(daemon, "approve", "--kind", "member_removals")
+    assert (p.returncode, p.stdout) == (0, "1 member_removals approved\n")
+    wait_for(lambda: team_there() == (1, [b"Fewer"]), "they are not removed", 60)
+    wait_for(lambda: primary_of(lab, other) == f"SMTP:new.{other}@acme.example",
+             "what is within the limit is not done", 60)
+    wait_for(lambda: not daemon.link()["last"]["held"], "the link is held", 60)
+    assert primary_of(lab, wanted) == f"SMTP:{wanted}@acme.example"

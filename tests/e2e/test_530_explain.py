@@ -15,6 +15,9 @@ from test_310_wave import add_mailboxes
 
 STAMP = "extensionAttribute15"
 DONE, FAILED, USAGE, HELD = range(4)
+KEY = "extensionAttribute11"
+ADOPT = f'adopt = ( {{ tool = "mig"; source_attribute = "{KEY}"; ' \
+        'target_attribute = "extensionAttribute12"; value = "^mig:([0-9]+)$"; } );'
 HIDDEN = "msExchHideFromAddressLists"
 
 
@@ -31,6 +34,7 @@ def fixture_daemon(lab):
     base = f'base = "OU=Staff,{lab.source.base}";'
     conf = lab.write_conf(lab.conf_text(**{
         base: f'{base} filter = "(!(title=Temp))";',
+        'name = "acme-globex";': f'name = "acme-globex"; {ADOPT}',
         LIMITS: "limits = { deletes = 1; delete_percent = 100; redirections = 1000; "
                 "redirection_percent = 100; };"}))
     lab.full(status=HELD, conf=conf)
@@ -147,7 +151,8 @@ def test_every_conflict(daemon, lab):
     reasons = set()
     for c in known:
         a = explain(lab, daemon, c["source_dn"], status=(HELD,))
-        assert a["conflict"] == {k: c[k] for k in ("reason", "what", "candidates", "help")}
+        assert a["conflict"] == {k: c[k] for k in ("reason", "what", "candidates", "help",
+                                                  "resolutions")}
         assert not [x for x in a["changes"] if x["forest"] == "globex"] or \
             a["verdict"] in ("synchronized", "create")
         reasons.add(c["reason"])
@@ -171,6 +176,127 @@ def test_waiting_for_an_approval(daemon, lab):
     assert "its first match, found by" in a["sentence"]
     assert "waits for an operator (galsyncctl approve --kind matches)" in a["sentence"]
     assert [h["limit"] for h in a["held"]] == ["matches"]
+
+
+def conflicts(lab, daemon):
+    """By the DN of the source object."""
+    p = lab.galsyncctl("--json", "conflicts", conf=daemon.conf)
+    return {c["source_dn"]: c for c in json.loads(p.stdout)}
+
+
+def test_the_other_conflicts(daemon, lab):
+    """Each is explained before the cycle that meets it, and is what that then makes of it."""
+    lab.settle = add_mailboxes(lab, lab.ou, "settle", 3)
+    held, adopted, undone = (f"CN=Wave {a},{lab.ou}" for a in lab.settle)
+    lab.source.modify(adopted, **{KEY: "mig:7"})
+    lab.source.change(held, (ldap.MOD_ADD, "proxyAddresses", b"smtp:settle.taken@else.example"))
+    work(daemon)
+    counterpart, _ = lab.target.find("(mailNickname=%s)", lab.settle[0])
+    [extra] = add_mailboxes(lab, lab.ou, "taken", 1)
+    taken = f"CN=Wave {extra},{lab.ou}"
+    for side, dn, address in ((lab.source, taken, b"smtp:settle.taken@else.example"),
+                              (lab.target, lab.special["globex"]["native"],
+                               b"smtp:settle.held@else.example"),
+                              (lab.source, held, b"smtp:settle.held@else.example")):
+        side.change(dn, (ldap.MOD_ADD, "proxyAddresses", address))
+    p = lab.galsyncctl("--socket", daemon.socket, "undo", undone, conf=daemon.conf)
+    assert p.returncode == DONE, p.stdout + p.stderr
+    reasons = {taken: "taken", held: "address", adopted: "adopt", undone: "undone"}
+    said = {dn: explain(lab, daemon, dn, status=(HELD,)) for dn in reasons}
+    assert {dn: a["conflict"]["reason"] for dn, a in said.items()} == reasons
+    assert {dn: a["verdict"] for dn, a in said.items()} == {
+        dn: "synchronized" if dn == held else "conflict" for dn in reasons}
+    work(daemon)
+    known = conflicts(lab, daemon)
+    for dn, a in said.items():
+        assert a["conflict"] == {k: known[dn][k] for k in a["conflict"]}
+    there = {v.lower() for v in lab.target.read(counterpart)["proxyAddresses"]}
+    assert b"smtp:settle.taken@else.example" in there
+    assert b"smtp:settle.held@else.example" not in there
+
+
+# ---- conflicts that an operator ends ----
+
+def settle(lab, daemon, *argv, status=DONE):
+    p = lab.galsyncctl("--socket", daemon.socket, "conflicts", *argv, conf=daemon.conf)
+    assert p.returncode == status, p.stdout + p.stderr
+    return p.stdout + p.stderr
+
+
+def test_resolve_with(daemon, lab):
+    """What may not be is refused at once; what may be is carried out by the next cycle."""
+    at, on = lab.special["acme"], lab.special["globex"]
+    c = conflicts(lab, daemon)[at["ambiguous"]]
+    assert c["resolutions"] == ["with", "create", "ignore"]
+    assert "in conflict (refused): csv=" in settle(
+        lab, daemon, "resolve", at["x500-match"], "--with", on["x500-match"], status=FAILED)
+    assert "names no recipient of globex" in settle(
+        lab, daemon, "resolve", at["ambiguous"], "--with", "nobody.at.all", status=FAILED)
+    settle(lab, daemon, "resolve", at["ambiguous"], "--with", "x", "--create", status=USAGE)
+    candidate = c["candidates"][0]
+    assert f"resolved: its counterpart is '{candidate}'" in settle(
+        lab, daemon, "resolve", at["ambiguous"], "--with", candidate)
+    a = explain(lab, daemon, at["ambiguous"])
+    assert a["verdict"] == "match" and a["counterpart"]["dn"] == candidate
+    work(daemon)
+    same = explain(lab, daemon, at["ambiguous"])
+    assert (same["verdict"], same["counterpart"]["dn"]) == ("synchronized", candidate)
+    assert (same["resolved"]["resolution"], same["resolved"]["by"]) == ("with", 0)
+    p = lab.galsyncctl("show", candidate, conf=daemon.conf)
+    assert f"resolved     with {candidate}" in p.stdout and "by           user 0, " in p.stdout
+
+
+def test_resolve_ignore_and_take_back(daemon, lab):
+    """Undone by its number, said again, and taken back."""
+    dn = f"CN=Wave {lab.settle[1]},{lab.ou}"
+    settle(lab, daemon, "resolve", dn, "--ignore")
+    work(daemon)
+    assert dn not in conflicts(lab, daemon)
+    assert dn in settle(lab, daemon, "--resolved")
+    a = explain(lab, daemon, dn)
+    assert a["verdict"] == "nothing" and "an operator said that it is left alone" in a["sentence"]
+    p = lab.galsyncctl("--json", "history", dn, conf=daemon.conf)
+    [said] = [c for c in json.loads(p.stdout) if c["operation"] == "resolve"]
+    assert said["asked_by"] == "user 0" and said["attributes"] == [
+        {"name": "resolution", "old": [], "new": ["ignore"]}]
+    p = lab.galsyncctl("--socket", daemon.socket, "undo", str(said["number"]), conf=daemon.conf)
+    assert p.returncode == DONE, p.stdout + p.stderr
+    work(daemon)
+    assert conflicts(lab, daemon)[dn]["reason"] == "adopt"
+    settle(lab, daemon, "resolve", dn, "--create")
+    work(daemon)
+    assert explain(lab, daemon, dn)["verdict"] == "synchronized"
+    assert "'create' is taken back" in settle(lab, daemon, "reopen", dn)
+    assert "nothing was said about it" in settle(lab, daemon, "reopen", dn, status=FAILED)
+    work(daemon)
+    assert explain(lab, daemon, dn)["verdict"] == "synchronized", "a pair stays one"
+
+
+def test_resolutions_in_a_file(daemon, lab, tmp_path):
+    """What is exported is taken in again, by the same checks; a file with a mistake is not."""
+    def export(*argv):
+        return lab.galsyncctl(*argv, "map", "export", "--resolved", conf=daemon.conf).stdout
+
+    dn = f"CN=Wave {lab.settle[0]},{lab.ou}"
+    settle(lab, daemon, "resolve", dn, "--ignore")
+    file = tmp_path / "resolved.csv"
+    file.write_text(export())
+    assert file.read_text().startswith("source,resolution,target,link,origin,source_dn,")
+    assert {x["resolution"] for x in json.loads(export("--json"))} == {"with", "ignore"}
+    text = settle(lab, daemon, "resolve", "--file", str(file), status=FAILED)
+    assert text.count("that is what was said before") == 2
+    settle(lab, daemon, "reopen", dn)
+    text = settle(lab, daemon, "resolve", "--file", str(file), status=FAILED)
+    assert text.count("that is what was said before") == 1 and "resolved: it is left alone" in text
+    assert file.read_text().count("\n") == export().count("\n")
+    settle(lab, daemon, "reopen", dn)
+    for line, why in (("x,maybe,", ":2: x,maybe,: its second column is with, create or ignore"),
+                      ("x,create,y", ":2: x,create,y: its third column names"),
+                      ("x,with", ":2: x,with: its third column names"),
+                      (",create,", "its first column is empty")):
+        file.write_text(f"{dn.replace(',', ' ')},ignore\n{line}\n")
+        assert why in settle(lab, daemon, "resolve", "--file", str(file), status=FAILED)
+    work(daemon)
 
 
 # ---- what is to be created, what waits ----

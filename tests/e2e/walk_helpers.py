@@ -107,7 +107,9 @@ class Variant:
             'create = "mailbox";': f'create = "mailbox"; on_leave = "{self.on_leave}"; '
                                    f'hidden = "{self.hidden}"; disabled = "{self.disabled}";',
             LIMITS: "limits = { deletes = 1000000; delete_percent = 100; redirections = 1000000; "
-                    "redirection_percent = 100; matches = 1000000; };",
+                    "redirection_percent = 100; member_removals = 1000000; "
+                    "member_removal_percent = 100; primary_changes = 1000000; "
+                    "primary_change_percent = 100; matches = 1000000; };",
             "interval_s = 60": "interval_s = 1"})
         lines = text.splitlines(keepends=True)
         return "".join(line for line in lines

@@ -12,6 +12,7 @@ union item {
 	struct keepsake_verdict verdict;
 	struct store_spent spent;
 	struct store_event event;
+	struct resolution resolution;
 };
 
 static void

@@ -22,7 +22,7 @@ check_step(const struct plan_reader *r, const struct plan_step *s)
 	CHECK(plan_step_digest(s, SOURCE, x, &err) == 0);
 	plan_text_head("link", 1, &b);
 	plan_text_flow(plan_reader_flow(r), forest, &b);
-	plan_text_step(s, forest, false, &b);
+	plan_text_step(s, forest, HELD_NOTHING, &b);
 	CHECK(!b.failed && plan_reader_new("again", &again, &err) == 0);
 	for (at = (char *)b.data; (end = strchr(at, '\n')); at = end + 1) {
 		_cleanup_(plan_line_done) struct plan_line l = {.json = NULL};

@@ -383,7 +383,8 @@ hand_edits(void **state)
 	static const struct scenario sc = {.name = "hand edits",
 	    .scope = "create = \"mailbox\"; on_leave = \"delete\"; hidden = \"leave\";",
 	    .link = LAB_GROUP_CONF
-	    "limits = { redirections = 1000000; deletes = 1000000; matches = 1000000; };",
+	    "limits = { redirections = 1000000; deletes = 1000000; matches = 1000000; "
+	    "member_removals = 1000000; primary_changes = 1000000; };",
 	    .source = {MAILBOX("Ann", "ann", "") MAILBOX("Bea", "bea", ""),
 		MAILBOX("Cleo", "cleo", "") MAILBOX("Dora", "dora", ""),
 		MAILBOX("Eve", "eve", "") MAILBOX("Fay", "fay", ""),

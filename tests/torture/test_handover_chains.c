@@ -43,7 +43,10 @@ numbered(const char *format, unsigned i)
 static const struct scenario sc = {.name = "chain",
     .scope = "create = \"mailbox\"; on_leave = \"hide\";",
     .link = "limits = { redirections = 1000000; deletes = 1000000; delete_percent = 100; "
-	    "redirection_percent = 100; }; attributes = ( { attribute = \"sAMAccountName\"; "
+	    "redirection_percent = 100; "
+	    "member_removals = 1000000; member_removal_percent = 100; "
+	    "primary_changes = 1000000; primary_change_percent = 100; }; attributes = ( { "
+	    "attribute = \"sAMAccountName\"; "
 	    "source = \"employeeID\"; }, { attribute = \"userPrincipalName\"; how = "
 	    "\"template\"; value = \"%{employeeID}@globex.example\"; } );"};
 

@@ -470,6 +470,8 @@ live(uint64_t seed)
 	    .scope = "create = \"mailbox\"; on_leave = \"hide\";",
 	    .link = "limits = { redirections = 1000000; deletes = 1000000; delete_percent = 100; "
 		    "redirection_percent = 100; "
+		    "member_removals = 1000000; member_removal_percent = 100; "
+		    "primary_changes = 1000000; primary_change_percent = 100; "
 		    "matches = 1000000; };",
 	    .source = {GROUP("G0", "g0", ""), GROUP("G1", "g1", "")}};
 	struct life x = {.state = seed * 77, .seed = seed};

@@ -44,7 +44,7 @@ some_step(void)
 	assert_int_equal(plan_step_add(s, TARGET, name, before, "rename", &err), 0);
 	assert_int_equal(plan_step_add(s, TARGET, add, NULL, "create", &err), 0);
 	assert_int_equal(plan_step_add(s, SOURCE, away, before, "leave", &err), 0);
-	s->counts = HELD_DELETES;
+	s->counts = HELD_BIT(HELD_DELETES);
 	entry_free(before);
 	return s;
 }
@@ -67,7 +67,7 @@ compose(const struct plan_step *s, bool held, bool sealed, struct buf *ret)
 
 	plan_text_head("acme-globex", 1700000000, ret);
 	plan_text_flow(SOURCE, forest, ret);
-	plan_text_step(s, forest, held, ret);
+	plan_text_step(s, forest, held ? HELD_REDIRECTIONS : HELD_NOTHING, ret);
 	plan_text_held(HELD_DELETES, "CN=H,DC=acme", ret);
 	plan_text_conflict(&c, ret);
 	plan_text_ready("CN=R,DC=acme", ret);

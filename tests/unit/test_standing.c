@@ -12,6 +12,7 @@
 
 #include "dsa/base/str.h"
 #include "dsa/jobs/standing.h"
+#include "mapping/resolution.h"
 #include "tests/support/scenario.h"
 
 #define HIDES "msExchHideFromAddressLists"
@@ -123,6 +124,18 @@ who_left(void **state)
 
 /* A second object with an address of the first: a conflict without a record. */
 static void
+ignore(struct lab *l, const struct guid *g)
+{
+	const struct resolution r = {.source = *g, .as = RESOLVED_IGNORE};
+	struct store_txn *t;
+	struct err err;
+
+	assert_int_equal(store_begin(l->store, STORE_WRITE, &t, &err), 0);
+	assert_int_equal(store_put_resolution(t, 1, &r, &err), 0);
+	assert_int_equal(store_commit(t, &err), 0);
+}
+
+static void
 who_is_in_conflict(void **state)
 {
 	static const struct scenario two = {.name = "two",
@@ -139,6 +152,10 @@ who_is_in_conflict(void **state)
 	assert_int_equal(l.res.conflicts, 1);
 	a = object(&l, SOURCE, "CN=Ann");
 	said(&l, &a, "it is in conflict: see galsyncctl conflicts");
+	ignore(&l, &a.guid);
+	lab_run(&l);
+	assert_int_equal(l.res.conflicts, 0);
+	said(&l, &a, "it is left alone, as an operator said: see galsyncctl conflicts --resolved");
 	lab_close(&l);
 }
 

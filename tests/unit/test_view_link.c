@@ -56,7 +56,8 @@ every_member(void **state)
 	    "\"map_bytes_used\":10,\"map_bytes_max\":9223372036854775807,"
 	    "\"last_cycle\":{\"changes\":16},\"held\":{\"deletes\":" NO_HOLD
 	    ",\"redirections\":" NO_HOLD ",\"switches\":" NO_HOLD ",\"matches\":" NO_HOLD
-	    ",\"undone\":" NO_HOLD "},\"hook\":{\"waiting\":13,"
+	    ",\"undone\":" NO_HOLD ",\"member_removals\":" NO_HOLD ",\"primary_changes\":" NO_HOLD
+	    "},\"hook\":{\"waiting\":13,"
 	    "\"failing\":14,\"given_up\":15,\"error\":" HOSTILE_JSON "},\"daemon\":null,"
 	    "\"configuration\":null}";
 

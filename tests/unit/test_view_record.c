@@ -153,9 +153,12 @@ what_is_held(void **state)
 	    "\"redirections\":{\"held\":0,\"approved\":0,\"rejected\":0},"
 	    "\"switches\":{\"held\":0,\"approved\":2,\"rejected\":9223372036854775807},"
 	    "\"matches\":{\"held\":0,\"approved\":0,\"rejected\":0},"
-	    "\"undone\":{\"held\":0,\"approved\":0,\"rejected\":0}}");
+	    "\"undone\":{\"held\":0,\"approved\":0,\"rejected\":0},"
+	    "\"member_removals\":{\"held\":0,\"approved\":0,\"rejected\":0},"
+	    "\"primary_changes\":{\"held\":0,\"approved\":0,\"rejected\":0}}");
 	json_must_be(view_held_decided(decided), "{\"deletes\":0,\"redirections\":3,\"switches\":0,"
-						 "\"matches\":0,\"undone\":0}");
+						 "\"matches\":0,\"undone\":0,\"member_removals\":0,"
+						 "\"primary_changes\":0}");
 }
 
 static json_t *
@@ -170,7 +173,7 @@ make_conflict(void)
 	    .n_candidates = ARRAY_SIZE(candidates),
 	    .since = 1000000000};
 
-	return view_conflict(&c, "acme-globex");
+	return view_conflict(&c, "acme-globex", RESOLVED_BIT(RESOLVED_WITH));
 }
 
 static void
@@ -180,20 +183,50 @@ a_conflict(void **state)
 	    "{\"link\":\"acme-globex\",\"origin\":\"source\",\"source_dn\":" HOSTILE_JSON
 	    ",\"reason\":\"ambiguous\","
 	    "\"what\":\"mail ann@acme.example\",\"candidates\":[\"CN=Ann\"," HOSTILE_JSON "],"
-	    "\"help\":null,\"since\":\"2001-09-09T01:46:40Z\"}";
+	    "\"help\":null,\"since\":\"2001-09-09T01:46:40Z\",\"source_guid\":null,"
+	    "\"resolutions\":[\"with\"]}";
 
 	(void)state;
 	json_must_be(make_conflict(), want);
 	json_must_be_whole(make_conflict, want);
-	json_must_be(view_conflict(&(struct conflict){.reason = CONFLICT_NAME}, "x"),
+	json_must_be(view_conflict(&(struct conflict){.reason = CONFLICT_NAME}, "x", 0),
 	    "{\"link\":\"x\",\"origin\":\"source\",\"source_dn\":null,\"reason\":\"name\",\"what\":"
 	    "null,"
-	    "\"candidates\":[],\"help\":null,\"since\":null}");
-	json_must_be(view_conflict(&(struct conflict){.reason = CONFLICT_STAMP}, "x"),
+	    "\"candidates\":[],\"help\":null,\"since\":null,\"source_guid\":null,\"resolutions\":[]"
+	    "}");
+	json_must_be(view_conflict(&(struct conflict){.reason = CONFLICT_STAMP}, "x", 0),
 	    "{\"link\":\"x\",\"origin\":\"source\",\"source_dn\":null,\"reason\":\"stamp\","
 	    "\"what\":null,"
 	    "\"candidates\":[],\"help\":\"that value is not galsync's and stays: clear it, or "
-	    "choose another stamp_attribute\",\"since\":null}");
+	    "choose another stamp_attribute\",\"since\":null,\"source_guid\":null,"
+	    "\"resolutions\":[]}");
+}
+
+static void
+a_resolution(void **state)
+{
+	char dn[] = "CN=Ann", hostile[] = HOSTILE, none[] = "";
+	struct resolution r = {.source = {{1}},
+	    .as = RESOLVED_WITH,
+	    .target = {{2}},
+	    .by = 7,
+	    .at = 1000000000,
+	    .source_dn = dn,
+	    .target_dn = hostile,
+	    .evidence = hostile};
+
+	(void)state;
+	json_must_be(view_resolution(&r, "x/return"),
+	    "{\"link\":\"x\",\"origin\":\"target\",\"source_dn\":\"CN=Ann\","
+	    "\"source_guid\":\"00000001-0000-0000-0000-000000000000\",\"resolution\":\"with\","
+	    "\"target_dn\":" HOSTILE_JSON
+	    ",\"target_guid\":\"00000002-0000-0000-0000-000000000000\",\"by\":7,"
+	    "\"at\":\"2001-09-09T01:46:40Z\",\"evidence\":" HOSTILE_JSON "}");
+	r = (struct resolution){.as = RESOLVED_IGNORE, .source_dn = dn, .target_dn = none};
+	json_must_be(view_resolution(&r, "x"),
+	    "{\"link\":\"x\",\"origin\":\"source\",\"source_dn\":\"CN=Ann\","
+	    "\"source_guid\":null,\"resolution\":\"ignore\",\"target_dn\":null,"
+	    "\"target_guid\":null,\"by\":0,\"at\":null,\"evidence\":null}");
 }
 
 int
@@ -206,6 +239,7 @@ main(void)
 	    cmocka_unit_test(hostile_names),
 	    cmocka_unit_test(what_is_held),
 	    cmocka_unit_test(a_conflict),
+	    cmocka_unit_test(a_resolution),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

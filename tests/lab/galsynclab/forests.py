@@ -299,7 +299,8 @@ def delegate(lab, f):
 
 
 # In a small organization in which much is tried, the default of five percent is soon used up.
-LIMITS = "limits = { delete_percent = 40; redirection_percent = 100; matches = 1000; };"
+LIMITS = "limits = { delete_percent = 40; redirection_percent = 100; " \
+         "primary_change_percent = 100; matches = 1000; };"
 
 
 def write_conf(lab):
