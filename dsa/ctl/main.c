@@ -26,7 +26,8 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-    {"status", "[LINK]", "counts, and how the last cycle ended", ctl_verb_status, false},
+    {"status", "[LINK] [--check | --metrics[=FILE]]", "counts, and how the last cycle ended",
+	ctl_verb_status, false},
     {"list", "[LINK] [--state STATE] [--held]", "the correspondences, a line each", ctl_verb_list,
 	false},
     {"show", "WHO", "everything the map knows of one correspondence", ctl_verb_show, false},
@@ -215,6 +216,7 @@ run_map_verb(const struct verb *verb, struct ctl *c, const struct options *o, in
 	_cleanup_(conf_errors_done) struct conf_errors mistakes = {0};
 	_cleanup_(free) char *state = NULL;
 	enum ctl_status status = CTL_FAILED;
+	size_t mistakes_told = 0;
 
 	if (o->state)
 		return run_verb(verb->run, c, o->state, argc, argv);
@@ -224,8 +226,11 @@ run_map_verb(const struct verb *verb, struct ctl *c, const struct options *o, in
 		status = run_verb(verb->run, c, state, argc, argv);
 	else if (verb->run == ctl_verb_status)
 		status = verb->run(c, argc, argv);
-	/* What could not be opened may be another map than the one that is meant. */
-	for (size_t i = 0; status == CTL_FAILED && i < mistakes.n; i++)
+	/* What could not be opened may be another map than the one that is meant. A status has the
+	 * first mistake, and fails for what it tells. */
+	if (verb->run == ctl_verb_status && c->store)
+		mistakes_told = mistakes.n;
+	for (size_t i = mistakes_told; status == CTL_FAILED && i < mistakes.n; i++)
 		(void)fprintf(stderr, "%s\n", mistakes.lines[i]);
 	c->mistakes = NULL;
 	return status;

@@ -13,6 +13,7 @@
  *   created, matched     of them
  *   waiting_references   references to what has no counterpart yet
  *   conflicts            how many
+ *   conflicts_by         an object: how many of each reason there are ("ambiguous", "taken", ...)
  *   retries              objects whose last write failed, and that are tried again
  *   journal              entries of the journal, which all links share,
  *   journal_octets       of the map that they take
@@ -37,6 +38,7 @@
 struct view_link {
 	char *name;
 	struct store_counts counts;
+	uint64_t conflicts_by[CONFLICT_REASON_MAX];
 	uint64_t retries;
 	struct journal_size journal;
 	struct view_held held;

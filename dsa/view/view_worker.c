@@ -62,6 +62,7 @@ view_worker(const struct conf_link *link, const struct worker_state *s)
 	json_put_member(&o, "error", json_of_text(s->error));
 	json_put_member(&o, "failing_since", json_of_time(s->failing ? s->failing_since : 0));
 	json_put_member(&o, "next_attempt", json_of_time(s->failing ? s->next : 0));
+	json_put_member(&o, "interval_s", json_integer(link->interval_s));
 	json_put_member(&o, "finished", json_of_time(s->finished_at));
 	json_put_member(&o, "last",
 	    s->finished_at ? cycle_link_summary(link, s->result, s->finished_at) : json_null());

@@ -321,7 +321,7 @@ def test_verbs_are_completed():
     (("map", "rebuild", ""), ["--plan"]), (("map", "backup", "--"), ["--force"]), (("resync", "--"), ["--object"]),
     (("resync", "acme-globex", "--o"), ["--object"]), (("wave", "ca"), ["cancel"]),
     (("list", "--state", "w"), ["waiting"]), (("proxy-toggle", "--s"), ["--sweep"]),
-    (("status", ""), [])])
+    (("status", ""), ["--check", "--metrics"])])
 def test_words_behind_a_verb(words, offered):
     assert completed(*words) == offered
 

@@ -242,6 +242,32 @@ def status_of(daemon, **kw):
     return p.returncode, p.stdout
 
 
+def test_status_for_monitoring(daemon, lab):
+    """A line and metrics, of what status says; without a daemon the line says that."""
+    def ctl(*args, socket=daemon.socket):
+        return lab.galsyncctl("--socket", socket, "status", *args)
+    plain, p = ctl(), ctl("--check")
+    assert p.returncode == plain.returncode == 3 and not p.stderr
+    assert re.fullmatch(r"GALSYNC ATTENTION - acme-globex: \d+ conflicts.* \| 'acme-globex "
+                        r"correspondences'=\d+ .*\n", p.stdout), p.stdout
+    p = ctl("--check", socket=lab.path("none.sock"))
+    assert p.returncode == 1 and "BROKEN - acme-globex: no daemon answers, " in p.stdout
+    file = lab.path("galsync.prom")
+    p = ctl(f"--metrics={file}")
+    assert (p.returncode, p.stdout, p.stderr) == (0, "", "")
+    with open(file, encoding="utf-8") as f:
+        text = f.read()
+    assert os.stat(file).st_mode & 0o777 == 0o644
+    assert 'galsync_correspondences{link="acme-globex",state="synced"} ' in text
+    assert 'galsync_link_health{link="acme-globex"} 1\n' in text
+    assert "\ngalsync_daemon_up 1\n" in "\n" + ctl("--metrics").stdout
+    assert ctl("--metrics=/nowhere/x.prom").returncode == 1
+    assert ctl("--metric").returncode == 2
+    link, = json.loads(lab.galsyncctl("--socket", daemon.socket, "--json", "status").stdout)
+    assert sum(link["conflicts_by"].values()) == link["conflicts"] > 0
+    assert link["daemon"]["interval_s"] == 60
+
+
 def test_times_of_status_are_in_one_zone(daemon, monkeypatch):
     monkeypatch.setenv("TZ", "NST3:30NDT")
     text = status_of(daemon)[1]
