@@ -11,7 +11,7 @@
  *   {"id":7,"name":"Sales","undo":false,"state":"planned","at":1700000000,...}],
  *   "mailboxes":[
  *   {"wave":7,"source":"<GUID>","dn":"CN=Jo,...","line":2,"result":"open","at":0,"text":""}],
- *   "verdicts":[...],"spent":[...],"events":[...]}
+ *   "verdicts":[...],"spent":[...],"events":[...],"clients":[...]}
  *   ]}
  *
  * The links stand in the order of their numbers. The fields of an item are those of its section
@@ -21,6 +21,7 @@
 
 #include <jansson.h>
 
+#include "mapping/client_report.h"
 #include "mapping/event.h"
 #include "mapping/held.h"
 #include "mapping/keepsake.h"
@@ -43,8 +44,9 @@ enum keepsake_part {
 	KEEPSAKE_WAVES,	    /* struct wave */
 	KEEPSAKE_MAILBOXES, /* behind the waves that have them */
 	KEEPSAKE_VERDICTS,
-	KEEPSAKE_SPENT,	 /* struct store_spent */
-	KEEPSAKE_EVENTS, /* struct store_event */
+	KEEPSAKE_SPENT,	  /* struct store_spent */
+	KEEPSAKE_EVENTS,  /* struct store_event */
+	KEEPSAKE_CLIENTS, /* struct client_report; a link without any has no such section */
 	KEEPSAKE_PARTS
 };
 const char *keepsake_part_name(enum keepsake_part p);

@@ -90,7 +90,7 @@ cancel_old(struct taking *x, struct err *err)
 static int
 clear_copy(struct taking *x, struct err *err)
 {
-	static const enum store_db gone[] = {DB_HELD, DB_SPENT, DB_EVENT};
+	static const enum store_db gone[] = {DB_HELD, DB_SPENT, DB_EVENT, DB_CLIENT};
 
 	for (size_t i = 0; i < ARRAY_SIZE(gone); i++)
 		if (store_db_clear(x->t, gone[i], err) < 0)
@@ -219,6 +219,18 @@ take_event(struct taking *x, void *item, struct err *err)
 	return store_take_event(x->t, e, err);
 }
 
+static int
+take_client(struct taking *x, void *item, struct err *err)
+{
+	const struct client_report *r = item;
+
+	if (!client_machine_is_valid(bytes_of(r->machine)))
+		return bad(err, "\"machine\" is no name of a machine");
+	if (!client_text_is_valid(bytes_of(r->text)))
+		return bad(err, "\"text\" is no text of a report");
+	return store_put_client(x->t, x->link, r, err);
+}
+
 static const struct {
 	enum store_db db;
 	int (*take)(struct taking *x, void *item, struct err *err);
@@ -228,6 +240,7 @@ static const struct {
     [KEEPSAKE_VERDICTS] = {DB_HELD, take_verdict},
     [KEEPSAKE_SPENT] = {DB_SPENT, take_spent},
     [KEEPSAKE_EVENTS] = {DB_EVENT, take_event},
+    [KEEPSAKE_CLIENTS] = {DB_CLIENT, take_client},
 };
 _Static_assert(ARRAY_SIZE(takers) == KEEPSAKE_PARTS, "a way for each part");
 
@@ -240,6 +253,7 @@ take_item(struct taking *x, enum keepsake_part p, const json_t *json, struct err
 		struct keepsake_verdict verdict;
 		struct store_spent spent;
 		struct store_event event;
+		struct client_report client;
 	} item;
 	uint64_t before = 0, after = 0;
 	int rc;
@@ -308,7 +322,8 @@ take_link(struct taking *x, const json_t *links, size_t i, struct err *err)
 	(void)snprintf(x->place, sizeof x->place, "links[%zu]", i);
 	for (size_t p = 0; p < KEEPSAKE_PARTS; p++)
 		names[p + 1] = keepsake_part_name((enum keepsake_part)p);
-	if (json_check_members(o, names, ARRAY_SIZE(names), ARRAY_SIZE(names), err) < 0)
+	/* The last section may be left out. */
+	if (json_check_members(o, names, ARRAY_SIZE(names) - 1, ARRAY_SIZE(names), err) < 0)
 		return -1;
 	name = name_of(links, i, err);
 	if (!name || store_link_id(x->t, name, &x->link, err) < 0)
@@ -318,8 +333,10 @@ take_link(struct taking *x, const json_t *links, size_t i, struct err *err)
 		return -1;
 	x->n.links++;
 	for (size_t p = 0; p < KEEPSAKE_PARTS; p++) {
+		const json_t *part = json_object_get(o, names[p + 1]);
+
 		(void)snprintf(x->place, sizeof x->place, "links[%zu].%s", i, names[p + 1]);
-		if (take_part(x, (enum keepsake_part)p, json_object_get(o, names[p + 1]), err) < 0)
+		if (part && take_part(x, (enum keepsake_part)p, part, err) < 0)
 			return -1;
 	}
 	return 0;

@@ -24,6 +24,7 @@
  *   held        link, kind and source GUID -> what an operator said; spent: what limits count
  * (held.h)
  *   membership  link and source GUID -> a change of the marker group that is still to be made
+ *   client      link, source GUID and machine -> what that machine reported (client_report.h)
  *
  * Beside it is a small file of what only the map knows (keepsake.h).
  *
@@ -298,6 +299,9 @@ struct store_membership {
 };
 /* Notes that it failed at time NOW, for the first time or once more; pauses as of a retry. */
 int store_put_membership(struct store_txn *t, uint32_t link, const struct guid *source, bool wanted,
+    int64_t now, struct err *err) MUST_CHECK;
+/* Notes that it is to be done, and was not tried yet: it is due at NOW. */
+int store_owe_membership(struct store_txn *t, uint32_t link, const struct guid *source, bool wanted,
     int64_t now, struct err *err) MUST_CHECK;
 /* No error if there is none. */
 int store_clear_membership(

@@ -38,6 +38,7 @@ enum store_db {
 	DB_SPENT,
 	DB_MEMBERSHIP,
 	DB_LARGE,
+	DB_CLIENT,
 	DB_MAX
 };
 

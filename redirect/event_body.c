@@ -49,6 +49,17 @@ side_object(const struct event_facts *f, enum side side)
 	return o;
 }
 
+static json_t *
+client_object(const struct client_report *r)
+{
+	json_t *o = json_object();
+
+	json_put_member(&o, "result", json_of_text(client_result_name(r->result)));
+	json_put_member(&o, "machine", json_of_text(r->machine));
+	json_put_member(&o, "text", json_of_text(r->text));
+	return o;
+}
+
 char *
 event_body(const struct event_facts *f)
 {
@@ -65,6 +76,8 @@ event_body(const struct event_facts *f)
 		f->origin == TARGET ? side_other(f->record->active) : f->record->active)));
 	json_put_member(&o, "source", side_object(f, SOURCE));
 	json_put_member(&o, "target", side_object(f, TARGET));
+	if (f->client)
+		json_put_member(&o, "client", client_object(f->client));
 	return o ? json_dumps(o, JSON_COMPACT) : NULL;
 }
 

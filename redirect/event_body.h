@@ -11,6 +11,7 @@
 
 #include "dsa/base/mem.h"
 #include "dsa/directory/entry.h"
+#include "mapping/client_report.h"
 #include "mapping/event.h"
 #include "mapping/record.h"
 
@@ -25,6 +26,7 @@ struct event_facts {
 	const char *redirect_domain[SIDES];	   /* may be NULL */
 	const struct record *record;		   /* as it is now, of its flow */
 	const struct entry *side[SIDES];	   /* NULL: what the record knows must do */
+	const struct client_report *client; /* EVENT_REPORTED: what was reported; else NULL */
 };
 
 /* Caller frees; NULL: no memory. Octets that are no UTF-8 are escaped (dsa/base/json.h). */

@@ -45,7 +45,7 @@ ctl_verb ctl_verb_status, ctl_verb_list, ctl_verb_show, ctl_verb_map, ctl_verb_c
 /* pause and resume are one: argv[0] says which. */
 ctl_verb ctl_verb_resync, ctl_verb_plan, ctl_verb_apply, ctl_verb_pause, ctl_verb_watch,
     ctl_verb_turn, ctl_verb_toggle, ctl_verb_verify, ctl_verb_trace, ctl_verb_rebuild,
-    ctl_verb_finish, ctl_verb_adopt, ctl_verb_undo, ctl_verb_explain;
+    ctl_verb_client, ctl_verb_finish, ctl_verb_adopt, ctl_verb_undo, ctl_verb_explain;
 /* approve and reject. */
 ctl_verb ctl_verb_decide;
 ctl_verb ctl_verb_wave, ctl_verb_wave_list, ctl_verb_wave_show;

@@ -73,6 +73,8 @@ static const struct verb verbs[] = {
     {"reject", "[--link LINK] [--kind KIND] [WHO...]", "leave it as it is", ctl_verb_decide, true},
     {"undo", "[--plan] CHANGE | --cycle N | --wave ID | WHO", "take back what was written",
 	ctl_verb_undo, true},
+    {"client", "WHO --result ok|failed [--link LINK] [--machine NAME] [--text TEXT]",
+	"what became of a user's profile on a computer", ctl_verb_client, true},
     {"pause", "[LINK]", "no more cycles after the one under way", ctl_verb_pause, true},
     {"resume", "[LINK]", "go on", ctl_verb_pause, true},
 };

@@ -10,6 +10,7 @@
 #include "dsa/ctl/shown.h"
 #include "dsa/directory/dn.h"
 #include "dsa/directory/sid.h"
+#include "dsa/rules/client.h"
 #include "dsa/view/view_conflict.h"
 #include "dsa/view/view_record.h"
 
@@ -231,6 +232,33 @@ show_why(struct walk *w, const struct record *r, struct err *err)
 	return 0;
 }
 
+static void
+show_report(const struct client_report *x, size_t i)
+{
+	char at[CLOCK_TEXT_SIZE];
+
+	clock_format_local(x->at, at);
+	(void)printf("  %-12s %s%s%s, %s%s%s\n", i ? "" : "client", client_result_name(x->result),
+	    *x->machine ? " on " : "", x->machine, at, *x->text ? ": " : "", shown(x->text));
+}
+
+/* What the computers of R's user reported. */
+static int
+show_client(struct walk *w, const struct record *r, struct err *err)
+{
+	_cleanup_(client_reports_done) struct client_reports all = {.n = 0};
+	struct client_verdict v;
+
+	if (store_get_clients(w->c->txn, r->link, &r->side[SOURCE].guid, &all, err) < 0)
+		return -1;
+	v = client_judge(&all, r);
+	for (size_t i = 0; i < all.n; i++)
+		show_report(&all.v[i], i);
+	if (v.several)
+		(void)printf("  %-12s its profile was updated on several machines\n", "NOTICE");
+	return 0;
+}
+
 static int
 show_one(const struct record *r, void *arg, struct err *err)
 {
@@ -260,6 +288,8 @@ show_one(const struct record *r, void *arg, struct err *err)
 	print_moment("switched", r->switched_at);
 	if (*r->last_error)
 		(void)printf("  %-12s %s\n", "problem", shown(r->last_error));
+	if (show_client(w, r, err) < 0)
+		return -1;
 	return show_why(w, r, err);
 }
 

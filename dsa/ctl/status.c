@@ -26,6 +26,18 @@ print_last(const json_t *last)
 }
 
 static void
+print_clients(const struct view_clients *n)
+{
+	if (n->done || n->failed)
+		(void)printf("  clients        %llu done, %llu failed\n",
+		    (unsigned long long)n->done, (unsigned long long)n->failed);
+	if (n->several)
+		(void)printf("  NOTICE         %llu profiles were updated on several machines: "
+			     "'galsyncctl show' has them\n",
+		    (unsigned long long)n->several);
+}
+
+static void
 print_hook(const struct view_hook *n)
 {
 	if (n->waiting || n->given_up)
@@ -86,6 +98,7 @@ print_link(const struct view_link *v, const json_t *daemon)
 	    (unsigned long long)n->conflicts, (unsigned long long)n->waiting_refs);
 	if (v->retries)
 		(void)printf("  tried again    %llu\n", (unsigned long long)v->retries);
+	print_clients(&v->clients);
 	print_hook(&v->hook);
 	print_last(v->last_cycle);
 	print_daemon(daemon);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "dsa/base/json.h"
+#include "dsa/daemon/verbs_client.h"
 #include "dsa/daemon/verbs_finish.h"
 #include "dsa/daemon/verbs_held.h"
 #include "dsa/daemon/verbs_look.h"
@@ -170,6 +171,7 @@ static const struct {
     {"adopt", CONTROL_CHANGE, verb_adopt},
     {"approve", CONTROL_CHANGE, verb_approve},
     {"reject", CONTROL_CHANGE, verb_reject},
+    {"client", CONTROL_CHANGE, verb_client},
     {"apply-add", CONTROL_CHANGE, verb_apply_add},
     {"apply", CONTROL_CHANGE, verb_apply},
     {"undo", CONTROL_CHANGE, verb_undo},

@@ -61,6 +61,7 @@ view_link_read(
 	    store_each_retry(t, link, 0, count_retry, &ret->retries, err) < 0 ||
 	    journal_measure(t, &ret->journal, err) < 0 ||
 	    view_held_count(t, link, &ret->held, err) < 0 ||
+	    view_clients_count(t, link, &ret->clients, err) < 0 ||
 	    view_hook_count(t, name, &ret->hook, err) < 0)
 		return -1;
 	return read_last_cycle(t, link, &ret->last_cycle, err);
@@ -110,6 +111,7 @@ view_link(const struct view_link *v, json_t *daemon, json_t *configuration)
 	json_put_member(&o, "map_bytes_max", json_of_count(n->bytes_max));
 	json_put_member(&o, "last_cycle", json_incref(v->last_cycle));
 	json_put_member(&o, "held", view_held_counts(&v->held));
+	json_put_member(&o, "clients", view_clients(&v->clients));
 	json_put_member(&o, "hook", view_hook(&v->hook));
 	json_put_member(&o, "daemon", daemon ? json_incref(daemon) : json_null());
 	json_put_member(

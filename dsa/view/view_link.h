@@ -22,6 +22,7 @@
  *   last_cycle           the summary of the last cycle that is in the map (cycle/summary.h); or
  *                        null
  *   held                 by limit (view_held.h)
+ *   clients              of how many mailboxes clients reported what (view_client.h)
  *   hook                 what waits for the hook program (view_hook.h)
  *   daemon               the link as the running daemon tells of it (view_worker.h), or null
  *   configuration        whether the daemon works by the file, which all links share
@@ -30,6 +31,7 @@
 
 #include <jansson.h>
 
+#include "dsa/view/view_client.h"
 #include "dsa/view/view_held.h"
 #include "dsa/view/view_hook.h"
 #include "mapping/journal.h"
@@ -42,6 +44,7 @@ struct view_link {
 	uint64_t retries;
 	struct journal_size journal;
 	struct view_held held;
+	struct view_clients clients;
 	struct view_hook hook;
 	json_t *last_cycle; /* an object; null if there was none, or it cannot be read */
 };

@@ -47,6 +47,8 @@ static const struct family {
 	{"waiting_references"}, {NULL}, READ_NUMBER, OF_FLOW, false},
     {"galsync_retries", NULL, "Objects whose last write failed and that are tried again.",
 	{"retries"}, {NULL}, READ_NUMBER, OF_FLOW, false},
+    {"galsync_clients", NULL, "Switched mailboxes by what their clients reported.", {"clients"},
+	{"result"}, READ_NUMBER, OF_WORKER, false},
     {"galsync_hook_events_waiting", NULL, "Events to be told to the hook program.",
 	{"hook", "waiting"}, {NULL}, READ_NUMBER, OF_WORKER, false},
     {"galsync_hook_events_failing", NULL, "Of them, those whose last attempt failed.",

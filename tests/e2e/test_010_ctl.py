@@ -271,7 +271,7 @@ OF_THE_DAEMON = {"watch": [], "resync": [], "plan": [], "apply": ["PLAN"], "map 
                  "undo-switch": ["x"], "proxy-toggle": ["x"], "wave": ["FILE", "--at", "now"],
                  "wave check": ["1"], "wave cancel": ["1"], "wave reschedule": ["1", "--at", "+1h"], "verify": [],
                  "trace": ["x@acme.example"], "finish": ["x"], "adopt": [], "approve": [],
-                 "reject": [], "explain": ["x"], "undo": ["1"], "pause": [], "resume": []}
+                 "reject": [], "explain": ["x"], "undo": ["1"], "client": ["x", "--result", "ok"], "pause": [], "resume": []}
 
 
 SAVED = """{"galsync_plan":1,"link":"a-b","made":"2026-12-01T20:00:00Z","version":"0.1.0"}

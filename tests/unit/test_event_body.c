@@ -98,6 +98,22 @@ members(void **state)
 	json_decref(o);
 }
 
+static void
+a_report(void **state)
+{
+	_cleanup_(record_free) struct record *r = record_new();
+	char machine[] = "PC-1", text[] = "\x1b[2J";
+	const struct client_report c = {.result = CLIENT_FAILED, .machine = machine, .text = text};
+	_cleanup_(free) char *body = event_body(
+	    &(struct event_facts){.kind = EVENT_REPORTED, .link = "l", .record = r, .client = &c});
+
+	(void)state;
+	assert_non_null(body);
+	assert_non_null(strstr(body, "\"event\":\"reported\""));
+	assert_non_null(strstr(body,
+	    "\"client\":{\"result\":\"failed\",\"machine\":\"PC-1\",\"text\":\"\\u001B[2J\"}"));
+}
+
 /* A body that is none is not passed on. */
 static void
 no_body(void **state)
@@ -264,7 +280,7 @@ int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {cmocka_unit_test(members),
-	    cmocka_unit_test(no_body), cmocka_unit_test(told_once),
+	    cmocka_unit_test(a_report), cmocka_unit_test(no_body), cmocka_unit_test(told_once),
 	    cmocka_unit_test(nobody_to_tell), cmocka_unit_test(dies),
 	    cmocka_unit_test(turned_back)};
 

@@ -61,7 +61,8 @@ every_member(void **state)
 	    "\"map_bytes_used\":10,\"map_bytes_max\":9223372036854775807,"
 	    "\"last_cycle\":{\"changes\":16},\"held\":{\"deletes\":" NO_HOLD
 	    ",\"redirections\":" NO_HOLD ",\"switches\":" NO_HOLD ",\"matches\":" NO_HOLD
-	    ",\"undone\":" NO_HOLD "},\"hook\":{\"waiting\":13,"
+	    ",\"undone\":" NO_HOLD
+	    "},\"clients\":{\"done\":0,\"failed\":0,\"several\":0},\"hook\":{\"waiting\":13,"
 	    "\"failing\":14,\"given_up\":15,\"error\":" HOSTILE_JSON "},\"daemon\":null,"
 	    "\"configuration\":null}";
 
@@ -162,7 +163,7 @@ a_damaged_summary(void **state)
 			assert_int_equal(store_put_summary(f->t, link, texts[i], &err), 0);
 		assert_int_equal(view_link_read(f->t, link, "acme-globex", &v, &err), 0);
 		o = view_link(&v, NULL, NULL);
-		assert_int_equal(json_object_size(o), 19);
+		assert_int_equal(json_object_size(o), 20);
 		assert_true(json_is_null(json_object_get(o, "last_cycle")));
 		assert_true(json_is_null(json_object_get(json_object_get(o, "hook"), "error")));
 		json_decref(o);
