@@ -20,9 +20,10 @@ enum event_kind {
 	EVENT_MATCHED,	/* one that was there was found */
 	EVENT_LEFT,	/* the object left the synchronization */
 	EVENT_REPORTED, /* the client of a switched mailbox (client_report.h) */
+	EVENT_WAVE,	/* a wave has ended; it is about no object, and its source is zero */
 	EVENT_KIND_MAX
 };
-/* "switched", "undone", "moved", "created", "matched", "left", "reported". */
+/* "switched", "undone", "moved", "created", "matched", "left", "reported", "wave". */
 const char *event_kind_name(enum event_kind k);
 /* EVENT_KIND_MAX: there is none of that name. */
 enum event_kind event_kind_from_name(const char *name);

@@ -169,7 +169,7 @@ static const struct conf_key keys[] = {
     {CONF_LINK, "hook_events", CONF_STRINGS, IN(conf_link, hook_events),
 	COUNT(conf_link, n_hook_events), .check = conf_check_event,
 	.allowed = "\"switched\", \"undone\", \"moved\", \"created\", \"matched\", \"left\", "
-		   "\"reported\""},
+		   "\"reported\", \"wave\""},
     {CONF_LINK, "hook_timeout_s", CONF_INT, IN(conf_link, hook_timeout_s), .min = 1, .max = 3600,
 	.def = 30},
     {CONF_LINK, "attributes", CONF_LIST, IN(conf_link, rows), COUNT(conf_link, n_rows),

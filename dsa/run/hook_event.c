@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "dsa/run/hook_event.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "dsa/base/clock.h"
+#include "dsa/base/json.h"
 #include "redirect/event_body.h"
 
 bool
@@ -67,4 +69,34 @@ hook_event_store_client(const struct run *run, struct store_txn *t, const struct
 	struct event_facts f = {.kind = EVENT_REPORTED, .record = r, .client = c};
 
 	return store_event(run, t, &f, none, err);
+}
+
+static int
+add_failure(const struct wave_member *m, void *arg, struct err *err)
+{
+	(void)err;
+	event_wave_failure(arg, m);
+	return 0;
+}
+
+int
+hook_event_store_wave(
+    const struct run *run, struct store_txn *t, const struct wave *w, struct err *err)
+{
+	_cleanup_(json_release) json_t *failures = json_array();
+	_cleanup_(free) char *body = NULL;
+	char name[32];
+	struct store_event e = {.link = w->link, .kind = EVENT_WAVE, .at = w->ended_at};
+
+	if (!hook_event_is_wanted(run, EVENT_WAVE))
+		return 0;
+	if (wave_each_member(t, w->id, add_failure, &failures, err) < 0)
+		return -1;
+	body = event_wave_body(run->link->name, w, TAKE(failures));
+	if (!body)
+		return err_nomem(err);
+	(void)snprintf(name, sizeof name, "wave %u", w->id);
+	e.dn = name;
+	e.body = body;
+	return store_add_event(t, &e, err);
 }

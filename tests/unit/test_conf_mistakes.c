@@ -105,7 +105,7 @@ static const struct mistake mistake_rows[] = {
 	AT22 "hook_timeout_s: 0 is out of range; allowed: a whole number from 1 to 3600\n"},
     {"interval_s = 60", "hook_events = [ \"switched\", \"deleted\" ]",
 	AT22 "hook_events[1]: 'deleted' is no kind of event; allowed: \"switched\", \"undone\", "
-	     "\"moved\", \"created\", \"matched\", \"left\", \"reported\"\n"},
+	     "\"moved\", \"created\", \"matched\", \"left\", \"reported\", \"wave\"\n"},
     {"interval_s = 60", "hook_timeout_s = 3601",
 	AT22 "hook_timeout_s: 3601 is out of range; allowed: a whole number from 1 to 3600\n"},
     /* types, ranges and names */
