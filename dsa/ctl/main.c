@@ -52,8 +52,12 @@ static const struct verb verbs[] = {
 	ctl_verb_turn, true},
     {"proxy-toggle", "[--dry-run] [WHO...] | --sweep", "have a delta write what was lost",
 	ctl_verb_toggle, true},
-    {"wave", "FILE --at TIME | --dry-run [--name NAME] [--undo | --force] [LINK]",
+    {"wave",
+	"FILE | --group DN | --ou DN | --filter FILTER --at TIME | --dry-run [--name NAME] "
+	"[--undo | --force] [LINK]",
 	"switch those of FILE at TIME", ctl_verb_wave, true},
+    {"wave suggest", "[--group DN | --ou DN | --filter FILTER | --file FILE] [--csv FILE] [LINK]",
+	"who must move together", ctl_verb_wave_suggest, true},
     {"wave list", "[LINK]", "the waves, planned and past", ctl_verb_wave_list, false},
     {"wave show", "ID", "what became of each mailbox of a wave", ctl_verb_wave_show, false},
     {"wave check", "ID", "could its mailboxes be turned now?", ctl_verb_wave, true},

@@ -12,6 +12,7 @@
 #include "dsa/daemon/verbs_look.h"
 #include "dsa/daemon/verbs_object.h"
 #include "dsa/daemon/verbs_plan.h"
+#include "dsa/daemon/verbs_together.h"
 #include "dsa/daemon/verbs_trace.h"
 #include "dsa/daemon/verbs_undo.h"
 #include "dsa/daemon/verbs_wave.h"
@@ -160,6 +161,7 @@ static const struct {
     {"adopt-plan", CONTROL_READ, verb_adopt_plan},
     {"switch-plan", CONTROL_READ, verb_switch_plan},
     {"wave-check", CONTROL_READ, verb_wave_check},
+    {"wave-suggest", CONTROL_READ, verb_wave_suggest},
     {"pause", CONTROL_CHANGE, verb_pause},
     {"resume", CONTROL_CHANGE, verb_resume},
     {"resync", CONTROL_CHANGE, verb_resync},
@@ -185,7 +187,7 @@ void
 verbs_request(struct client *c, const json_t *request, void *arg)
 {
 	const char *name = json_string_value(json_object_get(request, "verb"));
-	char known[420] = "";
+	char known[480] = "";
 
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
 		if (name && strcmp(name, verbs[i].name) == 0) {

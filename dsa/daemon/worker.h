@@ -86,6 +86,7 @@ enum worker_request {
 	REQUEST_ADOPT_PLAN,
 	REQUEST_APPLY,
 	REQUEST_LOOK,
+	REQUEST_TOGETHER,
 	REQUEST_TAKE_BACK, /* changes of the journal */
 	REQUEST_TAKE_BACK_PLAN
 };
@@ -113,6 +114,10 @@ uint64_t worker_request_undo(struct worker *w, uid_t by, bool dry_run, uint64_t 
 /* The same for an explanation of WHO, and of ATTRIBUTE or, NULL, of all of them (both taken over).
  */
 uint64_t worker_request_explain(struct worker *w, char *who, char *attribute);
+/* The same for who must move together (together.h), of what BASE and FILTER select, or of the N
+ * OBJECTS (all taken over). */
+uint64_t worker_request_together(
+    struct worker *w, char *base, char *filter, struct guid *objects, size_t n);
 /* How request NUMBER ended, the caller's from now on; NULL if it has not, or was forgotten. */
 struct worker_answer *worker_take_answer(struct worker *w, uint64_t number);
 /* No client will ask for the answers up to NUMBER. */

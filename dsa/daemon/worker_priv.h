@@ -25,8 +25,8 @@ struct request {
 	enum turn turn;		    /* LOOK: at OBJECTS */
 	bool force;
 	uint64_t *changes; /* TAKE_BACK: N numbers of the journal */
-	char *address;	   /* TRACE; EXPLAIN: who */
-	char *attribute;   /* EXPLAIN, or NULL */
+	char *address;	   /* TRACE; EXPLAIN: who; TOGETHER: a base, or NULL */
+	char *attribute;   /* EXPLAIN, or NULL; TOGETHER: a filter, or NULL */
 	unsigned from;
 };
 

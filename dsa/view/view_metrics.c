@@ -183,8 +183,8 @@ add_sample(const struct sample *s, const json_t *v)
 static void
 add_below(struct sample s, const json_t *v)
 {
-	const char *key, *inner;
-	json_t *member, *value;
+	const char *key, *inner = NULL;
+	json_t *member, *value = NULL;
 
 	if (!s.f->label[0]) {
 		add_sample(&s, v);

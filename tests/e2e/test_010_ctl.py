@@ -269,7 +269,7 @@ OF_THE_MAP = {"history": ["x"], "status": [], "list": [], "show": ["x"], "map lo
               "wave show": ["1"]}
 OF_THE_DAEMON = {"watch": [], "resync": [], "plan": [], "apply": ["PLAN"], "map rebuild": [], "switch": ["x"],
                  "undo-switch": ["x"], "proxy-toggle": ["x"], "wave": ["FILE", "--at", "now"],
-                 "wave check": ["1"], "wave cancel": ["1"], "wave reschedule": ["1", "--at", "+1h"], "verify": [],
+                 "wave check": ["1"], "wave suggest": [], "wave cancel": ["1"], "wave reschedule": ["1", "--at", "+1h"], "verify": [],
                  "trace": ["x@acme.example"], "finish": ["x"], "adopt": [], "approve": [],
                  "reject": [], "explain": ["x"], "undo": ["1"], "client": ["x", "--result", "ok"], "pause": [], "resume": []}
 
