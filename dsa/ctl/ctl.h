@@ -27,7 +27,7 @@ enum ctl_status {
 typedef int ctl_piece_fn(const char *text, void *arg, struct err *err);
 
 struct ctl {
-	bool json, quiet; /* QUIET: no progress, also on a terminal */
+	bool json, quiet;    /* QUIET: no progress, also on a terminal */
 	ctl_piece_fn *piece; /* NULL: a plan is printed as it comes */
 	void *piece_arg;
 	const char *socket;		    /* of the running daemon */

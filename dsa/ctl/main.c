@@ -11,6 +11,7 @@
 #include "dsa/base/str.h"
 #include "dsa/config/conf.h"
 #include "dsa/ctl/ctl.h"
+#include "dsa/ctl/pager.h"
 
 /* Most verbs need nothing of GnuTLS, and what it does at its start takes longer than they do. */
 GNUTLS_SKIP_GLOBAL_INIT
@@ -28,8 +29,10 @@ struct verb {
 static const struct verb verbs[] = {
     {"status", "[LINK] [--check | --metrics[=FILE]]", "counts, and how the last cycle ended",
 	ctl_verb_status, false},
-    {"list", "[LINK] [--state STATE] [--held]", "the correspondences, a line each", ctl_verb_list,
-	false},
+    {"list",
+	"[LINK] [--state STATE] [--kind KIND] [--active SIDE] [--ou DN] [--wave ID] "
+	"[--columns NAME,...] [--sort NAME] [-o table|csv|json] | --held",
+	"the correspondences, a line each", ctl_verb_list, false},
     {"show", "WHO", "everything the map knows of one correspondence", ctl_verb_show, false},
     {"map", "lookup WHO | export [LINK]", "the map for other programs", ctl_verb_map, false},
     {"map backup", "[--force] FILE", "a copy of the map, while the daemon writes it",
@@ -117,29 +120,83 @@ find_verb(int argc, char **argv)
 static void
 usage(FILE *to)
 {
-	(void)fputs("usage: galsyncctl [--json] [--raw] [--socket PATH] [-c FILE | "
-		    "--state-directory DIR] VERB ...\n\n",
+	(void)fputs("usage: galsyncctl [--json] [--raw] [--quiet] [--no-pager] [--socket PATH] "
+		    "[-c FILE | --state-directory DIR] VERB ...\n       galsyncctl VERB -h\n\n",
 	    to);
-	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-		(void)fprintf(
-		    to, "  %-13s %-28s %s\n", verbs[i].name, verbs[i].args, verbs[i].what);
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+		bool fits = strlen(verbs[i].args) <= 28;
+
+		(void)fprintf(to, "  %-13s %-28s%s%*s%s\n", verbs[i].name, verbs[i].args,
+		    fits ? " " : "\n", fits ? 0 : 45, "", verbs[i].what);
+	}
 	(void)fputs("\nWHO is an alias, an address, a DN, a GUID or a SID; of explain also "
 		    "any name.\n",
 	    to);
 }
 
+/* Does ARGV ask for help of a verb? */
+static bool
+wants_help(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], "-h") == 0 || strcmp(argv[i], "--help") == 0)
+			return true;
+	return false;
+}
+
+/* What the verb takes, and those that begin with its words. */
+static void
+print_help(const struct verb *verb)
+{
+	size_t len = strlen(verb->name);
+
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+		const struct verb *v = &verbs[i];
+
+		if (strncmp(v->name, verb->name, len) == 0 &&
+		    (!v->name[len] || v->name[len] == ' '))
+			(void)printf("galsyncctl %s%s%s\n    %s\n", v->name, *v->args ? " " : "",
+			    v->args, v->what);
+	}
+	(void)puts("See galsyncctl(8).");
+}
+
+/* Long texts for people. */
+static bool
+is_paged(const struct verb *verb)
+{
+	static ctl_verb *const paged[] = {ctl_verb_list, ctl_verb_show, ctl_verb_history,
+	    ctl_verb_conflicts, ctl_verb_wave_list, ctl_verb_wave_show};
+
+	for (size_t i = 0; i < ARRAY_SIZE(paged); i++)
+		if (verb->run == paged[i])
+			return true;
+	return false;
+}
+
+/* What is printed is JSON, and goes another way, before a verb reads its options. */
+static bool
+lists_json(const struct verb *verb, int argc, char **argv)
+{
+	for (int i = 1; verb->run == ctl_verb_list && i + 1 < argc; i++)
+		if (strcmp(argv[i], "-o") == 0 && strcmp(argv[i + 1], "json") == 0)
+			return true;
+	return false;
+}
+
 struct options {
 	const char *file, *state, *socket;
-	bool json, raw;
+	bool json, raw, quiet, no_pager;
 };
 
 /* Returns -1 to go on with optind at the verb, else the exit status. */
 static int
 parse(int argc, char **argv, struct options *o)
 {
-	enum { OPT_JSON = 256, OPT_RAW, OPT_STATE, OPT_SOCKET };
+	enum { OPT_JSON = 256, OPT_RAW, OPT_QUIET, OPT_NO_PAGER, OPT_STATE, OPT_SOCKET };
 	static const struct option longs[] = {{"config", required_argument, NULL, 'c'},
 	    {"json", no_argument, NULL, OPT_JSON}, {"raw", no_argument, NULL, OPT_RAW},
+	    {"quiet", no_argument, NULL, OPT_QUIET}, {"no-pager", no_argument, NULL, OPT_NO_PAGER},
 	    {"state-directory", required_argument, NULL, OPT_STATE},
 	    {"socket", required_argument, NULL, OPT_SOCKET}, {"version", no_argument, NULL, 'V'},
 	    {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
@@ -151,6 +208,8 @@ parse(int argc, char **argv, struct options *o)
 		case 'c': o->file = optarg; break;
 		case OPT_JSON: o->json = true; break;
 		case OPT_RAW: o->raw = true; break;
+		case OPT_QUIET: o->quiet = true; break;
+		case OPT_NO_PAGER: o->no_pager = true; break;
 		case OPT_STATE: o->state = optarg; break;
 		case OPT_SOCKET: o->socket = optarg; break;
 		case 'V': (void)puts("galsyncctl " GALSYNC_VERSION); return CTL_DONE;
@@ -164,7 +223,7 @@ parse(int argc, char **argv, struct options *o)
 	return CTL_USAGE;
 }
 
-/* Removes --json and --raw from the verb's arguments, where people put them too. */
+/* Removes what is of all verbs from the verb's arguments, where people put it too. */
 static int
 take_common(int argc, char **argv, struct options *o)
 {
@@ -175,6 +234,10 @@ take_common(int argc, char **argv, struct options *o)
 			o->json = true;
 		else if (strcmp(argv[i], "--raw") == 0)
 			o->raw = true;
+		else if (strcmp(argv[i], "--quiet") == 0)
+			o->quiet = true;
+		else if (strcmp(argv[i], "--no-pager") == 0)
+			o->no_pager = true;
 		else
 			argv[n++] = argv[i];
 	return n;
@@ -254,10 +317,17 @@ run(int argc, char **argv)
 		return status;
 	argc = take_common(argc - optind, argv + optind, &o);
 	argv += optind;
-	c.json = o.json;
+	c.quiet = o.quiet;
 	c.socket = o.socket;
-	output_guard(o.raw ? OUTPUT_RAW : o.json ? OUTPUT_JSON : OUTPUT_TEXT);
 	verb = find_verb(argc, argv);
+	if (verb && wants_help(argc, argv)) {
+		print_help(verb);
+		return CTL_DONE;
+	}
+	c.json = o.json |= verb && lists_json(verb, argc, argv);
+	if (verb && is_paged(verb) && !o.json && !o.no_pager)
+		pager_begin();
+	output_guard(o.raw ? OUTPUT_RAW : o.json ? OUTPUT_JSON : OUTPUT_TEXT);
 	if (!verb)
 		return (int)ctl_usage("no verb '%s'", argc ? argv[0] : "");
 	/* JSON has no room for it: a name would be left out in silence. */
@@ -279,7 +349,10 @@ main(int argc, char **argv)
 	/* The daemon may hang up while a request is written. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	status = run(argc, argv);
-
+	if (pager_runs()) {
+		pager_end();
+		return status;
+	}
 	errno = 0;
 	/* A verb that failed has said why. */
 	if ((fflush(stdout) == 0 && !ferror(stdout)) || status == CTL_FAILED)

@@ -14,6 +14,7 @@
 
 #include "dsa/base/clock.h"
 #include "dsa/base/output.h"
+#include "dsa/base/pace.h"
 #include "dsa/base/str.h"
 #include "dsa/ctl/client.h"
 #include "dsa/ctl/ctl.h"
@@ -22,15 +23,7 @@
 #define BAR 30
 #define BAR_FITS 60 /* columns, beside what else is on the line */
 #define PACES 64
-#define FIRST_RATE_MS 500
 #define LOOK_MS 200 /* for a daemon that comes back */
-
-/* When a link's phase was first seen, and how far it was then. */
-struct pace {
-	char phase[16];
-	long long done;
-	int64_t at_ms;
-};
 
 struct view {
 	bool terminal;
@@ -53,27 +46,13 @@ view_donep(struct view *v)
 	view_done(v);
 }
 
-/* Objects a second, 0 if that is not known yet. */
-static double
-rate_of(struct pace *p, const char *phase, long long done)
-{
-	int64_t now = clock_monotonic_ms();
-
-	if (strcmp(p->phase, phase) != 0 || done < p->done) {
-		(void)snprintf(p->phase, sizeof p->phase, "%s", phase);
-		p->done = done;
-		p->at_ms = now;
-	}
-	return now - p->at_ms < FIRST_RATE_MS
-		   ? 0
-		   : (double)(done - p->done) * 1000 / (double)(now - p->at_ms);
-}
-
 static void
 add_progress(struct buf *b, const struct view *v, struct pace *p, const json_t *l)
 {
 	long long done = number_of(l, "done"), total = number_of(l, "total");
-	double rate = rate_of(p, text_of(l, "phase"), done);
+	int64_t now_ms = clock_monotonic_ms();
+	double rate = pace_rate(p, text_of(l, "phase"), done, now_ms);
+	char left[PACE_TEXT_SIZE];
 
 	buf_printf(b, " %s ", text_of(l, "phase"));
 	if (v->terminal && v->size.columns >= BAR_FITS && total > 0) {
@@ -87,6 +66,8 @@ add_progress(struct buf *b, const struct view *v, struct pace *p, const json_t *
 		buf_printf(b, "/%lld", total);
 	if (rate > 0)
 		buf_printf(b, ", %.0f/s", rate);
+	pace_text(pace_left_s(p, done, total, now_ms), left);
+	buf_printf(b, "%s%s", *left ? ", " : "", left);
 }
 
 static void

@@ -141,10 +141,10 @@ take_mailbox(struct entry *e, void *arg, struct err *err)
 	_cleanup_(entry_free) struct entry *own = e;
 	struct reading *r = arg;
 
-	if (add_mailbox(r->t, e, err) < 0 || add_name(r, e->dn, r->t->n - 1, err) < 0)
+	if (add_mailbox(r->t, own, err) < 0 || add_name(r, own->dn, r->t->n - 1, err) < 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_SIZE(sources); i++) {
-		const struct attr *a = entry_find(e, sources[i].attr);
+		const struct attr *a = entry_find(own, sources[i].attr);
 
 		for (size_t k = 0; a && k < a->n_values; k++)
 			if (add_ref(r, a->values[k], sources[i].tie, err) < 0)

@@ -8,6 +8,7 @@
  * `daemon` of `galsyncctl --json status`. Its members, in this order:
  *
  *   link            name of the link
+ *   forests         an object: the names of those of `source` and `target`
  *   state           "idle", "running", "waiting" (after a failure) or "paused"
  *   cycles          finished since the start
  *   failing         true: the last one failed:

@@ -4,6 +4,7 @@
 import contextlib
 import json
 import os
+import pty
 import re
 import signal
 import socket
@@ -266,6 +267,63 @@ def test_status_for_monitoring(daemon, lab):
     link, = json.loads(lab.galsyncctl("--socket", daemon.socket, "--json", "status").stdout)
     assert sum(link["conflicts_by"].values()) == link["conflicts"] > 0
     assert link["daemon"]["interval_s"] == 60
+
+
+def test_list(daemon, lab):
+    """Which, in which columns, in which order, and in which form."""
+    def ctl(*args, status=0):
+        p = lab.galsyncctl("list", *args, conf=daemon.conf)
+        assert p.returncode == status, p.stdout + p.stderr
+        return p.stdout if status == 0 else p.stderr
+    every = ctl().splitlines()
+    assert every[0].split() == ["KIND", "STATE", "ACTIVE", "TARGET", "ADDRESS", "COUNTERPART"]
+    assert len(ctl("--kind", "group").splitlines()) + len(ctl("--kind", "user").splitlines()) + \
+        len(ctl("--kind", "contact").splitlines()) == len(every) + 2
+    rows = [line.split(",", 2) for line in ctl("-o", "csv", "--columns", "alias,client,source",
+                                               "--sort", "alias").splitlines()]
+    assert rows[0] == ["alias", "client", "source"] and len(rows) == len(every)
+    aliases = [row[0].lower() for row in rows[1:]]
+    assert aliases == sorted(aliases)
+    as_json = json.loads(ctl("-o", "json", "--sort", "alias"))
+    assert [r["alias"].lower() for r in as_json] == aliases
+    ou = rows[-1][2].strip('"').partition(",")[2]
+    below = json.loads(ctl("-o", "json", "--ou", ou.upper(), "--active", "source"))
+    assert 0 < len(below) <= len(as_json)
+    assert json.loads(ctl("-o", "json", "--ou", f"OU=None,{ou}")) == []
+    assert all(r["source"]["dn"].endswith(ou) or r["target"]["dn"].endswith(ou) for r in below)
+    assert ctl("--active", "target") == ""
+    # By the width that characters have: each column begins where its head does.
+    wide = [r for r in as_json if not r["alias"].isascii() or not r["source"]["dn"].isascii()]
+    assert wide
+    for argv, words in ((("--kind", "x"), "there are: user"), (("--columns", "alias,x"), "no column 'x'"),
+                        (("--sort", "a,b"), "no column"), (("--sort", "alias,kind"), "one column"),
+                        (("--wave", "99"), "no wave 99"), (("--wave", "x"), "no number"),
+                        (("-o", "xml"), "table, csv or json"), (("--held", "--kind", "user"), "either"),
+                        (("--active", "x"), "source target"), (("--json", "-o", "csv"), "either")):
+        assert words in ctl(*argv, status=2), argv
+
+
+def test_a_pager_on_a_terminal_alone(daemon, lab):
+    program = os.path.join(BUILD, "galsyncctl")
+
+    def shown(*args, pager="sed s/^/P:/"):
+        mine, its = pty.openpty()
+        with subprocess.Popen([program, "-c", daemon.conf, *args, "list"], stdin=its, stdout=its,
+                              stderr=its, env={**os.environ, "PAGER": pager}) as p:
+            os.close(its)
+            text = b""
+            with contextlib.suppress(OSError):
+                while piece := os.read(mine, 65536):
+                    text += piece
+            os.close(mine)
+        assert p.returncode == 0, text
+        return text.decode().replace("\r\n", "\n")
+    plain = lab.galsyncctl("list", conf=daemon.conf).stdout
+    assert shown() == "".join(f"P:{line}\n" for line in plain.splitlines())
+    for text in (shown("--no-pager"), shown(pager=""), shown(pager="cat")):
+        assert text == plain
+    # One that is left early is no failure.
+    assert shown(pager="head -n 1").startswith("KIND")
 
 
 def test_times_of_status_are_in_one_zone(daemon, monkeypatch):
