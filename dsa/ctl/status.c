@@ -32,8 +32,9 @@ print_clients(const struct view_clients *n)
 		(void)printf("  clients        %llu done, %llu failed\n",
 		    (unsigned long long)n->done, (unsigned long long)n->failed);
 	if (n->several)
-		(void)printf("  NOTICE         %llu profiles were updated on several machines: "
-			     "'galsyncctl show' has them\n",
+		(void)printf(
+		    "  NOTICE         %llu profiles were updated on several machines: "
+		    "'galsyncctl list --columns address,client --sort client' names them\n",
 		    (unsigned long long)n->several);
 }
 

@@ -104,7 +104,7 @@ def test_at_its_time(daemon, lab):
     assert [r["line"] for r in w["results"]] == list(range(4, 4 + N))
     assert all(r["result"] == "done" and r["text"] == "" and r["at"] for r in w["results"])
     p = ctl(daemon, "wave", "show", "1")
-    assert p.stdout.count("\ndone   CN=Wave wave") == N and "(20" in p.stdout
+    assert p.stdout.count("\ndone   CN=Wave wave") == N and "\n  at        20" in p.stdout
     p = ctl(daemon, "wave", "list")
     assert "First night" in p.stdout and " done " in p.stdout
     log = daemon.log().rpartition("wave 1 First night: begins")[2]
