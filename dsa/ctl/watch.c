@@ -7,8 +7,10 @@
  * it was is not connected to. */
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -31,13 +33,17 @@ struct view {
 	size_t drawn;		 /* lines that are on it */
 	struct buf last;	 /* what they say */
 	struct pace pace[PACES];
-	bool told; /* a daemon told something */
+	bool told;     /* a daemon told something */
+	json_t *event; /* what it told last */
+	int resized;   /* readable when the terminal has another size; -1: nobody says */
 };
 
 static void
 view_done(struct view *v)
 {
 	buf_done(&v->last);
+	json_decref(v->event);
+	closep(&v->resized);
 }
 
 static inline void
@@ -269,6 +275,28 @@ take(const struct ctl *c, struct view *v, json_t *event)
 	return ferror(stdout) ? CTL_FAILED : CTL_DONE;
 }
 
+/* A signal that comes as something to read. */
+static int
+open_resized(void)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGWINCH);
+	return sigprocmask(SIG_BLOCK, &set, NULL) < 0 ? -1 : signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+/* Until CLIENT has something to tell, what it told last fits the terminal. */
+static void
+fit_meanwhile(const struct ctl *c, struct view *v, struct client *client)
+{
+	struct signalfd_siginfo ignored;
+
+	while (!client_wait(client, v->resized))
+		if (read(v->resized, &ignored, sizeof ignored) > 0 && v->event && !c->json)
+			show(v, v->event);
+}
+
 /* Shows what CLIENT tells until it ends. DONE: the daemon has ended, and may come back. */
 static enum ctl_status
 follow(const struct ctl *c, struct view *v, struct client *client, struct mark *mark)
@@ -284,6 +312,7 @@ follow(const struct ctl *c, struct view *v, struct client *client, struct mark *
 		_cleanup_(json_release) json_t *o = NULL;
 		enum ctl_status status;
 
+		fit_meanwhile(c, v, client);
 		if (client_next(client, &o, &err) < 0)
 			return err.src == ERR_SYS && v->told ? CTL_DONE : ctl_fail(&err);
 		/* Only now it is known to listen: it may have been started by this. */
@@ -291,6 +320,8 @@ follow(const struct ctl *c, struct view *v, struct client *client, struct mark *
 			*mark = mark_of(c->socket);
 		heard = v->told = true;
 		status = take(c, v, o);
+		json_decref(v->event);
+		v->event = json_incref(o);
 		if (status != CTL_DONE)
 			return status;
 	}
@@ -300,7 +331,7 @@ enum ctl_status
 ctl_verb_watch(struct ctl *c, int argc, char **argv)
 {
 	_cleanup_(client_close) struct client *client = NULL;
-	_cleanup_(view_done) struct view v = {.terminal = isatty(STDOUT_FILENO)};
+	_cleanup_(view_done) struct view v = {.terminal = isatty(STDOUT_FILENO), .resized = -1};
 	struct mark mark = mark_of(c->socket);
 	struct err err;
 
@@ -309,6 +340,8 @@ ctl_verb_watch(struct ctl *c, int argc, char **argv)
 		return ctl_usage("watch takes no argument");
 	if (client_connect(c->socket, &client, &err) < 0)
 		return ctl_unreachable(&err);
+	if (v.terminal)
+		v.resized = open_resized();
 	while (client) {
 		enum ctl_status status = follow(c, &v, client, &mark);
 

@@ -10,6 +10,7 @@ import os
 import pty
 import re
 import select
+import signal
 import socket
 import struct
 import subprocess
@@ -175,6 +176,19 @@ def test_watch_fits_any_terminal(tmp_path, columns):
     assert room > 100 or max(map(len, lines)) == room
     # Where the lines are now nobody knows: they are drawn anew.
     assert "\033[3A" not in resized and max(map(len, resized.split("\r\n"))) < 45
+
+
+def test_watch_fits_at_once(tmp_path):
+    """Another size is enough: nothing need be told."""
+    with Watching(tmp_path, 120) as w:
+        w.tell([{**link, "error": "no answer " * 60} for link in busy(0)])
+        text = w.wait(lambda t: t.count("\n") == 3)
+        for columns in (40, 90):
+            resize(w.mine, columns)
+            w.process.send_signal(signal.SIGWINCH)
+            again = w.wait(lambda t, seen=text: t.count("\n") == seen.count("\n") + 3)[len(text):]
+            assert max(map(len, again.replace("\r\033[J", "").split("\r\n"))) == columns - 1
+            text += again
 
 
 def test_watch_fits_few_rows(tmp_path):
