@@ -138,16 +138,22 @@ key_of(uint32_t link, const struct client_report *r, uint8_t ret[KEY_MAX])
 /* ---- the map ---- */
 
 static int
-delete_oldest(struct store_txn *t, uint32_t link, const struct client_reports *all, struct err *err)
+delete_one(struct store_txn *t, uint32_t link, const struct client_report *r, struct err *err)
 {
 	uint8_t key[KEY_MAX];
+
+	return store_db_delete(t, DB_CLIENT, key_of(link, r, key), (struct bytes){NULL, 0}, err);
+}
+
+static int
+delete_oldest(struct store_txn *t, uint32_t link, const struct client_reports *all, struct err *err)
+{
 	size_t oldest = 0;
 
 	for (size_t i = 1; i < all->n; i++)
 		if (all->v[i].at < all->v[oldest].at)
 			oldest = i;
-	return store_db_delete(
-	    t, DB_CLIENT, key_of(link, &all->v[oldest], key), (struct bytes){NULL, 0}, err);
+	return delete_one(t, link, &all->v[oldest], err);
 }
 
 static bool
@@ -246,4 +252,19 @@ store_get_clients(struct store_txn *t, uint32_t link, const struct guid *source,
 {
 	ret->n = 0;
 	return store_each_client(t, link, source, take_report, ret, err);
+}
+
+int
+store_clear_clients(struct store_txn *t, uint32_t link, const struct guid *source, struct err *err)
+{
+	_cleanup_(client_reports_done) struct client_reports all = {.n = 0};
+
+	if (store_get_clients(t, link, source, &all, err) < 0)
+		return -1;
+	for (size_t i = 0; i < all.n; i++)
+		if (delete_one(t, link, &all.v[i], err) < 0)
+			return -1;
+	if (all.n)
+		store_keep(t, KEPT_LESS);
+	return 0;
 }

@@ -82,6 +82,10 @@ client_reports_donep(struct client_reports *r)
 int store_get_clients(struct store_txn *t, uint32_t link, const struct guid *source,
     struct client_reports *ret, struct err *err) MUST_CHECK;
 
+/* Forgets them: the correspondence is gone. No error if there are none. */
+int store_clear_clients(
+    struct store_txn *t, uint32_t link, const struct guid *source, struct err *err) MUST_CHECK;
+
 /* The encoding, for tests and fuzzing; any octets are survived. Decoding fills all but source and
  * machine. */
 void client_report_encode(const struct client_report *r, struct buf *ret);

@@ -228,6 +228,7 @@ kept(void **state)
 {
 	struct fixture *f = *state;
 	struct guid one = fixture_guid(1, 1);
+	struct err err;
 
 	put(f, 1, 1, "PC1", 10);
 	put(f, 1, 1, "PC2", 11);
@@ -238,6 +239,9 @@ kept(void **state)
 	assert_string_equal(
 	    seen(f, 1, NULL), "1 1 PC1 ok 12 'a; b'\n1 1 PC2 ok 11 'a; b'\n1 2  ok 13 'a; b'\n");
 	assert_string_equal(seen(f, 2, NULL), "2 1 PC1 ok 14 'a; b'\n");
+	assert_int_equal(store_clear_clients(f->t, 1, &one, &err), 0);
+	assert_int_equal(store_clear_clients(f->t, 1, &one, &err), 0);
+	assert_string_equal(seen(f, 1, NULL), "1 2  ok 13 'a; b'\n");
 }
 
 /* A user may make up machines: the oldest give way. */
