@@ -207,14 +207,15 @@ install_dirs = for d in $(2); do [ -d "$$d" ] || $(INSTALL) -d -m $(1) "$$d" || 
 
 install: all
 	$(call install_dirs,755,$(addprefix $(DESTDIR),$(SBINDIR) $(MANDIR)/man5 $(MANDIR)/man7 \
-		$(MANDIR)/man8 $(DATADIR) $(CATALOGDIR) $(SYSTEMDUNITDIR) $(SYSUSERSDIR) $(TMPFILESDIR) \
+		$(MANDIR)/man8 $(DATADIR) $(DATADIR)/mail $(CATALOGDIR) $(SYSTEMDUNITDIR) $(SYSUSERSDIR) $(TMPFILESDIR) \
 		$(COMPLETIONDIR)))
 	$(call install_dirs,750,$(DESTDIR)$(SYSCONFDIR)/galsync)
 	$(INSTALL) -m 755 $(BUILD)/galsyncd $(BUILD)/galsyncctl $(DESTDIR)$(SBINDIR)
 	$(INSTALL) -m 644 man/galsync.conf.5 $(DESTDIR)$(MANDIR)/man5
 	$(INSTALL) -m 644 man/galsyncd.8 man/galsyncctl.8 $(DESTDIR)$(MANDIR)/man8
-	$(INSTALL) -m 755 conf/delegate.sh $(DESTDIR)$(DATADIR)
-	$(INSTALL) -m 644 conf/galsync.conf $(DESTDIR)$(DATADIR)
+	$(INSTALL) -m 755 conf/delegate.sh conf/hook-mail $(DESTDIR)$(DATADIR)
+	$(INSTALL) -m 644 conf/galsync.conf conf/hook-mail.conf $(DESTDIR)$(DATADIR)
+	$(INSTALL) -m 644 conf/mail/*.txt $(DESTDIR)$(DATADIR)/mail
 	$(INSTALL) -m 644 conf/galsync.catalog $(DESTDIR)$(CATALOGDIR)
 	sed 's|@SBINDIR@|$(SBINDIR)|' conf/galsyncd.service >$(BUILD)/galsyncd.service
 	$(INSTALL) -m 644 $(BUILD)/galsyncd.service conf/galsyncd.socket $(DESTDIR)$(SYSTEMDUNITDIR)

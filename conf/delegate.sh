@@ -407,7 +407,7 @@ sid=$(search "$domain" sub "(sAMAccountName=$account)" objectSid "$@")
 [ -n "$sid" ] || die "there is no account '$account' in $domain"
 
 # What is to be granted in this domain, one right a line: "DN<tab>WHAT[<tab>NAME[<tab>CLASS]]" with
-# WHAT one of read, create, delete, write.
+# WHAT one of read, create, delete, write, self-write (by each user, on its own object).
 wanted() {
 	if [ -z "$rights" ]; then
 		default_rights
@@ -472,7 +472,7 @@ wanted() {
 		!/^  / { bad("\"" $0 "\" is not understood") }
 		!ours { next }
 		$1 == "read" && NF == 1 { say("read"); next }
-		$1 == "write" && NF == 2 { say("write", $2); next }
+		($1 == "write" && NF == 2) || ($1 == "self-write" && NF == 3) { say($1, $2, $3); next }
 		$1 == "create" || $1 == "delete" {
 			for (i = 2; i <= NF; i++)
 				if (!(ENVIRON["NO_GROUPS"] && $i == "group"))
@@ -529,7 +529,7 @@ ids=$(ids "$@")
 entries() {
 	printf '%s\n' "$jobs" | IDS=$ids SID=$sid PLACE=$1 awk -F'\t' '
 		function grant(what, name, class,    sid, x, y, ace) {
-			sid = ENVIRON["SID"]
+			sid = what == "self-write" ? "PS" : ENVIRON["SID"]
 			if (what == "read")
 				ace = "(A;CI;RPLCLORC;;;" sid ")"
 			else if ((x = id(name)) == "")
@@ -577,7 +577,7 @@ entries() {
 		END {
 			for (i = 1; i <= NR; i++)
 				if (i in what)
-					grant(what[i], name[i], (name[i] in whole) && class[i] ~ /^(user|contact|group)$/ ? "*" : class[i])
+					grant(what[i], name[i], what[i] == "write" && (name[i] in whole) && class[i] ~ /^(user|contact|group)$/ ? "*" : class[i])
 		}'
 }
 

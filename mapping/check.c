@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "mapping/client_report.h"
 #include "mapping/event.h"
 #include "mapping/held.h"
 #include "mapping/journal.h"
@@ -180,6 +181,16 @@ read_resolution(uint32_t link, const struct resolution *x, void *arg, struct err
 }
 
 static int
+read_client(uint32_t link, struct client_report *x, void *arg, struct err *err)
+{
+	(void)link;
+	(void)x;
+	(void)arg;
+	(void)err;
+	return 0;
+}
+
+static int
 read_event(struct store_event *e, void *arg, struct err *err)
 {
 	(void)err;
@@ -224,6 +235,7 @@ check_link(struct checking *c, struct err *err)
 	    judge(c, store_each_retry(t, link, 0, read_retry, NULL, &why), &why, err) ||
 	    judge(c, store_each_operation(t, link, read_operation, NULL, &why), &why, err) ||
 	    judge(c, store_each_membership(t, link, 0, read_membership, NULL, &why), &why, err) ||
+	    judge(c, store_each_client(t, link, NULL, read_client, NULL, &why), &why, err) ||
 	    judge(c, store_each_held(t, link, read_held, NULL, &why), &why, err) ||
 	    judge(c, store_each_resolution(t, link, read_resolution, NULL, &why), &why, err) ||
 	    judge(c, store_each_event(t, link, read_event, c, &why), &why, err) ||

@@ -25,7 +25,9 @@ event_kind_name(enum event_kind k)
 	    [EVENT_MOVED] = "moved",
 	    [EVENT_CREATED] = "created",
 	    [EVENT_MATCHED] = "matched",
-	    [EVENT_LEFT] = "left"};
+	    [EVENT_LEFT] = "left",
+	    [EVENT_REPORTED] = "reported",
+	    [EVENT_WAVE] = "wave"};
 
 	_Static_assert(ARRAY_SIZE(names) == EVENT_KIND_MAX, "a name for each");
 	return names[k];

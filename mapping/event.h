@@ -15,13 +15,15 @@
 enum event_kind {
 	EVENT_SWITCHED = 1,
 	EVENT_UNDONE,
-	EVENT_MOVED,   /* turned, in either direction, but not by galsync */
-	EVENT_CREATED, /* a counterpart was made */
-	EVENT_MATCHED, /* one that was there was found */
-	EVENT_LEFT,    /* the object left the synchronization */
+	EVENT_MOVED,	/* turned, in either direction, but not by galsync */
+	EVENT_CREATED,	/* a counterpart was made */
+	EVENT_MATCHED,	/* one that was there was found */
+	EVENT_LEFT,	/* the object left the synchronization */
+	EVENT_REPORTED, /* the client of a switched mailbox (client_report.h) */
+	EVENT_WAVE,	/* a wave has ended; it is about no object, and its source is zero */
 	EVENT_KIND_MAX
 };
-/* "switched", "undone", "moved", "created", "matched", "left". */
+/* "switched", "undone", "moved", "created", "matched", "left", "reported", "wave". */
 const char *event_kind_name(enum event_kind k);
 /* EVENT_KIND_MAX: there is none of that name. */
 enum event_kind event_kind_from_name(const char *name);

@@ -41,7 +41,8 @@ reduce(struct store_txn *t, uint64_t number, const char *attr, struct err *err)
 	for (size_t i = 0; e->before && i < e->before->n_attrs; i++) {
 		struct attr *a = &e->before->attrs[i];
 
-		if (bytes_equal_nocase(bytes_of(a->name), bytes_of(attr)) && digest_attr(e->before, a) < 0)
+		if (bytes_equal_nocase(bytes_of(a->name), bytes_of(attr)) &&
+		    digest_attr(e->before, a) < 0)
 			return err_nomem(err);
 	}
 	journal_encode(e, &b);

@@ -26,6 +26,7 @@
  *                    directories show.
  *   wave, mailbox    KEPT while the wave is planned or running, with the results so far; and the
  *                    last number. Of those that are over only the map, and copies of it, know.
+ *   client           KEPT: no directory has it any more, once a user's computer has reported again
  *   held             KEPT where an operator decided, a first match with the object that it was
  *                    about; what waits is found again
  *   resolution       KEPT

@@ -92,6 +92,13 @@ add_resolution(uint32_t link, const struct resolution *r, void *arg, struct err 
 }
 
 static int
+add_client(uint32_t link, struct client_report *r, void *arg, struct err *err)
+{
+	(void)link;
+	return add_item(arg, r, err);
+}
+
+static int
 add_items(struct composing *c, struct err *err)
 {
 	switch (c->part) {
@@ -102,9 +109,40 @@ add_items(struct composing *c, struct err *err)
 	case KEEPSAKE_EVENTS: return store_each_event(c->t, c->link, add_event, c, err);
 	case KEEPSAKE_RESOLUTIONS:
 		return store_each_resolution(c->t, c->link, add_resolution, c, err);
+	case KEEPSAKE_CLIENTS: return store_each_client(c->t, c->link, NULL, add_client, c, err);
 	case KEEPSAKE_PARTS:
 	default: return 0;
 	}
+}
+
+static int
+has_client(uint32_t link, struct client_report *r, void *arg, struct err *err)
+{
+	bool *found = arg;
+
+	(void)link;
+	(void)r;
+	(void)err;
+	*found = true;
+	return 1;
+}
+
+/* A release that knows no reports of clients can read a file that has none. */
+static int
+add_part(struct composing *c, struct err *err)
+{
+	bool any = c->part != KEEPSAKE_CLIENTS;
+
+	if (!any && store_each_client(c->t, c->link, NULL, has_client, &any, err) < 0)
+		return -1;
+	if (!any)
+		return 0;
+	buf_printf(c->to, ",\n\"%s\":[", keepsake_part_name(c->part));
+	c->n = 0;
+	if (add_items(c, err) < 0)
+		return -1;
+	buf_add_str(c->to, "]");
+	return 0;
 }
 
 static int
@@ -113,13 +151,9 @@ add_link(struct composing *c, const char *name, struct err *err)
 	buf_add_str(c->to, c->link > 1 ? ",\n{\"name\":" : "\n{\"name\":");
 	if (add_json(c->to, json_of_text(name), err) < 0)
 		return -1;
-	for (c->part = KEEPSAKE_WAVES; c->part < KEEPSAKE_PARTS; c->part++) {
-		buf_printf(c->to, ",\n\"%s\":[", keepsake_part_name(c->part));
-		c->n = 0;
-		if (add_items(c, err) < 0)
+	for (c->part = KEEPSAKE_WAVES; c->part < KEEPSAKE_PARTS; c->part++)
+		if (add_part(c, err) < 0)
 			return -1;
-		buf_add_str(c->to, "]");
-	}
 	buf_add_str(c->to, "}");
 	return 0;
 }

@@ -67,6 +67,18 @@ text_of_resolved(unsigned v)
 	return resolved_as_name((enum resolved_as)v);
 }
 
+static const char *
+text_of_client(unsigned v)
+{
+	return client_result_name((enum client_result)v);
+}
+
+static const char *
+text_of_origin(unsigned v)
+{
+	return client_origin_name((enum client_origin)v);
+}
+
 #define NUMBER(type_, name_, struct_, member, least_)                                              \
 	{                                                                                          \
 		.name = (name_), .type = (type_), .at = offsetof(struct_, member),                 \
@@ -128,6 +140,18 @@ static const struct field event_fields[] = {
     PLAIN(FIELD_TEXT, "body", struct store_event, body),
     PLAIN(FIELD_TEXT, "error", struct store_event, error),
 };
+static const struct field client_fields[] = {
+    PLAIN(FIELD_GUID, "source", struct client_report, source),
+    PLAIN(FIELD_TEXT, "machine", struct client_report, machine),
+    NAME("result", struct client_report, result, CLIENT_OK, CLIENT_RESULT_MAX - 1, text_of_client),
+    NAME("origin", struct client_report, origin, CLIENT_BY_SOCKET, CLIENT_ORIGIN_MAX - 1,
+	text_of_origin),
+    PLAIN(FIELD_BOOL, "settled", struct client_report, settled),
+    NUMBER(FIELD_TIME, "at", struct client_report, at, 0),
+    NUMBER(FIELD_TIME, "stated", struct client_report, stated, 0),
+    NUMBER(FIELD_TIME, "about", struct client_report, about, 0),
+    PLAIN(FIELD_TEXT, "text", struct client_report, text),
+};
 
 static const struct field resolution_fields[] = {
     NAME("resolution", struct resolution, as, RESOLVED_WITH, RESOLVED_MAX - 1, text_of_resolved),
@@ -151,6 +175,7 @@ static const struct {
     [KEEPSAKE_SPENT] = {"spent", spent_fields, ARRAY_SIZE(spent_fields)},
     [KEEPSAKE_EVENTS] = {"events", event_fields, ARRAY_SIZE(event_fields)},
     [KEEPSAKE_RESOLUTIONS] = {"resolutions", resolution_fields, ARRAY_SIZE(resolution_fields)},
+    [KEEPSAKE_CLIENTS] = {"clients", client_fields, ARRAY_SIZE(client_fields)},
 };
 _Static_assert(ARRAY_SIZE(parts) == KEEPSAKE_PARTS, "fields for each part");
 #define FIELDS_MAX 16

@@ -11,7 +11,7 @@
  *   {"id":7,"name":"Sales","undo":false,"state":"planned","at":1700000000,...}],
  *   "mailboxes":[
  *   {"wave":7,"source":"<GUID>","dn":"CN=Jo,...","line":2,"result":"open","at":0,"text":""}],
- *   "verdicts":[...],"spent":[...],"events":[...],"resolutions":[...]}
+ *   "verdicts":[...],"spent":[...],"events":[...],"resolutions":[...],"clients":[...]}
  *   ]}
  *
  * The links stand in the order of their numbers. The fields of an item are those of its section
@@ -22,6 +22,7 @@
 
 #include <jansson.h>
 
+#include "mapping/client_report.h"
 #include "mapping/event.h"
 #include "mapping/held.h"
 #include "mapping/keepsake.h"
@@ -48,6 +49,7 @@ enum keepsake_part {
 	KEEPSAKE_SPENT,	      /* struct store_spent */
 	KEEPSAKE_EVENTS,      /* struct store_event */
 	KEEPSAKE_RESOLUTIONS, /* struct resolution; older files do not have it */
+	KEEPSAKE_CLIENTS,     /* struct client_report; a link without any has no such section */
 	KEEPSAKE_PARTS
 };
 const char *keepsake_part_name(enum keepsake_part p);

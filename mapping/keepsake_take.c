@@ -90,7 +90,7 @@ cancel_old(struct taking *x, struct err *err)
 static int
 clear_copy(struct taking *x, struct err *err)
 {
-	static const enum store_db gone[] = {DB_HELD, DB_SPENT, DB_EVENT, DB_RESOLUTION};
+	static const enum store_db gone[] = {DB_HELD, DB_SPENT, DB_EVENT, DB_RESOLUTION, DB_CLIENT};
 
 	for (size_t i = 0; i < ARRAY_SIZE(gone); i++)
 		if (store_db_clear(x->t, gone[i], err) < 0)
@@ -230,6 +230,18 @@ take_resolution(struct taking *x, void *item, struct err *err)
 	return store_put_resolution(x->t, x->link, r, err);
 }
 
+static int
+take_client(struct taking *x, void *item, struct err *err)
+{
+	const struct client_report *r = item;
+
+	if (!client_machine_is_valid(bytes_of(r->machine)))
+		return bad(err, "\"machine\" is no name of a machine");
+	if (!client_text_is_valid(bytes_of(r->text)))
+		return bad(err, "\"text\" is no text of a report");
+	return store_put_client(x->t, x->link, r, err);
+}
+
 static const struct {
 	enum store_db db;
 	int (*take)(struct taking *x, void *item, struct err *err);
@@ -240,6 +252,7 @@ static const struct {
     [KEEPSAKE_SPENT] = {DB_SPENT, take_spent},
     [KEEPSAKE_EVENTS] = {DB_EVENT, take_event},
     [KEEPSAKE_RESOLUTIONS] = {DB_RESOLUTION, take_resolution},
+    [KEEPSAKE_CLIENTS] = {DB_CLIENT, take_client},
 };
 _Static_assert(ARRAY_SIZE(takers) == KEEPSAKE_PARTS, "a way for each part");
 
@@ -253,6 +266,7 @@ take_item(struct taking *x, enum keepsake_part p, const json_t *json, struct err
 		struct store_spent spent;
 		struct store_event event;
 		struct resolution resolution;
+		struct client_report client;
 	} item;
 	uint64_t before = 0, after = 0;
 	int rc;
@@ -321,6 +335,7 @@ take_link(struct taking *x, const json_t *links, size_t i, struct err *err)
 	(void)snprintf(x->place, sizeof x->place, "links[%zu]", i);
 	for (size_t p = 0; p < KEEPSAKE_PARTS; p++)
 		names[p + 1] = keepsake_part_name((enum keepsake_part)p);
+	/* The last sections may be left out. */
 	if (json_check_members(o, names, KEEPSAKE_RESOLUTIONS + 1, ARRAY_SIZE(names), err) < 0)
 		return -1;
 	name = name_of(links, i, err);
@@ -331,12 +346,10 @@ take_link(struct taking *x, const json_t *links, size_t i, struct err *err)
 		return -1;
 	x->n.links++;
 	for (size_t p = 0; p < KEEPSAKE_PARTS; p++) {
-		const json_t *list = json_object_get(o, names[p + 1]);
+		const json_t *part = json_object_get(o, names[p + 1]);
 
-		if (!list && p == KEEPSAKE_RESOLUTIONS)
-			continue;
 		(void)snprintf(x->place, sizeof x->place, "links[%zu].%s", i, names[p + 1]);
-		if (take_part(x, (enum keepsake_part)p, list, err) < 0)
+		if (part && take_part(x, (enum keepsake_part)p, part, err) < 0)
 			return -1;
 	}
 	return 0;

@@ -24,12 +24,34 @@ decode(struct bytes raw, struct store_membership *ret, struct err *err)
 		   : 0;
 }
 
+static int
+put(struct store_txn *t, uint32_t link, const struct guid *source, const struct store_membership *m,
+    struct err *err)
+{
+	_cleanup_(buf_done) struct buf b = {0};
+	uint8_t key[LINK_GUID_LEN];
+
+	store_link_guid(link, source, key);
+	buf_add_u8(&b, m->wanted);
+	buf_add_u32(&b, m->attempts);
+	buf_add_u64(&b, (uint64_t)m->next);
+	if (b.failed)
+		return err_nomem(err);
+	return store_db_put(t, DB_MEMBERSHIP, (struct bytes){key, sizeof key}, buf_bytes(&b), err);
+}
+
+int
+store_owe_membership(struct store_txn *t, uint32_t link, const struct guid *source, bool wanted,
+    int64_t now, struct err *err)
+{
+	return put(t, link, source, &(struct store_membership){.wanted = wanted, .next = now}, err);
+}
+
 int
 store_put_membership(struct store_txn *t, uint32_t link, const struct guid *source, bool wanted,
     int64_t now, struct err *err)
 {
 	struct store_membership old = {.attempts = 0};
-	_cleanup_(buf_done) struct buf b = {0};
 	uint8_t key[LINK_GUID_LEN];
 	struct bytes raw;
 	bool found;
@@ -41,12 +63,10 @@ store_put_membership(struct store_txn *t, uint32_t link, const struct guid *sour
 		return -1;
 	if (old.wanted != wanted)
 		old.attempts = 0;
-	buf_add_u8(&b, wanted);
-	buf_add_u32(&b, old.attempts + 1);
-	buf_add_u64(&b, (uint64_t)(now + store_pause_s(old.attempts + 1)));
-	if (b.failed)
-		return err_nomem(err);
-	return store_db_put(t, DB_MEMBERSHIP, (struct bytes){key, sizeof key}, buf_bytes(&b), err);
+	old.wanted = wanted;
+	old.attempts++;
+	old.next = now + store_pause_s(old.attempts);
+	return put(t, link, source, &old, err);
 }
 
 int

@@ -25,6 +25,7 @@
  * (held.h)
  *   resolution  link and source GUID -> what an operator said about a conflict (resolution.h)
  *   membership  link and source GUID -> a change of the marker group that is still to be made
+ *   client      link, source GUID and machine -> what that machine reported (client_report.h)
  *
  * Beside it is a small file of what only the map knows (keepsake.h).
  *
@@ -162,8 +163,8 @@ int store_put_waiting(struct store_txn *t, uint32_t link, const struct guid *ref
     const struct waiting_ref *refs, size_t n, struct err *err) MUST_CHECK;
 typedef int store_waiting_fn(const struct waiting_ref *w, void *arg, struct err *err);
 /* Those that wait for WANTED_DN (normalized), or all of LINK if it is NULL. */
-int store_each_waiting(struct store_txn *t, uint32_t link, const char *wanted,
-    store_waiting_fn *fn, void *arg, struct err *err) MUST_CHECK;
+int store_each_waiting(struct store_txn *t, uint32_t link, const char *wanted, store_waiting_fn *fn,
+    void *arg, struct err *err) MUST_CHECK;
 
 enum conflict_reason {
 	CONFLICT_AMBIGUOUS, /* two candidates */
@@ -300,6 +301,9 @@ struct store_membership {
 };
 /* Notes that it failed at time NOW, for the first time or once more; pauses as of a retry. */
 int store_put_membership(struct store_txn *t, uint32_t link, const struct guid *source, bool wanted,
+    int64_t now, struct err *err) MUST_CHECK;
+/* Notes that it is to be done, and was not tried yet: it is due at NOW. */
+int store_owe_membership(struct store_txn *t, uint32_t link, const struct guid *source, bool wanted,
     int64_t now, struct err *err) MUST_CHECK;
 /* No error if there is none. */
 int store_clear_membership(

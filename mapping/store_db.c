@@ -54,6 +54,7 @@ static const struct {
     [DB_MEMBERSHIP] = {"membership", 0},
     [DB_LARGE] = {"large", 0},
     [DB_RESOLUTION] = {"resolution", 0},
+    [DB_CLIENT] = {"client", 0},
 };
 _Static_assert(ARRAY_SIZE(databases) == DB_MAX, "a name for each database");
 

@@ -39,6 +39,7 @@ enum store_db {
 	DB_MEMBERSHIP,
 	DB_LARGE,
 	DB_RESOLUTION,
+	DB_CLIENT,
 	DB_MAX
 };
 

@@ -17,7 +17,7 @@
 const char *const turn_attrs[] = {"objectGUID", "objectClass", "mailNickname", "mail",
     "proxyAddresses", "targetAddress", "legacyExchangeDN", "homeMDB", "msExchHomeServerName",
     "msExchMailboxGuid", "msExchRecipientTypeDetails", "displayName", "showInAddressBook", GUARD,
-    NULL};
+    "msExchUserCulture", "c", NULL};
 
 static bool PRINTF_LIKE(3, 4) refuse(char *why, size_t size, const char *fmt, ...)
 {

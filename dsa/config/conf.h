@@ -126,9 +126,11 @@ struct conf_link {
 				 * "/cn=Configuration", else "/o=<target>/ou=Exchange Administrative
 				 * Group (FYDIBOHF23SPDLT)" */
 	char *primary_template; /* primary address of created objects, or NULL: the source's */
-	char *redirect_template;   /* local part of redirect addresses, default "%{mailNickname}" */
-	char *marker_attribute;	   /* says on the source object that its mailbox is switched */
-	char *marker_group;	   /* DN of a source group whose members are switched, or NULL */
+	char *redirect_template; /* local part of redirect addresses, default "%{mailNickname}" */
+	char *marker_attribute;	 /* says on the source object that its mailbox is switched */
+	char *marker_group;	 /* DN of a source group whose members are switched, or NULL */
+	/* Of the source object, or NULL: by it the computers of its user report. */
+	char *client_attribute;
 	char *readiness_attribute; /* of the source object, or NULL: it appears, and the mailbox
 				    * is switched; */
 	char *readiness_value;	   /* if it has this value, or NULL: any */

@@ -445,6 +445,23 @@ check_readiness(const struct checking *c, const config_setting_t *s, const struc
 		    l->source->name);
 }
 
+/* Users write it: nothing may follow from it but what a report says. */
+static void
+check_client(const struct checking *c, const config_setting_t *s, const struct conf_link *l)
+{
+	const struct {
+		const char *attr, *what;
+	} others[] = {{l->marker_attribute, "the marker_attribute"},
+	    {l->readiness_attribute, "the readiness_attribute"},
+	    {l->source ? l->source->stamp_attribute : NULL, "the stamp_attribute of the source"}};
+	const char *attr = l->client_attribute;
+
+	for (size_t i = 0; attr && i < ARRAY_SIZE(others); i++)
+		if (others[i].attr && str_equal_nocase(attr, others[i].attr))
+			conf_note(c->notes, s, "client_attribute",
+			    "'%s' is %s; allowed: another attribute", attr, others[i].what);
+}
+
 /* A tool that is not built in is described in full. */
 static void
 check_tool(const struct checking *c, const config_setting_t *s, const struct conf_link *l, size_t i)
@@ -589,6 +606,7 @@ check_link(const struct checking *c, const config_setting_t *s, size_t i)
 	conf_check_mailbox(c->conf, c->root, s, l, c->notes);
 	check_marker(c, s, l);
 	check_readiness(c, s, l);
+	check_client(c, s, l);
 	check_adopt(c, s, l);
 	for (size_t j = 0; j < l->n_scopes; j++) {
 		const config_setting_t *scope = element(s, "scopes", j);

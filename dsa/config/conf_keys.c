@@ -156,6 +156,8 @@ static const struct conf_key keys[] = {
 	.allowed = "an attribute name"},
     {CONF_LINK, "marker_group", CONF_STRING, IN(conf_link, marker_group), .check = conf_check_dn,
 	.allowed = "a DN"},
+    {CONF_LINK, "client_attribute", CONF_STRING, IN(conf_link, client_attribute),
+	.check = conf_check_attr, .allowed = "an attribute name"},
     {CONF_LINK, "readiness_attribute", CONF_STRING, IN(conf_link, readiness_attribute),
 	.check = conf_check_attr, .allowed = "an attribute name"},
     {CONF_LINK, "readiness_value", CONF_STRING, IN(conf_link, readiness_value),
@@ -166,7 +168,8 @@ static const struct conf_key keys[] = {
 	.allowed = "a program that galsyncd may execute and only its owner may write"},
     {CONF_LINK, "hook_events", CONF_STRINGS, IN(conf_link, hook_events),
 	COUNT(conf_link, n_hook_events), .check = conf_check_event,
-	.allowed = "\"switched\", \"undone\", \"moved\", \"created\", \"matched\", \"left\""},
+	.allowed = "\"switched\", \"undone\", \"moved\", \"created\", \"matched\", \"left\", "
+		   "\"reported\", \"wave\""},
     {CONF_LINK, "hook_timeout_s", CONF_INT, IN(conf_link, hook_timeout_s), .min = 1, .max = 3600,
 	.def = 30},
     {CONF_LINK, "attributes", CONF_LIST, IN(conf_link, rows), COUNT(conf_link, n_rows),

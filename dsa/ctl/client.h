@@ -4,6 +4,8 @@
 
 /* A connection to the control socket of the running daemon: objects out, objects in. */
 
+#include <stdbool.h>
+
 #include "dsa/base/err.h"
 #include "dsa/base/json.h"
 
@@ -17,6 +19,8 @@ DEFINE_CLEANUP(struct client *, client_close)
 int client_ask(struct client *c, json_t *request, struct err *err) MUST_CHECK;
 /* The next object, waited for; the caller releases it. -1 if the daemon ended the connection. */
 int client_next(struct client *c, json_t **ret, struct err *err) MUST_CHECK;
+/* Waits until client_next() may have something, or FD (-1: none) is readable: then false. */
+bool client_wait(struct client *c, int fd);
 
 /* A member of an object, or "" and 0. A text is as shown() gives it. */
 const char *text_of(const json_t *o, const char *key);

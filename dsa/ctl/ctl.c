@@ -7,6 +7,7 @@
 
 #include "dsa/base/json.h"
 #include "dsa/ctl/shown.h"
+#include "dsa/view/view_client.h"
 #include "dsa/view/view_record.h"
 
 enum ctl_status
@@ -78,7 +79,13 @@ ctl_add_record(struct ctl *c, json_t **list, const struct record *r)
 {
 	_cleanup_(free) char *link = ctl_link_name(c, r->link);
 
-	json_add_item(list, view_record(r, link ? link : "?"));
+	json_t *o = view_record(r, link ? link : "?"), *client = NULL;
+	struct err ignored;
+
+	if (view_client_read(c->txn, r, &client, &ignored) < 0)
+		client = json_null();
+	json_put_member(&o, "client", client);
+	json_add_item(list, o);
 }
 
 enum ctl_status

@@ -27,7 +27,7 @@ enum ctl_status {
 typedef int ctl_piece_fn(const char *text, void *arg, struct err *err);
 
 struct ctl {
-	bool json;
+	bool json, quiet;    /* QUIET: no progress, also on a terminal */
 	ctl_piece_fn *piece; /* NULL: a plan is printed as it comes */
 	void *piece_arg;
 	const char *socket;		    /* of the running daemon */
@@ -45,12 +45,12 @@ ctl_verb ctl_verb_status, ctl_verb_list, ctl_verb_show, ctl_verb_map, ctl_verb_c
 /* pause and resume are one: argv[0] says which. */
 ctl_verb ctl_verb_resync, ctl_verb_plan, ctl_verb_apply, ctl_verb_pause, ctl_verb_watch,
     ctl_verb_turn, ctl_verb_toggle, ctl_verb_verify, ctl_verb_trace, ctl_verb_rebuild,
-    ctl_verb_finish, ctl_verb_adopt, ctl_verb_undo, ctl_verb_explain;
+    ctl_verb_client, ctl_verb_finish, ctl_verb_adopt, ctl_verb_undo, ctl_verb_explain;
 /* conflicts resolve and conflicts reopen. */
 ctl_verb ctl_verb_resolve;
 /* approve and reject. */
 ctl_verb ctl_verb_decide;
-ctl_verb ctl_verb_wave, ctl_verb_wave_list, ctl_verb_wave_show;
+ctl_verb ctl_verb_wave_suggest, ctl_verb_wave, ctl_verb_wave_list, ctl_verb_wave_show;
 ctl_verb ctl_verb_map_backup, ctl_verb_map_check;
 /* output.c: what a verb that reads the map prints goes out when no transaction is open: a reader
  * that waits, less(1) for instance, would keep the map from using its pages again. */

@@ -5,7 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dsa/base/clock.h"
 #include "dsa/base/output.h"
+#include "dsa/base/pace.h"
 #include "dsa/ctl/client.h"
 #include "dsa/ctl/ctl.h"
 #include "dsa/ctl/look.h"
@@ -19,31 +21,32 @@
 static void
 clear_line(void)
 {
-	if (isatty(STDERR_FILENO))
-		output_command(stderr, "\r\033[K");
+	output_command(stderr, "\r\033[K");
+}
+
+/* Only for who looks at a terminal, and did not ask for quiet. */
+static bool
+shows_progress(const struct ctl *ctl)
+{
+	return !ctl->quiet && isatty(STDERR_FILENO);
 }
 
 static void
-show_progress(const json_t *event, char *last, size_t size)
+show_progress(const json_t *event, struct pace *pace)
 {
 	long long done = number_of(event, "done"), total = number_of(event, "total");
-	char bar[BAR + 1] = "", line[BAR + 96];
+	char bar[BAR + 1] = "", line[BAR + PACE_TEXT_SIZE + 96], left[PACE_TEXT_SIZE];
 	size_t filled = total > 0 ? (size_t)(done * BAR / total) : 0;
+	int64_t now_ms = clock_monotonic_ms();
 
-	if (isatty(STDERR_FILENO)) {
-		memset(bar, ' ', BAR);
-		memset(bar, '#', filled > BAR ? BAR : filled);
-		(void)snprintf(line, sizeof line, "%-8.20s [%s] %lld/%lld", text_of(event, "phase"),
-		    bar, done, total);
-		clear_line();
-		output_line(stderr, line);
-		return;
-	}
-	/* Without a terminal: a line for each phase. */
-	if (strcmp(last, text_of(event, "phase")) != 0) {
-		(void)snprintf(last, size, "%s", text_of(event, "phase"));
-		(void)fprintf(stderr, "%s\n", last);
-	}
+	(void)pace_rate(pace, text_of(event, "phase"), done, now_ms);
+	pace_text(pace_left_s(pace, done, total, now_ms), left);
+	memset(bar, ' ', BAR);
+	memset(bar, '#', filled > BAR ? BAR : filled);
+	(void)snprintf(line, sizeof line, "%-8.20s [%s] %lld/%lld%s%s", text_of(event, "phase"),
+	    bar, done, total, *left ? ", " : "", left);
+	clear_line();
+	output_line(stderr, line);
 }
 
 /* ---- a request and its answer ---- */
@@ -69,7 +72,7 @@ take_piece(const struct ctl *ctl, json_t *o, struct err *err)
 static int
 wait_for_answer(const struct ctl *ctl, struct client *c, json_t **ret, struct err *err)
 {
-	char last[32] = "";
+	struct pace pace = {.done = 0};
 
 	for (;;) {
 		_cleanup_(json_release) json_t *o = NULL;
@@ -79,14 +82,15 @@ wait_for_answer(const struct ctl *ctl, struct client *c, json_t **ret, struct er
 			return -1;
 		event = json_string_value(json_object_get(o, "event"));
 		if (!event) {
-			clear_line();
+			if (shows_progress(ctl))
+				clear_line();
 			*ret = TAKE(o);
 			return 0;
 		}
 		if (strcmp(event, "plan") == 0 && take_piece(ctl, o, err) < 0)
 			return -1;
-		if (strcmp(event, "progress") == 0)
-			show_progress(o, last, sizeof last);
+		if (strcmp(event, "progress") == 0 && shows_progress(ctl))
+			show_progress(o, &pace);
 	}
 }
 

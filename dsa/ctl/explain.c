@@ -98,7 +98,7 @@ static void
 print_held(const json_t *a)
 {
 	const json_t *held = json_object_get(a, "held"), *w = json_object_get(a, "wave"),
-		     *r = json_object_get(a, "retry");
+		     *r = json_object_get(a, "retry"), *client = json_object_get(a, "client");
 
 	for (size_t i = 0; i < json_array_size(held); i++) {
 		const json_t *h = json_array_get(held, i);
@@ -111,6 +111,14 @@ print_held(const json_t *a)
 		(void)printf("  %-12s %lld, %s at %s\n", "wave", number_of(w, "id"),
 		    json_is_true(json_object_get(w, "undo")) ? "back to the source" : "a switch",
 		    time_of(w, "at"));
+	if (json_is_object(client))
+		(void)printf("  %-12s %s%s%s%s%s\n", "client",
+		    *text_of(client, "result") ? text_of(client, "result")
+					       : "nothing since the switch",
+		    *text_of(client, "at") ? ", " : "", time_of(client, "at"),
+		    json_is_true(json_object_get(client, "done")) ? ", done" : "",
+		    json_is_true(json_object_get(client, "several")) ? ", on several machines"
+								     : "");
 	if (json_is_object(r))
 		(void)printf("  %-12s %lld attempts, again at %s: %s\n", "refused",
 		    number_of(r, "attempts"), time_of(r, "next"), text_of(r, "why"));

@@ -11,6 +11,7 @@
 #include "dsa/base/str.h"
 #include "dsa/config/conf.h"
 #include "dsa/ctl/ctl.h"
+#include "dsa/ctl/pager.h"
 
 /* Most verbs need nothing of GnuTLS, and what it does at its start takes longer than they do. */
 GNUTLS_SKIP_GLOBAL_INIT
@@ -26,9 +27,12 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-    {"status", "[LINK]", "counts, and how the last cycle ended", ctl_verb_status, false},
-    {"list", "[LINK] [--state STATE] [--held]", "the correspondences, a line each", ctl_verb_list,
-	false},
+    {"status", "[LINK] [--check | --metrics[=FILE]]", "counts, and how the last cycle ended",
+	ctl_verb_status, false},
+    {"list",
+	"[LINK] [--state STATE] [--kind KIND] [--active SIDE] [--ou DN] [--wave ID] "
+	"[--columns NAME,...] [--sort NAME] [-o table|csv|json] | --held",
+	"the correspondences, a line each", ctl_verb_list, false},
     {"show", "WHO", "everything the map knows of one correspondence", ctl_verb_show, false},
     {"map", "lookup WHO | export [LINK] [--resolved]", "the map for other programs", ctl_verb_map,
 	false},
@@ -56,8 +60,12 @@ static const struct verb verbs[] = {
 	ctl_verb_turn, true},
     {"proxy-toggle", "[--dry-run] [WHO...] | --sweep", "have a delta write what was lost",
 	ctl_verb_toggle, true},
-    {"wave", "FILE --at TIME | --dry-run [--name NAME] [--undo | --force] [LINK]",
+    {"wave",
+	"FILE | --group DN | --ou DN | --filter FILTER --at TIME | --dry-run [--name NAME] "
+	"[--undo | --force] [LINK]",
 	"switch those of FILE at TIME", ctl_verb_wave, true},
+    {"wave suggest", "[--group DN | --ou DN | --filter FILTER | --file FILE] [--csv FILE] [LINK]",
+	"who must move together", ctl_verb_wave_suggest, true},
     {"wave list", "[LINK]", "the waves, planned and past", ctl_verb_wave_list, false},
     {"wave show", "ID", "what became of each mailbox of a wave", ctl_verb_wave_show, false},
     {"wave check", "ID", "could its mailboxes be turned now?", ctl_verb_wave, true},
@@ -77,6 +85,8 @@ static const struct verb verbs[] = {
     {"reject", "[--link LINK] [--kind KIND] [WHO...]", "leave it as it is", ctl_verb_decide, true},
     {"undo", "[--plan] CHANGE | --cycle N | --wave ID | WHO", "take back what was written",
 	ctl_verb_undo, true},
+    {"client", "WHO --result ok|failed [--link LINK] [--machine NAME] [--text TEXT]",
+	"what became of a user's profile on a computer", ctl_verb_client, true},
     {"pause", "[LINK]", "no more cycles after the one under way", ctl_verb_pause, true},
     {"resume", "[LINK]", "go on", ctl_verb_pause, true},
 };
@@ -115,29 +125,83 @@ find_verb(int argc, char **argv)
 static void
 usage(FILE *to)
 {
-	(void)fputs("usage: galsyncctl [--json] [--raw] [--socket PATH] [-c FILE | "
-		    "--state-directory DIR] VERB ...\n\n",
+	(void)fputs("usage: galsyncctl [--json] [--raw] [--quiet] [--no-pager] [--socket PATH] "
+		    "[-c FILE | --state-directory DIR] VERB ...\n       galsyncctl VERB -h\n\n",
 	    to);
-	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-		(void)fprintf(
-		    to, "  %-13s %-28s %s\n", verbs[i].name, verbs[i].args, verbs[i].what);
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+		bool fits = strlen(verbs[i].args) <= 28;
+
+		(void)fprintf(to, "  %-13s %-28s%s%*s%s\n", verbs[i].name, verbs[i].args,
+		    fits ? " " : "\n", fits ? 0 : 45, "", verbs[i].what);
+	}
 	(void)fputs("\nWHO is an alias, an address, a DN, a GUID or a SID; of explain also "
 		    "any name.\n",
 	    to);
 }
 
+/* Does ARGV ask for help of a verb? */
+static bool
+wants_help(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], "-h") == 0 || strcmp(argv[i], "--help") == 0)
+			return true;
+	return false;
+}
+
+/* What the verb takes, and those that begin with its words. */
+static void
+print_help(const struct verb *verb)
+{
+	size_t len = strlen(verb->name);
+
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+		const struct verb *v = &verbs[i];
+
+		if (strncmp(v->name, verb->name, len) == 0 &&
+		    (!v->name[len] || v->name[len] == ' '))
+			(void)printf("galsyncctl %s%s%s\n    %s\n", v->name, *v->args ? " " : "",
+			    v->args, v->what);
+	}
+	(void)puts("See galsyncctl(8).");
+}
+
+/* Long texts for people. */
+static bool
+is_paged(const struct verb *verb)
+{
+	static ctl_verb *const paged[] = {ctl_verb_list, ctl_verb_show, ctl_verb_history,
+	    ctl_verb_conflicts, ctl_verb_wave_list, ctl_verb_wave_show};
+
+	for (size_t i = 0; i < ARRAY_SIZE(paged); i++)
+		if (verb->run == paged[i])
+			return true;
+	return false;
+}
+
+/* What is printed is JSON, and goes another way, before a verb reads its options. */
+static bool
+lists_json(const struct verb *verb, int argc, char **argv)
+{
+	for (int i = 1; verb->run == ctl_verb_list && i + 1 < argc; i++)
+		if (strcmp(argv[i], "-o") == 0 && strcmp(argv[i + 1], "json") == 0)
+			return true;
+	return false;
+}
+
 struct options {
 	const char *file, *state, *socket;
-	bool json, raw;
+	bool json, raw, quiet, no_pager;
 };
 
 /* Returns -1 to go on with optind at the verb, else the exit status. */
 static int
 parse(int argc, char **argv, struct options *o)
 {
-	enum { OPT_JSON = 256, OPT_RAW, OPT_STATE, OPT_SOCKET };
+	enum { OPT_JSON = 256, OPT_RAW, OPT_QUIET, OPT_NO_PAGER, OPT_STATE, OPT_SOCKET };
 	static const struct option longs[] = {{"config", required_argument, NULL, 'c'},
 	    {"json", no_argument, NULL, OPT_JSON}, {"raw", no_argument, NULL, OPT_RAW},
+	    {"quiet", no_argument, NULL, OPT_QUIET}, {"no-pager", no_argument, NULL, OPT_NO_PAGER},
 	    {"state-directory", required_argument, NULL, OPT_STATE},
 	    {"socket", required_argument, NULL, OPT_SOCKET}, {"version", no_argument, NULL, 'V'},
 	    {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
@@ -149,6 +213,8 @@ parse(int argc, char **argv, struct options *o)
 		case 'c': o->file = optarg; break;
 		case OPT_JSON: o->json = true; break;
 		case OPT_RAW: o->raw = true; break;
+		case OPT_QUIET: o->quiet = true; break;
+		case OPT_NO_PAGER: o->no_pager = true; break;
 		case OPT_STATE: o->state = optarg; break;
 		case OPT_SOCKET: o->socket = optarg; break;
 		case 'V': (void)puts("galsyncctl " GALSYNC_VERSION); return CTL_DONE;
@@ -162,7 +228,7 @@ parse(int argc, char **argv, struct options *o)
 	return CTL_USAGE;
 }
 
-/* Removes --json and --raw from the verb's arguments, where people put them too. */
+/* Removes what is of all verbs from the verb's arguments, where people put it too. */
 static int
 take_common(int argc, char **argv, struct options *o)
 {
@@ -173,6 +239,10 @@ take_common(int argc, char **argv, struct options *o)
 			o->json = true;
 		else if (strcmp(argv[i], "--raw") == 0)
 			o->raw = true;
+		else if (strcmp(argv[i], "--quiet") == 0)
+			o->quiet = true;
+		else if (strcmp(argv[i], "--no-pager") == 0)
+			o->no_pager = true;
 		else
 			argv[n++] = argv[i];
 	return n;
@@ -220,6 +290,7 @@ run_map_verb(const struct verb *verb, struct ctl *c, const struct options *o, in
 	_cleanup_(conf_errors_done) struct conf_errors mistakes = {0};
 	_cleanup_(free) char *state = NULL;
 	enum ctl_status status = CTL_FAILED;
+	size_t mistakes_told = 0;
 
 	if (o->state)
 		return run_verb(verb->run, c, o->state, argc, argv);
@@ -229,8 +300,11 @@ run_map_verb(const struct verb *verb, struct ctl *c, const struct options *o, in
 		status = run_verb(verb->run, c, state, argc, argv);
 	else if (verb->run == ctl_verb_status)
 		status = verb->run(c, argc, argv);
-	/* What could not be opened may be another map than the one that is meant. */
-	for (size_t i = 0; status == CTL_FAILED && i < mistakes.n; i++)
+	/* What could not be opened may be another map than the one that is meant. A status has the
+	 * first mistake, and fails for what it tells. */
+	if (verb->run == ctl_verb_status && c->store)
+		mistakes_told = mistakes.n;
+	for (size_t i = mistakes_told; status == CTL_FAILED && i < mistakes.n; i++)
 		(void)fprintf(stderr, "%s\n", mistakes.lines[i]);
 	c->mistakes = NULL;
 	return status;
@@ -248,10 +322,17 @@ run(int argc, char **argv)
 		return status;
 	argc = take_common(argc - optind, argv + optind, &o);
 	argv += optind;
-	c.json = o.json;
+	c.quiet = o.quiet;
 	c.socket = o.socket;
-	output_guard(o.raw ? OUTPUT_RAW : o.json ? OUTPUT_JSON : OUTPUT_TEXT);
 	verb = find_verb(argc, argv);
+	if (verb && wants_help(argc, argv)) {
+		print_help(verb);
+		return CTL_DONE;
+	}
+	c.json = o.json |= verb && lists_json(verb, argc, argv);
+	if (verb && is_paged(verb) && !o.json && !o.no_pager)
+		pager_begin();
+	output_guard(o.raw ? OUTPUT_RAW : o.json ? OUTPUT_JSON : OUTPUT_TEXT);
 	if (!verb)
 		return (int)ctl_usage("no verb '%s'", argc ? argv[0] : "");
 	/* JSON has no room for it: a name would be left out in silence. */
@@ -273,7 +354,10 @@ main(int argc, char **argv)
 	/* The daemon may hang up while a request is written. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	status = run(argc, argv);
-
+	if (pager_runs()) {
+		pager_end();
+		return status;
+	}
 	errno = 0;
 	/* A verb that failed has said why. */
 	if ((fflush(stdout) == 0 && !ferror(stdout)) || status == CTL_FAILED)

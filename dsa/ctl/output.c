@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "dsa/ctl/ctl.h"
+#include "dsa/ctl/pager.h"
 
 #define MUCH (1 << 20)
 
@@ -37,7 +38,8 @@ print(struct ctl *c, struct err *err)
 	errno = 0;
 	if (failed)
 		(void)err_nomem(err);
-	else if (fwrite(text, 1, text_len, stdout) != text_len || fflush(stdout) != 0) {
+	else if ((fwrite(text, 1, text_len, stdout) != text_len || fflush(stdout) != 0) &&
+		 !pager_runs()) {
 		(void)err_sys(err, errno ? errno : EIO, "standard output");
 		failed = true;
 	}

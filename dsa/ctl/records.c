@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* list, show, map lookup, map export: the records of the map, for people and for programs. */
+/* show, map lookup, map export: the records of the map, for people and for programs. */
 #include <stdio.h>
 #include <string.h>
 
@@ -9,151 +9,18 @@
 #include "dsa/ctl/ctl.h"
 #include "dsa/ctl/resolved.h"
 #include "dsa/ctl/shown.h"
+#include "dsa/ctl/walk.h"
 #include "dsa/directory/dn.h"
 #include "dsa/directory/sid.h"
+#include "dsa/rules/client.h"
 #include "dsa/view/view_conflict.h"
 #include "dsa/view/view_record.h"
 
 struct walk {
 	struct ctl *c;
-	store_record_fn *fn; /* of walk_all() */
-	uint64_t last;	     /* that it was given */
-	bool more;	     /* behind that */
-	json_t *array;	     /* with --json */
-	const char *state;   /* only this one, or NULL */
+	json_t *array; /* with --json */
 	uint64_t n;
 };
-
-static void
-print_row(const char *kind, const char *state, const char *active, const char *made,
-    const char *address, const char *target)
-{
-	(void)printf("%-8s %-8s %-7s %-8s %-36s %s\n", kind, state, active, made, address, target);
-}
-
-static int
-give_portion(const struct record *r, void *arg, struct err *err)
-{
-	struct walk *w = arg;
-
-	if (w->fn(r, w, err) < 0)
-		return -1;
-	w->last = r->id;
-	w->more = !w->c->json && ctl_output_is_much();
-	return w->more;
-}
-
-/* All records of a flow, in portions: no transaction is open while one is printed. */
-static int
-walk_flow(struct walk *w, uint32_t link, store_record_fn *fn, struct err *err)
-{
-	w->fn = fn;
-	w->last = 0;
-	do {
-		w->more = false;
-		if (store_each_after(w->c->txn, link, w->last, give_portion, w, err) < 0)
-			return -1;
-		if (w->more && ctl_output_next(w->c, err) < 0)
-			return -1;
-	} while (w->more);
-	return 0;
-}
-
-static int
-walk_all(struct walk *w, const uint32_t flows[SIDES], store_record_fn *fn, struct err *err)
-{
-	if (walk_flow(w, flows[SOURCE], fn, err) < 0)
-		return -1;
-	return flows[TARGET] ? walk_flow(w, flows[TARGET], fn, err) : 0;
-}
-
-/* R as it is shown. */
-static void
-turn(struct ctl *c, const struct record *r, struct view_turned *ret)
-{
-	_cleanup_(free) char *flow = ctl_link_name(c, r->link);
-
-	view_turn(r, flow ? flow : "?", ret);
-}
-
-static int
-list_one(const struct record *r, void *arg, struct err *err)
-{
-	struct walk *w = arg;
-	struct view_turned t;
-
-	(void)err;
-	if (w->state && strcmp(w->state, record_state_name(r->state)) != 0)
-		return 0;
-	if (w->c->json) {
-		ctl_add_record(w->c, &w->array, r);
-		return 0;
-	}
-	if (w->n++ == 0)
-		print_row("KIND", "STATE", "ACTIVE", "TARGET", "ADDRESS", "COUNTERPART");
-	turn(w->c, r, &t);
-	print_row(kind_name(r->kind), record_state_name(r->state), side_name(t.r.active),
-	    r->created ? "created" : "matched", shown(r->n_addresses ? r->addresses[0] : r->alias),
-	    shown(r->side[TARGET].dn));
-	return 0;
-}
-
-static enum ctl_status
-unknown_state(const char *state)
-{
-	_cleanup_(buf_done) struct buf known = {0};
-
-	for (size_t i = 0; i < RECORD_STATE_MAX; i++)
-		buf_printf(&known, " %s", record_state_name((enum record_state)i));
-	return ctl_usage("list: no state '%.64s'; the states are:%s", state,
-	    known.failed ? "" : (const char *)known.data);
-}
-
-static bool
-is_state(const char *name)
-{
-	for (size_t i = 0; i < RECORD_STATE_MAX; i++)
-		if (strcmp(name, record_state_name((enum record_state)i)) == 0)
-			return true;
-	return false;
-}
-
-enum ctl_status
-ctl_verb_list(struct ctl *c, int argc, char **argv)
-{
-	struct walk w = {.c = c};
-	const char *link = NULL;
-	bool held = false;
-	uint32_t flows[SIDES];
-	struct err err;
-	enum ctl_status status;
-
-	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--state") == 0 && i + 1 < argc)
-			w.state = argv[++i];
-		else if (strcmp(argv[i], "--held") == 0)
-			held = true;
-		else if (argv[i][0] == '-' || link)
-			return ctl_usage("list: '%s' is not understood", argv[i]);
-		else
-			link = argv[i];
-	}
-	if (w.state && !is_state(w.state))
-		return unknown_state(w.state);
-	if (w.state && held)
-		return ctl_usage("list: either --state or --held");
-	status = ctl_flows(c, link, flows);
-	if (status != CTL_DONE)
-		return status;
-	if (held)
-		return ctl_list_held(c, flows);
-	w.array = c->json ? json_array() : NULL;
-	if (walk_all(&w, flows, list_one, &err) < 0) {
-		json_decref(w.array);
-		return ctl_fail(&err);
-	}
-	return c->json ? ctl_print_json(w.array) : CTL_DONE;
-}
 
 static void
 print_moment(const char *what, int64_t at)
@@ -259,6 +126,33 @@ show_why(struct walk *w, const struct record *r, struct err *err)
 	return 0;
 }
 
+static void
+show_report(const struct client_report *x, size_t i)
+{
+	char at[CLOCK_TEXT_SIZE];
+
+	clock_format_local(x->at, at);
+	(void)printf("  %-12s %s%s%s, %s%s%s\n", i ? "" : "client", client_result_name(x->result),
+	    *x->machine ? " on " : "", x->machine, at, *x->text ? ": " : "", shown(x->text));
+}
+
+/* What the computers of R's user reported. */
+static int
+show_client(struct walk *w, const struct record *r, struct err *err)
+{
+	_cleanup_(client_reports_done) struct client_reports all = {.n = 0};
+	struct client_verdict v;
+
+	if (store_get_clients(w->c->txn, r->link, &r->side[SOURCE].guid, &all, err) < 0)
+		return -1;
+	v = client_judge(&all, r);
+	for (size_t i = 0; i < all.n; i++)
+		show_report(&all.v[i], i);
+	if (v.several)
+		(void)printf("  %-12s its profile was updated on several machines\n", "NOTICE");
+	return 0;
+}
+
 static int
 show_one(const struct record *r, void *arg, struct err *err)
 {
@@ -270,7 +164,7 @@ show_one(const struct record *r, void *arg, struct err *err)
 		ctl_add_record(w->c, &w->array, r);
 		return show_why(w, r, err);
 	}
-	turn(w->c, r, &t);
+	ctl_turn(w->c, r, &t);
 	(void)printf("%s%s %s%s, link %s\n", w->n > 1 ? "\n" : "", kind_name(r->kind), r->alias,
 	    t.origin == TARGET ? ", a native of the target" : "", t.link);
 	(void)printf("  %-12s %s\n", "state", record_state_name(r->state));
@@ -288,6 +182,8 @@ show_one(const struct record *r, void *arg, struct err *err)
 	print_moment("switched", r->switched_at);
 	if (*r->last_error)
 		(void)printf("  %-12s %s\n", "problem", shown(r->last_error));
+	if (show_client(w, r, err) < 0)
+		return -1;
 	return show_why(w, r, err);
 }
 
@@ -408,7 +304,7 @@ lookup_one(const struct record *r, void *arg, struct err *err)
 		ctl_add_record(w->c, &w->array, r);
 		return 0;
 	}
-	turn(w->c, r, &t);
+	ctl_turn(w->c, r, &t);
 	guid_format(&t.r.side[SOURCE].guid, source);
 	guid_format(&t.r.side[TARGET].guid, target);
 	(void)printf("%s\t%s\t%s\t%s\t%s\n", side_name(t.r.active), source,
@@ -484,7 +380,7 @@ export_one(const struct record *r, void *arg, struct err *err)
 		ctl_add_record(w->c, &w->array, r);
 		return 0;
 	}
-	turn(w->c, r, &t);
+	ctl_turn(w->c, r, &t);
 	if (w->n++ == 0)
 		(void)puts(
 		    "link,kind,state,active,created,rule,evidence,source_guid,source_dn,source_sid,"
@@ -522,7 +418,7 @@ ctl_verb_map(struct ctl *c, int argc, char **argv)
 		return ctl_export_resolutions(c, flows);
 	w.array = c->json ? json_array() : NULL;
 	rc = lookup ? store_lookup_who(c->txn, argv[2], lookup_one, &w, &err)
-		    : walk_all(&w, flows, export_one, &err);
+		    : ctl_walk_records(c, flows, true, export_one, &w, &err);
 	if (rc < 0 || (lookup && w.n == 0)) {
 		json_decref(w.array);
 		return rc < 0 ? ctl_fail(&err) : nobody(argv[2]);

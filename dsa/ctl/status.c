@@ -7,6 +7,8 @@
 #include "dsa/ctl/client.h"
 #include "dsa/ctl/ctl.h"
 #include "dsa/ctl/shown.h"
+#include "dsa/ctl/status_priv.h"
+#include "dsa/view/view_conflict.h"
 #include "dsa/view/view_link.h"
 
 static void
@@ -21,6 +23,19 @@ print_last(const json_t *last)
 	(void)putchar('\n');
 	if (*text_of(last, "held_why"))
 		(void)printf("  HELD           %s\n", text_of(last, "held_why"));
+}
+
+static void
+print_clients(const struct view_clients *n)
+{
+	if (n->done || n->failed)
+		(void)printf("  clients        %llu done, %llu failed\n",
+		    (unsigned long long)n->done, (unsigned long long)n->failed);
+	if (n->several)
+		(void)printf(
+		    "  NOTICE         %llu profiles were updated on several machines: "
+		    "'galsyncctl list --columns address,client --sort client' names them\n",
+		    (unsigned long long)n->several);
 }
 
 static void
@@ -84,31 +99,42 @@ print_link(const struct view_link *v, const json_t *daemon)
 	    (unsigned long long)n->conflicts, (unsigned long long)n->waiting_refs);
 	if (v->retries)
 		(void)printf("  tried again    %llu\n", (unsigned long long)v->retries);
+	print_clients(&v->clients);
 	print_hook(&v->hook);
 	print_last(v->last_cycle);
 	print_daemon(daemon);
 	ctl_print_held(&v->held);
 }
 
-/* Is there anything that an operator has to see to? */
-static bool
-needs_operator(const struct view_link *v)
-{
-	bool held = false;
-
-	for (size_t i = 0; i < HELD_KIND_MAX; i++)
-		held |= v->held.n[i][HELD_WAITS] > 0;
-	return held || v->counts.conflicts || v->retries || v->counts.by_state[RECORD_ERROR];
-}
-
 /* What is asked of all links at once. */
 struct telling {
 	struct ctl *c;
+	enum status_form form;
+	const char *file;      /* METRICS: where they go, or NULL */
+	const char *only;      /* the link, or NULL for all */
 	const json_t *links;   /* of the daemon, NULL: none answers */
 	json_t *configuration; /* ctl_configuration() */
-	json_t *array;	       /* with --json */
-	bool bad;	       /* there is something for an operator */
+	json_t *array;	       /* of what was told; TEXT: NULL */
+	enum health health;    /* the worst so far */
 };
+
+/* Takes ITEM over. */
+static void
+judge(struct telling *t, json_t *item)
+{
+	uint64_t n[HEALTH_REASON_MAX];
+	struct health_facts f;
+	enum health health;
+
+	health_facts_of(item, clock_realtime_s(), t->form == STATUS_CHECK, &f);
+	health = health_judge(&f, n);
+	if (health > t->health)
+		t->health = health;
+	if (t->form == STATUS_TEXT)
+		json_decref(item);
+	else
+		json_add_item(&t->array, item);
+}
 
 static enum ctl_status
 status_of(struct telling *t, uint32_t id, const char *name)
@@ -119,23 +145,21 @@ status_of(struct telling *t, uint32_t id, const char *name)
 
 	if (view_link_read(t->c->txn, id, name, &v, &err) < 0)
 		return ctl_fail(&err);
-	t->bad |= needs_operator(&v);
-	if (t->c->json)
-		json_add_item(&t->array, view_link(&v, daemon, t->configuration));
-	else
+	judge(t, view_link(&v, daemon, t->configuration));
+	if (t->form == STATUS_TEXT)
 		print_link(&v, daemon);
 	return CTL_DONE;
 }
 
 /* The flows of the map, or those of the link called ONLY. */
 static enum ctl_status
-status_of_map(struct telling *t, const char *only)
+status_of_map(struct telling *t)
 {
 	enum ctl_status status;
 	uint32_t flows[SIDES];
 	struct err err;
 
-	status = ctl_flows(t->c, only, flows);
+	status = ctl_flows(t->c, t->only, flows);
 	/* Link numbers are given out from 1 without gaps. */
 	for (uint32_t id = 1; status == CTL_DONE; id++) {
 		_cleanup_(free) char *name = NULL;
@@ -144,7 +168,7 @@ status_of_map(struct telling *t, const char *only)
 			status = ctl_fail(&err);
 		else if (!name)
 			break;
-		else if (!only || id == flows[SOURCE] || id == flows[TARGET])
+		else if (!t->only || id == flows[SOURCE] || id == flows[TARGET])
 			status = status_of(t, id, name);
 	}
 	return status;
@@ -152,25 +176,24 @@ status_of_map(struct telling *t, const char *only)
 
 /* Where the map cannot be read, or it is not known where it is: what the daemon says alone. */
 static enum ctl_status
-status_of_daemon(struct telling *t, const char *only)
+status_of_daemon(struct telling *t)
 {
 	for (size_t i = 0; i < json_array_size(t->links); i++) {
 		json_t *l = json_array_get(t->links, i), *o;
 
-		if (only && strcmp(text_of(l, "link"), only) != 0)
+		if (t->only && strcmp(text_of(l, "link"), t->only) != 0)
 			continue;
-		if (!t->c->json) {
+		if (t->form == STATUS_TEXT) {
 			(void)printf("link %s\n", text_of(l, "link"));
 			print_daemon(l);
-			continue;
 		}
 		o = json_object();
 		json_put_member(&o, "link", json_incref(json_object_get(l, "link")));
 		json_put_member(&o, "daemon", json_incref(l));
 		json_put_member(&o, "configuration", json_incref(t->configuration));
-		json_add_item(&t->array, o);
+		judge(t, o);
 	}
-	return t->bad && t->links ? CTL_DONE : CTL_FAILED;
+	return ctl_configuration_is_bad(t->configuration) && t->links ? CTL_DONE : CTL_FAILED;
 }
 
 static enum ctl_status
@@ -205,41 +228,90 @@ print_shared(const struct telling *t)
 }
 
 static enum ctl_status
-tell_all(struct telling *t, const char *only)
+print_all(struct telling *t)
 {
+	struct err err;
+
+	if (t->form != STATUS_TEXT && !t->array) {
+		(void)err_nomem(&err);
+		return ctl_fail(&err);
+	}
+	switch (t->form) {
+	case STATUS_TEXT: return print_shared(t);
+	case STATUS_JSON: return ctl_print_json(TAKE(t->array));
+	case STATUS_METRICS: return status_print_metrics(t->array, t->file);
+	case STATUS_CHECK: break;
+	}
+	status_print_check(t->array, t->health);
+	return CTL_DONE;
+}
+
+static enum ctl_status
+tell_all(struct telling *t)
+{
+	static const enum ctl_status meaning[] = {
+	    [HEALTH_FINE] = CTL_DONE, [HEALTH_ATTENTION] = CTL_HELD, [HEALTH_BROKEN] = CTL_FAILED};
 	struct err err;
 	enum ctl_status status;
 
 	if (t->c->store && store_begin(t->c->store, STORE_READ, &t->c->txn, &err) < 0)
 		return ctl_fail(&err);
-	if (!t->c->store && !t->links)
+	if (!t->c->store && !t->links && t->form < STATUS_CHECK)
 		return CTL_FAILED;
-	status = t->c->txn ? status_of_map(t, only) : status_of_daemon(t, only);
-	if (status == CTL_DONE || !t->c->txn)
-		status = (t->c->json ? ctl_print_json(TAKE(t->array)) : print_shared(t)) == CTL_DONE
-			     ? status
-			     : CTL_FAILED;
-	return status == CTL_DONE && t->bad ? CTL_HELD : status;
+	status = t->c->txn ? status_of_map(t) : status_of_daemon(t);
+	if (status == CTL_USAGE)
+		return status;
+	if (status == CTL_FAILED && t->form == STATUS_CHECK)
+		t->health = HEALTH_BROKEN;
+	if ((status == CTL_DONE || !t->c->txn) && print_all(t) != CTL_DONE)
+		return CTL_FAILED;
+	/* Metrics have the verdict in them; who collects them wants to know whether there are any.
+	 */
+	return status == CTL_DONE && t->form != STATUS_METRICS ? meaning[t->health] : status;
+}
+
+/* The options and the link of `status`. */
+static enum ctl_status
+read_status_args(struct telling *t, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--check") == 0)
+			t->form = STATUS_CHECK;
+		else if (strcmp(argv[i], "--metrics") == 0)
+			t->form = STATUS_METRICS;
+		else if (strncmp(argv[i], "--metrics=", 10) == 0 && argv[i][10]) {
+			t->form = STATUS_METRICS;
+			t->file = argv[i] + 10;
+		} else if (argv[i][0] == '-')
+			return ctl_usage("status: '%s' is not understood: [LINK] [--check | "
+					 "--metrics[=FILE]]",
+			    argv[i]);
+		else if (t->only)
+			return ctl_usage("status takes at most one LINK");
+		else
+			t->only = argv[i];
+	}
+	return CTL_DONE;
 }
 
 enum ctl_status
 ctl_verb_status(struct ctl *c, int argc, char **argv)
 {
 	_cleanup_(json_release) json_t *answer = NULL, *configuration = NULL;
-	struct telling t = {.c = c};
-	enum ctl_status status;
+	struct telling t = {.c = c, .form = c->json ? STATUS_JSON : STATUS_TEXT};
+	enum ctl_status status = read_status_args(&t, argc, argv);
 
-	if (argc > 2)
-		return ctl_usage("status takes at most one LINK");
+	if (status != CTL_DONE)
+		return status;
 	/* It may take its time. */
 	store_abort(TAKE(c->txn));
 	answer = ctl_daemon_status(c);
 	configuration = ctl_configuration(c, answer);
 	t.links = json_object_get(answer, "links");
 	t.configuration = configuration;
-	t.bad = ctl_configuration_is_bad(configuration);
-	t.array = c->json ? json_array() : NULL;
-	status = tell_all(&t, argc == 2 ? argv[1] : NULL);
+	t.health = ctl_configuration_is_bad(configuration) ? HEALTH_ATTENTION : HEALTH_FINE;
+	t.array = t.form == STATUS_TEXT ? NULL : json_array();
+	status = tell_all(&t);
 	json_decref(t.array);
 	return status;
 }

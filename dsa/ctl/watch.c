@@ -7,13 +7,16 @@
  * it was is not connected to. */
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "dsa/base/clock.h"
 #include "dsa/base/output.h"
+#include "dsa/base/pace.h"
 #include "dsa/base/str.h"
 #include "dsa/ctl/client.h"
 #include "dsa/ctl/ctl.h"
@@ -22,15 +25,7 @@
 #define BAR 30
 #define BAR_FITS 60 /* columns, beside what else is on the line */
 #define PACES 64
-#define FIRST_RATE_MS 500
 #define LOOK_MS 200 /* for a daemon that comes back */
-
-/* When a link's phase was first seen, and how far it was then. */
-struct pace {
-	char phase[16];
-	long long done;
-	int64_t at_ms;
-};
 
 struct view {
 	bool terminal;
@@ -38,13 +33,17 @@ struct view {
 	size_t drawn;		 /* lines that are on it */
 	struct buf last;	 /* what they say */
 	struct pace pace[PACES];
-	bool told; /* a daemon told something */
+	bool told;     /* a daemon told something */
+	json_t *event; /* what it told last */
+	int resized;   /* readable when the terminal has another size; -1: nobody says */
 };
 
 static void
 view_done(struct view *v)
 {
 	buf_done(&v->last);
+	json_decref(v->event);
+	closep(&v->resized);
 }
 
 static inline void
@@ -53,27 +52,13 @@ view_donep(struct view *v)
 	view_done(v);
 }
 
-/* Objects a second, 0 if that is not known yet. */
-static double
-rate_of(struct pace *p, const char *phase, long long done)
-{
-	int64_t now = clock_monotonic_ms();
-
-	if (strcmp(p->phase, phase) != 0 || done < p->done) {
-		(void)snprintf(p->phase, sizeof p->phase, "%s", phase);
-		p->done = done;
-		p->at_ms = now;
-	}
-	return now - p->at_ms < FIRST_RATE_MS
-		   ? 0
-		   : (double)(done - p->done) * 1000 / (double)(now - p->at_ms);
-}
-
 static void
 add_progress(struct buf *b, const struct view *v, struct pace *p, const json_t *l)
 {
 	long long done = number_of(l, "done"), total = number_of(l, "total");
-	double rate = rate_of(p, text_of(l, "phase"), done);
+	int64_t now_ms = clock_monotonic_ms();
+	double rate = pace_rate(p, text_of(l, "phase"), done, now_ms);
+	char left[PACE_TEXT_SIZE];
 
 	buf_printf(b, " %s ", text_of(l, "phase"));
 	if (v->terminal && v->size.columns >= BAR_FITS && total > 0) {
@@ -87,6 +72,8 @@ add_progress(struct buf *b, const struct view *v, struct pace *p, const json_t *
 		buf_printf(b, "/%lld", total);
 	if (rate > 0)
 		buf_printf(b, ", %.0f/s", rate);
+	pace_text(pace_left_s(p, done, total, now_ms), left);
+	buf_printf(b, "%s%s", *left ? ", " : "", left);
 }
 
 static void
@@ -288,6 +275,28 @@ take(const struct ctl *c, struct view *v, json_t *event)
 	return ferror(stdout) ? CTL_FAILED : CTL_DONE;
 }
 
+/* A signal that comes as something to read. */
+static int
+open_resized(void)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGWINCH);
+	return sigprocmask(SIG_BLOCK, &set, NULL) < 0 ? -1 : signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+/* Until CLIENT has something to tell, what it told last fits the terminal. */
+static void
+fit_meanwhile(const struct ctl *c, struct view *v, struct client *client)
+{
+	struct signalfd_siginfo ignored;
+
+	while (!client_wait(client, v->resized))
+		if (read(v->resized, &ignored, sizeof ignored) > 0 && v->event && !c->json)
+			show(v, v->event);
+}
+
 /* Shows what CLIENT tells until it ends. DONE: the daemon has ended, and may come back. */
 static enum ctl_status
 follow(const struct ctl *c, struct view *v, struct client *client, struct mark *mark)
@@ -303,6 +312,7 @@ follow(const struct ctl *c, struct view *v, struct client *client, struct mark *
 		_cleanup_(json_release) json_t *o = NULL;
 		enum ctl_status status;
 
+		fit_meanwhile(c, v, client);
 		if (client_next(client, &o, &err) < 0)
 			return err.src == ERR_SYS && v->told ? CTL_DONE : ctl_fail(&err);
 		/* Only now it is known to listen: it may have been started by this. */
@@ -310,6 +320,8 @@ follow(const struct ctl *c, struct view *v, struct client *client, struct mark *
 			*mark = mark_of(c->socket);
 		heard = v->told = true;
 		status = take(c, v, o);
+		json_decref(v->event);
+		v->event = json_incref(o);
 		if (status != CTL_DONE)
 			return status;
 	}
@@ -319,7 +331,7 @@ enum ctl_status
 ctl_verb_watch(struct ctl *c, int argc, char **argv)
 {
 	_cleanup_(client_close) struct client *client = NULL;
-	_cleanup_(view_done) struct view v = {.terminal = isatty(STDOUT_FILENO)};
+	_cleanup_(view_done) struct view v = {.terminal = isatty(STDOUT_FILENO), .resized = -1};
 	struct mark mark = mark_of(c->socket);
 	struct err err;
 
@@ -328,6 +340,8 @@ ctl_verb_watch(struct ctl *c, int argc, char **argv)
 		return ctl_usage("watch takes no argument");
 	if (client_connect(c->socket, &client, &err) < 0)
 		return ctl_unreachable(&err);
+	if (v.terminal)
+		v.resized = open_resized();
 	while (client) {
 		enum ctl_status status = follow(c, &v, client, &mark);
 

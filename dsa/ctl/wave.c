@@ -10,6 +10,7 @@
 #include "dsa/ctl/ctl.h"
 #include "dsa/ctl/look.h"
 #include "dsa/ctl/shown.h"
+#include "dsa/ctl/together.h"
 #include "dsa/ctl/wave_file.h"
 #include "dsa/ctl/wave_priv.h"
 
@@ -43,7 +44,9 @@ ask(const struct ctl *ctl, struct client *c, json_t *request, json_t **ret)
 /* ---- planning ---- */
 
 struct wave_request {
-	const char *file, *link, *name, *at_text;
+	const char *file;     /* or what selects: called so in messages */
+	const char *selector; /* a member of `wave-suggest`, or NULL: FILE is one */
+	const char *link, *name, *at_text;
 	bool undo, force, now, dry_run;
 	int64_t at;
 	struct wave_file lines;
@@ -209,17 +212,34 @@ send_look(const struct ctl *ctl, struct client *c, const struct wave_request *p)
 	return bad ? CTL_HELD : (enum ctl_status)number_of(answer, "status");
 }
 
+/* Who the wave is of: the lines of the file, or what the daemon selects. */
 static enum ctl_status
-plan(const struct ctl *ctl, struct wave_request *p)
+find_mailboxes(struct ctl *ctl, struct wave_request *p)
 {
-	_cleanup_(client_close) struct client *c = NULL;
-	enum ctl_status status;
+	json_t *o;
 	struct err err;
 
+	if (p->selector) {
+		o = ctl_request("wave-suggest", p->link);
+		json_put_member(&o, p->selector, json_of_text(p->file));
+		return together_select(ctl, o, &p->lines);
+	}
 	if (wave_file_read(p->file, &p->lines, &p->problems, &err) < 0)
 		return ctl_fail(&err);
 	wave_file_tell_header(&p->lines, p->file);
 	p->unread = json_array_size(p->problems);
+	return CTL_DONE;
+}
+
+static enum ctl_status
+plan(struct ctl *ctl, struct wave_request *p)
+{
+	_cleanup_(client_close) struct client *c = NULL;
+	enum ctl_status status = find_mailboxes(ctl, p);
+	struct err err;
+
+	if (status != CTL_DONE)
+		return status;
 	if (p->lines.n == 0 && p->unread == 0) {
 		(void)fprintf(stderr, "galsyncctl: '%s' names nobody\n", shown(p->file));
 		return CTL_FAILED;
@@ -255,12 +275,17 @@ static enum ctl_status
 verb_plan(struct ctl *ctl, int argc, char **argv)
 {
 	static const char how[] =
-	    "wave FILE --at TIME | --dry-run [--name NAME] [--undo | --force] [LINK]";
+	    "wave FILE | --group DN | --ou DN | --filter FILTER --at TIME | --dry-run "
+	    "[--name NAME] [--undo | --force] [LINK]";
 	struct wave_request p = {0};
 	enum ctl_status status;
+	const char *selector;
 
 	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--at") == 0 && i + 1 < argc && !p.at_text)
+		if (i + 1 < argc && !p.file && (selector = together_selector(i, argv))) {
+			p.selector = selector;
+			p.file = argv[++i];
+		} else if (strcmp(argv[i], "--at") == 0 && i + 1 < argc && !p.at_text)
 			p.at_text = argv[++i];
 		else if (strcmp(argv[i], "--name") == 0 && i + 1 < argc && !p.name)
 			p.name = argv[++i];
@@ -277,7 +302,8 @@ verb_plan(struct ctl *ctl, int argc, char **argv)
 		else
 			return ctl_usage("%s", how);
 	}
-	if (!p.file || (p.undo && p.force))
+	/* What selects finds those that can be switched. */
+	if (!p.file || (p.undo && (p.force || p.selector)))
 		return ctl_usage("%s", how);
 	status = p.dry_run && !p.at_text ? CTL_DONE : parse_at(p.at_text, &p.at);
 	if (status != CTL_DONE)
@@ -330,9 +356,26 @@ verb_change(const struct ctl *ctl, int argc, char **argv)
 	return CTL_DONE;
 }
 
+/* What each mailbox lacks, and what the wave would split, which is for people to judge: it does not
+ * make the check fail. */
+static enum ctl_status
+print_check(const struct ctl *ctl, json_t *answer, json_t *ties)
+{
+	if (!ctl->json) {
+		look_print(answer);
+		together_print_splits(ties);
+	} else if (json_object_set(answer, "ties", json_object_get(ties, "ties")) < 0 ||
+		   json_object_set(answer, "splits", json_object_get(ties, "splits")) < 0 ||
+		   ctl_print_json(json_incref(answer)) != CTL_DONE)
+		return CTL_FAILED;
+	return (enum ctl_status)number_of(answer, "status");
+}
+
 static enum ctl_status
 verb_check(struct ctl *ctl, int argc, char **argv)
 {
+	_cleanup_(json_release) json_t *answer = NULL, *ties = NULL;
+	enum ctl_status status;
 	uint32_t id;
 	json_t *o;
 
@@ -340,7 +383,13 @@ verb_check(struct ctl *ctl, int argc, char **argv)
 		return ctl_usage("wave check ID");
 	o = ctl_request("wave-check", NULL);
 	json_put_member(&o, "wave", json_integer(id));
-	return ctl_report(ctl, o, look_print);
+	status = ctl_ask(ctl, o, &answer);
+	if (status != CTL_DONE)
+		return status;
+	o = ctl_request("wave-suggest", NULL);
+	json_put_member(&o, "wave", json_integer(id));
+	status = ctl_ask(ctl, o, &ties);
+	return status == CTL_DONE ? print_check(ctl, answer, ties) : status;
 }
 
 enum ctl_status

@@ -100,6 +100,12 @@ wave_file_read(const char *path, struct wave_file *ret, json_t **problems, struc
 	return 0;
 }
 
+int
+wave_file_add(struct wave_file *f, const char *who, struct err *err)
+{
+	return add_line(f, (unsigned)f->n + 1, who, err);
+}
+
 void
 wave_file_tell_header(const struct wave_file *f, const char *path)
 {

@@ -29,6 +29,8 @@ struct wave_file {
  * *PROBLEMS (view_wave_problem()). */
 int wave_file_read(
     const char *path, struct wave_file *ret, json_t **problems, struct err *err) MUST_CHECK;
+/* Adds the mailbox WHO, as one more line. */
+int wave_file_add(struct wave_file *f, const char *who, struct err *err) MUST_CHECK;
 /* Says on stderr if a line was taken for a header. */
 void wave_file_tell_header(const struct wave_file *f, const char *path);
 /* Prints PROBLEM on stderr: file, line, what is there, what is wrong. */

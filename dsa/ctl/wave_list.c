@@ -64,16 +64,15 @@ static void
 print_wave(const struct listing *l, const struct wave *w, const char *link)
 {
 	const char *waits = waits_for(l, w, link);
-	char at[CLOCK_TEXT_SIZE], utc[CLOCK_TEXT_SIZE];
+	char at[CLOCK_TEXT_SIZE];
 
 	clock_format_local(w->at, at);
-	clock_format_utc(w->at, utc);
 	if (l->n == 0)
-		(void)printf("%5s %-9s %-25s  %-20s  %-6s %9s %6s %6s  %s\n", "ID", "STATE", "AT",
-		    "UTC", "TURN", "MAILBOXES", "DONE", "FAILED", "LINK, NAME");
-	(void)printf("%5u %-9s %-25s  %-20s  %-6s %9u %6u %6u  %s%s%s\n", w->id,
-	    wave_state_name(w->state), at, utc, w->undo ? "undo" : "switch", w->total, w->succeeded,
-	    w->failed, link, *w->name ? ", " : "", shown(w->name));
+		(void)printf("%5s %-9s %-25s  %-6s %9s %6s %6s  %s\n", "ID", "STATE", "AT", "TURN",
+		    "MAILBOXES", "DONE", "FAILED", "LINK, NAME");
+	(void)printf("%5u %-9s %-25s  %-6s %9u %6u %6u  %s%s%s\n", w->id, wave_state_name(w->state),
+	    at, w->undo ? "undo" : "switch", w->total, w->succeeded, w->failed, link,
+	    *w->name ? ", " : "", shown(w->name));
 	if (*waits)
 		(void)printf(
 		    "      %s: %s\n", w->at <= l->now ? "waits" : "would wait", shown(waits));
@@ -124,9 +123,9 @@ ctl_verb_wave_list(struct ctl *c, int argc, char **argv)
 static void
 print_moment(const char *what, int64_t at)
 {
-	char text[WAVE_TIME_SIZE];
+	char text[CLOCK_TEXT_SIZE];
 
-	wave_format_time(at, text);
+	clock_format_local(at, text);
 	if (at)
 		(void)printf("  %-9s %s\n", what, text);
 }

@@ -33,6 +33,7 @@
 #include "dsa/cycle/asked.h"
 #include "dsa/cycle/check.h"
 #include "dsa/cycle/circles.h"
+#include "dsa/cycle/clients.h"
 #include "dsa/cycle/confirm.h"
 #include "dsa/cycle/conflicts.h"
 #include "dsa/cycle/decide.h"
@@ -259,7 +260,7 @@ finish_phases(struct cycle *c, struct err *err)
 	close_map(c);
 	if (rc < 0 || limits_why_full(c) || c->opt->plan_only)
 		return rc;
-	if (phase(c, RUN_PHASE_APPLY, apply_all, err) < 0)
+	if (clients_note(c, err) < 0 || phase(c, RUN_PHASE_APPLY, apply_all, err) < 0)
 		return -1;
 	return phase(c, RUN_PHASE_CONFIRM, cycle_confirm, err);
 }

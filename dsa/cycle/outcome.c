@@ -15,6 +15,7 @@
 #include "dsa/cycle/tell_hook.h"
 #include "dsa/rules/advice.h"
 #include "dsa/rules/limit.h"
+#include "mapping/client_report.h"
 
 /* A result of RFC 4511 appendix A. */
 #define INSUFFICIENT_ACCESS 50
@@ -255,7 +256,8 @@ store_record(struct cycle *c, struct store_txn *t, struct plan_step *s, struct e
 	if (s->record->id && store_get(t, s->record->id, &before, err) < 0)
 		return -1;
 	if (s->forgets) {
-		if (store_delete(t, s->record->id, err) < 0)
+		if (store_delete(t, s->record->id, err) < 0 ||
+		    store_clear_clients(t, s->record->link, &s->record->side[SOURCE].guid, err) < 0)
 			return -1;
 	} else {
 		s->record->synced_at = clock_realtime_s();

@@ -31,9 +31,9 @@ progress_clear(struct progress *p)
 static void
 draw(struct progress *p, uint64_t done, uint64_t total, int64_t now)
 {
-	double seconds = (double)(now - p->phase_start_ms) / 1000;
+	double rate = pace_rate(&p->pace, run_phase_name(p->phase), (long long)done, now);
 	uint64_t filled = total ? done * BAR / total : 0;
-	char bar[BAR + 1], line[BAR + 128];
+	char bar[BAR + 1], line[BAR + 128], left[PACE_TEXT_SIZE];
 	int n;
 
 	if (filled > BAR)
@@ -47,9 +47,10 @@ draw(struct progress *p, uint64_t done, uint64_t total, int64_t now)
 	else
 		n = snprintf(line, sizeof line, "%-8s %llu", run_phase_name(p->phase),
 		    (unsigned long long)done);
-	if (seconds > 0.5 && n > 0)
-		(void)snprintf(
-		    line + n, sizeof line - (size_t)n, "  %.0f/s", (double)done / seconds);
+	pace_text(pace_left_s(&p->pace, (long long)done, (long long)total, now), left);
+	if (rate > 0 && n > 0)
+		(void)snprintf(line + n, sizeof line - (size_t)n, "  %.0f/s%s%s", rate,
+		    *left ? ", " : "", left);
 	output_command(stderr, "\r\033[K");
 	output_line(stderr, line);
 	p->drawn = true;
@@ -66,7 +67,6 @@ progress_update(struct progress *p, enum run_phase phase, uint64_t done, uint64_
 		progress_clear(p);
 		p->started = true;
 		p->phase = phase;
-		p->phase_start_ms = now;
 		p->last_tenth = 0;
 		p->drawn_ms = 0;
 		if (!p->terminal)

@@ -3,13 +3,15 @@
 #define GALSYNC_DAEMON_PROGRESS_H
 
 /*
- * Shows how far a run by hand has come: a bar with a rate on a terminal, a plain line for each
- * phase and each tenth of it elsewhere. Everything goes to standard error.
+ * Shows how far a run by hand has come: a bar with a rate, and how long the rest takes, on a
+ * terminal, a plain line for each phase and each tenth of it elsewhere. Everything goes to standard
+ * error.
  */
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dsa/base/pace.h"
 #include "dsa/cycle/cycle.h"
 
 struct progress {
@@ -17,7 +19,8 @@ struct progress {
 	enum run_phase phase;
 	bool started;
 	uint64_t last_tenth;
-	int64_t phase_start_ms, drawn_ms;
+	struct pace pace;
+	int64_t drawn_ms;
 };
 
 void progress_init(struct progress *p);

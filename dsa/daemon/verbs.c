@@ -6,12 +6,14 @@
 #include <unistd.h>
 
 #include "dsa/base/json.h"
+#include "dsa/daemon/verbs_client.h"
 #include "dsa/daemon/verbs_finish.h"
 #include "dsa/daemon/verbs_held.h"
 #include "dsa/daemon/verbs_look.h"
 #include "dsa/daemon/verbs_object.h"
 #include "dsa/daemon/verbs_plan.h"
 #include "dsa/daemon/verbs_resolve.h"
+#include "dsa/daemon/verbs_together.h"
 #include "dsa/daemon/verbs_trace.h"
 #include "dsa/daemon/verbs_undo.h"
 #include "dsa/daemon/verbs_wave.h"
@@ -160,6 +162,7 @@ static const struct {
     {"adopt-plan", CONTROL_READ, verb_adopt_plan},
     {"switch-plan", CONTROL_READ, verb_switch_plan},
     {"wave-check", CONTROL_READ, verb_wave_check},
+    {"wave-suggest", CONTROL_READ, verb_wave_suggest},
     {"pause", CONTROL_CHANGE, verb_pause},
     {"resume", CONTROL_CHANGE, verb_resume},
     {"resync", CONTROL_CHANGE, verb_resync},
@@ -173,6 +176,7 @@ static const struct {
     {"reject", CONTROL_CHANGE, verb_reject},
     {"conflict-resolve", CONTROL_CHANGE, verb_conflict_resolve},
     {"conflict-reopen", CONTROL_CHANGE, verb_conflict_reopen},
+    {"client", CONTROL_CHANGE, verb_client},
     {"apply-add", CONTROL_CHANGE, verb_apply_add},
     {"apply", CONTROL_CHANGE, verb_apply},
     {"undo", CONTROL_CHANGE, verb_undo},

@@ -505,6 +505,19 @@ worker_request_resolve(struct worker *w, uid_t by, char *who, enum resolved_as a
 	return put_request(w, &q);
 }
 
+uint64_t
+worker_request_together(struct worker *w, char *base, char *filter, struct guid *objects, size_t n)
+{
+	struct request q = {.what = REQUEST_TOGETHER,
+	    .plan_fd = -1,
+	    .address = base,
+	    .attribute = filter,
+	    .objects = objects,
+	    .n = n};
+
+	return put_request(w, &q);
+}
+
 static void
 worker_free(struct worker *w)
 {

@@ -88,6 +88,7 @@ enum worker_request {
 	REQUEST_ADOPT_PLAN,
 	REQUEST_APPLY,
 	REQUEST_LOOK,
+	REQUEST_TOGETHER,
 	REQUEST_TAKE_BACK, /* changes of the journal */
 	REQUEST_TAKE_BACK_PLAN,
 	REQUEST_RESOLVE /* a conflict */
@@ -121,6 +122,10 @@ uint64_t worker_request_explain(struct worker *w, char *who, char *attribute);
 /* The same to say about the conflict of WHO what AS says, with TARGET or NULL (both taken over). */
 uint64_t worker_request_resolve(
     struct worker *w, uid_t by, char *who, enum resolved_as as, char *target);
+/* The same for who must move together (together.h), of what BASE and FILTER select, or of the N
+ * OBJECTS (all taken over). */
+uint64_t worker_request_together(
+    struct worker *w, char *base, char *filter, struct guid *objects, size_t n);
 /* How request NUMBER ended, the caller's from now on; NULL if it has not, or was forgotten. */
 struct worker_answer *worker_take_answer(struct worker *w, uint64_t number);
 /* No client will ask for the answers up to NUMBER. */

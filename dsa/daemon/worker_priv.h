@@ -25,9 +25,10 @@ struct request {
 	enum turn turn;		    /* LOOK: at OBJECTS */
 	bool force;
 	struct undo_query undo; /* TAKE_BACK; its `who` is ADDRESS */
-	char *address;		/* TRACE; EXPLAIN, RESOLVE, TAKE_BACK: who */
-	char *attribute;	/* EXPLAIN; RESOLVE: its counterpart; or NULL */
-	enum resolved_as as;	/* RESOLVE */
+	char *address; /* TRACE; EXPLAIN, RESOLVE, TAKE_BACK: who; TOGETHER: a base, or NULL */
+	/* EXPLAIN; RESOLVE: its counterpart; TOGETHER: a filter; or NULL */
+	char *attribute;
+	enum resolved_as as; /* RESOLVE */
 	unsigned from;
 };
 

@@ -13,6 +13,7 @@
 #include "dsa/jobs/resolving.h"
 #include "dsa/jobs/retention.h"
 #include "dsa/jobs/sync.h"
+#include "dsa/jobs/together.h"
 #include "dsa/jobs/toggle.h"
 #include "dsa/jobs/turns.h"
 #include "dsa/jobs/undo.h"
@@ -21,6 +22,7 @@
 #include "dsa/view/view_look.h"
 #include "dsa/view/view_rebuild.h"
 #include "dsa/view/view_result.h"
+#include "dsa/view/view_together.h"
 #include "dsa/view/view_undo.h"
 
 /* Of the journal, after a cycle. */
@@ -325,8 +327,24 @@ run_resolve(struct worker *w, const struct request *q, struct cycle_result *r, s
 }
 
 static int
+look_for_ties(struct worker *w, const struct request *q, bool *ret_bad, struct err *err)
+{
+	const struct together_order o = {
+	    .base = q->address, .filter = q->attribute, .objects = q->objects, .n = q->n};
+	_cleanup_(together_done) struct together t = {.n = 0};
+
+	lines_begin(w->lines, true);
+	if (together_run(&w->run, &o, &t, err) < 0)
+		return -1;
+	w->results = view_together(&t, RESULTS_MAX, ret_bad);
+	return w->results ? 0 : err_nomem(err);
+}
+
+static int
 inspect(struct worker *w, const struct request *q, bool *ret_bad, struct err *err)
 {
+	if (q->what == REQUEST_TOGETHER)
+		return look_for_ties(w, q, ret_bad, err);
 	if (q->what == REQUEST_TRACE)
 		return inspect_trace(&w->run, q->address, q->from, &w->results, ret_bad, err);
 	if (q->what == REQUEST_EXPLAIN)
@@ -415,7 +433,8 @@ is_inspection(const struct request *q)
 {
 	return q->number && (q->what == REQUEST_VERIFY || q->what == REQUEST_MOVE_READY ||
 				q->what == REQUEST_TRACE || q->what == REQUEST_EXPLAIN ||
-				q->what == REQUEST_ADOPT || q->what == REQUEST_ADOPT_PLAN);
+				q->what == REQUEST_TOGETHER || q->what == REQUEST_ADOPT ||
+				q->what == REQUEST_ADOPT_PLAN);
 }
 
 static bool

@@ -37,6 +37,7 @@ explaining_done(struct explaining *e)
 	}
 	free(e->written);
 	free(e->retry_why);
+	client_reports_done(&e->clients);
 	*e = (struct explaining){.n_hits = 0};
 }
 
@@ -223,7 +224,8 @@ read_map(const struct run *run, struct explaining *e, struct err *err)
 	if (!r.link)
 		return 0;
 	if (journal_each_of(t, &e->x.source, take_journal, &r, err) < 0 ||
-	    take_wave(t, r.link, e, err) < 0)
+	    take_wave(t, r.link, e, err) < 0 ||
+	    store_get_clients(t, r.link, &e->x.source, &e->clients, err) < 0)
 		return -1;
 	return take_retry(t, r.link, e, err);
 }

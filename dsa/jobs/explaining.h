@@ -13,6 +13,7 @@
 
 #include "dsa/base/list.h"
 #include "dsa/cycle/explain.h"
+#include "mapping/client_report.h"
 #include "mapping/journal.h"
 
 /* So many of a forest are found. */
@@ -59,7 +60,8 @@ struct explaining {
 	uint32_t wave;	 /* that it is in and that has not ended for it, or 0 */
 	int64_t wave_at;
 	bool wave_undoes;
-	char *retry_why; /* a write failed: why; NULL: none did */
+	struct client_reports clients; /* what the computers of its user reported */
+	char *retry_why;	       /* a write failed: why; NULL: none did */
 	uint32_t attempts;
 	int64_t retry_at;
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The marker group: whose mailbox is switched is a member. It guides logon scripts and decides
+ * The marker group: whose mailbox is switched is a member, until its client reports that it is done
+ * (dsa/rules/client.h). It guides logon scripts and decides
  * nothing about mail; so what is wrong with it is told, and stops no turn and no cycle.
  *
  * A change of the members is a difference from what is there, made between the two changes of a
@@ -19,6 +20,7 @@
 
 #include "dsa/base/clock.h"
 #include "dsa/directory/dir.h"
+#include "dsa/rules/client.h"
 
 static bool
 any_wanted(const struct chunk *c)
@@ -137,12 +139,33 @@ turn_put_owed(struct store_txn *t, const struct mailbox *m, struct err *err)
 	    t, link, &m->source, m->owed == MEMBER_YES, clock_realtime_s(), err);
 }
 
-/* It may have been turned by others, or have gone. */
-static bool
-is_still_owed(const struct mailbox *m)
+/* It may have been turned by others, or have gone; or its client has reported. */
+static int
+forget_not_owed(struct store_txn *t, struct mailbox *m, struct err *err)
 {
-	return m->chunk->conf.marker_group && m->record && m->side[SOURCE] &&
-	       (m->record->active == TARGET) == (m->member == MEMBER_YES);
+	_cleanup_(client_reports_done) struct client_reports all = {.n = 0};
+	bool wanted;
+
+	if (store_get_clients(t, m->chunk->run->link_id, &m->source, &all, err) < 0)
+		return -1;
+	wanted = m->record && client_wants_marker(m->record, client_judge(&all, m->record).done);
+	if (!m->chunk->conf.marker_group || !m->record || !m->side[SOURCE] ||
+	    wanted != (m->member == MEMBER_YES))
+		m->member = MEMBER_ANY;
+	return 0;
+}
+
+static int
+forget_all_not_owed(struct chunk *c, struct err *err)
+{
+	_cleanup_(store_abort) struct store_txn *t = NULL;
+
+	if (store_begin(c->run->store, STORE_READ, &t, err) < 0)
+		return -1;
+	for (size_t i = 0; i < c->n; i++)
+		if (forget_not_owed(t, &c->m[i], err) < 0)
+			return -1;
+	return 0;
 }
 
 /* One at a time: that one cannot be a member must not keep the others out. */
@@ -181,11 +204,9 @@ pay_chunk(struct chunk *c, struct err *err)
 	_cleanup_(store_abort) struct store_txn *t = NULL;
 	int rc;
 
-	if (turn_find_records(c, err) < 0 || turn_read(c, false, err) < 0)
+	if (turn_find_records(c, err) < 0 || turn_read(c, false, err) < 0 ||
+	    forget_all_not_owed(c, err) < 0)
 		return -1;
-	for (size_t i = 0; i < c->n; i++)
-		if (!is_still_owed(&c->m[i]))
-			c->m[i].member = MEMBER_ANY;
 	rc = try_members(c, err);
 	if (rc > 0 && err->scope == ERR_ENTRY)
 		rc = pay_each(c, err);

@@ -4,6 +4,7 @@
 #include <syslog.h>
 
 #include "dsa/exec/recover.h"
+#include "dsa/jobs/clients.h"
 #include "dsa/jobs/finish.h"
 #include "dsa/jobs/toggle.h"
 
@@ -45,7 +46,8 @@ turns_resume_switches(const struct run *run, struct err *err)
 	finished.observer = &of;
 	/* Who asks for something now did not ask for this. */
 	turned.asked = finished.asked = (struct asker){ASKED_BY_NOBODY, 0};
-	if (exec_recover(run, err) < 0 || turn_resume(&turned, err) < 0)
+	if (exec_recover(run, err) < 0 || clients_settle(&own, err) < 0 ||
+	    turn_resume(&turned, err) < 0)
 		return -1;
 	return finish_resume(&finished, err);
 }

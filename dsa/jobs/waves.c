@@ -20,6 +20,7 @@
 
 #include "dsa/base/list.h"
 #include "dsa/jobs/turns.h"
+#include "dsa/run/hook_event.h"
 #include "mapping/wave.h"
 
 #define SLICE 256 /* what turn_run() takes at once */
@@ -309,14 +310,14 @@ store_results(struct slice *s, struct store_txn *t, struct wave *now, struct err
 		if (wave_end_member(t, now, &end, &found, err) < 0)
 			return -1;
 	}
-	if (now->state == WAVE_RUNNING && now->succeeded + now->failed >= now->total) {
-		now->state = WAVE_DONE;
-		now->ended_at = s->now;
-		report(s, now->failed ? LOG_ERR : LOG_NOTICE,
-		    "done: %u of %u mailboxes, %u failed%s", now->succeeded, now->total,
-		    now->failed, now->failed ? ": see \"galsyncctl wave show\"" : "");
-	}
-	return 0;
+	if (now->state != WAVE_RUNNING || now->succeeded + now->failed < now->total)
+		return 0;
+	now->state = WAVE_DONE;
+	now->ended_at = s->now;
+	report(s, now->failed ? LOG_ERR : LOG_NOTICE, "done: %u of %u mailboxes, %u failed%s",
+	    now->succeeded, now->total, now->failed,
+	    now->failed ? ": see \"galsyncctl wave show\"" : "");
+	return hook_event_store_wave(s->run, t, now, err);
 }
 
 static int

@@ -89,6 +89,21 @@ check_readiness(const struct naming *n)
 		    attr, forest_name(n, SOURCE));
 }
 
+/* Users write it, as text. */
+static void
+check_client(const struct naming *n)
+{
+	const char *attr = n->link->client_attribute;
+	const struct mistake_at at = mistake_at(n->link, attr, "client_attribute");
+	const struct schema_attr *a = attr ? look_up(n, SOURCE, &at, attr) : NULL;
+
+	if (a && (a->system_only || a->constructed_or_backlink || a->syntax != SCHEMA_STRING))
+		mistakes_add(n->ret, MISTAKE_STOPS, n->link, &at,
+		    "'%s' of forest '%s' is no text that can be written; allowed: a string "
+		    "attribute",
+		    attr, forest_name(n, SOURCE));
+}
+
 /* ---- templates and filters: attributes of the source ---- */
 
 static void
@@ -238,6 +253,7 @@ named_attrs_check(
 	check_own(&n, TARGET, "stamp_attribute", link->target->stamp_attribute);
 	check_own(&n, SOURCE, "marker_attribute", link->marker_attribute);
 	check_readiness(&n);
+	check_client(&n);
 	check_texts(&n);
 	check_matches(&n);
 	for (size_t i = 0; i < link->n_rows; i++)

@@ -13,6 +13,7 @@
  *   stamp_attribute                       the target; and fit for a text of galsync's own
  *   marker_attribute                      the source; likewise
  *   readiness_attribute                   the source; not for every user to write
+ *   client_attribute                      the source; a text that an ordinary write can set
  *   filter of a scope                     the source
  *   primary_address, redirect_address     the source
  *   match "attribute:SOURCE=TARGET"       the source; the target

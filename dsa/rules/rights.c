@@ -203,6 +203,8 @@ add_source(struct rights *r, const struct conf_scope *s, struct err *err)
 	for (size_t i = 0; redirects(r->link, s) && i < ARRAY_SIZE(turned); i++)
 		if (add_attr(p, turned[i], RIGHTS_BIT(RIGHTS_USER), err) < 0)
 			return -1;
+	if (s->kinds & KIND_BIT(KIND_USER))
+		p->self = r->link->client_attribute;
 	if (r->link->return_contacts_ou && add_references(p, err) < 0)
 		return -1;
 	return add_back(r, s, p, err);
@@ -474,6 +476,8 @@ print_place(struct buf *b, const struct rights_place *p)
 		else
 			buf_add_char(b, '\n');
 	}
+	if (p->self)
+		buf_printf(b, "  self-write %s user\n", p->self);
 }
 
 /* The places of a link in the forest of SIDE: all of them are in one domain. */

@@ -56,6 +56,9 @@ struct rights_place {
 	unsigned deletes;
 	struct rights_attr *attrs; /* to write; each name once */
 	size_t n, cap;
+	/* Each user may write this attribute of its own object, or NULL. That is no right of the
+	 * account. */
+	const char *self;
 };
 
 struct rights {

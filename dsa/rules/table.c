@@ -409,6 +409,8 @@ collect_attrs(struct table *t, const struct conf_link *link, struct err *err)
 	names_add(&source, link->marker_attribute);
 	if (link->readiness_attribute)
 		names_add(&source, link->readiness_attribute);
+	if (link->client_attribute)
+		names_add(&source, link->client_attribute);
 	if (link->redirect_template)
 		template_each_attr(link->redirect_template, names_add_cb, &source);
 	t->source_attrs = source.v;
@@ -446,13 +448,14 @@ site_row(const struct conf_row *c, const struct schema_attr *a)
 }
 
 /* What the source object carries for galsync alone is never copied: a stamp of another link, the
- * marker, readiness. */
+ * marker, readiness, reports of clients. */
 static bool
 is_for_itself(const struct conf_link *link, const char *attr)
 {
 	return str_equal_nocase(attr, link->source->stamp_attribute) ||
 	       str_equal_nocase(attr, link->marker_attribute) ||
-	       (link->readiness_attribute && str_equal_nocase(attr, link->readiness_attribute));
+	       (link->readiness_attribute && str_equal_nocase(attr, link->readiness_attribute)) ||
+	       (link->client_attribute && str_equal_nocase(attr, link->client_attribute));
 }
 
 static struct row

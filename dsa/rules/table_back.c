@@ -35,6 +35,7 @@ says_something(const struct conf_link *link, const char *attr)
 	is_named(link->source->stamp_attribute, &n);
 	is_named(link->marker_attribute, &n);
 	is_named(link->readiness_attribute, &n);
+	is_named(link->client_attribute, &n);
 	across_each_attr(link, SOURCE, is_named, &n);
 	for (size_t i = 0; link->whole && i < link->whole->n_links; i++)
 		if (conf_same_forest(link->whole->links[i].source, link->source))

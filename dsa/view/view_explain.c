@@ -5,6 +5,7 @@
 #include <syslog.h>
 
 #include "dsa/base/json.h"
+#include "dsa/view/view_client.h"
 #include "dsa/view/view_conflict.h"
 #include "dsa/view/view_record.h"
 
@@ -258,6 +259,7 @@ put_state(json_t **o, const struct conf_link *link, const struct explaining *e)
 	json_put_member(o, "held", view_held_of(x));
 	json_put_member(o, "wave", view_wave_of(e));
 	json_put_member(o, "retry", view_retry(e));
+	json_put_member(o, "client", view_client(&e->clients, x->record));
 	json_put_member(o, "waiting", view_waiting(x));
 	json_put_member(o, "changes", view_changes(x));
 	json_put_member(o, "others", json_of_count(x->n_others));

@@ -28,6 +28,7 @@
  *   held           limit, verdict ("held", "approved", "rejected"), since
  *   wave           id, at, undo; or null
  *   retry          why, attempts, next; or null
+ *   client         what the computers of its user reported (view_client.h), or null
  *   waiting        references that wait for a counterpart: attribute, dn
  *   changes        what the next cycle writes: forest, op, dn, reason, held, attributes
  *   others         about how many other objects there are changes beside them

@@ -38,6 +38,17 @@ count_retry(const struct store_retry *r, void *arg, struct err *err)
 	return 0;
 }
 
+static int
+count_conflict(uint32_t link, const struct conflict *c, void *arg, struct err *err)
+{
+	uint64_t *by = arg;
+
+	(void)link;
+	(void)err;
+	by[c->reason]++;
+	return 0;
+}
+
 int
 view_link_read(
     struct store_txn *t, uint32_t link, const char *name, struct view_link *ret, struct err *err)
@@ -46,9 +57,11 @@ view_link_read(
 	if (!ret->name)
 		return err_nomem(err);
 	if (store_count(t, link, &ret->counts, err) < 0 ||
+	    store_each_conflict(t, link, count_conflict, ret->conflicts_by, err) < 0 ||
 	    store_each_retry(t, link, 0, count_retry, &ret->retries, err) < 0 ||
 	    journal_measure(t, &ret->journal, err) < 0 ||
 	    view_held_count(t, link, &ret->held, err) < 0 ||
+	    view_clients_count(t, link, &ret->clients, err) < 0 ||
 	    view_hook_count(t, name, &ret->hook, err) < 0)
 		return -1;
 	return read_last_cycle(t, link, &ret->last_cycle, err);
@@ -65,6 +78,17 @@ states(const struct store_counts *n)
 	return o;
 }
 
+static json_t *
+reasons(const uint64_t by[CONFLICT_REASON_MAX])
+{
+	json_t *o = json_object();
+
+	for (size_t i = 0; i < CONFLICT_REASON_MAX; i++)
+		json_put_member(
+		    &o, conflict_reason_name((enum conflict_reason)i), json_of_count(by[i]));
+	return o;
+}
+
 json_t *
 view_link(const struct view_link *v, json_t *daemon, json_t *configuration)
 {
@@ -78,6 +102,7 @@ view_link(const struct view_link *v, json_t *daemon, json_t *configuration)
 	json_put_member(&o, "matched", json_of_count(n->matched));
 	json_put_member(&o, "waiting_references", json_of_count(n->waiting_refs));
 	json_put_member(&o, "conflicts", json_of_count(n->conflicts));
+	json_put_member(&o, "conflicts_by", reasons(v->conflicts_by));
 	json_put_member(&o, "retries", json_of_count(v->retries));
 	json_put_member(&o, "journal", json_of_count(v->journal.entries));
 	json_put_member(&o, "journal_octets", json_of_count(v->journal.octets));
@@ -86,6 +111,7 @@ view_link(const struct view_link *v, json_t *daemon, json_t *configuration)
 	json_put_member(&o, "map_bytes_max", json_of_count(n->bytes_max));
 	json_put_member(&o, "last_cycle", json_incref(v->last_cycle));
 	json_put_member(&o, "held", view_held_counts(&v->held));
+	json_put_member(&o, "clients", view_clients(&v->clients));
 	json_put_member(&o, "hook", view_hook(&v->hook));
 	json_put_member(&o, "daemon", daemon ? json_incref(daemon) : json_null());
 	json_put_member(

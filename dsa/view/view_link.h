@@ -13,6 +13,7 @@
  *   created, matched     of them
  *   waiting_references   references to what has no counterpart yet
  *   conflicts            how many
+ *   conflicts_by         an object: how many of each reason there are ("ambiguous", "taken", ...)
  *   retries              objects whose last write failed, and that are tried again
  *   journal              entries of the journal, which all links share,
  *   journal_octets       of the map that they take
@@ -21,6 +22,7 @@
  *   last_cycle           the summary of the last cycle that is in the map (cycle/summary.h); or
  *                        null
  *   held                 by limit (view_held.h)
+ *   clients              of how many mailboxes clients reported what (view_client.h)
  *   hook                 what waits for the hook program (view_hook.h)
  *   daemon               the link as the running daemon tells of it (view_worker.h), or null
  *   configuration        whether the daemon works by the file, which all links share
@@ -29,6 +31,7 @@
 
 #include <jansson.h>
 
+#include "dsa/view/view_client.h"
 #include "dsa/view/view_held.h"
 #include "dsa/view/view_hook.h"
 #include "mapping/journal.h"
@@ -37,9 +40,11 @@
 struct view_link {
 	char *name;
 	struct store_counts counts;
+	uint64_t conflicts_by[CONFLICT_REASON_MAX];
 	uint64_t retries;
 	struct journal_size journal;
 	struct view_held held;
+	struct view_clients clients;
 	struct view_hook hook;
 	json_t *last_cycle; /* an object; null if there was none, or it cannot be read */
 };

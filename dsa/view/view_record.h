@@ -26,6 +26,8 @@
  *   switched_at      when it was switched; null if it is not
  *   readiness_used   true: its readiness does not switch it any more (mapping/record.h)
  *   last_error       why the last write failed, or ""
+ *   client           what the computers of its user reported (view_client.h): added by who has the
+ *                    map
  */
 
 #include <jansson.h>

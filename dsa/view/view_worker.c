@@ -42,6 +42,18 @@ view_feeds(const enum worker_feed feed[SIDES])
 	return o;
 }
 
+static json_t *
+view_forests(const struct conf_link *link)
+{
+	json_t *o = json_object();
+
+	json_put_member(
+	    &o, side_name(SOURCE), json_of_text(link->source ? link->source->name : NULL));
+	json_put_member(
+	    &o, side_name(TARGET), json_of_text(link->target ? link->target->name : NULL));
+	return o;
+}
+
 void
 view_worker_progress(json_t **o, const struct worker_state *s)
 {
@@ -56,12 +68,14 @@ view_worker(const struct conf_link *link, const struct worker_state *s)
 	json_t *o = json_object();
 
 	json_put_member(&o, "link", json_of_text(link->name));
+	json_put_member(&o, "forests", view_forests(link));
 	json_put_member(&o, "state", json_of_text(worker_phase_name(s->phase)));
 	json_put_member(&o, "cycles", json_of_count(s->cycles));
 	json_put_member(&o, "failing", json_boolean(s->failing));
 	json_put_member(&o, "error", json_of_text(s->error));
 	json_put_member(&o, "failing_since", json_of_time(s->failing ? s->failing_since : 0));
 	json_put_member(&o, "next_attempt", json_of_time(s->failing ? s->next : 0));
+	json_put_member(&o, "interval_s", json_integer(link->interval_s));
 	json_put_member(&o, "finished", json_of_time(s->finished_at));
 	json_put_member(&o, "last",
 	    s->finished_at ? cycle_link_summary(link, s->result, s->finished_at) : json_null());

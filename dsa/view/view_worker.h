@@ -8,12 +8,14 @@
  * `daemon` of `galsyncctl --json status`. Its members, in this order:
  *
  *   link            name of the link
+ *   forests         an object: the names of those of `source` and `target`
  *   state           "idle", "running", "waiting" (after a failure) or "paused"
  *   cycles          finished since the start
  *   failing         true: the last one failed:
  *   error           why, or ""
  *   failing_since   since when, and
  *   next_attempt    when it is tried again; text in UTC, or null
+ *   interval_s      the longest time between two of them, in seconds
  *   finished        when the last one that did not fail ended; text in UTC, or null
  *   last            its summary (cycle/summary.h), or null
  *   changes_by      an object: how changes of `source` and of `target` are found, "dirsync" or

@@ -10,6 +10,7 @@ import os
 import pty
 import re
 import select
+import signal
 import socket
 import struct
 import subprocess
@@ -177,6 +178,19 @@ def test_watch_fits_any_terminal(tmp_path, columns):
     assert "\033[3A" not in resized and max(map(len, resized.split("\r\n"))) < 45
 
 
+def test_watch_fits_at_once(tmp_path):
+    """Another size is enough: nothing need be told."""
+    with Watching(tmp_path, 120) as w:
+        w.tell([{**link, "error": "no answer " * 60} for link in busy(0)])
+        text = w.wait(lambda t: t.count("\n") == 3)
+        for columns in (40, 90):
+            resize(w.mine, columns)
+            w.process.send_signal(signal.SIGWINCH)
+            again = w.wait(lambda t, seen=text: t.count("\n") == seen.count("\n") + 3)[len(text):]
+            assert max(map(len, again.replace("\r\033[J", "").split("\r\n"))) == columns - 1
+            text += again
+
+
 def test_watch_fits_few_rows(tmp_path):
     links = [{**busy(0)[1], "link": f"link{i}"} for i in range(12)]
     with Watching(tmp_path, 80) as w:
@@ -246,12 +260,12 @@ def test_watch_tells_of_a_refused_configuration(tmp_path):
 
 # ---- completion ----
 
-def completed(*words, program="galsyncctl"):
+def completed(*words, program="galsyncctl", env=None):
     """What bash offers behind WORDS, the last of which is begun."""
     script = (f'. "{COMPLETION.format(program)}"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); '
               f'_{program}; ' 'printf "%s\\n" "${COMPREPLY[@]}"')
     p = subprocess.run(["bash", "-euc", script, "bash", program, *words], check=True,
-                       capture_output=True, text=True)
+                       capture_output=True, text=True, env=env)
     assert not p.stderr
     return p.stdout.split()
 
@@ -270,9 +284,9 @@ OF_THE_MAP = {"history": ["x"], "status": [], "list": [], "show": ["x"], "map lo
 OF_THE_DAEMON = {"conflicts resolve": ["x", "--ignore"], "conflicts reopen": ["x"], "watch": [], "resync": [],
                  "plan": [], "apply": ["PLAN"], "map rebuild": [], "switch": ["x"],
                  "undo-switch": ["x"], "proxy-toggle": ["x"], "wave": ["FILE", "--at", "now"],
-                 "wave check": ["1"], "wave cancel": ["1"], "wave reschedule": ["1", "--at", "+1h"], "verify": [],
+                 "wave check": ["1"], "wave suggest": [], "wave cancel": ["1"], "wave reschedule": ["1", "--at", "+1h"], "verify": [],
                  "trace": ["x@acme.example"], "finish": ["x"], "adopt": [], "approve": [],
-                 "reject": [], "explain": ["x"], "undo": ["1"], "pause": [], "resume": []}
+                 "reject": [], "explain": ["x"], "undo": ["1"], "client": ["x", "--result", "ok"], "pause": [], "resume": []}
 
 
 SAVED = """{"galsync_plan":1,"link":"a-b","made":"2026-12-01T20:00:00Z","version":"0.1.0"}
@@ -322,8 +336,11 @@ def test_verbs_are_completed():
     (("conflicts", "reo"), ["reopen"]), (("conflicts", "resolve", "--c"), ["--create"]),
     (("map", "export", ""), ["--resolved"]), (("map", "rebuild", ""), ["--plan"]), (("map", "backup", "--"), ["--force"]), (("resync", "--"), ["--object"]),
     (("resync", "acme-globex", "--o"), ["--object"]), (("wave", "ca"), ["cancel"]),
-    (("list", "--state", "w"), ["waiting"]), (("proxy-toggle", "--s"), ["--sweep"]),
-    (("status", ""), [])])
+    (("list", "--state", "w"), ["waiting"]), (("list", "--kind", "g"), ["group"]),
+    (("approve", "--kind", "m"), ["matches"]), (("list", "--sort", "w"), ["written"]),
+    (("list", "--active", "t"), ["target"]), (("list", "-o", "t"), ["table"]), (("plan", "-o", "l"), ["ldif"]),
+    (("client", "--result", ""), ["ok", "failed"]), (("wave", "sug"), ["suggest"]), (("proxy-toggle", "--s"), ["--sweep"]),
+    (("status", ""), ["--check", "--metrics"])])
 def test_words_behind_a_verb(words, offered):
     assert completed(*words) == offered
 
@@ -333,6 +350,74 @@ def test_words_behind_a_verb(words, offered):
     (("-T", "--r"), ["--rights"]), (("-T", "--t"), ["--table"]), (("--once", "--link", ""), [])])
 def test_options_of_galsyncd(words, offered):
     assert completed(*words, program="galsyncd") == offered
+
+
+def test_what_there_is_is_completed(tmp_path):
+    """Links, waves and forests, from a galsyncctl that says what there is."""
+    fake = tmp_path / "galsyncctl"
+    fake.write_text("""#!/bin/sh
+case $* in
+'--json status' | '--json --socket /dev/null status') cat <<'TEXT' ;;
+[{"link": "one",
+  "daemon": {
+    "forests": {
+      "source": "acme",
+      "target": "globex"
+    }}},
+ {
+  "link": "one/return"
+ }]
+TEXT
+'--json --socket /dev/null wave list') echo '['; echo ' "wave": 7'; echo ']' ;;
+esac
+""".replace('[{"link"', '[{\n "link"'))
+    fake.chmod(0o755)
+    env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    for words, offered in ((("pause", ""), ["one"]), (("switch", "--link", ""), ["one"]),
+                           (("status", "o"), ["one"]), (("wave", "show", ""), ["7"]),
+                           (("finish", "--wave", ""), ["7"]), (("trace", "--from", ""), ["acme", "globex"])):
+        assert completed(*words, env=env) == offered, words
+
+
+def test_help_of_each_verb():
+    for verb in [*OF_THE_MAP, *OF_THE_DAEMON]:
+        for option in ("-h", "--help"):
+            p = subprocess.run([os.path.join(BUILD, "galsyncctl"), *verb.split(), option],
+                               capture_output=True, text=True, check=False)
+            assert p.returncode == 0 and not p.stderr, verb
+            assert p.stdout.startswith(f"galsyncctl {verb.split()[0]}") and p.stdout.endswith("See galsyncctl(8).\n")
+
+
+@pytest.mark.parametrize("options, terminal, bar", [
+    ([], True, True), (["--quiet"], True, False), ([], False, False), (["--json"], True, True)])
+def test_progress_is_for_terminals(tmp_path, options, terminal, bar):
+    path = str(tmp_path / "control.sock")
+    mine, its = pty.openpty() if terminal else os.pipe()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        with subprocess.Popen([os.path.join(BUILD, "galsyncctl"), "--socket", path, "resync", *options],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=its) as p:
+            os.close(its)
+            listener.settimeout(patient(30))
+            s, _ = listener.accept()
+            with s:
+                s.makefile().readline()
+                for event in ({"event": "progress", "phase": "read", "done": 3, "total": 9},
+                              {"version": 1, "ok": True, "status": 0, "error": "", "summary": None}):
+                    s.sendall(json.dumps(event).encode() + b"\n")
+                assert p.wait(patient(30)) == 0
+        with os.fdopen(mine, "rb", 0) as output:
+            text = ""
+            while select.select([output], [], [], 0)[0]:
+                try:
+                    piece = output.read(65536)
+                except OSError:
+                    break
+                if not piece:
+                    break
+                text += piece.decode()
+    assert ("read     [" in text) is bar and bool(text) is bar, text
 
 
 def test_files_are_completed(tmp_path):

@@ -4,6 +4,7 @@
 import contextlib
 import json
 import os
+import pty
 import re
 import signal
 import socket
@@ -240,6 +241,89 @@ def status_of(daemon, **kw):
     p = daemon.lab.galsyncctl("--socket", daemon.socket, "status", **kw)
     assert not p.stderr
     return p.returncode, p.stdout
+
+
+def test_status_for_monitoring(daemon, lab):
+    """A line and metrics, of what status says; without a daemon the line says that."""
+    def ctl(*args, socket=daemon.socket):
+        return lab.galsyncctl("--socket", socket, "status", *args)
+    plain, p = ctl(), ctl("--check")
+    assert p.returncode == plain.returncode == 3 and not p.stderr
+    assert re.fullmatch(r"GALSYNC ATTENTION - acme-globex: \d+ conflicts.* \| 'acme-globex "
+                        r"correspondences'=\d+ .*\n", p.stdout), p.stdout
+    p = ctl("--check", socket=lab.path("none.sock"))
+    assert p.returncode == 1 and "BROKEN - acme-globex: no daemon answers, " in p.stdout
+    file = lab.path("galsync.prom")
+    p = ctl(f"--metrics={file}")
+    assert (p.returncode, p.stdout, p.stderr) == (0, "", "")
+    with open(file, encoding="utf-8") as f:
+        text = f.read()
+    assert os.stat(file).st_mode & 0o777 == 0o644
+    assert 'galsync_correspondences{link="acme-globex",state="synced"} ' in text
+    assert 'galsync_link_health{link="acme-globex"} 1\n' in text
+    assert "\ngalsync_daemon_up 1\n" in "\n" + ctl("--metrics").stdout
+    assert ctl("--metrics=/nowhere/x.prom").returncode == 1
+    assert ctl("--metric").returncode == 2
+    link, = json.loads(lab.galsyncctl("--socket", daemon.socket, "--json", "status").stdout)
+    assert sum(link["conflicts_by"].values()) == link["conflicts"] > 0
+    assert link["daemon"]["interval_s"] == 60
+
+
+def test_list(daemon, lab):
+    """Which, in which columns, in which order, and in which form."""
+    def ctl(*args, status=0):
+        p = lab.galsyncctl("list", *args, conf=daemon.conf)
+        assert p.returncode == status, p.stdout + p.stderr
+        return p.stdout if status == 0 else p.stderr
+    every = ctl().splitlines()
+    assert every[0].split() == ["KIND", "STATE", "ACTIVE", "TARGET", "ADDRESS", "COUNTERPART"]
+    assert len(ctl("--kind", "group").splitlines()) + len(ctl("--kind", "user").splitlines()) + \
+        len(ctl("--kind", "contact").splitlines()) == len(every) + 2
+    rows = [line.split(",", 2) for line in ctl("-o", "csv", "--columns", "alias,client,source",
+                                               "--sort", "alias").splitlines()]
+    assert rows[0] == ["alias", "client", "source"] and len(rows) == len(every)
+    aliases = [row[0].lower() for row in rows[1:]]
+    assert aliases == sorted(aliases)
+    as_json = json.loads(ctl("-o", "json", "--sort", "alias"))
+    assert [r["alias"].lower() for r in as_json] == aliases
+    ou = rows[-1][2].strip('"').partition(",")[2]
+    below = json.loads(ctl("-o", "json", "--ou", ou.upper(), "--active", "source"))
+    assert 0 < len(below) <= len(as_json)
+    assert json.loads(ctl("-o", "json", "--ou", f"OU=None,{ou}")) == []
+    assert all(r["source"]["dn"].endswith(ou) or r["target"]["dn"].endswith(ou) for r in below)
+    assert ctl("--active", "target") == ""
+    # By the width that characters have: each column begins where its head does.
+    wide = [r for r in as_json if not r["alias"].isascii() or not r["source"]["dn"].isascii()]
+    assert wide
+    for argv, words in ((("--kind", "x"), "there are: user"), (("--columns", "alias,x"), "no column 'x'"),
+                        (("--sort", "a,b"), "no column"), (("--sort", "alias,kind"), "one column"),
+                        (("--wave", "99"), "no wave 99"), (("--wave", "x"), "no number"),
+                        (("-o", "xml"), "table, csv or json"), (("--held", "--kind", "user"), "either"),
+                        (("--active", "x"), "source target"), (("--json", "-o", "csv"), "either")):
+        assert words in ctl(*argv, status=2), argv
+
+
+def test_a_pager_on_a_terminal_alone(daemon, lab):
+    program = os.path.join(BUILD, "galsyncctl")
+
+    def shown(*args, pager="sed s/^/P:/"):
+        mine, its = pty.openpty()
+        with subprocess.Popen([program, "-c", daemon.conf, *args, "list"], stdin=its, stdout=its,
+                              stderr=its, env={**os.environ, "PAGER": pager}) as p:
+            os.close(its)
+            text = b""
+            with contextlib.suppress(OSError):
+                while piece := os.read(mine, 65536):
+                    text += piece
+            os.close(mine)
+        assert p.returncode == 0, text
+        return text.decode().replace("\r\n", "\n")
+    plain = lab.galsyncctl("list", conf=daemon.conf).stdout
+    assert shown() == "".join(f"P:{line}\n" for line in plain.splitlines())
+    for text in (shown("--no-pager"), shown(pager=""), shown(pager="cat")):
+        assert text == plain
+    # One that is left early is no failure.
+    assert shown(pager="head -n 1").startswith("KIND")
 
 
 def test_times_of_status_are_in_one_zone(daemon, monkeypatch):

@@ -17,7 +17,8 @@ KEY = "comma"
 @pytest.fixture(scope="module", name="daemon")
 def fixture_daemon(lab):
     conf = lab.write_conf(lab.conf_text(**{
-        "match = [": f'marker_group = "CN=galsync-switched,{lab.source.base}"; match = ['}))
+        "match = [": f'marker_group = "CN=galsync-switched,{lab.source.base}"; '
+                     'client_attribute = "extensionAttribute12"; match = ['}))
     lab.full(status=3)
     lab.finish_mailboxes()
     lab.alias = lab.source.read(lab.special["acme"][KEY])["mailNickname"][0].decode()
@@ -66,6 +67,39 @@ def test_switch_and_undo(daemon, lab):
     assert p.returncode == 0 and "switched already" in p.stdout
     p = lab.galsyncctl("--socket", daemon.socket, "undo-switch", lab.alias)
     assert p.returncode == 0, p.stdout + p.stderr
+    assert not_switched(lab, KEY)
+
+
+def test_what_clients_report(daemon, lab):
+    """By the verb and by the attribute; ok ends the membership, a report before the switch does not."""
+    def ctl(*argv, status=0):
+        p = lab.galsyncctl("--socket", daemon.socket, *argv)
+        assert p.returncode == status, p.stdout + p.stderr
+        return p.stdout + p.stderr
+
+    def is_member():
+        group = lab.source.read(f"CN=galsync-switched,{lab.source.base}")
+        return lab.special["acme"][KEY].encode() in group.get("member", [])
+    dn = lab.special["acme"][KEY]
+    assert "is not switched" in ctl("client", lab.alias, "--result", "ok", status=1)
+    lab.source.modify(dn, extensionAttribute12="galsync1;ok;OLD;2026-12-01T08:00:00Z")
+    wait_for(lambda: "ok on OLD" in ctl("show", lab.alias), "it is not heard")
+    ctl("switch", lab.alias)
+    lab.source.modify(dn, extensionAttribute12="galsync1;failed;PC-1;2026-12-01T08:15:00Z;no; profile")
+    wait_for(lambda: "failed on PC-1, " in ctl("show", lab.alias), "it is not heard")
+    assert ": no; profile" in ctl("show", lab.alias) and is_member()
+    assert ctl("client", lab.alias, "--result", "ok", "--machine", "PC-2") == "noted; the profile is done\n"
+    wait_for(lambda: not is_member(), "it is a member still")
+    link, = json.loads(ctl("--json", "status", status=3))
+    assert link["clients"] == {"done": 1, "failed": 0, "several": 0}
+    assert "NOTICE" in ctl("client", lab.alias, "--result", "ok", "--machine", "PC-1")
+    client = json.loads(ctl("--json", "show", lab.alias))[0]["client"]
+    assert (client["result"], client["done"], client["several"]) == ("ok", True, True)
+    assert [(r["machine"], r["counts"]) for r in client["reports"]] == \
+        [("OLD", False), ("PC-1", True), ("PC-2", True)]
+    assert "machine" in ctl("client", lab.alias, "--result", "ok", "--machine", "a b", status=1)
+    lab.source.modify(dn, extensionAttribute12=[])
+    ctl("undo-switch", lab.alias)
     assert not_switched(lab, KEY)
 
 

@@ -110,6 +110,24 @@ def test_members_only_of_synchronized_groups(lab, accounts, file, tmp_path):
     assert p.returncode == 0 and "member" not in p.stdout
 
 
+def test_a_user_reports_by_its_own_object_alone(lab, accounts, tmp_path):
+    user = Account(lab, ACME, "reporter")
+    lab.source.rename(user.dn, f"CN={user.name}", STAFF_OU)
+    user.dn = f"CN={user.name},{STAFF_OU}"
+    given = rights(lab, conf(lab, tmp_path, link='client_attribute = "extensionAttribute12";'),
+                   tmp_path, name="reports")
+    with open(given, encoding="utf-8") as f:
+        assert "  self-write extensionAttribute12 user\n" in f.read()
+    assert is_refused(user, user.dn, "extensionAttribute12", "x")
+    for _ in range(2):
+        p = accounts[0].delegate("--rights", given)
+        assert p.returncode == 0 and "  self-write extensionAttribute12\n" in p.stdout, p.stderr
+    assert not is_refused(user, user.dn, "extensionAttribute12", "x")
+    assert is_refused(user, user.dn, "extensionAttribute11", "x")
+    assert is_refused(user, lab.special["acme"]["comma"], "extensionAttribute12", "x")
+    lab.source.delete(user.dn)
+
+
 def test_again_changes_nothing_and_takes_back_what_was_wide(lab, tmp_path):
     account = Account(lab, GLOBEX, "svc-wide")
     options = ("--target-ou", TARGET_OU, "--match-scope", PEOPLE_OU)

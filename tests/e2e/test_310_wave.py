@@ -104,7 +104,7 @@ def test_at_its_time(daemon, lab):
     assert [r["line"] for r in w["results"]] == list(range(4, 4 + N))
     assert all(r["result"] == "done" and r["text"] == "" and r["at"] for r in w["results"])
     p = ctl(daemon, "wave", "show", "1")
-    assert p.stdout.count("\ndone   CN=Wave wave") == N and "(20" in p.stdout
+    assert p.stdout.count("\ndone   CN=Wave wave") == N and "\n  at        20" in p.stdout
     p = ctl(daemon, "wave", "list")
     assert "First night" in p.stdout and " done " in p.stdout
     log = daemon.log().rpartition("wave 1 First night: begins")[2]
@@ -352,6 +352,54 @@ def test_a_dc_is_down_at_its_time(daemon, lab, forest):
     assert daemon.log().count(f"wave {number}: waits") == said + 1
     number = plan(daemon, "\n".join(lab.aliases[:4]), "--undo", at="now")
     assert ended(daemon, number)["done"] == 4
+
+
+def test_who_must_move_together(daemon, lab):
+    """Asked of the directory as it is: by names, a group in a group, an OU and a filter."""
+    ann, bea, cid, *_ = lab.aliases
+    dns = {a: f"CN=Wave {a},{lab.special['acme']['mailbox'].split(',', 1)[1]}" for a in lab.aliases}
+    lab.source.modify(dns[ann], publicDelegates=dns[bea])
+    lab.source.modify(dns[cid], assistant=dns[ann])
+
+    def told(*argv, status=3):
+        p = ctl(daemon, "--json", "wave", "suggest", *argv)
+        assert p.returncode == status, p.stdout + p.stderr
+        return json.loads(p.stdout)
+    answer = told("--file", write(lab, f"{ann}\n{lab.aliases[5]}\n"))
+    assert (answer["asked"], answer["sets"], answer["splits"]) == (2, 1, 2)
+    assert sorted((m["mail"].split("@")[0], m["asked"]) for m in answer["mailboxes"]) == \
+        [(ann, True), (bea, False), (cid, False), (lab.aliases[5], True)]
+    assert {t["tie"] for t in answer["ties"]} == {"send-on-behalf", "assistant"}
+    inner, outer = (f"CN=wave-{name},{lab.source.base}" for name in ("inner", "outer"))
+    lab.source.add(inner, objectClass="group", sAMAccountName="wave-inner", member=[dns[ann], dns[bea]])
+    lab.source.add(outer, objectClass="group", sAMAccountName="wave-outer", member=[inner, dns[cid]])
+    answer = told("--group", outer, status=0)
+    assert (answer["asked"], answer["splits"]) == (3, 0)
+    assert told("--ou", dns[bea])["asked"] == told("--filter", f"(mailNickname={bea})")["asked"] == 1
+    p = ctl(daemon, "wave", "suggest", "--filter", f"(mailNickname={bea})", "--csv", "-")
+    assert p.returncode == 3 and p.stdout.startswith("guid,set,mail,dn,why\n"), p.stderr
+    assert len(p.stdout.splitlines()) == 4
+    p = ctl(daemon, "wave", "suggest", "--filter", f"(mailNickname={bea})")
+    assert p.returncode == 3 and f"SPLIT send-on-behalf {ann}@acme.example -> {bea}@" in p.stdout
+    for argv, words in ((("--filter", "(mail=*"), "filter"), (("--ou", "nothing"), "is a DN"),
+                        (("--group", "x"), "is the DN of a group")):
+        p = ctl(daemon, "wave", "suggest", *argv)
+        assert p.returncode == 1 and words in p.stderr, p.stderr
+    # A wave of the inner group, whose assistant stays; it is planned and taken back.
+    p = ctl(daemon, "wave", "--group", inner, "--at", "+1h", "--name", "Inner")
+    assert p.returncode == 0 and " of 2 mailboxes " in p.stdout, p.stderr
+    number = p.stdout.split()[1].rstrip(":")
+    p = ctl(daemon, "wave", "check", number)
+    assert p.returncode == 0, p.stdout + p.stderr
+    assert f"SPLIT assistant      {cid}@acme.example -> {ann}@acme.example" in p.stdout
+    assert json.loads(ctl(daemon, "--json", "wave", "check", number).stdout)["splits"] == 1
+    assert ctl(daemon, "wave", "cancel", number).returncode == 0
+    p = ctl(daemon, "wave", "--group", f"CN=none,{lab.source.base}", "--at", "+1h")
+    assert p.returncode == 1 and "names nobody" in p.stderr
+    for alias, attribute in ((ann, "publicDelegates"), (cid, "assistant")):
+        lab.source.modify(dns[alias], **{attribute: None})
+    for group in (outer, inner):
+        lab.source.delete(group)
 
 
 def test_what_is_left_is_right(daemon, lab):

@@ -206,7 +206,7 @@ def test_recipients(daemon, lab, hook):
     hook.does("")
     with open(daemon.conf, encoding="utf-8") as f:
         text = f.read()
-    events = 'hook_events = [ "created", "matched", "left" ]; hook_timeout_s'
+    events = 'hook_events = [ "created", "matched", "left", "reported", "wave" ]; hook_timeout_s'
     with open(daemon.conf, "w", encoding="utf-8") as f:
         text = re.sub('hook = "[^"]*"', f'hook = "{hook.program}"', text)
         text = re.sub(r"interval_s = \d+", "interval_s = 1", text)
@@ -264,3 +264,26 @@ def test_configuration_is_checked(lab, hook):
     assert p.returncode == 1 and "writable by group or others" in p.stderr
     os.chmod(bad, 0o755)
     assert lab.galsyncd("-t", conf=conf).returncode == 0
+
+
+def test_a_wave_and_a_report(daemon, lab, hook):
+    """Of a wave with a mailbox that cannot be turned, and of the client of one that was."""
+    hook.does("")
+    alias = lab.aliases[KEY]
+    file = lab.path("wave.csv")
+    with open(file, "w", encoding="utf-8") as f:
+        f.write(f"{alias}\n")
+    p = lab.galsyncctl("--socket", daemon.socket, "wave", file, "--at", "now", "--name", "Night")
+    assert p.returncode == 0, p.stderr
+    wave = hook.wait(1)[0]
+    assert (wave["event"], wave["link"]) == ("wave", "acme-globex") and wave["time"].endswith("Z")
+    assert {k: wave["wave"][k] for k in ("name", "undo", "total", "succeeded", "failed", "failures")} == \
+        {"name": "Night", "undo": False, "total": 1, "succeeded": 1, "failed": 0, "failures": []}
+    p = lab.galsyncctl("--socket", daemon.socket, "client", alias, "--result", "failed",
+                       "--machine", "PC-1", "--text", "no profile")
+    assert p.returncode == 0, p.stderr
+    told = hook.wait(2)[1]
+    assert (told["event"], told["active"]) == ("reported", "target")
+    assert told["source"]["dn"] == lab.special["acme"][KEY]
+    assert told["client"] == {"result": "failed", "machine": "PC-1", "text": "no profile"}
+    turn(daemon, "undo-switch", KEY)

@@ -7,6 +7,7 @@
 
 #include <sys/stat.h>
 
+#include "mapping/client_report.h"
 #include "mapping/event.h"
 #include "mapping/held.h"
 #include "mapping/keepsake.h"
@@ -128,6 +129,17 @@ show_event(struct store_event *e, void *arg, struct err *err)
 	return 0;
 }
 
+static inline int
+show_report(uint32_t link, struct client_report *r, void *arg, struct err *err)
+{
+	(void)err;
+	buf_printf(arg, "client of %u: %u %s by %s%s at %lld, %lld, %lld on '%s' '%s'\n", link,
+	    fixture_number(&r->source), client_result_name(r->result),
+	    client_origin_name(r->origin), r->settled ? " settled" : "", (long long)r->at,
+	    (long long)r->stated, (long long)r->about, r->machine, r->text);
+	return 0;
+}
+
 /* Everything that may be kept, as text. The caller frees. */
 static inline char *
 show_all(struct fixture *f)
@@ -147,6 +159,7 @@ show_all(struct fixture *f)
 		assert_int_equal(store_each_held(t, link, show_verdict, &b, &err), 0);
 		assert_int_equal(store_each_spent(t, link, show_spent, &b, &err), 0);
 		assert_int_equal(store_each_event(t, link, show_event, &b, &err), 0);
+		assert_int_equal(store_each_client(t, link, NULL, show_report, &b, &err), 0);
 	}
 	return buf_take_str(&b);
 }
@@ -222,6 +235,24 @@ add_event(struct store_txn *t, uint32_t link, uint8_t who)
 	return e.number;
 }
 
+static inline void
+add_client(struct store_txn *t, uint32_t link, uint8_t who)
+{
+	char machine[] = "PC-1", text[] = "a \"b\"";
+	const struct client_report r = {.source = fixture_guid(who, 1),
+	    .result = CLIENT_FAILED,
+	    .origin = CLIENT_BY_ATTRIBUTE,
+	    .settled = true,
+	    .at = 21,
+	    .stated = 22,
+	    .about = 23,
+	    .machine = machine,
+	    .text = text};
+	struct err err;
+
+	assert_int_equal(store_put_client(t, link, &r, &err), 0);
+}
+
 /* Some of everything, of two links. */
 static inline void
 fill_all(struct fixture *f)
@@ -245,6 +276,7 @@ fill_all(struct fixture *f)
 	assert_int_equal(store_put_spent(t, two, &spent, &err), 0);
 	(void)add_event(t, two, 3);
 	(void)add_event(t, one, 3);
+	add_client(t, one, 5);
 	fixture_commit(t);
 }
 

@@ -49,7 +49,8 @@ def items(text, macro="Cm"):
 def ctl_verbs():
     """[(verb, arguments)] of galsyncctl --help."""
     table = read("dsa", "ctl", "main.c").partition("verbs[] = {")[2].partition("\n};")[0]
-    found = re.findall(r'\{"([a-z -]+)", "([^"]*)"', table)
+    found = [(verb, "".join(re.findall(r'"([^"]*)"', args)))
+             for verb, args in re.findall(r'\{"([a-z -]+)",\s*((?:"[^"]*"\s*)+),', table)]
     assert len(found) > 20
     return [(verb if verb != "map" else use, args) for verb, args in found
             for use in ([verb] if verb != "map" else ["map lookup", "map export"])]

@@ -62,8 +62,8 @@ struct mistake {
 	"name, source, target, scopes, match, match_bases, foreign_addresses, promote_contacts, "  \
 	"return_contacts_ou, return_scopes, upn_suffix, "                                          \
 	"mailbox, admin_group, primary_address, redirect_address, marker_attribute, "              \
-	"marker_group, readiness_attribute, readiness_value, toggle_domain, hook, "                \
-	"hook_events, hook_timeout_s, "                                                            \
+	"marker_group, client_attribute, readiness_attribute, readiness_value, toggle_domain, "    \
+	"hook, hook_events, hook_timeout_s, "                                                      \
 	"attributes, adopt, limits, "                                                              \
 	"interval_s\n"
 #define SECRET "; allowed: a regular file that only its owner may read (mode 0600 or 0400)\n"
@@ -105,7 +105,7 @@ static const struct mistake mistake_rows[] = {
 	AT22 "hook_timeout_s: 0 is out of range; allowed: a whole number from 1 to 3600\n"},
     {"interval_s = 60", "hook_events = [ \"switched\", \"deleted\" ]",
 	AT22 "hook_events[1]: 'deleted' is no kind of event; allowed: \"switched\", \"undone\", "
-	     "\"moved\", \"created\", \"matched\", \"left\"\n"},
+	     "\"moved\", \"created\", \"matched\", \"left\", \"reported\", \"wave\"\n"},
     {"interval_s = 60", "hook_timeout_s = 3601",
 	AT22 "hook_timeout_s: 3601 is out of range; allowed: a whole number from 1 to 3600\n"},
     /* types, ranges and names */
@@ -131,6 +131,14 @@ static const struct mistake mistake_rows[] = {
     {"interval_s = 60", "readiness_attribute = \"ExtensionAttribute14\"",
 	AT22 "readiness_attribute: 'ExtensionAttribute14' is the marker_attribute, which a switch "
 	     "writes; allowed: another attribute\n"},
+    {"interval_s = 60", "client_attribute = \"ExtensionAttribute14\"",
+	AT22 "client_attribute: 'ExtensionAttribute14' is the marker_attribute; allowed: another "
+	     "attribute\n"},
+    {"interval_s = 60", "client_attribute = \"extensionAttribute15\"",
+	AT22 "client_attribute: 'extensionAttribute15' is the stamp_attribute of the source; "
+	     "allowed: another attribute\n"},
+    {"interval_s = 60", "readiness_attribute = \"info\"; client_attribute = \"info\"",
+	AT22 "client_attribute: 'info' is the readiness_attribute; allowed: another attribute\n"},
     {"interval_s = 60", "readiness_attribute = \"extensionAttribute15\"",
 	AT22 "readiness_attribute: 'extensionAttribute15' carries the stamp in forest 'acme'; "
 	     "allowed: another attribute\n"},

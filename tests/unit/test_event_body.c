@@ -98,6 +98,48 @@ members(void **state)
 	json_decref(o);
 }
 
+static void
+a_report(void **state)
+{
+	_cleanup_(record_free) struct record *r = record_new();
+	char machine[] = "PC-1", text[] = "\x1b[2J";
+	const struct client_report c = {.result = CLIENT_FAILED, .machine = machine, .text = text};
+	_cleanup_(free) char *body = event_body(
+	    &(struct event_facts){.kind = EVENT_REPORTED, .link = "l", .record = r, .client = &c});
+
+	(void)state;
+	assert_non_null(body);
+	assert_non_null(strstr(body, "\"event\":\"reported\""));
+	assert_non_null(strstr(body,
+	    "\"client\":{\"result\":\"failed\",\"machine\":\"PC-1\",\"text\":\"\\u001B[2J\"}"));
+}
+
+static void
+a_wave(void **state)
+{
+	char name[] = "Sales", dn[] = "CN=Jo", text[] = "no mailbox";
+	const struct wave w = {
+	    .id = 7, .name = name, .ended_at = 1000000000, .total = 3, .succeeded = 1, .failed = 2};
+	struct wave_member m = {.result = WAVE_SUCCEEDED, .dn = dn, .text = text};
+	json_t *failures = json_array();
+	_cleanup_(free) char *body = NULL;
+
+	(void)state;
+	event_wave_failure(&failures, &m);
+	m.result = WAVE_FAILED;
+	event_wave_failure(&failures, &m);
+	body = event_wave_body("l", &w, failures);
+	assert_string_equal(body,
+	    "{\"version\":1,\"event\":\"wave\",\"link\":\"l\",\"time\":\"2001-09-09T01:46:40Z\","
+	    "\"wave\":{\"id\":7,\"name\":\"Sales\",\"undo\":false,\"total\":3,\"succeeded\":1,"
+	    "\"failed\":2,\"failures\":[{\"dn\":\"CN=Jo\",\"text\":\"no mailbox\"}]}}");
+	failures = json_array();
+	for (int i = 0; i < EVENT_WAVE_FAILURES + 5; i++)
+		event_wave_failure(&failures, &m);
+	assert_int_equal(json_array_size(failures), EVENT_WAVE_FAILURES);
+	json_decref(failures);
+}
+
 /* A body that is none is not passed on. */
 static void
 no_body(void **state)
@@ -264,8 +306,8 @@ int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {cmocka_unit_test(members),
-	    cmocka_unit_test(no_body), cmocka_unit_test(told_once),
-	    cmocka_unit_test(nobody_to_tell), cmocka_unit_test(dies),
+	    cmocka_unit_test(a_report), cmocka_unit_test(a_wave), cmocka_unit_test(no_body),
+	    cmocka_unit_test(told_once), cmocka_unit_test(nobody_to_tell), cmocka_unit_test(dies),
 	    cmocka_unit_test(turned_back)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,6 +42,7 @@ file_of(const struct fixture *f)
 	"redirections 1 rejected 8\n"                                                              \
 	"event 2 of 1: 3 undone at 9, 2 attempts, 10, 11 given up 'CN=X' '{\"a\":\"\\u0001\"}' "   \
 	"'status 1'\n"                                                                             \
+	"client of 1: 5 failed by attribute settled at 21, 22, 23 on 'PC-1' 'a \"b\"'\n"           \
 	"link 2 other\n"                                                                           \
 	"switches 9 rejected 16\n"                                                                 \
 	"matches 4 rejected 11 with 5\n"                                                           \

@@ -27,7 +27,7 @@
 
 static const struct names_case {
 	const char *name, *want;
-	const char *filter, *primary, *redirect, *stamp, *marker, *readiness;
+	const char *filter, *primary, *redirect, *stamp, *marker, *readiness, *client;
 	const char *match[SIDES], *row, *row_source, *adopt[SIDES], *keep;
 	enum row_how how;
 	const char *source_lacks[2], *target_lacks[2];
@@ -77,6 +77,12 @@ static const struct names_case {
 	.want = "site.conf:3: readiness_attribute: 'info': every user may write it on its own "
 		"object of forest 'acme', and so switch itself; allowed: an attribute that only "
 		"administrators write\n"},
+
+    {"client", .client = "noSuch", .want = NO("client_attribute", "acme")},
+    {"client, as everybody may", .client = "info", .want = ""},
+    {"client, no text", .client = "userAccountControl",
+	.want = "site.conf:3: client_attribute: 'userAccountControl' of forest 'acme' is no text "
+		"that can be written; allowed: a string attribute\n"},
 
     {"row", .row = "title", .row_source = "company", .want = ""},
     {"row of the target", .row = "noSuch", .row_source = "company",
@@ -151,6 +157,7 @@ arrange(struct parts *p, const struct names_case *c)
 	if (c->marker)
 		p->g.link.marker_attribute = given_str(c->marker);
 	p->g.link.readiness_attribute = given_str(c->readiness);
+	p->g.link.client_attribute = given_str(c->client);
 	p->g.link.match = &p->match;
 	p->g.link.n_match = c->match[SOURCE] != NULL;
 	p->g.link.rows = &p->row;

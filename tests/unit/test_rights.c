@@ -254,6 +254,19 @@ rows_of_the_site(void **state)
 	assert_true(has(MATCH, "write employeeType user"));
 }
 
+/* Users write it, and the account does not. */
+static void
+reports_of_clients(void **state)
+{
+	(void)state;
+	f.g.link.client_attribute = given_str("extensionAttribute5");
+	assert_true(has(STAFF, "self-write extensionAttribute5 user"));
+	assert_false(has(STAFF, "write extensionAttribute5 user"));
+	assert_false(has(TARGET, "self-write extensionAttribute5 user"));
+	f.g.scope.kinds = KIND_BIT(KIND_GROUP);
+	assert_false(has(STAFF, "self-write extensionAttribute5 user"));
+}
+
 static void
 marker_group_and_return_ou(void **state)
 {
@@ -443,6 +456,7 @@ main(void)
 	    cmocka_unit_test_setup(linked_accounts, make),
 	    cmocka_unit_test_setup(remote_mailboxes, make),
 	    cmocka_unit_test_setup(rows_of_the_site, make),
+	    cmocka_unit_test_setup(reports_of_clients, make),
 	    cmocka_unit_test_setup(marker_group_and_return_ou, make),
 	    cmocka_unit_test_setup(scopes_together, make),
 	    cmocka_unit_test_setup(defaults_of_the_script, make),

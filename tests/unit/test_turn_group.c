@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "dsa/base/clock.h"
+#include "dsa/rules/client.h"
 #include "tests/support/scenario_turn.h"
 
 #define UNWILLING 53
@@ -248,10 +249,91 @@ one_keeps_no_other_out(void **state)
 	lab_close(&l);
 }
 
+/* ---- what a client reports ---- */
+
+#define REPORT "extensionAttribute5"
+
+static const struct scenario reporting = {.name = "reporting",
+    .link = LAB_GROUP_CONF "client_attribute = \"" REPORT "\";",
+    .source = {MAILBOX("Ann", "ann", ""), MAILBOX("Bea", "bea", ""), LAB_GROUP_LDIF}};
+
+static struct client_verdict
+reported(struct lab *l, const char *dn, struct client_reports *ret)
+{
+	_cleanup_(store_abort) struct store_txn *t = NULL;
+	_cleanup_(record_free) struct record *r = lab_record(l, dn);
+
+	assert_int_equal(store_begin(l->store, STORE_READ, &t, &l->err), 0);
+	assert_int_equal(store_get_clients(t, 1, &r->side[SOURCE].guid, ret, &l->err), 0);
+	return client_judge(ret, r);
+}
+
+static void
+report(struct lab *l, const char *dn, const char *value)
+{
+	lab_set(l, SOURCE, dn, REPORT, value);
+	/* The first has it, the second does what follows. */
+	cycle(l);
+	cycle(l);
+}
+
+static void
+ok_ends_the_membership(void **state)
+{
+	_cleanup_(client_reports_done) struct client_reports ann_said = {.n = 0};
+	_cleanup_(client_reports_done) struct client_reports bea_said = {.n = 0};
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &reporting);
+	assert_int_equal(lab_cycle(&l, NULL), 0);
+	/* Before the switch it is about another mailbox. */
+	report(&l, "CN=Bea", "galsync1;ok;PC2;2026-12-01T08:00:00Z");
+	assert_int_equal(lab_turn(&l, NULL, LAB_SWITCH, both), 0);
+	assert_true(is_member(&l, "CN=Ann") && is_member(&l, "CN=Bea"));
+	report(&l, "CN=Ann", "galsync1;failed;PC1;2026-12-01T08:00:00Z;no profile");
+	assert_non_null(strstr(lab_notes(&l), "its client on PC1 reports: failed: no profile"));
+	assert_true(is_member(&l, "CN=Ann"));
+	report(&l, "CN=Ann", "galsync1;ok;PC1;2026-12-01T09:00:00Z");
+	assert_false(is_member(&l, "CN=Ann"));
+	report(&l, "CN=Ann", "galsync1;ok;PC9;2026-12-01T09:30:00Z");
+	assert_non_null(strstr(lab_notes(&l), "its profile was updated on several machines"));
+	assert_true(reported(&l, "CN=Ann", &ann_said).several);
+	/* What was not said anew is not heard anew, and what is no report is told. */
+	assert_int_equal(reported(&l, "CN=Bea", &bea_said).counts, 0);
+	lab_set(&l, SOURCE, "CN=Bea", REPORT, "galsync1;ok;PC2; \x1b[2J");
+	cycle(&l);
+	assert_non_null(strstr(lab_notes(&l), "1 values that are no reports of a client"));
+	assert_true(is_member(&l, "CN=Bea"));
+	assert_int_equal(owed(&l).n, 0);
+	lab_close(&l);
+}
+
+/* Who is turned back and switched again has an update to do again. */
+static void
+a_turn_begins_anew(void **state)
+{
+	_cleanup_(client_reports_done) struct client_reports said = {.n = 0};
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &reporting);
+	assert_int_equal(lab_cycle(&l, NULL), 0);
+	assert_int_equal(lab_turn(&l, NULL, LAB_SWITCH, ann), 0);
+	report(&l, "CN=Ann", "galsync1;ok;PC1;2026-12-01T08:00:00Z");
+	assert_false(is_member(&l, "CN=Ann"));
+	assert_int_equal(lab_turn(&l, NULL, LAB_UNDO, ann), 0);
+	assert_int_equal(reported(&l, "CN=Ann", &said).counts, 0);
+	assert_false(is_member(&l, "CN=Ann"));
+	lab_close(&l);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(ok_ends_the_membership),
+	    cmocka_unit_test(a_turn_begins_anew),
 	    cmocka_unit_test(not_finished),
 	    cmocka_unit_test(put_right_later),
 	    cmocka_unit_test(taken_out_by_hand),

@@ -31,6 +31,7 @@ make_large(void)
 		.conflicts = 9,
 		.bytes_used = 10,
 		.bytes_max = UINT64_MAX},
+	    .conflicts_by = {[CONFLICT_TAKEN] = 9},
 	    .retries = 17,
 	    .journal = {.entries = 11, .octets = 12, .oldest = 1000000000},
 	    .hook = {.waiting = 13, .failing = 14, .given_up = 15, .error = hostile}};
@@ -51,13 +52,17 @@ every_member(void **state)
 	    "{\"link\":" HOSTILE_JSON ",\"correspondences\":9223372036854775807,\"states\":{"
 	    "\"pending\":1,\"synced\":2,\"waiting\":3,\"error\":4,\"left\":5,\"finished\":0},"
 	    "\"created\":6,"
-	    "\"matched\":7,\"waiting_references\":8,\"conflicts\":9,\"retries\":17,\"journal\":11,"
+	    "\"matched\":7,\"waiting_references\":8,\"conflicts\":9,\"conflicts_by\":{"
+	    "\"ambiguous\":0,\"taken\":9,\"kind\":0,\"address\":0,\"name\":0,\"stamp\":0,"
+	    "\"adopt\":0,\"refused\":0,\"match\":0,\"foreign-address\":0,\"undone\":0},\"retries\":"
+	    "17,"
+	    "\"journal\":11,"
 	    "\"journal_octets\":12,\"journal_oldest\":\"2001-09-09T01:46:40Z\","
 	    "\"map_bytes_used\":10,\"map_bytes_max\":9223372036854775807,"
 	    "\"last_cycle\":{\"changes\":16},\"held\":{\"deletes\":" NO_HOLD
 	    ",\"redirections\":" NO_HOLD ",\"switches\":" NO_HOLD ",\"matches\":" NO_HOLD
 	    ",\"undone\":" NO_HOLD ",\"member_removals\":" NO_HOLD ",\"primary_changes\":" NO_HOLD
-	    "},\"hook\":{\"waiting\":13,"
+	    "},\"clients\":{\"done\":0,\"failed\":0,\"several\":0},\"hook\":{\"waiting\":13,"
 	    "\"failing\":14,\"given_up\":15,\"error\":" HOSTILE_JSON "},\"daemon\":null,"
 	    "\"configuration\":null}";
 
@@ -111,6 +116,9 @@ read_from_the_map(void **state)
 	    .kind = HELD_SWITCHES,
 	    .verdict = HELD_REJECTED,
 	    .since = 1};
+	char dn[] = "CN=Bo", what[] = "mail bo@acme.example";
+	const struct conflict taken = {
+	    .source = fixture_guid(1, 7), .reason = CONFLICT_TAKEN, .source_dn = dn, .what = what};
 	struct err err;
 
 	(void)fixture_put(f->t, link, 1);
@@ -122,8 +130,11 @@ read_from_the_map(void **state)
 	add_event(f, link, 1, 20, "exit 2");
 	add_event(f, link, 9, 0, "gone");
 	add_event(f, other, 9, 90, "another link's");
+	assert_int_equal(store_put_conflict(f->t, link, &taken, &err), 0);
 	assert_int_equal(view_link_read(f->t, link, "acme-globex", &v, &err), 0);
 	assert_int_equal(v.counts.records, 1);
+	assert_int_equal(v.conflicts_by[CONFLICT_TAKEN], 1);
+	assert_int_equal(v.conflicts_by[CONFLICT_KIND], 0);
 	assert_int_equal(v.held.n[HELD_SWITCHES][HELD_REJECTED], 1);
 	assert_int_equal(v.hook.waiting, 3);
 	assert_int_equal(v.hook.failing, 2);
@@ -152,7 +163,7 @@ a_damaged_summary(void **state)
 			assert_int_equal(store_put_summary(f->t, link, texts[i], &err), 0);
 		assert_int_equal(view_link_read(f->t, link, "acme-globex", &v, &err), 0);
 		o = view_link(&v, NULL, NULL);
-		assert_int_equal(json_object_size(o), 18);
+		assert_int_equal(json_object_size(o), 20);
 		assert_true(json_is_null(json_object_get(o, "last_cycle")));
 		assert_true(json_is_null(json_object_get(json_object_get(o, "hook"), "error")));
 		json_decref(o);

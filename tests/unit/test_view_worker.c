@@ -15,7 +15,8 @@
 #include "tests/support/json_fixture.h"
 
 static char name[] = "acme-globex", hostile[] = HOSTILE;
-static const struct conf_link conf = {.name = name}, odd = {.name = hostile};
+static const struct conf_link conf = {.name = name, .interval_s = 60},
+			      odd = {.name = hostile, .interval_s = 60};
 
 static void
 at_the_start(void **state)
@@ -24,8 +25,10 @@ at_the_start(void **state)
 
 	(void)state;
 	json_must_be(view_worker(&conf, &s),
-	    "{\"link\":\"acme-globex\",\"state\":\"idle\",\"cycles\":0,\"failing\":false,"
-	    "\"error\":\"\",\"failing_since\":null,\"next_attempt\":null,\"finished\":null,"
+	    "{\"link\":\"acme-globex\",\"forests\":{\"source\":null,\"target\":null},\"state\":"
+	    "\"idle\",\"cycles\":0,\"failing\":false,"
+	    "\"error\":\"\",\"failing_since\":null,\"next_attempt\":null,\"interval_s\":60,"
+	    "\"finished\":null,"
 	    "\"last\":null,\"changes_by\":{\"source\":null,\"target\":null}}");
 }
 
@@ -50,10 +53,12 @@ static void
 busy_and_failing(void **state)
 {
 	static const char want[] =
-	    "{\"link\":" HOSTILE_JSON ",\"state\":\"running\",\"cycles\":9223372036854775807,"
+	    "{\"link\":" HOSTILE_JSON ",\"forests\":{\"source\":null,\"target\":null},\"state\":"
+	    "\"running\",\"cycles\":9223372036854775807,"
 	    "\"failing\":true,\"error\":" HOSTILE_JSON ","
 	    "\"failing_since\":\"2001-09-09T01:46:40Z\","
-	    "\"next_attempt\":\"2001-09-09T01:46:41Z\",\"finished\":null,\"last\":null,"
+	    "\"next_attempt\":\"2001-09-09T01:46:41Z\",\"interval_s\":60,\"finished\":null,"
+	    "\"last\":null,"
 	    "\"changes_by\":{\"source\":\"dirsync\",\"target\":\"usn-changed\"},"
 	    "\"phase\":\"apply\",\"done\":3,\"total\":9223372036854775807}";
 
