@@ -229,6 +229,31 @@ static const struct table_column change_columns[] = {
     {"error", W_ERROR, TABLE_LONG, NULL},
 };
 
+static const struct table_column report_columns[] = {
+    {"machine", W_MACHINE, TABLE_TEXT, NULL},
+    {"result", W_RESULT, TABLE_STATE, NULL},
+    {"at", W_AT, TABLE_TIME, NULL},
+    {"stated", W_STATED, TABLE_TIME, NULL},
+    {"counts", W_COUNTS, TABLE_TEXT, NULL},
+    {"text", W_TEXT, TABLE_LONG, NULL},
+};
+
+static void
+add_client(struct buf *b, const struct page *p, const json_t *client)
+{
+	begin(b, "client", W_CLIENT);
+	if (json_is_true(json_object_get(client, "several")))
+		buf_add_str(b, "<p class=\"warning\">" W_SEVERAL "</p>\n");
+	table_add(b,
+	    &(struct page_table){.id = "reports",
+		.caption = W_CLIENT_CAPTION,
+		.columns = report_columns,
+		.n = ARRAY_SIZE(report_columns),
+		.now = p->now},
+	    json_object_get(client, "reports"));
+	end(b);
+}
+
 static void
 add_waves_and_history(struct buf *b, const struct page *p, const json_t *one)
 {
@@ -282,6 +307,7 @@ page_add_mailbox(struct buf *b, const struct page *p, const json_t *one)
 	add_steps(b, p, one);
 	add_troubles(b, p, one);
 	add_sides(b, p, record);
+	add_client(b, p, json_object_get(one, "client"));
 	add_waves_and_history(b, p, one);
 	if (!p->file && guid)
 		add_live(b, guid);

@@ -11,6 +11,7 @@
 #include "dsa/page/page.h"
 #include "dsa/page/words.h"
 #include "dsa/portal/assets.h"
+#include "dsa/view/view_metrics.h"
 
 #define HTML "text/html; charset=utf-8"
 #define JSON "application/json"
@@ -57,6 +58,13 @@ put_json(const json_t *o, struct answer *ret)
 	free(text);
 }
 
+static void
+put_metrics(const json_t *overview, int64_t now, struct answer *ret)
+{
+	view_metrics(json_object_get(overview, "links"), now, &ret->body);
+	ret->type = VIEW_METRICS_TYPE;
+}
+
 /* ---- CSV ---- */
 
 static void
@@ -89,6 +97,7 @@ tab_of(enum request_page p)
 	case REQUEST_WAVES:
 	case REQUEST_WAVE: return PAGE_WAVES;
 	case REQUEST_PROBLEMS: return PAGE_PROBLEMS;
+	case REQUEST_METRICS:
 	case REQUEST_CSS:
 	case REQUEST_JS:
 	case REQUEST_ICON:
@@ -127,6 +136,7 @@ add_content(const struct portal_request *r, const struct page *p, const json_t *
 	case REQUEST_WAVES: page_add_waves(b, p, o); break;
 	case REQUEST_WAVE: page_add_wave(b, p, o); break;
 	case REQUEST_PROBLEMS: page_add_problems(b, p, o); break;
+	case REQUEST_METRICS:
 	case REQUEST_CSS:
 	case REQUEST_JS:
 	case REQUEST_ICON:
@@ -158,6 +168,8 @@ answer_read(struct source *s, const struct portal_request *r, int64_t now, struc
 		answer_failure(&err, ret);
 	else if (!o)
 		answer_error(404, r->page == REQUEST_WAVE ? W_NO_WAVE : W_GONE, ret);
+	else if (r->page == REQUEST_METRICS)
+		put_metrics(o, now, ret);
 	else if (r->form == REQUEST_JSON)
 		put_json(o, ret);
 	else if (r->form == REQUEST_CSV)

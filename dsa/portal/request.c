@@ -43,6 +43,7 @@ static const struct {
     {"/api/groups", REQUEST_GROUPS, REQUEST_JSON},
     {"/api/waves", REQUEST_WAVES, REQUEST_JSON},
     {"/api/problems", REQUEST_PROBLEMS, REQUEST_JSON},
+    {"/metrics", REQUEST_METRICS, REQUEST_HTML},
     {"/portal.css", REQUEST_CSS, REQUEST_HTML},
     {"/portal.js", REQUEST_JS, REQUEST_HTML},
     {"/portal.svg", REQUEST_ICON, REQUEST_HTML},

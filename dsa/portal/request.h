@@ -14,6 +14,7 @@
  *   /api/...                 the same as JSON: overview, mailboxes, groups, mailbox/GUID, waves,
  *                            wave/N, problems
  *   /portal.css .js .svg     what pages are made of
+ *   /metrics                 for monitoring (view_metrics.h)
  */
 
 #include <stdbool.h>
@@ -32,6 +33,7 @@ enum request_page {
 	REQUEST_WAVES,
 	REQUEST_WAVE,
 	REQUEST_PROBLEMS,
+	REQUEST_METRICS,
 	REQUEST_CSS,
 	REQUEST_JS,
 	REQUEST_ICON,

@@ -166,7 +166,8 @@ read_page(struct source *s, struct store_txn *t, void *arg, struct err *err)
 	bool all = r->form == REQUEST_CSV;
 
 	switch (r->page) {
-	case REQUEST_OVERVIEW: return view_overview(s->roster, t, x->status, x->now, x->ret, err);
+	case REQUEST_OVERVIEW:
+	case REQUEST_METRICS: return view_overview(s->roster, t, x->status, x->now, x->ret, err);
 	case REQUEST_MAILBOXES:
 	case REQUEST_GROUPS: return view_list(s->roster, t, &r->query, x->now, x->ret, err);
 	case REQUEST_MAILBOX: return view_one(s->roster, t, &r->guid, x->now, x->ret, err);
@@ -185,7 +186,8 @@ read_page(struct source *s, struct store_txn *t, void *arg, struct err *err)
 static bool
 wants_status(enum request_page p)
 {
-	return p == REQUEST_OVERVIEW || p == REQUEST_WAVES || p == REQUEST_WAVE;
+	return p == REQUEST_OVERVIEW || p == REQUEST_METRICS || p == REQUEST_WAVES ||
+	       p == REQUEST_WAVE;
 }
 
 int

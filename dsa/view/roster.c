@@ -7,6 +7,7 @@
 #include "dsa/base/list.h"
 #include "dsa/base/text_fold.h"
 #include "dsa/directory/dn.h"
+#include "dsa/rules/client.h"
 #include "dsa/view/roster_priv.h"
 #include "mapping/held.h"
 #include "mapping/store_keys.h"
@@ -286,6 +287,7 @@ static void
 keep_row(struct roster_row *row)
 {
 	row->facts.kept = row->facts.owes = false;
+	row->facts.client = PROGRESS_CLIENT_UNUSED;
 }
 
 static int
@@ -419,6 +421,44 @@ note_beside(struct roster *r, struct store_txn *t, struct err *err)
 	}
 }
 
+/* ---- what clients reported ---- */
+
+struct clients {
+	struct roster *r;
+	bool any;
+};
+
+/* One that is ok is never taken back by another one. */
+static int
+note_client(uint32_t link, struct client_report *x, void *arg, struct err *err)
+{
+	struct clients *c = arg;
+	struct roster_row *row = roster_find_guid(c->r, link, &x->source);
+
+	(void)err;
+	c->any = true;
+	if (!row || row->facts.client == PROGRESS_CLIENT_OK ||
+	    !client_counts(
+		x, &(struct record){.active = row->active, .switched_at = row->switched_at}))
+		return 0;
+	row->facts.client = x->result == CLIENT_OK ? PROGRESS_CLIENT_OK : PROGRESS_CLIENT_FAILED;
+	return 0;
+}
+
+/* Where clients report at all, one that does not is waited for. */
+static int
+note_clients(struct roster *r, struct store_txn *t, struct err *err)
+{
+	struct clients c = {.r = r};
+
+	if (store_each_client(t, 0, NULL, note_client, &c, err) < 0)
+		return -1;
+	for (size_t i = 0; c.any && i < r->n; i++)
+		if (r->rows[i]->facts.mailbox && r->rows[i]->facts.client == PROGRESS_CLIENT_UNUSED)
+			r->rows[i]->facts.client = PROGRESS_CLIENT_SILENT;
+	return 0;
+}
+
 /* ---- waves ---- */
 
 struct waves {
@@ -488,7 +528,8 @@ roster_refresh(struct roster *r, struct store_txn *t, struct err *err)
 		return 0;
 	if (merge_rows(r, t, err) < 0)
 		return -1;
-	if (note_beside(r, t, err) < 0 || note_waves(r, t, err) < 0) {
+	if (note_beside(r, t, err) < 0 || note_clients(r, t, err) < 0 ||
+	    note_waves(r, t, err) < 0) {
 		roster_forget(r);
 		return -1;
 	}

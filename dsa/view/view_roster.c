@@ -6,6 +6,7 @@
 #include "dsa/base/json.h"
 #include "dsa/directory/dn.h"
 #include "dsa/view/view_change.h"
+#include "dsa/view/view_client.h"
 #include "dsa/view/view_conflict.h"
 #include "dsa/view/view_record.h"
 #include "dsa/view/view_wave.h"
@@ -235,17 +236,20 @@ static int
 build(struct one *x, const struct record *rec, int64_t now, json_t **ret, struct err *err)
 {
 	const struct roster_row *row = roster_find(x->r, rec->id);
-	json_t *o = json_object();
+	json_t *o = json_object(), *client = NULL;
 
 	json_put_member(&o, "at", json_of_time(now));
 	json_put_member(&o, "row", view_row(rec, x->flow, row));
 	json_put_member(&o, "record", view_record(rec, x->flow));
 	json_put_member(&o, "steps", row ? view_steps(&row->facts) : json_object());
-	if (put_troubles(x, &o, err) < 0 || put_lists(x, &o, err) < 0) {
+	if (view_client_read(x->t, rec, &client, err) < 0 || put_troubles(x, &o, err) < 0 ||
+	    put_lists(x, &o, err) < 0) {
+		json_decref(client);
 		json_decref(o);
 		json_decref(TAKE(x->list));
 		return -1;
 	}
+	json_put_member(&o, "client", client);
 	*ret = o;
 	return o ? 0 : err_nomem(err);
 }
