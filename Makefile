@@ -155,6 +155,8 @@ check-torture:
 
 units: $(UNITS) $(FUZZERS)
 tortures: $(TORTURES)
+# What the end-to-end tests run: the product, and what makes a large map.
+e2e-programs: all $(BUILD)/bench/people
 bench-tools: $(BENCH_TOOLS:%=$(BUILD)/bench/%)
 
 # Every outage of either side, in every phase, and a session that outlives its ticket: a quarter of
@@ -217,8 +219,8 @@ fuzz: deps-lint
 # What is there already keeps its mode and owner: others have set them, tmpfiles.d for one.
 install_dirs = for d in $(2); do [ -d "$$d" ] || $(INSTALL) -d -m $(1) "$$d" || exit 1; done
 
-SERVICES := galsyncd.service galsync-portal.service
-OTHER_UNITS := galsyncd.socket galsync-portal.socket
+SERVICES := galsyncd.service galsync-portal.service galsync-report.service
+OTHER_UNITS := galsyncd.socket galsync-portal.socket galsync-report.timer
 COMPLETIONS := galsyncctl galsyncd galsync-portal
 
 install: all
@@ -286,6 +288,6 @@ help:
 	@echo 'uninstall       stops and disables the service first; configuration and state stay'
 	@echo 'clean'
 
-.PHONY: all check check-unit check-torture check-outages check-kills check-walk check-lists check-estates units tortures bench-tools check-layers check-headers lint format demo bench fuzz \
+.PHONY: all check check-unit check-torture check-outages check-kills check-walk check-lists check-estates units tortures e2e-programs bench-tools check-layers check-headers lint format demo bench fuzz \
 	install uninstall clean help
 .SECONDARY:

@@ -110,3 +110,13 @@ page_add_error(struct buf *b, const char *text)
 	html_add_text(b, text);
 	buf_add_str(b, "</p>\n");
 }
+
+void
+page_add_part(struct buf *b, const struct page *p, const char *id, const char *head,
+    page_part_fn *add, const json_t *o)
+{
+	buf_printf(
+	    b, "<section aria-labelledby=\"h-%s\">\n<h2 id=\"h-%s\">%s</h2>\n", id, id, head);
+	add(b, p, o);
+	buf_add_str(b, "</section>\n");
+}

@@ -40,8 +40,12 @@ void page_add_problems(struct buf *b, const struct page *p, const json_t *proble
 /* The list that Q asked for, with a form that asks again. PATH: its page. */
 void page_add_list(struct buf *b, const struct page *p, const char *path,
     const struct roster_query *q, const json_t *list);
-/* The rows alone. */
-void page_add_rows(struct buf *b, const struct page *p, const json_t *items);
+/* The table of recipients, of any length, in pieces (table.h). */
+struct page_table page_list_table(const struct page *p);
+/* A part of a page that is one file: what ADD appends, as a section with its head. */
+typedef void page_part_fn(struct buf *b, const struct page *p, const json_t *o);
+void page_add_part(struct buf *b, const struct page *p, const char *id, const char *head,
+    page_part_fn *add, const json_t *o);
 void page_add_mailbox(struct buf *b, const struct page *p, const json_t *one);
 /* What the daemon answered about one recipient, each as a section: `explain`, `switch-plan` and
  * `trace`. */

@@ -204,17 +204,17 @@ add_form(struct buf *b, const char *path, const struct roster_query *q)
 	buf_add_str(b, "<button type=\"submit\">" W_FILTER "</button>\n</form>\n");
 }
 
-void
-page_add_rows(struct buf *b, const struct page *p, const json_t *items)
+struct page_table
+page_list_table(const struct page *p)
 {
-	table_add(b,
-	    &(struct page_table){.id = "list",
-		.caption = W_LIST_CAPTION,
-		.columns = page_list_columns,
-		.n = LIST_SHOWN,
-		.now = p->now,
-		.links = !p->file},
-	    items);
+	return (struct page_table){
+	    .id = "list",
+	    .caption = p->tab == PAGE_GROUPS ? W_GROUPS_CAPTION : W_LIST_CAPTION,
+	    .columns = page_list_columns,
+	    .n = LIST_SHOWN,
+	    .now = p->now,
+	    .links = !p->file,
+	};
 }
 
 void
@@ -223,6 +223,7 @@ page_add_list(struct buf *b, const struct page *p, const char *path, const struc
 {
 	_cleanup_(buf_done) struct buf query = {0}, unsorted = {0};
 	struct roster_query plain = *q;
+	struct page_table table;
 	char sort[32];
 
 	plain.sort = ROSTER_BY_NAME;
@@ -239,17 +240,11 @@ page_add_list(struct buf *b, const struct page *p, const char *path, const struc
 	    sort, sizeof sort, "%s%s", q->descending ? "-" : "", roster_order_name(q->sort));
 	add_form(b, path, q);
 	add_turning(b, p, path, (const char *)query.data, list);
-	table_add(b,
-	    &(struct page_table){.id = "list",
-		.caption = p->tab == PAGE_GROUPS ? W_GROUPS_CAPTION : W_LIST_CAPTION,
-		.columns = page_list_columns,
-		.n = LIST_SHOWN,
-		.now = p->now,
-		.links = !p->file,
-		.path = path,
-		.query = (const char *)unsorted.data,
-		.sort = sort},
-	    json_object_get(list, "items"));
+	table = page_list_table(p);
+	table.path = path;
+	table.query = (const char *)unsorted.data;
+	table.sort = sort;
+	table_add(b, &table, json_object_get(list, "items"));
 	add_turning(b, p, path, (const char *)query.data, list);
 	add_forms(b, p, path, (const char *)query.data);
 }

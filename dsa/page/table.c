@@ -245,21 +245,39 @@ add_row(struct buf *b, const struct page_table *t, const json_t *o)
 }
 
 void
-table_add(struct buf *b, const struct page_table *t, const json_t *list)
+table_begin(struct buf *b, const struct page_table *t)
 {
-	if (!json_array_size(list)) {
-		buf_printf(b, "<p id=\"%s\" class=\"empty\">" W_NOTHING "</p>\n", t->id);
-		return;
-	}
 	buf_printf(b, "<table id=\"%s\">\n<caption>", t->id);
 	html_add_text(b, t->caption);
 	buf_add_str(b, "</caption>\n<thead>\n<tr>");
 	for (size_t i = 0; i < t->n; i++)
 		add_head(b, t, &t->columns[i]);
 	buf_add_str(b, "</tr>\n</thead>\n<tbody>\n");
+}
+
+void
+table_add_rows(struct buf *b, const struct page_table *t, const json_t *list)
+{
 	for (size_t i = 0; i < json_array_size(list); i++)
 		add_row(b, t, json_array_get(list, i));
+}
+
+void
+table_end(struct buf *b)
+{
 	buf_add_str(b, "</tbody>\n</table>\n");
+}
+
+void
+table_add(struct buf *b, const struct page_table *t, const json_t *list)
+{
+	if (!json_array_size(list)) {
+		buf_printf(b, "<p id=\"%s\" class=\"empty\">" W_NOTHING "</p>\n", t->id);
+		return;
+	}
+	table_begin(b, t);
+	table_add_rows(b, t, list);
+	table_end(b);
 }
 
 /* ---- CSV ---- */

@@ -45,6 +45,10 @@ struct page_table {
 
 /* Appends LIST; one that is empty is a sentence. */
 void table_add(struct buf *b, const struct page_table *t, const json_t *list);
+/* The same in pieces: what is before the rows, rows, and what is behind them. */
+void table_begin(struct buf *b, const struct page_table *t);
+void table_add_rows(struct buf *b, const struct page_table *t, const json_t *list);
+void table_end(struct buf *b);
 /* The member KEY of O as in a column. Borrowed; NULL: there is none. */
 const json_t *table_member(const json_t *o, const char *key);
 /* A moment with its age, "2024-05-01 20:00:00 +00:00, 5 min ago"; TEXT is UTC, NULL is never. */
