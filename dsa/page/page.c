@@ -5,25 +5,16 @@
 #include <string.h>
 
 #include "dsa/base/clock.h"
+#include "dsa/base/embed.h"
 #include "dsa/page/html.h"
 #include "dsa/page/words.h"
 
-/* What dsa/page/page.css has; the file is part of the program. */
-__asm__(".pushsection .rodata\n"
-	".global page_css_begin\n"
-	".global page_css_end\n"
-	"page_css_begin:\n"
-	".incbin \"dsa/page/page.css\"\n"
-	"page_css_end:\n"
-	".byte 0\n"
-	".popsection\n");
-extern const uint8_t page_css_begin[] __attribute__((visibility("hidden")));
-extern const uint8_t page_css_end[] __attribute__((visibility("hidden")));
+EMBED(page_style, "dsa/page/page.css")
 
 struct bytes
 page_css(void)
 {
-	return (struct bytes){page_css_begin, (size_t)(page_css_end - page_css_begin)};
+	return EMBEDDED(page_style);
 }
 
 static const struct {

@@ -398,7 +398,7 @@ roster_query(struct roster *r, struct store_txn *t, const struct roster_query *q
     struct roster_page *ret, struct err *err)
 {
 	struct choosing c = {.r = r, .q = q};
-	struct roster_row *const *rows;
+	struct roster_row *const *rows = NULL;
 	int rc = prepare(&c, t, err);
 
 	if (rc == 0)
