@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "dsa/page/html.h"
 
-#include <string.h>
-
 #include "dsa/base/escape.h"
 
 void
@@ -26,17 +24,4 @@ html_add_text(struct buf *b, const char *s)
 		case '\'': buf_add_str(b, "&#39;"); break;
 		default: buf_add_char(b, (char)shown.data[i]);
 		}
-}
-
-void
-html_add_url(struct buf *b, const char *s)
-{
-	static const char plain[] =
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-
-	for (; *s; s++)
-		if (strchr(plain, *s))
-			buf_add_char(b, *s);
-		else
-			buf_printf(b, "%%%02X", (unsigned)(uint8_t)*s);
 }

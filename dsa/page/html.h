@@ -9,8 +9,5 @@
 /* Appends S (NULL: nothing), with the escapes of escape.h: it may stand between tags and in a
  * quoted attribute. */
 void html_add_text(struct buf *b, const char *s);
-/* Appends S as one part of a path or the value of a query: all but letters, digits and "-._~" in
- * the form %HH. */
-void html_add_url(struct buf *b, const char *s);
 
 #endif

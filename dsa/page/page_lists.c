@@ -134,41 +134,17 @@ add_forms(struct buf *b, const struct page *p, const char *path, const char *que
 
 /* ---- recipients ---- */
 
-typedef const char *choice_fn(int i);
-
-static const char *
-state_at(int i)
-{
-	return record_state_name((enum record_state)i);
-}
-
-static const char *
-side_at(int i)
-{
-	return side_name((enum side)i);
-}
-
-/* OTHER is not a recipient. */
-static const char *
-kind_at(int i)
-{
-	return kind_name((enum kind)(i + 1));
-}
-
-static const char *
-step_at(int i)
-{
-	return progress_step_name((enum progress_step)i);
-}
-
+/* A choice among the values that the parameter NAME takes, the first of them FROM. */
 static void
-add_select(struct buf *b, const char *name, const char *label, choice_fn *at, int n, int chosen)
+add_select(struct buf *b, const char *name, const char *label, int from, int chosen)
 {
+	const char *value;
+
 	buf_printf(b, "<label>%s <select name=\"%s\">\n<option value=\"%s\">" W_ANY "</option>\n",
-	    label, name, at == kind_at ? "all" : "");
-	for (int i = 0; i < n; i++)
-		buf_printf(b, "<option value=\"%s\"%s>%s</option>\n", at(i),
-		    i == chosen ? " selected" : "", at(i));
+	    label, name, strcmp(name, "kind") == 0 ? "all" : "");
+	for (int i = from; (value = roster_query_choice(name, i)); i++)
+		buf_printf(b, "<option value=\"%s\"%s>%s</option>\n", value,
+		    i == chosen ? " selected" : "", value);
 	buf_add_str(b, "</select></label>\n");
 }
 
@@ -191,11 +167,11 @@ add_form(struct buf *b, const char *path, const struct roster_query *q)
 		(void)snprintf(wave, sizeof wave, "%lld", (long long)q->wave);
 	buf_printf(b, "<form method=\"get\" action=\"%s\" role=\"search\">\n", path);
 	add_input(b, "q", W_SEARCH, W_SEARCH_HINT, q->q);
-	add_select(b, "state", W_STATE, state_at, RECORD_STATE_MAX, q->state);
-	add_select(b, "side", W_SIDE, side_at, SIDES, q->side);
+	add_select(b, "state", W_STATE, 0, q->state);
+	add_select(b, "side", W_SIDE, 0, q->side);
 	if (strcmp(path, "/groups") != 0)
-		add_select(b, "kind", W_KIND, kind_at, KIND_MAX - 1, q->kind - 1);
-	add_select(b, "step", W_STEP, step_at, PROGRESS_STEP_MAX, q->step);
+		add_select(b, "kind", W_KIND, KIND_USER, q->kind);
+	add_select(b, "step", W_STEP, 0, q->step);
 	add_input(b, "wave", W_WAVE, W_WAVE, wave);
 	add_input(b, "ou", W_OU, W_OU_HINT, q->ou);
 	add_input(b, "link", W_LINK, W_LINK, q->link);

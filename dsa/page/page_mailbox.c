@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dsa/base/escape.h"
 #include "dsa/base/json.h"
 #include "dsa/page/html.h"
 #include "dsa/page/page.h"
@@ -292,7 +293,7 @@ add_live(struct buf *b, const char *guid)
 		    "<section aria-labelledby=\"h-%s\" data-part=\"%s\">\n<h2 id=\"h-%s\">%s"
 		    "</h2>\n<p><a class=\"ask\" href=\"/mailbox/",
 		    parts[i].id, parts[i].id, parts[i].id, parts[i].head);
-		html_add_url(b, guid);
+		escape_add_url(guid, b);
 		buf_printf(b, "/%s\">" W_ASK "</a></p>\n</section>\n", parts[i].id);
 	}
 }

@@ -113,7 +113,7 @@ add_name(struct buf *b, const struct page_table *t, const json_t *o, const json_
 		return;
 	}
 	buf_add_str(b, "<a href=\"/mailbox/");
-	html_add_url(b, guid);
+	escape_add_url(guid, b);
 	buf_add_str(b, "\">");
 	html_add_text(b, s && *s ? s : guid);
 	buf_add_str(b, "</a>");

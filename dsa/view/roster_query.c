@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dsa/base/escape.h"
 #include "dsa/base/list.h"
 #include "dsa/base/str.h"
 #include "dsa/base/text_fold.h"
@@ -78,6 +79,14 @@ choice_of(const char *name)
 		if (strcmp(choices[i].name, name) == 0)
 			return &choices[i];
 	return NULL;
+}
+
+const char *
+roster_query_choice(const char *name, int i)
+{
+	const struct choice *c = choice_of(name);
+
+	return c && i < c->n ? c->at(i) : NULL;
 }
 
 static bool
@@ -186,15 +195,8 @@ roster_query_set(
 static void
 add_pair(struct buf *ret, const char *name, const char *sign, const char *value)
 {
-	static const char plain[] =
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-
 	buf_printf(ret, "%s%s=%s", ret->len ? "&" : "", name, sign);
-	for (const char *p = value; *p; p++)
-		if (strchr(plain, *p))
-			buf_add_char(ret, *p);
-		else
-			buf_printf(ret, "%%%02X", (unsigned)(uint8_t)*p);
+	escape_add_url(value, ret);
 }
 
 static void

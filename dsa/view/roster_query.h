@@ -48,6 +48,9 @@ void roster_query_init(struct roster_query *q);
  * what is allowed. */
 bool roster_query_set(
     struct roster_query *q, const char *name, const char *value, char *why, size_t size) MUST_CHECK;
+/* Value I, from 0, of those that the parameter NAME takes; NULL: there are no more. (Of "kind" the
+ * first is no recipient.) */
+const char *roster_query_choice(const char *name, int i);
 /* Appends the query as the part of an address behind the "?", without its page. */
 void roster_query_add(const struct roster_query *q, struct buf *ret);
 
