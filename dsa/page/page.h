@@ -25,7 +25,13 @@ struct page {
 	const char *title;
 	int64_t now; /* seconds since the epoch: when it is made */
 	bool file;   /* one file without a server: nothing leads anywhere */
+	/* Of its tables (table.h). */
+	const char *csv_path, *csv_id;
+	struct buf *csv;
 };
+/* What a table has of its page P. */
+#define PAGE_TABLE(p)                                                                              \
+	.now = (p)->now, .csv_path = (p)->csv_path, .csv_id = (p)->csv_id, .csv = (p)->csv
 
 void page_begin(struct buf *b, const struct page *p);
 void page_end(struct buf *b, const struct page *p);

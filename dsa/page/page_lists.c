@@ -188,7 +188,7 @@ page_list_table(const struct page *p)
 	    .caption = p->tab == PAGE_GROUPS ? W_GROUPS_CAPTION : W_LIST_CAPTION,
 	    .columns = page_list_columns,
 	    .n = LIST_SHOWN,
-	    .now = p->now,
+	    PAGE_TABLE(p),
 	    .links = !p->file,
 	};
 }
@@ -228,14 +228,14 @@ page_add_list(struct buf *b, const struct page *p, const char *path, const struc
 /* ---- waves ---- */
 
 static void
-add_wave_table(struct buf *b, const struct page *p, const json_t *items)
+add_wave_table(struct buf *b, const struct page *p, const char *caption, const json_t *items)
 {
 	table_add(b,
 	    &(struct page_table){.id = "waves",
-		.caption = W_WAVES_CAPTION,
+		.caption = caption,
 		.columns = page_wave_columns,
 		.n = page_wave_n,
-		.now = p->now,
+		PAGE_TABLE(p),
 		.links = !p->file},
 	    items);
 }
@@ -243,7 +243,7 @@ add_wave_table(struct buf *b, const struct page *p, const json_t *items)
 void
 page_add_waves(struct buf *b, const struct page *p, const json_t *waves)
 {
-	add_wave_table(b, p, json_object_get(waves, "items"));
+	add_wave_table(b, p, W_WAVES_CAPTION, json_object_get(waves, "items"));
 	add_forms(b, p, "/waves", "");
 }
 
@@ -255,7 +255,7 @@ page_add_wave(struct buf *b, const struct page *p, const json_t *wave)
 	_cleanup_(free) char *path = str_printf("/wave/%lld", (long long)number_of(wave, "id"));
 	json_t *one = json_pack("[O]", wave);
 
-	add_wave_table(b, p, one);
+	add_wave_table(b, p, W_WAVE_CAPTION, one);
 	json_decref(one);
 	buf_printf(b,
 	    "<p><progress id=\"wave-progress\" max=\"%lld\" value=\"%lld\" aria-label=\"" W_DONE
@@ -266,7 +266,7 @@ page_add_wave(struct buf *b, const struct page *p, const json_t *wave)
 		.caption = W_MEMBERS_CAPTION,
 		.columns = page_member_columns,
 		.n = page_member_n - 1,
-		.now = p->now,
+		PAGE_TABLE(p),
 		.links = !p->file},
 	    json_object_get(wave, "results"));
 	add_forms(b, p, path ? path : "/wave", "");
@@ -300,7 +300,7 @@ page_add_problems(struct buf *b, const struct page *p, const json_t *problems)
 		.caption = W_REASONS_CAPTION,
 		.columns = reason_columns,
 		.n = ARRAY_SIZE(reason_columns),
-		.now = p->now},
+		PAGE_TABLE(p)},
 	    json_object_get(problems, "reasons"));
 	buf_add_str(b, "</section>\n<section aria-labelledby=\"h-problems\">\n"
 		       "<h2 id=\"h-problems\">" W_ONE_BY_ONE "</h2>\n");
@@ -312,7 +312,7 @@ page_add_problems(struct buf *b, const struct page *p, const json_t *problems)
 		.caption = W_PROBLEMS_CAPTION,
 		.columns = page_problem_columns,
 		.n = page_problem_n - 2,
-		.now = p->now,
+		PAGE_TABLE(p),
 		.links = !p->file},
 	    json_object_get(problems, "items"));
 	add_forms(b, p, "/problems", query);

@@ -96,7 +96,7 @@ add_steps(struct buf *b, const struct page *p, const json_t *one)
 		.caption = W_STEPS_CAPTION,
 		.columns = step_columns,
 		.n = ARRAY_SIZE(step_columns),
-		.now = p->now},
+		PAGE_TABLE(p)},
 	    rows);
 	end(b);
 }
@@ -143,7 +143,7 @@ add_sides(struct buf *b, const struct page *p, const json_t *record)
 		.caption = W_SIDES_CAPTION,
 		.columns = side_columns,
 		.n = ARRAY_SIZE(side_columns),
-		.now = p->now},
+		PAGE_TABLE(p)},
 	    list);
 	end(b);
 	begin(b, "addresses", W_ADDRESSES);
@@ -204,7 +204,7 @@ add_troubles(struct buf *b, const struct page *p, const json_t *one)
 		.caption = W_TROUBLE_CAPTION,
 		.columns = trouble_columns,
 		.n = ARRAY_SIZE(trouble_columns),
-		.now = p->now},
+		PAGE_TABLE(p)},
 	    list);
 	end(b);
 }
@@ -250,7 +250,7 @@ add_client(struct buf *b, const struct page *p, const json_t *client)
 		.caption = W_CLIENT_CAPTION,
 		.columns = report_columns,
 		.n = ARRAY_SIZE(report_columns),
-		.now = p->now},
+		PAGE_TABLE(p)},
 	    json_object_get(client, "reports"));
 	end(b);
 }
@@ -264,7 +264,7 @@ add_waves_and_history(struct buf *b, const struct page *p, const json_t *one)
 		.caption = W_ITS_WAVES_CAPTION,
 		.columns = its_wave_columns,
 		.n = ARRAY_SIZE(its_wave_columns),
-		.now = p->now,
+		PAGE_TABLE(p),
 		.links = !p->file},
 	    json_object_get(one, "waves"));
 	end(b);
@@ -274,7 +274,7 @@ add_waves_and_history(struct buf *b, const struct page *p, const json_t *one)
 		.caption = W_HISTORY_CAPTION,
 		.columns = change_columns,
 		.n = ARRAY_SIZE(change_columns),
-		.now = p->now},
+		PAGE_TABLE(p)},
 	    json_object_get(one, "changes"));
 	end(b);
 }
@@ -337,7 +337,7 @@ page_add_explained(struct buf *b, const struct page *p, const json_t *answer)
 		.caption = W_LIVE_ATTRIBUTES_CAPTION,
 		.columns = explained_columns,
 		.n = ARRAY_SIZE(explained_columns),
-		.now = p->now},
+		PAGE_TABLE(p)},
 	    json_object_get(answer, "attributes"));
 	end(b);
 }
@@ -378,7 +378,7 @@ page_add_checks(struct buf *b, const struct page *p, const json_t *answer)
 		.caption = W_LIVE_CHECKS_CAPTION,
 		.columns = check_columns,
 		.n = ARRAY_SIZE(check_columns),
-		.now = p->now},
+		PAGE_TABLE(p)},
 	    rows);
 	end(b);
 }
@@ -413,7 +413,7 @@ page_add_way(struct buf *b, const struct page *p, const json_t *answer)
 		.caption = W_LIVE_WAY_CAPTION,
 		.columns = way_columns,
 		.n = ARRAY_SIZE(way_columns),
-		.now = p->now},
+		PAGE_TABLE(p)},
 	    rows);
 	end(b);
 }

@@ -98,7 +98,7 @@ add_links(struct buf *b, const struct page *p, const json_t *overview)
 		.caption = W_LINKS_CAPTION,
 		.columns = links,
 		.n = ARRAY_SIZE(links),
-		.now = p->now},
+		PAGE_TABLE(p)},
 	    rows);
 	buf_add_str(b, "</section>\n");
 }
@@ -131,7 +131,7 @@ add_steps(struct buf *b, const struct page *p, const json_t *overview)
 		.caption = W_PROGRESS_CAPTION,
 		.columns = steps,
 		.n = ARRAY_SIZE(steps),
-		.now = p->now},
+		PAGE_TABLE(p)},
 	    rows);
 	buf_add_str(b, "</section>\n");
 }
@@ -237,7 +237,7 @@ page_add_time_line(struct buf *b, const struct page *p, const json_t *days)
 		.caption = W_TIME_LINE_TEXT,
 		.columns = days_columns,
 		.n = ARRAY_SIZE(days_columns),
-		.now = p->now},
+		PAGE_TABLE(p)},
 	    days);
 	buf_add_str(b, "</details>\n</section>\n");
 }

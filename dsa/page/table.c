@@ -108,7 +108,7 @@ add_name(struct buf *b, const struct page_table *t, const json_t *o, const json_
 	const char *guid = json_string_value(json_object_get(o, "guid"));
 	const char *s = json_string_value(v);
 
-	if (!t->links || !guid || !*guid) {
+	if (!t->links || !guid || !*guid || json_is_false(json_object_get(o, "known"))) {
 		add_text(b, v);
 		return;
 	}
@@ -214,7 +214,7 @@ add_head(struct buf *b, const struct page_table *t, const struct table_column *c
 	const char *sort = t->sort ? t->sort : "";
 	bool here = c->sort && t->path && strcmp(sort + (*sort == '-'), c->sort) == 0;
 
-	buf_printf(b, "<th scope=\"col\"%s%s>", class_of(c),
+	buf_printf(b, "<th scope=\"col\"%s%s>", c->cell == TABLE_NUMBER ? class_of(c) : "",
 	    !here	   ? ""
 	    : *sort == '-' ? " aria-sort=\"descending\""
 			   : " aria-sort=\"ascending\"");
@@ -249,6 +249,9 @@ table_begin(struct buf *b, const struct page_table *t)
 {
 	buf_printf(b, "<table id=\"%s\">\n<caption>", t->id);
 	html_add_text(b, t->caption);
+	if (t->csv_path)
+		buf_printf(
+		    b, " <a class=\"csv\" href=\"%s?table=%s\">" W_CSV "</a>", t->csv_path, t->id);
 	buf_add_str(b, "</caption>\n<thead>\n<tr>");
 	for (size_t i = 0; i < t->n; i++)
 		add_head(b, t, &t->columns[i]);
@@ -266,18 +269,6 @@ void
 table_end(struct buf *b)
 {
 	buf_add_str(b, "</tbody>\n</table>\n");
-}
-
-void
-table_add(struct buf *b, const struct page_table *t, const json_t *list)
-{
-	if (!json_array_size(list)) {
-		buf_printf(b, "<p id=\"%s\" class=\"empty\">" W_NOTHING "</p>\n", t->id);
-		return;
-	}
-	table_begin(b, t);
-	table_add_rows(b, t, list);
-	table_end(b);
 }
 
 /* ---- CSV ---- */
@@ -321,4 +312,29 @@ table_csv_row(struct buf *b, const struct table_column *columns, size_t n, const
 		if (!cell.failed)
 			csv_add_cell(b, (const char *)cell.data, i + 1 < n ? ',' : '\n');
 	}
+}
+
+static void
+add_csv(const struct page_table *t, const json_t *list)
+{
+	table_csv_head(t->csv, t->columns, t->n);
+	for (size_t i = 0; i < json_array_size(list); i++)
+		table_csv_row(t->csv, t->columns, t->n, json_array_get(list, i));
+}
+
+void
+table_add(struct buf *b, const struct page_table *t, const json_t *list)
+{
+	if (t->csv) {
+		if (strcmp(t->csv_id, t->id) == 0)
+			add_csv(t, list);
+		return;
+	}
+	if (!json_array_size(list)) {
+		buf_printf(b, "<p id=\"%s\" class=\"empty\">" W_NOTHING "</p>\n", t->id);
+		return;
+	}
+	table_begin(b, t);
+	table_add_rows(b, t, list);
+	table_end(b);
 }

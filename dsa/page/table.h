@@ -18,7 +18,8 @@ enum table_cell {
 	TABLE_NUMBER,
 	TABLE_TIME,    /* a text in UTC: with its age */
 	TABLE_PERCENT, /* 0 to 100 */
-	TABLE_NAME,    /* text that leads to the recipient with the member "guid" */
+	TABLE_NAME,    /* text that leads to the recipient with the member "guid", unless its
+			* member "known" is false */
 	TABLE_WAVE,    /* a number that leads to its wave */
 	TABLE_STATE,   /* a word that has a colour of its own as well */
 	TABLE_LIST     /* texts, or attributes of a change */
@@ -41,6 +42,11 @@ struct page_table {
 	const char *path;  /* of the page with the table, for its sort links; NULL: none */
 	const char *query; /* what is asked for, without its order */
 	const char *sort;  /* the order that it is in, "-" before it: descending */
+	/* Where it is as CSV: this with its id behind; NULL: nowhere. */
+	const char *csv_path;
+	/* Not NULL: of all tables only the one with the id is wanted, as CSV. */
+	struct buf *csv;
+	const char *csv_id;
 };
 
 /* Appends LIST; one that is empty is a sentence. */

@@ -143,6 +143,7 @@
 
 /* Waves */
 #define W_WAVES_CAPTION "Waves, newest first"
+#define W_WAVE_CAPTION "The wave"
 #define W_TURN "Turn"
 #define W_DUE "Due"
 #define W_STARTED "Started"
@@ -171,6 +172,7 @@
 
 /* Errors */
 #define W_SORRY "This cannot be shown"
+#define W_NO_TABLE "There is no such table on the page."
 #define W_NO_MAP "There is no map yet: galsyncd makes it in its first cycle."
 
 #endif

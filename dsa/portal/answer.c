@@ -65,25 +65,6 @@ put_metrics(const json_t *overview, int64_t now, struct answer *ret)
 	ret->type = VIEW_METRICS_TYPE;
 }
 
-/* ---- CSV ---- */
-
-static void
-put_csv(const struct portal_request *r, const json_t *o, struct answer *ret)
-{
-	const struct table_column *columns = r->page == REQUEST_WAVES  ? page_wave_columns
-					     : r->page == REQUEST_WAVE ? page_member_columns
-								       : page_problem_columns;
-	size_t n = r->page == REQUEST_WAVES  ? page_wave_n
-		   : r->page == REQUEST_WAVE ? page_member_n
-					     : page_problem_n;
-	const json_t *list = json_object_get(o, r->page == REQUEST_WAVE ? "results" : "items");
-
-	table_csv_head(&ret->body, columns, n);
-	for (size_t i = 0; i < json_array_size(list); i++)
-		table_csv_row(&ret->body, columns, n, json_array_get(list, i));
-	ret->type = CSV;
-}
-
 /* ---- pages ---- */
 
 static enum page_tab
@@ -145,12 +126,83 @@ add_content(const struct portal_request *r, const struct page *p, const json_t *
 	}
 }
 
+/* ---- CSV ---- */
+
+static void
+put_list(const struct portal_request *r, const json_t *o, struct answer *ret)
+{
+	const struct table_column *columns = r->page == REQUEST_WAVES  ? page_wave_columns
+					     : r->page == REQUEST_WAVE ? page_member_columns
+								       : page_problem_columns;
+	size_t n = r->page == REQUEST_WAVES  ? page_wave_n
+		   : r->page == REQUEST_WAVE ? page_member_n
+					     : page_problem_n;
+	const json_t *list = json_object_get(o, r->page == REQUEST_WAVE ? "results" : "items");
+
+	table_csv_head(&ret->body, columns, n);
+	for (size_t i = 0; i < json_array_size(list); i++)
+		table_csv_row(&ret->body, columns, n, json_array_get(list, i));
+	ret->type = CSV;
+}
+
+/* The table that R names, of what add_content() or ADD would put on the page. */
+static void
+put_table(const struct portal_request *r, const struct page *p, const json_t *o, page_part_fn *add,
+    struct answer *ret)
+{
+	_cleanup_(buf_done) struct buf page = {0};
+	struct page with = *p;
+
+	with.csv = &ret->body;
+	with.csv_id = *r->table ? r->table : r->page == REQUEST_OVERVIEW ? "links" : "history";
+	if (add)
+		add(&page, &with, o);
+	else
+		add_content(r, &with, o, &page);
+	ret->type = CSV;
+	if (!ret->body.len && !ret->body.failed)
+		answer_error(404, W_NO_TABLE, ret);
+}
+
+static void
+put_csv(const struct portal_request *r, const json_t *o, int64_t now, struct answer *ret)
+{
+	const struct page p = {.tab = tab_of(r->page), .title = "", .now = now};
+
+	if (r->page == REQUEST_OVERVIEW || r->page == REQUEST_MAILBOX || *r->table)
+		put_table(r, &p, o, NULL, ret);
+	else
+		put_list(r, o, ret);
+}
+
+/* Where the tables of R's page are as CSV; NULL: they have links of their own. */
+static const char *
+csv_path_of(const struct portal_request *r, char *text, size_t size)
+{
+	static const char *const parts[] = {[REQUEST_WHOLE] = "",
+	    [REQUEST_ATTRIBUTES] = "/attributes",
+	    [REQUEST_CHECKS] = "/checks",
+	    [REQUEST_WAY] = "/way"};
+	char guid[GUID_TEXT_SIZE];
+
+	if (r->page == REQUEST_OVERVIEW)
+		return "/overview.csv";
+	if (r->page == REQUEST_PROBLEMS)
+		return "/problems.csv";
+	if (r->page != REQUEST_MAILBOX)
+		return NULL;
+	guid_format(&r->guid, guid);
+	(void)snprintf(text, size, "/mailbox/%s%s.csv", guid, parts[r->part]);
+	return text;
+}
+
 static void
 put_page(const struct portal_request *r, const json_t *o, int64_t now, struct answer *ret)
 {
-	char text[64];
+	char text[64], path[96];
 	struct page p = {.tab = tab_of(r->page), .now = now};
 
+	p.csv_path = csv_path_of(r, path, sizeof path);
 	p.title = title_of(r, o, text, sizeof text);
 	page_begin(&ret->body, &p);
 	add_content(r, &p, o, &ret->body);
@@ -173,7 +225,7 @@ answer_read(struct source *s, const struct portal_request *r, int64_t now, struc
 	else if (r->form == REQUEST_JSON)
 		put_json(o, ret);
 	else if (r->form == REQUEST_CSV)
-		put_csv(r, o, ret);
+		put_csv(r, o, now, ret);
 	else
 		put_page(r, o, now, ret);
 }
@@ -183,8 +235,15 @@ answer_read(struct source *s, const struct portal_request *r, int64_t now, struc
 static void
 answer_asked(struct source *s, const struct portal_request *r, int64_t now, struct answer *ret)
 {
+	static const struct {
+		const char *title;
+		page_part_fn *add;
+	} parts[] = {[REQUEST_ATTRIBUTES] = {W_LIVE_ATTRIBUTES, page_add_explained},
+	    [REQUEST_CHECKS] = {W_LIVE_CHECKS, page_add_checks},
+	    [REQUEST_WAY] = {W_LIVE_WAY, page_add_way}};
 	struct page p = {.tab = PAGE_MAILBOXES, .now = now};
 	_cleanup_(json_release) json_t *o = NULL;
+	char path[96];
 	struct err err;
 
 	if (source_ask(s, r, &o, &err) < 0) {
@@ -199,16 +258,14 @@ answer_asked(struct source *s, const struct portal_request *r, int64_t now, stru
 		put_json(o, ret);
 		return;
 	}
-	p.title = r->part == REQUEST_ATTRIBUTES ? W_LIVE_ATTRIBUTES
-		  : r->part == REQUEST_CHECKS	? W_LIVE_CHECKS
-						: W_LIVE_WAY;
+	if (r->form == REQUEST_CSV) {
+		put_table(r, &p, o, parts[r->part].add, ret);
+		return;
+	}
+	p.title = parts[r->part].title;
+	p.csv_path = csv_path_of(r, path, sizeof path);
 	page_begin(&ret->body, &p);
-	if (r->part == REQUEST_ATTRIBUTES)
-		page_add_explained(&ret->body, &p, o);
-	else if (r->part == REQUEST_CHECKS)
-		page_add_checks(&ret->body, &p, o);
-	else
-		page_add_way(&ret->body, &p, o);
+	parts[r->part].add(&ret->body, &p, o);
 	page_end(&ret->body, &p);
 	ret->type = HTML;
 }

@@ -30,6 +30,7 @@ static const struct {
 	enum request_form form;
 } fixed[] = {
     {"/", REQUEST_OVERVIEW, REQUEST_HTML},
+    {"/overview.csv", REQUEST_OVERVIEW, REQUEST_CSV},
     {"/mailboxes", REQUEST_MAILBOXES, REQUEST_HTML},
     {"/mailboxes.csv", REQUEST_MAILBOXES, REQUEST_CSV},
     {"/groups", REQUEST_GROUPS, REQUEST_HTML},
@@ -52,18 +53,32 @@ static const struct {
 static const struct {
 	const char *name;
 	enum request_part part;
-} parts[] = {{"", REQUEST_WHOLE}, {"/attributes", REQUEST_ATTRIBUTES}, {"/checks", REQUEST_CHECKS},
-    {"/way", REQUEST_WAY}};
+} parts[] = {{"/attributes", REQUEST_ATTRIBUTES}, {"/checks", REQUEST_CHECKS},
+    {"/way", REQUEST_WAY}, {"", REQUEST_WHOLE}};
 
-/* What is behind the GUID. */
+/* Is REST, where pages may have CSV, ".csv"? */
+static bool
+take_csv(const char *rest, struct portal_request *ret)
+{
+	if (strcmp(rest, ".csv") == 0 && ret->form == REQUEST_HTML) {
+		ret->form = REQUEST_CSV;
+		return true;
+	}
+	return !*rest;
+}
+
+/* What is behind the GUID: a longer name first, for the empty one begins them all. */
 static bool
 take_part(const char *rest, struct portal_request *ret)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
-		if (strcmp(rest, parts[i].name) == 0) {
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		size_t len = strlen(parts[i].name);
+
+		if (strncmp(rest, parts[i].name, len) == 0) {
 			ret->part = parts[i].part;
-			return true;
+			return take_csv(rest + len, ret);
 		}
+	}
 	return false;
 }
 
@@ -71,7 +86,7 @@ static bool
 take_mailbox(const char *rest, struct portal_request *ret)
 {
 	char guid[GUID_TEXT_SIZE];
-	size_t len = strcspn(rest, "/");
+	size_t len = strcspn(rest, "/.");
 
 	if (len != GUID_TEXT_SIZE - 1)
 		return false;
@@ -95,11 +110,7 @@ take_wave(const char *rest, struct portal_request *ret)
 		return false;
 	ret->page = REQUEST_WAVE;
 	ret->wave = (uint32_t)n;
-	if (strcmp(rest + len, ".csv") == 0 && ret->form == REQUEST_HTML)
-		ret->form = REQUEST_CSV;
-	else if (rest[len])
-		return false;
-	return true;
+	return take_csv(rest + len, ret);
 }
 
 bool
@@ -145,6 +156,18 @@ take_problem(struct portal_request *r, const char *name, const char *value, char
 	return false;
 }
 
+static bool
+take_table(struct portal_request *r, const char *value, char *why, size_t size)
+{
+	if (strlen(value) <= REQUEST_TABLE_MAX &&
+	    !value[strspn(value, "abcdefghijklmnopqrstuvwxyz-")]) {
+		(void)snprintf(r->table, sizeof r->table, "%s", value);
+		return true;
+	}
+	(void)snprintf(why, size, "table: allowed is the name of one on the page");
+	return false;
+}
+
 bool
 request_take(struct portal_request *r, const char *name, const char *value, char *why, size_t size)
 {
@@ -156,6 +179,9 @@ request_take(struct portal_request *r, const char *name, const char *value, char
 		}
 		return roster_query_set(&r->query, name, value, why, size);
 	}
+	if (strcmp(name, "table") == 0 && r->form == REQUEST_CSV && r->page != REQUEST_WAVES &&
+	    r->page != REQUEST_WAVE)
+		return take_table(r, value, why, size);
 	if (r->page == REQUEST_PROBLEMS)
 		return take_problem(r, name, value, why, size);
 	(void)snprintf(why, size, "this page takes no '%.64s'", name);

@@ -9,6 +9,8 @@
  *   /                        overview
  *   /mailboxes /groups       lists; with .csv behind
  *   /mailbox/GUID            one recipient; with /attributes, /checks, /way: the directories' word
+ *   /overview.csv            one table of the overview, of its parameter `table`; so has a
+ *                            recipient with .csv behind, and /problems.csv
  *   /waves /wave/N           with .csv behind
  *   /problems                with .csv behind
  *   /api/...                 the same as JSON: overview, mailboxes, groups, mailbox/GUID, waves,
@@ -24,6 +26,9 @@
 #include "dsa/directory/guid.h"
 #include "dsa/view/roster_query.h"
 #include "dsa/view/view_problems.h"
+
+#define REQUEST_URI_MAX 4096
+#define REQUEST_TABLE_MAX 20
 
 enum request_page {
 	REQUEST_OVERVIEW,
@@ -50,9 +55,8 @@ struct portal_request {
 	uint32_t wave;		/* WAVE */
 	struct roster_query query;
 	struct view_problems_query problems;
+	char table[REQUEST_TABLE_MAX + 1]; /* of a page, as CSV; "": its only one */
 };
-
-#define REQUEST_URI_MAX 4096
 
 /* Can this be the target of a request, as it stands in its first line: with a path of its own and
  * its query? *TOO_LONG: it is longer than REQUEST_URI_MAX. */

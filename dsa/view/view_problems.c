@@ -41,6 +41,7 @@ struct problem {
 };
 
 struct problems {
+	const struct roster *r;
 	struct store_txn *t;
 	struct problem *v;
 	size_t n, cap;
@@ -262,8 +263,9 @@ put_record(struct store_txn *t, const struct problem *x, json_t **o, struct err 
 }
 
 static int
-add_item(struct store_txn *t, const struct problem *x, json_t **list, struct err *err)
+add_item(const struct problems *p, const struct problem *x, json_t **list, struct err *err)
 {
+	struct store_txn *t = p->t;
 	_cleanup_(free) char *flow = NULL;
 	char guid[GUID_TEXT_SIZE];
 	json_t *o = json_object();
@@ -276,6 +278,7 @@ add_item(struct store_txn *t, const struct problem *x, json_t **list, struct err
 	json_put_member(&o, "problem", json_of_text(names[x->sort]));
 	json_put_member(&o, "reason", json_of_text(reason_of(x)));
 	json_put_member(&o, "since", json_of_time(x->since));
+	json_put_member(&o, "known", json_boolean(roster_find_guid(p->r, x->link, &x->original)));
 	if (rc == 0)
 		rc = x->sort == PROBLEM_CONFLICT ? put_conflict(t, x, &o, err)
 		     : x->sort == PROBLEM_RETRY	 ? put_retry(t, x, &o, err)
@@ -306,7 +309,7 @@ put_page(
 	json_t *items = json_array();
 
 	for (size_t i = (page - 1) * size; items && i < found && i < page * size; i++)
-		if (add_item(p->t, &p->v[i], &items, err) < 0) {
+		if (add_item(p, &p->v[i], &items, err) < 0) {
 			json_decref(items);
 			return -1;
 		}
@@ -321,7 +324,7 @@ int
 view_problems(struct roster *r, struct store_txn *t, const struct view_problems_query *q, bool all,
     int64_t now, json_t **ret, struct err *err)
 {
-	_cleanup_(problems_done) struct problems p = {.t = t};
+	_cleanup_(problems_done) struct problems p = {.r = r, .t = t};
 	json_t *o;
 
 	if (store_each_conflict(t, 0, add_conflict, &p, err) < 0 || add_flows(&p, err) < 0 ||

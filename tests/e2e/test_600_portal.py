@@ -191,6 +191,21 @@ def test_csv_has_all_and_no_formula(many):
         assert len(list(csv.DictReader(io.StringIO(many.get(path))))) > 5, path
 
 
+def test_every_table_is_there_as_csv(many):
+    guid = guid_of(many, wave=1)
+    found = []
+    for path in ("/", "/problems", f"/mailbox/{guid}"):
+        for link in re.findall(r'class="csv" href="([^"]*)"', many.get(path)):
+            status, headers, body = many.ask("GET", link)
+            assert status == 200 and headers["content-type"].startswith("text/csv"), link
+            assert len(list(csv.DictReader(io.StringIO(body.decode())))) > 0, link
+            found.append(link.rpartition("=")[2])
+    assert set(found) >= {"links", "steps", "days", "reasons", "problems", "sides", "waves"}
+    assert many.ask("GET", "/overview.csv?table=other")[0] == 404
+    assert many.ask("GET", "/overview.csv?table=../x")[0] == 400
+    assert many.ask("GET", "/?table=links")[0] == 400
+
+
 def test_json_and_pages_agree(many):
     o = json.loads(many.get("/api/overview"))
     assert o["links"][0]["correspondences"] == N and o["answers"] is False

@@ -59,12 +59,15 @@ test_paths(void **state)
 	    {"/mailbox/" GUID "/checks", REQUEST_MAILBOX, REQUEST_HTML, REQUEST_CHECKS},
 	    {"/api/mailbox/" GUID "/way", REQUEST_MAILBOX, REQUEST_JSON, REQUEST_WAY},
 	    {"/wave/4294967295", REQUEST_WAVE, REQUEST_HTML, REQUEST_WHOLE},
+	    {"/mailbox/" GUID "/checks.csv", REQUEST_MAILBOX, REQUEST_CSV, REQUEST_CHECKS},
+	    {"/mailbox/" GUID ".csv", REQUEST_MAILBOX, REQUEST_CSV, REQUEST_WHOLE},
 	    {"/wave/7.csv", REQUEST_WAVE, REQUEST_CSV, REQUEST_WHOLE},
 	    {"/api/wave/7", REQUEST_WAVE, REQUEST_JSON, REQUEST_WHOLE},
 	    {"/metrics", REQUEST_METRICS, REQUEST_HTML, REQUEST_WHOLE},
 	};
 	static const char *const bad[] = {"", "/x", "/mailboxes/", "/Mailboxes", "/mailbox/",
 	    "/mailbox", "/mailbox/" GUID "/", "/mailbox/" GUID "0", "/mailbox/" GUID "/x",
+	    "/mailbox/" GUID ".csv.csv", "/api/mailbox/" GUID ".csv", "/mailbox/" GUID "/checksum",
 	    "/mailbox/736c6167-6e79-0000-0000-00000000000x", "/wave/", "/wave/0", "/wave/01",
 	    "/wave/+1", "/wave/4294967296", "/wave/99999999999999999999", "/wave/1.cs",
 	    "/api/wave/1.csv", "/api/api/waves", "/api/", "/api/mailboxes.csv", "/portal.html"};
