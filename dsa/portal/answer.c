@@ -103,7 +103,7 @@ title_of(const struct portal_request *r, const json_t *o, char *text, size_t siz
 		(void)snprintf(text, size, W_WAVE " %u", r->wave);
 		return text;
 	}
-	return titles[tab_of(r->page)];
+	return r->page < REQUEST_METRICS ? titles[tab_of(r->page)] : W_PRODUCT;
 }
 
 static void

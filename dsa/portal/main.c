@@ -171,7 +171,7 @@ listen_at_path(const char *path, int *ret, struct err *err)
 static int
 open_socket(const struct options *o, int *ret, bool *tcp, struct err *err)
 {
-	struct sockaddr_storage a;
+	struct sockaddr_storage a = {0};
 	socklen_t len = sizeof a;
 	int n = sd_listen_fds(1);
 

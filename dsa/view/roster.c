@@ -27,7 +27,7 @@ free_dead(struct roster *r)
 {
 	for (size_t i = 0; i < r->n_dead; i++)
 		free(r->dead[i]);
-	r->n_dead = 0;
+	r->n_dead = r->n_fresh = 0;
 }
 
 /* What is sorted may have dead rows in it. */
@@ -54,6 +54,7 @@ roster_forget(struct roster *r)
 	free(r->rows);
 	free(r->ous);
 	free(r->dead);
+	free(r->fresh);
 	*r = (struct roster){.age = r->age + 1};
 }
 
@@ -290,33 +291,46 @@ keep_row(struct roster_row *row)
 	row->facts.client = PROGRESS_CLIENT_UNUSED;
 }
 
+/* The record of that number as a row that no order has yet. A record that is gone has none. */
+static int
+take_fresh(struct merge *m, uint64_t id, uint64_t mark, uint32_t wave, struct err *err)
+{
+	struct roster *r = m->r;
+	struct roster_row *row;
+
+	if (list_grow(r->fresh, r->n_fresh, r->cap_fresh) < 0)
+		return err_nomem(err);
+	if (read_row(r, m->t, id, &row, err) < 0)
+		return -1;
+	if (row) {
+		row->mark = mark;
+		row->wave = wave;
+		r->fresh[r->n_fresh++] = row;
+		m->v[m->n++] = row;
+	}
+	return 0;
+}
+
 static int
 take_mark(uint64_t id, uint64_t mark, void *arg, struct err *err)
 {
 	struct merge *m = arg;
 	struct roster *r = m->r;
-	struct roster_row *row = NULL;
+	struct roster_row *row;
 
 	while (m->at < r->n && r->rows[m->at]->id < id)
 		if (bury(r, r->rows[m->at++], err) < 0)
 			return -1;
 	if (list_grow(m->v, m->n, m->cap) < 0)
 		return err_nomem(err);
-	if (m->at < r->n && r->rows[m->at]->id == id) {
-		row = r->rows[m->at++];
-		if (row->mark != mark && bury(r, TAKE(row), err) < 0)
-			return -1;
-	}
-	if (row) {
-		keep_row(row);
-	} else {
-		if (read_row(r, m->t, id, &row, err) < 0)
-			return -1;
-		if (!row)
-			return 0;
-		row->mark = mark;
+	if (m->at == r->n || r->rows[m->at]->id != id) {
 		r->waves_known = false;
+		return take_fresh(m, id, mark, 0, err);
 	}
+	row = r->rows[m->at++];
+	if (row->mark != mark)
+		return bury(r, row, err) < 0 ? -1 : take_fresh(m, id, mark, row->wave, err);
+	keep_row(row);
 	m->v[m->n++] = row;
 	return 0;
 }
@@ -533,7 +547,7 @@ roster_refresh(struct roster *r, struct store_txn *t, struct err *err)
 		roster_forget(r);
 		return -1;
 	}
-	if (r->n_dead > r->n / 8 + 64)
+	if (r->n_dead + r->n_fresh > r->n / 8 + 64)
 		forget_orders(r);
 	r->number = number;
 	r->filled = true;

@@ -68,23 +68,6 @@ by_address(const void *p, const void *q)
 
 typedef int compare_fn(const void *p, const void *q);
 
-/* Takes the rows that are still there out of the order O, and those that are not in it yet out of
- * R: into FRESH, which has room for all. */
-static size_t
-part(const struct roster *r, struct roster_sorted *o, struct roster_row **fresh)
-{
-	size_t kept = 0, n = 0;
-
-	for (size_t i = 0; i < o->n; i++)
-		if (!o->v[i]->dead)
-			o->v[kept++] = o->v[i];
-	o->n = kept;
-	for (size_t i = 0; i < r->n; i++)
-		if (r->rows[i]->age > o->age || !o->age)
-			fresh[n++] = r->rows[i];
-	return n;
-}
-
 /* How many of the N rows at V come before ROW. */
 static size_t
 place(struct roster_row *const *v, size_t n, const struct roster_row *row, compare_fn *compare)
@@ -100,6 +83,43 @@ place(struct roster_row *const *v, size_t n, const struct roster_row *row, compa
 			n = i;
 	}
 	return from;
+}
+
+/* Takes the rows that are dead out of the order O, where each is found by what it was. */
+static int
+drop_dead(const struct roster *r, struct roster_sorted *o, compare_fn *compare, struct err *err)
+{
+	_cleanup_(free) size_t *at = calloc(r->n_dead + 1, sizeof *at);
+	size_t n = 0, kept = 0;
+
+	if (!at)
+		return err_nomem(err);
+	for (size_t i = 0; i < r->n_dead; i++) {
+		size_t p = place(o->v, o->n, r->dead[i], compare);
+
+		if (p < o->n && o->v[p] == r->dead[i])
+			at[n++] = p;
+	}
+	for (size_t i = 0; i < n; i++)
+		o->v[at[i]] = NULL;
+	for (size_t i = 0; n && i < o->n; i++)
+		if (o->v[i])
+			o->v[kept++] = o->v[i];
+	o->n = n ? kept : o->n;
+	return 0;
+}
+
+/* The rows that O has not yet, into RET, which has room for all. */
+static size_t
+take_fresh(const struct roster *r, const struct roster_sorted *o, struct roster_row **ret)
+{
+	struct roster_row *const *from = o->age ? r->fresh : r->rows;
+	size_t total = o->age ? r->n_fresh : r->n, n = 0;
+
+	for (size_t i = 0; i < total; i++)
+		if (!from[i]->dead && from[i]->age > o->age)
+			ret[n++] = from[i];
+	return n;
 }
 
 /* Puts the N sorted rows FRESH among those of O, which has room for them: from the end. */
@@ -123,24 +143,25 @@ static int
 mend(struct roster *r, enum roster_order which, compare_fn *compare, struct err *err)
 {
 	struct roster_sorted *o = &r->order[which];
-	_cleanup_(free) struct roster_row **fresh = calloc(r->n + 1, sizeof *fresh);
+	_cleanup_(free) struct roster_row **fresh =
+	    calloc((o->age ? r->n_fresh : r->n) + 1, sizeof *fresh);
 	struct roster_row **v;
 	size_t n;
 
 	if (!fresh)
 		return err_nomem(err);
-	n = part(r, o, fresh);
+	if (!o->age)
+		o->n = 0;
+	else if (drop_dead(r, o, compare, err) < 0)
+		return -1;
+	n = take_fresh(r, o, fresh);
 	v = reallocarray(o->v, o->n + n + 1, sizeof(struct roster_row *));
 	if (!v)
 		return err_nomem(err);
 	o->v = v;
 	if (n > 1)
 		qsort(fresh, n, sizeof *fresh, compare);
-	if (o->n)
-		put_among(o, fresh, n, compare);
-	else if (n)
-		memcpy(o->v, fresh, n * sizeof *fresh);
-	o->n = o->n ? o->n : n;
+	put_among(o, fresh, n, compare);
 	return 0;
 }
 

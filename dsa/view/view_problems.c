@@ -151,7 +151,7 @@ reason_of(const struct problem *x)
 	}
 }
 
-#define HOUR 3600
+#define HOUR INT64_C(3600)
 #define DAY (24 * HOUR)
 
 /* The counts of one reason; by age: less than an hour, a day, a week, and more. */

@@ -11,6 +11,7 @@
 #include "dsa/view/view_roster.h"
 #include "mapping/held.h"
 #include "mapping/wave.h"
+#include "tests/support/chance.h"
 #include "tests/support/store_fixture.h"
 
 /* Recipients by name; the number of a recipient is its place here. */
@@ -169,6 +170,72 @@ test_keeps_up(void **state)
 	assert_string_equal(ASK("sort", "-ou"), "1042");
 }
 
+/* What is kept and mended is what is made anew, whatever was written in between. */
+static void
+compare_orders(struct roster *kept, struct store_txn *t)
+{
+	_cleanup_(roster_free) struct roster *anew = NULL;
+	struct err err;
+
+	assert_int_equal(roster_new(&anew, &err), 0);
+	assert_int_equal(roster_refresh(anew, t, &err), 0);
+	assert_int_equal(roster_refresh(kept, t, &err), 0);
+	assert_int_equal(roster_count(kept), roster_count(anew));
+	for (int o = 0; o < ROSTER_ORDER_MAX; o++) {
+		struct roster_row *const *x, *const *y;
+
+		assert_int_equal(roster_sorted(kept, (enum roster_order)o, &x, &err), 0);
+		assert_int_equal(roster_sorted(anew, (enum roster_order)o, &y, &err), 0);
+		for (size_t i = 0; i < roster_count(anew); i++) {
+			assert_false(x[i]->dead);
+			assert_true(x[i]->id == y[i]->id);
+			assert_int_equal(x[i]->wave, y[i]->wave);
+		}
+	}
+}
+
+static void
+write_something(struct store_txn *t, uint32_t link, uint64_t *seed)
+{
+	uint8_t n = (uint8_t)(chance_roll(seed, 200) + 1);
+	_cleanup_(record_free) struct record *r = fixture_record(link, n);
+	char dn[64];
+	struct err err;
+
+	if (chance_roll(seed, 4) == 0) {
+		assert_int_equal(store_delete(t, fixture_id(link, n), &err), 0);
+		return;
+	}
+	(void)snprintf(dn, sizeof dn, "CN=%c,OU=%c,DC=acme", (char)('a' + chance_roll(seed, 26)),
+	    (char)('a' + chance_roll(seed, 3)));
+	assert_int_equal(record_set_str(&r->side[SOURCE].dn, dn), 0);
+	r->state = (enum record_state)chance_roll(seed, RECORD_STATE_MAX);
+	r->synced_at = (int64_t)chance_roll(seed, 5);
+	assert_int_equal(store_put(t, r, &err), 0);
+}
+
+static void
+test_keeps_up_with_anything(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_(roster_free) struct roster *r = NULL;
+	uint64_t seed = 7;
+	struct err err;
+	uint32_t link = fill(f);
+
+	assert_int_equal(roster_new(&r, &err), 0);
+	for (size_t round = 0; round < 60; round++) {
+		struct store_txn *t = fixture_begin(f, STORE_WRITE);
+
+		for (size_t i = chance_roll(&seed, round % 7 ? 6 : 80); i > 0; i--)
+			write_something(t, link, &seed);
+		fixture_commit(t);
+		t = fixture_begin(f, STORE_READ);
+		compare_orders(r, t);
+		store_abort(t);
+	}
+}
+
 static void
 test_says_what_keeps_it(void **state)
 {
@@ -294,9 +361,9 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {WITH_MAP(test_finds_filters_and_sorts),
 	    WITH_MAP(test_finds_by_other_names), WITH_MAP(test_keeps_up),
-	    WITH_MAP(test_says_what_keeps_it), WITH_MAP(test_knows_the_waves),
-	    cmocka_unit_test(test_refuses), cmocka_unit_test(test_query_and_back),
-	    WITH_MAP(test_shows_one)};
+	    WITH_MAP(test_keeps_up_with_anything), WITH_MAP(test_says_what_keeps_it),
+	    WITH_MAP(test_knows_the_waves), cmocka_unit_test(test_refuses),
+	    cmocka_unit_test(test_query_and_back), WITH_MAP(test_shows_one)};
 
 	return cmocka_run_group_tests_name("roster", tests, NULL, NULL);
 }
