@@ -26,7 +26,7 @@
 
 static const char *const hostile[] = {"<script>document.title='owned'</script>",
     "\"><img src=x onerror=\"document.title='owned'\">", "=HYPERLINK(\"http://evil.example\")",
-    "</title><svg onload=alert(1)>", "\xe2\x80\xaegnp.exe", "O'Neill & Sons <ceo>"};
+    "</title><svg onload=alert(1)>", "\xe2\x80\xaegnp.exe\xe2\x80\xac", "O'Neill & Sons <ceo>"};
 
 static void
 die(const char *what, const struct err *err)
