@@ -230,6 +230,28 @@ static const struct table_column change_columns[] = {
     {"error", W_ERROR, TABLE_LONG, NULL},
 };
 
+static const struct table_column waiting_columns[] = {
+    {"attribute", W_WHAT, TABLE_TEXT, NULL},
+    {"dn", W_DN, TABLE_LONG, NULL},
+};
+
+/* Members of a group without a counterpart, for instance. */
+static void
+add_waiting(struct buf *b, const struct page *p, const json_t *waiting)
+{
+	if (!json_array_size(waiting))
+		return;
+	begin(b, "waiting", W_WAITING);
+	table_add(b,
+	    &(struct page_table){.id = "waiting",
+		.caption = W_WAITING_CAPTION,
+		.columns = waiting_columns,
+		.n = ARRAY_SIZE(waiting_columns),
+		PAGE_TABLE(p)},
+	    waiting);
+	end(b);
+}
+
 static const struct table_column report_columns[] = {
     {"machine", W_MACHINE, TABLE_TEXT, NULL},
     {"result", W_RESULT, TABLE_STATE, NULL},
@@ -308,6 +330,7 @@ page_add_mailbox(struct buf *b, const struct page *p, const json_t *one)
 	add_steps(b, p, one);
 	add_troubles(b, p, one);
 	add_sides(b, p, record);
+	add_waiting(b, p, json_object_get(one, "waiting"));
 	add_client(b, p, json_object_get(one, "client"));
 	add_waves_and_history(b, p, one);
 	if (!p->file && guid)

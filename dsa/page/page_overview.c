@@ -7,9 +7,11 @@
 #include "dsa/page/html.h"
 #include "dsa/page/page.h"
 #include "dsa/page/words.h"
+#include "dsa/view/view_health.h"
 
 static const struct table_column links[] = {
     {"link", W_LINK, TABLE_TEXT, NULL},
+    {"health", W_HEALTH, TABLE_STATE, NULL},
     {"said", W_DAEMON, TABLE_STATE, NULL},
     {"broken", W_BROKEN, TABLE_LONG, NULL},
     {"last_cycle.finished", W_LAST_CYCLE, TABLE_TIME, NULL},
@@ -63,14 +65,18 @@ count_seconds(const json_t *last)
 
 /* A copy of LINK with what the table wants and no member has. */
 static json_t *
-shown_link(const json_t *link)
+shown_link(const json_t *link, int64_t now)
 {
 	json_t *o = json_copy((json_t *)(uintptr_t)link), *last;
+	uint64_t n[HEALTH_REASON_MAX];
+	struct health_facts facts;
 	const json_t *daemon = json_object_get(link, "daemon");
 	const char *state = json_string_value(json_object_get(daemon, "state"));
 	const char *error = json_string_value(json_object_get(daemon, "error"));
 	const char *why = json_string_value(table_member(link, "last_cycle.held_why"));
 
+	health_facts_of(link, now, true, &facts);
+	json_put_member(&o, "health", json_string(health_name(health_judge(&facts, n))));
 	json_put_member(&o, "said", json_string(state ? state : W_NOT_RUNNING));
 	json_put_member(&o, "broken", json_string(error && *error ? error : why ? why : ""));
 	json_put_member(&o, "waits", count_held(json_object_get(link, "held")));
@@ -88,7 +94,7 @@ add_links(struct buf *b, const struct page *p, const json_t *overview)
 	_cleanup_(json_release) json_t *rows = json_array();
 
 	for (size_t i = 0; i < json_array_size(list); i++)
-		json_add_item(&rows, shown_link(json_array_get(list, i)));
+		json_add_item(&rows, shown_link(json_array_get(list, i), p->now));
 	buf_add_str(
 	    b, "<section aria-labelledby=\"h-links\">\n<h2 id=\"h-links\">" W_LINKS "</h2>\n");
 	if (!json_is_true(json_object_get(overview, "answers")))

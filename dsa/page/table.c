@@ -214,7 +214,8 @@ add_head(struct buf *b, const struct page_table *t, const struct table_column *c
 	const char *sort = t->sort ? t->sort : "";
 	bool here = c->sort && t->path && strcmp(sort + (*sort == '-'), c->sort) == 0;
 
-	buf_printf(b, "<th scope=\"col\"%s%s>", c->cell == TABLE_NUMBER ? class_of(c) : "",
+	buf_printf(b, "<th scope=\"col\" role=\"columnheader\"%s%s>",
+	    c->cell == TABLE_NUMBER ? class_of(c) : "",
 	    !here	   ? ""
 	    : *sort == '-' ? " aria-sort=\"descending\""
 			   : " aria-sort=\"ascending\"");
@@ -226,16 +227,18 @@ add_head(struct buf *b, const struct page_table *t, const struct table_column *c
 }
 
 /* The first cell is the row's name for a screen reader; on a narrow screen each cell has its head
- * before it. */
+ * before it, and is laid out as no cell of a table: its role says that it is one all the same. */
 static void
 add_row(struct buf *b, const struct page_table *t, const json_t *o)
 {
-	buf_add_str(b, "<tr>");
+	buf_add_str(b, "<tr role=\"row\">");
 	for (size_t i = 0; i < t->n; i++) {
 		const struct table_column *c = &t->columns[i];
 
-		buf_printf(
-		    b, i ? "<td%s data-head=\"" : "<th scope=\"row\"%s data-head=\"", class_of(c));
+		buf_printf(b,
+		    i ? "<td role=\"cell\"%s data-head=\""
+		      : "<th scope=\"row\" role=\"rowheader\"%s data-head=\"",
+		    class_of(c));
 		html_add_text(b, c->head);
 		buf_add_str(b, "\">");
 		add_cell(b, t, c, o);
@@ -247,15 +250,15 @@ add_row(struct buf *b, const struct page_table *t, const json_t *o)
 void
 table_begin(struct buf *b, const struct page_table *t)
 {
-	buf_printf(b, "<table id=\"%s\">\n<caption>", t->id);
+	buf_printf(b, "<table id=\"%s\" role=\"table\">\n<caption>", t->id);
 	html_add_text(b, t->caption);
 	if (t->csv_path)
 		buf_printf(
 		    b, " <a class=\"csv\" href=\"%s?table=%s\">" W_CSV "</a>", t->csv_path, t->id);
-	buf_add_str(b, "</caption>\n<thead>\n<tr>");
+	buf_add_str(b, "</caption>\n<thead role=\"rowgroup\">\n<tr role=\"row\">");
 	for (size_t i = 0; i < t->n; i++)
 		add_head(b, t, &t->columns[i]);
-	buf_add_str(b, "</tr>\n</thead>\n<tbody>\n");
+	buf_add_str(b, "</tr>\n</thead>\n<tbody role=\"rowgroup\">\n");
 }
 
 void

@@ -194,11 +194,30 @@ start(struct one *x, struct err *err)
 }
 
 static int
+add_waiting(const struct waiting_ref *w, void *arg, struct err *err)
+{
+	struct one *x = arg;
+	json_t *o;
+
+	(void)err;
+	if (!guid_equal(&w->referrer, x->original))
+		return 0;
+	o = json_object();
+	json_put_member(&o, "attribute", json_of_text(w->attr));
+	json_put_member(&o, "dn", json_of_text(w->wanted_dn));
+	json_add_item(&x->list, o);
+	return 0;
+}
+
+static int
 put_lists(struct one *x, json_t **o, struct err *err)
 {
 	if (start(x, err) < 0 || store_each_held(x->t, x->link, add_held, x, err) < 0)
 		return -1;
 	json_put_member(o, "held", TAKE(x->list));
+	if (start(x, err) < 0 || store_each_waiting(x->t, x->link, NULL, add_waiting, x, err) < 0)
+		return -1;
+	json_put_member(o, "waiting", TAKE(x->list));
 	if (start(x, err) < 0 || wave_each(x->t, 0, add_wave, x, err) < 0)
 		return -1;
 	json_put_member(o, "waves", TAKE(x->list));

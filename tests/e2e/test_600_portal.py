@@ -226,6 +226,37 @@ def test_it_keeps_up_with_the_map(many):
     assert after[0]["synced_at"] > before[0]["synced_at"]
 
 
+def report(many, *argv, status=0):
+    p = subprocess.run([os.path.join(BUILD, "galsyncctl"), "--socket", "/nowhere",
+                        "--state-directory", many.state, "report", *argv], capture_output=True,
+                       text=True, check=False, timeout=patient(60))
+    assert p.returncode == status, p.stderr
+    return p.stdout if status == 0 else p.stderr
+
+
+def test_report(many):
+    """The same as one file without a server."""
+    path = os.path.join(many.directory, "report.html")
+    os.umask(0o022)
+    for _ in range(2):      # the second one replaces the first
+        report(many, "--html", path)
+        assert os.stat(path).st_mode & 0o777 == 0o644 and not os.path.exists(path + ".new")
+    with open(path, encoding="utf-8") as f:
+        text = f.read()
+    c = Checker()
+    c.feed(text)
+    assert not c.bad and not c.stack and "script" not in c.seen and "a" not in c.seen, c.bad
+    assert text.count("<tr") > N and "Switched mailboxes against the plan" in text
+    assert "&lt;script&gt;" in text and "default-src 'none'" in text
+    assert report(many, "--csv", "-") == many.get("/mailboxes.csv?kind=all").replace("\r", "")
+    since = list(csv.DictReader(io.StringIO(report(many, "--csv", "-", "--since", "-10m"))))
+    assert 0 < len(since) < 100
+    for bad in ((), ("--html",), ("--html", "x", "--csv", "y"), ("--csv", "-", "--since", "x"),
+                ("--pdf", "x")):
+        assert report(many, *bad, status=2)
+    assert many.directory in report(many, "--html", many.directory, status=1)
+
+
 # ---- HTML ----
 
 class Checker(html.parser.HTMLParser):
@@ -234,7 +265,7 @@ class Checker(html.parser.HTMLParser):
 
     def __init__(self):
         super().__init__()
-        self.stack, self.ids, self.bad, self.seen = [], set(), [], set()
+        self.stack, self.ids, self.bad, self.seen, self.wanted = [], set(), [], set(), set()
 
     def handle_starttag(self, tag, attrs):
         a = dict(attrs)
@@ -250,6 +281,8 @@ class Checker(html.parser.HTMLParser):
         for name in ("src", "href", "action"):
             if re.match(r"(\w+:|//)", a.get(name) or ""):
                 self.bad.append(f"<{tag} {name}={a[name]}> leads elsewhere")
+        if "aria-labelledby" in a:
+            self.wanted.add(a["aria-labelledby"])
         if tag in ("input", "select") and a.get("type") != "hidden" and "label" not in self.stack:
             self.bad.append(f"<{tag} name={a.get('name')}> has no label")
         if tag == "th" and not a.get("scope"):
@@ -274,7 +307,7 @@ def test_pages_are_sound(many):
         _, _, body = many.ask("GET", urllib.parse.quote(path, safe="/?=&-"))
         text, c = body.decode(), Checker()
         c.feed(text)
-        assert not c.bad and not c.stack, (path, c.bad)
+        assert not c.bad and not c.stack and c.wanted <= c.ids, (path, c.bad)
         assert {"main", "header", "nav", "h1", "footer"} <= c.seen, path
         assert 'lang="en"' in text and text.count("<table") == text.count("<caption>")
         if shutil.which("tidy"):
