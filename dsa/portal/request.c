@@ -138,15 +138,17 @@ request_parse(const char *path, struct portal_request *ret)
 static bool
 take_problem(struct portal_request *r, const char *name, const char *value, char *why, size_t size)
 {
+	enum problem_sort sort = problem_of(value);
 	int64_t n;
 
-	if (strcmp(name, "problem") == 0) {
-		r->problems.sort = *value ? (int)problem_of(value) : -1;
-		if (r->problems.sort < PROBLEM_MAX)
-			return true;
+	if (strcmp(name, "problem") == 0 && *value && sort == PROBLEM_MAX) {
 		(void)snprintf(
 		    why, size, "problem: '%.64s' is none of conflict, held, retry, error", value);
 		return false;
+	}
+	if (strcmp(name, "problem") == 0) {
+		r->problems.sort = *value ? (int)sort : -1;
+		return true;
 	}
 	if (strcmp(name, "page") == 0 && str_to_i64(value, &n) && n > 0 && n <= ROSTER_PAGE_MAX) {
 		r->problems.page = n;
