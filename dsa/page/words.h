@@ -178,4 +178,6 @@
 #define W_NO_TABLE "There is no such table on the page."
 #define W_NO_MAP "There is no map yet: galsyncd makes it in its first cycle."
 
+_Static_assert(sizeof W_LANGUAGE > 1, "a page says in which language it is");
+
 #endif
