@@ -28,7 +28,9 @@ def test_follows_a_wave_live(live, web):
     p, daemon = live
     alias = daemon.lab.aliases[0]
     web.open(p.address + "/")
-    assert web.text("#links .state") in ("idle", "running") and not web.find_all(".warning")
+    verdict, state = web.texts("#links .state")
+    assert state in ("idle", "running") and verdict == "ATTENTION"      # there are conflicts
+    assert not web.find_all(".warning")
     web.open(f"{p.address}/mailboxes?q={alias}")
     web.click("#list tbody th a")
     wait_for(lambda: "/mailbox/" in web.url(), "the link leads nowhere")
