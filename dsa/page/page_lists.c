@@ -258,8 +258,8 @@ page_add_wave(struct buf *b, const struct page *p, const json_t *wave)
 	add_wave_table(b, p, W_WAVE_CAPTION, one);
 	json_decref(one);
 	buf_printf(b,
-	    "<p><progress id=\"wave-progress\" max=\"%lld\" value=\"%lld\" aria-label=\"" W_DONE
-	    "\"></progress> %lld " W_OF " %lld</p>\n",
+	    "<p class=\"bar\"><progress id=\"wave-progress\" max=\"%lld\" value=\"%lld\" "
+	    "aria-label=\"" W_DONE "\"></progress> %lld " W_OF " %lld</p>\n",
 	    (long long)total, (long long)ended, (long long)ended, (long long)total);
 	table_add(b,
 	    &(struct page_table){.id = "members",

@@ -175,6 +175,15 @@
 
 /* Errors */
 #define W_SORRY "This cannot be shown"
+#define W_TOKEN "A token is needed."
+#define W_METHOD "This page can only be read: GET and HEAD are allowed."
+#define W_BODY "A request has no body here."
+#define W_TOO_LONG "The address is too long."
+#define W_HOST "This portal answers to names of this machine alone."
+#define W_BAD_ADDRESS "This is no address of this portal."
+#define W_NO_PAGE "There is no such page."
+#define W_BUSY_ASKING "Others are asking the directories; try again in a moment."
+#define W_BUSY_READING "Others are reading lists; try again in a moment."
 #define W_NO_TABLE "There is no such table on the page."
 #define W_NO_MAP "There is no map yet: galsyncd makes it in its first cycle."
 

@@ -6,6 +6,7 @@
 
 #include "dsa/base/json.h"
 #include "dsa/page/page.h"
+#include "dsa/page/words.h"
 
 #define PORTION 200 /* records */
 
@@ -27,8 +28,7 @@ export_new(struct source *s, const struct portal_request *r, struct export **ret
 
 	if (__atomic_add_fetch(&under_way, 1, __ATOMIC_SEQ_CST) > EXPORT_MAX) {
 		(void)__atomic_sub_fetch(&under_way, 1, __ATOMIC_SEQ_CST);
-		return err_set(err, ERR_SYS, ERR_ENTRY, ERR_LATER, EBUSY,
-		    "others are reading lists; try again in a moment");
+		return err_set(err, ERR_SYS, ERR_ENTRY, ERR_LATER, EBUSY, W_BUSY_READING);
 	}
 	x = calloc(1, sizeof *x);
 	if (!x) {

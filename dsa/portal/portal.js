@@ -38,7 +38,7 @@
 	// Parts that a reader is at are left alone: a form that is filled in, and what was loaded live.
 	function keepUp(fresh) {
 		const old = main();
-		for (const part of ["section", "table", "p.read", "nav.turn", "p:has(> progress)", "p.empty"]) {
+		for (const part of ["section", "table", "p.read", "nav.turn", "p.bar", "p.empty"]) {
 			const before = [...old.querySelectorAll(`:scope > ${part}`)], after = [...fresh.querySelectorAll(`:scope > ${part}`)];
 			before.forEach((node, i) => {
 				if (node.dataset.part || node.contains(document.activeElement) || !after[i] || node.querySelector("details[open]"))
@@ -77,7 +77,7 @@
 		try {
 			const { main: part } = await load(`${location.pathname}/${section.dataset.part}`);
 			const inner = part.querySelector("section") || part.querySelector(".error");
-			const nodes = inner.matches("section") ? [...inner.childNodes].slice(0) : [inner];
+			const nodes = inner.matches("section") ? [...inner.childNodes] : [inner];
 			const head = section.querySelector("h2");
 			section.replaceChildren(head, ...nodes.filter(n => n.nodeName !== "H2").map(n => document.importNode(n, true)));
 			growOlder();

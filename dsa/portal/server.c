@@ -8,6 +8,7 @@
 
 #include "dsa/base/log.h"
 #include "dsa/base/str.h"
+#include "dsa/page/words.h"
 #include "dsa/portal/answer.h"
 #include "dsa/portal/export.h"
 #include "dsa/portal/token.h"
@@ -188,12 +189,12 @@ static const char *
 reason_of(unsigned status)
 {
 	switch (status) {
-	case 401: return "a token is needed";
-	case 405: return "this page can only be read: GET and HEAD are allowed";
-	case 413: return "a request has no body here";
-	case 414: return "the address is too long";
-	case 421: return "this portal answers to names of this machine alone";
-	default: return "this is no address of this portal";
+	case 401: return W_TOKEN;
+	case 405: return W_METHOD;
+	case 413: return W_BODY;
+	case 414: return W_TOO_LONG;
+	case 421: return W_HOST;
+	default: return W_BAD_ADDRESS;
 	}
 }
 
@@ -205,7 +206,7 @@ respond(struct server *s, struct MHD_Connection *c, const char *url)
 	struct parameters p = {.r = &r};
 
 	if (!request_parse(url, &r))
-		return refuse(c, 404, "there is no such page");
+		return refuse(c, 404, W_NO_PAGE);
 	(void)MHD_get_connection_values_n(c, MHD_GET_ARGUMENT_KIND, take_parameter, &p);
 	if (p.bad)
 		return refuse(c, 400, p.why);

@@ -10,6 +10,7 @@
 #include "dsa/base/clock.h"
 #include "dsa/base/line_client.h"
 #include "dsa/base/str.h"
+#include "dsa/page/words.h"
 #include "dsa/view/view_overview.h"
 #include "dsa/view/view_roster.h"
 
@@ -259,8 +260,7 @@ source_ask(struct source *s, const struct portal_request *r, json_t **ret, struc
 		return 0;
 	if (__atomic_add_fetch(&s->asking, 1, __ATOMIC_SEQ_CST) > ASKING_MAX) {
 		json_decref(a.request);
-		rc = err_set(err, ERR_SYS, ERR_ENTRY, ERR_LATER, EBUSY,
-		    "others are asking the directories; try again in a moment");
+		rc = err_set(err, ERR_SYS, ERR_ENTRY, ERR_LATER, EBUSY, W_BUSY_ASKING);
 	} else {
 		rc = ask(s->socket, a.request, ASK_MS, ret, err);
 	}
