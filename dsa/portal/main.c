@@ -26,6 +26,7 @@ GNUTLS_SKIP_GLOBAL_INIT
 
 #define DEFAULT_CONF GALSYNC_SYSCONFDIR "/galsync/galsync.conf"
 #define DEFAULT_SOCKET "/run/galsync/control.sock"
+#define STOP_S 5 /* for those who are being answered */
 
 enum portal_status { PORTAL_DONE = 0, PORTAL_FAILED = 1, PORTAL_USAGE = 2 };
 
@@ -147,20 +148,33 @@ listen_at(const struct sockaddr *a, socklen_t len, const char *name, int *ret, s
 	return 0;
 }
 
-/* A socket of the user's and its group's. One that is left over is replaced. */
+/* Takes away a socket at A that nobody listens at: it is left over. */
+static int
+clear_path(const struct sockaddr_un *a, struct err *err)
+{
+	_cleanup_(close) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct stat st;
+
+	if (lstat(a->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
+		return 0;
+	if (fd < 0 || connect(fd, (const struct sockaddr *)a, sizeof *a) == 0)
+		return err_sys(err, fd < 0 ? errno : EADDRINUSE, "'%s'", a->sun_path);
+	return unlink(a->sun_path) < 0 ? err_sys(err, errno, "'%s'", a->sun_path) : 0;
+}
+
+/* A socket of the user's and its group's. */
 static int
 listen_at_path(const char *path, int *ret, struct err *err)
 {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	struct stat st;
 	mode_t mask;
 	int rc;
 
 	if (strlen(path) >= sizeof a.sun_path)
 		return err_sys(err, ENAMETOOLONG, "'%s'", path);
 	memcpy(a.sun_path, path, strlen(path));
-	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
-		(void)unlink(path);
+	if (clear_path(&a, err) < 0)
+		return -1;
 	mask = umask(0117);
 	rc = listen_at((const struct sockaddr *)&a, sizeof a, path, ret, err);
 	(void)umask(mask);
@@ -244,6 +258,14 @@ say_where(int fd)
 	(void)fflush(stdout);
 }
 
+/* Of what a directory is asked the answer may be long in coming: nobody waits for it any more. */
+static void
+give_up(int sig)
+{
+	(void)sig;
+	_exit(PORTAL_DONE);
+}
+
 static int
 serve(struct source *source, const struct server_options *so)
 {
@@ -263,6 +285,8 @@ serve(struct source *source, const struct server_options *so)
 	(void)sd_notify(0, "READY=1\nSTATUS=serving");
 	(void)sigwait(&set, &sig);
 	(void)sd_notify(0, "STOPPING=1");
+	(void)signal(SIGALRM, give_up);
+	(void)alarm(STOP_S);
 	return PORTAL_DONE;
 }
 

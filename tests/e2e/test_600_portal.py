@@ -188,6 +188,9 @@ def test_a_socket_of_its_own(many):
                     assert os.stat(path).st_mode & 0o777 == 0o660
                     s.sendall(b"GET /waves HTTP/1.0\r\nHost: any.example\r\n\r\n")
                     assert b" 200 OK" in s.recv(64)
+                q = subprocess.run(p.args, text=True, capture_output=True, check=False,
+                                   timeout=patient(30))
+                assert q.returncode == 1 and "in use" in q.stderr
             finally:
                 p.kill()
 
