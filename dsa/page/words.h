@@ -182,6 +182,7 @@
 #define W_HOST "This portal answers to names of this machine alone."
 #define W_BAD_ADDRESS "This is no address of this portal."
 #define W_NO_PAGE "There is no such page."
+#define W_LATE "The daemon did not answer in time; it may be in the middle of a cycle."
 #define W_BUSY_ASKING "Others are asking the directories; try again in a moment."
 #define W_BUSY_READING "Others are reading lists; try again in a moment."
 #define W_NO_TABLE "There is no such table on the page."

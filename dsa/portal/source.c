@@ -80,7 +80,8 @@ ask(const char *socket, json_t *request, int timeout_ms, json_t **ret, struct er
 		_cleanup_(json_release) json_t *o = NULL;
 
 		if (client_next(c, &o, err) < 0)
-			return -1;
+			return err->src == ERR_SYS && err->code == EAGAIN ? err_data(err, W_LATE)
+									  : -1;
 		if (json_object_get(o, "event"))
 			continue;
 		if (!json_is_true(json_object_get(o, "ok"))) {
