@@ -269,7 +269,7 @@ def test_it_keeps_up_with_the_map(many):
 def report(many, *argv, status=0):
     p = subprocess.run([os.path.join(BUILD, "galsyncctl"), "--socket", "/nowhere",
                         "--state-directory", many.state, "report", *argv], capture_output=True,
-                       text=True, check=False, timeout=patient(60))
+                       text=True, check=False, umask=0o022, timeout=patient(60))
     assert p.returncode == status, p.stderr
     return p.stdout if status == 0 else p.stderr
 
@@ -277,7 +277,6 @@ def report(many, *argv, status=0):
 def test_report(many):
     """The same as one file without a server."""
     path = os.path.join(many.directory, "report.html")
-    os.umask(0o022)
     for _ in range(2):      # the second one replaces the first
         report(many, "--html", path)
         assert os.stat(path).st_mode & 0o777 == 0o644 and not os.path.exists(path + ".new")
