@@ -47,7 +47,7 @@ client_close(struct client *c)
 int
 client_limit(struct client *c, int timeout_ms, struct err *err)
 {
-	const struct timeval t = {timeout_ms / 1000, timeout_ms % 1000 * 1000};
+	const struct timeval t = {timeout_ms / 1000, timeout_ms % 1000 * 1000L};
 
 	if (setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t) < 0 ||
 	    setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t) < 0)

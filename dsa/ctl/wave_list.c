@@ -150,7 +150,8 @@ show(struct ctl *c, const struct wave *w, const struct view_wave_members *all)
 
 	l.links = links;
 	if (c->json)
-		return ctl_print_json(view_wave_show(w, link, view_wave_waits(l.links, w, link), all));
+		return ctl_print_json(
+		    view_wave_show(w, link, view_wave_waits(l.links, w, link), all));
 	print_whole(&l, w, link, all);
 	return CTL_DONE;
 }

@@ -58,9 +58,9 @@ test_text_is_text(void **state)
 
 	(void)state;
 	html_add_text(&b, "<a href=\"x\" title='y'>&amp;\n\xe2\x80\xae\xc3\xa9\xe2\x80\xac\xff");
-	assert_string_equal(
-	    (const char *)b.data, "&lt;a href=&quot;x&quot; "
-				  "title=&#39;y&#39;&gt;&amp;amp;\\x0A\\u202E\xc3\xa9\\u202C\\xFF");
+	assert_string_equal((const char *)b.data,
+	    "&lt;a href=&quot;x&quot; "
+	    "title=&#39;y&#39;&gt;&amp;amp;\\x0A\\u202E\xc3\xa9\\u202C\\xFF");
 	buf_reset(&b);
 	html_add_text(&b, NULL);
 	assert_int_equal(b.len, 0);
