@@ -24,6 +24,8 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 
+# Of the portal alone.
+PORTAL_LDLIBS := -lmicrohttpd
 LIBS_PC := libconfig jansson libsystemd krb5 krb5-gssapi gnutls
 GALSYNC_CPPFLAGS := -I. -D_GNU_SOURCE -DGALSYNC_SYSCONFDIR='"$(SYSCONFDIR)"' -DGALSYNC_VERSION='"$(VERSION)"'
 GALSYNC_CFLAGS := -std=c17 -g -pthread -fPIE -fstack-protector-strong \
@@ -49,10 +51,12 @@ say = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' '$(1)' '$(2)',@:)
 
 # All of a folder; main.c apart, so that unit tests link whatever they need.
 ROOMS := dsa/base dsa/directory dsa/ldap mapping redirect dsa/config dsa/rules dsa/run dsa/world \
-	dsa/exec dsa/cycle dsa/jobs dsa/view
-SRCS := $(sort $(wildcard $(ROOMS:%=%/*.c)) $(filter-out dsa/daemon/main.c,$(wildcard dsa/daemon/*.c)))
+	dsa/exec dsa/cycle dsa/jobs dsa/view dsa/page
+SRCS := $(sort $(wildcard $(ROOMS:%=%/*.c)) $(filter-out dsa/daemon/main.c,$(wildcard dsa/daemon/*.c)) \
+	$(filter-out dsa/portal/main.c,$(wildcard dsa/portal/*.c)))
 DAEMON_SRCS := dsa/daemon/main.c
 CTL_SRCS := $(sort $(wildcard dsa/ctl/*.c))
+PORTAL_SRCS := dsa/portal/main.c
 SUPPORT_SRCS := $(sort $(wildcard tests/support/*.c))
 # A program under a second each, for every save; what plays crashes at every step, long random walks
 # and outages is torture.
@@ -68,12 +72,16 @@ UNITS := $(UNIT_TESTS:%=$(BUILD)/unit/test_%)
 TORTURES := $(TORTURE_TESTS:%=$(BUILD)/torture/test_%)
 FUZZERS := $(FUZZ_TARGETS:%=$(BUILD)/fuzz/fuzz_%)
 
-all: $(BUILD)/galsyncd $(BUILD)/galsyncctl
+all: $(BUILD)/galsyncd $(BUILD)/galsyncctl $(BUILD)/galsync-portal
 
 $(BUILD)/%.o: %.c
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(GALSYNC_CPPFLAGS) $(CPPFLAGS) $(GALSYNC_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+# What these files have is part of the program.
+$(BUILD)/dsa/page/page.o: dsa/page/page.css
+$(BUILD)/dsa/portal/assets.o: dsa/portal/portal.js dsa/portal/portal.svg
 
 $(LIB): $(call obj,$(SRCS))
 	$(call say,AR,$@)
@@ -92,6 +100,10 @@ $(BUILD)/galsyncd: $(call obj,$(DAEMON_SRCS)) $(LIB)
 $(BUILD)/galsyncctl: $(call obj,$(CTL_SRCS)) $(LIB)
 	$(call say,LD,$@)
 	$(call link,$^)
+
+$(BUILD)/galsync-portal: $(call obj,$(PORTAL_SRCS)) $(LIB)
+	$(call say,LD,$@)
+	$(call link,$^ $(PORTAL_LDLIBS))
 
 $(UNITS) $(TORTURES): $(BUILD)/%: $(BUILD)/tests/%.o $(SUPPORT) $(LIB)
 	$(call say,LD,$@)
@@ -118,7 +130,7 @@ $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/tests/bench/session.o $(LIB)
 	@mkdir -p $(@D)
 	$(call link,$^)
 
-DEPS := $(patsubst %.o,%.d,$(call obj,$(SRCS) $(DAEMON_SRCS) $(CTL_SRCS) $(SUPPORT_SRCS) \
+DEPS := $(patsubst %.o,%.d,$(call obj,$(SRCS) $(DAEMON_SRCS) $(CTL_SRCS) $(PORTAL_SRCS) $(SUPPORT_SRCS) \
 	$(UNIT_TESTS:%=tests/unit/test_%.c) $(TORTURE_TESTS:%=tests/torture/test_%.c) $(FUZZ_TARGETS:%=tests/fuzz/fuzz_%.c) tests/fuzz/replay.c \
 	$(BENCH_TOOLS:%=tests/bench/%.c) tests/bench/session.c))
 -include $(DEPS)
@@ -143,6 +155,8 @@ check-torture:
 
 units: $(UNITS) $(FUZZERS)
 tortures: $(TORTURES)
+# What the end-to-end tests run: the product, and what makes a large map.
+e2e-programs: all $(BUILD)/bench/people
 bench-tools: $(BENCH_TOOLS:%=$(BUILD)/bench/%)
 
 # Every outage of either side, in every phase, and a session that outlives its ticket: a quarter of
@@ -205,24 +219,30 @@ fuzz: deps-lint
 # What is there already keeps its mode and owner: others have set them, tmpfiles.d for one.
 install_dirs = for d in $(2); do [ -d "$$d" ] || $(INSTALL) -d -m $(1) "$$d" || exit 1; done
 
+SERVICES := galsyncd.service galsync-portal.service galsync-report.service
+OTHER_UNITS := galsyncd.socket galsync-portal.socket galsync-report.timer
+COMPLETIONS := galsyncctl galsyncd galsync-portal
+
 install: all
 	$(call install_dirs,755,$(addprefix $(DESTDIR),$(SBINDIR) $(MANDIR)/man5 $(MANDIR)/man7 \
 		$(MANDIR)/man8 $(DATADIR) $(DATADIR)/mail $(CATALOGDIR) $(SYSTEMDUNITDIR) $(SYSUSERSDIR) $(TMPFILESDIR) \
 		$(COMPLETIONDIR)))
 	$(call install_dirs,750,$(DESTDIR)$(SYSCONFDIR)/galsync)
-	$(INSTALL) -m 755 $(BUILD)/galsyncd $(BUILD)/galsyncctl $(DESTDIR)$(SBINDIR)
+	$(INSTALL) -m 755 $(BUILD)/galsyncd $(BUILD)/galsyncctl $(BUILD)/galsync-portal $(DESTDIR)$(SBINDIR)
 	$(INSTALL) -m 644 man/galsync.conf.5 $(DESTDIR)$(MANDIR)/man5
-	$(INSTALL) -m 644 man/galsyncd.8 man/galsyncctl.8 $(DESTDIR)$(MANDIR)/man8
+	$(INSTALL) -m 644 man/galsyncd.8 man/galsyncctl.8 man/galsync-portal.8 $(DESTDIR)$(MANDIR)/man8
 	$(INSTALL) -m 755 conf/delegate.sh conf/hook-mail $(DESTDIR)$(DATADIR)
 	$(INSTALL) -m 644 conf/galsync.conf conf/hook-mail.conf $(DESTDIR)$(DATADIR)
 	$(INSTALL) -m 644 conf/mail/*.txt $(DESTDIR)$(DATADIR)/mail
 	$(INSTALL) -m 644 conf/galsync.catalog $(DESTDIR)$(CATALOGDIR)
-	sed 's|@SBINDIR@|$(SBINDIR)|' conf/galsyncd.service >$(BUILD)/galsyncd.service
-	$(INSTALL) -m 644 $(BUILD)/galsyncd.service conf/galsyncd.socket $(DESTDIR)$(SYSTEMDUNITDIR)
+	for s in $(SERVICES); do \
+		sed 's|@SBINDIR@|$(SBINDIR)|' conf/$$s >$(BUILD)/$$s && \
+		$(INSTALL) -m 644 $(BUILD)/$$s $(DESTDIR)$(SYSTEMDUNITDIR) || exit 1; done
+	$(INSTALL) -m 644 $(addprefix conf/,$(OTHER_UNITS)) $(DESTDIR)$(SYSTEMDUNITDIR)
 	$(INSTALL) -m 644 conf/galsync.sysusers $(DESTDIR)$(SYSUSERSDIR)/galsync.conf
 	$(INSTALL) -m 644 conf/galsync.tmpfiles $(DESTDIR)$(TMPFILESDIR)/galsync.conf
-	$(INSTALL) -m 644 conf/galsyncctl.completion $(DESTDIR)$(COMPLETIONDIR)/galsyncctl
-	$(INSTALL) -m 644 conf/galsyncd.completion $(DESTDIR)$(COMPLETIONDIR)/galsyncd
+	for c in $(COMPLETIONS); do \
+		$(INSTALL) -m 644 conf/$$c.completion $(DESTDIR)$(COMPLETIONDIR)/$$c || exit 1; done
 	$(INSTALL) -m 644 man/galsync-control.7 man/galsync-migration.7 $(DESTDIR)$(MANDIR)/man7
 	[ -e $(DESTDIR)$(SYSCONFDIR)/galsync/galsync.conf ] || \
 		[ -L $(DESTDIR)$(SYSCONFDIR)/galsync/galsync.conf ] || \
@@ -234,16 +254,15 @@ not_live = [ -n '$(DESTDIR)' ] || [ ! -d /run/systemd/system ]
 
 # The configuration and the state stay.
 uninstall:
-	$(not_live) || systemctl disable --now galsyncd.socket galsyncd.service || \
+	$(not_live) || systemctl disable --now $(OTHER_UNITS) $(SERVICES) || \
 		! systemctl cat galsyncd.service >/dev/null 2>&1
-	rm -f $(DESTDIR)$(SBINDIR)/galsyncd $(DESTDIR)$(SBINDIR)/galsyncctl \
+	rm -f $(addprefix $(DESTDIR)$(SBINDIR)/,galsyncd galsyncctl galsync-portal) \
 		$(DESTDIR)$(MANDIR)/man5/galsync.conf.5 $(DESTDIR)$(MANDIR)/man8/galsyncd.8 \
-		$(DESTDIR)$(MANDIR)/man8/galsyncctl.8 $(DESTDIR)$(MANDIR)/man7/galsync-control.7 \
-		$(DESTDIR)$(MANDIR)/man7/galsync-migration.7 \
-		$(DESTDIR)$(CATALOGDIR)/galsync.catalog $(DESTDIR)$(SYSTEMDUNITDIR)/galsyncd.service \
-		$(DESTDIR)$(SYSTEMDUNITDIR)/galsyncd.socket $(DESTDIR)$(SYSUSERSDIR)/galsync.conf \
-		$(DESTDIR)$(TMPFILESDIR)/galsync.conf $(DESTDIR)$(COMPLETIONDIR)/galsyncctl \
-		$(DESTDIR)$(COMPLETIONDIR)/galsyncd
+		$(DESTDIR)$(MANDIR)/man8/galsyncctl.8 $(DESTDIR)$(MANDIR)/man8/galsync-portal.8 \
+		$(DESTDIR)$(MANDIR)/man7/galsync-control.7 $(DESTDIR)$(MANDIR)/man7/galsync-migration.7 \
+		$(DESTDIR)$(CATALOGDIR)/galsync.catalog $(DESTDIR)$(SYSUSERSDIR)/galsync.conf \
+		$(addprefix $(DESTDIR)$(SYSTEMDUNITDIR)/,$(SERVICES) $(OTHER_UNITS)) \
+		$(DESTDIR)$(TMPFILESDIR)/galsync.conf $(addprefix $(DESTDIR)$(COMPLETIONDIR)/,$(COMPLETIONS))
 	rm -rf $(DESTDIR)$(DATADIR)
 	$(not_live) || systemctl daemon-reload
 
@@ -251,7 +270,7 @@ clean:
 	rm -rf $(BUILD)
 
 help:
-	@echo 'all (default)   build galsyncd and galsyncctl in $(BUILD)'
+	@echo 'all (default)   build galsyncd, galsyncctl and galsync-portal in $(BUILD)'
 	@echo 'demo            two real forests, a plan, a full sync, a second one; then clean up (root)'
 	@echo 'check           every test, with sanitizers (root)'
 	@echo 'check-unit      unit tests, fuzz corpora, tests of the tools: for every save'
@@ -269,6 +288,6 @@ help:
 	@echo 'uninstall       stops and disables the service first; configuration and state stay'
 	@echo 'clean'
 
-.PHONY: all check check-unit check-torture check-outages check-kills check-walk check-lists check-estates units tortures bench-tools check-layers check-headers lint format demo bench fuzz \
+.PHONY: all check check-unit check-torture check-outages check-kills check-walk check-lists check-estates units tortures e2e-programs bench-tools check-layers check-headers lint format demo bench fuzz \
 	install uninstall clean help
 .SECONDARY:

@@ -142,6 +142,14 @@ int store_each(
 /* The same from the record behind ID on, in the order of the map. */
 int store_each_after(struct store_txn *t, uint32_t link, uint64_t id, store_record_fn *fn,
     void *arg, struct err *err) MUST_CHECK;
+/* How often the map was written when T began: what was read in another transaction of the same
+ * number is still so. */
+uint64_t store_txn_number(const struct store_txn *t);
+/* Calls FN with the number and the mark of every record, by ascending numbers: a record has the
+ * mark that it had as long as nothing in it changes. Nothing is decoded, and no sum is compared:
+ * for who keeps what it read, and reads by store_get() what has another mark. */
+typedef int store_mark_fn(uint64_t id, uint64_t mark, void *arg, struct err *err);
+int store_each_mark(struct store_txn *t, store_mark_fn *fn, void *arg, struct err *err) MUST_CHECK;
 struct store_counts {
 	uint64_t records, by_state[RECORD_STATE_MAX], created, matched, waiting_refs, conflicts;
 	uint64_t bytes_used, bytes_max; /* of the file */

@@ -116,3 +116,16 @@ escape_piece(struct escape *e, struct bytes v, enum escape_way way, struct buf *
 			end_part(e, way, ret);
 	}
 }
+
+void
+escape_add_url(const char *s, struct buf *ret)
+{
+	static const char plain[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+
+	for (; *s; s++)
+		if (strchr(plain, *s))
+			buf_add_char(ret, *s);
+		else
+			buf_printf(ret, "%%%02X", (unsigned)(uint8_t)*s);
+}

@@ -40,7 +40,11 @@ void escape_add(struct bytes v, enum escape_way way, struct buf *ret);
 /* True if escape_add() would change V. */
 bool escape_is_needed(struct bytes v, enum escape_way way);
 
-/* The same for a text that comes in pieces, which may cut characters. Begin with {0}. */
+/* Appends S as one part of a path, or as a value of a query (RFC 3986): all but letters, digits and
+ * "-._~" in the form %HH. */
+void escape_add_url(const char *s, struct buf *ret);
+
+/* escape_add() for a text that comes in pieces, which may cut characters. Begin with {0}. */
 struct escape {
 	uint8_t part[4]; /* of a character whose rest is still to come */
 	size_t n;

@@ -51,7 +51,7 @@ ctl_verb ctl_verb_resolve;
 /* approve and reject. */
 ctl_verb ctl_verb_decide;
 ctl_verb ctl_verb_wave_suggest, ctl_verb_wave, ctl_verb_wave_list, ctl_verb_wave_show;
-ctl_verb ctl_verb_map_backup, ctl_verb_map_check;
+ctl_verb ctl_verb_map_backup, ctl_verb_map_check, ctl_verb_report;
 /* output.c: what a verb that reads the map prints goes out when no transaction is open: a reader
  * that waits, less(1) for instance, would keep the map from using its pages again. */
 int ctl_output_begin(struct ctl *c, struct err *err) MUST_CHECK;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "dsa/base/str.h"
-#include "dsa/ctl/shown.h"
+#include "dsa/page/html.h"
 
 static const char head[] =
     "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
@@ -16,19 +16,13 @@ static const char head[] =
     "th, td { border: 1px solid #bbb; padding: .2em .6em; text-align: left; vertical-align: top }\n"
     "th { background: #eee } td { overflow-wrap: anywhere }\n</style>\n";
 
-/* S as text of a page: none of its characters has a meaning there. */
 static void
 put_text(const char *s, FILE *to)
 {
-	for (s = s ? shown(s) : ""; *s; s++)
-		switch (*s) {
-		case '&': (void)fputs("&amp;", to); break;
-		case '<': (void)fputs("&lt;", to); break;
-		case '>': (void)fputs("&gt;", to); break;
-		case '"': (void)fputs("&quot;", to); break;
-		case '\'': (void)fputs("&#39;", to); break;
-		default: (void)fputc(*s, to);
-		}
+	_cleanup_(buf_done) struct buf b = {0};
+
+	html_add_text(&b, s);
+	(void)fwrite(b.data ? (const char *)b.data : "", 1, b.len, to);
 }
 
 static void

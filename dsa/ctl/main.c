@@ -48,6 +48,8 @@ static const struct verb verbs[] = {
     {"conflicts reopen", "WHO", "take that back", ctl_verb_resolve, true},
     {"history", "WHO | --cycle N | --wave N | --since TIME [LINK]",
 	"what was written, when, and why", ctl_verb_history, false},
+    {"report", "--html FILE | --csv FILE [--since TIME]", "where the migration stands, as one file",
+	ctl_verb_report, false},
     {"watch", "", "what the daemon is doing, live", ctl_verb_watch, true},
     {"resync", "[LINK] [--object WHO]", "synchronize everything, or one object, now",
 	ctl_verb_resync, true},

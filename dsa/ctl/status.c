@@ -48,24 +48,6 @@ print_hook(const struct view_hook *n)
 		    n->error ? shown(n->error) : "");
 }
 
-/* What the daemon, if one runs, says of the link; NULL if it does not. */
-static json_t *
-daemon_of(const json_t *links, const char *name)
-{
-	size_t len;
-
-	/* Both flows are one worker's. */
-	(void)store_is_return(name, &len);
-	for (size_t i = 0; i < json_array_size(links); i++) {
-		json_t *l = json_array_get(links, i);
-		const char *link = json_string_value(json_object_get(l, "link"));
-
-		if (link && strlen(link) == len && strncmp(link, name, len) == 0)
-			return l;
-	}
-	return NULL;
-}
-
 static void
 print_daemon(const json_t *l)
 {
@@ -140,7 +122,7 @@ static enum ctl_status
 status_of(struct telling *t, uint32_t id, const char *name)
 {
 	_cleanup_(view_link_done) struct view_link v = {0};
-	json_t *daemon = daemon_of(t->links, name);
+	json_t *daemon = view_link_daemon(t->links, name);
 	struct err err;
 
 	if (view_link_read(t->c->txn, id, name, &v, &err) < 0)

@@ -292,7 +292,7 @@ fit_meanwhile(const struct ctl *c, struct view *v, struct client *client)
 {
 	struct signalfd_siginfo ignored;
 
-	while (!client_wait(client, v->resized))
+	while (!client_poll(client, v->resized))
 		if (read(v->resized, &ignored, sizeof ignored) > 0 && v->event && !c->json)
 			show(v, v->event);
 }

@@ -42,28 +42,10 @@ struct listing {
 	uint64_t n;
 };
 
-/* What keeps an open wave from going on, as far as the map does not say it. */
-static const char *
-waits_for(const struct listing *l, const struct wave *w, const char *link)
-{
-	if (!wave_is_open(w->state))
-		return "";
-	if (!l->links)
-		return "galsyncd does not answer";
-	for (size_t i = 0; i < json_array_size(l->links); i++) {
-		const json_t *o = json_array_get(l->links, i);
-
-		if (strcmp(text_of(o, "link"), link) == 0)
-			return strcmp(text_of(o, "state"), "paused") == 0 ? "the link is paused"
-									  : w->why;
-	}
-	return "the link is not in the configuration of galsyncd";
-}
-
 static void
 print_wave(const struct listing *l, const struct wave *w, const char *link)
 {
-	const char *waits = waits_for(l, w, link);
+	const char *waits = view_wave_waits(l->links, w, link);
 	char at[CLOCK_TEXT_SIZE];
 
 	clock_format_local(w->at, at);
@@ -87,7 +69,7 @@ list_one(const struct wave *w, void *arg, struct err *err)
 
 	(void)err;
 	if (l->c->json)
-		json_add_item(&l->array, view_wave(w, link, waits_for(l, w, link)));
+		json_add_item(&l->array, view_wave(w, link, view_wave_waits(l->links, w, link)));
 	else
 		print_wave(l, w, link);
 	l->n++;
@@ -134,7 +116,7 @@ static void
 print_whole(const struct listing *l, const struct wave *w, const char *link,
     const struct view_wave_members *all)
 {
-	const char *waits = waits_for(l, w, link);
+	const char *waits = view_wave_waits(l->links, w, link);
 
 	(void)printf("wave %u%s%s\n  %-9s %s\n  %-9s %s%s\n  %-9s %s: %u done, %u failed, %u of "
 		     "%u left\n",
@@ -168,7 +150,8 @@ show(struct ctl *c, const struct wave *w, const struct view_wave_members *all)
 
 	l.links = links;
 	if (c->json)
-		return ctl_print_json(view_wave_show(w, link, waits_for(&l, w, link), all));
+		return ctl_print_json(
+		    view_wave_show(w, link, view_wave_waits(l.links, w, link), all));
 	print_whole(&l, w, link, all);
 	return CTL_DONE;
 }

@@ -67,6 +67,23 @@ view_link_read(
 	return read_last_cycle(t, link, &ret->last_cycle, err);
 }
 
+json_t *
+view_link_daemon(const json_t *links, const char *flow)
+{
+	size_t len;
+
+	/* Both flows are one worker's. */
+	(void)store_is_return(flow, &len);
+	for (size_t i = 0; i < json_array_size(links); i++) {
+		json_t *l = json_array_get(links, i);
+		const char *link = json_string_value(json_object_get(l, "link"));
+
+		if (link && strlen(link) == len && strncmp(link, flow, len) == 0)
+			return l;
+	}
+	return NULL;
+}
+
 static json_t *
 states(const struct store_counts *n)
 {

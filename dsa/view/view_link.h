@@ -59,6 +59,9 @@ view_link_donep(struct view_link *v)
  * also after a failure. */
 int view_link_read(struct store_txn *t, uint32_t link, const char *name, struct view_link *ret,
     struct err *err) MUST_CHECK;
+/* Of LINKS, what the daemon says of its links (NULL: it does not answer), the one whose flow is
+ * called FLOW; NULL if there is none. Borrowed. */
+json_t *view_link_daemon(const json_t *links, const char *flow);
 /* DAEMON and CONFIGURATION are borrowed; NULL: none answers, nothing is known. NULL without memory.
  */
 json_t *view_link(const struct view_link *v, json_t *daemon, json_t *configuration) MUST_CHECK;

@@ -61,6 +61,30 @@ view_wave_members_read(
 	return 0;
 }
 
+static bool
+is(const json_t *o, const char *key, const char *value)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s && strcmp(s, value) == 0;
+}
+
+const char *
+view_wave_waits(const json_t *links, const struct wave *w, const char *link)
+{
+	if (!wave_is_open(w->state))
+		return "";
+	if (!links)
+		return "galsyncd does not answer";
+	for (size_t i = 0; i < json_array_size(links); i++) {
+		const json_t *o = json_array_get(links, i);
+
+		if (is(o, "link", link))
+			return is(o, "state", "paused") ? "the link is paused" : w->why;
+	}
+	return "the link is not in the configuration of galsyncd";
+}
+
 json_t *
 view_wave(const struct wave *w, const char *link, const char *waits)
 {

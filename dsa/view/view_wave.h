@@ -56,6 +56,10 @@ view_wave_members_donep(struct view_wave_members *m)
 int view_wave_members_read(
     struct store_txn *t, uint32_t id, struct view_wave_members *ret, struct err *err) MUST_CHECK;
 
+/* What keeps the open wave W of LINK from going on, as the map and LINKS, what the daemon says of
+ * its links (NULL: it does not answer), have it; "" if nothing does. Borrowed. */
+const char *view_wave_waits(const json_t *links, const struct wave *w, const char *link);
+
 /* All of these give NULL without memory. LINK is the name of W's link. */
 json_t *view_wave(const struct wave *w, const char *link, const char *waits) MUST_CHECK;
 /* The same with `results`. */

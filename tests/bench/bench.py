@@ -14,6 +14,7 @@
             with nothing to do, and a cycle after a change of 1 % of the users
   switch    1,000 mailboxes switched and turned back, against the bare modifies pipelined
   map       look-ups in a map of many records, against bare LMDB gets of the same records
+  portal    the CPU of the portal's pages over a map of 100,000 recipients, and its memory
 
 What is compared runs next to each other in the same state of the servers; a ratio is the median of
 the rounds' ratios. A missed goal is a result: the exit status tells of errors alone. Needs root.
@@ -38,12 +39,14 @@ sys.path.insert(0, HERE)
 
 # pylint: disable=wrong-import-position
 import measure                          # noqa: E402
+import pages                            # noqa: E402
 from measure import BenchError, Row, figure     # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.path.abspath(os.path.join(ROOT, os.environ.get("BUILD", "build")))
 LAB = os.path.join(ROOT, "tests", "lab", "lab")
-PARTS = ["full", "resync", "both", "links", "memory", "latency", "delta", "switch", "map"]
+PARTS = ["full", "resync", "both", "links", "memory", "latency", "delta", "switch", "map",
+         "portal"]
 LIMIT_KIB = 48 * 1024       # of anonymous memory
 LIMIT_USERS = 10000         # at this size
 LIMIT_BYTES = 100           # for each user beyond
@@ -236,7 +239,7 @@ def map_rows(records, rounds):
 def measure_all(args):
     parts = args.only or PARTS
     rows, notes = [], []
-    inside = [p for p in parts if p != "map"]
+    inside = [p for p in parts if p not in ("map", "portal")]
     if inside:
         one = in_lab(args.users, args.users // 2, args.rounds, inside)
         notes.append(f"{args.users} users; changes of a full sync: " + ", ".join(
@@ -262,6 +265,10 @@ def measure_all(args):
         more, said = map_rows(args.records, args.rounds)
         rows += more
         notes += said
+    if "portal" in parts:
+        more, said = pages.measure_portal(BUILD, args.rounds)
+        rows += more
+        notes += said
     return rows, notes
 
 
@@ -283,7 +290,7 @@ def parse():
 def main():
     args = parse()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    if os.geteuid() and args.only != ["map"]:
+    if os.geteuid() and not set(args.only or PARTS) <= {"map", "portal"}:
         say("the lab needs root")
         return 1
     before = measure.load()

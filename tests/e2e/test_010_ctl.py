@@ -280,7 +280,7 @@ def usage():
 # Each verb with arguments that it takes: of the map, and of the daemon.
 OF_THE_MAP = {"history": ["x"], "status": [], "list": [], "show": ["x"], "map lookup": ["x"], "map export": [],
               "map backup": ["/nowhere"], "map check": [], "conflicts": [], "wave list": [],
-              "wave show": ["1"]}
+              "wave show": ["1"], "report": ["--csv", "-"]}
 OF_THE_DAEMON = {"conflicts resolve": ["x", "--ignore"], "conflicts reopen": ["x"], "watch": [], "resync": [],
                  "plan": [], "apply": ["PLAN"], "map rebuild": [], "switch": ["x"],
                  "undo-switch": ["x"], "proxy-toggle": ["x"], "wave": ["FILE", "--at", "now"],

@@ -122,13 +122,18 @@ def test_user_and_directories_are_made_at_boot(service):
 
 
 def test_units_are_right(service):
-    p = service.run("systemd-analyze", "verify", "galsyncd.service", "galsyncd.socket")
+    p = service.run("systemd-analyze", "verify", "galsyncd.service", "galsyncd.socket",
+                    "galsync-portal.service", "galsync-portal.socket", "galsync-report.service",
+                    "galsync-report.timer")
     assert "galsync" not in p.stdout + p.stderr
 
 
-def test_exposure(service):
-    p = service.run("systemd-analyze", "security", "--offline=true", "--threshold=15",
-                    "galsyncd.service")
+@pytest.mark.parametrize("unit, most", [("galsyncd", 15), ("galsync-portal", 10),
+                                        ("galsync-report", 10)])
+def test_exposure(service, unit, most):
+    """In tenths."""
+    p = service.run("systemd-analyze", "security", "--offline=true", f"--threshold={most}",
+                    f"{unit}.service")
     assert "Overall exposure level" in p.stdout
 
 
@@ -275,6 +280,49 @@ def test_who_reads_the_map(service, group, reads):
         assert reads or "ermission denied" in p.stderr
     p = service.run("stat", "-c", "%a", "/var/lib/galsync/map.mdb", "/var/lib/galsync/map.mdb-lock")
     assert p.stdout.split() == ["640", "660"]
+
+
+FETCH = """
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect("/run/galsync-portal.sock")
+s.sendall(b"GET %s HTTP/1.0\\r\\nHost: x\\r\\n\\r\\n" % sys.argv[1].encode())
+while (piece := s.recv(65536)):
+    sys.stdout.buffer.write(piece)
+"""
+
+
+def fetch(service, path, group="galsync-portal", status=0):
+    """The portal's answer to a web server, a process in that group."""
+    return service.run("setpriv", "--reuid=nobody", f"--regid={group}", "--clear-groups",
+                       "/usr/bin/python3", "-c", FETCH, path, status=status)
+
+
+def test_portal(service):
+    """It starts with the first request, reads the map, asks the daemon, and may do nothing else."""
+    assert "galsync-portal" in service.run("id", "-nG", "galsync-portal").stdout
+    service.run("systemctl", "start", "galsync-portal.socket")
+    assert service.run("systemctl", "is-active", "galsync-portal.service",
+                       status=None).stdout == "inactive\n"
+    assert "ermission denied" in fetch(service, "/", "nogroup", status=1).stderr
+    answer = json.loads(fetch(service, "/api/overview").stdout.partition("\n\n")[2])
+    assert answer["answers"] and answer["links"][0]["daemon"]["state"] in ("idle", "running")
+    assert answer["links"][0]["correspondences"] > 10
+    lab = service.lab
+    guid = str(uuid.UUID(bytes_le=lab.source.read(lab.special["acme"]["mailbox"])["objectGUID"][0]))
+    page = fetch(service, f"/mailbox/{guid}/attributes").stdout
+    assert "200 OK" in page and "displayName" in page
+    inner = service.show("MainPID", "galsync-portal.service")
+    pid = next(p for p in service.processes() if status_of(p)["NSpid"].split()[-1] == inner)
+    status = status_of(pid)
+    assert int(status["CapEff"], 16) == 0 and status["NoNewPrivs"] == "1"
+    assert status["Seccomp"] == "2"
+    service.run("systemctl", "start", "galsync-report.service")
+    p = service.run("find", "/var/lib/galsync-report", "-type", "f", "-printf", "%f %U %m\\n")
+    uid = service.run("id", "-u", "galsync-portal").stdout.strip()
+    assert sorted(p.stdout.split("\n")[:-1]) == [f"report.csv {uid} 640", f"report.html {uid} 640"]
+    service.run("systemctl", "stop", "galsync-portal.socket", "galsync-portal.service")
+    assert service.show("Result", "galsync-portal.service") == "success"
 
 
 def test_catalog(service):

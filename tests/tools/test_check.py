@@ -15,7 +15,7 @@ def fixture_checked(tree):
     """A tree whose build copies what lies in `programs`."""
     tree.copy("tests/check")
     # One rule for all goals: they are made side by side.
-    tree.write("Makefile", "units tortures all: programs\n"
+    tree.write("Makefile", "units tortures all e2e-programs: programs\n"
                            ".PHONY: programs\nprograms:\n\t@mkdir -p $(BUILD)\n"
                            "\t@cp -r programs/. $(BUILD)/\n")
     for folder in ("unit", "torture", "fuzz", "e2e"):

@@ -110,7 +110,16 @@ def test_options_of_galsyncd():
     assert {o for o in known if f"--{o}" not in usage} == set()
 
 
+def test_options_of_galsync_portal():
+    known = options_of("dsa/portal/main.c")
+    text = page("galsync-portal.8")
+    assert set(re.findall(r"^\.It Fl (?:\w , )?-([a-z-]+)", text, re.M)) == known
+    usage = read("dsa", "portal", "main.c").partition("usage(FILE")[2].partition("\n}\n")[0]
+    assert {o for o in known if f"--{o}" not in usage} == set()
+
+
 @pytest.mark.parametrize("name, source, enum", [
+    ("galsync-portal.8", "dsa/portal/main.c", "portal_status"),
     ("galsyncctl.8", "dsa/ctl/ctl.h", "ctl_status"),
     ("galsyncd.8", "dsa/daemon/once.h", "exit_status")])
 def test_exit_statuses(name, source, enum):
@@ -131,6 +140,9 @@ def test_exit_statuses(name, source, enum):
     ("galsync-control.7", "dsa/run/event.c", "phase_names", ()),
     ("galsync-control.7", "dsa/view/view_worker.c", "phase_names", ()),
     ("galsync-control.7", "mapping/held.c", "kind_names", ("nothing",)),
+    ("galsync-portal.8", "dsa/rules/progress.c", "step_names", ()),
+    ("galsync-portal.8", "dsa/view/roster_sort.c", "order_names", ()),
+    ("galsync-portal.8", "dsa/view/view_problems.c", "names", ()),
     ("galsync-control.7", "dsa/view/view_adopt.c", "redirections", ())])
 def test_names(name, source, of, but):
     text = re.sub(r"[\\&,.()\n]", " ", page(name))
@@ -150,7 +162,8 @@ def test_requests_of_the_socket():
 @pytest.mark.parametrize("file", [f"dsa/view/{f}" for f in sorted(os.listdir(
     os.path.join(ROOT, "dsa", "view"))) if f.endswith(".c")] + ["dsa/cycle/summary.c"])
 def test_members_of_json(file):
-    text = re.sub(r"[\\&,.()\n]", " ", page("galsyncctl.8") + page("galsync-control.7"))
+    text = re.sub(r"[\\&,.()\n]", " ", page("galsyncctl.8") + page("galsync-control.7") +
+                  page("galsync-portal.8"))
     for word in re.findall(r'"([a-z][a-z_]+)"', read(*file.split("/"))):
         assert f" {word} " in text, f"neither galsyncctl.8 nor galsync-control.7 has {word}"
 
@@ -207,13 +220,14 @@ HOME = {"libconfig": "libconfig-dev", "jansson": "libjansson-dev", "libsystemd":
         "krb5": "libkrb5-dev", "krb5-gssapi": "libkrb5-dev", "gnutls": "libgnutls28-dev",
         "ldap": "libldap-dev", "lber": "libldap-dev", "sasl2": "libsasl2-dev",
         "lmdb": "liblmdb-dev", "unistring": "libunistring-dev", "resolv": "libc6-dev",
-        "m": "libc6-dev"}
+        "m": "libc6-dev", "microhttpd": "libmicrohttpd-dev"}
 
 
 def test_packages_of_the_build():
     text = read("Makefile")
     libs = re.search(r"^LIBS_PC := (.*)$", text, re.M)[1].split()
     libs += re.findall(r" -l(\w+)", re.search(r"^GALSYNC_LDLIBS = (.*)$", text, re.M)[1])
+    libs += re.findall(r"-l(\w+)", re.search(r"^PORTAL_LDLIBS := (.*)$", text, re.M)[1])
     packages = re.search(r"^build='([^']*)'", read(".ci", "packages"), re.M)[1].split()
     assert {HOME[lib] for lib in libs} | {"gcc", "make", "pkg-config"} == set(packages)
     shown = re.search(r"To build it needs, (.*?)\.\n", read("README.md"), re.S)[1]

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+"""galsync-portal over two real forests, in a real browser, while a wave runs."""
+
+import os
+
+import pytest
+from conftest import wait_for
+from portal_helpers import ARTIFACTS, portal
+from test_120_daemon import running
+from test_310_wave import add_mailboxes, plan, show
+from webdriver import clean, fixture_web  # noqa: F401 pylint: disable=unused-import
+
+
+@pytest.fixture(scope="module", name="live")
+def fixture_live(lab, tmp_path_factory):
+    """(portal, daemon) over the lab's forests."""
+    ou = lab.special["acme"]["mailbox"].split(",", 1)[1]
+    lab.aliases = add_mailboxes(lab, ou, "portal", 3)
+    lab.full(status=3)
+    lab.finish_mailboxes()
+    with running(lab) as d, portal(str(tmp_path_factory.mktemp("live")), "-c",
+                                   lab.path("galsync.conf"), "--socket", d.socket,
+                                   "--no-token") as p:
+        yield p, d
+
+
+def test_follows_a_wave_live(live, web):
+    p, daemon = live
+    alias = daemon.lab.aliases[0]
+    web.open(p.address + "/")
+    verdict, state = web.texts("#links .state")
+    assert state in ("idle", "running") and verdict == "ATTENTION"      # there are conflicts
+    assert not web.find_all(".warning")
+    web.open(f"{p.address}/mailboxes?q={alias}")
+    web.click("#list tbody th a")
+    wait_for(lambda: "/mailbox/" in web.url(), "the link leads nowhere")
+    # Parts load by themselves: both directories, attribute by attribute.
+    wait_for(lambda: web.find_all("#explained") and web.find_all("#checked") and
+             web.find_all("section[data-part=way] table"), "the directories' word does not come")
+    assert f"Wave {alias}" in web.text("#explained") and alias in web.text("#way")
+    assert "source" in web.text(".facts")
+    number = plan(daemon, "\n".join(daemon.lab.aliases), at="+1s")
+    # Nobody presses anything.
+    wait_for(lambda: "done" in web.run(
+        "return [...document.querySelectorAll('#steps tr')]"
+        ".find(r => r.cells[0].innerText === 'switched').cells[1].innerText"),
+             "the page does not follow")
+    assert web.find_all(f"#waves a[href='/wave/{number}']")
+    assert "targetAddress" in web.text("#history")
+    wait_for(lambda: show(daemon, number)["state"] == "done", "the wave does not end")
+    web.open(f"{p.address}/wave/{number}")
+    wait_for(lambda: web.attribute("#wave-progress", "value") == "3", "the wave is not over")
+    assert web.texts("#members .state") == ["done"] * 3
+    web.screenshot(os.path.join(ARTIFACTS, "portal-wave.png"))
+    clean(web, p.address)
+
+
+def test_metrics_are_those_of_the_map(live):
+    p, daemon = live
+    status, headers, body = p.ask("GET", "/metrics")
+    assert status == 200 and headers["content-type"].startswith("application/openmetrics-text")
+    assert body.endswith(b"# EOF\n")
+    records = len(daemon.lab.records())
+    assert f'"acme-globex"' in body.decode() and f" {records}\n" in body.decode()
