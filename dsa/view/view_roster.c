@@ -204,7 +204,7 @@ add_waiting(const struct waiting_ref *w, void *arg, struct err *err)
 		return 0;
 	o = json_object();
 	json_put_member(&o, "attribute", json_of_text(w->attr));
-	json_put_member(&o, "dn", json_of_text(w->wanted_dn));
+	json_put_member(&o, "dn", json_of_text(w->wanted));
 	json_add_item(&x->list, o);
 	return 0;
 }
@@ -233,12 +233,15 @@ put_troubles(struct one *x, json_t **o, struct err *err)
 	_cleanup_(conflict_done) struct conflict c = {.reason = CONFLICT_AMBIGUOUS};
 	struct store_retry retry = {.dn = NULL};
 	bool conflict, again;
+	unsigned possible = 0;
 	json_t *r = json_null();
 
 	if (store_find_conflict(x->t, x->link, x->original, &c, &conflict, err) < 0 ||
+	    (conflict && view_conflict_possible(x->t, x->link, &c, &possible, err) < 0) ||
 	    store_find_retry(x->t, x->link, x->original, &retry, &again, err) < 0)
 		return -1;
-	json_put_member(o, "conflict", conflict ? view_conflict(&c, x->flow) : json_null());
+	json_put_member(
+	    o, "conflict", conflict ? view_conflict(&c, x->flow, possible) : json_null());
 	if (again) {
 		r = json_object();
 		json_put_member(&r, "why", json_of_text(retry.why));
