@@ -26,7 +26,8 @@
 static const char *const names[PEOPLE] = {"CN=Ann", "CN=Bea", "CN=Cleo"};
 
 static const struct scenario people = {.name = "people",
-    .link = "limits = { redirections = 1000000; redirection_percent = 100; };",
+    .link = "limits = { redirections = 1000000; redirection_percent = 100; "
+	    "primary_changes = 1000000; };",
     .source = {MAILBOX("Ann", "ann", "title: Boss\n"), MAILBOX("Bea", "bea", ""),
 	MAILBOX("Cleo", "cleo", "")}};
 

@@ -65,8 +65,9 @@ measure(void *arg, unsigned number, const struct change *c)
 static void
 large_group(void **state)
 {
-	static const struct scenario sc = {
-	    .name = "large group", .scope = "create = \"mailbox\"; layout = \"mirror\";"};
+	static const struct scenario sc = {.name = "large group",
+	    .scope = "create = \"mailbox\"; layout = \"mirror\";",
+	    .link = "limits = { member_removals = 10000; member_removal_percent = 100; };"};
 	static const char *const one[] = {"CN=C7,OU=U7" ACME, "CN=C1234,OU=U34" ACME};
 	struct chunks k = {0, 0};
 	struct tap tap = {.hook = measure, .hook_arg = &k};
