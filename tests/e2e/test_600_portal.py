@@ -365,7 +365,9 @@ def test_overview(many, web):
     assert web.text("#links tbody th") == "acme-globex"
     assert "does not answer" in web.text(".warning")
     assert web.find("svg polyline.line-switched") and web.find("svg polyline.line-planned")
+    web.resize(1100, 1130)
     web.screenshot(os.path.join(ARTIFACTS, "portal-overview.png"))
+    web.devtools("Emulation.clearDeviceMetricsOverride")
     clean(web, many.address)
 
 
