@@ -99,6 +99,10 @@ class Object:
         """Its addresses in the redirect domain of SIDE."""
         return [v for v in self.all("proxyAddresses") if in_domain(v, REDIRECT[side])]
 
+    @property
+    def destination(self):
+        return (self.one("targetAddress") or b"").lower()
+
     def leads_to(self, side):
         return in_domain(self.one("targetAddress") or b"", REDIRECT[side])
 
@@ -387,5 +391,7 @@ def loops(lab, exempt):
         for side in (lab.source, lab.target, lab.source))
     return [before[g].dn for g, t in there.items()
             if g not in exempt and g in before and g in after and t.leads_to("source")
-            and before[g].leads_to("target") and after[g].leads_to("target")]
+            and before[g].leads_to("target") and after[g].leads_to("target")
+            # By addresses that they have: what leads to nobody is returned, and does not go round.
+            and before[g].destination in t.held() and t.destination in before[g].held()]
 

@@ -300,7 +300,8 @@ class Life(Repairs):
                  "", what]
         with contextlib.suppress(OSError, AssertionError, json.JSONDecodeError):
             parts += [self.ctl("conflicts").stdout, self.ctl("list", "--state", "error").stdout]
-        parts += ["", "the end of the daemon's log:", self.daemon.log()[-6000:]]
+        said = [line for line in self.daemon.log().splitlines() if ": connected to " not in line]
+        parts += ["", "the end of the daemon's log:", *said[-400:]]
         return "\n".join(parts)
 
 

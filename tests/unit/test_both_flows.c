@@ -418,6 +418,34 @@ what_is_named_comes_later(void **state)
 	}
 }
 
+/* A switched mailbox whose source object left the scope, and was deleted later, is a native. */
+static void
+ends_in_two_steps(void **state)
+{
+	(void)state;
+	for (int form = 0; form < 4; form++) {
+		struct lab l;
+
+		begin(&l, form & 1);
+		assert_int_equal(lab_turn(&l, NULL, LAB_SWITCH, bob), 0);
+		go(&l, "it is switched");
+		if (form & 2)
+			lab_set(&l, SOURCE, "CN=Bob", "mailNickname", NULL);
+		else
+			assert_int_equal(fakedir_rename(l.fd[SOURCE], lab_dn(SOURCE, "CN=Bob"),
+					     "CN=Bob", "DC=acme,DC=example"),
+			    0);
+		go(&l, "it has left");
+		lab_delete(&l, SOURCE, form & 2 ? "CN=Bob" : "CN=Bob,DC=acme,DC=example");
+		heir_must(&l, "it is gone");
+		go(&l, "and that is all");
+		assert_int_equal(lab_count(&l, TARGET, "CN=Bob", "extensionAttribute15"), 0);
+		if (!lab_exists(&l, SOURCE, "CN=Bob" GAL))
+			fail_msg("%d: no contact\n%s", form, lab_notes(&l));
+		finish(&l);
+	}
+}
+
 /* A mailbox in use was purged, its source object was deleted, and then it was connected again: it
  * lives on by itself, is seen again, and gets a return contact. */
 static void
@@ -441,6 +469,7 @@ in_use_again(void **state)
 		go(&l, "and that is all");
 		assert_int_equal(lab_count(&l, TARGET, "CN=Bob", HEIR_HIDES), 0);
 		assert_int_equal(lab_count(&l, TARGET, "CN=Bob", "extensionAttribute15"), 0);
+		assert_true(lab_exists(&l, SOURCE, "CN=Bob" GAL));
 		finish(&l);
 	}
 }
@@ -579,6 +608,7 @@ main(void)
 	    cmocka_unit_test(what_is_named_comes_back),
 	    cmocka_unit_test(what_is_named_is_held),
 	    cmocka_unit_test(what_is_named_comes_later),
+	    cmocka_unit_test(ends_in_two_steps),
 	    cmocka_unit_test(in_use_again),
 	    cmocka_unit_test(who_named_is_made_again),
 	    cmocka_unit_test(address_moves),
