@@ -105,10 +105,10 @@ tail_of_text(const char *name, size_t len)
 {
 	uint64_t tail = 0;
 
-	if (len < sizeof tail)
-		memcpy(&tail, name, len);
+	if (len >= sizeof tail)
+		memcpy(&tail, &name[len - sizeof tail], sizeof tail);
 	else
-		memcpy(&tail, name + len - sizeof tail, sizeof tail);
+		memcpy(&tail, name, len);
 	return ascii_lower_word(tail);
 }
 
@@ -361,7 +361,7 @@ entry_dup_attr(const struct entry *e, const char *name)
 {
 	const struct attr *a = find(e, name);
 
-	return pack_some(e, a, a ? 1 : 0);
+	return a ? pack_some(e, a, 1) : pack_some(e, e->attrs, 0);
 }
 
 const struct attr *
