@@ -203,7 +203,8 @@ def test_what_is_wrong_with_the_configuration(mail, more, words):
 
 
 class Server(socketserver.StreamRequestHandler):
-    """As much of a mail server as is needed, which refuses who is called refused@..."""
+    """As much of a mail server as is needed, which refuses who is called refused@..., and hangs up
+    when it has the message to hangs@..."""
 
     def handle(self):
         said = self.server.said
@@ -214,6 +215,8 @@ class Server(socketserver.StreamRequestHandler):
                 self.wfile.write(b"354 go\r\n")
                 while self.rfile.readline() != b".\r\n":
                     pass
+                if any("hangs@" in line for line in said):
+                    return
                 self.wfile.write(b"250 ok\r\n")
             elif said[-1].upper() == "QUIT":
                 self.wfile.write(b"221 bye\r\n")
@@ -230,10 +233,14 @@ def test_by_smtp(mail):
         assert "sent" in mail.run(event())
         e = event(guid=OTHER, mail="refused@acme.example")
         assert "refused" in mail.run(e, status=1)
+        assert f"{OTHER}.welcome" not in mail.state()
+        e = event(guid=OTHER, mail="hangs@acme.example")
+        assert "it may have been sent, and is not sent again" in mail.run(e)
+        assert "is not sent again" in mail.run(e)
         server.shutdown()
     said = " ".join(server.said).upper()
     assert "MAIL FROM:<MIG@GLOBEX.EXAMPLE>" in said and "RCPT TO:<JO@ACME.EXAMPLE>" in said
-    assert mail.state() == {f"{GUID}.welcome": "sent\n"}
+    assert mail.state() == {f"{GUID}.welcome": "sent\n", f"{OTHER}.welcome": "begun\n"}
 
 
 def test_the_sample_is_what_the_program_has(mail):
