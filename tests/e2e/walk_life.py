@@ -299,7 +299,8 @@ class Life(Repairs):
         parts = [f"GALSYNC_WALK_SEED={self.seed} GALSYNC_WALK_CHANGES={self.changes}", *self.history,
                  "", what]
         with contextlib.suppress(OSError, AssertionError, json.JSONDecodeError):
-            parts += [self.ctl("conflicts").stdout, self.ctl("list", "--state", "error").stdout]
+            parts += [self.ctl(*verb.split()).stdout for verb in
+                      ("conflicts", "list --state error", "list --held", "status")]
         said = [line for line in self.daemon.log().splitlines() if ": connected to " not in line]
         parts += ["", "the end of the daemon's log:", *said[-400:]]
         return "\n".join(parts)
