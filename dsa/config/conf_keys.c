@@ -234,7 +234,7 @@ static const struct conf_key keys[] = {
     {CONF_LIMITS, "primary_changes", CONF_INT64, IN(conf_link, max_primary_changes), .min = 0,
 	.max = 1000000000, .def = 50},
     {CONF_LIMITS, "primary_change_percent", CONF_INT, IN(conf_link, max_primary_change_percent),
-	.min = 0, .max = 100, .def = 5},
+	.min = 0, .max = 100, .def = 20},
 
     {CONF_ROW, "attribute", CONF_STRING, IN(conf_row, attr), .required = true,
 	.check = conf_check_attr, .allowed = "an attribute name"},
