@@ -337,7 +337,7 @@ def test_verbs_are_completed():
     (("map", "export", ""), ["--resolved"]), (("map", "rebuild", ""), ["--plan"]), (("map", "backup", "--"), ["--force"]), (("resync", "--"), ["--object"]),
     (("resync", "acme-globex", "--o"), ["--object"]), (("wave", "ca"), ["cancel"]),
     (("list", "--state", "w"), ["waiting"]), (("list", "--kind", "g"), ["group"]),
-    (("approve", "--kind", "m"), ["matches"]), (("list", "--sort", "w"), ["written"]),
+    (("approve", "--kind", "ma"), ["matches"]), (("list", "--sort", "w"), ["written"]),
     (("list", "--active", "t"), ["target"]), (("list", "-o", "t"), ["table"]), (("plan", "-o", "l"), ["ldif"]),
     (("client", "--result", ""), ["ok", "failed"]), (("wave", "sug"), ["suggest"]), (("proxy-toggle", "--s"), ["--sweep"]),
     (("status", ""), ["--check", "--metrics"])])
