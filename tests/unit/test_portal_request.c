@@ -22,7 +22,7 @@ static void
 test_addresses(void **state)
 {
 	static const char *const clean[] = {
-	    "/", "/mailboxes?q=%22%3Cb%3E", "/mailbox/" GUID, "/wave/1.csv", "/x?a=..%2f//"};
+	    "/", "/mailboxes?q=%22%3Cb%3E", ("/mailbox/" GUID), "/wave/1.csv", "/x?a=..%2f//"};
 	static const char *const dirty[] = {"", "x", "http://x/", "//x", "/a//b", "/../x", "/a/..",
 	    "/a\\b", "/a%2f", "/a;b", "/a b", "/a\tb", "/\xc3\xa9", "/x?a=%00", "*"};
 	char many[REQUEST_URI_MAX + 3];
