@@ -66,7 +66,10 @@ class Lists(View):
             return False
         if o.kind == "user" and not o.has_mailbox and not o.all("targetAddress"):
             return False
-        return o.has_mailbox or not self.is_of_others(o)
+        if o.has_mailbox:
+            # Else mail to a contact of it would come back: that is told.
+            return any(in_domain(v, d) for v in o.all("proxyAddresses") for d in ACCEPTED["target"])
+        return not self.is_of_others(o)
 
     @staticmethod
     def is_of_others(o):
