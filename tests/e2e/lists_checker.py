@@ -168,6 +168,10 @@ class ListsChecker(Checker):
             self.check_doubles(side)
         return sorted(self.found)
 
+    def is_anothers_name(self, o, name):
+        side = "source" if o in self.view.source else "target"
+        return any(x is not o for x in self.view.holders[side].get(b"x500:" + name.lower(), []))
+
     # ---- who shows ----
 
     def check_appearance(self):
