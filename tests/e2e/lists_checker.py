@@ -68,7 +68,8 @@ class Lists(View):
             return False
         if o.has_mailbox:
             # Else mail to a contact of it would come back: that is told.
-            return any(in_domain(v, d) for v in o.all("proxyAddresses") for d in ACCEPTED["target"])
+            return any(is_smtp(v) and not any(in_domain(v, d) for d in ACCEPTED["source"])
+                       for v in o.all("proxyAddresses"))
         return not self.is_of_others(o)
 
     @staticmethod
