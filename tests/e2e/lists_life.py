@@ -181,7 +181,7 @@ class BothLists(Meetings, Life):
         taken = {v for o in lists.source if not o.stamped for v in o.held()}
         for guid, found in lists.contacts.items():
             for c in found:
-                # Whose stamp an administrator took away is his: galsync ends it no more.
+                # What an administrator took the stamp off is not galsync's to end any more.
                 if not c.created and any(t.guid == guid and t.stamped for t in lists.target):
                     self.attempt(f"repair {c.dn}: it has given way", self.lab.source.delete, c.dn)
                 elif guid not in lists.partner["target"] and taken & c.held():
