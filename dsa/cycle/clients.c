@@ -13,6 +13,9 @@
 #include "dsa/base/list.h"
 #include "dsa/rules/client.h"
 
+/* Reports a transaction: others wait for the map meanwhile, and what it dirties is memory. */
+#define BATCH 100
+
 struct found {
 	struct guid source;
 	struct client_value value;
@@ -93,19 +96,29 @@ put_one(struct store_txn *t, uint32_t link, struct found *f, struct err *err)
 }
 
 static int
-put_all(const struct noting *n, struct err *err)
+put_some(const struct noting *n, size_t from, size_t to, struct err *err)
 {
 	const struct run *run = n->c->run;
 	_cleanup_(store_abort) struct store_txn *t = NULL;
 
-	if (!n->n)
-		return 0;
 	if (store_begin(run->store, STORE_WRITE, &t, err) < 0)
 		return -1;
-	for (size_t i = 0; i < n->n; i++)
+	for (size_t i = from; i < to; i++)
 		if (put_one(t, run->link_id, &n->v[i], err) < 0)
 			return -1;
 	return store_commit(TAKE(t), err);
+}
+
+static int
+put_all(const struct noting *n, struct err *err)
+{
+	for (size_t from = 0; from < n->n; from += BATCH) {
+		size_t to = n->n - from > BATCH ? from + BATCH : n->n;
+
+		if (put_some(n, from, to, err) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 int

@@ -5,6 +5,7 @@
 #include "tests/support/limits_fixture.h"
 
 #include "tests/support/heir_fixture.h"
+#include "tests/support/retries.h"
 
 #define IDA "CN=Ida Native" PEOPLE
 #define NEW_IDA "CN=Ida New" PEOPLE
@@ -273,29 +274,18 @@ who_named_is_made_again(void **state)
 	}
 }
 
-static int
-count_retry(const struct store_retry *r, void *arg, struct err *err)
-{
-	(void)r;
-	(void)err;
-	++*(unsigned *)arg;
-	return 0;
-}
-
 /* Nothing is to be looked at again, in either flow. */
 static void
 nothing_waits(struct lab *l)
 {
 	_cleanup_(store_abort) struct store_txn *t = NULL;
 	uint32_t flows[SIDES];
-	unsigned n = 0;
 	struct err err;
 
 	assert_int_equal(store_begin(l->store, STORE_READ, &t, &err), 0);
 	assert_int_equal(store_flow_ids(t, "acme-globex", flows, &err), 0);
 	for (int side = SOURCE; side < SIDES; side++)
-		assert_int_equal(store_each_retry(t, flows[side], 0, count_retry, &n, &err), 0);
-	assert_int_equal(n, 0);
+		assert_int_equal(retry_count(t, flows[side]), 0);
 }
 
 /* A directory ends the references to what is deleted, and says nothing of who had one: who named a

@@ -17,6 +17,7 @@
 #include "dsa/jobs/undo.h"
 #include "mapping/keepsake.h"
 #include "tests/support/limits_fixture.h"
+#include "tests/support/retries.h"
 #include "tests/support/scenario.h"
 
 #define LINK                                                                                       \
@@ -130,25 +131,14 @@ count_conflicts(struct lab *l)
 	return n.conflicts;
 }
 
-static int
-count_retry(const struct store_retry *r, void *arg, struct err *err)
-{
-	(void)r;
-	(void)err;
-	++*(unsigned *)arg;
-	return 0;
-}
-
 static unsigned
 count_retries(struct lab *l)
 {
 	_cleanup_(store_abort) struct store_txn *t = NULL;
-	unsigned n = 0;
 	struct err err;
 
 	assert_int_equal(store_begin(l->store, STORE_READ, &t, &err), 0);
-	assert_int_equal(store_each_retry(t, 1, 0, count_retry, &n, &err), 0);
-	return n;
+	return retry_count(t, 1);
 }
 
 /* A delta, which has heard of nothing, looks at it, once. */
