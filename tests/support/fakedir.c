@@ -11,6 +11,7 @@
 #include "dsa/base/list.h"
 #include "dsa/base/str.h"
 #include "dsa/directory/dn.h"
+#include "tests/support/fakedir_index.h"
 #include "tests/support/fakedir_priv.h"
 
 #define FIRST_USN 1000
@@ -22,6 +23,7 @@ fake_object_free(struct object *o)
 	entry_free(o->e);
 	entry_free(o->view);
 	free(o->norm);
+	free(o->nodes);
 	free(o);
 }
 
@@ -254,6 +256,7 @@ fakedir_free(struct fakedir *fd)
 	for (size_t i = 0; i < fd->n; i++)
 		fake_object_free(fd->objects[i]);
 	free(fd->objects);
+	fake_index_done(&fd->index);
 	for (size_t i = 0; i < fd->n_denied; i++)
 		free(fd->denied[i]);
 	free(fd->denied);
@@ -338,7 +341,7 @@ fakedir_hide(struct fakedir *fd, const char *dn, bool hide)
 	o = norm ? fake_find_norm(fd, norm, true) : NULL;
 	if (o) {
 		o->deleted = o->hidden = hide;
-		fd->version++;
+		fd->names++;
 	}
 	(void)pthread_mutex_unlock(&fd->lock);
 	return o ? 0 : -1;
@@ -381,14 +384,6 @@ fakedir_set_down(struct fakedir *fd, bool down)
 	struct fakedir_outage o = {.fault = down ? FAKEDIR_DOWN : FAKEDIR_WELL};
 
 	fakedir_set_outage(fd, &o);
-}
-
-void
-fakedir_set_trusting(struct fakedir *fd, bool trusting)
-{
-	(void)pthread_mutex_lock(&fd->lock);
-	fd->trusting = trusting;
-	(void)pthread_mutex_unlock(&fd->lock);
 }
 
 void

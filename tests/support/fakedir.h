@@ -103,9 +103,6 @@ void fakedir_set_down(struct fakedir *fd, bool down);
 /* Every write to DN is refused with LDAP result RC; one DN at a time, NULL for none. With 50, a
  * lack of rights, its allowedAttributesEffective is empty, as of an object that AD protects. */
 int fakedir_refuse(struct fakedir *fd, const char *dn, int rc) MUST_CHECK;
-/* Trusting: an add does not look for other objects of the same name, which takes the longer the
- * more there are. */
-void fakedir_set_trusting(struct fakedir *fd, bool trusting);
 /* As if restored from an old copy: changes are numbered from USN + 1 on. */
 void fakedir_set_usn(struct fakedir *fd, uint64_t usn);
 /* Connections opened from now on are to the domain controller SERVER (copied), one of several, with

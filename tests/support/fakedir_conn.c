@@ -332,11 +332,6 @@ conn_changes(struct dir *d, const struct dir_since *since, dir_change_fn *fn, vo
 {
 	static const char *const told[] = {"objectGUID", "uSNChanged", "isDeleted", "name", NULL};
 	struct conn *c = conn_of(d);
-	struct dir_query q = {.base = c->fd->domain_dn,
-	    .scope = DIR_SUBTREE,
-	    .filter = "(objectClass=*)",
-	    .attrs = told,
-	    .deleted = true};
 	struct entry **v = NULL;
 	size_t n = 0;
 	struct reader r = reader_of(since->cursor);
@@ -348,7 +343,7 @@ conn_changes(struct dir *d, const struct dir_since *since, dir_change_fn *fn, vo
 	now = lock(c);
 	c->fd->polls.asked += !c->observer;
 	c->fd->polls.looked += !c->observer && since->cursor.len && usn != now;
-	rc = since->cursor.len ? fake_search(c->fd, &q, &v, &n, err) : 0;
+	rc = since->cursor.len ? fake_changed_since(c->fd, usn, told, &v, &n, err) : 0;
 	unlock(c);
 	*ret = since->cursor.len && usn > now ? DIR_FEED_LOST : DIR_FEED_CHANGES;
 	for (size_t i = 0; rc == 0 && *ret == DIR_FEED_CHANGES && i < n; i++) {
@@ -357,8 +352,7 @@ conn_changes(struct dir *d, const struct dir_since *since, dir_change_fn *fn, vo
 		    .deleted = entry_get_bool(v[i], "isDeleted"),
 		    .named = true};
 
-		if ((uint64_t)entry_get_i64(v[i], "uSNChanged", 0) > usn)
-			rc = fn(&change, arg, err);
+		rc = fn(&change, arg, err);
 	}
 	fake_entries_free(v, n);
 	buf_reset(ret_cursor);

@@ -95,14 +95,21 @@ check_members(const struct fake_writer *w, const struct entry *e)
 static int
 check_containers(const struct fake_writer *w, const struct entry *e)
 {
-	for (size_t i = 0; i < w->fd->n; i++) {
-		const struct object *o = w->fd->objects[i];
+	struct fake_objects l = {0};
+	bool fits = true;
+	int rc = fake_index_all(&w->fd->index, fake_hash(FAKE_KEY_REF, guid_bytes(&e->guid)), &l);
+
+	for (size_t i = 0; i < l.n; i++) {
+		const struct object *o = l.v[i];
 		const struct attr *a = o->deleted ? NULL : entry_find(o->e, "member");
 
 		if (a && attr_has(a, guid_bytes(&e->guid), false) && !may_hold(o->e, e))
-			return refuse_type(w, "groupType, because of the groups that it is in");
+			fits = false;
 	}
-	return 0;
+	free(l.v);
+	if (rc < 0)
+		return err_nomem(w->err);
+	return fits ? 0 : refuse_type(w, "groupType, because of the groups that it is in");
 }
 
 static bool

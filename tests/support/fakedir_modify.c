@@ -247,5 +247,5 @@ fake_modify(const struct fake_writer *w)
 	entry_free(o->e);
 	o->e = TAKE(e);
 	fake_commit(w->fd);
-	return 0;
+	return fake_index_put(w->fd, o) < 0 ? err_nomem(w->err) : 0;
 }

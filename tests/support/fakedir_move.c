@@ -57,9 +57,11 @@ new_names(const struct fake_writer *w, const struct object *o, const char *dn, c
 	return 0;
 }
 
-static void
+static int
 take_names(struct fakedir *fd, struct names *l)
 {
+	int rc = 0;
+
 	for (size_t i = 0; i < l->n; i++) {
 		struct object *o = fd->objects[i];
 
@@ -68,7 +70,11 @@ take_names(struct fakedir *fd, struct names *l)
 		free(o->norm);
 		entry_set_dn(o->e, TAKE(l->v[i].dn));
 		o->norm = TAKE(l->v[i].norm);
+		if (fake_index_put(fd, o) < 0)
+			rc = -1;
 	}
+	fd->names++;
+	return rc;
 }
 
 /* The object that O is to be under. */
@@ -148,9 +154,8 @@ fake_rename(const struct fake_writer *w)
 		return -1;
 	entry_free(o->e);
 	o->e = TAKE(e);
-	take_names(w->fd, &names);
 	fake_commit(w->fd);
-	return 0;
+	return take_names(w->fd, &names) < 0 ? err_nomem(w->err) : 0;
 }
 
 /* ---- delete ---- */
@@ -158,9 +163,11 @@ fake_rename(const struct fake_writer *w)
 static bool
 has_children(const struct fakedir *fd, const struct object *o)
 {
-	for (size_t i = 0; i < fd->n; i++)
-		if (fd->objects[i] != o && !fd->objects[i]->deleted &&
-		    dn_norm_is_under(fd->objects[i]->norm, o->norm))
+	uint64_t hash = fake_hash(FAKE_KEY_CHILD, bytes_of(o->norm));
+	const struct object *child = NULL;
+
+	while ((child = fake_index_next(&fd->index, hash, child)))
+		if (!child->deleted && strcmp(dn_parent(child->norm), o->norm) == 0)
 			return true;
 	return false;
 }
@@ -208,28 +215,40 @@ make_tombstone(const struct fake_writer *w, const struct object *o, struct entry
 	return 0;
 }
 
-/* Linked values that name GONE vanish, without a new USN for their holders: as in AD, nothing tells
- * a change feed of it. */
+/* The linked values of E that name GONE. */
 static void
-drop_links(struct fakedir *fd, const struct guid *gone)
+drop_links_of(const struct fakedir *fd, struct entry *e, const struct guid *gone)
 {
-	for (size_t i = 0; i < fd->n; i++) {
-		struct entry *e = fd->objects[i]->e;
+	for (size_t j = 0; j < e->n_attrs; j++) {
+		struct attr *a = &e->attrs[j];
+		const struct schema_attr *s = schema_find(fd->schema, a->name);
+		size_t had = a->n_values;
 
-		for (size_t j = 0; j < e->n_attrs; j++) {
-			struct attr *a = &e->attrs[j];
-			const struct schema_attr *s = schema_find(fd->schema, a->name);
-			size_t had = a->n_values;
-
-			for (size_t k = had; s && s->link_id && k-- > 0;)
-				if (bytes_equal(a->values[k], guid_bytes(gone)))
-					entry_drop_value(e, a, k);
-			if (had && !a->n_values) {
-				entry_remove(e, a->name);
-				j--; /* another attribute has taken its place */
-			}
+		for (size_t k = had; s && s->link_id && k-- > 0;)
+			if (bytes_equal(a->values[k], guid_bytes(gone)))
+				entry_drop_value(e, a, k);
+		if (had && !a->n_values) {
+			entry_remove(e, a->name);
+			j--; /* another attribute has taken its place */
 		}
 	}
+}
+
+/* Linked values that name GONE vanish, without a new USN for their holders: as in AD, nothing tells
+ * a change feed of it. */
+static int
+drop_links(struct fakedir *fd, const struct guid *gone)
+{
+	struct fake_objects l = {0};
+	int rc = fake_index_all(&fd->index, fake_hash(FAKE_KEY_REF, guid_bytes(gone)), &l);
+
+	fake_objects_order(&l);
+	for (size_t i = 0; rc == 0 && i < l.n; i++) {
+		drop_links_of(fd, l.v[i]->e, gone);
+		rc = fake_index_put(fd, l.v[i]);
+	}
+	free(l.v);
+	return rc;
 }
 
 int
@@ -254,7 +273,9 @@ fake_delete(const struct fake_writer *w)
 	o->e = TAKE(e);
 	o->norm = norm;
 	o->deleted = true;
-	drop_links(w->fd, &o->e->guid);
+	w->fd->names++;
 	fake_commit(w->fd);
-	return 0;
+	return fake_index_put(w->fd, o) < 0 || drop_links(w->fd, &o->e->guid) < 0
+		   ? err_nomem(w->err)
+		   : 0;
 }

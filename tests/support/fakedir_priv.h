@@ -17,9 +17,29 @@ struct object {
 	struct entry *e;    /* values of DN syntax are the octets of the target's GUID */
 	char *norm;	    /* dn_normalize(e->dn) */
 	struct entry *view; /* E as a reader sees it, or NULL */
-	uint64_t view_at;   /* the version of the database that VIEW shows */
+	uint64_t view_at;   /* the state of all names that VIEW shows */
+	uint64_t usn;	    /* uSNChanged */
+	size_t number;	    /* in the order of creation */
+	uint32_t *nodes;    /* by which the index finds it */
+	size_t n_nodes, cap_nodes;
 	bool deleted;
 	bool hidden; /* and not even a tombstone */
+};
+
+/* What finds objects (fakedir_index.h): chains of nodes by the low bits of their hashes. */
+struct fake_index {
+	struct fake_node {
+		uint64_t hash;
+		struct object *object; /* NULL: the node is free */
+		uint32_t next, prev;
+	} * nodes;
+	size_t n_nodes, cap_nodes;
+	uint32_t *heads;
+	size_t n_slots;
+	uint32_t *free;
+	size_t n_free, cap_free;
+	char **asked; /* attributes by whose values searches were made */
+	size_t n_asked, cap_asked;
 };
 
 struct fakedir {
@@ -31,12 +51,14 @@ struct fakedir {
 	struct schema *schema;
 	struct object **objects; /* in the order of creation */
 	size_t n, cap;
-	uint64_t usn, version, counter;
+	struct fake_index index;
+	uint64_t usn, counter;
+	uint64_t names; /* counts the changes of names: views show those of others, too */
 	enum fakedir_order order;
 	uint64_t random;
 	uint64_t shuffle; /* the state of the order of answers; 0: as made */
 	unsigned window, n_conns;
-	bool trusting, several;
+	bool several;
 	struct fakedir_outage outage;
 	unsigned requests; /* since it was set */
 	struct fakedir_polls polls;
@@ -79,6 +101,10 @@ bool fake_denied(const struct fakedir *fd, const char *what);
 /* Every entry of Q, in a fresh array. */
 int fake_search(struct fakedir *fd, const struct dir_query *q, struct entry ***ret, size_t *ret_n,
     struct err *err);
+/* The same of everything below the domain that changed after USN, with attributes ATTRS; tombstones
+ * too. */
+int fake_changed_since(struct fakedir *fd, uint64_t usn, const char *const *attrs,
+    struct entry ***ret, size_t *ret_n, struct err *err);
 /* Does C. SYSTEM: with the rights of the system. */
 int fake_write(struct fakedir *fd, const struct change *c, bool system, struct err *err);
 void fake_object_free(struct object *o);

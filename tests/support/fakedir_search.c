@@ -13,26 +13,30 @@
 #include "dsa/directory/dn.h"
 #include "dsa/directory/filter.h"
 #include "dsa/ldap/ldap_err.h"
-#include "tests/support/fakedir_priv.h"
+#include "tests/support/fakedir_index.h"
 
 struct object *
 fake_find_norm(struct fakedir *fd, const char *norm, bool deleted)
 {
-	for (size_t i = 0; i < fd->n; i++)
-		if ((deleted || !fd->objects[i]->deleted) &&
-		    strcmp(fd->objects[i]->norm, norm) == 0)
-			return fd->objects[i];
-	return NULL;
+	uint64_t hash = fake_hash(FAKE_KEY_NORM, bytes_of(norm));
+	struct object *o = NULL;
+
+	while ((o = fake_index_next(&fd->index, hash, o)))
+		if ((deleted || !o->deleted) && strcmp(o->norm, norm) == 0)
+			break;
+	return o;
 }
 
 struct object *
 fake_find_guid(struct fakedir *fd, const struct guid *g, bool deleted)
 {
-	for (size_t i = 0; i < fd->n; i++)
-		if ((deleted || !fd->objects[i]->deleted) &&
-		    guid_equal(&fd->objects[i]->e->guid, g))
-			return fd->objects[i];
-	return NULL;
+	uint64_t hash = fake_hash(FAKE_KEY_GUID, guid_bytes(g));
+	struct object *o = NULL;
+
+	while ((o = fake_index_next(&fd->index, hash, o)))
+		if ((deleted || !o->deleted) && guid_equal(&o->e->guid, g))
+			break;
+	return o;
 }
 
 /* True if NAME is "<GUID=...>". */
@@ -111,7 +115,7 @@ fake_view(struct fakedir *fd, struct object *o)
 {
 	_cleanup_(entry_free) struct entry *view = NULL;
 
-	if (o->view && o->view_at == fd->version)
+	if (o->view && o->view_at == fd->names)
 		return o->view;
 	view = entry_new(o->e->dn);
 	if (!view || entry_add_str(view, "distinguishedName", o->e->dn) < 0)
@@ -125,7 +129,7 @@ fake_view(struct fakedir *fd, struct object *o)
 			return NULL;
 	}
 	entry_free(o->view);
-	o->view_at = fd->version;
+	o->view_at = fd->names;
 	return o->view = TAKE(view);
 }
 
@@ -191,12 +195,18 @@ static int
 add_back_link(const struct fakedir *fd, const struct object *o, const char *name, struct entry *e)
 {
 	const struct schema_attr *back = schema_find(fd->schema, name);
+	struct fake_objects l = {0};
+	int rc;
 
-	for (size_t i = 0; back && (back->link_id & 1) && i < fd->n; i++)
-		if (!fd->objects[i]->deleted &&
-		    add_referrers(fd, fd->objects[i], &o->e->guid, back, e) < 0)
-			return -1;
-	return 0;
+	if (!back || !(back->link_id & 1))
+		return 0;
+	rc = fake_index_all(&fd->index, fake_hash(FAKE_KEY_REF, guid_bytes(&o->e->guid)), &l);
+	fake_objects_order(&l);
+	for (size_t i = 0; rc == 0 && i < l.n; i++)
+		if (!l.v[i]->deleted)
+			rc = add_referrers(fd, l.v[i], &o->e->guid, back, e);
+	free(l.v);
+	return rc;
 }
 
 static struct entry *
@@ -298,12 +308,13 @@ in_scope(const struct fakedir *fd, const struct object *o, const struct object *
 	return false;
 }
 
+/* Those of the N objects V that Q asks for. */
 static int
 collect(struct fakedir *fd, const struct dir_query *q, const struct object *base,
-    const struct filter *f, struct hits *h)
+    const struct filter *f, struct object *const *v, size_t n, struct hits *h)
 {
-	for (size_t i = 0; i < fd->n && (!q->limit || h->n < q->limit); i++) {
-		struct object *o = fd->objects[i];
+	for (size_t i = 0; i < n && (!q->limit || h->n < q->limit); i++) {
+		struct object *o = v[i];
 		const struct entry *view;
 		struct entry *e;
 
@@ -317,6 +328,25 @@ collect(struct fakedir *fd, const struct dir_query *q, const struct object *base
 			return -1;
 	}
 	return 0;
+}
+
+/* Collects from the objects that Q can be about. */
+static int
+choose(struct fakedir *fd, const struct dir_query *q, struct object *base, const struct filter *f,
+    struct hits *h)
+{
+	struct fake_objects l = {0};
+	bool all;
+	int rc;
+
+	if (q->scope == DIR_BASE)
+		return collect(fd, q, base, f, &base, 1, h);
+	rc = fake_terms_find(fd, q->filter, &l, &all);
+	if (rc == 0)
+		rc = all ? collect(fd, q, base, f, fd->objects, fd->n, h)
+			 : collect(fd, q, base, f, l.v, l.n, h);
+	free(l.v);
+	return rc;
 }
 
 int
@@ -340,7 +370,36 @@ fake_search(struct fakedir *fd, const struct dir_query *q, struct entry ***ret, 
 	if (!base)
 		return err_ldap(err, LDAP_NO_SUCH_OBJECT,
 		    "0000208D: NameErr: problem 2001 (NO_OBJECT)", "search");
-	if (collect(fd, q, base, f, &h) < 0) {
+	if (choose(fd, q, base, f, &h) < 0) {
+		fake_entries_free(h.v, h.n);
+		return err_nomem(err);
+	}
+	if (fd->shuffle)
+		shuffle(fd, h.v, h.n);
+	*ret = h.v;
+	*ret_n = h.n;
+	return 0;
+}
+
+int
+fake_changed_since(struct fakedir *fd, uint64_t usn, const char *const *attrs, struct entry ***ret,
+    size_t *ret_n, struct err *err)
+{
+	struct hits h = {0};
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < fd->n; i++) {
+		struct object *o = fd->objects[i];
+		const struct entry *view;
+		struct entry *e;
+
+		if (o->usn <= usn || o->hidden || dn_norm_is_under(o->norm, fd->config_norm))
+			continue;
+		view = fake_view(fd, o);
+		e = view ? select_attrs(fd, o, view, attrs) : NULL;
+		rc = e ? add_hit(&h, e) : -1;
+	}
+	if (rc < 0) {
 		fake_entries_free(h.v, h.n);
 		return err_nomem(err);
 	}

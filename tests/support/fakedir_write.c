@@ -80,12 +80,12 @@ fake_check_sibling(const struct fake_writer *w, const char *parent_norm, const c
 {
 	_cleanup_(free) char *key = text_fold_key(value);
 
+	const struct fake_index *ix = &w->fd->index;
+	uint64_t hash = key ? fake_hash_sibling(parent_norm, key) : 0;
+
 	if (!key)
 		return err_nomem(w->err);
-	if (w->fd->trusting)
-		return 0;
-	for (size_t i = 0; i < w->fd->n; i++) {
-		const struct object *o = w->fd->objects[i];
+	for (const struct object *o = NULL; (o = fake_index_next(ix, hash, o));) {
 		_cleanup_(free) char *other = NULL, *other_key = NULL;
 
 		if (o == self || o->deleted || strcmp(dn_parent(o->norm), parent_norm) != 0)
@@ -123,7 +123,6 @@ void
 fake_commit(struct fakedir *fd)
 {
 	fd->usn++;
-	fd->version++;
 }
 
 /* ---- what an object must be as a whole ---- */
@@ -136,12 +135,14 @@ check_unique(const struct fake_writer *w, const struct entry *e, const struct ob
 	const char *value = entry_get_str(e, attr);
 	_cleanup_(free) char *key = value ? text_fold_key(value) : NULL;
 
-	if (!value || w->fd->trusting)
+	const struct fake_index *ix = &w->fd->index;
+	uint64_t hash = key ? fake_hash_unique(attr, key) : 0;
+
+	if (!value)
 		return 0;
 	if (!key)
 		return err_nomem(w->err);
-	for (size_t i = 0; i < w->fd->n; i++) {
-		const struct object *o = w->fd->objects[i];
+	for (const struct object *o = NULL; (o = fake_index_next(ix, hash, o));) {
 		const char *other = o == self || o->deleted ? NULL : entry_get_str(o->e, attr);
 		_cleanup_(free) char *other_key = other ? text_fold_key(other) : NULL;
 
@@ -288,7 +289,7 @@ add_generated(const struct fake_writer *w, struct entry *e, const struct fake_cl
 
 	if (!entry_find(e, "objectGUID") && entry_set(e, "objectGUID", guid_bytes(&g)) < 0)
 		return err_nomem(w->err);
-	if (!w->fd->trusting && fake_find_guid(w->fd, &e->guid, true))
+	if (fake_find_guid(w->fd, &e->guid, true))
 		return fake_refuse(w, LDAP_CONSTRAINT_VIOLATION, "objectGUID is in use");
 	if (set_default(w, e, "instanceType", "4") < 0 || fake_stamp(w, e, true) < 0)
 		return -1;
@@ -343,9 +344,10 @@ insert(const struct fake_writer *w, struct entry **e)
 	}
 	o->e = TAKE(*e);
 	o->deleted = entry_get_bool(o->e, "isDeleted");
+	o->number = fd->n;
 	fd->objects[fd->n++] = o;
 	fake_commit(fd);
-	return 0;
+	return fake_index_put(fd, o) < 0 ? err_nomem(w->err) : 0;
 }
 
 /* The place of the new object: its full name with the parent's spelling. */

@@ -4,7 +4,7 @@
 
 /* Shared by the files that change the fake database. Everything is locked. */
 
-#include "tests/support/fakedir_priv.h"
+#include "tests/support/fakedir_index.h"
 
 /* One change being done. */
 struct fake_writer {

@@ -104,8 +104,6 @@ static void
 start(struct lab *l, const struct scenario *sc, int n, void (*prepare)(struct lab *l))
 {
 	lab_open(l, sc);
-	for (int side = SOURCE; side < SIDES; side++)
-		fakedir_set_trusting(l->fd[side], true);
 	add_crowd(l, n);
 	if (prepare)
 		prepare(l);

@@ -209,7 +209,6 @@ too_many(void **state)
 
 	(void)state;
 	start(&l, &ann_alone);
-	fakedir_set_trusting(l.fd[SOURCE], true);
 	lab_set(&l, SOURCE, "CN=Ann", "title", "Boss");
 	add_many(&l, 0, 2000, false);
 	full_then_delta(&l);
@@ -422,8 +421,6 @@ requests(void **state)
 		struct lab l;
 
 		lab_open(&l, &ann_alone);
-		for (int side = SOURCE; side < SIDES; side++)
-			fakedir_set_trusting(l.fd[side], true);
 		add_many(&l, 0, i ? 200 : 20, true);
 		add_many(&l, 1000, i ? 9800 : 980, false);
 		(void)steps(&l);

@@ -223,7 +223,6 @@ add_many(struct looking *k)
 		    "legacyExchangeDN: /o=Acme/cn=p%d\ntargetAddress: SMTP:p%d@else.example\n\n",
 		    i, i, i, i, i, i);
 	lab_add(&k->l, SOURCE, (const char *)b.data);
-	fakedir_set_trusting(k->l.fd[TARGET], true);
 	source = fakedir_connect(k->l.fd[SOURCE]);
 	target = fakedir_connect(k->l.fd[TARGET]);
 	run = lab_run_of(&k->l, source, target);
