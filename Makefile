@@ -191,6 +191,10 @@ check-estates: deps-check
 check-layers:
 	@bash .ci/layers
 
+# One a line, for tools that compile by themselves.
+print-flags:
+	@printf '%s\n' $(GALSYNC_CPPFLAGS) $(GALSYNC_CFLAGS)
+
 check-headers:
 	@for h in dsa/*/*.h mapping/*.h redirect/*.h; do \
 		$(CC) $(GALSYNC_CPPFLAGS) $(GALSYNC_CFLAGS) -fsyntax-only -x c -include $$h /dev/null || exit 1; done
@@ -288,6 +292,6 @@ help:
 	@echo 'uninstall       stops and disables the service first; configuration and state stay'
 	@echo 'clean'
 
-.PHONY: all check check-unit check-torture check-outages check-kills check-walk check-lists check-estates units tortures e2e-programs bench-tools check-layers check-headers lint format demo bench fuzz \
+.PHONY: all check check-unit check-torture check-outages check-kills check-walk check-lists check-estates units tortures e2e-programs bench-tools print-flags check-layers check-headers lint format demo bench fuzz \
 	install uninstall clean help
 .SECONDARY:
