@@ -63,7 +63,7 @@ SUPPORT_SRCS := $(sort $(wildcard tests/support/*.c))
 UNIT_TESTS := $(sort $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c)))
 TORTURE_TESTS := $(sort $(patsubst tests/torture/test_%.c,%,$(wildcard tests/torture/test_*.c)))
 FUZZ_TARGETS := $(sort $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
-BENCH_TOOLS := $(filter-out session,$(basename $(notdir $(wildcard tests/bench/*.c))))
+BENCH_TOOLS := $(filter-out session meter,$(basename $(notdir $(wildcard tests/bench/*.c))))
 
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 LIB := $(BUILD)/libgalsync.a
@@ -128,11 +128,13 @@ $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(SUPPORT)
 $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/tests/bench/session.o $(LIB)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(call link,$^)
+	$(call link,$(filter %.o,$^) $(filter %support.a,$^) $(LIB))
+# Its forests are in the process.
+$(BUILD)/bench/estate: $(BUILD)/tests/bench/meter.o $(SUPPORT)
 
 DEPS := $(patsubst %.o,%.d,$(call obj,$(SRCS) $(DAEMON_SRCS) $(CTL_SRCS) $(PORTAL_SRCS) $(SUPPORT_SRCS) \
 	$(UNIT_TESTS:%=tests/unit/test_%.c) $(TORTURE_TESTS:%=tests/torture/test_%.c) $(FUZZ_TARGETS:%=tests/fuzz/fuzz_%.c) tests/fuzz/replay.c \
-	$(BENCH_TOOLS:%=tests/bench/%.c) tests/bench/session.c))
+	$(BENCH_TOOLS:%=tests/bench/%.c) tests/bench/session.c tests/bench/meter.c))
 -include $(DEPS)
 
 ## Tests
@@ -157,6 +159,8 @@ units: $(UNITS) $(FUZZERS)
 tortures: $(TORTURES)
 # What the end-to-end tests run: the product, and what makes a large map.
 e2e-programs: all $(BUILD)/bench/people
+# What their tests run.
+tool-programs: $(BUILD)/bench/estate
 bench-tools: $(BENCH_TOOLS:%=$(BUILD)/bench/%)
 
 # Every outage of either side, in every phase, and a session that outlives its ticket: a quarter of
@@ -292,6 +296,6 @@ help:
 	@echo 'uninstall       stops and disables the service first; configuration and state stay'
 	@echo 'clean'
 
-.PHONY: all check check-unit check-torture check-outages check-kills check-walk check-lists check-estates units tortures e2e-programs bench-tools print-flags check-layers check-headers lint format demo bench fuzz \
+.PHONY: all check check-unit check-torture check-outages check-kills check-walk check-lists check-estates units tortures e2e-programs tool-programs bench-tools print-flags check-layers check-headers lint format demo bench fuzz \
 	install uninstall clean help
 .SECONDARY:

@@ -13,6 +13,7 @@
   delta     a running galsyncd: the time from a change in the source to its counterpart, a cycle
             with nothing to do, and a cycle after a change of 1 % of the users
   switch    1,000 mailboxes switched and turned back, against the bare modifies pipelined
+  own       CPU and memory of galsync alone, octets and requests: the forests are in the process
   map       look-ups in a map of many records, against bare LMDB gets of the same records
   portal    the CPU of the portal's pages over a map of 100,000 recipients, and its memory
 
@@ -38,6 +39,7 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, HERE)
 
 # pylint: disable=wrong-import-position
+import estates                          # noqa: E402
 import measure                          # noqa: E402
 import pages                            # noqa: E402
 from measure import BenchError, Row, figure     # noqa: E402
@@ -45,8 +47,9 @@ from measure import BenchError, Row, figure     # noqa: E402
 ROOT = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.path.abspath(os.path.join(ROOT, os.environ.get("BUILD", "build")))
 LAB = os.path.join(ROOT, "tests", "lab", "lab")
-PARTS = ["full", "resync", "both", "links", "memory", "latency", "delta", "switch", "map",
-         "portal"]
+PARTS = ["full", "resync", "both", "links", "memory", "latency", "delta", "switch", "own",
+         "map", "portal"]
+WITHOUT_LAB = {"own", "map", "portal"}
 LIMIT_KIB = 48 * 1024       # of anonymous memory
 LIMIT_USERS = 10000         # at this size
 LIMIT_BYTES = 100           # for each user beyond
@@ -239,7 +242,7 @@ def map_rows(records, rounds):
 def measure_all(args):
     parts = args.only or PARTS
     rows, notes = [], []
-    inside = [p for p in parts if p not in ("map", "portal")]
+    inside = [p for p in parts if p not in WITHOUT_LAB]
     if inside:
         one = in_lab(args.users, args.users // 2, args.rounds, inside)
         notes.append(f"{args.users} users; changes of a full sync: " + ", ".join(
@@ -261,6 +264,11 @@ def measure_all(args):
         more, said = memory_rows(args.users, one, two)
         rows += more
         notes += said
+    if "own" in parts:
+        more, said = estates.measure_own(
+            BUILD, estates.SIZES_IN_FULL if args.full else estates.SIZES, say)
+        rows += more
+        notes += said
     if "map" in parts:
         more, said = map_rows(args.records, args.rounds)
         rows += more
@@ -278,6 +286,8 @@ def parse():
     p.add_argument("--users", type=int, default=2000, help="default 2000; the full measure: 10000")
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--records", type=int, default=1000000, help="of the map (default 1000000)")
+    p.add_argument("--full", action="store_true",
+                   help="of the part 'own' 100,000 and 1,000,000 users too: some 20 GiB of memory")
     p.add_argument("--only", choices=PARTS, action="append", help="this part; may be given more than once")
     p.add_argument("--out", default=os.path.join(BUILD, "bench.txt"),
                    help="also written to this file (default: bench.txt in the build directory)")
@@ -290,7 +300,7 @@ def parse():
 def main():
     args = parse()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    if os.geteuid() and not set(args.only or PARTS) <= {"map", "portal"}:
+    if os.geteuid() and not set(args.only or PARTS) <= WITHOUT_LAB:
         say("the lab needs root")
         return 1
     before = measure.load()

@@ -269,26 +269,34 @@ conn_schema(struct dir *d)
 }
 
 static int
+deliver(struct conn *c, struct object *o, const struct dir_query *q, dir_entry_fn *fn, void *arg,
+    struct err *err)
+{
+	struct entry *e;
+
+	if (atomic_load(&c->cancelled))
+		return err_set(err, ERR_SYS, ERR_LINK, ERR_LATER, ECANCELED, "cancelled");
+	(void)lock(c);
+	e = fake_show(c->fd, o, q->attrs);
+	unlock(c);
+	return e ? fn(e, arg, err) : err_nomem(err);
+}
+
+static int
 conn_search(struct dir *d, const struct dir_query *q, dir_entry_fn *fn, void *arg, struct err *err)
 {
 	struct conn *c = conn_of(d);
-	struct entry **v = NULL;
-	size_t n = 0, i = 0;
+	struct fake_objects l = {0};
 	int rc;
 
 	if (ask(d, err) < 0)
 		return -1;
 	(void)lock(c);
-	rc = fake_search(c->fd, q, &v, &n, err);
+	rc = fake_search(c->fd, q, &l, err);
 	unlock(c);
-	for (; rc == 0 && i < n; i++) {
-		if (atomic_load(&c->cancelled)) {
-			rc = err_set(err, ERR_SYS, ERR_LINK, ERR_LATER, ECANCELED, "cancelled");
-			break;
-		}
-		rc = fn(TAKE(v[i]), arg, err);
-	}
-	fake_entries_free(v, n);
+	for (size_t i = 0; rc == 0 && i < l.n; i++)
+		rc = deliver(c, l.v[i], q, fn, arg, err);
+	free(l.v);
 	return rc < 0 ? err_ctx(err, "search below '%s'", q->base) : 0;
 }
 
@@ -298,20 +306,21 @@ conn_read(
 {
 	struct conn *c = conn_of(d);
 	const struct dir_query q = {.base = name, .filter = "(objectClass=*)", .attrs = attrs};
-	struct entry **v = NULL;
-	size_t n = 0;
+	struct fake_objects l = {0};
 	int rc;
 
 	if (ask(d, err) < 0)
 		return -1;
+	*ret = NULL;
 	(void)lock(c);
-	rc = fake_search(c->fd, &q, &v, &n, err);
+	rc = fake_search(c->fd, &q, &l, err);
+	if (rc < 0 && err->src == ERR_LDAP && err->code == LDAP_NO_SUCH_OBJECT)
+		rc = 0;
+	if (rc == 0 && l.n && !(*ret = fake_show(c->fd, l.v[0], attrs)))
+		rc = err_nomem(err);
 	unlock(c);
-	if (rc < 0 && !(err->src == ERR_LDAP && err->code == LDAP_NO_SUCH_OBJECT))
-		return err_ctx(err, "read '%s'", name);
-	*ret = n ? TAKE(v[0]) : NULL;
-	fake_entries_free(v, n);
-	return 0;
+	free(l.v);
+	return rc < 0 ? err_ctx(err, "read '%s'", name) : 0;
 }
 
 static int
@@ -324,16 +333,28 @@ conn_usn(struct dir *d, uint64_t *ret, struct err *err)
 	return 0;
 }
 
+static int
+tell(struct conn *c, struct object *o, dir_change_fn *fn, void *arg, struct err *err)
+{
+	_cleanup_(free) char *dn = NULL;
+	struct dir_change change;
+
+	(void)lock(c);
+	dn = strdup(o->e->dn);
+	change =
+	    (struct dir_change){.guid = o->e->guid, .dn = dn, .deleted = o->deleted, .named = true};
+	unlock(c);
+	return dn ? fn(&change, arg, err) : err_nomem(err);
+}
+
 /* A cursor is the USN. An object is told if its USN is above; like AD's, the feed says nothing of
  * an object whose links lost a value because the other end was deleted. */
 static int
 conn_changes(struct dir *d, const struct dir_since *since, dir_change_fn *fn, void *arg,
     struct buf *ret_cursor, enum dir_feed *ret, struct err *err)
 {
-	static const char *const told[] = {"objectGUID", "uSNChanged", "isDeleted", "name", NULL};
 	struct conn *c = conn_of(d);
-	struct entry **v = NULL;
-	size_t n = 0;
+	struct fake_objects l = {0};
 	struct reader r = reader_of(since->cursor);
 	uint64_t usn = reader_u64(&r), now;
 	int rc;
@@ -343,18 +364,12 @@ conn_changes(struct dir *d, const struct dir_since *since, dir_change_fn *fn, vo
 	now = lock(c);
 	c->fd->polls.asked += !c->observer;
 	c->fd->polls.looked += !c->observer && since->cursor.len && usn != now;
-	rc = since->cursor.len ? fake_changed_since(c->fd, usn, told, &v, &n, err) : 0;
+	rc = since->cursor.len ? fake_changed_since(c->fd, usn, &l, err) : 0;
 	unlock(c);
 	*ret = since->cursor.len && usn > now ? DIR_FEED_LOST : DIR_FEED_CHANGES;
-	for (size_t i = 0; rc == 0 && *ret == DIR_FEED_CHANGES && i < n; i++) {
-		struct dir_change change = {.guid = v[i]->guid,
-		    .dn = v[i]->dn,
-		    .deleted = entry_get_bool(v[i], "isDeleted"),
-		    .named = true};
-
-		rc = fn(&change, arg, err);
-	}
-	fake_entries_free(v, n);
+	for (size_t i = 0; rc == 0 && *ret == DIR_FEED_CHANGES && i < l.n; i++)
+		rc = tell(c, l.v[i], fn, arg, err);
+	free(l.v);
 	buf_reset(ret_cursor);
 	buf_add_u64(ret_cursor, now);
 	return rc < 0 ? -1 : 0;

@@ -30,11 +30,6 @@ int fake_index_drop(struct fakedir *fd, struct object *o) MUST_CHECK;
 int fake_index_ask(struct fakedir *fd, const char *attr) MUST_CHECK;
 void fake_index_done(struct fake_index *ix);
 
-struct fake_objects {
-	struct object **v; /* the caller frees the array */
-	size_t n, cap;
-};
-
 /* One after the other of the objects with HASH, in any order: the one behind AFTER, or the first
  * for NULL; NULL at the end. Nothing may be put or dropped meanwhile. Only for keys of which an
  * object has one: not for references and terms. */

@@ -42,6 +42,11 @@ struct fake_index {
 	size_t n_asked, cap_asked;
 };
 
+struct fake_objects {
+	struct object **v; /* the caller frees the array */
+	size_t n, cap;
+};
+
 struct fakedir {
 	pthread_mutex_t lock;
 	char *name, *domain_dn, *config_dn, *schema_dn, *domain_dns, *server;
@@ -98,13 +103,13 @@ const struct entry *fake_view(struct fakedir *fd, struct object *o);
 /* The next of a sequence that is the same everywhere. */
 uint64_t fake_random(uint64_t *state);
 bool fake_denied(const struct fakedir *fd, const char *what);
-/* Every entry of Q, in a fresh array. */
-int fake_search(struct fakedir *fd, const struct dir_query *q, struct entry ***ret, size_t *ret_n,
-    struct err *err);
-/* The same of everything below the domain that changed after USN, with attributes ATTRS; tombstones
- * too. */
-int fake_changed_since(struct fakedir *fd, uint64_t usn, const char *const *attrs,
-    struct entry ***ret, size_t *ret_n, struct err *err);
+/* Adds what Q asks for to RET, whose array the caller frees. Objects live as long as FD. */
+int fake_search(
+    struct fakedir *fd, const struct dir_query *q, struct fake_objects *ret, struct err *err);
+/* The same for everything below the domain that changed after USN; tombstones too. */
+int fake_changed_since(struct fakedir *fd, uint64_t usn, struct fake_objects *ret, struct err *err);
+/* ATTRS of O as a reader gets them now. NULL without memory. */
+struct entry *fake_show(struct fakedir *fd, struct object *o, const char *const *attrs) MUST_CHECK;
 /* Does C. SYSTEM: with the rights of the system. */
 int fake_write(struct fakedir *fd, const struct change *c, bool system, struct err *err);
 void fake_object_free(struct object *o);

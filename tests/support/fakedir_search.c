@@ -15,6 +15,8 @@
 #include "dsa/ldap/ldap_err.h"
 #include "tests/support/fakedir_index.h"
 
+#define MANY 20000 /* objects: more than that keep no views */
+
 struct object *
 fake_find_norm(struct fakedir *fd, const char *norm, bool deleted)
 {
@@ -261,36 +263,32 @@ shuffle_values(struct fakedir *fd, struct entry *e)
 }
 
 static void
-shuffle(struct fakedir *fd, struct entry **v, size_t n)
+shuffle(struct fakedir *fd, struct object **v, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
-		shuffle_values(fd, v[i]);
 	for (; n > 1; n--) {
 		size_t at = fake_random(&fd->shuffle) % n;
-		struct entry *e = v[at];
+		struct object *o = v[at];
 
 		v[at] = v[n - 1];
-		v[n - 1] = e;
+		v[n - 1] = o;
 	}
+}
+
+struct entry *
+fake_show(struct fakedir *fd, struct object *o, const char *const *attrs)
+{
+	const struct entry *view = fake_view(fd, o);
+	struct entry *e = view ? select_attrs(fd, o, view, attrs) : NULL;
+
+	if (e && fd->shuffle)
+		shuffle_values(fd, e);
+	/* A view is as large as its object. */
+	if (fd->n > MANY)
+		entry_free(TAKE(o->view));
+	return e;
 }
 
 /* ---- search ---- */
-
-struct hits {
-	struct entry **v;
-	size_t n, cap;
-};
-
-static int
-add_hit(struct hits *h, struct entry *e)
-{
-	if (list_grow(h->v, h->n, h->cap) < 0) {
-		entry_free(e);
-		return -1;
-	}
-	h->v[h->n++] = e;
-	return 0;
-}
 
 static bool
 in_scope(const struct fakedir *fd, const struct object *o, const struct object *base,
@@ -308,54 +306,64 @@ in_scope(const struct fakedir *fd, const struct object *o, const struct object *
 	return false;
 }
 
+static bool
+is_hit(struct fakedir *fd, struct object *o, const struct filter *f, int *rc)
+{
+	const struct entry *view = fake_view(fd, o);
+	bool hit = view && filter_match(f, view);
+
+	if (!view)
+		*rc = -1;
+	if (fd->n > MANY)
+		entry_free(TAKE(o->view));
+	return hit;
+}
+
 /* Those of the N objects V that Q asks for. */
 static int
 collect(struct fakedir *fd, const struct dir_query *q, const struct object *base,
-    const struct filter *f, struct object *const *v, size_t n, struct hits *h)
+    const struct filter *f, const struct fake_objects *from, struct fake_objects *ret)
 {
-	for (size_t i = 0; i < n && (!q->limit || h->n < q->limit); i++) {
-		struct object *o = v[i];
-		const struct entry *view;
-		struct entry *e;
+	int rc = 0;
 
-		if (o->hidden || (o->deleted && !q->deleted) || !in_scope(fd, o, base, q->scope))
+	for (size_t i = 0; rc == 0 && i < from->n && (!q->limit || ret->n < q->limit); i++) {
+		struct object *o = from->v[i];
+
+		if (o->hidden || (o->deleted && !q->deleted) || !in_scope(fd, o, base, q->scope) ||
+		    !is_hit(fd, o, f, &rc))
 			continue;
-		if (!(view = fake_view(fd, o)))
-			return -1;
-		if (!filter_match(f, view))
-			continue;
-		if (!(e = select_attrs(fd, o, view, q->attrs)) || add_hit(h, e) < 0)
-			return -1;
+		rc = list_grow(ret->v, ret->n, ret->cap);
+		if (rc == 0)
+			ret->v[ret->n++] = o;
 	}
-	return 0;
+	return rc;
 }
 
 /* Collects from the objects that Q can be about. */
 static int
 choose(struct fakedir *fd, const struct dir_query *q, struct object *base, const struct filter *f,
-    struct hits *h)
+    struct fake_objects *ret)
 {
+	const struct fake_objects one = {&base, 1, 1}, every = {fd->objects, fd->n, fd->n};
 	struct fake_objects l = {0};
 	bool all;
 	int rc;
 
 	if (q->scope == DIR_BASE)
-		return collect(fd, q, base, f, &base, 1, h);
+		return collect(fd, q, base, f, &one, ret);
 	rc = fake_terms_find(fd, q->filter, &l, &all);
 	if (rc == 0)
-		rc = all ? collect(fd, q, base, f, fd->objects, fd->n, h)
-			 : collect(fd, q, base, f, l.v, l.n, h);
+		rc = collect(fd, q, base, f, all ? &every : &l, ret);
 	free(l.v);
 	return rc;
 }
 
 int
-fake_search(struct fakedir *fd, const struct dir_query *q, struct entry ***ret, size_t *ret_n,
-    struct err *err)
+fake_search(
+    struct fakedir *fd, const struct dir_query *q, struct fake_objects *ret, struct err *err)
 {
 	_cleanup_(filter_free) struct filter *f = NULL;
 	struct object *base = NULL;
-	struct hits h = {0};
 	struct err why;
 
 	if (filter_parse(q->filter, &f, &why) < 0) {
@@ -370,42 +378,26 @@ fake_search(struct fakedir *fd, const struct dir_query *q, struct entry ***ret, 
 	if (!base)
 		return err_ldap(err, LDAP_NO_SUCH_OBJECT,
 		    "0000208D: NameErr: problem 2001 (NO_OBJECT)", "search");
-	if (choose(fd, q, base, f, &h) < 0) {
-		fake_entries_free(h.v, h.n);
+	if (choose(fd, q, base, f, ret) < 0)
 		return err_nomem(err);
-	}
 	if (fd->shuffle)
-		shuffle(fd, h.v, h.n);
-	*ret = h.v;
-	*ret_n = h.n;
+		shuffle(fd, ret->v, ret->n);
 	return 0;
 }
 
 int
-fake_changed_since(struct fakedir *fd, uint64_t usn, const char *const *attrs, struct entry ***ret,
-    size_t *ret_n, struct err *err)
+fake_changed_since(struct fakedir *fd, uint64_t usn, struct fake_objects *ret, struct err *err)
 {
-	struct hits h = {0};
-	int rc = 0;
-
-	for (size_t i = 0; rc == 0 && i < fd->n; i++) {
+	for (size_t i = 0; i < fd->n; i++) {
 		struct object *o = fd->objects[i];
-		const struct entry *view;
-		struct entry *e;
 
 		if (o->usn <= usn || o->hidden || dn_norm_is_under(o->norm, fd->config_norm))
 			continue;
-		view = fake_view(fd, o);
-		e = view ? select_attrs(fd, o, view, attrs) : NULL;
-		rc = e ? add_hit(&h, e) : -1;
-	}
-	if (rc < 0) {
-		fake_entries_free(h.v, h.n);
-		return err_nomem(err);
+		if (list_grow(ret->v, ret->n, ret->cap) < 0)
+			return err_nomem(err);
+		ret->v[ret->n++] = o;
 	}
 	if (fd->shuffle)
-		shuffle(fd, h.v, h.n);
-	*ret = h.v;
-	*ret_n = h.n;
+		shuffle(fd, ret->v, ret->n);
 	return 0;
 }
