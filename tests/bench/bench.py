@@ -13,6 +13,8 @@
   delta     a running galsyncd: the time from a change in the source to its counterpart, a cycle
             with nothing to do, and a cycle after a change of 1 % of the users
   switch    1,000 mailboxes switched and turned back, against the bare modifies pipelined
+  peers     scripts for the same in peers/, one plain and one pipelined, against galsyncd --once:
+            a first synchronization, one with nothing to do, one after five changes
   own       CPU and memory of galsync alone, octets and requests: the forests are in the process
   map       look-ups in a map of many records, against bare LMDB gets of the same records
   portal    the CPU of the portal's pages over a map of 100,000 recipients, and its memory
@@ -47,8 +49,8 @@ from measure import BenchError, Row, figure     # noqa: E402
 ROOT = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.path.abspath(os.path.join(ROOT, os.environ.get("BUILD", "build")))
 LAB = os.path.join(ROOT, "tests", "lab", "lab")
-PARTS = ["full", "resync", "both", "links", "memory", "latency", "delta", "switch", "own",
-         "map", "portal"]
+PARTS = ["full", "resync", "both", "links", "memory", "latency", "delta", "switch", "peers",
+         "own", "map", "portal"]
 WITHOUT_LAB = {"own", "map", "portal"}
 LIMIT_KIB = 48 * 1024       # of anonymous memory
 LIMIT_USERS = 10000         # at this size
@@ -218,6 +220,15 @@ def switch_rows(m):
                 f"verify: {rate:,.0f} objects a second"]
 
 
+def peers_rows(m):
+    """Each peer against galsync; above 1 galsync is the faster one."""
+    ours = m["galsync"]
+    return [Row(f"{name} script / galsyncd, {text}", m[name][key], ours[key], "s")
+            for key, text in (("first", "first synchronization"), ("unchanged", "nothing to do"),
+                              ("changed", "five changes"))
+            for name in m if name != "galsync"]
+
+
 def map_rows(records, rounds):
     directory = tempfile.mkdtemp(prefix="galsync-bench-map-")
     try:
@@ -254,6 +265,8 @@ def measure_all(args):
             more, said = delta_rows(one["delta"])
             rows += more
             notes += said
+        if "peers" in parts:
+            rows += peers_rows(one["peers"])
         if "switch" in parts:
             more, said = switch_rows(one["switch"])
             rows += more

@@ -4,7 +4,7 @@
     inlab.py OPTIONS-AS-JSON
 
 OPTIONS: tools (directory of the binaries), users, rounds, parts (full, resync, both, links, latency,
-memory, delta, switch), out (file for the result, JSON). Every timed run but those of delta and switch
+memory, delta, switch, peers), out (file for the result, JSON). Every timed run but those of delta and switch
 begins with both domain controllers just started from the same files, and with both sides read once,
 so that no run finds warmer caches than another.
 """
@@ -274,6 +274,11 @@ def _switch(b, rounds, result):
     result["switch"] = inswitch.measure_switch(b, rounds)
 
 
+def _peers(b, rounds, result):
+    import inpeers      # pylint: disable=import-outside-toplevel
+    result["peers"] = inpeers.measure_peers(b, rounds)
+
+
 def measure_all(options):
     parts, rounds, result = options["parts"], options["rounds"], {}
     b = Bench(options["tools"], os.environ["GALSYNC_LAB_DIR"])
@@ -296,6 +301,8 @@ def measure_all(options):
             _delta(b, rounds, options["users"], result)
         if "switch" in parts:
             _switch(b, rounds, result)
+        if "peers" in parts:
+            _peers(b, rounds, result)
     finally:
         b.stop_relays()
     return result
