@@ -87,6 +87,16 @@ is_told_by(const struct cycle *c, const struct shared_reading *r)
 	return delta_reads_what_was_told(c->delta);
 }
 
+/* Of deletions uSNChanged tells only an account that may read what was deleted. */
+static bool
+hears_all(const struct cycle *c)
+{
+	for (int side = SOURCE; side < SIDES; side++)
+		if (c->run->dir[side]->ops->info(c->run->dir[side])->by_usn)
+			return false;
+	return true;
+}
+
 static void
 forget_news(struct delta *x)
 {
@@ -107,7 +117,7 @@ hear(struct cycle *c, const struct shared_reading *r)
 	struct err ignored;
 
 	if (delta_listen(c->delta, since, &lost, &ignored) == 0 && lost == SIDES &&
-	    is_told_by(c, r))
+	    is_told_by(c, r) && hears_all(c))
 		return true;
 	forget_news(c->delta);
 	forget_cursors(c);
@@ -223,11 +233,14 @@ reading_read(struct cycle *c, struct err *err)
 	return begun ? 0 : read_everything(c, err);
 }
 
-/* Do cursors stand for all that was read? */
+/* Can it be told what changes in all that was read? */
 static bool
-has_cursors(const struct delta *x)
+has_cursors(const struct cycle *c)
 {
-	return x->cursor[SOURCE].len && x->cursor[TARGET].len && delta_reads_what_was_told(x);
+	const struct delta *x = c->delta;
+
+	return x->cursor[SOURCE].len && x->cursor[TARGET].len && delta_reads_what_was_told(x) &&
+	       hears_all(c);
 }
 
 void
@@ -235,7 +248,7 @@ reading_leave(struct cycle *c)
 {
 	struct shared_reading *r = c->opt->leaves;
 
-	if (!r || c->run->is_delta || (!c->opt->plan_only && !has_cursors(c->delta)))
+	if (!r || c->run->is_delta || (!c->opt->plan_only && !has_cursors(c)))
 		return;
 	r->world = world_leave_reading(c->world);
 	for (int side = SOURCE; side < SIDES; side++) {

@@ -15,7 +15,7 @@
  * The feeds tell what changed between the first reading and the lock: what the first flow wrote,
  * and what other links and other people did meanwhile. So the second flow sees what it would see if
  * it read everything itself, and the cursors that its first delta begins with are from after that.
- * Without feeds that tell it, on another server than the one that was read, and where an attribute
+ * Without feeds by DirSync, on another server than the one that was read, and where an attribute
  * was not read, everything is read again. A plan writes nothing: both flows are planned over what
  * is there at one time.
  *
