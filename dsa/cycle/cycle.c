@@ -191,8 +191,8 @@ note_held(enum held_kind kind, const struct guid *source, void *arg, struct err 
 	return plan_choice_note_held(arg, source, err);
 }
 
-/* Further rounds, and what contacts are to give away, no plan shows: nobody has chosen it. What is
- * left is as after a crash, which the next cycle finds. */
+/* Further rounds, and what contacts are to give away, are in no step of a plan: nobody has chosen
+ * it. What is left is as after a crash, which the next cycle finds. */
 static int
 apply_chosen(struct cycle *c, struct err *err)
 {
