@@ -63,7 +63,7 @@ take_line(struct saved *s, struct plan_reader *r, struct bytes line, struct err 
 	if (plan_reader_take(r, line, &l, err) < 0)
 		return -1;
 	s->held += l.held != NULL;
-	return l.step && !l.held ? add_step(s, r, l.step, err) : 0;
+	return l.kind == PLAN_LINE_STEP && !l.held ? add_step(s, r, l.step, err) : 0;
 }
 
 static int

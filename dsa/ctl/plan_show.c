@@ -78,7 +78,8 @@ struct showing {
 	const struct plan_reader *r;
 	const struct plan_change *change;
 	const char *held;
-	bool any; /* a value of the change was shown */
+	bool later; /* it is no change of the plan, but comes after it */
+	bool any;   /* a value of the change was shown */
 };
 
 static void
@@ -97,7 +98,9 @@ static void
 print_value_row(const struct showing *s, const char *attr, const char *old, const char *new)
 {
 	const struct plan_change *pc = s->change;
-	const char *const cells[10] = {s->held ? "held" : "change",
+	const char *const cells[10] = {s->held	  ? "held"
+				       : s->later ? "later"
+						  : "change",
 	    plan_reader_flow(s->r) == SOURCE ? "forward" : "return",
 	    plan_reader_forest(s->r, pc->side), pc->change->dn, change_op_name(pc->change->op),
 	    pc->reason, attr, old, new, s->held ? s->held : ""};
@@ -235,6 +238,8 @@ show_change(struct showing *s, struct err *err)
 
 	if (s->form == PLAN_SHOW_DIFF && s->held)
 		(void)printf("held (limits.%s): ", s->held);
+	if (s->form == PLAN_SHOW_DIFF && s->later)
+		(void)printf("later: ");
 	if (s->form == PLAN_SHOW_DIFF)
 		(void)printf("%s '%s' in %s: %s\n", change_op_name(pc->change->op),
 		    shown(pc->change->dn), shown(plan_reader_forest(s->r, pc->side)),
@@ -346,11 +351,13 @@ int
 plan_show_line(enum plan_show_form form, const struct plan_reader *r, const struct plan_line *l,
     struct err *err)
 {
-	struct showing s = {.form = form, .r = r, .held = l->held};
+	struct showing s = {
+	    .form = form, .r = r, .held = l->held, .later = l->kind == PLAN_LINE_LATER};
 	const json_t *x;
 
 	switch (l->kind) {
-	case PLAN_LINE_STEP: return show_step(&s, l->step, err);
+	case PLAN_LINE_STEP:
+	case PLAN_LINE_LATER: return show_step(&s, l->step, err);
 	case PLAN_LINE_CONFLICT:
 		return show_conflict(&s, json_object_get(l->json, "conflict"), err);
 	case PLAN_LINE_HELD:

@@ -4,7 +4,8 @@
  *
  *   connect   both directories; schema, bases and rights are checked.     nothing
  *   wait      for other links into the target forest.                     nothing
- *   read      both sides, whole, into the working sets.                   nothing (unlinked files)
+ *   read      both sides, whole, into the working sets; or what the       nothing (unlinked files)
+ *             cycle of the other flow has read: see reading.h.
  *   decide    what is in scope, what corresponds to what, new names, and  nothing
  *             what left, with the proof.
  *   plan      projection and difference: the steps. No network.           nothing
@@ -44,6 +45,7 @@
 #include "dsa/cycle/other_flow.h"
 #include "dsa/cycle/outcome.h"
 #include "dsa/cycle/plan.h"
+#include "dsa/cycle/reading.h"
 #include "dsa/cycle/replan.h"
 #include "dsa/cycle/replica_lag.h"
 #include "dsa/directory/guid_set.h"
@@ -189,8 +191,8 @@ note_held(enum held_kind kind, const struct guid *source, void *arg, struct err 
 	return plan_choice_note_held(arg, source, err);
 }
 
-/* Further rounds, and what contacts are to give away, no plan shows: nobody has chosen it. What is
- * left is as after a crash, which the next cycle finds. */
+/* Further rounds, and what contacts are to give away, are in no step of a plan: nobody has chosen
+ * it. What is left is as after a crash, which the next cycle finds. */
 static int
 apply_chosen(struct cycle *c, struct err *err)
 {
@@ -215,23 +217,6 @@ apply_all(struct cycle *c, struct err *err)
 	if (replan_give_up(c, err) < 0)
 		return -1;
 	return lag_store(c, err);
-}
-
-/* The cursors are taken before anything is read: what changes meanwhile is heard of twice. A forest
- * whose feed does not work can still be synchronized in full. */
-static void
-take_cursors(struct cycle *c)
-{
-	const struct bytes none[SIDES] = {0};
-	enum side lost;
-	struct err err;
-
-	if (delta_listen(c->delta, none, &lost, &err) == 0)
-		return;
-	run_message(c->run, LOG_WARNING, NULL, c->run->link->name,
-	    "%s: the next cycle is a full one again", err.text);
-	for (int side = SOURCE; side < SIDES; side++)
-		buf_reset(&c->delta->cursor[side]);
 }
 
 /* What is read of the map from now on: in the deciding and planning passes. */
@@ -273,12 +258,6 @@ open_world(struct cycle *c, struct err *err)
 	return plan_new(world_workset(c->world, SOURCE), &c->plan, err);
 }
 
-static int
-read_all(struct cycle *c, struct err *err)
-{
-	return world_read_all(c->world, err);
-}
-
 /* A plan takes nothing, so it need not wait. */
 static int
 lock_target(struct cycle *c, struct forest_lock **ret, struct err *err)
@@ -298,9 +277,7 @@ run_all(struct cycle *c, struct err *err)
 
 	if (open_world(c, err) < 0 || begin(c, err) < 0 || load_csv(c, err) < 0)
 		return -1;
-	if (!c->opt->plan_only && !c->opt->only)
-		take_cursors(c);
-	if (phase(c, RUN_PHASE_READ, read_all, err) < 0)
+	if (phase(c, RUN_PHASE_READ, reading_read, err) < 0)
 		return -1;
 	if (r->store && r->link_id && open_map(c, err) < 0)
 		return -1;

@@ -41,6 +41,7 @@ enum plan_form {
 	PLAN_FORM_LINES /* lines of plan_text.h, without the first and the last two */
 };
 struct cycle;
+struct shared_reading;
 /* Gets a cycle that has decided and planned, and does nothing more. */
 typedef int cycle_look_fn(struct cycle *c, void *arg, struct err *err);
 
@@ -61,6 +62,9 @@ struct cycle_options {
 	/* The dummy addresses on the sources of OBJECTS are wanted (a toggle is under way); all
 	 * others are left over from something that was interrupted, and removed. */
 	bool toggling;
+	/* What a full cycle reads, for that of the return flow after it (reading.h): the one leaves
+	 * it here, and the other one begins with it. NULL: each reads for itself. */
+	struct shared_reading *leaves, *takes;
 	/* Which mailboxes became ready is put here; NULL: not looked for. */
 	struct cycle_ready *ready;
 	/* With `plan_only`, in a delta: this source object alone is looked at, and what it drags

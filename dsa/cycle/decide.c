@@ -659,6 +659,9 @@ decide_from(struct cycle *c, uint32_t from, struct err *err)
 
 		if (world_get(c->world, SOURCE, index, &source, err) < 0)
 			return -1;
+		/* It vanished while the other flow ran. */
+		if (!*source->dn)
+			continue;
 		if (decide_one(c, index, source, &d, err) < 0) {
 			if (decide_failed(c, source, err) < 0)
 				return -1;

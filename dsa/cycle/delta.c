@@ -31,33 +31,6 @@
 #include "dsa/directory/kind.h"
 #include "dsa/run/sides.h"
 
-static int
-compare_guids(const void *x, const void *y)
-{
-	return memcmp(x, y, GUID_LEN);
-}
-
-/* The order in which the feeds name them does not matter. */
-static void
-sort(struct guid_list *l)
-{
-	if (l->n)
-		qsort(l->v, l->n, sizeof *l->v, compare_guids);
-}
-
-/* A feed may name one more than once. */
-static void
-sort_once(struct guid_list *l)
-{
-	size_t n = 0;
-
-	sort(l);
-	for (size_t i = 0; i < l->n; i++)
-		if (n == 0 || !guid_equal(&l->v[n - 1], &l->v[i]))
-			l->v[n++] = l->v[i];
-	l->n = n;
-}
-
 int
 delta_concern(struct delta *x, const struct guid *source, struct err *err)
 {
@@ -192,8 +165,9 @@ delta_listen(
 	*ret_lost = SIDES;
 	for (int side = SOURCE; side < SIDES; side++) {
 		tell_feed(x->c, (enum side)side, p.answer[side].by_usn);
-		sort_once(&x->changed[side]);
-		sort_once(&x->named[side]);
+		/* A feed may name one more than once, in any order. */
+		guid_list_sort_once(&x->changed[side]);
+		guid_list_sort_once(&x->named[side]);
 		if (p.answer[side].feed == DIR_FEED_LOST && *ret_lost == SIDES)
 			*ret_lost = (enum side)side;
 	}
@@ -305,7 +279,7 @@ delta_concern_asked(struct delta *x, struct err *err)
 	for (size_t i = 0; i < x->c->opt->n_objects; i++)
 		if (delta_concern(x, &x->c->opt->objects[i], err) < 0)
 			return -1;
-	sort(&x->concerned);
+	guid_list_sort(&x->concerned);
 	return 0;
 }
 
@@ -325,7 +299,7 @@ delta_concerned(struct delta *x, struct err *err)
 			return -1;
 	if (add_unfinished(x, err) < 0)
 		return -1;
-	sort(&x->concerned);
+	guid_list_sort(&x->concerned);
 	x->too_many = x->concerned.n > DELTA_MANY;
 	if (x->too_many)
 		return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "dsa/cycle/heirs.h"
+#include "dsa/cycle/heirs_priv.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,25 +14,12 @@
 #include "dsa/cycle/replan.h"
 #include "dsa/directory/kind.h"
 #include "dsa/exec/exec.h"
-#include "dsa/rules/heir.h"
 #include "mapping/match.h"
 
 #define ATTEMPTS 3 /* while others write to the same objects */
 #define MAX_ATTRS 32
-#define REASON "give way"
 #define CONTACT "contact "
 #define BEGUN " gives way"
-
-struct heir {
-	uint32_t source;
-	enum side side;
-	struct guid contact;
-};
-
-struct heirs {
-	struct heir *v;
-	size_t n, cap;
-};
 
 int
 heirs_new(struct heirs **ret, struct err *err)
@@ -64,7 +51,7 @@ heirs_add(
 	if (c->opt->plan_only)
 		run_message(c->run, LOG_INFO, NULL, contact->dn,
 		    "the contact gives way to the object that takes its place: what it has moves "
-		    "when that is written, which a plan does not show");
+		    "when that is written");
 	return 0;
 }
 
@@ -82,17 +69,6 @@ heirs_names_contact(const char *why, struct guid *ret)
 
 /* ---- what is there ---- */
 
-/* One hand-over; the entries as they are now. */
-struct over {
-	struct cycle *c;
-	const struct heir *heir;
-	struct entry *source; /* as the cycle read it */
-	struct entry *contact, *to;
-	struct entry *native; /* of a return contact, and what its flow knows of it */
-	struct record *back;
-	struct err *err;
-};
-
 static void
 forget_read(struct over *o)
 {
@@ -102,17 +78,11 @@ forget_read(struct over *o)
 	record_free(TAKE(o->back));
 }
 
-static void
+void
 over_done(struct over *o)
 {
 	forget_read(o);
 	entry_free(o->source);
-}
-
-static inline void
-over_donep(struct over *o)
-{
-	over_done(o);
 }
 
 static const char *
@@ -123,9 +93,8 @@ stamp_attr(const struct over *o, enum side side)
 	return (side == SOURCE ? link->source : link->target)->stamp_attribute;
 }
 
-/* Reads what has GUID G, or is called DN if that is NULL; *RET NULL: nothing. */
-static int
-read_one(struct over *o, enum side side, const struct guid *g, const char *dn, struct entry **ret)
+int
+over_read(struct over *o, enum side side, const struct guid *g, const char *dn, struct entry **ret)
 {
 	struct dir *d = o->c->run->dir[side];
 	const char *attrs[MAX_ATTRS];
@@ -158,7 +127,7 @@ read_counterpart(struct over *o, struct entry **ret)
 		return 0;
 	if (d.state == DECIDE_MATCHED && world_get(c->world, TARGET, d.target, &known, o->err) < 0)
 		return -1;
-	if (read_one(o, TARGET, known ? &known->guid : NULL, d.target_dn, &e) < 0)
+	if (over_read(o, TARGET, known ? &known->guid : NULL, d.target_dn, &e) < 0)
 		return -1;
 	if (e && stamp_of(e, stamp_attr(o, TARGET), &stamp) &&
 	    guid_equal(&stamp.source, &o->source->guid))
@@ -175,7 +144,7 @@ read_both(struct over *o)
 	bool ok;
 
 	forget_read(o);
-	if (read_one(o, o->heir->side, &o->heir->contact, NULL, &o->contact) < 0 ||
+	if (over_read(o, o->heir->side, &o->heir->contact, NULL, &o->contact) < 0 ||
 	    read_counterpart(o, &counterpart) < 0)
 		return -1;
 	if (!o->contact || !counterpart)
@@ -185,7 +154,7 @@ read_both(struct over *o)
 		return kind_of(o->to) != KIND_CONTACT &&
 		       heir_is_leftover(link, o->contact, &o->source->guid);
 	}
-	if (read_one(o, SOURCE, &o->source->guid, NULL, &o->to) < 0 ||
+	if (over_read(o, SOURCE, &o->source->guid, NULL, &o->to) < 0 ||
 	    heir_memory_find(o->c->run, &counterpart->guid, &o->back, o->err) < 0)
 		return -1;
 	o->native = TAKE(counterpart);
@@ -193,8 +162,8 @@ read_both(struct over *o)
 	return ok && heir_is_return_contact(link, o->contact, &o->native->guid);
 }
 
-static struct heir_pair
-pair_of(const struct over *o)
+struct heir_pair
+over_pair(const struct over *o)
 {
 	struct stamp stamp;
 	bool made = o->heir->side == TARGET && stamp_of(o->to, stamp_attr(o, TARGET), &stamp) &&
@@ -228,7 +197,8 @@ write_one(struct over *o, struct change *change, const struct entry *present)
 {
 	struct plan_step *s = NULL;
 
-	if (plan_step_of(&o->source->guid, o->heir->side, change, present, REASON, &s, o->err) < 0)
+	if (plan_step_of(
+		&o->source->guid, o->heir->side, change, present, HEIRS_REASON, &s, o->err) < 0)
 		return -1;
 	if (s->n_changes)
 		return carry_out(o, s);
@@ -255,7 +225,7 @@ plan_referrer(struct over *o, const char *dn)
 static int
 move_references(struct over *o)
 {
-	const struct heir_pair p = pair_of(o);
+	const struct heir_pair p = over_pair(o);
 	struct change **v = NULL;
 	size_t n = 0;
 	int rc = heir_references(&p, &v, &n, o->err);
@@ -283,7 +253,7 @@ put_back(struct over *o)
 	int rc = read_both(o);
 
 	if (rc == 1) {
-		const struct heir_pair p = pair_of(o);
+		const struct heir_pair p = over_pair(o);
 
 		rc = heir_put_back(&p, &back, o->err);
 		if (rc == 0)
@@ -299,7 +269,7 @@ put_back(struct over *o)
 static int
 move_part(struct over *o, enum heir_part part)
 {
-	const struct heir_pair p = pair_of(o);
+	const struct heir_pair p = over_pair(o);
 	struct change *pair[2] = {NULL, NULL};
 	struct plan_step *s = NULL;
 	int rc;
@@ -309,13 +279,13 @@ move_part(struct over *o, enum heir_part part)
 	rc = heir_memory_addresses(o->c->run, o->back, &o->source->guid, pair[1], o->err);
 	if (rc == 0)
 		rc = plan_step_of(
-		    &o->source->guid, o->heir->side, pair[0], o->contact, REASON, &s, o->err);
+		    &o->source->guid, o->heir->side, pair[0], o->contact, HEIRS_REASON, &s, o->err);
 	else
 		change_free(pair[0]);
 	if (rc < 0)
 		change_free(pair[1]);
 	else
-		rc = plan_step_add(s, o->heir->side, pair[1], o->to, REASON, o->err);
+		rc = plan_step_add(s, o->heir->side, pair[1], o->to, HEIRS_REASON, o->err);
 	if (rc == 0 && s->n_changes)
 		rc = carry_out(o, TAKE(s));
 	plan_step_free(s);
@@ -518,7 +488,7 @@ changed(struct over *o)
 static int
 check_moved(struct over *o)
 {
-	const struct heir_pair p = pair_of(o);
+	const struct heir_pair p = over_pair(o);
 	struct change **references = NULL, *pair[2] = {NULL, NULL};
 	size_t n = 0;
 	int rc = heir_references(&p, &references, &n, o->err);

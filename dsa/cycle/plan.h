@@ -23,6 +23,11 @@ int plan_known(struct cycle *c, int (*some)(struct cycle *c, void *arg, struct e
 /* find_ready.c: which mailboxes are ready, from what was read and what the map says before anything
  * is written. */
 int plan_find_ready(struct cycle *c, struct err *err) MUST_CHECK;
+/* plan_moves.c: calls FN for each step by which a contact would give what it has to its heir, and
+ * for its end, as far as can be told now. They are no steps of the plan. S is valid in the call.
+ * Reads over the network. */
+typedef int plan_move_fn(struct cycle *c, const struct plan_step *s, void *arg, struct err *err);
+int plan_each_move(struct cycle *c, plan_move_fn *fn, void *arg, struct err *err) MUST_CHECK;
 /* print_plan.c: writes the plan to opt->plan_to: its steps, who is in conflict, who is ready. */
 int plan_print(struct cycle *c, struct err *err) MUST_CHECK;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "dsa/base/escape.h"
 #include "dsa/cycle/conflicts.h"
@@ -80,6 +81,58 @@ print_step(struct cycle *c, const struct plan_step *s, struct err *err)
 		add_step_ldif(c, s, kind, &b);
 	else
 		plan_text_step(s, forest, kind, &b);
+	return write_out(c, &b, err);
+}
+
+/* Every line of TEXT, as a comment. */
+static void
+add_commented(const struct buf *text, struct buf *ret)
+{
+	const char *at = (const char *)text->data, *end = at + text->len;
+
+	while (at < end) {
+		const char *stop = memchr(at, '\n', (size_t)(end - at));
+		size_t n = (size_t)((stop ? stop : end) - at);
+
+		if (n) {
+			buf_add_str(ret, "# ");
+			buf_add(ret, at, n);
+		}
+		buf_add_char(ret, '\n');
+		at += n + 1;
+	}
+	ret->failed |= text->failed;
+}
+
+static void
+add_move_ldif(const struct cycle *c, const struct plan_step *s, struct buf *ret)
+{
+	for (size_t i = 0; i < s->n_changes; i++) {
+		const struct plan_change *pc = &s->changes[i];
+		_cleanup_(buf_done) struct buf ldif = {0};
+
+		buf_printf(ret, "# later, forest: %s (%s), ", c->run->dir[pc->side]->name,
+		    side_name(pc->side));
+		escape_add(bytes_of(pc->reason), ESCAPE_NAME, ret);
+		buf_add_char(ret, '\n');
+		change_to_ldif(pc->change, &ldif);
+		add_commented(&ldif, ret);
+	}
+}
+
+static int
+print_move(struct cycle *c, const struct plan_step *s, void *arg, struct err *err)
+{
+	const char *const forest[SIDES] = {c->run->dir[SOURCE]->name, c->run->dir[TARGET]->name};
+	_cleanup_(buf_done) struct buf b = {0};
+
+	(void)arg;
+	if (!is_shown(c, s))
+		return 0;
+	if (is_ldif(c))
+		add_move_ldif(c, s, &b);
+	else
+		plan_text_later(s, forest, &b);
 	return write_out(c, &b, err);
 }
 
@@ -221,7 +274,8 @@ plan_print(struct cycle *c, struct err *err)
 		if (print_step(c, s, err) < 0)
 			return -1;
 	}
-	if (limits_each_held(c, print_held, c, err) < 0 || print_conflicts(c, err) < 0 ||
+	if (plan_each_move(c, print_move, NULL, err) < 0 ||
+	    limits_each_held(c, print_held, c, err) < 0 || print_conflicts(c, err) < 0 ||
 	    print_ready(c, err) < 0)
 		return -1;
 	return fflush(c->opt->plan_to) ? err_sys(err, errno, "write of the plan") : 0;

@@ -381,3 +381,19 @@ filter_escape(struct bytes value)
 			buf_add_char(&b, (char)p[i]);
 	return buf_take_str(&b);
 }
+
+char *
+filter_guids(const char *filter, const struct guid *guids, size_t n)
+{
+	_cleanup_(buf_done) struct buf b = {0};
+
+	buf_printf(&b, "(&%s(|", filter);
+	for (size_t i = 0; i < n; i++) {
+		char text[GUID_FILTER_SIZE];
+
+		guid_filter(&guids[i], text);
+		buf_printf(&b, "(objectGUID=%s)", text);
+	}
+	buf_add_str(&b, "))");
+	return buf_take_str(&b);
+}

@@ -28,5 +28,8 @@ bool filter_match(const struct filter *f, const struct entry *e);
 void filter_each_attr(const struct filter *f, void (*cb)(const char *attr, void *arg), void *arg);
 /* VALUE escaped for use as an assertion value (RFC 4515 section 3). Caller frees. */
 char *filter_escape(struct bytes value) MUST_CHECK;
+/* The text of a filter for the objects with these N GUIDs, at least one, as far as FILTER, a text
+ * too, finds them. NULL without memory. Caller frees. */
+char *filter_guids(const char *filter, const struct guid *guids, size_t n) MUST_CHECK;
 
 #endif

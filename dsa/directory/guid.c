@@ -110,3 +110,28 @@ guid_list_has(const struct guid_list *l, const struct guid *g)
 			return true;
 	return false;
 }
+
+static int
+compare(const void *x, const void *y)
+{
+	return memcmp(x, y, GUID_LEN);
+}
+
+void
+guid_list_sort(struct guid_list *l)
+{
+	if (l->n)
+		qsort(l->v, l->n, sizeof *l->v, compare);
+}
+
+void
+guid_list_sort_once(struct guid_list *l)
+{
+	size_t n = 0;
+
+	guid_list_sort(l);
+	for (size_t i = 0; i < l->n; i++)
+		if (n == 0 || !guid_equal(&l->v[n - 1], &l->v[i]))
+			l->v[n++] = l->v[i];
+	l->n = n;
+}

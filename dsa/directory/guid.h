@@ -46,6 +46,9 @@ struct guid_list {
 	size_t n, cap;
 };
 int guid_list_add(struct guid_list *l, const struct guid *g, struct err *err) MUST_CHECK;
+/* By their octets; and of equal ones only one. */
+void guid_list_sort(struct guid_list *l);
+void guid_list_sort_once(struct guid_list *l);
 /* Looks at each: for short lists. */
 bool guid_list_has(const struct guid_list *l, const struct guid *g);
 

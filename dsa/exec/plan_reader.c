@@ -197,15 +197,12 @@ check_held(struct plan_line *l, struct err *err)
 }
 
 static int
-take_step(struct plan_reader *r, struct plan_line *l, struct err *err)
+take_step_of(struct plan_reader *r, struct plan_line *l, const json_t *step, struct err *err)
 {
 	static const char *const names[] = {"changes", "source"};
-	const json_t *step = json_object_get(l->json, "step");
 	struct guid guid = {{0}};
 	const char *text = NULL;
 
-	if (check_held(l, err) < 0)
-		return -1;
 	if (json_check_members(step, names, 1, 2, err) < 0 ||
 	    (json_object_get(step, "source") && !(text = change_json_text(step, "source", err))))
 		return -1;
@@ -215,6 +212,23 @@ take_step(struct plan_reader *r, struct plan_line *l, struct err *err)
 	if (!l->step)
 		return err_nomem(err);
 	return take_changes(r, l->step, json_object_get(step, "changes"), err);
+}
+
+static int
+take_step(struct plan_reader *r, struct plan_line *l, struct err *err)
+{
+	return check_held(l, err) < 0 ? -1
+				      : take_step_of(r, l, json_object_get(l->json, "step"), err);
+}
+
+static int
+take_later(struct plan_reader *r, struct plan_line *l, struct err *err)
+{
+	static const char *const names[] = {"later"};
+
+	return json_check_members(l->json, names, 1, 1, err) < 0
+		   ? -1
+		   : take_step_of(r, l, json_object_get(l->json, "later"), err);
 }
 
 static int
@@ -304,6 +318,7 @@ static const struct {
     [PLAN_LINE_HEAD] = {"galsync_plan", take_head},
     [PLAN_LINE_FLOW] = {"flow", take_flow},
     [PLAN_LINE_STEP] = {"step", take_step},
+    [PLAN_LINE_LATER] = {"later", take_later},
     [PLAN_LINE_HELD] = {"held", take_held},
     [PLAN_LINE_CONFLICT] = {"conflict", take_conflict},
     [PLAN_LINE_READY] = {"ready", take_ready},

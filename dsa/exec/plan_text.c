@@ -64,11 +64,10 @@ step_change(const struct plan_change *pc, const char *const forest[SIDES])
 	return o;
 }
 
-void
-plan_text_step(const struct plan_step *s, const char *const forest[SIDES], enum held_kind held,
-    struct buf *ret)
+static json_t *
+step_json(const struct plan_step *s, const char *const forest[SIDES])
 {
-	json_t *o = json_object(), *step = json_object(), *changes = json_array();
+	json_t *step = json_object(), *changes = json_array();
 	char guid[GUID_TEXT_SIZE];
 
 	guid_format(&s->guid, guid);
@@ -77,7 +76,25 @@ plan_text_step(const struct plan_step *s, const char *const forest[SIDES], enum 
 	if (!guid_is_zero(&s->guid))
 		json_put_member(&step, "source", json_string(guid));
 	json_put_member(&step, "changes", changes);
-	json_put_member(&o, "step", step);
+	return step;
+}
+
+void
+plan_text_later(const struct plan_step *s, const char *const forest[SIDES], struct buf *ret)
+{
+	json_t *o = json_object();
+
+	json_put_member(&o, "later", step_json(s, forest));
+	add_line(o, ret);
+}
+
+void
+plan_text_step(const struct plan_step *s, const char *const forest[SIDES], enum held_kind held,
+    struct buf *ret)
+{
+	json_t *o = json_object();
+
+	json_put_member(&o, "step", step_json(s, forest));
 	if (held != HELD_NOTHING)
 		json_put_member(&o, "held", json_string(held_kind_name(held)));
 	add_line(o, ret);

@@ -12,6 +12,7 @@
  *   {"step":{"source":"<GUID>","changes":[
  *      {"forest":"globex","reason":"project","change":CHANGE,"before":ENTRY}, ...]}}
  *   {"step":{...},"held":"redirections"}
+ *   {"later":{"source":"<GUID>","changes":[...]}}
  *   {"held":{"limit":"deletes","source_dn":"..."}}
  *   {"conflict":{"source_dn":"...","reason":"ambiguous","what":"...","candidates":["...", ...]}}
  *   {"ready":"<DN>"}
@@ -22,14 +23,16 @@
  *
  * The first line has the format of the file, the link, when it was made and by which version. Then
  * comes the forward flow, and the return flow if the link has one: its steps in the order in which
- * they are carried out, then what a limit holds and has no step, who is in conflict, and who would
- * be switched because it is ready.
+ * they are carried out, then what is done after them, then what a limit holds and has no step, who
+ * is in conflict, and who would be switched because it is ready.
  *
  * A step is about one object: its changes are made one after the other, and all of them or none is
  * meant. "source" is the objectGUID of the source object, left out where it is about several or
  * none. CHANGE and ENTRY are those of change_json.h: a change names the values that must be there,
  * so that the server refuses it where they are not; "before" has what it touches as it was read, or
- * is left out of an add. A step that a limit holds says so: it is no change of the plan.
+ * is left out of an add. A step that a limit holds says so: it is no change of the plan. Nor is
+ * what comes later: by that a contact gives what it has to its heir, when the plan was carried out,
+ * and it is shown as it would be done now.
  *
  * "summary" has the counts of galsync-control(7). The last line has the SHA-256 of all octets
  * before it, its own line not included: it finds accidents. Who writes the file can also write the
@@ -53,6 +56,8 @@ void plan_text_flow(enum side originals, const char *const forest[SIDES], struct
 /* HELD: what holds it, or HELD_NOTHING. */
 void plan_text_step(const struct plan_step *s, const char *const forest[SIDES], enum held_kind held,
     struct buf *ret);
+/* A step that is none of the plan, but would be done later. */
+void plan_text_later(const struct plan_step *s, const char *const forest[SIDES], struct buf *ret);
 void plan_text_held(enum held_kind limit, const char *source_dn, struct buf *ret);
 void plan_text_conflict(const struct conflict *c, struct buf *ret);
 void plan_text_ready(const char *dn, struct buf *ret);
@@ -76,6 +81,7 @@ enum plan_line_kind {
 	PLAN_LINE_HEAD,
 	PLAN_LINE_FLOW,
 	PLAN_LINE_STEP,
+	PLAN_LINE_LATER,
 	PLAN_LINE_HELD,
 	PLAN_LINE_CONFLICT,
 	PLAN_LINE_READY,
@@ -86,7 +92,7 @@ enum plan_line_kind {
 struct plan_line {
 	enum plan_line_kind kind;
 	json_t *json;		/* the line */
-	struct plan_step *step; /* STEP, else NULL: source and changes alone */
+	struct plan_step *step; /* STEP and LATER, else NULL: source and changes alone */
 	const char *held;	/* STEP: the limit that holds it, or NULL. Borrowed from JSON. */
 };
 void plan_line_done(struct plan_line *l);

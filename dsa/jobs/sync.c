@@ -17,6 +17,7 @@
 
 #include <stdlib.h>
 
+#include "dsa/cycle/reading.h"
 #include "dsa/jobs/ready_switch.h"
 #include "dsa/jobs/rebuild.h"
 #include "dsa/jobs/turns.h"
@@ -52,7 +53,10 @@ run_cycle(struct run *run, bool full, const struct cycle_options *opt, struct cy
 		return 0;
 	if (!opt->plan_only && !opt->only && ready_switch(run, opt->ready, ret, err) < 0)
 		return -1;
-	return cycle_finish(c, err);
+	if (cycle_finish(c, err) < 0)
+		return -1;
+	reading_leave(c);
+	return 0;
 }
 
 static int
@@ -87,16 +91,18 @@ sync_run(struct run *run, bool full, const struct cycle_options *opt, struct cyc
 	return needs_full ? sync_once(run, true, opt, ret, &needs_full, err) : 0;
 }
 
-/* Which of the objects that a cycle is asked for are whose originals. */
-struct asked {
-	struct guid_list of[SIDES];
+/* Both flows of a link. */
+struct flows {
+	struct guid_list asked[SIDES]; /* for by a cycle, by the side of the original */
+	struct shared_reading reading;
 };
 
 static void
-asked_donep(struct asked *a)
+flows_donep(struct flows *f)
 {
 	for (int side = SOURCE; side < SIDES; side++)
-		free(a->of[side].v);
+		free(f->asked[side].v);
+	shared_reading_done(&f->reading);
 }
 
 /* Is G a native, as the return flow with number FLOW knows? */
@@ -114,7 +120,7 @@ is_native(struct store_txn *t, uint32_t flow, const struct guid *g, bool *ret, s
 
 static int
 part_objects(
-    const struct run *run, const struct cycle_options *opt, struct asked *ret, struct err *err)
+    const struct run *run, const struct cycle_options *opt, struct flows *ret, struct err *err)
 {
 	_cleanup_(store_abort) struct store_txn *t = NULL;
 	uint32_t flows[SIDES] = {0};
@@ -129,7 +135,7 @@ part_objects(
 		if (flows[TARGET] &&
 		    is_native(t, flows[TARGET], &opt->objects[i], &native, err) < 0)
 			return -1;
-		if (guid_list_add(&ret->of[native ? TARGET : SOURCE], &opt->objects[i], err) < 0)
+		if (guid_list_add(&ret->asked[native ? TARGET : SOURCE], &opt->objects[i], err) < 0)
 			return -1;
 	}
 	return 0;
@@ -137,19 +143,24 @@ part_objects(
 
 /* Who asks for objects waits for these alone. */
 static bool
-is_wanted(const struct cycle_options *opt, const struct asked *a, enum side from)
+is_wanted(
+    const struct run *run, const struct cycle_options *opt, const struct flows *f, enum side from)
 {
-	return opt->n_objects == 0 || a->of[from].n;
+	return (from == SOURCE || run->link->back) && (opt->n_objects == 0 || f->asked[from].n);
 }
 
 static int
-run_flow(struct run *run, bool full, const struct cycle_options *opt, const struct asked *a,
+run_flow(struct run *run, bool full, const struct cycle_options *opt, struct flows *f,
     enum side from, struct cycle_result *ret, struct err *err)
 {
 	struct cycle_options own = *opt;
 
-	own.objects = a->of[from].v;
-	own.n_objects = a->of[from].n;
+	own.objects = f->asked[from].v;
+	own.n_objects = f->asked[from].n;
+	if (from == TARGET)
+		own.takes = &f->reading;
+	else if (is_wanted(run, opt, f, TARGET))
+		own.leaves = &f->reading;
 	return sync_run(run, full, &own, ret, err);
 }
 
@@ -157,17 +168,17 @@ int
 sync_link(struct run *run, bool full, const struct cycle_options *opt,
     struct cycle_result ret[SIDES], struct err *err)
 {
-	_cleanup_(asked_done) struct asked asked = {.of = {{.n = 0}}};
+	_cleanup_(flows_done) struct flows flows = {.reading = {.world = NULL}};
 	struct run back;
 
 	ret[SOURCE] = ret[TARGET] = (struct cycle_result){.number = 0};
-	if (part_objects(run, opt, &asked, err) < 0)
+	if (part_objects(run, opt, &flows, err) < 0)
 		return -1;
-	if (is_wanted(opt, &asked, SOURCE) &&
-	    run_flow(run, full, opt, &asked, SOURCE, &ret[SOURCE], err) < 0)
+	if (is_wanted(run, opt, &flows, SOURCE) &&
+	    run_flow(run, full, opt, &flows, SOURCE, &ret[SOURCE], err) < 0)
 		return -1;
-	if (!run->link->back || !is_wanted(opt, &asked, TARGET))
+	if (!is_wanted(run, opt, &flows, TARGET))
 		return 0;
 	back = run_back(run);
-	return run_flow(&back, full, opt, &asked, TARGET, &ret[TARGET], err);
+	return run_flow(&back, full, opt, &flows, TARGET, &ret[TARGET], err);
 }

@@ -347,12 +347,26 @@ names_add(struct name_list *l, const char *name)
 	l->v[l->n] = NULL;
 }
 
-static void
-names_free(const char **v)
+void
+table_attrs_free(const char **v)
 {
 	for (size_t i = 0; v && v[i]; i++)
 		free((void *)(uintptr_t)v[i]);
 	free(v);
+}
+
+const char **
+table_join_attrs(const char *const *a, const char *const *b)
+{
+	struct name_list l = {0};
+
+	for (; *a; a++)
+		names_add(&l, *a);
+	for (; *b; b++)
+		names_add(&l, *b);
+	if (l.failed)
+		table_attrs_free(TAKE(l.v));
+	return l.v;
 }
 
 static void
@@ -620,8 +634,8 @@ table_free(struct table *t)
 		return;
 	table_free(t->back);
 	free(t->rows);
-	names_free(t->source_attrs);
-	names_free(t->target_attrs);
+	table_attrs_free(t->source_attrs);
+	table_attrs_free(t->target_attrs);
 	free(t->lacking);
 	free(t);
 }

@@ -103,6 +103,11 @@ int table_check_required(const struct conf_link *link, const struct schema *sour
 void table_free(struct table *t);
 DEFINE_CLEANUP(struct table *, table_free)
 
+/* The names of A and B, NULL-terminated lists, each name once. The caller frees the list with
+ * table_attrs_free(). NULL without memory. */
+const char **table_join_attrs(const char *const *a, const char *const *b) MUST_CHECK;
+void table_attrs_free(const char **v);
+
 typedef int table_row_fn(const struct row *r, void *arg);
 /* Calls FN with every row that LINK asks for, whatever the schemas of its forests have: for what
  * the configuration alone must answer. R is valid during the call; what it points to, as long as

@@ -111,7 +111,7 @@ try_hit(struct world *w, const struct world_query *q, uint32_t number, world_hit
 	if (hit.index == (hit.claim ? q->but_claim : q->but_entry) ||
 	    (hit.claim && q->entries_only))
 		return 0;
-	if (workset_get(w->ws[hit.claim ? SOURCE : q->side], hit.index, &e, err) < 0)
+	if (world_get(w, hit.claim ? SOURCE : q->side, hit.index, &e, err) < 0)
 		return -1;
 	/* What vanished has nothing any more. */
 	if (!*e->dn || (!hit.claim && (!has_value(w, q, e) || !answers_to(e, q->key))))

@@ -218,6 +218,18 @@ scratch_put_shelf(struct scratch *s, const struct shelf *shelf, struct err *err)
 	return 0;
 }
 
+int
+scratch_keep(struct scratch *s, size_t row, struct err *err)
+{
+	int rc = s->txn ? 0 : EBADF;
+
+	s->n_pairs = 0;
+	for (size_t i = 0; rc == 0 && i < ARRAY_SIZE(s->db); i++)
+		if (i != row)
+			rc = mdb_drop(s->txn, s->db[i], 0);
+	return rc ? fail(s, rc, "empty", err) : 0;
+}
+
 /* What a look-up that ended with RC found. */
 static int
 give(const struct scratch *s, int rc, MDB_val v, struct bytes *ret, bool *found, struct err *err)

@@ -32,6 +32,9 @@ int scratch_add_pair(struct scratch *s, uint64_t hash, uint32_t number, struct e
 /* Puts everything of SHELF into it. */
 int scratch_put_shelf(struct scratch *s, const struct shelf *shelf, struct err *err) MUST_CHECK;
 
+/* As shelf_keep(). */
+int scratch_keep(struct scratch *s, size_t row, struct err *err) MUST_CHECK;
+
 /* The value under KEY, borrowed until the next write; *FOUND false if there is none. */
 int scratch_get(struct scratch *s, size_t row, uint64_t key, struct bytes *ret, bool *found,
     struct err *err) MUST_CHECK;

@@ -103,6 +103,25 @@ shelf_add_pair(struct shelf *s, uint64_t hash, uint32_t number, struct err *err)
 	return take_place(s, &s->row[SHELF_PAIRS], hash, number) ? 0 : err_nomem(err);
 }
 
+static void
+drop_row(struct shelf *s, struct shelf_row *r)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		s->size -= sizeof *r->items + r->items[i].value.len;
+		drop_value(&r->items[i]);
+	}
+	free(r->items);
+	*r = (struct shelf_row){.n = 0};
+}
+
+void
+shelf_keep(struct shelf *s, size_t row)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(s->row); i++)
+		if (i != row)
+			drop_row(s, &s->row[i]);
+}
+
 const struct shelf_item *
 shelf_from(const struct shelf *s, size_t row, uint64_t from, size_t *ret_n)
 {

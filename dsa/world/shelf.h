@@ -38,6 +38,9 @@ int shelf_put(
 /* Adds the pair; nothing happens if it is there. */
 int shelf_add_pair(struct shelf *s, uint64_t hash, uint32_t number, struct err *err) MUST_CHECK;
 
+/* Drops everything but ROW. */
+void shelf_keep(struct shelf *s, size_t row);
+
 /* The items of ROW whose keys are not less than FROM, ascending by key and then by number, and how
  * many there are; NULL if none. Borrowed until the next shelf_put() or shelf_add_pair(). */
 const struct shelf_item *shelf_from(

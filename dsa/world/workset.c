@@ -70,6 +70,20 @@ leave_shelf(struct workset *w, struct err *err)
 	return 0;
 }
 
+int
+workset_take_entries(struct workset *w, struct workset *from, struct err *err)
+{
+	if (from->scratch && scratch_keep(from->scratch, ROW_ENTRY, err) < 0)
+		return -1;
+	if (from->shelf)
+		shelf_keep(from->shelf, ROW_ENTRY);
+	shelf_free(w->shelf);
+	w->shelf = TAKE(from->shelf);
+	w->scratch = TAKE(from->scratch);
+	w->n = from->n;
+	return 0;
+}
+
 static int
 put(struct workset *w, size_t row, uint64_t key, struct bytes value, struct err *err)
 {

@@ -32,6 +32,10 @@ int workset_open(const char *dir, const char *name, int64_t max_mb, struct works
 void workset_free(struct workset *w);
 DEFINE_CLEANUP(struct workset *, workset_free)
 
+/* W, which is empty, gets the entries of FROM under their numbers, and no keys and blobs. FROM is
+ * of no use any more but to be freed, also after a failure. */
+int workset_take_entries(struct workset *w, struct workset *from, struct err *err) MUST_CHECK;
+
 uint32_t workset_count(const struct workset *w);
 /* Stores a copy of E and gives its number. */
 int workset_add(

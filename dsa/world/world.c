@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "dsa/base/list.h"
+#include "dsa/base/str.h"
 #include "dsa/base/text_fold.h"
 #include "dsa/directory/dn.h"
 #include "dsa/rules/group_type.h"
@@ -38,6 +39,9 @@ world_free(struct world *w)
 		workset_free(w->ws[side]);
 		world_demand_done(&w->demand[side]);
 		free(w->ages[side]);
+		table_attrs_free(w->wide[side]);
+		free(w->others[side]);
+		free(w->former[side].v);
 	}
 	world_forget_ous(w);
 	guard_free(w->guard);
@@ -46,10 +50,22 @@ world_free(struct world *w)
 	free(w);
 }
 
+static const char *const *
+table_attrs(const struct table *t, enum side side)
+{
+	return side == SOURCE ? t->source_attrs : t->target_attrs;
+}
+
 const char *const *
 world_attrs(const struct world *w, enum side side)
 {
-	return side == SOURCE ? w->table->source_attrs : w->table->target_attrs;
+	return w->wide[side] ? w->wide[side] : table_attrs(w->table, side);
+}
+
+struct dir *
+world_dir(const struct world *w, enum side side)
+{
+	return w->run->dir[side];
 }
 
 /* ---- entries ---- */
@@ -63,7 +79,11 @@ world_count(const struct world *w, enum side side)
 int
 world_get(struct world *w, enum side side, uint32_t index, struct entry **ret, struct err *err)
 {
-	return workset_get(w->ws[side], index, ret, err);
+	if (workset_get(w->ws[side], index, ret, err) < 0)
+		return -1;
+	for (size_t i = 0; w->others[side] && w->others[side][i]; i++)
+		entry_remove(*ret, w->others[side][i]);
+	return 0;
 }
 
 uint64_t
@@ -307,19 +327,50 @@ add_keys(struct world *w, enum side side, const struct entry *e, uint32_t index,
 	return match_target_keys(e, link->match, side == TARGET ? link->n_match : 0, add_key, &x);
 }
 
+/* Entry INDEX is called NOW, or has gone if that is "". */
+static int
+note_former(struct world *w, enum side side, uint32_t index, const char *now, struct err *err)
+{
+	_cleanup_(entry_free) struct entry *before = NULL;
+	_cleanup_(free) char *norm = NULL;
+	struct world_names *l = &w->former[side];
+
+	if (!w->wide[side])
+		return 0;
+	if (workset_get(w->ws[side], index, &before, err) < 0)
+		return -1;
+	if (!*before->dn || strcmp(before->dn, now) == 0)
+		return 0;
+	norm = dn_normalize(before->dn, err);
+	if (!norm)
+		return -1;
+	if (list_grow(l->v, l->n, l->cap) < 0)
+		return err_nomem(err);
+	l->v[l->n++] = match_key_hash(MATCH_KEY_DN, bytes_of(norm));
+	return 0;
+}
+
+/* Makes E, which is entry INDEX, findable. */
+static int
+add_to_index(
+    struct world *w, enum side side, const struct entry *e, uint32_t index, struct err *err)
+{
+	if (note_age(w, side, index, e) < 0)
+		return err_nomem(err);
+	return add_keys(w, side, e, index, err);
+}
+
 int
 world_put(struct world *w, enum side side, struct entry *e, uint32_t *index, struct err *err)
 {
 	int rc;
 
 	entry_sort(e);
+	if (*index != WORLD_NONE && note_former(w, side, *index, e->dn, err) < 0)
+		return -1;
 	rc = *index == WORLD_NONE ? workset_add(w->ws[side], e, index, err)
 				  : workset_replace(w->ws[side], *index, e, err);
-	if (rc < 0)
-		return -1;
-	if (note_age(w, side, *index, e) < 0)
-		return err_nomem(err);
-	return add_keys(w, side, e, *index, err);
+	return rc < 0 ? -1 : add_to_index(w, side, e, *index, err);
 }
 
 int
@@ -327,7 +378,11 @@ world_vanish(struct world *w, enum side side, uint32_t index, struct err *err)
 {
 	_cleanup_(entry_free) struct entry *nothing = entry_new("");
 
-	return nothing ? workset_replace(w->ws[side], index, nothing, err) : err_nomem(err);
+	if (!nothing)
+		return err_nomem(err);
+	return note_former(w, side, index, "", err) < 0
+		   ? -1
+		   : workset_replace(w->ws[side], index, nothing, err);
 }
 
 int
@@ -391,4 +446,142 @@ world_refresh(struct world *w, enum side side, const struct guid *g, const char 
 	if (e)
 		return world_put(w, side, e, index, err);
 	return *index == WORLD_NONE ? 0 : world_vanish(w, side, *index, err);
+}
+
+/* ---- one reading for two flows ---- */
+
+struct world_reading {
+	/* By the sides of the world that read. */
+	struct workset *ws[SIDES];
+	const char **attrs[SIDES];
+	struct world_names former[SIDES];
+};
+
+void
+world_reading_free(struct world_reading *r)
+{
+	for (int side = SOURCE; r && side < SIDES; side++) {
+		workset_free(r->ws[side]);
+		table_attrs_free(r->attrs[side]);
+		free(r->former[side].v);
+	}
+	free(r);
+}
+
+static bool
+is_among(const char *const *names, const char *name)
+{
+	while (*names && !str_equal_nocase(*names, name))
+		names++;
+	return *names;
+}
+
+/* Reads ATTRS, which W owns from now on, of SIDE. */
+static int
+set_wide(struct world *w, enum side side, const char **attrs, struct err *err)
+{
+	const char *const *own = table_attrs(w->table, side);
+	size_t n = 0;
+
+	while (attrs[n])
+		n++;
+	w->wide[side] = attrs;
+	w->others[side] = calloc(n + 1, sizeof *w->others[side]);
+	if (!w->others[side])
+		return err_nomem(err);
+	n = 0;
+	for (size_t i = 0; attrs[i]; i++)
+		if (!is_among(own, attrs[i]))
+			w->others[side][n++] = attrs[i];
+	return 0;
+}
+
+int
+world_widen(struct world *w, const struct table *other, struct err *err)
+{
+	for (int s = SOURCE; s < SIDES; s++) {
+		enum side side = (enum side)s;
+		const char **both = table_join_attrs(
+		    table_attrs(w->table, side), table_attrs(other, side_other(side)));
+
+		if (!both)
+			return err_nomem(err);
+		if (set_wide(w, side, both, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+struct world_reading *
+world_leave_reading(struct world *w)
+{
+	struct world_reading *r = w->wide[SOURCE] && w->wide[TARGET] ? calloc(1, sizeof *r) : NULL;
+
+	for (int side = SOURCE; r && side < SIDES; side++) {
+		r->ws[side] = TAKE(w->ws[side]);
+		r->attrs[side] = TAKE(w->wide[side]);
+		r->former[side] = w->former[side];
+		w->former[side] = (struct world_names){.n = 0};
+		free(TAKE(w->others[side]));
+	}
+	return r;
+}
+
+struct world_names *
+world_former_names(struct world *w, enum side side)
+{
+	return &w->former[side];
+}
+
+static bool
+has_all(const char *const *attrs, const char *const *wanted)
+{
+	while (*wanted && is_among(attrs, *wanted))
+		wanted++;
+	return !*wanted;
+}
+
+/* What vanished in the time of the world before stays that. */
+static int
+index_side(enum side side, void *arg, struct err *err)
+{
+	struct world *w = arg;
+
+	for (uint32_t i = 0; i < world_count(w, side); i++) {
+		_cleanup_(entry_free) struct entry *e = NULL;
+
+		if (world_get(w, side, i, &e, err) < 0)
+			return -1;
+		if (!*e->dn)
+			continue;
+		if (add_to_index(w, side, e, i, err) < 0)
+			return -1;
+		w->n_read[side]++;
+	}
+	return 0;
+}
+
+static int
+take_side(struct world *w, enum side side, struct world_reading *r, struct err *err)
+{
+	enum side from = side_other(side);
+
+	w->former[side] = r->former[from];
+	r->former[from] = (struct world_names){.n = 0};
+	return set_wide(w, side, TAKE(r->attrs[from]), err) < 0
+		   ? -1
+		   : workset_take_entries(w->ws[side], r->ws[from], err);
+}
+
+int
+world_begin_with(struct world *w, struct world_reading *r, bool *ret, struct err *err)
+{
+	*ret = has_all(r->attrs[TARGET], w->table->source_attrs) &&
+	       has_all(r->attrs[SOURCE], w->table->target_attrs);
+	if (!*ret)
+		return 0;
+	for (int side = SOURCE; side < SIDES; side++)
+		if (take_side(w, (enum side)side, r, err) < 0)
+			return -1;
+	return sides_run(index_side, w, err);
 }

@@ -80,6 +80,38 @@ int world_read_all(struct world *w, struct err *err) MUST_CHECK;
 int world_refresh(struct world *w, enum side side, const struct guid *g, const char *dn,
     uint32_t *index, struct err *err) MUST_CHECK;
 
+/* The attributes that are read of an object of SIDE. */
+const char *const *world_attrs(const struct world *w, enum side side);
+/* The directory of SIDE. */
+struct dir *world_dir(const struct world *w, enum side side);
+
+/* ---- one reading for two flows (reading.h) ---- */
+
+/* Hashes of normalized DNs (MATCH_KEY_DN). */
+struct world_names {
+	uint64_t *v;
+	size_t n, cap;
+};
+
+/* What a world read: its entries, without what was found out about them. */
+struct world_reading;
+void world_reading_free(struct world_reading *r);
+DEFINE_CLEANUP(struct world_reading *, world_reading_free)
+/* From now on W reads also what a flow the other way round with the table OTHER needs. Its own
+ * entries do not show that. */
+int world_widen(struct world *w, const struct table *other, struct err *err) MUST_CHECK;
+/* The names that entries of SIDE had since they were first read, and have not any more. Borrowed;
+ * the caller may put them in another order. W was widened, or began with what one left that was. */
+struct world_names *world_former_names(struct world *w, enum side side);
+/* Takes its entries from W, which is of no use any more but to be freed. NULL without memory, or if
+ * W was not widened. */
+struct world_reading *world_leave_reading(struct world *w) MUST_CHECK;
+/* W, which is empty, begins with the entries of R, sides the other way round. R is of no use any
+ * more but to be freed, also after a failure. *RET false: R lacks an attribute, and nothing was
+ * done. */
+int world_begin_with(
+    struct world *w, struct world_reading *r, bool *ret, struct err *err) MUST_CHECK;
+
 /* ---- finding ---- */
 
 struct world_query {

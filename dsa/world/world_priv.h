@@ -34,8 +34,12 @@ struct world_age {
 struct world {
 	const struct run *run;
 	const struct table *table;
-	struct store_txn *map;	  /* or NULL */
-	bool is_alone, is_shared; /* known: no other link, or another one, is in the map */
+	struct store_txn *map; /* or NULL */
+	/* What is read of the objects of a side if that is more than the table's, and those of them
+	 * that are not the table's, borrowed; NULL-terminated. */
+	const char **wide[SIDES], **others[SIDES];
+	struct world_names former[SIDES]; /* kept if `wide` is given */
+	bool is_alone, is_shared;	  /* known: no other link, or another one, is in the map */
 	struct workset *ws[SIDES];
 	uint64_t n_read[SIDES];
 	struct world_age *ages[SIDES]; /* by number */
@@ -52,8 +56,6 @@ struct world {
 
 /* world.c: sorts the N numbers at V by age; those with CLAIM_BIT come last. */
 void world_sort(const struct world *w, enum side side, uint32_t *v, size_t n);
-/* The attributes that are read of an object of SIDE. */
-const char *const *world_attrs(const struct world *w, enum side side);
 /* The attribute in which objects of SIDE carry galsync's stamps. */
 const char *world_stamp_attr(const struct world *w, enum side side);
 /* Adds E unless it is there. */

@@ -261,6 +261,7 @@ heir_sync(struct lab *l, struct run *run, void *arg)
 	l->res = ret[SOURCE];
 	l->res.failed += ret[TARGET].failed;
 	l->res.applied += ret[TARGET].applied;
+	l->res.drift += ret[TARGET].drift;
 	return rc;
 }
 

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "dsa/base/str.h"
+#include "dsa/world/world.h"
 #include "tests/support/place.h"
 #include "tests/support/scenario_priv.h"
 
@@ -465,6 +466,8 @@ static int
 spy_search(struct dir *d, const struct dir_query *q, dir_entry_fn *fn, void *arg, struct err *err)
 {
 	count_read();
+	if (strcmp(q->filter, WORLD_FILTER) == 0 && str_starts_nocase(q->base, "DC="))
+		atomic_fetch_add(&dying->whole[side_of(d)], 1);
 	if (dying->cut && side_of(d) == SOURCE) {
 		struct cutting c = {lab_dn(SOURCE, dying->cut), fn, arg};
 
@@ -627,6 +630,7 @@ act_with(struct lab *l, struct tap *tap, lab_act_fn *act, void *arg)
 	l->frozen = l->needs_full = false;
 	buf_reset(&l->notes);
 	memset(l->told, 0, sizeof l->told);
+	l->whole[SOURCE] = l->whole[TARGET] = 0;
 	l->phase = RUN_PHASE_CONNECT;
 	rc = act(l, &run, arg);
 	dir_free(dir[SOURCE]);

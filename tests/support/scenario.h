@@ -73,6 +73,7 @@ struct lab {
 	struct run_observer observer;
 	_Atomic enum run_phase phase;	       /* that the last cycle is in, or was */
 	_Atomic unsigned reads[RUN_PHASE_MAX]; /* and what it read in each; none while it plans */
+	_Atomic unsigned whole[SIDES];	       /* how often it read the whole of each side */
 	unsigned checks;		       /* how often lab_check_mail() looked */
 	char why[768];	 /* what it found in the middle of a cycle, "" if nothing */
 	const char *cut; /* this source object is missing from the answers to searches, or NULL */

@@ -68,6 +68,7 @@ compose(const struct plan_step *s, bool held, bool sealed, struct buf *ret)
 	plan_text_head("acme-globex", 1700000000, ret);
 	plan_text_flow(SOURCE, forest, ret);
 	plan_text_step(s, forest, held ? HELD_REDIRECTIONS : HELD_NOTHING, ret);
+	plan_text_later(s, forest, ret);
 	plan_text_held(HELD_DELETES, "CN=H,DC=acme", ret);
 	plan_text_conflict(&c, ret);
 	plan_text_ready("CN=R,DC=acme", ret);
@@ -105,7 +106,9 @@ read_plan(const struct buf *text, struct read *ret, struct err *err)
 
 		if (plan_reader_take(r, (struct bytes){at, (size_t)(end - at)}, &l, err) < 0)
 			return -1;
-		if (l.step) {
+		if (l.kind == PLAN_LINE_LATER)
+			assert_true(l.step && l.step->n_changes == 4 && !l.held);
+		if (l.kind == PLAN_LINE_STEP) {
 			plan_step_free(ret->step);
 			ret->step = TAKE(l.step);
 			ret->held = l.held != NULL;
@@ -128,7 +131,7 @@ round_trip(void **state)
 		compose(s, held, true, &b);
 		if (read_plan(&b, &r, &err) < 0)
 			fail_msg("%s", err.text);
-		assert_int_equal(r.lines, 8);
+		assert_int_equal(r.lines, 9);
 		assert_int_equal(r.held, held);
 		assert_int_equal(r.step->n_changes, 4);
 		assert_int_equal(plan_step_digest(s, SOURCE, x, &err), 0);
@@ -176,7 +179,8 @@ static const struct {
     {"{\"held\":{\"limit\":\"deletes\"", "{\"held\":{\"limit\":\"x\"", "\"limit\" is no limit"},
     {"{\"summary\":{}}\n", "", "the summary is missing"},
     {"{\"summary\":{}}\n", "{\"summary\":{}}\n{\"ready\":\"CN=Q\"}\n",
-	"only the check sum is behind the summary: a.plan:8"},
+	"only the check sum is behind the summary: a.plan:9"},
+    {"{\"later\"", "{\"x\":1,\"later\"", "\"x\" is not known"},
     {"\"reason\":\"project\"", "\"reason\":\"project\",\"reason\":\"x\"",
 	"it is no JSON object: duplicate object key"},
     {"{\"ready\"", "[{\"ready\"", "it is no JSON object"},
@@ -266,12 +270,12 @@ sums(void **state)
 	}
 	buf_add_str(&whole, "{\"ready\":\"CN=Q\"}\n");
 	assert_int_equal(read_plan(&whole, &r, &err), -1);
-	assert_non_null(strstr(err.text, "there is something behind the check sum: a.plan:9"));
+	assert_non_null(strstr(err.text, "there is something behind the check sum: a.plan:10"));
 	plan_step_free(r.step);
 	buf_reset(&whole);
 	compose(s, false, false, &whole);
 	assert_int_equal(read_plan(&whole, &r, &err), -1);
-	assert_non_null(strstr(err.text, "the end is missing: the file was cut off: a.plan:7"));
+	assert_non_null(strstr(err.text, "the end is missing: the file was cut off: a.plan:8"));
 	plan_step_free(r.step);
 }
 

@@ -213,6 +213,44 @@ holds_all(uint32_t n)
 	assert_int_equal(files(), 0);
 }
 
+/* Another one gets the N entries and nothing else, and may be used as an empty one. */
+static void
+gives_entries(uint32_t n)
+{
+	_cleanup_(workset_free) struct workset *from = NULL, *to = NULL;
+	_cleanup_(entry_free) struct entry *e = NULL;
+	_cleanup_(workset_hits_done) struct workset_hits hits = {0};
+	_cleanup_(buf_done) struct buf b = {0};
+	struct err err = {0};
+	bool found;
+
+	assert_int_equal(workset_open(dir, "source", 64, &from, &err), 0);
+	assert_int_equal(workset_open(dir, "target", 64, &to, &err), 0);
+	for (uint32_t i = 0; i < n; i++)
+		assert_int_equal(put_one(from, i, &err), 0);
+	assert_int_equal(workset_take_entries(to, from, &err), 0);
+	workset_free(TAKE(from));
+	assert_int_equal(workset_count(to), n);
+	assert_int_equal(workset_get(to, n - 1, &e, &err), 0);
+	assert_string_equal(e->dn, "CN=Entry");
+	assert_int_equal(workset_find(to, 0, &hits, &err), 0);
+	assert_int_equal(hits.n, 0);
+	assert_int_equal(workset_get_blob(to, WORKSET_PLAN, 0, &b, &found, &err), 0);
+	assert_false(found);
+	assert_int_equal(put_one(to, n, &err), 0);
+	assert_int_equal(workset_find(to, n / 10, &hits, &err), 0);
+	assert_int_equal(hits.n, 1);
+	assert_int_equal(files(), 0);
+}
+
+static void
+entries_change_hands(void **state)
+{
+	(void)state;
+	gives_entries(50);
+	gives_entries(LARGE);
+}
+
 static void
 small_and_large(void **state)
 {
@@ -270,7 +308,8 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {cmocka_unit_test(two_of_one_name),
 	    cmocka_unit_test(at_once), cmocka_unit_test(small_and_large),
-	    cmocka_unit_test(no_directory), cmocka_unit_test(full_disk)};
+	    cmocka_unit_test(entries_change_hands), cmocka_unit_test(no_directory),
+	    cmocka_unit_test(full_disk)};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }
