@@ -384,6 +384,14 @@ fakedir_set_down(struct fakedir *fd, bool down)
 }
 
 void
+fakedir_refuse_back(struct fakedir *fd, int rc)
+{
+	(void)pthread_mutex_lock(&fd->lock);
+	fd->refuse_back_rc = rc;
+	(void)pthread_mutex_unlock(&fd->lock);
+}
+
+void
 fakedir_set_trusting(struct fakedir *fd, bool trusting)
 {
 	(void)pthread_mutex_lock(&fd->lock);
