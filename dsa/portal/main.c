@@ -305,7 +305,8 @@ run(int argc, char **argv)
 	struct options o = {.file = DEFAULT_CONF, .socket = DEFAULT_SOCKET};
 	_cleanup_(source_free) struct source *source = NULL;
 	_cleanup_(free) char *state = NULL;
-	struct server_options so = {.fd = -1, .request_ms = SERVER_REQUEST_MS};
+	struct server_options so = {
+	    .fd = -1, .request_ms = SERVER_REQUEST_MS, .answer_ms = SERVER_ANSWER_MS};
 	char *token = NULL;
 	struct err err;
 	bool tcp = false;

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "dsa/base/clock.h"
@@ -20,7 +21,9 @@
 struct client {
 	struct client *next, **link; /* *LINK is this one */
 	int fd;
-	int64_t late_ms; /* the monotonic time from which its request is late; 0: it is there */
+	bool answered; /* the request is there */
+	int64_t
+	    late_ms; /* the monotonic time from which the request, or taking the answer, is late */
 };
 
 struct server {
@@ -34,10 +37,13 @@ struct server {
 /* ---- clients ---- */
 
 static void
-await(struct server *s, struct client *c)
+set_limit(struct server *s, struct client *c, bool answered)
 {
+	if (!c)
+		return;
 	(void)pthread_mutex_lock(&s->lock);
-	c->late_ms = clock_monotonic_ms() + s->o.request_ms;
+	c->answered = answered;
+	c->late_ms = clock_monotonic_ms() + (answered ? s->o.answer_ms : s->o.request_ms);
 	(void)pthread_mutex_unlock(&s->lock);
 }
 
@@ -100,24 +106,20 @@ static void
 note_answered(
     void *cls, struct MHD_Connection *conn, void **state, enum MHD_RequestTerminationCode code)
 {
-	struct client *c = client_of(conn);
-
 	(void)state;
 	(void)code;
-	if (c)
-		await(cls, c);
+	set_limit(cls, client_of(conn), false);
 }
 
-static void
-note_request(struct server *s, struct MHD_Connection *conn)
+/* Is its request late? What waits to be read is not: a thread that asks the daemon reads nothing.
+ */
+static bool
+is_late(const struct client *c, int64_t now)
 {
-	struct client *c = client_of(conn);
+	int unread = 0;
 
-	if (!c)
-		return;
-	(void)pthread_mutex_lock(&s->lock);
-	c->late_ms = 0;
-	(void)pthread_mutex_unlock(&s->lock);
+	return now >= c->late_ms &&
+	       (c->answered || ioctl(c->fd, FIONREAD, &unread) < 0 || unread == 0);
 }
 
 void
@@ -127,7 +129,7 @@ server_cut_late(struct server *s)
 
 	(void)pthread_mutex_lock(&s->lock);
 	for (struct client *c = s->clients; c; c = c->next)
-		if (c->late_ms && now >= c->late_ms)
+		if (is_late(c, now))
 			(void)shutdown(c->fd, SHUT_RDWR);
 	(void)pthread_mutex_unlock(&s->lock);
 }
@@ -341,7 +343,7 @@ handle(void *cls, struct MHD_Connection *c, const char *url, const char *method,
 	(void)version;
 	(void)data;
 	if (uri != taken) {
-		note_request(s, c);
+		set_limit(s, client_of(c), true);
 		status = judge(s, c, method, uri);
 		if (status)
 			return refuse(c, status, reason_of(status));

@@ -53,7 +53,8 @@ join(const struct sockaddr_in *a)
 static struct server *
 serve(int64_t request_ms, struct sockaddr_in *ret)
 {
-	struct server_options o = {.token = "secret", .request_ms = request_ms};
+	struct server_options o = {
+	    .token = "secret", .request_ms = request_ms, .answer_ms = PATIENCE_MS};
 	struct server *s;
 	struct err err;
 
