@@ -215,6 +215,38 @@ return_flow(void **state)
 	lab_close(&l);
 }
 
+/* What it found is in conflict, or was skipped, while it was planned, and there is no record yet.
+ */
+static void
+found_and_not_recorded(void **state)
+{
+	static const enum decision_state states[] = {DECIDE_CONFLICT, DECIDE_NOTHING};
+	char dn[] = "CN=Ann" ACME, name[] = "Ann";
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &some);
+	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
+		struct explaining_hit hit = {.dn = dn, .name = name};
+		struct explaining e = {
+		    .hits = &hit, .n_hits = 1, .x = {.link = l.link, .read = true}};
+		_cleanup_(entry_free) struct entry *target = entry_new("CN=Ann" GLOBEX);
+		json_t *o;
+
+		e.x.d.state = states[i];
+		e.x.d.verdict = SCOPE_IN;
+		e.x.d.in_conflict = states[i] == DECIDE_CONFLICT;
+		e.x.object[TARGET] = target;
+		o = view_explain(l.link, "Ann", NULL, &e, &l.err);
+		assert_non_null(o);
+		assert_string_equal(text(json_object_get(o, "counterpart"), "dn"), "CN=Ann" GLOBEX);
+		assert_true(
+		    json_is_false(json_object_get(json_object_get(o, "counterpart"), "created")));
+		json_decref(o);
+	}
+	lab_close(&l);
+}
+
 int
 main(void)
 {
@@ -225,6 +257,7 @@ main(void)
 	    cmocka_unit_test(no_secrets),
 	    cmocka_unit_test(leaving),
 	    cmocka_unit_test(return_flow),
+	    cmocka_unit_test(found_and_not_recorded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
