@@ -110,6 +110,8 @@ $(UNITS) $(TORTURES): $(BUILD)/%: $(BUILD)/tests/%.o $(SUPPORT) $(LIB)
 	@mkdir -p $(@D)
 	$(call link,$(filter %.o,$^) $(filter %.a,$^) -lcmocka)
 
+$(BUILD)/unit/test_portal_server: GALSYNC_LDLIBS += $(PORTAL_LDLIBS)
+
 # Its processes die right behind a commit.
 $(BUILD)/torture/test_turn_crash: GALSYNC_LDFLAGS += -Wl,--wrap=store_commit
 

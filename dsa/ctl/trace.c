@@ -8,6 +8,17 @@
 
 #define USAGE "trace ADDRESS [--from FOREST] [--link LINK]"
 
+/* What a computer of its user reported last. */
+static void
+print_client(const json_t *client, int indent)
+{
+	if (!*text_of(client, "result"))
+		return;
+	(void)printf("%*sits user's profile: %s at %s%s\n", indent, "", text_of(client, "result"),
+	    time_of(client, "at"),
+	    json_is_true(json_object_get(client, "several")) ? ", from several machines" : "");
+}
+
 static void
 print_hop(const json_t *hop)
 {
@@ -20,6 +31,7 @@ print_hop(const json_t *hop)
 	if (*dn)
 		(void)printf("%s '%s': ", text_of(hop, "kind"), dn);
 	(void)printf("%s\n", text_of(hop, "text"));
+	print_client(json_object_get(hop, "client"), indent + 2);
 }
 
 static void

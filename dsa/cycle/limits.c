@@ -21,6 +21,8 @@ struct limited {
 	struct guid_list approved, rejected;
 	uint64_t stored; /* in a delta: those that wait since an earlier cycle */
 	bool held;	 /* all these are too many: nothing is done to them */
+	bool early;	 /* what waits since an earlier cycle alone was */
+	bool told;
 };
 
 struct limits {
@@ -202,36 +204,54 @@ is_too_many(struct cycle *c, enum held_kind kind, uint64_t n, char *why, size_t 
 	return 0;
 }
 
+/* Is only a part of an object held by a limit of KIND, and the rest of it goes on? */
+static bool
+holds_a_part(enum held_kind kind)
+{
+	return kind == HELD_MEMBER_REMOVALS || kind == HELD_PRIMARY_CHANGES;
+}
+
+/* N of KIND wait since an earlier cycle. */
+static int
+recall_waiting(
+    struct cycle *c, enum held_kind kind, uint64_t n, const char **ret_why, struct err *err)
+{
+	struct limited *l = &c->limits->of[kind];
+	char why[200];
+	bool too_many;
+
+	if (is_too_many(c, kind, n, why, sizeof why, &too_many, err) < 0)
+		return -1;
+	l->early = l->held = too_many && holds_a_part(kind);
+	/* A full cycle finds by itself what is to be held. */
+	if (!c->run->is_delta)
+		return 0;
+	l->stored = n;
+	if (n && !too_many)
+		*ret_why = within_limits;
+	return 0;
+}
+
 int
 limits_recall(struct cycle *c, const char **ret_why, struct err *err)
 {
 	const struct guid_set none = {0};
 	struct waiting w = {.but = &none};
 	uint64_t carried_out;
-	char why[200];
-	bool too_many;
 
 	*ret_why = NULL;
 	if (store_get_decided(
 		c->run->map, c->run->link_id, &c->limits->decided, &carried_out, err) < 0 ||
 	    store_each_held(c->run->map, c->run->link_id, take_undone, c->limits, err) < 0)
 		return -1;
-	/* A full cycle finds by itself what is to be held. */
-	if (!c->run->is_delta)
-		return 0;
 	if (store_each_held(c->run->map, c->run->link_id, count_waiting, &w, err) < 0)
 		return -1;
-	if (c->limits->decided != carried_out)
+	if (c->run->is_delta && c->limits->decided != carried_out)
 		*ret_why = "an operator decided about what was held";
-	for (size_t i = 0; i < HELD_KIND_MAX; i++) {
-		if (!held_is_limit((enum held_kind)i))
-			continue;
-		c->limits->of[i].stored = w.n[i];
-		if (is_too_many(c, (enum held_kind)i, w.n[i], why, sizeof why, &too_many, err) < 0)
+	for (size_t i = 0; i < HELD_KIND_MAX; i++)
+		if (held_is_limit((enum held_kind)i) &&
+		    recall_waiting(c, (enum held_kind)i, w.n[i], ret_why, err) < 0)
 			return -1;
-		if (w.n[i] && !too_many)
-			*ret_why = within_limits;
-	}
 	return 0;
 }
 
@@ -270,17 +290,20 @@ limits_check(struct cycle *c, enum held_kind kind, struct err *err)
 	struct cycle_result *r = c->res;
 	size_t len = strlen(r->held_why);
 	uint64_t others;
-	bool told = l->held;
+	bool too_many;
 	char why[200];
 
 	if (count_others(c, kind, &others, err) < 0 ||
-	    is_too_many(c, kind, l->amount + others, why, sizeof why, &l->held, err) < 0)
+	    is_too_many(c, kind, l->amount + others, why, sizeof why, &too_many, err) < 0)
 		return -1;
-	if (!l->held && others)
+	if (!too_many && others)
 		c->limits->why_full = within_limits;
+	/* What was left out already waits until the next delta finds that it need not. */
+	l->held = too_many || (l->early && l->waits.n);
 	/* A delta that goes on finding objects asks again, but says it once. */
-	if (!l->held || told)
+	if (!too_many || l->told)
 		return 0;
+	l->told = true;
 	for (size_t i = 0; i < c->opt->n_objects; i++)
 		r->held_asked += guid_list_has(&l->waits, &c->opt->objects[i]);
 	r->held = true;
@@ -412,6 +435,27 @@ limits_holding(const struct cycle *c, const struct plan_step *s)
 		if ((s->counts & HELD_BIT(i)) && c->limits->of[i].held)
 			return (enum held_kind)i;
 	return HELD_NOTHING;
+}
+
+int
+limits_list_parted(const struct cycle *c, struct guid_list *ret, struct err *err)
+{
+	_cleanup_(guid_set_done) struct guid_set seen = {0};
+
+	for (size_t i = 0; i < HELD_KIND_MAX; i++) {
+		const struct limited *l = &c->limits->of[i];
+		bool parted = l->held && !l->early && holds_a_part((enum held_kind)i);
+
+		for (size_t j = 0; parted && j < l->waits.n; j++) {
+			int news = guid_set_add(&seen, &l->waits.v[j]);
+
+			if (news < 0)
+				return err_nomem(err);
+			if (news && guid_list_add(ret, &l->waits.v[j], err) < 0)
+				return -1;
+		}
+	}
+	return 0;
 }
 
 bool

@@ -9,6 +9,7 @@
  *   find     everything a limit is about, as it is planned: what did an operator say?   nothing
  *   check    what no operator decided about is counted, with that of the last day         nothing
  *   hold     too many: nothing is done to any of them                                    nothing
+ *   part     of members and primary addresses only these wait: the rest is planned again    nothing
  *   round    what drift makes a change of a redirection is counted too                   nothing
  *   spent    with the outcome of each that is done                                       as done
  *   store    at the end: what is held, with the cursors                  found again, held again
@@ -65,6 +66,9 @@ bool limits_is_undone(const struct cycle *c, const struct guid *source);
 enum held_kind limits_holding(const struct cycle *c, const struct plan_step *s);
 /* True if S is held and must not be carried out; it is then no longer counted as planned. */
 bool limits_uncount_if_held(struct cycle *c, const struct plan_step *s);
+/* Lists in RET, each once, what was planned whole before a limit was found to hold a part of it:
+ * members that are to go, a primary address. The rest of it goes on, and is planned again. */
+int limits_list_parted(const struct cycle *c, struct guid_list *ret, struct err *err) MUST_CHECK;
 /* Calls FN for what this cycle holds, until that fails. */
 typedef int limits_held_fn(
     enum held_kind kind, const struct guid *source, void *arg, struct err *err);

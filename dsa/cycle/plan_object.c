@@ -18,6 +18,7 @@
 #include "dsa/base/clock.h"
 #include "dsa/base/str.h"
 #include "dsa/cycle/decide.h"
+#include "dsa/cycle/limits.h"
 #include "dsa/cycle/plan.h"
 #include "dsa/cycle/planning.h"
 #include "dsa/cycle/records.h"
@@ -471,8 +472,65 @@ plan_everything(struct cycle *c, void *arg, struct err *err)
 	return plan_all(c, err);
 }
 
+/* Source entry *RET of GUID SOURCE (WORLD_NONE: there is none) is not planned yet. */
+static int
+forget_plan(struct cycle *c, const struct guid *source, uint32_t *ret, struct err *err)
+{
+	_cleanup_(decision_done) struct decision d = {0};
+	bool found;
+
+	if (world_find_guid(c->world, SOURCE, source, ret, err) < 0)
+		return -1;
+	if (*ret == WORLD_NONE)
+		return 0;
+	if (cycle_get_decision(c, *ret, &d, &found, err) < 0)
+		return -1;
+	d.step = DECISION_UNPLANNED;
+	return found ? cycle_put_decision(c, *ret, &d, err) : 0;
+}
+
+struct indexes {
+	uint32_t *v;
+	size_t n;
+};
+
+static int
+plan_listed(struct cycle *c, void *arg, struct err *err)
+{
+	const struct indexes *l = arg;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (l->v[i] != WORLD_NONE && plan_object(c, l->v[i], NULL, 0, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* The steps that were made first stay in the plan, and are held. */
+static int
+plan_parted(struct cycle *c, const struct guid_list *parted, struct err *err)
+{
+	_cleanup_(free) uint32_t *v = calloc(parted->n + 1, sizeof *v);
+	struct indexes l = {v, parted->n};
+
+	if (!v)
+		return err_nomem(err);
+	for (size_t i = 0; i < l.n; i++)
+		if (forget_plan(c, &parted->v[i], &v[i], err) < 0)
+			return -1;
+	return plan_known(c, plan_listed, &l, err);
+}
+
 int
 plan_objects(struct cycle *c, struct err *err)
 {
-	return plan_known(c, plan_everything, NULL, err);
+	struct guid_list parted = {.n = 0};
+	int rc;
+
+	if (plan_known(c, plan_everything, NULL, err) < 0 || limits_check_planned(c, err) < 0)
+		return -1;
+	rc = limits_list_parted(c, &parted, err);
+	if (rc == 0 && parted.n)
+		rc = plan_parted(c, &parted, err);
+	free(parted.v);
+	return rc;
 }

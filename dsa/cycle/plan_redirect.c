@@ -389,7 +389,7 @@ find_limit(struct planning *p, const struct record *old, const struct record *re
 }
 
 int
-plan_limit_redirection(struct planning *p, const struct record *old, const struct record *record,
+plan_limit_redirection(struct planning *p, const struct record *old, struct record *record,
     bool *ret_left, struct err *err)
 {
 	enum held_verdict said;
@@ -399,7 +399,7 @@ plan_limit_redirection(struct planning *p, const struct record *old, const struc
 		return -1;
 	*ret_left = said == HELD_REJECTED;
 	if (!*ret_left && !redirects_in_circles(&p->in.verdict) &&
-	    plan_limit_values(p, old, ret_left, err) < 0)
+	    plan_limit_values(p, old, record, ret_left) < 0)
 		return -1;
 	note_left_alone(p);
 	if (p->in.verdict.moved && !*ret_left)

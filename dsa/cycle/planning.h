@@ -157,15 +157,17 @@ int plan_redirect(struct planning *p, enum side active) MUST_CHECK;
 /* No limit and no rejection lets a loop be. OLD is the stored record, RECORD the one to be.
  * *RET_LEFT: an operator rejected it, so the object is left as it is. Half of what is to be done to
  * it would not be safe. */
-int plan_limit_redirection(struct planning *p, const struct record *old,
-    const struct record *record, bool *ret_left, struct err *err) MUST_CHECK;
+int plan_limit_redirection(struct planning *p, const struct record *old, struct record *record,
+    bool *ret_left, struct err *err) MUST_CHECK;
 
 /* ---- plan_limits.c ---- */
 
 /* The limits on what the step changes beside a redirection: members that go, and the primary
- * address. OLD is the stored record, or NULL. *RET_LEFT as above: an operator rejected it. */
+ * address. What is held or was rejected is taken out of what is planned. OLD is the stored record,
+ * or NULL; RECORD, the one to be, then does not say that it was written. *RET_LEFT as above: an
+ * operator rejected what the rest cannot go on without. */
 int plan_limit_values(
-    struct planning *p, const struct record *old, bool *ret_left, struct err *err) MUST_CHECK;
+    struct planning *p, const struct record *old, struct record *record, bool *ret_left) MUST_CHECK;
 
 /* ---- plan_refs.c ---- */
 

@@ -5,6 +5,7 @@
 #include "dsa/jobs/explaining.h"
 #include "dsa/jobs/tracing.h"
 #include "dsa/view/view_adopt.h"
+#include "dsa/view/view_client.h"
 #include "dsa/view/view_explain.h"
 #include "dsa/view/view_trace.h"
 #include "dsa/view/view_verify.h"
@@ -87,6 +88,40 @@ inspect_adopt(struct run *run, bool plan_only, json_t **ret, bool *ret_bad, stru
 	return *ret ? 0 : err_nomem(err);
 }
 
+/* What the computers of the user of H's mailbox reported, if it is in the map, goes to HOP. */
+static int
+add_client(
+    struct store_txn *t, uint32_t link, const struct trace_hop *h, json_t *hop, struct err *err)
+{
+	_cleanup_(record_free) struct record *r = NULL;
+	json_t *client = NULL;
+
+	if (h->step != TRACE_MAILBOX || h->active == TRACE_NOT_IN_MAP)
+		return 0;
+	if (store_find_guid(t, link, h->side, &h->guid, &r, err) < 0 ||
+	    (r && view_client_read(t, r, &client, err) < 0))
+		return -1;
+	if (client && json_object_set_new(hop, "client", client) < 0)
+		return err_nomem(err);
+	return 0;
+}
+
+static int
+add_clients(const struct run *run, const struct trace *t, json_t *way, struct err *err)
+{
+	_cleanup_(store_abort) struct store_txn *txn = NULL;
+	json_t *hops = json_object_get(way, "hops");
+	uint32_t link;
+
+	if (store_begin(run->store, STORE_READ, &txn, err) < 0 ||
+	    store_link_id(txn, run->link->name, &link, err) < 0)
+		return -1;
+	for (size_t i = 0; link && i < t->n && i < json_array_size(hops); i++)
+		if (add_client(txn, link, &t->hops[i], json_array_get(hops, i), err) < 0)
+			return -1;
+	return 0;
+}
+
 int
 inspect_trace(const struct run *run, const char *address, unsigned from, json_t **ret,
     bool *ret_bad, struct err *err)
@@ -99,12 +134,16 @@ inspect_trace(const struct run *run, const char *address, unsigned from, json_t 
 	run_progress(run, RUN_PHASE_CONNECT, 0, 0);
 	for (int side = SOURCE; side < SIDES; side++) {
 		_cleanup_(trace_done) struct trace t = {0};
+		json_t *way;
 
 		if (!(from & 1U << side))
 			continue;
 		if (tracing_run(run, &env, (enum side)side, address, &t, err) < 0)
 			return -1;
-		json_add_item(&ways, view_trace(&env, (enum side)side, &t));
+		way = view_trace(&env, (enum side)side, &t);
+		json_add_item(&ways, way);
+		if (ways && add_clients(run, &t, way, err) < 0)
+			return -1;
 		*ret_bad |= trace_is_bad(&t);
 	}
 	*ret = view_trace_answer(address, TAKE(ways));

@@ -61,23 +61,15 @@ void
 progress_update(struct progress *p, enum run_phase phase, uint64_t done, uint64_t total)
 {
 	int64_t now = clock_monotonic_ms();
-	uint64_t tenth = total ? done * 10 / total : 0;
 
+	if (!p->terminal)
+		return;
 	if (!p->started || phase != p->phase) {
 		progress_clear(p);
 		p->started = true;
 		p->phase = phase;
-		p->last_tenth = 0;
 		p->drawn_ms = 0;
-		if (!p->terminal)
-			(void)fprintf(stderr, "%s\n", run_phase_name(phase));
 	}
-	if (p->terminal) {
-		if (now - p->drawn_ms >= REDRAW_MS)
-			draw(p, done, total, now);
-	} else if (tenth > p->last_tenth) {
-		p->last_tenth = tenth;
-		(void)fprintf(stderr, "%s %llu/%llu\n", run_phase_name(phase),
-		    (unsigned long long)done, (unsigned long long)total);
-	}
+	if (now - p->drawn_ms >= REDRAW_MS)
+		draw(p, done, total, now);
 }

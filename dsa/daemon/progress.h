@@ -4,8 +4,7 @@
 
 /*
  * Shows how far a run by hand has come: a bar with a rate, and how long the rest takes, on a
- * terminal, a plain line for each phase and each tenth of it elsewhere. Everything goes to standard
- * error.
+ * terminal; nothing elsewhere. It goes to standard error.
  */
 
 #include <stdbool.h>
@@ -18,7 +17,6 @@ struct progress {
 	bool terminal, drawn;
 	enum run_phase phase;
 	bool started;
-	uint64_t last_tenth;
 	struct pace pace;
 	int64_t drawn_ms;
 };

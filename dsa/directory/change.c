@@ -15,6 +15,7 @@
 #include "dsa/base/str.h"
 
 #define CHANGE_FORMAT 1
+#define IS_DELETED "isDeleted"
 
 struct change *
 change_new(enum change_op op, const char *dn, const struct guid *guid)
@@ -117,6 +118,27 @@ change_mod(struct change *c, enum mod_op op, const char *attr, struct bytes v)
 		return -1;
 	m->values[m->n_values++] = (struct bytes){copy, v.len};
 	return 0;
+}
+
+int
+change_bring_back(struct change *c, const char *to)
+{
+	return find_mod(c, MOD_DELETE, IS_DELETED) &&
+		       change_mod_str(c, MOD_REPLACE, "distinguishedName", to) == 0
+		   ? 0
+		   : -1;
+}
+
+const char *
+change_brought_back(const struct change *c)
+{
+	const struct mod *m = c->mods;
+
+	return c->op == CHANGE_MODIFY && c->n_mods > 1 && m[0].op == MOD_DELETE &&
+		       str_equal_nocase(m[0].attr, IS_DELETED) && m[1].op == MOD_REPLACE &&
+		       str_equal_nocase(m[1].attr, "distinguishedName") && m[1].n_values == 1
+		   ? m[1].values[0].data
+		   : NULL;
 }
 
 int

@@ -22,7 +22,7 @@ enum change_op { CHANGE_ADD, CHANGE_MODIFY, CHANGE_RENAME, CHANGE_DELETE };
 enum mod_op { MOD_ADD, MOD_DELETE, MOD_REPLACE };
 
 /* A delete without values removes the whole attribute whatever it holds: not a compare-and-set,
- * used by nothing that galsync plans. */
+ * used by nothing that galsync plans but to bring a deleted object back. */
 struct mod {
 	enum mod_op op;
 	char *attr;
@@ -32,8 +32,10 @@ struct mod {
 
 struct change {
 	enum change_op op;
-	char *dn;	     /* for people, and the name of an add */
-	struct guid guid;    /* address of everything but an add, so that a rename does not miss */
+	char *dn; /* for people, and the name of an add */
+	/* Address of everything but an add, so that a rename does not miss. What brings a deleted
+	 * object back is sent by DN, which has the GUID in it. */
+	struct guid guid;
 	struct entry *entry; /* ADD: all attributes (without objectGUID); else NULL */
 	struct mod *mods;    /* MODIFY */
 	size_t n_mods, cap;
@@ -52,6 +54,12 @@ int change_mod(struct change *c, enum mod_op op, const char *attr, struct bytes 
 int change_mod_str(struct change *c, enum mod_op op, const char *attr, const char *v) MUST_CHECK;
 /* Moves the modifications of ATTR to the end of TO. */
 int change_move(struct change *c, const char *attr, struct change *to) MUST_CHECK;
+/* C, an empty modify of a tombstone, brings it back under the name TO (MS-ADTS 3.1.1.5.3.7), with
+ * the objectGUID and the SID that it has. What the tombstone has lost is added by change_mod(). The
+ * server does all of it or nothing, and only if the object is still deleted. */
+int change_bring_back(struct change *c, const char *to) MUST_CHECK;
+/* The name that C brings a deleted object back under, or NULL: it brings none back. */
+const char *change_brought_back(const struct change *c);
 /* True if there is nothing to do (a modify without modifications). */
 bool change_is_empty(const struct change *c);
 const char *change_op_name(enum change_op op); /* "add", "modify", "rename", "delete" */

@@ -79,13 +79,14 @@ keep_attr(struct entry *e, const struct change *c, const struct attr *a)
 	return 0;
 }
 
-/* What the change touches, as it was. A delete touches everything that was read. */
+/* What the change touches, as it was. A delete touches everything that was read, and so does what
+ * takes it back. */
 static int
 before_image(const struct change *c, const struct entry *present, struct entry **ret)
 {
 	_cleanup_(entry_free) struct entry *e = NULL;
 
-	if (c->op == CHANGE_DELETE) {
+	if (c->op == CHANGE_DELETE || change_brought_back(c)) {
 		*ret = entry_dup(present);
 		return *ret ? 0 : -1;
 	}

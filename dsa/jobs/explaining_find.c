@@ -15,7 +15,6 @@ struct finding {
 	struct explaining *to;
 	enum side side;
 	uint32_t flows[SIDES]; /* numbers in the map, 0: not known */
-	struct store_txn *t;
 };
 
 /* ---- the filter ---- */
@@ -102,6 +101,21 @@ add_hit(struct finding *f, enum side origin, const struct guid *source, const st
 	return h->dn && h->name && (h->address || !mail) ? 0 : err_nomem(err);
 }
 
+/* The record of the counterpart G of an original of ORIGIN, or NULL. No transaction is open while a
+ * server is asked: the pages that it sees could not be used again. */
+static int
+find_record(const struct finding *f, enum side origin, const struct guid *g, struct record **ret,
+    struct err *err)
+{
+	_cleanup_(store_abort) struct store_txn *t = NULL;
+
+	if (!f->flows[origin])
+		return 0;
+	if (store_begin(f->run->store, STORE_READ, &t, err) < 0)
+		return -1;
+	return store_find_guid(t, f->flows[origin], TARGET, g, ret, err);
+}
+
 /* Is E the counterpart of an object of the other side, by the map or by its stamp? *RET has the
  * GUID of that. */
 static int
@@ -117,8 +131,7 @@ find_original(
 	struct stamp stamp;
 
 	*ret_found = false;
-	if (f->flows[origin] &&
-	    store_find_guid(f->t, f->flows[origin], TARGET, &e->guid, &r, err) < 0)
+	if (find_record(f, origin, &e->guid, &r, err) < 0)
 		return -1;
 	if (r) {
 		*ret = r->side[SOURCE].guid;
@@ -218,22 +231,38 @@ take_record(const struct record *r, void *arg, struct err *err)
 	return add_hit(f, origin, &r->side[SOURCE].guid, e, err);
 }
 
+static int
+find_flows(struct finding *f, struct err *err)
+{
+	_cleanup_(store_abort) struct store_txn *t = NULL;
+
+	return store_begin(f->run->store, STORE_READ, &t, err) < 0
+		   ? -1
+		   : store_flow_ids(t, f->run->link->name, f->flows, err);
+}
+
+static int
+find_gone(struct finding *f, const char *who, struct err *err)
+{
+	_cleanup_(store_abort) struct store_txn *t = NULL;
+
+	return store_begin(f->run->store, STORE_READ, &t, err) < 0
+		   ? -1
+		   : store_lookup_who(t, who, take_record, f, err);
+}
+
 int
 explaining_find(const struct run *run, const char *who, struct explaining *e, struct err *err)
 {
-	_cleanup_(store_abort) struct store_txn *t = NULL;
 	_cleanup_(buf_done) struct buf filter = {0};
 	struct finding f = {.run = run, .to = e};
 
-	if (make_filter(who, &filter, err) < 0 ||
-	    store_begin(run->store, STORE_READ, &t, err) < 0 ||
-	    store_flow_ids(t, run->link->name, f.flows, err) < 0)
+	if (make_filter(who, &filter, err) < 0 || find_flows(&f, err) < 0)
 		return -1;
-	f.t = t;
 	for (int side = SOURCE; side < SIDES; side++)
 		if (search_side(&f, (enum side)side, (const char *)filter.data, err) < 0)
 			return -1;
-	return e->n_hits ? 0 : store_lookup_who(t, who, take_record, &f, err);
+	return e->n_hits ? 0 : find_gone(&f, who, err);
 }
 
 int

@@ -20,7 +20,16 @@ undo_change_done(struct undo_change *c)
 	record_free(TAKE(c->record));
 	entry_free(TAKE(c->now));
 	entry_free(TAKE(c->partner));
+	entry_free(TAKE(c->tombstone));
 	undo_done(&c->out);
+}
+
+bool
+undo_made_object(const struct undo_change *c)
+{
+	const struct change *made = c->entry->change;
+
+	return made->op == CHANGE_ADD || change_brought_back(made);
 }
 
 /* ---- telling ---- */
@@ -31,7 +40,9 @@ tell(struct undoing *u, const struct undo_change *c, uint64_t number, bool ok, c
 	const struct journal_entry *e = c->entry;
 	char full[640];
 	const struct run_result r = {.source = e && !guid_is_zero(&e->source) ? &e->source : NULL,
-	    .dn = e ? e->change->dn : "",
+	    .dn = e && change_brought_back(e->change) ? change_brought_back(e->change)
+		  : e				      ? e->change->dn
+						      : "",
 	    .ok = ok,
 	    .text = full,
 	    .blockers = c->out.left.v,
@@ -42,6 +53,21 @@ tell(struct undoing *u, const struct undo_change *c, uint64_t number, bool ok, c
 	u->counts->left += !ok && r.n_blockers > 0;
 	u->counts->failed += !ok && r.n_blockers == 0;
 	run_report_result(&u->flow[SOURCE], &r);
+}
+
+/* What becomes of a deleted object. */
+static void
+describe_return(const struct undoing *u, const struct undo_change *c, struct buf *text)
+{
+	if (!c->tombstone)
+		buf_printf(text,
+		    "add a new object, with another objectGUID and SID than before: %s%s",
+		    *c->refused ? "the server does not bring the old one back: "
+				: "there is no tombstone of the old one that can be read",
+		    c->refused);
+	else
+		buf_printf(text, "bring back the object itself, with its objectGUID and SID%s",
+		    u->dry_run ? ", or, if the server refuses that, make a new one" : "");
 }
 
 static void
@@ -56,11 +82,12 @@ tell_outcome(struct undoing *u, const struct undo_change *c, bool written)
 		    left ? "it is left as it is" : "all is as it was before already");
 		return;
 	}
-	buf_printf(&text, "%s ", change_op_name(change->op));
-	if (change->op != CHANGE_ADD)
+	if (c->tombstone || change->op == CHANGE_ADD) {
+		describe_return(u, c, &text);
+	} else {
+		buf_printf(&text, "%s ", change_op_name(change->op));
 		change_brief(change, &text);
-	else
-		buf_add_str(&text, "a new object, with another objectGUID and SID than before");
+	}
 	if (left)
 		buf_add_str(&text, "; the rest is left as it is");
 	buf_add_char(&text, '\0');
@@ -111,7 +138,8 @@ make_step(struct undo_change *c, bool again, struct plan_step **ret, struct err 
 
 	if (!copy)
 		return err_nomem(err);
-	if (plan_step_of(&c->entry->source, c->entry->side, copy, c->now, REASON, ret, err) < 0)
+	if (plan_step_of(&c->entry->source, c->entry->side, copy,
+		c->tombstone ? c->tombstone : c->now, REASON, ret, err) < 0)
 		return -1;
 	(*ret)->undoes = c->entry->number;
 	(*ret)->looked_again = again;
@@ -149,12 +177,16 @@ write_one(struct undoing *u, struct undo_change *c, bool again, bool *ret_again,
 	if (make_step(c, again, &one.step, err) < 0 || carry_out(u, &one, err) < 0)
 		return -1;
 	*ret_again = one.drifted;
+	if (one.refused && c->tombstone) {
+		*ret_again = true;
+		(void)snprintf(c->refused, sizeof c->refused, "%s", one.text);
+	}
 	if (one.refused) {
 		(void)snprintf(c->text, sizeof c->text, "%s", one.text);
 		return 0;
 	}
 	c->text[0] = '\0';
-	if (c->out.change->op == CHANGE_ADD && undo_note_made(c, err) < 0)
+	if ((c->tombstone || c->out.change->op == CHANGE_ADD) && undo_note_made(c, err) < 0)
 		return -1;
 	tell_outcome(u, c, true);
 	return 0;
@@ -170,8 +202,7 @@ try_one(struct undoing *u, struct undo_change *c, bool again, bool *ret_again, s
 	if (c->out.change)
 		return u->dry_run ? pretend(u, c, err) : write_one(u, c, again, ret_again, err);
 	c->text[0] = '\0';
-	if (c->entry->change->op == CHANGE_ADD && !c->out.left.n && !u->dry_run &&
-	    undo_note_gone(c, err) < 0)
+	if (undo_made_object(c) && !c->out.left.n && !u->dry_run && undo_note_gone(c, err) < 0)
 		return -1;
 	tell_outcome(u, c, false);
 	return 0;

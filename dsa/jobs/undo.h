@@ -7,6 +7,9 @@
  * cycle of its own in the journal, each of its entries names the one that it takes back, and it can
  * be undone like any other.
  *
+ * An object that was deleted is brought back itself, with its objectGUID and SID, as long as there
+ * is a tombstone of it. If the server refuses that a new object is made, and that is said.
+ *
  * What was taken back is kept off: as long as a change of an object is undone nothing is written
  * for that object by a cycle (HELD_UNDONE), until an operator approves, or the undo is undone.
  *

@@ -147,8 +147,7 @@ forget(struct store_txn *t, const struct undo_change *c, struct err *err)
 static bool
 is_of_record(const struct undo_change *c)
 {
-	return c->record && c->record->created && c->entry->side == TARGET &&
-	       c->entry->change->op == CHANGE_ADD;
+	return c->record && c->record->created && c->entry->side == TARGET && undo_made_object(c);
 }
 
 /* What is not there any more is not galsync's; what it put there again is. */
@@ -181,7 +180,9 @@ undo_note_done(
 		return -1;
 	if (written->op == CHANGE_DELETE && is_of_record(c))
 		return forget(t, c, err);
-	return written->op == CHANGE_MODIFY && c->record ? note_values(t, c, written, err) : 0;
+	return written->op == CHANGE_MODIFY && c->record && !change_brought_back(written)
+		   ? note_values(t, c, written, err)
+		   : 0;
 }
 
 int

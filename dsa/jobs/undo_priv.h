@@ -43,11 +43,14 @@ struct undo_change {
 	bool again;	       /* it is itself an undo: what is done is done again */
 	bool cut;	       /* a change of that chain is in the journal no more */
 	struct entry *now, *partner;
+	struct entry *tombstone; /* that OUT brings back, or NULL */
 	struct undo_out out;
-	bool gave_new_guid;
-	char text[400]; /* why it failed */
+	char refused[400]; /* why the server does not bring it back; "": it was not asked */
+	char text[400];	   /* why it failed */
 };
 void undo_change_done(struct undo_change *c);
+/* Is there an object because of C? */
+bool undo_made_object(const struct undo_change *c);
 static inline void
 undo_change_donep(struct undo_change *c)
 {
@@ -75,7 +78,7 @@ int undo_note_gone(struct undo_change *c, struct err *err) MUST_CHECK;
  * since. */
 int undo_resolution(struct undoing *u, struct undo_change *c, bool *ret_left, const char **ret_text,
     struct err *err) MUST_CHECK;
-/* What took C back made an object: its record gets the new GUID. */
+/* What took C back made an object, or brought it back: its record gets the GUID. */
 int undo_note_made(struct undo_change *c, struct err *err) MUST_CHECK;
 
 #endif

@@ -390,6 +390,48 @@ check_new_values(struct undoing *u, struct undo_change *c, struct err *err)
 	return 0;
 }
 
+/* ---- what was deleted ---- */
+
+static int
+take_tombstone(struct entry *e, void *arg, struct err *err)
+{
+	struct entry **to = arg;
+
+	(void)err;
+	entry_free(*to);
+	*to = e;
+	return 0;
+}
+
+/* By its GUID alone: a tombstone's name is the server's affair. */
+static int
+find_tombstone(const struct undo_change *c, struct entry **ret, struct err *err)
+{
+	struct dir *d = c->run->dir[c->entry->side];
+	_cleanup_(free) char *guid = filter_escape(guid_bytes(&c->entry->change->guid));
+	_cleanup_(free) char *filter =
+	    guid ? str_printf("(&(isDeleted=TRUE)(objectGUID=%s))", guid) : NULL;
+	const struct dir_query q = {.base = d->ops->info(d)->domain_dn,
+	    .scope = DIR_SUBTREE,
+	    .filter = filter,
+	    .deleted = true};
+
+	if (guid_is_zero(&c->entry->change->guid))
+		return 0;
+	return filter ? d->ops->search(d, &q, take_tombstone, ret, err) : err_nomem(err);
+}
+
+/* The object itself comes back instead of a new one, unless the server has refused that. */
+static int
+prefer_tombstone(struct undo_change *c, const struct undo_in *in, struct err *err)
+{
+	if (!c->out.change || c->out.change->op != CHANGE_ADD || *c->refused)
+		return 0;
+	if (find_tombstone(c, &c->tombstone, err) < 0)
+		return -1;
+	return c->tombstone ? undo_bring_back(in, c->tombstone, &c->out, err) : 0;
+}
+
 /* ---- the look ---- */
 
 int
@@ -405,9 +447,10 @@ undo_look(struct undoing *u, struct undo_change *c, struct err *err)
 	bool other;
 
 	undo_done(&c->out);
+	entry_free(TAKE(c->tombstone));
 	if (find_object(u, c, &other, err) < 0 || find_partner(u, c, err) < 0)
 		return -1;
-	if (c->now && c->entry->change->op == CHANGE_ADD &&
+	if (c->now && undo_made_object(c) &&
 	    (find_children(u, c, &in.has_children, err) < 0 ||
 		drop_own_links(c, in.schema, err) < 0))
 		return -1;
@@ -416,9 +459,9 @@ undo_look(struct undoing *u, struct undo_change *c, struct err *err)
 	if (other && c->entry->change->op == CHANGE_DELETE)
 		return undo_leave(&c->out, c->entry->change->dn, "", (struct bytes){NULL, 0},
 		    "another object has its name now", err);
-	if (undo_decide(&in, &c->out, err) < 0)
+	if (undo_decide(&in, &c->out, err) < 0 || check_new_values(u, c, err) < 0)
 		return -1;
-	return check_new_values(u, c, err);
+	return prefer_tombstone(c, &in, err);
 }
 
 /* ---- pretending ---- */
@@ -428,8 +471,11 @@ undo_note_pretended(struct undoing *u, struct undo_change *c, struct err *err)
 {
 	struct dir *d = c->run->dir[c->entry->side];
 	const struct change *change = c->out.change;
-	struct undo_object *o = c->now ? find_pretended(u, d, &c->now->guid, NULL) : NULL;
+	struct undo_object *o;
 
+	if (c->tombstone && !(c->now = entry_dup(c->tombstone)))
+		return err_nomem(err);
+	o = c->now ? find_pretended(u, d, &c->now->guid, NULL) : NULL;
 	if (change->op == CHANGE_MODIFY || change->op == CHANGE_RENAME)
 		if (undo_pretend(c->now, change, err) < 0)
 			return -1;

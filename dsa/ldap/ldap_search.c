@@ -195,14 +195,18 @@ send_search(struct ldap_session *s, struct ldap_read *r, const struct dir_query 
 	    [DIR_SUBTREE] = LDAP_SCOPE_SUBTREE};
 	char oid[] = LDAP_CONTROL_SHOW_DELETED;
 	LDAPControl deleted = {.ldctl_oid = oid, .ldctl_iscritical = 1};
-	LDAPControl *ctrls[3] = {0};
+	char links_oid[] = LDAP_CONTROL_SHOW_DEACTIVATED_LINK;
+	LDAPControl links = {.ldctl_oid = links_oid};
+	LDAPControl *ctrls[4] = {0};
 	size_t n = 0;
 	int msgid, rc;
 
 	if (page)
 		ctrls[n++] = page;
-	if (q->deleted)
+	if (q->deleted) {
 		ctrls[n++] = &deleted;
+		ctrls[n++] = &links;
+	}
 	rc = ldap_search_ext(s->ld, q->base, scopes[q->scope], q->filter, ldap_unconst(q->attrs), 0,
 	    ctrls, NULL, NULL, LDAP_NO_LIMIT, &msgid);
 	if (rc != LDAP_SUCCESS)

@@ -9,6 +9,9 @@
 
 /* LDAP_SERVER_SHOW_DELETED_OID of MS-ADTS. */
 #define LDAP_CONTROL_SHOW_DELETED "1.2.840.113556.1.4.417"
+/* LDAP_SERVER_SHOW_DEACTIVATED_LINK_OID: with the recycle bin, the references of what is deleted.
+ */
+#define LDAP_CONTROL_SHOW_DEACTIVATED_LINK "1.2.840.113556.1.4.2065"
 
 /* The query of dir.h's search. *DELIVERED is set when an entry was delivered. */
 int ldap_search_once(struct ldap_session *s, const struct dir_query *q, dir_entry_fn *fn, void *arg,

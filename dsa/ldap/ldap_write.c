@@ -22,6 +22,7 @@
 #include "dsa/base/clock.h"
 #include "dsa/ldap/ldap_err.h"
 #include "dsa/ldap/ldap_mem.h"
+#include "dsa/ldap/ldap_search.h"
 
 /* A change under way, or one whose outcome has not been reported yet. */
 struct ldap_write {
@@ -222,6 +223,9 @@ send_modify(struct ldap_session *s, const struct change *c, const char *name, in
 	    [MOD_DELETE] = LDAP_MOD_DELETE,
 	    [MOD_REPLACE] = LDAP_MOD_REPLACE};
 	_cleanup_(mod_list_done) struct mod_list l = {0};
+	char oid[] = LDAP_CONTROL_SHOW_DELETED;
+	LDAPControl deleted = {.ldctl_oid = oid, .ldctl_iscritical = 1};
+	LDAPControl *ctrls[] = {change_brought_back(c) ? &deleted : NULL, NULL};
 	struct mod_fill f = {0};
 	size_t n_values = 0;
 
@@ -232,7 +236,7 @@ send_modify(struct ldap_session *s, const struct change *c, const char *name, in
 	for (size_t i = 0; i < c->n_mods; i++)
 		mod_list_add(&l, &f, ops[c->mods[i].op], c->mods[i].attr, c->mods[i].values,
 		    c->mods[i].n_values);
-	return ldap_modify_ext(s->ld, name, l.ptrs, NULL, NULL, ret_msgid);
+	return ldap_modify_ext(s->ld, name, l.ptrs, ctrls, NULL, ret_msgid);
 }
 
 static int
@@ -248,7 +252,10 @@ send_change(struct ldap_session *s, const struct change *c, int *ret_msgid)
 	}
 	switch (c->op) {
 	case CHANGE_ADD: return send_add(s, c, ret_msgid);
-	case CHANGE_MODIFY: return send_modify(s, c, name, ret_msgid);
+	case CHANGE_MODIFY:
+		/* Samba brings no object back by GUID. The name of a tombstone has the GUID in it,
+		 * and what was brought back by others has that name no more. */
+		return send_modify(s, c, change_brought_back(c) ? c->dn : name, ret_msgid);
 	case CHANGE_RENAME:
 		/* By name: Samba finds no object to rename by GUID. If the name has changed
 		 * since it was read the request fails, and the object is read again. */

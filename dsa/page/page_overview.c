@@ -203,7 +203,9 @@ scale_of(const json_t *days)
 	size_t n = json_array_size(days);
 	struct scale s = {moment_of(json_array_get(days, 0)), 1, 1};
 
+	/* A time that no calendar has is none, whatever the order was. */
 	s.days = (moment_of(json_array_get(days, n - 1)) - s.from) / DAY + 1;
+	s.days = s.days < 1 ? 1 : s.days;
 	for (size_t i = 0; i < n; i++) {
 		const json_t *day = json_array_get(days, i);
 		json_int_t x = json_integer_value(json_object_get(day, "switched"));

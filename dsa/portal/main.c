@@ -266,13 +266,22 @@ give_up(int sig)
 	_exit(PORTAL_DONE);
 }
 
+/* Until one of SET comes. */
+static void
+wait_for_end(struct server *server, const sigset_t *set)
+{
+	const struct timespec second = {.tv_sec = 1};
+
+	while (sigtimedwait(set, NULL, &second) < 0)
+		server_cut_late(server);
+}
+
 static int
 serve(struct source *source, const struct server_options *so)
 {
 	_cleanup_(server_stop) struct server *server = NULL;
 	struct err err;
 	sigset_t set;
-	int sig;
 
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGTERM);
@@ -283,7 +292,7 @@ serve(struct source *source, const struct server_options *so)
 		return fail(&err);
 	say_where(so->fd);
 	(void)sd_notify(0, "READY=1\nSTATUS=serving");
-	(void)sigwait(&set, &sig);
+	wait_for_end(server, &set);
 	(void)sd_notify(0, "STOPPING=1");
 	(void)signal(SIGALRM, give_up);
 	(void)alarm(STOP_S);
@@ -296,7 +305,8 @@ run(int argc, char **argv)
 	struct options o = {.file = DEFAULT_CONF, .socket = DEFAULT_SOCKET};
 	_cleanup_(source_free) struct source *source = NULL;
 	_cleanup_(free) char *state = NULL;
-	struct server_options so = {.fd = -1};
+	struct server_options so = {
+	    .fd = -1, .request_ms = SERVER_REQUEST_MS, .answer_ms = SERVER_ANSWER_MS};
 	char *token = NULL;
 	struct err err;
 	bool tcp = false;

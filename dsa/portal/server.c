@@ -3,9 +3,13 @@
 
 #include <errno.h>
 #include <microhttpd.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
+#include "dsa/base/clock.h"
 #include "dsa/base/log.h"
 #include "dsa/base/str.h"
 #include "dsa/page/words.h"
@@ -13,11 +17,122 @@
 #include "dsa/portal/export.h"
 #include "dsa/portal/token.h"
 
+/* A client: its request is awaited, or is being answered. */
+struct client {
+	struct client *next, **link; /* *LINK is this one */
+	int fd;
+	bool answered; /* the request is there */
+	int64_t
+	    late_ms; /* the monotonic time from which the request, or taking the answer, is late */
+};
+
 struct server {
 	struct source *source;
 	struct server_options o;
 	struct MHD_Daemon *daemon;
+	pthread_mutex_t lock; /* of the clients: what is in their list is open */
+	struct client *clients;
 };
+
+/* ---- clients ---- */
+
+static void
+set_limit(struct server *s, struct client *c, bool answered)
+{
+	if (!c)
+		return;
+	(void)pthread_mutex_lock(&s->lock);
+	c->answered = answered;
+	c->late_ms = clock_monotonic_ms() + (answered ? s->o.answer_ms : s->o.request_ms);
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+static void
+welcome(struct server *s, struct MHD_Connection *conn, void **ret)
+{
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct client *c = info ? calloc(1, sizeof *c) : NULL;
+
+	*ret = c;
+	if (!c)
+		return;
+	c->fd = info->connect_fd;
+	(void)pthread_mutex_lock(&s->lock);
+	c->late_ms = clock_monotonic_ms() + s->o.request_ms;
+	c->next = s->clients;
+	c->link = &s->clients;
+	if (c->next)
+		c->next->link = &c->next;
+	s->clients = c;
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+static void
+part(struct server *s, struct client *c)
+{
+	if (!c)
+		return;
+	(void)pthread_mutex_lock(&s->lock);
+	*c->link = c->next;
+	if (c->next)
+		c->next->link = c->link;
+	(void)pthread_mutex_unlock(&s->lock);
+	free(c);
+}
+
+/* Called before the descriptor is closed. */
+static void
+note_connection(
+    void *cls, struct MHD_Connection *conn, void **state, enum MHD_ConnectionNotificationCode code)
+{
+	if (code == MHD_CONNECTION_NOTIFY_STARTED)
+		welcome(cls, conn, state);
+	else
+		part(cls, TAKE(*state));
+}
+
+static struct client *
+client_of(struct MHD_Connection *conn)
+{
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(conn, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info ? info->socket_context : NULL;
+}
+
+/* The next one may come. */
+static void
+note_answered(
+    void *cls, struct MHD_Connection *conn, void **state, enum MHD_RequestTerminationCode code)
+{
+	(void)state;
+	(void)code;
+	set_limit(cls, client_of(conn), false);
+}
+
+/* Is its request late? What waits to be read is not: a thread that asks the daemon reads nothing.
+ */
+static bool
+is_late(const struct client *c, int64_t now)
+{
+	int unread = 0;
+
+	return now >= c->late_ms &&
+	       (c->answered || ioctl(c->fd, FIONREAD, &unread) < 0 || unread == 0);
+}
+
+void
+server_cut_late(struct server *s)
+{
+	int64_t now = clock_monotonic_ms();
+
+	(void)pthread_mutex_lock(&s->lock);
+	for (struct client *c = s->clients; c; c = c->next)
+		if (is_late(c, now))
+			(void)shutdown(c->fd, SHUT_RDWR);
+	(void)pthread_mutex_unlock(&s->lock);
+}
 
 /* What is known of a request when its first line was read; its address is what counts. */
 static const char clean[] = "clean", dirty[] = "dirty", too_long[] = "too long", taken[] = "taken";
@@ -228,6 +343,7 @@ handle(void *cls, struct MHD_Connection *c, const char *url, const char *method,
 	(void)version;
 	(void)data;
 	if (uri != taken) {
+		set_limit(s, client_of(c), true);
 		status = judge(s, c, method, uri);
 		if (status)
 			return refuse(c, status, reason_of(status));
@@ -257,14 +373,16 @@ server_start(
 
 	if (!s)
 		return err_nomem(err);
-	*s = (struct server){.source = source, .o = *o};
+	*s = (struct server){
+	    .source = source, .o = *o, .lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER};
 	s->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG, 0, NULL,
 	    NULL, handle, s, MHD_OPTION_EXTERNAL_LOGGER, complain, NULL, MHD_OPTION_LISTEN_SOCKET,
 	    o->fd, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)SERVER_THREADS,
 	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)SERVER_CLIENTS, MHD_OPTION_CONNECTION_TIMEOUT,
 	    (unsigned)SERVER_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SERVER_MEMORY,
-	    MHD_OPTION_URI_LOG_CALLBACK, look_at_uri, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-	    MHD_OPTION_END);
+	    MHD_OPTION_URI_LOG_CALLBACK, look_at_uri, NULL, MHD_OPTION_NOTIFY_CONNECTION,
+	    note_connection, s, MHD_OPTION_NOTIFY_COMPLETED, note_answered, s,
+	    MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
 	if (!s->daemon) {
 		free(s);
 		return err_sys(err, errno ? errno : EIO, "the HTTP server does not start");
@@ -279,5 +397,6 @@ server_stop(struct server *s)
 	if (!s)
 		return;
 	MHD_stop_daemon(s->daemon);
+	(void)pthread_mutex_destroy(&s->lock);
 	free(s);
 }

@@ -97,9 +97,8 @@ limit_member_removals(const struct change *c)
 	return n;
 }
 
-/* The primary address among what C does by OP to proxyAddresses, or no data. */
-static struct bytes
-primary_in(const struct change *c, enum mod_op op)
+struct bytes
+limit_primary_in(const struct change *c, enum mod_op op)
 {
 	for (size_t i = 0; c->op == CHANGE_MODIFY && i < c->n_mods; i++) {
 		const struct mod *m = &c->mods[i];
@@ -116,7 +115,7 @@ primary_in(const struct change *c, enum mod_op op)
 bool
 limit_changes_primary(const struct change *c)
 {
-	struct bytes old = primary_in(c, MOD_DELETE), now = primary_in(c, MOD_ADD);
+	struct bytes old = limit_primary_in(c, MOD_DELETE), now = limit_primary_in(c, MOD_ADD);
 
 	return old.data && (!now.data || !bytes_equal_nocase(old, now));
 }

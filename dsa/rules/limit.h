@@ -26,6 +26,9 @@ bool limit_allows(const struct conf_link *link, enum held_kind kind, const struc
 
 /* How many members C, the modification of a group, takes out of it. */
 uint32_t limit_member_removals(const struct change *c);
+/* The primary address, without "SMTP:", among what C, a modify, does by OP to proxyAddresses, or no
+ * data. Borrowed from C. */
+struct bytes limit_primary_in(const struct change *c, enum mod_op op);
 /* Does the primary address (SMTP:) that C's object has change by C, or go? */
 bool limit_changes_primary(const struct change *c);
 

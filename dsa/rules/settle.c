@@ -90,6 +90,20 @@ rename_made(const struct change *c, const struct entry *now)
 	       (!c->new_parent || dn_equal(dn_parent(now->dn), c->new_parent));
 }
 
+/* The first two modifications of one that brings an object back say so, and where. */
+static bool
+modify_made(const struct change *c, const struct entry *now)
+{
+	const char *to = change_brought_back(c);
+
+	if (to && (entry_get_bool(now, "isDeleted") || !dn_equal(now->dn, to)))
+		return false;
+	for (size_t i = to ? 2 : 0; i < c->n_mods; i++)
+		if (!mod_made(&c->mods[i], entry_find(now, c->mods[i].attr)))
+			return false;
+	return true;
+}
+
 bool
 settle_was_made(const struct change *change, const struct entry *now)
 {
@@ -97,10 +111,5 @@ settle_was_made(const struct change *change, const struct entry *now)
 		return change->op == CHANGE_DELETE && !now;
 	if (change->op == CHANGE_ADD)
 		return add_made(change->entry, now);
-	if (change->op == CHANGE_RENAME)
-		return rename_made(change, now);
-	for (size_t i = 0; i < change->n_mods; i++)
-		if (!mod_made(&change->mods[i], entry_find(now, change->mods[i].attr)))
-			return false;
-	return true;
+	return change->op == CHANGE_RENAME ? rename_made(change, now) : modify_made(change, now);
 }

@@ -128,7 +128,8 @@ why_left(const struct undo_in *in)
 		return own;
 	if (in->record && in->record->ended)
 		return "its coexistence was ended, and nothing is done to it any more";
-	if (is_switched(in) && c->op != CHANGE_MODIFY && c->op != CHANGE_RENAME)
+	if (is_switched(in) &&
+	    (change_brought_back(c) || (c->op != CHANGE_MODIFY && c->op != CHANGE_RENAME)))
 		return switched;
 	return in->now && !identity_is_nobody(in->now) ? identity_refusal(in->now, &guard) : NULL;
 }
@@ -406,6 +407,8 @@ undo_decide(const struct undo_in *in, struct undo_out *ret, struct err *err)
 	case CHANGE_RENAME: return undo_rename(in, ret, err);
 	case CHANGE_MODIFY: break;
 	}
+	if (change_brought_back(in->entry->change))
+		return undo_add(in, ret, err);
 	if (undo_modify(in, ret, err) < 0)
 		return -1;
 	if (ret->change && change_is_empty(ret->change))

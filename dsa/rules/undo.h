@@ -11,7 +11,8 @@
  *   add       by a delete, if nobody has used the object       any attribute, reference, child or
  *                                                              logon of others, and a mailbox that
  *                                                              Exchange has finished
- *   delete    by a new object from the before-image            values that the journal has no more
+ *   delete    by the object itself, from its tombstone, or     values that the journal has no more
+ *             by a new object from the before-image
  *
  * What is already as it was before needs nothing. Of an attribute that was written again by a later
  * change of galsync itself the same holds as of one that others wrote: the later one is undone
@@ -57,6 +58,10 @@ undo_donep(struct undo_out *o)
 
 /* RET is zeroed. */
 int undo_decide(const struct undo_in *in, struct undo_out *ret, struct err *err) MUST_CHECK;
+/* RET would make a new object: it brings the old one back instead, which is TOMBSTONE, and what
+ * that has lost. */
+int undo_bring_back(const struct undo_in *in, const struct entry *tombstone, struct undo_out *ret,
+    struct err *err) MUST_CHECK;
 /* Takes value V of ATTRIBUTE out of what RET would add, and leaves it because of WHY. With it goes
  * what would be deleted in its place. */
 int undo_withhold(struct undo_out *ret, const char *attribute, struct bytes v, const char *why,
@@ -64,8 +69,8 @@ int undo_withhold(struct undo_out *ret, const char *attribute, struct bytes v, c
 /* Leaves ATTRIBUTE ("": all) of DN, with what is there now (data NULL: nothing of it). */
 int undo_leave(struct undo_out *ret, const char *dn, const char *attribute, struct bytes now,
     const char *why, struct err *err) MUST_CHECK;
-/* Changes NOW as the server would by C, so that what comes next can be told without it. C is no
- * add and no delete. */
+/* Changes NOW (a tombstone, if C brings it back) as the server would by C, so that what comes next
+ * can be told without it. C is no add and no delete. */
 int undo_pretend(struct entry *now, const struct change *c, struct err *err) MUST_CHECK;
 
 #endif

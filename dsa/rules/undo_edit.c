@@ -207,16 +207,16 @@ pretend_mod(struct entry *now, const struct mod *m, struct err *err)
 int
 undo_pretend(struct entry *now, const struct change *c, struct err *err)
 {
-	const char *parent;
+	const char *parent, *to = change_brought_back(c);
 	char *dn;
 
 	for (size_t i = 0; i < c->n_mods; i++)
 		if (pretend_mod(now, &c->mods[i], err) < 0)
 			return -1;
-	if (c->op != CHANGE_RENAME)
+	if (!to && c->op != CHANGE_RENAME)
 		return 0;
 	parent = c->new_parent ? c->new_parent : dn_parent(now->dn);
-	dn = str_printf("%s%s%s", c->new_rdn, *parent ? "," : "", parent);
+	dn = to ? strdup(to) : str_printf("%s%s%s", c->new_rdn, *parent ? "," : "", parent);
 	if (!dn)
 		return err_nomem(err);
 	entry_set_dn(now, dn);

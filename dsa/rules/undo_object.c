@@ -14,12 +14,13 @@
 #include "dsa/rules/undo_priv.h"
 
 /* What a client may write, and the server writes by itself (MS-ADTS 3.1.1.5.2.4, 3.1.1.8). */
-static const char *const by_server[] = {"accountExpires", "badPasswordTime", "badPwdCount", "cn",
-    "codePage", "countryCode", "distinguishedName", "dSCorePropagationData", "instanceType",
-    "lastLogoff", "lastLogon", "lastLogonTimestamp", "logonCount", "name", "nTSecurityDescriptor",
-    "objectCategory", "objectClass", "objectGUID", "objectSid", "ou", "primaryGroupID",
-    "pwdLastSet", "replPropertyMetaData", "sAMAccountType", "uSNChanged", "uSNCreated",
-    "whenChanged", "whenCreated"};
+static const char *const by_server[] = {"accountExpires", "adminCount", "badPasswordTime",
+    "badPwdCount", "cn", "codePage", "countryCode", "distinguishedName", "dSCorePropagationData",
+    "instanceType", "isDeleted", "isRecycled", "lastKnownParent", "lastLogoff", "lastLogon",
+    "lastLogonTimestamp", "logonCount", "name", "nTSecurityDescriptor", "objectCategory",
+    "objectClass", "objectGUID", "objectSid", "operatorCount", "ou", "primaryGroupID", "pwdLastSet",
+    "replPropertyMetaData", "sAMAccountType", "uSNChanged", "uSNCreated", "whenChanged",
+    "whenCreated"};
 
 /* What Update-Recipient adds to any recipient. */
 static const char *const by_exchange[] = {
@@ -50,11 +51,11 @@ was_logged_on(const struct entry *now)
 	       entry_get_i64(now, "lastLogonTimestamp", 0) > 0;
 }
 
-/* Is A as the add wrote it? */
+/* Is A as in MADE? */
 static bool
-is_as_written(const struct undo_in *in, const struct attr *a)
+is_as_made(const struct undo_in *in, const struct entry *made, const struct attr *a)
 {
-	const struct attr *ours = entry_find(in->entry->change->entry, a->name);
+	const struct attr *ours = entry_find(made, a->name);
 
 	if (!ours || ours->n_values != a->n_values)
 		return false;
@@ -65,31 +66,29 @@ is_as_written(const struct undo_in *in, const struct attr *a)
 }
 
 static int
-judge_attr(const struct undo_in *in, const struct attr *a, struct undo_out *ret, struct err *err)
+judge_attr(const struct undo_in *in, const struct entry *made, const struct attr *a,
+    struct undo_out *ret, struct err *err)
 {
 	const struct schema_attr *s = schema_find(in->schema, a->name);
 	bool back_link = s && (s->link_id & 1);
 
-	if (a->n_values == 0 || is_as_written(in, a))
+	if (a->n_values == 0 || is_as_made(in, made, a))
 		return 0;
 	if (back_link)
 		return undo_leave(ret, in->now->dn, a->name, a->values[0], "others name it", err);
 	if (is_servers(s, a->name) || is_among(by_exchange, ARRAY_SIZE(by_exchange), a->name))
 		return 0;
 	return undo_leave(ret, in->now->dn, a->name, a->values[0],
-	    entry_find(in->entry->change->entry, a->name) ? UNDO_CHANGED
-							  : "it was not written by this change",
-	    err);
+	    entry_find(made, a->name) ? UNDO_CHANGED : "it was not written by this change", err);
 }
 
 /* What was written and is not there any more. */
 static int
-judge_missing(const struct undo_in *in, struct undo_out *ret, struct err *err)
+judge_missing(
+    const struct undo_in *in, const struct entry *made, struct undo_out *ret, struct err *err)
 {
-	const struct entry *ours = in->entry->change->entry;
-
-	for (size_t i = 0; i < ours->n_attrs; i++) {
-		const struct attr *a = &ours->attrs[i];
+	for (size_t i = 0; i < made->n_attrs; i++) {
+		const struct attr *a = &made->attrs[i];
 
 		if (a->n_values && !entry_find(in->now, a->name) &&
 		    !is_servers(schema_find(in->schema, a->name), a->name) &&
@@ -100,27 +99,42 @@ judge_missing(const struct undo_in *in, struct undo_out *ret, struct err *err)
 	return 0;
 }
 
+/* What the change made: of one that brought an object back, what was deleted and what it added. */
+static int
+find_made(const struct undo_in *in, struct entry **ret, struct err *err)
+{
+	const struct change *c = in->entry->change;
+	const struct entry *from = c->entry ? c->entry : in->entry->before;
+
+	*ret = from ? entry_dup(from) : entry_new(c->dn);
+	if (!*ret)
+		return err_nomem(err);
+	return c->entry ? 0 : undo_pretend(*ret, c, err);
+}
+
 int
 undo_add(const struct undo_in *in, struct undo_out *ret, struct err *err)
 {
+	_cleanup_(entry_free) struct entry *made = NULL;
 	struct bytes to;
 
 	if (!in->now)
 		return 0;
+	if (find_made(in, &made, err) < 0)
+		return -1;
 	if (in->has_children)
 		return undo_leave_all(in, ret, "there are objects below it", err);
 	if (was_logged_on(in->now))
 		return undo_leave_all(in, ret, "it was logged on with", err);
-	if (kind_has_mailbox(in->now) && kind_is_finished(in->now) &&
-	    !kind_is_finished(in->entry->change->entry))
+	if (kind_has_mailbox(in->now) && kind_is_finished(in->now) && !kind_is_finished(made))
 		return undo_leave_all(in, ret, "Exchange has finished its mailbox", err);
 	to = entry_get(in->now, "targetAddress");
 	if (in->partner && kind_has_mailbox(in->partner) && undo_goes_round(in, to))
 		return undo_leave_all(in, ret, "its counterpart redirects to it", err);
 	for (size_t i = 0; i < in->now->n_attrs; i++)
-		if (judge_attr(in, &in->now->attrs[i], ret, err) < 0)
+		if (judge_attr(in, made, &in->now->attrs[i], ret, err) < 0)
 			return -1;
-	if (judge_missing(in, ret, err) < 0)
+	if (judge_missing(in, made, ret, err) < 0)
 		return -1;
 	if (ret->left.n)
 		return 0;
@@ -142,7 +156,7 @@ bring_back(const struct undo_in *in, const struct attr *a, struct undo_out *ret,
 
 		if (s && (s->link_id & 1))
 			rc = undo_leave(ret, dn, a->name, a->values[i],
-			    "it was named there, which is not put back", err);
+			    "it was named there, which galsync does not put back", err);
 		else if (!is_class && is_servers(s, a->name))
 			continue;
 		else if (digest_is(a->values[i]))
@@ -153,6 +167,44 @@ bring_back(const struct undo_in *in, const struct attr *a, struct undo_out *ret,
 		if (rc < 0)
 			return -1;
 	}
+	return 0;
+}
+
+/* The tombstone has A already, or gets it. */
+static int
+restore_attr(
+    const struct undo_in *in, const struct entry *tombstone, const struct attr *a, struct change *c)
+{
+	const struct schema_attr *s = schema_find(in->schema, a->name);
+	const struct attr *kept = entry_find(tombstone, a->name);
+
+	if (s && s->single && kept && kept->n_values && a->n_values &&
+	    !undo_find(in, kept, a->values[0]) &&
+	    change_mod(c, MOD_DELETE, a->name, kept->values[0]) < 0)
+		return -1;
+	for (size_t i = 0; i < a->n_values; i++)
+		if (!undo_find(in, kept, a->values[i]) &&
+		    change_mod(c, MOD_ADD, a->name, a->values[i]) < 0)
+			return -1;
+	return 0;
+}
+
+int
+undo_bring_back(
+    const struct undo_in *in, const struct entry *tombstone, struct undo_out *ret, struct err *err)
+{
+	_cleanup_(change_free) struct change *c =
+	    change_new(CHANGE_MODIFY, tombstone->dn, &tombstone->guid);
+	const struct entry *was = ret->change->entry;
+
+	if (!c || change_bring_back(c, ret->change->dn) < 0)
+		return err_nomem(err);
+	for (size_t i = 0; i < was->n_attrs; i++)
+		if (!str_equal_nocase(was->attrs[i].name, "objectClass") &&
+		    restore_attr(in, tombstone, &was->attrs[i], c) < 0)
+			return err_nomem(err);
+	change_free(ret->change);
+	ret->change = TAKE(c);
 	return 0;
 }
 

@@ -374,25 +374,44 @@ prepare(struct choosing *c, struct store_txn *t, struct err *err)
 	return c->needle ? store_lookup_who(t, c->q->q, note_exact, c, err) : err_nomem(err);
 }
 
-/* The rows of the page, of FOUND that were chosen in ascending order. */
+/* Counts the ROWS that are chosen, and lists SIZE of them from number FROM on in RET. What is not
+ * on the page is kept nowhere: fresh memory costs more than to look at a row. */
 static void
-cut(const struct roster_query *q, bool all, struct roster_page *ret)
+choose(const struct choosing *c, struct roster_row *const *rows, size_t from, size_t size,
+    struct roster_page *ret)
 {
-	int64_t size = all ? (int64_t)ret->found + 1 : q->size;
-	size_t from;
+	size_t n = roster_count(c->r);
 
-	ret->pages = ret->found ? ((int64_t)ret->found + size - 1) / size : 1;
-	ret->page = all ? 1 : q->page < ret->pages ? q->page : ret->pages;
-	if (q->descending)
-		for (size_t i = 0, j = ret->found; i + 1 < j; i++) {
-			uint64_t id = ret->ids[i];
+	ret->found = ret->n = 0;
+	for (size_t i = 0; i < n; i++) {
+		const struct roster_row *row = rows[c->q->descending ? n - 1 - i : i];
 
-			ret->ids[i] = ret->ids[--j];
-			ret->ids[j] = id;
-		}
-	from = (size_t)((ret->page - 1) * size);
-	ret->n = ret->found - from < (size_t)size ? ret->found - from : (size_t)size;
-	memmove(ret->ids, ret->ids + from, ret->n * sizeof *ret->ids);
+		if (!is_chosen(c, row))
+			continue;
+		if (ret->found >= from && ret->n < size)
+			ret->ids[ret->n++] = row->id;
+		ret->found++;
+	}
+}
+
+/* Behind the last page is that one. */
+static int
+choose_page(const struct choosing *c, struct roster_row *const *rows, bool all,
+    struct roster_page *ret, struct err *err)
+{
+	size_t count = roster_count(c->r), size = all ? count + 1 : (size_t)c->q->size;
+
+	ret->ids = calloc((size < count ? size : count) + 1, sizeof *ret->ids);
+	if (!ret->ids)
+		return err_nomem(err);
+	ret->page = all ? 1 : c->q->page;
+	choose(c, rows, (size_t)(ret->page - 1) * size, size, ret);
+	ret->pages = ret->found ? (int64_t)((ret->found + size - 1) / size) : 1;
+	if (ret->page > ret->pages) {
+		ret->page = ret->pages;
+		choose(c, rows, (size_t)(ret->page - 1) * size, size, ret);
+	}
+	return 0;
 }
 
 int
@@ -405,15 +424,8 @@ roster_query(struct roster *r, struct store_txn *t, const struct roster_query *q
 
 	if (rc == 0)
 		rc = roster_sorted(r, q->sort, &rows, err);
-	if (rc == 0) {
-		ret->ids = calloc(roster_count(r) + 1, sizeof *ret->ids);
-		rc = ret->ids ? 0 : err_nomem(err);
-	}
-	for (size_t i = 0; rc == 0 && i < roster_count(r); i++)
-		if (is_chosen(&c, rows[i]))
-			ret->ids[ret->found++] = rows[i]->id;
 	if (rc == 0)
-		cut(q, all, ret);
+		rc = choose_page(&c, rows, all, ret, err);
 	free(c.needle);
 	return rc;
 }

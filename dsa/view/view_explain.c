@@ -79,7 +79,9 @@ view_counterpart(const struct explain *x)
 	json_put_member(&o, "shape", json_of_text(decided ? shape_name(d->shape) : NULL));
 	json_put_member(&o, "rule", json_of_text(decided ? match_method_name(d->rule) : NULL));
 	json_put_member(&o, "evidence", json_of_text(d->evidence));
-	json_put_member(&o, "created", json_boolean(decided ? d->created : x->record->created));
+	/* What was found may be in conflict, or skipped, before there is a record of it. */
+	json_put_member(
+	    &o, "created", json_boolean(decided || !x->record ? d->created : x->record->created));
 	json_put_member(&o, "exists", json_boolean(target != NULL));
 	return o;
 }

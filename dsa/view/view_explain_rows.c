@@ -173,6 +173,26 @@ is_held(const struct showing *s)
 	return false;
 }
 
+/* What is left out of the plan of it: members that are to go, a primary address. NULL: nothing. */
+static const char *
+why_left_out(const struct showing *s)
+{
+	bool member = str_equal_nocase(s->attr, "member");
+	bool address = s->writes == TARGET && (str_equal_nocase(s->attr, "proxyAddresses") ||
+						  str_equal_nocase(s->attr, "mail"));
+	enum explain_held held = member	   ? s->e->x.held[HELD_MEMBER_REMOVALS]
+				 : address ? s->e->x.held[HELD_PRIMARY_CHANGES]
+					   : EXPLAIN_FREE;
+
+	if (held == EXPLAIN_HELD)
+		return member ? "a limit holds that members are removed"
+			      : "a limit holds that the primary address changes";
+	if (held == EXPLAIN_REJECTED)
+		return member ? "an operator has rejected that members are removed"
+			      : "an operator has rejected that the primary address changes";
+	return NULL;
+}
+
 /* Whether galsync would write it at all, and if not why. NULL: it would. */
 static const char *
 why_left(const struct showing *s)
@@ -200,7 +220,7 @@ static void
 say_row(const struct showing *s, struct buf *b)
 {
 	const struct entry *e = s->e->x.object[s->writes];
-	const char *why = why_left(s), *waits = waits_for(s);
+	const char *why = why_left(s), *waits = waits_for(s), *out = why_left_out(s);
 	bool same = same_values(e ? entry_find(e, s->attr) : NULL, entry_find(s->after, s->attr));
 
 	if (why && same)
@@ -209,8 +229,10 @@ say_row(const struct showing *s, struct buf *b)
 		buf_add_str(b, "the next cycle writes it");
 	else if (is_held(s))
 		buf_add_str(b, "a limit holds its change");
-	else if (!waits)
+	else if (!waits && (why || !out))
 		buf_add_str(b, "it is as it should be");
+	if (!why && out)
+		buf_printf(b, "%s%s", b->len ? "; " : "", out);
 	if (waits)
 		buf_printf(
 		    b, "%sa value waits for a counterpart of '%s'", b->len ? "; " : "", waits);

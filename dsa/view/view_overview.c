@@ -118,7 +118,7 @@ by_time(const void *p, const void *q)
 static int64_t
 day_of(int64_t at)
 {
-	return at - ((at % DAY) + DAY) % DAY;
+	return at < INT64_MIN + DAY ? INT64_MIN : at - ((at % DAY) + DAY) % DAY;
 }
 
 json_t *

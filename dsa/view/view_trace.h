@@ -21,6 +21,7 @@
  *     kind, dn, guid   of the object; null if there is none
  *     to        where it is sent, the mailbox's database, or what is wrong; or null
  *     mailbox   of a mailbox in the map: "active" or "passive"; else null
+ *     client    of a mailbox in the map of which something was reported: view_client.h
  *     note      why the object, or the address that nobody has, is in no correspondence; or null
  *     ok        false: it goes wrong here
  *     text      what happens, for people

@@ -87,6 +87,7 @@ def test_verbose_tells_every_decision(synced):
     assert all(x.startswith("<7>") for x in lines if " in the scope of '" in x)
     quiet = synced.galsyncd("--once", "--full", "--plan").stderr
     assert " in the scope of '" not in quiet and "not in scope: " not in quiet
+    assert not re.search(r"^(connect|wait|read|decide|plan|apply|confirm)\b", quiet, re.M), quiet
 
 
 def test_manual_selects_what_exchange_has_to_finish(synced):

@@ -98,6 +98,10 @@ def test_what_clients_report(daemon, lab):
     assert [(r["machine"], r["counts"]) for r in client["reports"]] == \
         [("OLD", False), ("PC-1", True), ("PC-2", True)]
     assert "machine" in ctl("client", lab.alias, "--result", "ok", "--machine", "a b", status=1)
+    address = lab.source.read(dn)["mail"][0].decode()
+    assert "its user's profile: ok at " in ctl("trace", address)
+    hops = [h for w in json.loads(ctl("--json", "trace", address))["ways"] for h in w["hops"]]
+    assert [h["client"]["result"] for h in hops if h["mailbox"]] == ["ok", "ok"]
     lab.source.modify(dn, extensionAttribute12=[])
     ctl("undo-switch", lab.alias)
     assert not_switched(lab, KEY)

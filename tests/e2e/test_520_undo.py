@@ -144,7 +144,7 @@ def test_back_forth_and_back(daemon, lab):
         assert {c["rule"] for c in undone} == {"undo"}
         assert all(c["asked_by"] == f"user {os.getuid()}" for c in undone)
         assert {c["undoes"] for c in undone} == \
-            {c["number"] for c in history(daemon, "--cycle", number)}
+            {c["number"] for c in history(daemon, "--cycle", number) if c["outcome"] == "done"}
         number = str(undone[0]["cycle"])
     lab.undone = number
 
@@ -226,6 +226,49 @@ def test_a_switch_has_its_own_way_back(daemon, lab):
     assert any("undo-switch comes first" in b["text"]
                for r in answer["results"] if "blockers" in r for b in r["blockers"])
     assert daemon.ask(verb="undo-switch", objects=[lab.aliases[2]])["ok"]
+
+
+def created_and_taken_back(daemon, lab, alias):
+    """The undo's cycle, and what its counterpart was."""
+    lab.source.add(f"CN={alias},{lab.ou}", objectClass="contact", displayName=alias, title="Boss",
+                   mailNickname=alias, mail=f"{alias}@example.org",
+                   targetAddress=f"SMTP:{alias}@example.org",
+                   proxyAddresses=f"SMTP:{alias}@example.org",
+                   legacyExchangeDN=f"/o=Acme/cn=Recipients/cn={alias}")
+    resync(daemon)
+    before = target_of(lab, alias)
+    undo(daemon, "--cycle", str(last_cycle(daemon)))
+    assert not target_of(lab, alias)
+    return str(last_cycle(daemon)), before
+
+
+def words(answer):
+    return "\n".join(r["text"] for r in answer["results"])
+
+
+def test_the_object_itself_comes_back(daemon, lab):
+    """Where the account may write to what is deleted; else a new one, and that is said."""
+    assert daemon.ask(verb="resume")["ok"]
+    daemon.wait_idle()
+    cycle, before = created_and_taken_back(daemon, lab, "newone")
+    text = words(undo(daemon, "--cycle", cycle))
+    assert "the server does not bring the old one back" in text
+    assert "Insufficient access (50)" in text
+    after = target_of(lab, "newone")
+    assert after["title"] == before["title"] and after["objectGUID"] != before["objectGUID"]
+    account, _ = lab.target.find("(sAMAccountName=%s)", lab.target.forest.principal.split("@")[0])
+    lab.target.modify(f"CN=Domain Admins,CN=Users,{lab.target.base}", member=[
+        *[v.decode() for v in lab.target.read(f"CN=Domain Admins,CN=Users,{lab.target.base}")
+          ["member"]], account])
+    assert daemon.end() == 0
+    daemon.start()
+    cycle, before = created_and_taken_back(daemon, lab, "sameone")
+    assert "bring back the object itself" in words(undo(daemon, "--cycle", cycle))
+    after = target_of(lab, "sameone")
+    assert all(after[a] == before[a] for a in before if a not in BOOKKEEPING), (before, after)
+    assert after["objectGUID"] == before["objectGUID"]
+    undo(daemon, "--cycle", str(last_cycle(daemon)))
+    assert not target_of(lab, "sameone")
 
 
 def test_who_may(daemon):

@@ -387,6 +387,14 @@ fakedir_set_down(struct fakedir *fd, bool down)
 }
 
 void
+fakedir_refuse_back(struct fakedir *fd, int rc)
+{
+	(void)pthread_mutex_lock(&fd->lock);
+	fd->refuse_back_rc = rc;
+	(void)pthread_mutex_unlock(&fd->lock);
+}
+
+void
 fakedir_set_usn(struct fakedir *fd, uint64_t usn)
 {
 	(void)pthread_mutex_lock(&fd->lock);

@@ -24,7 +24,8 @@
  *   holds global ones alone, a universal one no domain local one (53); whose primary group it is
  *   cannot become a member (68);
  * - a deleted object becomes a tombstone, which only queries with `deleted` see; an object with
- *   children cannot be deleted (66);
+ *   children cannot be deleted (66); by its name a tombstone is brought back (MS-ADTS 3.1.1.5.3.7),
+ *   with what the schema kept of it;
  * - CN=Configuration is a naming context of its own: a search of the domain does not enter it;
  * - a modify is done altogether or not at all.
  * a back link comes to who names it;
@@ -103,6 +104,8 @@ void fakedir_set_down(struct fakedir *fd, bool down);
 /* Every write to DN is refused with LDAP result RC; one DN at a time, NULL for none. With 50, a
  * lack of rights, its allowedAttributesEffective is empty, as of an object that AD protects. */
 int fakedir_refuse(struct fakedir *fd, const char *dn, int rc) MUST_CHECK;
+/* No deleted object is brought back: that is answered with LDAP result RC. 0: as at first. */
+void fakedir_refuse_back(struct fakedir *fd, int rc);
 /* As if restored from an old copy: changes are numbered from USN + 1 on. */
 void fakedir_set_usn(struct fakedir *fd, uint64_t usn);
 /* Connections opened from now on are to the domain controller SERVER (copied), one of several, with

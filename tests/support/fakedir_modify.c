@@ -229,6 +229,15 @@ modify_attr(const struct fake_writer *w, struct entry *e, const struct mod *m)
 }
 
 int
+fake_apply_mods(const struct fake_writer *w, struct entry *e, size_t from)
+{
+	for (size_t i = from; i < w->c->n_mods; i++)
+		if (modify_attr(w, e, &w->c->mods[i]) < 0)
+			return -1;
+	return 0;
+}
+
+int
 fake_modify(const struct fake_writer *w)
 {
 	_cleanup_(entry_free) struct entry *e = NULL;
@@ -238,11 +247,8 @@ fake_modify(const struct fake_writer *w)
 		return -1;
 	if (!(e = entry_dup(o->e)))
 		return err_nomem(w->err);
-	for (size_t i = 0; i < w->c->n_mods; i++)
-		if (modify_attr(w, e, &w->c->mods[i]) < 0)
-			return -1;
-	if (fake_check_group(w, o->e, e) < 0 || fake_check_entry(w, e, o) < 0 ||
-	    fake_stamp(w, e, false) < 0)
+	if (fake_apply_mods(w, e, 0) < 0 || fake_check_group(w, o->e, e) < 0 ||
+	    fake_check_entry(w, e, o) < 0 || fake_stamp(w, e, false) < 0)
 		return -1;
 	entry_free(o->e);
 	o->e = TAKE(e);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Renames and deletions of the fake database. The name of an object ends in the name of its parent,
- * octet for octet: so a subtree moves by exchanging the ends of its names.
+ * Renames, deletions and returns of the fake database. The name of an object ends in the name of
+ * its parent, octet for octet: so a subtree moves by exchanging the ends of its names.
  */
 
 #include <ldap.h>
@@ -278,4 +278,82 @@ fake_delete(const struct fake_writer *w)
 	return fake_index_put(w->fd, o) < 0 || drop_links(w->fd, &o->e->guid) < 0
 		   ? err_nomem(w->err)
 		   : 0;
+}
+
+/* ---- return ---- */
+
+/* The tombstone that the change names: by name, as the real directory does. */
+static int
+find_tombstone(const struct fake_writer *w, struct object **ret)
+{
+	*ret = NULL;
+	if (fake_resolve(w->fd, w->c->dn, true, ret, w->err) < 0)
+		return -1;
+	return *ret && (*ret)->deleted
+		   ? 0
+		   : fake_refuse(w, LDAP_NO_SUCH_OBJECT,
+			 "0000208D: NameErr: problem 2001 (NO_OBJECT): no tombstone");
+}
+
+/* Its full name, with the parent's spelling. */
+static int
+name_back(const struct fake_writer *w, const struct object *o, const char *to, char **ret_value,
+    char **ret_dn)
+{
+	_cleanup_(free) char *norm = dn_normalize(to, w->err);
+	_cleanup_(free) char *value = norm ? dn_rdn_value(to, w->err) : NULL;
+	const struct object *parent = value ? fake_find_norm(w->fd, dn_parent(norm), false) : NULL;
+
+	if (!value)
+		return -1;
+	if (!parent)
+		return fake_refuse(
+		    w, LDAP_NO_SUCH_OBJECT, "0000208D: NameErr: problem 2001 (NO_OBJECT)");
+	if (fake_check_sibling(w, dn_parent(norm), value, o) < 0)
+		return -1;
+	*ret_dn = dn_build(fake_class_of(o->e)->rdn_type, value, parent->e->dn);
+	*ret_value = TAKE(value);
+	return *ret_dn ? 0 : err_nomem(w->err);
+}
+
+/* As Samba, which gives it some attributes that it did not have. */
+static int
+fill_back(const struct fake_writer *w, struct entry *e, const char *value)
+{
+	entry_remove(e, "isDeleted");
+	if (set_names(w, e, value) < 0)
+		return -1;
+	if (fake_class_of(e)->security && entry_set_str(e, "adminCount", "0") < 0)
+		return err_nomem(w->err);
+	return fake_apply_mods(w, e, 2);
+}
+
+int
+fake_bring_back(const struct fake_writer *w)
+{
+	_cleanup_(free) char *value = NULL, *dn = NULL, *norm = NULL;
+	_cleanup_(entry_free) struct entry *e = NULL;
+	struct object *o;
+
+	if (find_tombstone(w, &o) < 0)
+		return -1;
+	if (w->fd->refuse_back_rc)
+		return fake_refuse(w, w->fd->refuse_back_rc, "no object is brought back");
+	if (name_back(w, o, change_brought_back(w->c), &value, &dn) < 0)
+		return -1;
+	norm = dn_normalize(dn, w->err);
+	if (!norm || !(e = entry_dup(o->e)))
+		return err_nomem(w->err);
+	entry_set_dn(e, TAKE(dn));
+	if (fill_back(w, e, value) < 0 || fake_check_group(w, NULL, e) < 0 ||
+	    fake_check_entry(w, e, o) < 0 || fake_stamp(w, e, false) < 0)
+		return -1;
+	entry_free(o->e);
+	free(o->norm);
+	o->e = TAKE(e);
+	o->norm = TAKE(norm);
+	o->deleted = false;
+	w->fd->names++;
+	fake_commit(w->fd);
+	return fake_index_put(w->fd, o) < 0 ? err_nomem(w->err) : 0;
 }

@@ -68,7 +68,7 @@ struct fakedir {
 	unsigned requests; /* since it was set */
 	struct fakedir_polls polls;
 	char *refuse_norm;
-	int refuse_rc;
+	int refuse_rc, refuse_back_rc;
 	char **denied;
 	size_t n_denied;
 	char error[512];

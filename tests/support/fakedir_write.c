@@ -415,7 +415,7 @@ fake_write(struct fakedir *fd, const struct change *c, bool system, struct err *
 	}
 	switch (c->op) {
 	case CHANGE_ADD: return fake_add(&w);
-	case CHANGE_MODIFY: return fake_modify(&w);
+	case CHANGE_MODIFY: return change_brought_back(c) ? fake_bring_back(&w) : fake_modify(&w);
 	case CHANGE_RENAME: return fake_rename(&w);
 	case CHANGE_DELETE: return fake_delete(&w);
 	}

@@ -34,6 +34,10 @@ int fake_add(const struct fake_writer *w);
 int fake_modify(const struct fake_writer *w);
 int fake_rename(const struct fake_writer *w);
 int fake_delete(const struct fake_writer *w);
+/* Brings a tombstone back. */
+int fake_bring_back(const struct fake_writer *w);
+/* Does the modifications of the change from number FROM on to E. */
+int fake_apply_mods(const struct fake_writer *w, struct entry *e, size_t from);
 /* Adds N values of attribute NAME to E; all that the schema and the other objects demand of single
  * values is checked. */
 int fake_add_values(const struct fake_writer *w, struct entry *e, const char *name,

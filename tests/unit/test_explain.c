@@ -16,7 +16,7 @@
 #include "dsa/base/json.h"
 #include "dsa/base/str.h"
 #include "dsa/view/view_explain.h"
-#include "tests/support/scenario.h"
+#include "tests/support/limits_fixture.h"
 
 static const struct scenario some = {.name = "some",
     .link = "match = [ \"mail\" ]; limits = { deletes = 0; delete_percent = 100; };",
@@ -64,7 +64,7 @@ text(const json_t *o, const char *name)
 
 /* The answer about WHO has this verdict, and its sentence begins so. */
 static void
-is(struct lab *l, const char *who, const char *verdict, const char *sentence)
+answers(struct lab *l, const char *who, const char *verdict, const char *sentence)
 {
 	_cleanup_(json_release) json_t *a = ask(l, who, NULL);
 
@@ -81,16 +81,17 @@ before_and_after(void **state)
 
 	(void)state;
 	lab_open(&l, &some);
-	is(&l, "ann", "create",
+	answers(&l, "ann", "create",
 	    "Ann Ash is not in globex yet: no rule finds a counterpart, and the next cycle creates "
 	    "the mailbox 'CN=Ann,");
-	is(&l, "bea@acme.example", "out", "Bea is not in globex: hidden from address lists");
-	is(&l, "CN=Eve,OU=Staff,DC=acme,DC=example", "conflict",
+	answers(&l, "bea@acme.example", "out", "Bea is not in globex: hidden from address lists");
+	answers(&l, "CN=Eve,OU=Staff,DC=acme,DC=example", "conflict",
 	    "Eve is not in globex: in conflict (ambiguous): mail=eve@acme.example: 'CN=One,");
 	assert_int_equal(lab_cycle(&l, NULL), 0);
-	is(&l, "Ann Ash", "synchronized", "Ann Ash is in globex as 'CN=Ann,");
-	is(&l, "smtp:ann@redirect.globex.example", "synchronized", "Ann Ash is in globex");
-	is(&l, "One", "no-flow", "One is in globex alone: link 'acme-globex' makes no contacts");
+	answers(&l, "Ann Ash", "synchronized", "Ann Ash is in globex as 'CN=Ann,");
+	answers(&l, "smtp:ann@redirect.globex.example", "synchronized", "Ann Ash is in globex");
+	answers(
+	    &l, "One", "no-flow", "One is in globex alone: link 'acme-globex' makes no contacts");
 	lab_close(&l);
 }
 
@@ -102,8 +103,8 @@ nobody_or_several(void **state)
 
 	(void)state;
 	lab_open(&l, &some);
-	is(&l, "nobody", "", "'nobody' names nobody in acme and nobody in globex");
-	is(&l, "a*", "", "'a*' names nobody");
+	answers(&l, "nobody", "", "'nobody' names nobody in acme and nobody in globex");
+	answers(&l, "a*", "", "'a*' names nobody");
 	a = ask(&l, "Same", NULL);
 	assert_int_equal(json_array_size(json_object_get(a, "hits")), 2);
 	assert_null(json_object_get(a, "verdict"));
@@ -182,14 +183,14 @@ leaving(void **state)
 	assert_int_equal(lab_cycle(&l, NULL), 0);
 	lab_set(&l, SOURCE, "CN=Ann", "msExchHideFromAddressLists", "TRUE");
 	for (int again = 0; again < 2; again++)
-		is(&l, "ann", "out",
+		answers(&l, "ann", "out",
 		    "Ann Ash is not in globex: hidden from address lists "
 		    "(msExchHideFromAddressLists is TRUE); it is to leave, which a limit holds");
 	assert_int_equal(lab_cycle(&l, NULL), 0);
 	assert_false(lab_has(&l, TARGET, "CN=Ann", "msExchHideFromAddressLists", "TRUE"));
-	is(&l, "ann", "out", "Ann Ash is not in globex: hidden");
+	answers(&l, "ann", "out", "Ann Ash is not in globex: hidden");
 	lab_delete(&l, SOURCE, "CN=Cleo");
-	is(&l, "cleo", "gone", "Same is gone from acme; it is to leave, which a limit holds");
+	answers(&l, "cleo", "gone", "Same is gone from acme; it is to leave, which a limit holds");
 	lab_close(&l);
 }
 
@@ -211,7 +212,84 @@ return_flow(void **state)
 
 	(void)state;
 	lab_open(&l, &both);
-	is(&l, "nat", "create", "Nat Native is not in acme yet: no rule finds a counterpart");
+	answers(&l, "nat", "create", "Nat Native is not in acme yet: no rule finds a counterpart");
+	lab_close(&l);
+}
+
+/* ---- limits ---- */
+
+static void
+says(struct lab *l, const char *who, const char *attribute, const char *what)
+{
+	json_t *o = ask(l, who, attribute);
+	const json_t *row = json_array_get(json_object_get(o, "attributes"), 0);
+
+	if (!strstr(text(row, "text"), what))
+		fail_msg("%s of %s: '%s', not '%s'", attribute, who, text(row, "text"), what);
+	json_decref(o);
+}
+
+/* Of what a limit holds, or an operator rejected, the rest is as it should be, and that is not. */
+static void
+a_part_is_held(void **state)
+{
+	static const struct scenario team = {.name = "team",
+	    .link = "limits = { member_removals = 0; primary_changes = 0; };",
+	    .source = {MAILBOX("Ann", "ann", "title: Boss\n"), MAILBOX("Bea", "bea", ""),
+		GROUP("Team", "team", MEMBER("Ann") MEMBER("Bea"))}};
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &team);
+	assert_int_equal(lab_cycle(&l, NULL), 0);
+	says(&l, "team", "member", "it is as it should be");
+	lab_delete_value(&l, SOURCE, "CN=Team", "member", lab_dn(SOURCE, "CN=Ann"));
+	lab_delete_value(&l, SOURCE, "CN=Ann", "proxyAddresses", "SMTP:ann@acme.example");
+	lab_add_value(&l, SOURCE, "CN=Ann", "proxyAddresses", "SMTP:ann.ash@acme.example");
+	lab_set(&l, SOURCE, "CN=Ann", "mail", "ann.ash@acme.example");
+	assert_int_equal(lab_cycle(&l, NULL), 0);
+	for (int rejected = 0; rejected < 2; rejected++) {
+		const char *who = rejected ? "an operator has rejected that" : "a limit holds that";
+
+		says(&l, "team", "member", who);
+		says(&l, "ann", "proxyAddresses", who);
+		says(&l, "ann", "mail", who);
+		says(&l, "ann", "title", "it is as it should be");
+		if (!rejected)
+			assert_int_equal(decide(&l, HELD_NOTHING, NULL, HELD_REJECTED), 2);
+	}
+	lab_close(&l);
+}
+
+/* What it found is in conflict, or was skipped, while it was planned, and there is no record yet.
+ */
+static void
+found_and_not_recorded(void **state)
+{
+	static const enum decision_state states[] = {DECIDE_CONFLICT, DECIDE_NOTHING};
+	char dn[] = "CN=Ann" ACME, name[] = "Ann";
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &some);
+	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
+		struct explaining_hit hit = {.dn = dn, .name = name};
+		struct explaining e = {
+		    .hits = &hit, .n_hits = 1, .x = {.link = l.link, .read = true}};
+		_cleanup_(entry_free) struct entry *target = entry_new("CN=Ann" GLOBEX);
+		json_t *o;
+
+		e.x.d.state = states[i];
+		e.x.d.verdict = SCOPE_IN;
+		e.x.d.in_conflict = states[i] == DECIDE_CONFLICT;
+		e.x.object[TARGET] = target;
+		o = view_explain(l.link, "Ann", NULL, &e, &l.err);
+		assert_non_null(o);
+		assert_string_equal(text(json_object_get(o, "counterpart"), "dn"), "CN=Ann" GLOBEX);
+		assert_true(
+		    json_is_false(json_object_get(json_object_get(o, "counterpart"), "created")));
+		json_decref(o);
+	}
 	lab_close(&l);
 }
 
@@ -225,6 +303,8 @@ main(void)
 	    cmocka_unit_test(no_secrets),
 	    cmocka_unit_test(leaving),
 	    cmocka_unit_test(return_flow),
+	    cmocka_unit_test(a_part_is_held),
+	    cmocka_unit_test(found_and_not_recorded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

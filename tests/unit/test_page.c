@@ -201,12 +201,33 @@ test_time_line(void **state)
 	assert_string_equal(days_of(steps, 1, &b), "2023-11-11:0/5 2023-11-14:0/5 ");
 }
 
+/* A map may say that a mailbox was switched, or is to be, when no calendar knows of. */
+static void
+test_times_of_no_calendar(void **state)
+{
+	static const int64_t times[] = {INT64_MIN, -1, 0, 86400, NOW, INT64_MAX / 2, INT64_MAX};
+	const struct page p = {.title = "T", .now = NOW};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(times); i++)
+		for (size_t j = 0; j < ARRAY_SIZE(times); j++) {
+			struct overview_step steps[] = {{times[i], 1, false}, {times[j], 2, true}};
+			_cleanup_(json_release) json_t *days = view_time_line(steps, 2, NOW);
+			_cleanup_(buf_done) struct buf b = {0};
+
+			page_add_time_line(&b, &p, days);
+			assert_false(b.failed);
+			assert_true(has(&b, "</section>"));
+		}
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {cmocka_unit_test(test_text_is_text),
 	    cmocka_unit_test(test_table), cmocka_unit_test(test_csv), cmocka_unit_test(test_ages),
-	    cmocka_unit_test(test_frames), cmocka_unit_test(test_time_line)};
+	    cmocka_unit_test(test_frames), cmocka_unit_test(test_time_line),
+	    cmocka_unit_test(test_times_of_no_calendar)};
 
 	return cmocka_run_group_tests_name("page", tests, NULL, NULL);
 }

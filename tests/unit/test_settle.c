@@ -193,6 +193,38 @@ modified_at_large(void **state)
 	}
 }
 
+/* What brings an object back: it is there, under its name, with all that was to be put back. */
+static void
+brought_back(void **state)
+{
+	static const struct {
+		const char *now;
+		bool want;
+	} looks[] = {
+	    {NULL, false},
+	    {OBJECT(""), false},
+	    {OBJECT("title: Boss\n"), true},
+	    {OBJECT("title: Boss\nisDeleted: TRUE\n"), false},
+	    {THERE("user", "Bea", "title: Boss\n"), false},
+	};
+	_cleanup_(change_free) struct change *c = change_new(
+	    CHANGE_MODIFY, "CN=Ann\\0ADEL:x,CN=Deleted Objects,DC=globex,DC=example", NULL);
+
+	(void)state;
+	assert_non_null(c);
+	assert_null(change_brought_back(c));
+	assert_int_equal(change_bring_back(c, "cn=ann" GLOBEX), 0);
+	assert_int_equal(change_mod_str(c, MOD_ADD, "title", "Boss"), 0);
+	assert_string_equal(change_brought_back(c), "cn=ann" GLOBEX);
+	for (size_t i = 0; i < ARRAY_SIZE(looks); i++) {
+		_cleanup_(entry_free) struct entry *now = given_entry(looks[i].now);
+
+		given_same(i, "brought back", settle_was_made(c, now) ? "made" : "not made",
+		    looks[i].want ? "made" : "not made");
+	}
+	given_all_same();
+}
+
 /* ---- whole objects ---- */
 
 #define STAMPED(guid) "extensionAttribute15: galsync:created:" guid "\n"
@@ -260,6 +292,7 @@ main(void)
 	    cmocka_unit_test(failed),
 	    cmocka_unit_test(modified),
 	    cmocka_unit_test(modified_at_large),
+	    cmocka_unit_test(brought_back),
 	    cmocka_unit_test(whole),
 	};
 

@@ -431,6 +431,55 @@ static void delete (void **state)
 	given_all_same();
 }
 
+/* What a deleted object was, what is left of it, and what is written to bring it back. */
+static const struct {
+	const char *was, *left_of_it, *want;
+} returns[] = {
+    {"title: B\nsn: Ash\n", "", "+title: B\n+sn: Ash\n"},
+    {"title: B\nsAMAccountName: ann\nuserAccountControl: 514\n",
+	"sAMAccountName: ann\nuserAccountControl: 514\n", "+title: B\n"},
+    {"sAMAccountName: ann\n", "sAMAccountName: other\n",
+	"-sAMAccountName: other\n+sAMAccountName: ann\n"},
+    /* With a recycle bin all of it is. */
+    {"proxyAddresses: SMTP:a@x\nproxyAddresses: smtp:b@x\ntitle: B\n",
+	"proxyAddresses: smtp:b@x\ntitle: B\n", "+proxyAddresses: SMTP:a@x\n"},
+    {"title: B\n", "title: B\nlastKnownParent: OU=Acme,DC=y\n", ""},
+};
+
+static void
+comes_back(size_t i)
+{
+	_cleanup_(entry_free) struct entry *tombstone = user(returns[i].left_of_it, GLOBEX);
+	struct undo_out out = {.change = change_new(CHANGE_ADD, NAME, NULL)};
+	_cleanup_(schema_free) struct schema *schema = NULL;
+	_cleanup_(free) char *mods = NULL, *want = NULL;
+	struct undo_in in = {.now = NULL};
+	struct given g;
+	struct err err;
+
+	given_init(&g);
+	table_free(given_table(&g.link, &schema));
+	in.schema = schema;
+	assert_non_null(out.change);
+	assert_non_null(out.change->entry = user(returns[i].was, GLOBEX));
+	assert_int_equal(undo_bring_back(&in, tombstone, &out, &err), 0);
+	assert_string_equal(change_brought_back(out.change), NAME);
+	assert_int_equal(out.change->mods[0].n_values, 0);
+	mods = given_mods(out.change);
+	want = str_printf("=distinguishedName: " NAME "\n%s", returns[i].want);
+	given_same(i, returns[i].was, mods, want);
+	undo_done(&out);
+}
+
+static void
+come_back(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(returns); i++)
+		comes_back(i);
+	given_all_same();
+}
+
 /* ---- names ---- */
 
 static const struct {
@@ -514,6 +563,7 @@ main(void)
 	    cmocka_unit_test(modify),
 	    cmocka_unit_test(add),
 	    cmocka_unit_test(delete),
+	    cmocka_unit_test(come_back),
 	    cmocka_unit_test(names),
 	    cmocka_unit_test(edits),
 	};

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -347,36 +348,149 @@ static const struct scenario leaving = {.name = "leaving",
     .source = {MAILBOX("Ann", "ann", "title: Boss\n"), MAILBOX("Bea", "bea", "")},
     .target = {THERE_OU}};
 
+static struct guid
+guid_there(struct lab *l)
+{
+	const struct entry *e = fakedir_find(l->fd[TARGET], "CN=Ann" GLOBEX);
+
+	return e ? e->guid : (struct guid){{0}};
+}
+
+/* Ann's counterpart is created, and deleted when Ann is. Its GUID, and in RET the deletion. */
+static struct guid
+delete_ann(struct lab *l, struct order *ret)
+{
+	struct guid was;
+
+	lab_open(l, &leaving);
+	lab_run(l);
+	was = guid_there(l);
+	lab_delete(l, SOURCE, "CN=Ann");
+	lab_run(l);
+	assert_false(lab_exists(l, TARGET, "CN=Ann"));
+	*ret = changes_of(l, 0);
+	return was;
+}
+
 static void
-deleted(void **state)
+check_returned(struct lab *l, const struct order *o)
+{
+	if (o->counts.left + o->counts.failed)
+		fail_msg("%s", lab_notes(l));
+	assert_true(lab_has(l, TARGET, "CN=Ann", "title", "Boss"));
+	assert_true(lab_has(l, TARGET, "CN=Ann", "sAMAccountName", "ann"));
+	assert_true(lab_has(l, TARGET, "CN=Ann", "mailNickname", "ann"));
+	lab_check_nothing_open(l);
+	stays(l);
+	assert_true(lab_exists(l, TARGET, "CN=Ann"));
+}
+
+/* It is the object itself, and no other, however often. */
+static void
+brought_back(void **state)
+{
+	struct order o;
+	struct lab l;
+	struct guid was = delete_ann(&l, &o), now;
+
+	(void)state;
+	o.dry_run = true;
+	undo(&l, &o);
+	assert_true(noted(&l, "or, if the server refuses that, make a new one"));
+	assert_false(lab_exists(&l, TARGET, "CN=Ann"));
+	o.dry_run = false;
+	for (int i = 0; i < 3; i++) {
+		undo(&l, &o);
+		assert_true(noted(&l, "bring back the object itself, with its objectGUID and SID"));
+		check_returned(&l, &o);
+		now = guid_there(&l);
+		assert_true(guid_equal(&now, &was));
+		undo(&l, &o);
+		assert_true(noted(&l, "all is as it was before already"));
+		o = changes_of(&l, 0);
+		undo(&l, &o);
+		assert_int_equal(o.counts.done, 1);
+		assert_false(lab_exists(&l, TARGET, "CN=Ann"));
+		stays(&l);
+		o = changes_of(&l, 0);
+	}
+	lab_close(&l);
+}
+
+/* What others wrote to it since it came back keeps it from being deleted again. */
+static void
+used_since_it_came_back(void **state)
 {
 	struct order o;
 	struct lab l;
 
 	(void)state;
-	lab_open(&l, &leaving);
-	lab_run(&l);
-	lab_delete(&l, SOURCE, "CN=Ann");
-	lab_run(&l);
-	assert_false(lab_exists(&l, TARGET, "CN=Ann"));
-	o = changes_of(&l, 0);
+	(void)delete_ann(&l, &o);
 	undo(&l, &o);
-	if (o.counts.left + o.counts.failed)
-		fail_msg("%s", lab_notes(&l));
-	assert_true(noted(&l, "a new object, with another objectGUID"));
-	assert_true(lab_has(&l, TARGET, "CN=Ann", "title", "Boss"));
-	assert_true(lab_has(&l, TARGET, "CN=Ann", "sAMAccountName", "ann"));
-	stays(&l);
+	o = changes_of(&l, 0);
+	lab_set(&l, TARGET, "CN=Ann", "department", "Sales");
+	undo(&l, &o);
+	assert_int_equal(o.counts.left, 1);
+	assert_true(noted(&l, "left department Sales: it was not written by this change"));
 	assert_true(lab_exists(&l, TARGET, "CN=Ann"));
-	/* Another object has the name. */
-	o = changes_of(&l, 0);
+	lab_delete(&l, TARGET, "CN=Ann");
 	undo(&l, &o);
-	assert_false(lab_exists(&l, TARGET, "CN=Ann"));
+	assert_int_equal(o.counts.done, 1);
+	lab_close(&l);
+}
+
+/* Unwilling, no right, not where the server looks, no such class, too late. */
+static void
+not_brought_back(void **state)
+{
+	static const int refusals[] = {53, 50, 32, 65, 19, 1};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
+		struct order o;
+		struct lab l;
+		struct guid was = delete_ann(&l, &o), now;
+
+		fakedir_refuse_back(l.fd[TARGET], refusals[i]);
+		undo(&l, &o);
+		assert_true(noted(&l, "add a new object, with another objectGUID and SID than "
+				      "before: the server does not bring the old one back: "));
+		check_returned(&l, &o);
+		now = guid_there(&l);
+		assert_false(guid_equal(&now, &was));
+		lab_close(&l);
+	}
+}
+
+static void
+hide_tombstone(struct lab *l, const struct guid *g)
+{
+	char dn[128], guid[GUID_TEXT_SIZE];
+
+	guid_format(g, guid);
+	(void)snprintf(
+	    dn, sizeof dn, "CN=Ann\\0ADEL:%s,CN=Deleted Objects,DC=globex,DC=example", guid);
+	assert_int_equal(fakedir_hide(l->fd[TARGET], dn, true), 0);
+}
+
+/* Another object has the name; or nothing is seen of what was deleted. */
+static void
+no_tombstone(void **state)
+{
+	struct order o;
+	struct lab l;
+	struct guid was = delete_ann(&l, &o);
+
+	(void)state;
 	lab_add(&l, TARGET, THERE("contact", "Ann", ""));
-	o = changes_of(&l, 0);
 	undo(&l, &o);
 	assert_int_equal(o.counts.left, 1);
 	assert_true(noted(&l, "another object has its name now"));
+	lab_delete(&l, TARGET, "CN=Ann");
+	hide_tombstone(&l, &was);
+	undo(&l, &o);
+	assert_true(noted(&l, "there is no tombstone of the old one that can be read"));
+	check_returned(&l, &o);
 	lab_close(&l);
 }
 
@@ -490,6 +604,42 @@ stopped_anywhere(void **state)
 	}
 }
 
+/* The same of what was deleted, whether the server brings it back or not: once it is there, and
+ * never twice. */
+static bool
+return_stopped_at(unsigned step, int refusal)
+{
+	struct order o;
+	struct tap tap = {.stop_at = step, .how = step % 2 ? TAP_STOP_AFTER : TAP_STOP_BEFORE};
+	struct lab l;
+	int rc;
+
+	(void)delete_ann(&l, &o);
+	fakedir_refuse_back(l.fd[TARGET], refusal);
+	l.dies = true;
+	rc = lab_act(&l, &tap, act, &o);
+	l.dies = false;
+	assert_true(tap.stopped || rc == 0);
+	lab_begin_again(&l);
+	if (tap.stopped)
+		undo(&l, &o);
+	check_returned(&l, &o);
+	tap_done(&tap);
+	lab_close(&l);
+	return tap.stopped;
+}
+
+static void
+return_stopped_anywhere(void **state)
+{
+	static const int refusals[] = {0, 53, 32};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++)
+		for (unsigned step = 1; return_stopped_at(step, refusals[i]); step++)
+			assert_true(step < 20);
+}
+
 int
 main(void)
 {
@@ -498,10 +648,14 @@ main(void)
 	    cmocka_unit_test(changed_since),
 	    cmocka_unit_test(one_change),
 	    cmocka_unit_test(cut_chain),
-	    cmocka_unit_test(deleted),
+	    cmocka_unit_test(brought_back),
+	    cmocka_unit_test(used_since_it_came_back),
+	    cmocka_unit_test(not_brought_back),
+	    cmocka_unit_test(no_tombstone),
 	    cmocka_unit_test(switched),
 	    cmocka_unit_test(lost_map),
 	    cmocka_unit_test(stopped_anywhere),
+	    cmocka_unit_test(return_stopped_anywhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
