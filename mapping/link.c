@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the map knows of a link as a whole: its number, its last summary, where its deltas start. */
+/* What the map knows of a link as a whole: its number, its last summary, where its deltas start;
+ * and of a forest: its schema. */
 #include <stdio.h>
 #include <string.h>
 
@@ -138,6 +139,38 @@ store_get_summary(struct store_txn *t, uint32_t link, char **ret, struct err *er
 		return -1;
 	*ret = (char *)(uintptr_t)v.data;
 	return 0;
+}
+
+/* Names of forests are of any length, keys of LMDB are not. */
+static void
+forest_key(const char *forest, char ret[32])
+{
+	(void)snprintf(
+	    ret, 32, "forest/%016llx", (unsigned long long)bytes_hash(bytes_of(forest), 0));
+}
+
+int
+store_put_forest(struct store_txn *t, const char *forest, struct bytes v, struct err *err)
+{
+	char key[32];
+
+	forest_key(forest, key);
+	return store_db_put(t, DB_META, bytes_of(key), v, err);
+}
+
+int
+store_get_forest(struct store_txn *t, const char *forest, struct buf *ret, struct err *err)
+{
+	struct bytes v;
+	char key[32];
+	bool found;
+
+	forest_key(forest, key);
+	if (store_db_get(t, DB_META, bytes_of(key), &v, &found, err) < 0)
+		return -1;
+	if (found)
+		buf_add(ret, v.data, v.len);
+	return ret->failed ? err_nomem(err) : 0;
 }
 
 int

@@ -329,6 +329,11 @@ int store_put_summary(
 int store_get_summary(struct store_txn *t, uint32_t link, char **ret, struct err *err) MUST_CHECK;
 /* No error if there is none. */
 int store_clear_summary(struct store_txn *t, uint32_t link, struct err *err) MUST_CHECK;
+/* What is kept of FOREST (struct dir_memory): opaque octets. RET is left empty if there is none. */
+int store_put_forest(
+    struct store_txn *t, const char *forest, struct bytes v, struct err *err) MUST_CHECK;
+int store_get_forest(
+    struct store_txn *t, const char *forest, struct buf *ret, struct err *err) MUST_CHECK;
 /* Where the next delta of LINK starts reading SIDE: opaque octets; data NULL if there is none. The
  * caller frees ret->data. */
 int store_put_cursor(struct store_txn *t, uint32_t link, enum side side, struct bytes cursor,

@@ -19,3 +19,12 @@ hex_octet(const char *s)
 
 	return low < 0 ? -1 : high << 4 | low;
 }
+
+void
+hex_put(uint8_t octet, char ret[2])
+{
+	static const char digits[] = "0123456789abcdef";
+
+	ret[0] = digits[octet >> 4];
+	ret[1] = digits[octet & 0x0f];
+}

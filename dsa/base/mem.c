@@ -162,12 +162,6 @@ buf_add_str(struct buf *b, const char *s)
 }
 
 void
-buf_add_char(struct buf *b, char c)
-{
-	buf_add(b, &c, 1);
-}
-
-void
 buf_printf(struct buf *b, const char *fmt, ...)
 {
 	va_list ap;

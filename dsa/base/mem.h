@@ -91,7 +91,16 @@ buf_donep(struct buf *b)
 void buf_reset(struct buf *b);
 void buf_add(struct buf *b, const void *data, size_t len);
 void buf_add_str(struct buf *b, const char *s);
-void buf_add_char(struct buf *b, char c);
+static inline void
+buf_add_char(struct buf *b, char c)
+{
+	if (b->failed || b->len + 2 > b->cap) {
+		buf_add(b, &c, 1);
+		return;
+	}
+	b->data[b->len++] = (uint8_t)c;
+	b->data[b->len] = '\0';
+}
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Little-endian integers of fixed size, and octets behind their 32-bit length. */
 void buf_add_u8(struct buf *b, uint8_t v);

@@ -77,19 +77,23 @@ name_taken(enum match_key key, const char *value, void *arg)
 	struct taking *t = arg;
 	const char *domain = t->c->run->dir[TARGET]->ops->info(t->c->run->dir[TARGET])->domain_dns;
 	const char *at = strrchr(value, '@');
+	enum match_key other_key = key == MATCH_KEY_UPN ? MATCH_KEY_SAM : MATCH_KEY_UPN;
 	_cleanup_(free) char *other = NULL;
 
-	if (key_taken(t, key, value))
-		return true;
 	if (key == MATCH_KEY_UPN && at && str_equal_nocase(at + 1, domain))
 		other = strndup(value, (size_t)(at - value));
 	else if (key == MATCH_KEY_SAM)
 		other = str_printf("%s@%s", value, domain);
 	else
-		return false;
+		return key_taken(t, key, value);
 	if (!other)
 		t->rc = err_nomem(t->err);
-	return other && key_taken(t, key == MATCH_KEY_UPN ? MATCH_KEY_SAM : MATCH_KEY_UPN, other);
+	/* One request for both. */
+	else if (world_demand(t->c->world, TARGET, other_key, bytes_of(other), t->err) < 0)
+		t->rc = -1;
+	else
+		return key_taken(t, key, value) || key_taken(t, other_key, other);
+	return false;
 }
 
 static int

@@ -23,6 +23,7 @@
 #include <syslog.h>
 
 #include "dsa/base/clock.h"
+#include "dsa/base/str.h"
 #include "dsa/cycle/delta.h"
 #include "dsa/cycle/other_flow.h"
 #include "dsa/cycle/other_links.h"
@@ -39,6 +40,52 @@ delta_concern(struct delta *x, const struct guid *source, struct err *err)
 	if (rc < 0)
 		return err_nomem(err);
 	return rc ? guid_list_add(&x->concerned, source, err) : 0;
+}
+
+/* ---- many in one request ---- */
+
+#define PARTS 50 /* of a filter */
+
+struct many {
+	struct dir *d;
+	struct dir_query q;
+	const char *filter; /* besides */
+	dir_entry_fn *fn;
+	void *arg;
+};
+
+/* The N from V on. */
+static int
+search_some(struct many *m, const struct guid *v, size_t n, struct err *err)
+{
+	_cleanup_(buf_done) struct buf b = {0};
+
+	buf_printf(&b, "(&%s(|", m->filter);
+	for (size_t i = 0; i < n; i++) {
+		char text[GUID_FILTER_SIZE];
+
+		guid_filter(&v[i], text);
+		buf_printf(&b, "(objectGUID=%s)", text);
+	}
+	buf_add_str(&b, "))");
+	m->q.filter = (const char *)b.data;
+	return b.failed ? err_nomem(err) : m->d->ops->search(m->d, &m->q, m->fn, m->arg, err);
+}
+
+int
+delta_search_guids(struct dir *d, const struct guid_list *list, const char *filter,
+    const char *const *attrs, dir_entry_fn *fn, void *arg, struct err *err)
+{
+	struct many m = {
+	    d, {d->ops->info(d)->domain_dn, DIR_SUBTREE, NULL, attrs, false, 0}, filter, fn, arg};
+
+	for (size_t i = 0; i < list->n; i += PARTS) {
+		size_t n = list->n - i > PARTS ? PARTS : list->n - i;
+
+		if (search_some(&m, &list->v[i], n, err) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 /* ---- what changed ---- */
@@ -223,34 +270,54 @@ take_below(struct entry *e, void *arg, struct err *err)
 	return guid_list_add(&b->x->changed[b->side], &own->guid, err);
 }
 
+/* A dir_entry_fn: what is no recipient, but has some below it. */
+static int
+take_container(struct entry *e, void *arg, struct err *err)
+{
+	_cleanup_(entry_free) struct entry *own = e;
+
+	return kind_of(own) == KIND_OTHER ? guid_list_add(arg, &own->guid, err) : 0;
+}
+
+static int
+search_below(struct below *b, const struct guid *container, struct err *err)
+{
+	static const char *const attrs[] = {"objectGUID", NULL};
+	struct dir *d = b->x->c->run->dir[b->side];
+	char guid[GUID_TEXT_SIZE], base[GUID_TEXT_SIZE + 8];
+	const struct dir_query q = {
+	    .base = base, .scope = DIR_SUBTREE, .filter = WORLD_FILTER, .attrs = attrs};
+
+	guid_format(container, guid);
+	(void)snprintf(base, sizeof base, "<GUID=%s>", guid);
+	return d->ops->search(d, &q, take_below, b, err);
+}
+
 /* Those of the named objects that are containers: all recipients below have a new DN. */
 static int
-expand_containers(struct delta *x, enum side side, struct err *err)
+expand_containers(enum side side, void *arg, struct err *err)
 {
-	static const char *const class_attrs[] = {"objectClass", "objectGUID", NULL};
-	static const char *const guid_attrs[] = {"objectGUID", NULL};
-	struct dir *d = x->c->run->dir[side];
+	static const char *const attrs[] = {"objectClass", "objectGUID", NULL};
+	struct delta *x = arg;
 	struct below b = {x, side};
+	struct guid_list found = {0};
+	int rc = delta_search_guids(x->c->run->dir[side], &x->named[side],
+	    "(|(objectClass=organizationalUnit)(objectClass=container))", attrs, take_container,
+	    &found, err);
 
-	for (size_t i = 0; i < x->named[side].n; i++) {
-		_cleanup_(entry_free) struct entry *e = NULL;
-		char guid[GUID_TEXT_SIZE], base[GUID_TEXT_SIZE + 8];
-		struct dir_query q = {.base = base,
-		    .scope = DIR_SUBTREE,
-		    .filter = WORLD_FILTER,
-		    .attrs = guid_attrs};
+	for (size_t i = 0; rc == 0 && i < found.n; i++)
+		rc = search_below(&b, &found.v[i], err);
+	free(found.v);
+	return rc;
+}
 
-		if (dir_read_guid(d, &x->named[side].v[i], class_attrs, &e, err) < 0)
-			return -1;
-		if (!e || kind_of(e) != KIND_OTHER ||
-		    !(entry_has_class(e, "organizationalUnit") || entry_has_class(e, "container")))
-			continue;
-		guid_format(&x->named[side].v[i], guid);
-		(void)snprintf(base, sizeof base, "<GUID=%s>", guid);
-		if (d->ops->search(d, &q, take_below, &b, err) < 0)
-			return -1;
-	}
-	return 0;
+/* Each side has its directory and its lists for itself. */
+static int
+expand_both(struct delta *x, struct err *err)
+{
+	if (!x->named[TARGET].n)
+		return expand_containers(SOURCE, x, err);
+	return sides_run(expand_containers, x, err);
 }
 
 static int
@@ -288,8 +355,7 @@ delta_concerned(struct delta *x, struct err *err)
 {
 	bool anything = x->changed[SOURCE].n || x->changed[TARGET].n;
 
-	if (expand_containers(x, SOURCE, err) < 0 || expand_containers(x, TARGET, err) < 0 ||
-	    add_counterparts(x, err) < 0)
+	if (expand_both(x, err) < 0 || add_counterparts(x, err) < 0)
 		return -1;
 	for (size_t i = 0; i < x->changed[SOURCE].n; i++)
 		if (delta_concern(x, &x->changed[SOURCE].v[i], err) < 0)
@@ -435,7 +501,25 @@ is_stranger(struct cycle *c, const struct entry *source, bool *ret, struct err *
 	return 0;
 }
 
-/* The candidates of all strangers from number FROM on at once. */
+/* What is made for SOURCE will be named like it, if nobody has that name. */
+static int
+demand_names(struct cycle *c, const struct entry *source, struct err *err)
+{
+	struct dir *d = c->run->dir[TARGET];
+	const char *sam = entry_get_str(source, "sAMAccountName");
+	_cleanup_(free) char *upn =
+	    sam ? str_printf("%s@%s", sam, d->ops->info(d)->domain_dns) : NULL;
+
+	if (!sam)
+		return 0;
+	if (!upn)
+		return err_nomem(err);
+	return world_demand(c->world, TARGET, MATCH_KEY_SAM, bytes_of(sam), err) < 0
+		   ? -1
+		   : world_demand(c->world, TARGET, MATCH_KEY_UPN, bytes_of(upn), err);
+}
+
+/* The candidates of all strangers from number FROM on, and who has their names, at once. */
 static int
 fetch_strangers(struct cycle *c, uint32_t from, struct err *err)
 {
@@ -448,7 +532,8 @@ fetch_strangers(struct cycle *c, uint32_t from, struct err *err)
 		if (world_get(c->world, SOURCE, i, &source, err) < 0 ||
 		    is_stranger(c, source, &stranger, err) < 0)
 			return -1;
-		if (stranger && world_demand_candidates(c->world, source, err) < 0)
+		if (stranger && (world_demand_candidates(c->world, source, err) < 0 ||
+				    demand_names(c, source, err) < 0))
 			return -1;
 	}
 	return world_fetch(c->world, TARGET, err);
@@ -484,6 +569,8 @@ delta_free(struct delta *x)
 	for (size_t i = 0; x && i < SIDES; i++) {
 		free(x->changed[i].v);
 		free(x->named[i].v);
+		free(x->followed[i].v);
+		guid_set_done(&x->news[i]);
 		buf_done(&x->cursor[i]);
 	}
 	if (x) {

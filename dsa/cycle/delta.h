@@ -23,9 +23,13 @@ struct delta {
 	struct guid_set known;	    /* the same */
 	struct guid_set told_of;    /* those that the other flow has put down (other_flow.h) */
 	struct guid_set named_anew; /* source objects that a changed target object names */
-	struct buf cursor[SIDES];   /* where the next delta starts; empty: as before */
-	struct guid conflict_place; /* where the next delta goes on looking at conflicts */
-	bool too_many;		    /* a full cycle is cheaper */
+	/* Objects of each side that come or go, whose back links are to be read; and of these,
+	 * those of which that is news to the other flow. */
+	struct guid_list followed[SIDES];
+	struct guid_set news[SIDES];
+	struct buf cursor[SIDES];	     /* where the next delta starts; empty: as before */
+	struct guid conflict_place;	     /* where the next delta goes on looking at conflicts */
+	bool too_many;			     /* a full cycle is cheaper */
 	char told_by[SIDES][GUID_TEXT_SIZE]; /* the database instance that told, "" if not shown */
 };
 
@@ -66,6 +70,11 @@ int delta_add_rivals(struct delta *x, const struct decision *d, struct err *err)
 int delta_add_heirs(struct delta *x, struct err *err) MUST_CHECK;
 /* Is SOURCE one of them? Then what names it is looked for, as in a full cycle. */
 bool delta_looks_for_heir(const struct cycle *c, const struct guid *source);
+
+/* Searches the domain of D for the objects of LIST, many in one request, as far as FILTER (may be
+ * "") finds them. */
+int delta_search_guids(struct dir *d, const struct guid_list *list, const char *filter,
+    const char *const *attrs, dir_entry_fn *fn, void *arg, struct err *err) MUST_CHECK;
 
 /* SOURCE is concerned; of no effect if it is already. */
 int delta_concern(struct delta *x, const struct guid *source, struct err *err) MUST_CHECK;

@@ -3,6 +3,8 @@
  * What a delta is about because of what was decided in it: others wait for an object, refer to it,
  * or have a type that depends on its.
  */
+#include <string.h>
+
 #include "dsa/base/clock.h"
 #include "dsa/cycle/decide.h"
 #include "dsa/cycle/delta.h"
@@ -81,19 +83,69 @@ is_news(const struct delta *x, const struct guid *source, const struct record *r
 	       !guid_set_has(&x->told_of, source);
 }
 
-/* What refers to the object with GUID G of SIDE, as that directory says; if it is NEWS, what is the
- * other flow's is put down for that. */
+/* What refers to the object with GUID G of SIDE is concerned, as that directory will say; if it is
+ * NEWS, what is the other flow's is put down for that. */
 static int
 add_all_referrers(struct delta *x, enum side side, const struct guid *g, bool news, struct err *err)
 {
-	_cleanup_(entry_free) struct entry *e = NULL;
+	if (news && guid_set_add(&x->news[side], g) < 0)
+		return err_nomem(err);
+	return guid_list_add(&x->followed[side], g, err);
+}
 
-	if (dir_read_guid(x->c->run->dir[side], g, other_flow_back_links, &e, err) < 0)
-		return -1;
-	for (size_t i = 0; e && other_flow_back_links[i]; i++)
-		if (add_referrers(x, side, e, other_flow_back_links[i], err) < 0)
+struct following {
+	struct delta *x;
+	enum side side;
+};
+
+/* A dir_entry_fn: the back links of one that is followed. */
+static int
+take_followed(struct entry *e, void *arg, struct err *err)
+{
+	_cleanup_(entry_free) struct entry *own = e;
+	const struct following *f = arg;
+
+	for (size_t i = 0; other_flow_back_links[i]; i++)
+		if (add_referrers(f->x, f->side, own, other_flow_back_links[i], err) < 0)
 			return -1;
-	return e && news ? other_flow_note(x->c, side, e, err) : 0;
+	return guid_set_has(&f->x->news[f->side], &own->guid)
+		   ? other_flow_note(f->x->c, f->side, own, err)
+		   : 0;
+}
+
+/* The back links, and whose they are. */
+static const char **
+follow_attrs(void)
+{
+	size_t n = 0;
+	const char **all;
+
+	while (other_flow_back_links[n])
+		n++;
+	all = calloc(n + 2, sizeof *all);
+	if (!all)
+		return NULL;
+	memcpy(all, other_flow_back_links, n * sizeof *all);
+	all[n] = "objectGUID";
+	return all;
+}
+
+/* Those that were put down are followed, and none is put down any more. */
+static int
+follow_all(struct delta *x, enum side side, struct err *err)
+{
+	struct following f = {x, side};
+	_cleanup_(free) const char **attrs = follow_attrs();
+	int rc;
+
+	if (!attrs)
+		return err_nomem(err);
+	rc = delta_search_guids(
+	    x->c->run->dir[side], &x->followed[side], "", attrs, take_followed, &f, err);
+	x->followed[side].n = 0;
+	guid_set_done(&x->news[side]);
+	x->news[side] = (struct guid_set){0};
+	return rc;
 }
 
 /* SOURCE goes. A deletion takes an object out of its groups, and ends every other reference to it,
@@ -240,5 +292,5 @@ delta_followers(struct delta *x, uint32_t from_index, size_t from, struct err *e
 		    (!found && add_of_outsider(x, &x->concerned.v[i], err) < 0))
 			return -1;
 	}
-	return 0;
+	return follow_all(x, SOURCE, err) < 0 ? -1 : follow_all(x, TARGET, err);
 }

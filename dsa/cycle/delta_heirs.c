@@ -4,12 +4,9 @@
  * to give way to (dsa/rules/heir.h): it names the source object. The delta is about that then, and
  * looks for what names it.
  */
-#include "dsa/base/str.h"
 #include "dsa/cycle/delta.h"
 #include "dsa/directory/kind.h"
 #include "dsa/directory/sid.h"
-
-#define PARTS 50 /* of a filter */
 
 static bool
 has_rule(const struct conf_link *link, enum match_method m)
@@ -75,23 +72,6 @@ follow(struct entry *e, void *arg, struct err *err)
 
 /* ---- what changed ---- */
 
-static int
-read_some(struct delta *x, struct buf *guids, struct err *err)
-{
-	static const char *const attrs[] = {"objectGUID", "objectClass", "objectSid", "sIDHistory",
-	    "legacyExchangeDN", "proxyAddresses", NULL};
-	struct dir *d = x->c->run->dir[TARGET];
-	_cleanup_(free) char *text =
-	    guids->failed ? NULL : str_printf("(|%s)", (const char *)guids->data);
-	const struct dir_query q = {.base = d->ops->info(d)->domain_dn,
-	    .scope = DIR_SUBTREE,
-	    .filter = text,
-	    .attrs = attrs};
-
-	buf_reset(guids);
-	return text ? d->ops->search(d, &q, follow, x, err) : err_nomem(err);
-}
-
 /* Is the object G of the target no counterpart? */
 static int
 is_strange(struct delta *x, const struct guid *g, bool *ret, struct err *err)
@@ -104,32 +84,27 @@ is_strange(struct delta *x, const struct guid *g, bool *ret, struct err *err)
 	return 0;
 }
 
-/* Many in one request. */
 static int
 read_strangers(struct delta *x, struct err *err)
 {
+	static const char *const attrs[] = {"objectGUID", "objectClass", "objectSid", "sIDHistory",
+	    "legacyExchangeDN", "proxyAddresses", NULL};
 	const struct guid_list *l = &x->changed[TARGET];
-	_cleanup_(buf_done) struct buf guids = {0};
-	size_t n = 0;
+	struct guid_list strangers = {0};
+	int rc = 0;
 
-	for (size_t i = 0; i < l->n; i++) {
-		char text[GUID_FILTER_SIZE];
-		bool strange;
+	for (size_t i = 0; rc == 0 && i < l->n; i++) {
+		bool strange = false;
 
-		if (is_strange(x, &l->v[i], &strange, err) < 0)
-			return -1;
-		if (strange) {
-			guid_filter(&l->v[i], text);
-			buf_printf(&guids, "(objectGUID=%s)", text);
-			n++;
-		}
-		if (guids.len && (n == PARTS || i + 1 == l->n)) {
-			if (read_some(x, &guids, err) < 0)
-				return -1;
-			n = 0;
-		}
+		rc = is_strange(x, &l->v[i], &strange, err);
+		if (rc == 0 && strange)
+			rc = guid_list_add(&strangers, &l->v[i], err);
 	}
-	return 0;
+	if (rc == 0)
+		rc = delta_search_guids(
+		    x->c->run->dir[TARGET], &strangers, "", attrs, follow, x, err);
+	free(strangers.v);
+	return rc;
 }
 
 /* Does the link make contacts of what may have a real object later? */

@@ -23,6 +23,7 @@
 #include "dsa/cycle/planning.h"
 #include "dsa/cycle/records.h"
 #include "dsa/rules/record_fill.h"
+#include "dsa/run/sides.h"
 
 #define MAX_DEPTH 64
 
@@ -442,6 +443,13 @@ plan_all(struct cycle *c, struct err *err)
 	return 0;
 }
 
+/* Each side has its directory and its working set for itself. */
+static int
+fetch_side(enum side side, void *arg, struct err *err)
+{
+	return world_fetch(arg, side, err);
+}
+
 int
 plan_known(struct cycle *c, int (*some)(struct cycle *c, void *arg, struct err *err), void *arg,
     struct err *err)
@@ -458,9 +466,8 @@ plan_known(struct cycle *c, int (*some)(struct cycle *c, void *arg, struct err *
 		if (world_unknown(c->world) == unknown)
 			return 0;
 		run_progress(c->run, RUN_PHASE_READ, 0, 0);
-		for (int side = SOURCE; side < SIDES; side++)
-			if (world_fetch(c->world, (enum side)side, err) < 0)
-				return -1;
+		if (sides_run(fetch_side, c->world, err) < 0)
+			return -1;
 		run_progress(c->run, RUN_PHASE_PLAN, 0, 0);
 	}
 }

@@ -16,6 +16,7 @@
 #include "dsa/jobs/retention.h"
 #include "dsa/jobs/sync.h"
 #include "dsa/ldap/ldap.h"
+#include "dsa/run/memory.h"
 
 struct once {
 	const struct conf *conf;
@@ -203,11 +204,15 @@ run_link(struct once *o, struct err *err)
 	_cleanup_(store_close) struct store *store = NULL;
 	_cleanup_(dir_free) struct dir *source = NULL, *target = NULL;
 	_cleanup_(lines_free) struct lines *lines = NULL;
+	struct dir_memory memory;
 
 	if (lines_new(o->link->name, 0, &lines, err) < 0 || open_map(o, &store, err) < 0 ||
 	    ldap_dir_new(&o->link->source->dir, o->plan, &source, err) < 0 ||
 	    ldap_dir_new(&o->link->target->dir, o->plan, &target, err) < 0)
 		return STATUS_FAILED;
+	memory = run_memory(store, o->plan);
+	if (store)
+		source->memory = target->memory = &memory;
 	o->lines = lines;
 	lines_begin(lines, o->plan);
 	o->run = (struct run){.link = o->link,

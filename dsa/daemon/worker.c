@@ -611,6 +611,8 @@ worker_start(const struct worker_shares *shares, const struct conf_link *link, s
 		worker_free(w);
 		return -1;
 	}
+	w->memory = run_memory(shares->store, false);
+	w->run.dir[SOURCE]->memory = w->run.dir[TARGET]->memory = &w->memory;
 	listen_to_others(w);
 	if (start_thread(w, err) < 0) {
 		worker_free(w);

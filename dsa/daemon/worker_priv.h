@@ -12,6 +12,7 @@
 #include "dsa/daemon/lines.h"
 #include "dsa/daemon/waves.h"
 #include "dsa/daemon/worker.h"
+#include "dsa/run/memory.h"
 
 struct request {
 	uint64_t number; /* 0: none */
@@ -35,6 +36,7 @@ struct request {
 struct worker {
 	const struct conf *conf;
 	struct run run;
+	struct dir_memory memory;     /* of its directories */
 	struct run_observer observer; /* of RUN */
 	int notify_fd, wake_fd;
 	pthread_t thread;

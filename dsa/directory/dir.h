@@ -45,8 +45,9 @@ struct dir_info {
 	const char *schema_dn;	   /* schemaNamingContext */
 	const char *domain_dns;	   /* "acme.example" */
 	const char *invocation_id; /* text GUID of the DC's database instance, "" if not readable */
-	uint64_t highest_usn;	   /* highestCommittedUSN at open; see usn() for a fresh one */
-	int sasl_ssf;		   /* strength of SASL protection in bits; 0: none */
+	/* highestCommittedUSN at open, or before the last changes(); see usn() for a fresh one */
+	uint64_t highest_usn;
+	int sasl_ssf; /* strength of SASL protection in bits; 0: none */
 	bool tls;
 	bool sole;   /* the only DC of its domain: what it lacks is nowhere */
 	bool by_usn; /* changes() asks by uSNChanged: the account lacks the right for DirSync */
@@ -155,10 +156,21 @@ struct dir_ops {
 	void (*free)(struct dir *d);
 };
 
+/* Keeps between runs what is slow to learn of a forest and seldom changes: opaque octets, one piece
+ * for each forest, by its name. That nothing is kept is no error; then all is read again. Called by
+ * open() alone, from its thread. */
+struct dir_memory {
+	/* RET is left empty if nothing is kept. */
+	int (*recall)(void *arg, const char *forest, struct buf *ret, struct err *err);
+	int (*keep)(void *arg, const char *forest, struct bytes v, struct err *err);
+	void *arg;
+};
+
 /* Every implementation begins with this. */
 struct dir {
 	const struct dir_ops *ops;
-	const char *name; /* of the forest, for messages; outlives the directory */
+	const char *name;		 /* of the forest, for messages; outlives the directory */
+	const struct dir_memory *memory; /* outlives the directory too; NULL: nothing is kept */
 };
 
 static inline void

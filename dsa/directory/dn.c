@@ -23,10 +23,27 @@ dn_strip_extended(const char *dn)
 	return dn;
 }
 
+/* A switch, because every character of every name is asked about. */
 static bool
 is_special(char c)
 {
-	return c != '\0' && strchr(",+\"\\<>;=", c) != NULL;
+	switch (c) {
+	case ',':
+	case '+':
+	case '"':
+	case '\\':
+	case '<':
+	case '>':
+	case ';':
+	case '=': return true;
+	default: return false;
+	}
+}
+
+static bool
+is_separator(char c)
+{
+	return c == ',' || c == ';' || c == '+';
 }
 
 /* Reads the value at *AT up to an unescaped separator, unescaped into RET (reset first). Blanks
@@ -42,7 +59,7 @@ read_value(const char **at, struct buf *ret)
 	buf_reset(ret);
 	buf_add(ret, "", 0);
 	p += quoted;
-	while (*p && (quoted ? *p != '"' : !strchr(",;+", *p))) {
+	while (*p && (quoted ? *p != '"' : !is_separator(*p))) {
 		char c = *p++;
 
 		if (c == '\\') {
@@ -68,7 +85,7 @@ read_value(const char **at, struct buf *ret)
 		if (*p++ != '"')
 			return false;
 		p += strspn(p, " ");
-		if (*p && !strchr(",;+", *p))
+		if (*p && !is_separator(*p))
 			return false;
 		keep = ret->len;
 	}

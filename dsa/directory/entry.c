@@ -118,13 +118,58 @@ tail_of(const char *name)
 	return tail_of_text(name, strlen(name));
 }
 
+/* ---- look-ups ----
+ *
+ * Most that is looked for is not there, or is the only one of its hash: the place says at once
+ * which. It holds 0 for none, the attribute's number from 1 on, or SEVERAL: then all are looked
+ * through. SEVERAL stays when they become fewer.
+ */
+
+#define SEVERAL 0xff
+
+static uint8_t *
+place_of(const struct entry *e, uint64_t tail)
+{
+	return (uint8_t *)(uintptr_t)&e->place[tail * 0x9e3779b97f4a7c15 >> 56];
+}
+_Static_assert(ENTRY_PLACES == 1 << (64 - 56), "the upper bits of the product");
+
+/* Attribute number I has got its name. */
+static void
+put_place(struct entry *e, size_t i)
+{
+	uint8_t *place = place_of(e, e->attrs[i].tail);
+
+	*place = *place || i + 1 >= SEVERAL ? SEVERAL : (uint8_t)(i + 1);
+}
+
+/* Attribute number I loses its name, or (NOW: its number then, from 1 on) moves. */
+static void
+change_place(struct entry *e, size_t i, uint8_t now)
+{
+	uint8_t *place = place_of(e, e->attrs[i].tail);
+
+	if (*place != SEVERAL)
+		*place = now;
+}
+
+static bool
+has_name(const struct attr *a, uint64_t tail, const char *name)
+{
+	return a->tail == tail && str_equal_nocase(a->name, name);
+}
+
 static struct attr *
 find(const struct entry *e, const char *name)
 {
 	uint64_t tail = tail_of(name);
+	uint8_t place = *place_of(e, tail);
 
+	if (place != SEVERAL)
+		return place && has_name(&e->attrs[place - 1], tail, name) ? &e->attrs[place - 1]
+									   : NULL;
 	for (size_t i = 0; i < e->n_attrs; i++)
-		if (e->attrs[i].tail == tail && str_equal_nocase(e->attrs[i].name, name))
+		if (has_name(&e->attrs[i], tail, name))
 			return &e->attrs[i];
 	return NULL;
 }
@@ -141,6 +186,7 @@ append(struct entry *e, char *name)
 	}
 	a = &e->attrs[e->n_attrs++];
 	*a = (struct attr){.name = name, .tail = tail_of(name)};
+	put_place(e, e->n_attrs - 1);
 	return a;
 }
 
@@ -222,21 +268,31 @@ entry_drop_value(struct entry *e, struct attr *a, size_t i)
 }
 
 void
-attr_cut_name(struct attr *a, size_t len)
+entry_cut_name(struct entry *e, struct attr *a, size_t len)
 {
+	size_t i = (size_t)(a - e->attrs);
+
+	change_place(e, i, 0);
 	a->name[len] = '\0';
 	a->tail = tail_of(a->name);
+	put_place(e, i);
 }
 
 void
 entry_remove(struct entry *e, const char *name)
 {
 	struct attr *a = find(e, name);
+	size_t i;
 
 	if (!a)
 		return;
+	i = (size_t)(a - e->attrs);
+	change_place(e, i, 0);
 	attr_done(e, a);
-	*a = e->attrs[--e->n_attrs];
+	if (i == --e->n_attrs)
+		return;
+	change_place(e, e->n_attrs, (uint8_t)(i + 1));
+	*a = e->attrs[e->n_attrs];
 }
 
 int
@@ -315,6 +371,7 @@ pack_attr(struct packing *p, struct bytes name, size_t cap)
 	*a = (struct attr){
 	    .name = copy, .tail = tail_of_text(copy, strlen(copy)), .values = p->value, .cap = cap};
 	p->value += cap;
+	put_place(p->e, p->e->n_attrs - 1);
 	return a;
 }
 

@@ -22,11 +22,13 @@
 #include "dsa/directory/guid.h"
 
 struct attr {
-	char *name;    /* attr_cut_name() changes it */
+	char *name;    /* entry_cut_name() changes it */
 	uint64_t tail; /* of the name, for look-ups */
 	struct bytes *values;
 	size_t n_values, cap;
 };
+
+#define ENTRY_PLACES 256
 
 struct entry {
 	char *dn;
@@ -34,6 +36,8 @@ struct entry {
 	struct attr *attrs;
 	size_t n_attrs, cap;
 	size_t block; /* so many octets from here on are one allocation with it; 0: none is */
+	/* By the hash of its name, where an attribute is: for look-ups, entry.c's own. */
+	uint8_t place[ENTRY_PLACES];
 };
 
 /* A fresh entry named DN (copied). NULL without memory. */
@@ -56,8 +60,8 @@ void entry_set_dn(struct entry *e, char *dn);
  * what E holds: that is not always an allocation of its own. */
 int entry_put_value(struct entry *e, struct attr *a, size_t i, struct bytes v) MUST_CHECK;
 void entry_drop_value(struct entry *e, struct attr *a, size_t i);
-/* Leaves of the name of A the first LEN octets. */
-void attr_cut_name(struct attr *a, size_t len);
+/* Leaves of the name of E's attribute A the first LEN octets. */
+void entry_cut_name(struct entry *e, struct attr *a, size_t len);
 /* Removes the attribute; no error if it is not there. */
 void entry_remove(struct entry *e, const char *name);
 /* Makes V the only value of NAME. */

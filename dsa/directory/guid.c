@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "dsa/directory/guid.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "dsa/base/hex.h"
@@ -53,15 +52,20 @@ guid_format(const struct guid *g, char ret[GUID_TEXT_SIZE])
 	for (size_t i = 0; i < GUID_LEN; i++) {
 		if (i == 4 || i == 6 || i == 8 || i == 10)
 			ret[n++] = '-';
-		n += (size_t)snprintf(ret + n, GUID_TEXT_SIZE - n, "%02x", g->octets[order[i]]);
+		hex_put(g->octets[order[i]], &ret[n]);
+		n += 2;
 	}
+	ret[n] = '\0';
 }
 
 void
 guid_filter(const struct guid *g, char ret[GUID_FILTER_SIZE])
 {
-	for (size_t i = 0; i < GUID_LEN; i++)
-		(void)snprintf(ret + i * 3, GUID_FILTER_SIZE - i * 3, "\\%02x", g->octets[i]);
+	for (size_t i = 0; i < GUID_LEN; i++) {
+		ret[i * 3] = '\\';
+		hex_put(g->octets[i], &ret[i * 3 + 1]);
+	}
+	ret[GUID_LEN * 3] = '\0';
 }
 
 bool

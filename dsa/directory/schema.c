@@ -109,6 +109,112 @@ schema_add_entry(struct schema *s, const struct entry *e, struct err *err)
 	return schema_add(s, &a) < 0 ? err_nomem(err) : 0;
 }
 
+/* ---- what is kept ----
+ *
+ * Format octet, release, naming context, instance, USN u64, count u32, and for each attribute its
+ * name, syntax u8, flags u8, range_upper, range_lower u64, link_id u32. What an attributeSchema
+ * entry means may be another thing to another release.
+ */
+
+#define KEPT_FORMAT 1
+#define KEPT_ATTR 26 /* octets that an attribute takes at least */
+
+enum kept_flag {
+	KEPT_SINGLE = 1 << 0,
+	KEPT_SYSTEM_ONLY = 1 << 1,
+	KEPT_NOT_OURS = 1 << 2,
+	KEPT_UNICODE = 1 << 3,
+	KEPT_NOCASE = 1 << 4,
+	KEPT_SELF_WRITABLE = 1 << 5,
+};
+
+static uint8_t
+flags_of(const struct schema_attr *a)
+{
+	return (uint8_t)((a->single ? KEPT_SINGLE : 0) | (a->system_only ? KEPT_SYSTEM_ONLY : 0) |
+			 (a->constructed_or_backlink ? KEPT_NOT_OURS : 0) |
+			 (a->unicode ? KEPT_UNICODE : 0) | (a->nocase ? KEPT_NOCASE : 0) |
+			 (a->self_writable ? KEPT_SELF_WRITABLE : 0));
+}
+
+void
+schema_encode(const struct schema *s, const struct schema_origin *from, struct buf *ret)
+{
+	buf_add_u8(ret, KEPT_FORMAT);
+	buf_add_bytes(ret, bytes_of(GALSYNC_VERSION));
+	buf_add_bytes(ret, bytes_of(from->dn));
+	buf_add_bytes(ret, bytes_of(from->invocation));
+	buf_add_u64(ret, from->usn);
+	buf_add_u32(ret, (uint32_t)s->n);
+	for (size_t i = 0; i < s->n; i++) {
+		const struct schema_attr *a = &s->attrs[i];
+
+		buf_add_bytes(ret, bytes_of(a->name));
+		buf_add_u8(ret, (uint8_t)a->syntax);
+		buf_add_u8(ret, flags_of(a));
+		buf_add_u64(ret, (uint64_t)a->range_upper);
+		buf_add_u64(ret, (uint64_t)a->range_lower);
+		buf_add_u32(ret, (uint32_t)a->link_id);
+	}
+}
+
+/* Is what R begins with an origin that NOW has not left? */
+static bool
+is_of(struct reader *r, const struct schema_origin *now, uint64_t *ret_usn)
+{
+	bool same = reader_u8(r) == KEPT_FORMAT &&
+		    bytes_equal(reader_bytes(r), bytes_of(GALSYNC_VERSION)) &&
+		    bytes_equal(reader_bytes(r), bytes_of(now->dn)) && *now->invocation &&
+		    bytes_equal(reader_bytes(r), bytes_of(now->invocation));
+
+	*ret_usn = same ? reader_u64(r) : 0;
+	return same && !r->failed && *ret_usn <= now->usn;
+}
+
+/* 0, or -1 without memory; R fails if it holds no attribute. */
+static int
+decode_attr(struct reader *r, struct schema *s)
+{
+	_cleanup_(free) char *name = bytes_dup(reader_bytes(r));
+	struct schema_attr a = {.name = name, .syntax = (enum schema_syntax)reader_u8(r)};
+	uint8_t flags = reader_u8(r);
+
+	a.single = flags & KEPT_SINGLE;
+	a.system_only = flags & KEPT_SYSTEM_ONLY;
+	a.constructed_or_backlink = flags & KEPT_NOT_OURS;
+	a.unicode = flags & KEPT_UNICODE;
+	a.nocase = flags & KEPT_NOCASE;
+	a.self_writable = flags & KEPT_SELF_WRITABLE;
+	a.range_upper = (int64_t)reader_u64(r);
+	a.range_lower = (int64_t)reader_u64(r);
+	a.link_id = (int32_t)reader_u32(r);
+	r->failed |= a.syntax > SCHEMA_DN;
+	return !name || schema_add(s, &a) < 0 ? -1 : 0;
+}
+
+int
+schema_decode(struct bytes raw, const struct schema_origin *now, struct schema **ret,
+    uint64_t *ret_usn, struct err *err)
+{
+	_cleanup_(schema_free) struct schema *s = schema_new();
+	struct reader r = reader_of(raw);
+	uint32_t n;
+
+	*ret = NULL;
+	if (!s)
+		return err_nomem(err);
+	if (!is_of(&r, now, ret_usn))
+		return 0;
+	n = reader_u32(&r);
+	r.failed |= n > reader_left(&r) / KEPT_ATTR;
+	for (uint32_t i = 0; i < n && !r.failed; i++)
+		if (decode_attr(&r, s) < 0)
+			return err_nomem(err);
+	if (!r.failed && !reader_left(&r) && n)
+		*ret = TAKE(s);
+	return 0;
+}
+
 int
 schema_add(struct schema *s, const struct schema_attr *a)
 {

@@ -7,6 +7,12 @@
  * syntax, how many values, how long. Read once when a directory is opened (attributeSchema objects
  * below the schema naming context, MS-ADTS 3.1.1.2.3), kept sorted, looked up without regard to
  * case.
+ *
+ * A schema hardly ever changes and is slow to read, so it is kept between runs (struct dir_memory),
+ * with the database instance that it was read of and that instance's highestCommittedUSN before.
+ * Where the same instance has no attributeSchema object with a higher uSNChanged, it is what would
+ * be read: every change of an object, replicated ones too, gives it a higher one (MS-ADTS
+ * 3.1.1.1.9), and none is ever deleted.
  */
 
 #include <stdbool.h>
@@ -47,6 +53,20 @@ struct schema;
 struct schema *schema_new(void) MUST_CHECK;
 void schema_free(struct schema *s);
 DEFINE_CLEANUP(struct schema *, schema_free)
+/* Where a schema was read: the naming context, the database instance ("": it does not show itself),
+ * and what that had committed before. */
+struct schema_origin {
+	const char *dn, *invocation;
+	uint64_t usn;
+};
+
+/* Octets to be kept. */
+void schema_encode(const struct schema *s, const struct schema_origin *from, struct buf *ret);
+/* What was kept: *RET, with the origin's USN in *RET_USN, if RAW is of the naming context and the
+ * instance of NOW and no younger than it. NULL if it is of another one, of another release, or
+ * damaged: then all is read. -1 without memory. */
+int schema_decode(struct bytes raw, const struct schema_origin *now, struct schema **ret,
+    uint64_t *ret_usn, struct err *err) MUST_CHECK;
 /* The attributes to request from attributeSchema objects, NULL-terminated. */
 extern const char *const schema_read_attrs[];
 /* Adds the attribute an attributeSchema entry describes (lDAPDisplayName, attributeSyntax,

@@ -114,6 +114,8 @@ open_server(const char *url, void *arg, bool *final, struct err *err)
 	struct ldap_session *s = &d->session;
 	int rc = ldap_session_open(s, url, err);
 
+	d->forest.name = d->dir.name;
+	d->forest.memory = d->dir.memory;
 	if (rc == 0 && ldap_forest_learn(&d->forest, s, url, d->read_only, err) < 0) {
 		struct err why = *err;
 
@@ -289,6 +291,7 @@ ldap_dir_changes(struct dir *dir, const struct dir_since *since, dir_change_fn *
 	/* This also opens the session, and another one if the server has closed it. */
 	if (ldap_dir_usn(dir, &usn, err) < 0)
 		return -1;
+	d->forest.info.highest_usn = usn;
 	if (ldap_feed_changes(&d->feed, &q, usn, ret_cursor, ret, err) < 0)
 		return err_ctx(err, "changes of forest '%s'", dir->name);
 	return 0;

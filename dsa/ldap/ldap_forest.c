@@ -97,7 +97,7 @@ read_invocation(struct ldap_session *s, const char *name, char ret[GUID_TEXT_SIZ
 }
 
 static int
-count_server(struct entry *e, void *arg, struct err *err)
+count(struct entry *e, void *arg, struct err *err)
 {
 	(void)err;
 	++*(unsigned *)arg;
@@ -123,7 +123,7 @@ learn_sole(struct ldap_forest *f, struct ldap_session *s, struct err *err)
 
 	if (!filter)
 		return err_nomem(err);
-	if (ldap_search_once(s, &q, count_server, &n, &delivered, err) < 0 && !s->ld)
+	if (ldap_search_once(s, &q, count, &n, &delivered, err) < 0 && !s->ld)
 		return -1;
 	f->info.sole = n == 1;
 	return 0;
@@ -174,25 +174,104 @@ take_schema_entry(struct entry *e, void *arg, struct err *err)
 	return 0;
 }
 
+/* *RET: an attributeSchema object has changed since USN. */
 static int
-learn_schema(struct ldap_forest *f, struct ldap_session *s, struct err *err)
+has_changed(struct ldap_forest *f, struct ldap_session *s, uint64_t usn, bool *ret, struct err *err)
+{
+	static const char *const attrs[] = {"objectGUID", NULL};
+	_cleanup_(free) char *filter = str_printf(
+	    "(&(objectClass=attributeSchema)(uSNChanged>=%llu))", (unsigned long long)usn + 1);
+	const struct dir_query q = {.base = f->info.schema_dn,
+	    .scope = DIR_ONE,
+	    .filter = filter,
+	    .attrs = attrs,
+	    .limit = 1};
+	unsigned n = 0;
+	bool delivered;
+
+	if (!filter)
+		return err_nomem(err);
+	if (ldap_search_once(s, &q, count, &n, &delivered, err) < 0)
+		return err_ctx(err, "changes of the schema");
+	*ret = n > 0;
+	return 0;
+}
+
+static struct schema_origin
+origin_of(const struct ldap_forest *f)
+{
+	return (struct schema_origin){
+	    f->info.schema_dn, f->info.invocation_id, f->info.highest_usn};
+}
+
+/* *RET: what an earlier run kept, if it is as it would be read; NULL if not. */
+static int
+recall_schema(struct ldap_forest *f, struct ldap_session *s, struct schema **ret, struct err *err)
+{
+	const struct schema_origin now = origin_of(f);
+	_cleanup_(schema_free) struct schema *kept = NULL;
+	_cleanup_(buf_done) struct buf raw = {0};
+	bool changed = true;
+	uint64_t usn;
+
+	if (!f->memory)
+		return 0;
+	if (f->memory->recall(f->memory->arg, f->name, &raw, err) < 0 ||
+	    schema_decode(buf_bytes(&raw), &now, &kept, &usn, err) < 0)
+		return -1;
+	if (kept && usn != now.usn) {
+		if (has_changed(f, s, usn, &changed, err) < 0)
+			return -1;
+		if (changed)
+			return 0;
+	}
+	*ret = TAKE(kept);
+	return 0;
+}
+
+static int
+keep_schema(struct ldap_forest *f, const struct schema *schema, struct err *err)
+{
+	const struct schema_origin now = origin_of(f);
+	_cleanup_(buf_done) struct buf raw = {0};
+
+	if (!f->memory || !*now.invocation)
+		return 0;
+	schema_encode(schema, &now, &raw);
+	if (raw.failed)
+		return err_nomem(err);
+	return f->memory->keep(f->memory->arg, f->name, buf_bytes(&raw), err);
+}
+
+/* What was committed before it is in info.highest_usn: what changes meanwhile is read again. */
+static int
+read_schema(struct ldap_forest *f, struct ldap_session *s, struct schema **ret, struct err *err)
 {
 	const struct dir_query q = {.base = f->info.schema_dn,
 	    .scope = DIR_ONE,
 	    .filter = "(objectClass=attributeSchema)",
 	    .attrs = schema_read_attrs};
-	_cleanup_(schema_free) struct schema *schema = NULL;
+	_cleanup_(schema_free) struct schema *schema = schema_new();
 	bool delivered;
 
-	if (f->schema)
-		return 0;
-	schema = schema_new();
 	if (!schema)
 		return err_nomem(err);
 	if (ldap_search_once(s, &q, take_schema_entry, schema, &delivered, err) < 0)
 		return err_ctx(err, "schema");
-	f->schema = TAKE(schema);
+	if (keep_schema(f, schema, err) < 0)
+		return -1;
+	*ret = TAKE(schema);
 	return 0;
+}
+
+static int
+learn_schema(struct ldap_forest *f, struct ldap_session *s, struct err *err)
+{
+	if (f->schema)
+		return 0;
+	if (recall_schema(f, s, &f->schema, err) < 0)
+		return -1;
+	return f->schema ? 0 : read_schema(f, s, &f->schema, err);
 }
 
 int

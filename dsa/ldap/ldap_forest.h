@@ -5,7 +5,7 @@
 /*
  * What the servers tell of themselves and of their forest, and whether one is fit to work with.
  * Facts may change with the server; a string stays valid as long as its text stays the same, or
- * until the next session. The schema is read once and kept.
+ * until the next session. The schema is read once and kept, between runs too (schema.h).
  */
 
 #include "dsa/directory/dir.h"
@@ -27,6 +27,8 @@ struct ldap_forest {
 	char *facts[LDAP_FACT_MAX]; /* what info's strings point to; NULL: nothing known yet */
 	struct entry *root;	    /* the rootDSE of the server in use, or NULL */
 	struct schema *schema;
+	const char *name;		 /* of the forest, and */
+	const struct dir_memory *memory; /* what is kept of it between runs, or NULL */
 };
 
 /* Asks the server at URL, with which S is a session, and tells S the schema. -1 if that fails or

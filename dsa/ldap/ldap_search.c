@@ -383,7 +383,7 @@ complete(struct ldap_session *s, struct entry *e, struct err *err)
 			continue;
 		}
 		if (range.low == 0 && range.to_end) {
-			attr_cut_name(&e->attrs[i], range.name_len);
+			entry_cut_name(e, &e->attrs[i], range.name_len);
 			continue;
 		}
 		if (range.to_end)

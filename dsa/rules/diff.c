@@ -129,16 +129,16 @@ meet_merge(struct diff *d, const struct attr *want, const struct attr *present)
 	return 0;
 }
 
-/* Sorted hashes of normalized DNs, so that a group of thousands is compared in n log n. */
+/* Hashes of normalized DNs, so that a group of thousands is compared in n log n. */
 struct dn_set {
-	uint64_t *hashes;
+	uint64_t *of; /* each value's, and behind them the same, sorted */
 	size_t n;
 };
 
 static void
 dn_set_done(struct dn_set *s)
 {
-	free(s->hashes);
+	free(s->of);
 }
 
 static inline void
@@ -155,36 +155,32 @@ compare_u64(const void *x, const void *y)
 	return p < q ? -1 : p > q;
 }
 
-static int
-hash_dn(struct bytes v, uint64_t *ret)
+static uint64_t
+hash_dn(struct bytes v)
 {
 	struct err ignored;
 	_cleanup_(free) char *norm = dn_normalize(dn_strip_extended(v.data), &ignored);
 
-	*ret = norm ? keyed_hash(bytes_of(norm), 0) : keyed_hash(v, 1);
-	return 0;
+	return norm ? keyed_hash(bytes_of(norm), 0) : keyed_hash(v, 1);
 }
 
 static int
 dn_set_of(const struct attr *a, struct dn_set *ret)
 {
 	ret->n = a ? a->n_values : 0;
-	ret->hashes = malloc((ret->n + 1) * sizeof *ret->hashes);
-	if (!ret->hashes)
+	ret->of = malloc((2 * ret->n + 1) * sizeof *ret->of);
+	if (!ret->of)
 		return -1;
 	for (size_t i = 0; i < ret->n; i++)
-		(void)hash_dn(a->values[i], &ret->hashes[i]);
-	qsort(ret->hashes, ret->n, sizeof *ret->hashes, compare_u64);
+		ret->of[i] = ret->of[ret->n + i] = hash_dn(a->values[i]);
+	qsort(ret->of + ret->n, ret->n, sizeof *ret->of, compare_u64);
 	return 0;
 }
 
 static bool
-dn_set_has(const struct dn_set *s, struct bytes v)
+dn_set_has(const struct dn_set *s, uint64_t h)
 {
-	uint64_t h;
-
-	(void)hash_dn(v, &h);
-	return bsearch(&h, s->hashes, s->n, sizeof h, compare_u64) != NULL;
+	return bsearch(&h, s->of + s->n, s->n, sizeof h, compare_u64) != NULL;
 }
 
 /* The hash under which a link is remembered whose object nobody knows, in whatever form the server
@@ -260,13 +256,13 @@ meet_link(struct diff *d, const struct attr *want, const struct attr *present, b
 		struct bytes v = present->values[i];
 		bool replaced = single && want->n_values;
 
-		if (dn_set_has(&wanted, v) || !(replaced || may_remove_link(d, v)))
+		if (dn_set_has(&wanted, there.of[i]) || !(replaced || may_remove_link(d, v)))
 			continue;
 		if (change_mod(d->change, MOD_DELETE, d->attr, v) < 0)
 			return -1;
 	}
 	for (size_t i = 0; i < want->n_values; i++)
-		if (!dn_set_has(&there, want->values[i]) &&
+		if (!dn_set_has(&there, wanted.of[i]) &&
 		    change_mod(d->change, MOD_ADD, d->attr, want->values[i]) < 0)
 			return -1;
 	return 0;
@@ -341,12 +337,14 @@ row_applies(const struct row *r, const struct project_in *in, unsigned when)
 static bool
 is_only_route(const struct row *r, const struct diff_in *in)
 {
-	const char *domain = in->in->link->target->routing_domain;
-	const char *to = entry_get_str(in->present, "targetAddress");
-	const struct attr *kept = entry_find(in->want, "proxyAddresses");
+	const char *domain = in->in->link->target->routing_domain, *to;
+	const struct attr *kept;
 
-	if (r->meet != MEET_ROUTE || in->in->shape != SHAPE_REMOTE_MAILBOX || !domain || !to ||
-	    !address_in_domain(bytes_of(to), domain))
+	if (r->meet != MEET_ROUTE || in->in->shape != SHAPE_REMOTE_MAILBOX || !domain)
+		return false;
+	to = entry_get_str(in->present, "targetAddress");
+	kept = entry_find(in->want, "proxyAddresses");
+	if (!to || !address_in_domain(bytes_of(to), domain))
 		return false;
 	return !(kept && attr_has(kept, bytes_of(to), true)) &&
 	       !tenant_keeps_route(in->present, domain);
@@ -360,9 +358,10 @@ diff_target(const struct diff_in *in, struct change *change, struct err *err)
 
 	for (size_t i = 0; i < in->table->n; i++) {
 		const struct row *r = &in->table->rows[i];
-		const struct attr *w = entry_find(in->want, r->attr);
+		const struct attr *w;
 
-		if (!w || !row_applies(r, in->in, in->when) || is_only_route(r, in))
+		if (!row_applies(r, in->in, in->when) || !(w = entry_find(in->want, r->attr)) ||
+		    is_only_route(r, in))
 			continue;
 		d.attr = r->attr;
 		d.schema = r->schema;
@@ -554,12 +553,13 @@ diff_lost(const struct diff_in *d, const struct change *change, char *ret, size_
 	*ret = '\0';
 	for (size_t i = 0; i < d->table->n; i++) {
 		const struct row *r = &d->table->rows[i];
-		const struct attr *a = entry_find(d->present, r->attr);
+		const struct attr *a;
 
 		if (r->compute || r->authority == AUTHORITY_NONE ||
 		    !row_applies(r, d->in, d->when) || !gives(change, r->attr) ||
 		    !(r->meet == MEET_SET || r->meet == MEET_ZERO || r->meet == MEET_LINK))
 			continue;
+		a = entry_find(d->present, r->attr);
 		for (size_t j = 0; a && j < a->n_values; j++)
 			if (change_has(change, MOD_DELETE, r->attr, a->values[j]) &&
 			    is_of_others(d, r, a->values[j]))

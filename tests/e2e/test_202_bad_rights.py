@@ -108,6 +108,29 @@ def test_value_over_the_limit_of_its_attribute(lab, tmp_path):
 
 # Schema
 
+def test_schema_that_changes(lab, tmp_path):
+    """What is kept of a schema between runs is never older than the schema."""
+    lab.reset()
+    row = ('attributes = ( { attribute = "extensionAttribute10"; how = "copy"; '
+           'source = "company"; } );')
+    file = conf(lab, tmp_path, link=row)
+    schema = f"CN=ms-Exch-Extension-Attribute-10,CN=Schema,CN=Configuration,{GLOBEX.base}"
+    mailbox = lab.special["acme"]["mailbox"]
+    assert "extensionAttribute10" not in lab.galsyncd("--once", "--full", conf=file).stderr
+    # As it was kept by the run before.
+    lab.source.modify(mailbox, company="Acme One")
+    assert "extensionAttribute10" not in lab.galsyncd("--once", conf=file).stderr
+    assert lab.target.find("(displayName=Martha Full)")[1]["extensionAttribute10"] == [b"Acme One"]
+    lab.target.modify(schema, rangeUpper="4")
+    try:
+        lab.source.modify(mailbox, company="Acme Two")
+        p = lab.galsyncd("--once", conf=file)
+    finally:
+        lab.target.modify(schema, rangeUpper="1024")
+    check_words(p.stderr, ["attribute 'extensionAttribute10' cannot be written to the target",
+                           "8 characters, at most 4 are allowed"])
+
+
 @pytest.fixture(scope="module", name="plain")
 def fixture_plain(tmp_path_factory):
     """A lab of its own whose target was never prepared for Exchange."""

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,7 +76,7 @@ names_alike(void **state)
 		assert_string_equal(entry_get_str(e, whole + i), whole + i);
 	assert_string_equal(entry_get_str(e, "MSEXCHHOMESERVERNAME"), whole);
 	assert_null(entry_find(e, "xxExchHomeServerName"));
-	attr_cut_name(&e->attrs[0], strlen("msExchHome"));
+	entry_cut_name(e, &e->attrs[0], strlen("msExchHome"));
 	assert_null(entry_find(e, whole));
 	assert_string_equal(entry_get_str(e, "msExchHome"), whole);
 }
@@ -103,6 +104,56 @@ set_and_remove(void **state)
 	}
 	assert_string_equal(entry_get_str(e, "AJJ"), "ajj");
 	assert_true(entry_has_class(e, "contact"));
+}
+
+static void
+expect_numbers(const struct entry *e, unsigned n, const bool there[])
+{
+	for (unsigned i = 0; i < n; i++) {
+		char name[24];
+
+		(void)snprintf(name, sizeof name, "Number%u", i);
+		if (there[i])
+			assert_string_equal(entry_get_str(e, name), name);
+		else
+			assert_null(entry_find(e, name));
+	}
+}
+
+/* More attributes than there are places for them, and fewer again, in any order. */
+static void
+many_names(void **state)
+{
+	_cleanup_(entry_free) struct entry *e = entry_new("CN=x");
+	bool there[400] = {false};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(there); i++) {
+		char name[24];
+
+		(void)snprintf(name, sizeof name, "Number%u", i);
+		assert_int_equal(entry_add_str(e, name, name), 0);
+		there[i] = true;
+		if (i == 20)
+			expect_numbers(e, ARRAY_SIZE(there), there);
+	}
+	expect_numbers(e, ARRAY_SIZE(there), there);
+	for (unsigned i = 0; i < ARRAY_SIZE(there); i++) {
+		_cleanup_(entry_free) struct entry *copy = NULL;
+		char name[24];
+		unsigned gone = i * 37 % ARRAY_SIZE(there);
+
+		(void)snprintf(name, sizeof name, "nUMBER%u", gone);
+		entry_remove(e, name);
+		there[gone] = false;
+		expect_numbers(e, ARRAY_SIZE(there), there);
+		if (i % 50)
+			continue;
+		copy = entry_dup(e);
+		assert_non_null(copy);
+		expect_numbers(copy, ARRAY_SIZE(there), there);
+	}
+	assert_int_equal(e->n_attrs, 0);
 }
 
 static void
@@ -504,6 +555,7 @@ main(void)
 	    cmocka_unit_test(values),
 	    cmocka_unit_test(names_alike),
 	    cmocka_unit_test(set_and_remove),
+	    cmocka_unit_test(many_names),
 	    cmocka_unit_test(typed_values),
 	    cmocka_unit_test(entry_encoding),
 	    cmocka_unit_test(entry_guid),

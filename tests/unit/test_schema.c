@@ -248,11 +248,124 @@ compares(void **state)
 	}
 }
 
+/* ---- what is kept ---- */
+
+static const struct schema_origin origin = {"CN=Schema,DC=x", "an instance", 1000};
+
+static void
+keep_some(struct buf *ret)
+{
+	_cleanup_(schema_free) struct schema *s = schema_new();
+	struct schema_attr all = {.name = (char *)(uintptr_t) "all",
+	    .syntax = SCHEMA_DN,
+	    .single = true,
+	    .system_only = true,
+	    .constructed_or_backlink = true,
+	    .unicode = true,
+	    .nocase = true,
+	    .self_writable = true,
+	    .range_upper = INT64_MAX,
+	    .range_lower = -1,
+	    .link_id = -3};
+	struct schema_attr none = {
+	    .name = (char *)(uintptr_t) "none", .range_upper = -1, .range_lower = 7};
+
+	assert_int_equal(schema_add(s, &none), 0);
+	assert_int_equal(schema_add(s, &all), 0);
+	schema_encode(s, &origin, ret);
+	assert_false(ret->failed);
+}
+
+static struct schema *
+recall(struct bytes raw, const struct schema_origin *now)
+{
+	struct schema *s = NULL;
+	struct err err;
+	uint64_t usn;
+
+	assert_int_equal(schema_decode(raw, now, &s, &usn, &err), 0);
+	if (s)
+		assert_int_equal(usn, origin.usn);
+	return s;
+}
+
+static void
+kept(void **state)
+{
+	const struct schema_origin now = {origin.dn, origin.invocation, 2000};
+	_cleanup_(schema_free) struct schema *s = NULL;
+	_cleanup_(buf_done) struct buf b = {0};
+	const struct schema_attr *a;
+
+	(void)state;
+	keep_some(&b);
+	s = recall(buf_bytes(&b), &now);
+	assert_non_null(s);
+	assert_int_equal(schema_count(s), 2);
+	a = schema_find(s, "ALL");
+	assert_non_null(a);
+	assert_int_equal(a->syntax, SCHEMA_DN);
+	assert_true(a->single && a->system_only && a->constructed_or_backlink && a->unicode &&
+		    a->nocase && a->self_writable);
+	assert_true(a->range_upper == INT64_MAX && a->range_lower == -1 && a->link_id == -3);
+	a = schema_find(s, "none");
+	assert_non_null(a);
+	assert_int_equal(a->syntax, SCHEMA_OTHER);
+	assert_false(a->single || a->system_only || a->constructed_or_backlink || a->unicode ||
+		     a->nocase || a->self_writable);
+	assert_true(a->range_upper == -1 && a->range_lower == 7 && a->link_id == 0);
+}
+
+/* Of another forest or database, of one that was set back, or of one that hides which it is. */
+static void
+kept_of_others(void **state)
+{
+	static const struct schema_origin others[] = {{"CN=Schema,DC=y", "an instance", 2000},
+	    {"CN=Schema,DC=x", "another", 2000}, {"CN=Schema,DC=x", "an instance", 999},
+	    {"CN=Schema,DC=x", "", 2000}};
+	_cleanup_(buf_done) struct buf b = {0};
+
+	(void)state;
+	keep_some(&b);
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		assert_null(recall(buf_bytes(&b), &others[i]));
+}
+
+/* Cut, or with one octet too many or changed: nothing, or a schema, and no harm. */
+static void
+kept_badly(void **state)
+{
+	_cleanup_(buf_done) struct buf b = {0};
+
+	(void)state;
+	keep_some(&b);
+	for (size_t n = 0; n < b.len; n++) {
+		_cleanup_(free) void *cut = bytes_dup((struct bytes){b.data, n});
+
+		assert_null(recall((struct bytes){cut, n}, &origin));
+	}
+	for (size_t i = 0; i < b.len; i++) {
+		struct schema *s = NULL;
+		struct err err;
+		uint64_t usn;
+
+		b.data[i] ^= 0xff;
+		assert_int_equal(schema_decode(buf_bytes(&b), &origin, &s, &usn, &err), 0);
+		schema_free(s);
+		b.data[i] ^= 0xff;
+	}
+	buf_add_u8(&b, 0);
+	assert_null(recall(buf_bytes(&b), &origin));
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(compares),
+	    cmocka_unit_test(kept),
+	    cmocka_unit_test(kept_of_others),
+	    cmocka_unit_test(kept_badly),
 	    cmocka_unit_test(from_entries),
 	    cmocka_unit_test(properties),
 	    cmocka_unit_test(incomplete),

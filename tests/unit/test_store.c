@@ -65,6 +65,30 @@ put_get_replace_delete(void **state)
 	assert_true(fixture_put(t, 1, 9) == fixture_id(1, 9));
 }
 
+/* What is kept of forests, whatever their names are. */
+static void
+forests(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_(store_abort) struct store_txn *t = fixture_begin(f, STORE_WRITE);
+	_cleanup_(buf_done) struct buf b = {0};
+	struct err err = {0};
+	char name[600];
+
+	memset(name, 'x', sizeof name);
+	name[sizeof name - 1] = '\0';
+	assert_int_equal(store_get_forest(t, "acme", &b, &err), 0);
+	assert_int_equal(b.len, 0);
+	assert_int_equal(store_put_forest(t, "acme", (struct bytes){"a\0c", 3}, &err), 0);
+	assert_int_equal(store_put_forest(t, name, bytes_of("long"), &err), 0);
+	assert_int_equal(store_put_forest(t, name, bytes_of("longer"), &err), 0);
+	assert_int_equal(store_get_forest(t, "acme", &b, &err), 0);
+	assert_true(bytes_equal(buf_bytes(&b), (struct bytes){"a\0c", 3}));
+	buf_reset(&b);
+	assert_int_equal(store_get_forest(t, name, &b, &err), 0);
+	assert_true(bytes_equal(buf_bytes(&b), bytes_of("longer")));
+}
+
 static struct record *
 find(struct store_txn *t, uint32_t link, enum side side, struct guid g)
 {
@@ -451,6 +475,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 	    TEST(links),
 	    TEST(put_get_replace_delete),
+	    TEST(forests),
 	    TEST(find_by_guid),
 	    TEST(hash_twins),
 	    TEST(no_guid),
