@@ -222,7 +222,9 @@ recall_waiting(
 
 	if (is_too_many(c, kind, n, why, sizeof why, &too_many, err) < 0)
 		return -1;
-	l->early = l->held = too_many && holds_a_part(kind);
+	/* A plan shows what is held, so it has that in it. */
+	l->early = l->held =
+	    too_many && holds_a_part(kind) && (!c->opt->plan_only || c->opt->look_at);
 	/* A full cycle finds by itself what is to be held. */
 	if (!c->run->is_delta)
 		return 0;
