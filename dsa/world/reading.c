@@ -58,7 +58,7 @@ end_gone(struct renewal *r, const struct guid *guids, size_t n, struct err *err)
 static int
 renew_some(struct renewal *r, const struct guid *guids, size_t n, struct err *err)
 {
-	struct dir *d = world_dir(r->w, r->side);
+	struct dir *d = world_run(r->w)->dir[r->side];
 	_cleanup_(free) char *filter = filter_guids(WORLD_FILTER, guids, n);
 	const struct dir_query q = {.base = d->ops->info(d)->domain_dn,
 	    .scope = DIR_SUBTREE,
@@ -75,9 +75,13 @@ renew_some(struct renewal *r, const struct guid *guids, size_t n, struct err *er
 static int
 renew(struct renewal *r, const struct guid *guids, size_t n, struct err *err)
 {
-	for (size_t i = 0; i < n; i += PARTS)
+	for (size_t i = 0; i < n; i += PARTS) {
+		/* Only one thread reports. */
+		if (r->side == SOURCE)
+			run_progress(world_run(r->w), RUN_PHASE_READ, i, n);
 		if (renew_some(r, guids + i, n - i < PARTS ? n - i : PARTS, err) < 0)
 			return -1;
+	}
 	return 0;
 }
 
@@ -121,7 +125,7 @@ static int
 refers(const struct renewal *r, const struct entry *e, const struct world_names *names, bool *ret,
     struct err *err)
 {
-	struct dir *d = world_dir(r->w, r->side);
+	struct dir *d = world_run(r->w)->dir[r->side];
 	const struct schema *schema = d->ops->schema(d);
 
 	*ret = false;

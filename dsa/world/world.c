@@ -62,10 +62,10 @@ world_attrs(const struct world *w, enum side side)
 	return w->wide[side] ? w->wide[side] : table_attrs(w->table, side);
 }
 
-struct dir *
-world_dir(const struct world *w, enum side side)
+const struct run *
+world_run(const struct world *w)
 {
-	return w->run->dir[side];
+	return w->run;
 }
 
 /* ---- entries ---- */
@@ -401,6 +401,15 @@ world_take(struct world *w, enum side side, struct entry *e, struct err *err)
 
 /* ---- reading ---- */
 
+/* Only one thread reports, so that the observer needs no lock. */
+static void
+count_read(struct world *w, enum side side)
+{
+	w->n_read[side]++;
+	if (side == SOURCE && w->n_read[SOURCE] % 256 == 0)
+		run_progress(w->run, RUN_PHASE_READ, w->n_read[SOURCE], 0);
+}
+
 static int
 take_read(enum side side, struct entry *e, void *arg, struct err *err)
 {
@@ -413,10 +422,7 @@ take_read(enum side side, struct entry *e, void *arg, struct err *err)
 		    "'%s' came without objectGUID: the account may not read it", own->dn);
 	if (world_put(w, side, own, &index, err) < 0)
 		return -1;
-	w->n_read[side]++;
-	/* Only one thread reports, so that the observer needs no lock. */
-	if (side == SOURCE && w->n_read[SOURCE] % 256 == 0)
-		run_progress(w->run, RUN_PHASE_READ, w->n_read[SOURCE], 0);
+	count_read(w, side);
 	return 0;
 }
 
@@ -556,7 +562,7 @@ index_side(enum side side, void *arg, struct err *err)
 			continue;
 		if (add_to_index(w, side, e, i, err) < 0)
 			return -1;
-		w->n_read[side]++;
+		count_read(w, side);
 	}
 	return 0;
 }

@@ -82,8 +82,8 @@ int world_refresh(struct world *w, enum side side, const struct guid *g, const c
 
 /* The attributes that are read of an object of SIDE. */
 const char *const *world_attrs(const struct world *w, enum side side);
-/* The directory of SIDE. */
-struct dir *world_dir(const struct world *w, enum side side);
+/* The run that W is of. */
+const struct run *world_run(const struct world *w);
 
 /* ---- one reading for two flows (reading.h) ---- */
 
