@@ -29,7 +29,7 @@
 #include "dsa/cycle/other_links.h"
 #include "dsa/cycle/records.h"
 #include "dsa/directory/dn.h"
-#include "dsa/directory/kind.h"
+#include "dsa/directory/filter.h"
 #include "dsa/run/sides.h"
 
 int
@@ -46,6 +46,8 @@ delta_concern(struct delta *x, const struct guid *source, struct err *err)
 
 #define PARTS 50 /* of a filter */
 
+static const char *const guid_alone[] = {"objectGUID", NULL};
+
 struct many {
 	struct dir *d;
 	struct dir_query q;
@@ -58,18 +60,10 @@ struct many {
 static int
 search_some(struct many *m, const struct guid *v, size_t n, struct err *err)
 {
-	_cleanup_(buf_done) struct buf b = {0};
+	_cleanup_(free) char *filter = filter_guids(m->filter, v, n);
 
-	buf_printf(&b, "(&%s(|", m->filter);
-	for (size_t i = 0; i < n; i++) {
-		char text[GUID_FILTER_SIZE];
-
-		guid_filter(&v[i], text);
-		buf_printf(&b, "(objectGUID=%s)", text);
-	}
-	buf_add_str(&b, "))");
-	m->q.filter = (const char *)b.data;
-	return b.failed ? err_nomem(err) : m->d->ops->search(m->d, &m->q, m->fn, m->arg, err);
+	m->q.filter = filter;
+	return filter ? m->d->ops->search(m->d, &m->q, m->fn, m->arg, err) : err_nomem(err);
 }
 
 int
@@ -256,59 +250,49 @@ add_counterparts(struct delta *x, struct err *err)
 	return 0;
 }
 
-struct below {
-	struct delta *x;
-	enum side side;
-};
+/* ---- containers ---- */
 
 static int
-take_below(struct entry *e, void *arg, struct err *err)
-{
-	_cleanup_(entry_free) struct entry *own = e;
-	struct below *b = arg;
-
-	return guid_list_add(&b->x->changed[b->side], &own->guid, err);
-}
-
-/* A dir_entry_fn: what is no recipient, but has some below it. */
-static int
-take_container(struct entry *e, void *arg, struct err *err)
+take_guid(struct entry *e, void *arg, struct err *err)
 {
 	_cleanup_(entry_free) struct entry *own = e;
 
-	return kind_of(own) == KIND_OTHER ? guid_list_add(arg, &own->guid, err) : 0;
+	return guid_is_zero(&own->guid) ? 0 : guid_list_add(arg, &own->guid, err);
 }
 
 static int
-search_below(struct below *b, const struct guid *container, struct err *err)
+search_below(struct dir *d, const struct guid *container, struct guid_list *ret, struct err *err)
 {
-	static const char *const attrs[] = {"objectGUID", NULL};
-	struct dir *d = b->x->c->run->dir[b->side];
 	char guid[GUID_TEXT_SIZE], base[GUID_TEXT_SIZE + 8];
 	const struct dir_query q = {
-	    .base = base, .scope = DIR_SUBTREE, .filter = WORLD_FILTER, .attrs = attrs};
+	    .base = base, .scope = DIR_SUBTREE, .filter = WORLD_FILTER, .attrs = guid_alone};
 
 	guid_format(container, guid);
 	(void)snprintf(base, sizeof base, "<GUID=%s>", guid);
-	return d->ops->search(d, &q, take_below, b, err);
+	return d->ops->search(d, &q, take_guid, ret, err);
 }
 
-/* Those of the named objects that are containers: all recipients below have a new DN. */
-static int
-expand_containers(enum side side, void *arg, struct err *err)
+int
+delta_add_below(
+    struct dir *d, const struct guid_list *named, struct guid_list *ret, struct err *err)
 {
-	static const char *const attrs[] = {"objectClass", "objectGUID", NULL};
-	struct delta *x = arg;
-	struct below b = {x, side};
 	struct guid_list found = {0};
-	int rc = delta_search_guids(x->c->run->dir[side], &x->named[side],
-	    "(|(objectClass=organizationalUnit)(objectClass=container))", attrs, take_container,
+	int rc = delta_search_guids(d, named,
+	    "(|(objectClass=organizationalUnit)(objectClass=container))", guid_alone, take_guid,
 	    &found, err);
 
 	for (size_t i = 0; rc == 0 && i < found.n; i++)
-		rc = search_below(&b, &found.v[i], err);
+		rc = search_below(d, &found.v[i], ret, err);
 	free(found.v);
 	return rc;
+}
+
+static int
+expand_containers(enum side side, void *arg, struct err *err)
+{
+	struct delta *x = arg;
+
+	return delta_add_below(x->c->run->dir[side], &x->named[side], &x->changed[side], err);
 }
 
 /* Each side has its directory and its lists for itself. */

@@ -76,6 +76,11 @@ bool delta_looks_for_heir(const struct cycle *c, const struct guid *source);
 int delta_search_guids(struct dir *d, const struct guid_list *list, const char *filter,
     const char *const *attrs, dir_entry_fn *fn, void *arg, struct err *err) MUST_CHECK;
 
+/* What is below a container that is new, or called otherwise, is called otherwise too: adds to RET
+ * the recipients below those objects of NAMED, in the domain of D, that are containers. */
+int delta_add_below(struct dir *d, const struct guid_list *named, struct guid_list *ret,
+    struct err *err) MUST_CHECK;
+
 /* SOURCE is concerned; of no effect if it is already. */
 int delta_concern(struct delta *x, const struct guid *source, struct err *err) MUST_CHECK;
 

@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "dsa/cycle/reading.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <syslog.h>
 
 #include "dsa/cycle/delta.h"
-#include "dsa/directory/filter.h"
 #include "dsa/run/sides.h"
 #include "dsa/world/reading.h"
-
-#define PARTS 64 /* objects in one request */
-#define CONTAINERS "(|(objectClass=organizationalUnit)(objectClass=container))"
 
 void
 shared_reading_done(struct shared_reading *r)
@@ -125,68 +120,13 @@ hear(struct cycle *c, const struct shared_reading *r)
 }
 
 static int
-take_guid(struct entry *e, void *arg, struct err *err)
-{
-	_cleanup_(entry_free) struct entry *own = e;
-
-	return guid_is_zero(&own->guid) ? 0 : guid_list_add(arg, &own->guid, err);
-}
-
-static int
-find_guids(
-    struct dir *d, const char *base, const char *filter, struct guid_list *ret, struct err *err)
-{
-	static const char *const attrs[] = {"objectGUID", NULL};
-	const struct dir_query q = {
-	    .base = base, .scope = DIR_SUBTREE, .filter = filter, .attrs = attrs};
-
-	return d->ops->search(d, &q, take_guid, ret, err);
-}
-
-/* The containers among the N objects GUIDS. */
-static int
-find_containers(
-    struct dir *d, const struct guid *guids, size_t n, struct guid_list *ret, struct err *err)
-{
-	for (size_t i = 0; i < n; i += PARTS) {
-		_cleanup_(free) char *filter =
-		    filter_guids(CONTAINERS, guids + i, n - i < PARTS ? n - i : PARTS);
-
-		if (!filter)
-			return err_nomem(err);
-		if (find_guids(d, d->ops->info(d)->domain_dn, filter, ret, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-/* What is below a container that is new or called otherwise is called otherwise too. */
-static int
-add_below(struct dir *d, const struct guid_list *containers, struct guid_list *ret, struct err *err)
-{
-	for (size_t i = 0; i < containers->n; i++) {
-		char guid[GUID_TEXT_SIZE], base[GUID_TEXT_SIZE + 8];
-
-		guid_format(&containers->v[i], guid);
-		(void)snprintf(base, sizeof base, "<GUID=%s>", guid);
-		if (find_guids(d, base, WORLD_FILTER, ret, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int
 renew_side(enum side side, void *arg, struct err *err)
 {
 	struct cycle *c = arg;
 	struct dir *d = c->run->dir[side];
-	struct guid_list *changed = &c->delta->changed[side], *named = &c->delta->named[side];
-	struct guid_list containers = {.n = 0};
-	int rc = find_containers(d, named->v, named->n, &containers, err);
+	struct guid_list *changed = &c->delta->changed[side];
+	int rc = delta_add_below(d, &c->delta->named[side], changed, err);
 
-	if (rc == 0)
-		rc = add_below(d, &containers, changed, err);
-	free(containers.v);
 	guid_list_sort_once(changed);
 	return rc < 0 ? -1 : world_renew(c->world, side, changed->v, changed->n, err);
 }

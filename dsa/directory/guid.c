@@ -61,11 +61,14 @@ guid_format(const struct guid *g, char ret[GUID_TEXT_SIZE])
 void
 guid_filter(const struct guid *g, char ret[GUID_FILTER_SIZE])
 {
+	char *p = ret;
+
 	for (size_t i = 0; i < GUID_LEN; i++) {
-		ret[i * 3] = '\\';
-		hex_put(g->octets[i], &ret[i * 3 + 1]);
+		*p++ = '\\';
+		hex_put(g->octets[i], p);
+		p += 2;
 	}
-	ret[GUID_LEN * 3] = '\0';
+	*p = '\0';
 }
 
 bool

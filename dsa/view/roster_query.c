@@ -399,7 +399,8 @@ static int
 choose_page(const struct choosing *c, struct roster_row *const *rows, bool all,
     struct roster_page *ret, struct err *err)
 {
-	size_t count = roster_count(c->r), size = all ? count + 1 : (size_t)c->q->size;
+	size_t count = roster_count(c->r);
+	size_t size = all || c->q->size < 1 ? (count ? count : 1) : (size_t)c->q->size;
 
 	ret->ids = calloc((size < count ? size : count) + 1, sizeof *ret->ids);
 	if (!ret->ids)

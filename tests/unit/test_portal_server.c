@@ -86,7 +86,7 @@ trickle(struct server *s, int fd)
 
 	for (;;) {
 		assert_true(clock_monotonic_ms() < end);
-		(void)send(fd, n < 16 ? REQUEST + n : "a", 1, MSG_NOSIGNAL);
+		(void)send(fd, n < 16 ? &REQUEST[n] : "a", 1, MSG_NOSIGNAL);
 		n++;
 		server_cut_late(s);
 		if (hear(fd, answer, sizeof answer, 10) == 0)
@@ -141,7 +141,7 @@ in_time(void **state)
 	ask(fd);
 	server_cut_late(s);
 	assert_int_equal(
-	    send(slow, REQUEST + 10, strlen(REQUEST) - 10, MSG_NOSIGNAL), strlen(REQUEST) - 10);
+	    send(slow, &REQUEST[10], strlen(REQUEST) - 10, MSG_NOSIGNAL), strlen(REQUEST) - 10);
 	(void)close(fd);
 	fd = join(&a);
 	ask(fd);
