@@ -10,7 +10,7 @@
 #include "dsa/cycle/replan.h"
 #include "dsa/exec/plan_choice.h"
 
-#define BATCH 24
+#define BATCH 128 /* steps: what each dirties of the map, some 50 KiB, is anonymous memory */
 
 static void
 tell_held(const struct cycle *c, const struct plan_step *s)

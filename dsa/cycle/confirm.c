@@ -10,7 +10,7 @@
 #include "dsa/directory/sid.h"
 #include "mapping/match.h"
 
-#define BATCH 50 /* records a transaction: the pages it dirties are anonymous memory */
+#define BATCH 128 /* records a transaction: the pages it dirties are anonymous memory */
 #define FEW 100
 
 struct births {

@@ -153,10 +153,11 @@ change_place(struct entry *e, size_t i, uint8_t now)
 		*place = now;
 }
 
+/* Nearly all names are in the case of the schema. */
 static bool
 has_name(const struct attr *a, uint64_t tail, const char *name)
 {
-	return a->tail == tail && str_equal_nocase(a->name, name);
+	return a->tail == tail && (strcmp(a->name, name) == 0 || str_equal_nocase(a->name, name));
 }
 
 static struct attr *

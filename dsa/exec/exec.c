@@ -25,6 +25,7 @@
 
 #define RING 512
 #define RING_BYTES (4 << 20) /* of stored steps: large ones are not loaded ahead */
+#define LATE_MS 1000	     /* what has ended does not wait longer for more of a batch */
 _Static_assert(2 * EXEC_BATCH_MAX <= RING, "there is room to load while others run");
 
 enum step_state {
@@ -56,6 +57,7 @@ struct ring {
 	struct running slot[RING];
 	size_t head, n; /* the oldest slot in use, and how many are */
 	size_t bytes;
+	int64_t recorded_ms;	 /* the last transaction */
 	enum plan_phase phase;	 /* of the steps in the ring */
 	struct plan_step *ahead; /* the next step to load, NULL if it was not asked for yet */
 	bool at_end;		 /* there is none */
@@ -398,6 +400,7 @@ transact(struct ring *r, struct err *err)
 	if (store_commit(TAKE(t), err) < 0)
 		return -1;
 	r->run->cycle = r->cycle;
+	r->recorded_ms = clock_monotonic_ms();
 	forget_recorded(r);
 	return 0;
 }
@@ -417,6 +420,15 @@ reopen(struct ring *r, struct err *err)
 	return r->ops->lost(r->arg, err);
 }
 
+/* Is there enough to be written down? ENDED steps have ended, BUSY changes are under way. */
+static bool
+is_due(const struct ring *r, size_t ended, size_t busy)
+{
+	if (ended >= r->ops->batch || (ended && !busy) || may_load(r))
+		return true;
+	return ended && clock_monotonic_ms() - r->recorded_ms > LATE_MS;
+}
+
 static int
 carry_out(struct ring *r, struct err *err)
 {
@@ -432,7 +444,7 @@ carry_out(struct ring *r, struct err *err)
 		submit_ready(r);
 		busy = pending(r->run);
 		ended = count_ended(r);
-		if (ended >= r->ops->batch || (ended && !busy) || may_load(r)) {
+		if (is_due(r, ended, busy)) {
 			if (transact(r, err) < 0)
 				return -1;
 		} else if (busy) {

@@ -273,7 +273,7 @@ in_a_cycle(void **state)
 		for (unsigned n = 0; n < end.requests[main]; n++) {
 			d.after[main] = n;
 			d.after[!main] = n * end.requests[!main] / end.requests[main];
-			if (!lab_try_all() && turn++ % 29)
+			if (!lab_try_all() && turn++ % 17)
 				continue;
 			if (disturb(sc, &d, &end))
 				ended++;
