@@ -293,6 +293,28 @@ found_and_not_recorded(void **state)
 	lab_close(&l);
 }
 
+/* Every name that there could be for Ann is somebody's. */
+static void
+no_free_name(void **state)
+{
+	_cleanup_(buf_done) struct buf all = {0};
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &some);
+	buf_add_str(&all, THERE("contact", "Ann", ""));
+	for (int i = 2; i < 10000; i++)
+		buf_printf(&all, "dn: CN=Ann (%d)" GLOBEX "\nobjectClass: contact\n\n", i);
+	assert_false(all.failed);
+	lab_add(&l, TARGET, (const char *)all.data);
+	answers(&l, "ann@acme.example", "conflict",
+	    "Ann Ash is not in globex: in conflict (name): no free name");
+	assert_int_equal(lab_cycle(&l, NULL), 0);
+	answers(&l, "ann@acme.example", "conflict",
+	    "Ann Ash is not in globex: in conflict (name): no free name");
+	lab_close(&l);
+}
+
 int
 main(void)
 {
@@ -305,6 +327,7 @@ main(void)
 	    cmocka_unit_test(return_flow),
 	    cmocka_unit_test(a_part_is_held),
 	    cmocka_unit_test(found_and_not_recorded),
+	    cmocka_unit_test(no_free_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
