@@ -14,6 +14,7 @@
 static void
 print_last(const json_t *last)
 {
+	const json_t *latency = json_object_get(last, "latency");
 	const char *when = time_of(last, "finished");
 
 	(void)printf("  last cycle     %s", *when ? when : "none yet");
@@ -21,6 +22,11 @@ print_last(const json_t *last)
 		(void)printf(", %lld changes, %lld failed", number_of(last, "changes"),
 		    number_of(last, "failed"));
 	(void)putchar('\n');
+	if (number_of(latency, "ms"))
+		(void)printf(
+		    "  latency        %.3f s from a change that the server told of until all was "
+		    "written, %s\n",
+		    (double)number_of(latency, "ms") / 1000, time_of(latency, "at"));
 	if (*text_of(last, "held_why"))
 		(void)printf("  HELD           %s\n", text_of(last, "held_why"));
 }

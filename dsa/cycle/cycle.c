@@ -545,20 +545,46 @@ forget_settled(struct cycle *c, struct store_txn *t, struct err *err)
 	return rc;
 }
 
+/* A cycle that nobody told of changes, or that wrote nothing, leaves the latency of one before. */
+static int
+keep_latency(struct cycle *c, struct store_txn *t, json_t **summary, struct err *err)
+{
+	_cleanup_(json_release) json_t *before = NULL;
+	_cleanup_(free) char *text = NULL;
+
+	if (c->res->latency_ms)
+		return 0;
+	if (store_get_summary(t, c->run->link_id, &text, err) < 0)
+		return -1;
+	before = text ? json_loads(text, 0, NULL) : NULL;
+	if (json_is_object(json_object_get(before, "latency")))
+		json_put_member(
+		    summary, "latency", json_incref(json_object_get(before, "latency")));
+	return 0;
+}
+
+static int
+store_own_summary(struct cycle *c, struct store_txn *t, struct err *err)
+{
+	_cleanup_(json_release) json_t *summary =
+	    cycle_summary(c->run->link, c->res, clock_realtime_s());
+	_cleanup_(free) char *json = NULL;
+
+	if (keep_latency(c, t, &summary, err) < 0)
+		return -1;
+	json = summary ? json_dumps(summary, JSON_COMPACT) : NULL;
+	return json ? store_put_summary(t, c->run->link_id, json, err) : err_nomem(err);
+}
+
 /* The last transaction of a cycle: its summary, what is held, and where the next delta starts. */
 static int
 store_end(struct cycle *c, struct err *err)
 {
 	_cleanup_(store_abort) struct store_txn *t = NULL;
-	_cleanup_(json_release) json_t *summary =
-	    cycle_summary(c->run->link, c->res, clock_realtime_s());
-	_cleanup_(free) char *json = summary ? json_dumps(summary, JSON_COMPACT) : NULL;
 	const struct buf *cursor = c->delta->cursor;
 
-	if (!json)
-		return err_nomem(err);
 	if (store_begin(c->run->store, STORE_WRITE, &t, err) < 0 ||
-	    store_put_summary(t, c->run->link_id, json, err) < 0)
+	    store_own_summary(c, t, err) < 0)
 		return -1;
 	for (int side = SOURCE; side < SIDES; side++)
 		if (cursor[side].len && store_put_cursor(t, c->run->link_id, (enum side)side,
@@ -640,6 +666,8 @@ cycle_run(struct cycle *c, bool *ret_full, struct err *err)
 
 	*ret_full = false;
 	rc = c->run->is_delta ? run_delta(c, c->delta, ret_full, err) : run_full(c, err);
+	if (c->run->is_delta && c->res->applied && c->opt->heard_us)
+		c->res->latency_ms = (uint64_t)(clock_monotonic_us() - c->opt->heard_us) / 1000 + 1;
 	for (int side = SOURCE; c->world && side < SIDES; side++)
 		c->res->read[side] = world_read_count(c->world, (enum side)side);
 	if (c->opt->ready)

@@ -59,6 +59,9 @@ struct cycle_options {
 	/* What the servers told since then about changes is new enough (shared_feed.h); 0: they are
 	 * asked. */
 	int64_t told_since_us;
+	/* When a server told that something changed, which is why there is this cycle (monotonic);
+	 * 0: none did. */
+	int64_t heard_us;
 	/* The dummy addresses on the sources of OBJECTS are wanted (a toggle is under way); all
 	 * others are left over from something that was interrupted, and removed. */
 	bool toggling;

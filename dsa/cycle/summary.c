@@ -159,6 +159,16 @@ row_json(const struct cycle_result *r, size_t row)
 	return group;
 }
 
+static json_t *
+latency_json(uint64_t ms, int64_t at)
+{
+	json_t *o = json_object();
+
+	json_put_member(&o, "ms", json_of_count(ms));
+	json_put_member(&o, "at", json_of_time(at));
+	return o;
+}
+
 json_t *
 cycle_summary(const struct conf_link *link, const struct cycle_result *r, int64_t finished_at)
 {
@@ -169,6 +179,8 @@ cycle_summary(const struct conf_link *link, const struct cycle_result *r, int64_
 	json_put_member(&o, "finished", json_of_time(finished_at));
 	json_put_member(&o, "held", json_boolean(r->held));
 	json_put_member(&o, "held_why", json_of_text(r->held_why));
+	if (r->latency_ms)
+		json_put_member(&o, "latency", latency_json(r->latency_ms, finished_at));
 	for (size_t row = 0; row < ARRAY_SIZE(counts); row++)
 		json_put_member(&o, counts[row].member, row_json(r, row));
 	return o;

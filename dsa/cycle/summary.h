@@ -14,6 +14,8 @@
  *   finished   when it ended; text in UTC (RFC 3339)
  *   held       true: a limit holds something
  *   held_why   what, and why; or ""
+ *   latency    how long changes took the last time that a server told of some: `ms` from then until
+ *              all was written, and `at`, when that was. Kept from cycle to cycle; missing: not yet
  *   cycle, ... the counts, as the table in summary.c and galsync-control(7) name them
  */
 
@@ -51,6 +53,7 @@ struct cycle_result {
 	uint64_t changes, applied; /* directory changes planned, and done */
 	uint64_t ready, switched;  /* mailboxes whose readiness was seen, and of them switched */
 	uint64_t phase_ms[RUN_PHASE_MAX];
+	uint64_t latency_ms; /* from when a server told of changes until all was written; 0: none */
 	bool delta; /* only what changed was looked at */
 	bool held;  /* a limit holds something until an operator decides: */
 	char held_why[400];

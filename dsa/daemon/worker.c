@@ -72,6 +72,7 @@ succeeded(struct worker *w, const struct cycle_result r[SIDES])
 	(void)pthread_mutex_unlock(&w->lock);
 	w->failures = 0;
 	w->notified = false;
+	w->heard_us = 0;
 	lines_succeeded(w->lines, &r[SOURCE]);
 	if (w->back_lines)
 		lines_succeeded(w->back_lines, &r[TARGET]);
@@ -226,11 +227,16 @@ has_news(struct worker *w)
 	return yes;
 }
 
-/* Is there anything new in the directories? */
+/* Is there anything new in the directories? Until a cycle has succeeded the first time counts at
+ * which a server, or another worker, said so. */
 static bool
 is_to_look(struct worker *w)
 {
-	return heard(w) || has_news(w);
+	bool yes = heard(w), news = has_news(w);
+
+	if ((w->notified || news) && !w->heard_us)
+		w->heard_us = clock_monotonic_us();
+	return yes || news;
 }
 
 /* Where no other worker does, asks the server of each side to tell when something changes, once in

@@ -55,6 +55,7 @@ struct worker {
 	bool gave_way;	   /* it waited for another link, and there is something better to do */
 	struct shared_listener listener[SIDES];
 	bool notified;	       /* a server said that something changed: it is to be asked */
+	int64_t heard_us;      /* when it did, or another worker heard of it; 0: not yet */
 	int64_t began_us;      /* what runs, or ran last */
 	int64_t told_since_us; /* what a server told since then is new enough for that */
 

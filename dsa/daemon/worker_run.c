@@ -127,8 +127,10 @@ worker_observe(struct worker *w)
 static int
 run_cycle(struct worker *w, const struct request *q, struct cycle_result r[SIDES], struct err *err)
 {
-	const struct cycle_options opt = {
-	    .objects = q->objects, .n_objects = q->n, .told_since_us = w->told_since_us};
+	const struct cycle_options opt = {.objects = q->objects,
+	    .n_objects = q->n,
+	    .told_since_us = w->told_since_us,
+	    .heard_us = q->number ? 0 : w->heard_us};
 	bool full = q->number && q->what != REQUEST_OBJECT;
 	int rc;
 

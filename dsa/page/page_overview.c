@@ -18,6 +18,8 @@ static const struct table_column links[] = {
     {"last_cycle.changes", W_CHANGES, TABLE_NUMBER, NULL},
     {"last_cycle.failed", W_FAILED, TABLE_NUMBER, NULL},
     {"last_cycle.total_s", W_SECONDS, TABLE_TEXT, NULL},
+    {"last_cycle.latency.ms", W_LATENCY, TABLE_NUMBER, NULL},
+    {"last_cycle.latency.at", W_LATENCY_AT, TABLE_TIME, NULL},
     {"correspondences", W_RECIPIENTS, TABLE_NUMBER, NULL},
     {"waiting_references", W_WAITING_REFS, TABLE_NUMBER, NULL},
     {"conflicts", W_CONFLICTS, TABLE_NUMBER, NULL},

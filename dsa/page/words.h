@@ -41,6 +41,8 @@
 #define W_CHANGES "Changes"
 #define W_FAILED "Failed"
 #define W_SECONDS "Seconds"
+#define W_LATENCY "Change to counterpart, ms"
+#define W_LATENCY_AT "Last measured"
 #define W_RECIPIENTS "Recipients"
 #define W_WAITING_REFS "Waiting references"
 #define W_CONFLICTS "Conflicts"

@@ -293,7 +293,7 @@ found_and_not_recorded(void **state)
 	lab_close(&l);
 }
 
-/* Every name that there could be for Ann is somebody's. */
+/* Every name that there could be for Ann is taken. */
 static void
 no_free_name(void **state)
 {

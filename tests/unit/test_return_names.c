@@ -15,10 +15,10 @@
 
 #include "tests/support/heir_fixture.h"
 
-#define NATIVES 60
+#define NATIVES 200
 /* Those that must be asked before it is clear, and what is under way by then. */
 #define ASKED_LEAST 9
-#define ASKED_MOST (9 + 24)
+#define ASKED_MOST (9 + 128)
 #define INSUFFICIENT_ACCESS 50
 
 static const struct scenario empty = {
