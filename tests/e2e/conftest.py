@@ -6,7 +6,8 @@ tests speak LDAP to the forests directly and every process they start ends with 
 module starts with the forests as `populate --mini` left them and without a map.
 
 GALSYNC_BUILD is where the binaries are (default: build). GALSYNC_E2E_LAB names a lab directory
-that is kept between runs, for those who write tests.
+that is kept between runs, for those who write tests; GALSYNC_E2E_LIKE one whose snapshot a new lab is
+made of.
 """
 
 import json
@@ -225,12 +226,16 @@ def fixture_lab_session():
     lab = TestLab(kept or tempfile.mkdtemp(prefix="lab-"))
     try:
         fresh = not (kept and space.holder_pid(lab))
-        if fresh:
+        like = os.environ.get("GALSYNC_E2E_LIKE")
+        if fresh and like:
+            lab.command("up", "--like", like)
+        elif fresh:
             lab.command("up")
             lab.command("populate", "--mini")
         space.enter(lab)
         if fresh:
             lab.one_way()
+        if fresh and not like:
             # The DC notes the account's first logon, which moves the USN once.
             lab.galsyncd("--once", "--full", "--plan")
             lab.command("snapshot")

@@ -20,6 +20,8 @@ from .lab import (FORESTS, MARKER_GROUP, OUS, PEOPLE_OU, RETURN_OU, STAFF_OU, TA
 
 SERVICE_CN = "svc-galsync"
 EX_VERSION = "15312"
+DC_DIRS = ("run", "lock", "ncalrpc", "cache")
+COMPLETE = os.path.join("snapshot", "complete")     # there is a whole one
 
 
 def _run(argv, log, **kw):
@@ -133,7 +135,7 @@ def provision(lab, f, exchange=True):
           f"--host-ip={f.address}", "--host-name=dc1", f"--option=interfaces = {f.address}/8",
           "--option=bind interfaces only = yes", "--option=pid directory = " + d,
           "--option=cache directory = " + d, "--option=lock directory = " + d], log)
-    for name in ("run", "lock", "ncalrpc", "cache", "private/tls"):
+    for name in (*DC_DIRS, "private/tls"):
         os.makedirs(f"{d}/{name}", exist_ok=True)
     os.chmod(f"{d}/private/tls", 0o700)
     for name, to in ((f"{f.name}.key", "dc.key"), (f"{f.name}.pem", "dc.pem"), ("ca.pem", "ca.pem")):
@@ -229,13 +231,42 @@ def _between_stop_and_start(lab, function):
 def snapshot(lab):
     """Keeps both databases as they are now, in place of an earlier snapshot."""
     def save():
+        if has_snapshot(lab):
+            os.unlink(lab.path(COMPLETE))
         for f in FORESTS:
             to = lab.path("snapshot", f.name)
             shutil.rmtree(to, ignore_errors=True)
             os.makedirs(to)
             _run(["cp", "-a", "--sparse=always", f"{f.samba_dir}/private", to], lab.log("snapshot.log"))
+        with open(lab.path(COMPLETE), "w", encoding="ascii"):
+            pass
 
     _between_stop_and_start(lab, save)
+
+
+def has_snapshot(lab):
+    return os.path.exists(lab.path(COMPLETE))
+
+
+def copy_snapshot(lab, other):
+    """Makes both forests as those that lab OTHER has kept: with the same names, keys, passwords and
+    certificates. Inside a lab its paths are those of every lab. The DCs are not running yet."""
+    if not has_snapshot(other):
+        raise LabError(f"there is no snapshot in {other.dir}: run 'lab snapshot' there first")
+
+    def copy(*names, to):
+        _run(["cp", "-a", "--sparse=always", *(other.path(n) for n in names), to],
+             lab.log("snapshot.log"))
+
+    copy("tls", "snapshot", to=lab.dir)
+    for f in FORESTS:
+        copy(*(f"{f.name}.{what}" for what in ("keytab", "password", "admin-password")), to=lab.dir)
+        to = lab.path("samba", f.dc)
+        for name in DC_DIRS:
+            os.makedirs(f"{to}/{name}", exist_ok=True)
+        copy(*(f"samba/{f.dc}/{name}" for name in ("etc", "state")),
+             f"snapshot/{f.name}/private", to=to)
+    copy("populate.json", to=lab.dir)
 
 
 def restore(lab):
