@@ -54,8 +54,8 @@ struct cycle_result {
 	uint64_t ready, switched;  /* mailboxes whose readiness was seen, and of them switched */
 	uint64_t phase_ms[RUN_PHASE_MAX];
 	uint64_t latency_ms; /* from when a server told of changes until all was written; 0: none */
-	bool delta; /* only what changed was looked at */
-	bool held;  /* a limit holds something until an operator decides: */
+	bool delta;	     /* only what changed was looked at */
+	bool held;	     /* a limit holds something until an operator decides: */
 	char held_why[400];
 	uint64_t named;	     /* natives that were given the X500 names of their contacts */
 	uint64_t held_asked; /* of the objects that the cycle was asked for */
