@@ -158,17 +158,26 @@ def with_sum(database, key, value):
 
 
 class Running:
-    """galsyncd under way; its lines on stderr are waited for."""
+    """galsyncd under way; its lines on stderr are waited for. TERMINAL: that is one, and has its
+    progress too."""
     last = None
 
-    def __init__(self, lab, conf_file, *args):
+    def __init__(self, lab, conf_file, *args, terminal=False):
         # Files: a process that has moved to another PID namespace cannot make threads.
         self.files = [tempfile.TemporaryFile("w+", errors="replace") for _ in range(2)]
+        master, slave = os.openpty() if terminal else (None, None)
         # pylint: disable=consider-using-with
         self.proc = subprocess.Popen(
             [os.path.join(BUILD, "galsyncd"), "-c", conf_file, *(args or ("--once", "--full"))],
-            env={**os.environ, **lab.env()}, stdin=subprocess.DEVNULL, stdout=self.files[0],
-            stderr=self.files[1])
+            env={**os.environ, **lab.env(), "TERM": "xterm"}, stdin=subprocess.DEVNULL,
+            stdout=self.files[0], stderr=slave if terminal else self.files[1])
+        self.copier = None
+        if terminal:
+            # It ends when nobody has the terminal any more.
+            os.close(slave)
+            self.copier = subprocess.Popen(["cat"], stdin=master, stdout=self.files[1],
+                                           stderr=subprocess.DEVNULL)
+            os.close(master)
         Running.last = self
 
     def text(self, number):
@@ -193,5 +202,7 @@ class Running:
             if self.proc.poll() is None:
                 self.proc.kill()
                 self.proc.wait()
+            if self.copier:
+                self.copier.wait(patient(timeout_s))
         return subprocess.CompletedProcess(self.proc.args, self.proc.returncode, self.text(0),
                                            self.text(1))

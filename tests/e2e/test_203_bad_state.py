@@ -2,6 +2,7 @@
 """Bad input, fourth part: what can be wrong with the state directory and the map."""
 
 import array
+import contextlib
 import csv
 import fcntl
 import json
@@ -16,7 +17,7 @@ import uuid
 
 import pytest
 
-from conftest import BUILD, wait_for
+from conftest import BUILD, patient, wait_for
 from badinput_helpers import (COMPLETE, DONE, FAILED, Running, check_output, check_words, conf,
                               first_logon, refused, simple, usns, with_sum, write)
 
@@ -29,6 +30,17 @@ def fixture_first_logon(lab):
     first_logon(lab)
 
 
+@contextlib.contextmanager
+def asked(server):
+    """The connection of who asks SERVER, which does not answer."""
+    server.settimeout(patient(30))
+    connection, _ = server.accept()
+    with connection:
+        connection.settimeout(patient(30))
+        connection.recv(1)
+        yield
+
+
 def test_second_galsyncd(lab, tmp_path):
     """The first one waits for a server that says nothing; only it may write the map."""
     with socket.create_server(("127.0.0.3", 0)) as server:
@@ -37,14 +49,14 @@ def test_second_galsyncd(lab, tmp_path):
         state = f"{tmp_path}/state"
         first = Running(lab, conf(lab, tmp_path / "first", state=state, globex={
             "servers": [url], "extra": "connect_timeout_ms = 60000;"}))
-        first.wait_line("connect")
-        file = conf(lab, tmp_path, state=state)
-        refused(lab, file, f"state directory '{state}'", "in use by another galsyncd")
-        # A reader is welcome.
-        assert lab.galsyncctl("status", conf=file).returncode == DONE
-        assert lab.galsyncd("--once", "--full", "--plan", conf=file).returncode == COMPLETE
-        first.proc.send_signal(signal.SIGKILL)
-        first.end()
+        with asked(server):
+            file = conf(lab, tmp_path, state=state)
+            refused(lab, file, f"state directory '{state}'", "in use by another galsyncd")
+            # A reader is welcome.
+            assert lab.galsyncctl("status", conf=file).returncode == DONE
+            assert lab.galsyncd("--once", "--full", "--plan", conf=file).returncode == COMPLETE
+            first.proc.send_signal(signal.SIGKILL)
+            first.end()
     # The lock went with its owner.
     assert lab.galsyncd("--once", "--full", "--plan", conf=file).returncode == COMPLETE
 
@@ -54,11 +66,7 @@ def test_second_galsyncd_after_a_signal(lab, tmp_path):
         url = f"ldap://dc1.globex.example:{server.getsockname()[1]}"
         first = Running(lab, conf(lab, tmp_path, globex={
             "servers": [url], "extra": "connect_timeout_ms = 60000;"}))
-        first.wait_line("connect")
-        # Connected: now it waits for the answer.
-        connection, _ = server.accept()
-        with connection:
-            connection.recv(1)
+        with asked(server):
             first.proc.send_signal(signal.SIGTERM)
             p = first.end(timeout_s=20)
     assert p.returncode == FAILED

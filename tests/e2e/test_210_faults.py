@@ -163,7 +163,6 @@ class Interrupted:
         self.lab, self.forest = lab, forest
         interrupt = Signal(forest, name)
         self.run = Running(lab, file)
-        self.run.wait_line("apply")
         wait_for(self._under_way, "an object of the crowd in the target")
         interrupt.send()
 
@@ -183,7 +182,7 @@ def test_freeze_while_reading(fresh, tmp_path, undisturbed):
     file = conf(fresh, tmp_path, globex=SLOW_READ)
     freeze = Signal(GLOBEX, "STOP")
     before = fresh.source.usn(), fresh.target.usn()
-    run = Running(fresh, file)
+    run = Running(fresh, file, terminal=True)
     run.wait_line("read")
     freeze.send()
     p = run.end()
