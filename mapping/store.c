@@ -5,11 +5,13 @@
  *
  *   meta      text -> octets: "format" u32; "next-record", "next-journal", "next-cycle",
  *             "next-event", "last-wave", counters "n/<link>/<what>" u64; "link/<id>" name;
- *             "summary/<link>" text; "forest/<hash of its name>" schema.c; "taken/<link>"
- * (keepsake.c), "copied-at" (backup.c) u64; "databases" u64: how many there are; "pairs/<name>"
- * u64: the sum of an index record    u64 (native, MDB_INTEGERKEY) -> record.c key       u64 hash
- * (native) -> u64 record ids (duplicates, fixed size) cursor    link (u32 big-endian), side (u8) ->
- * octets; side 2: see conflict.c waiting   link, referrer GUID -> attribute and wanted DN pairs
+ *             "summary/<link>" text; "taken/<link>" (keepsake.c), "copied-at" (backup.c) u64;
+ *             "databases" u64: how many there are; "pairs/<name>" u64: the sum of an index;
+ *             "forest/<hash of its name>": see schema.c
+ *   record    u64 (native, MDB_INTEGERKEY) -> record.c
+ *   key       u64 hash (native) -> u64 record ids (duplicates, fixed size)
+ *   cursor    link (u32 big-endian), side (u8) -> octets; side 2: see conflict.c
+ *   waiting   link, referrer GUID -> attribute and wanted DN pairs
  *   wanted    link (u32 big-endian), hash of the wanted DN (u64) -> referrer GUIDs (duplicates)
  *   conflict  link, source GUID -> conflict.c
  *   involved  link, candidate GUID -> source GUIDs (duplicates)

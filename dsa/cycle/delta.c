@@ -29,7 +29,6 @@
 #include "dsa/cycle/other_links.h"
 #include "dsa/cycle/records.h"
 #include "dsa/directory/dn.h"
-#include "dsa/directory/filter.h"
 #include "dsa/run/sides.h"
 
 int
@@ -40,46 +39,6 @@ delta_concern(struct delta *x, const struct guid *source, struct err *err)
 	if (rc < 0)
 		return err_nomem(err);
 	return rc ? guid_list_add(&x->concerned, source, err) : 0;
-}
-
-/* ---- many in one request ---- */
-
-#define PARTS 50 /* of a filter */
-
-static const char *const guid_alone[] = {"objectGUID", NULL};
-
-struct many {
-	struct dir *d;
-	struct dir_query q;
-	const char *filter; /* besides */
-	dir_entry_fn *fn;
-	void *arg;
-};
-
-/* The N from V on. */
-static int
-search_some(struct many *m, const struct guid *v, size_t n, struct err *err)
-{
-	_cleanup_(free) char *filter = filter_guids(m->filter, v, n);
-
-	m->q.filter = filter;
-	return filter ? m->d->ops->search(m->d, &m->q, m->fn, m->arg, err) : err_nomem(err);
-}
-
-int
-delta_search_guids(struct dir *d, const struct guid_list *list, const char *filter,
-    const char *const *attrs, dir_entry_fn *fn, void *arg, struct err *err)
-{
-	struct many m = {
-	    d, {d->ops->info(d)->domain_dn, DIR_SUBTREE, NULL, attrs, false, 0}, filter, fn, arg};
-
-	for (size_t i = 0; i < list->n; i += PARTS) {
-		size_t n = list->n - i > PARTS ? PARTS : list->n - i;
-
-		if (search_some(&m, &list->v[i], n, err) < 0)
-			return -1;
-	}
-	return 0;
 }
 
 /* ---- what changed ---- */
@@ -252,6 +211,8 @@ add_counterparts(struct delta *x, struct err *err)
 
 /* ---- containers ---- */
 
+static const char *const guid_alone[] = {"objectGUID", NULL};
+
 static int
 take_guid(struct entry *e, void *arg, struct err *err)
 {
@@ -277,9 +238,9 @@ delta_add_below(
     struct dir *d, const struct guid_list *named, struct guid_list *ret, struct err *err)
 {
 	struct guid_list found = {0};
-	int rc = delta_search_guids(d, named,
-	    "(|(objectClass=organizationalUnit)(objectClass=container))", guid_alone, take_guid,
-	    &found, err);
+	int rc =
+	    dir_search_guids(d, named, "(|(objectClass=organizationalUnit)(objectClass=container))",
+		guid_alone, take_guid, &found, err);
 
 	for (size_t i = 0; rc == 0 && i < found.n; i++)
 		rc = search_below(d, &found.v[i], ret, err);

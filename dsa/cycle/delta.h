@@ -71,11 +71,6 @@ int delta_add_heirs(struct delta *x, struct err *err) MUST_CHECK;
 /* Is SOURCE one of them? Then what names it is looked for, as in a full cycle. */
 bool delta_looks_for_heir(const struct cycle *c, const struct guid *source);
 
-/* Searches the domain of D for the objects of LIST, many in one request, as far as FILTER (may be
- * "") finds them. */
-int delta_search_guids(struct dir *d, const struct guid_list *list, const char *filter,
-    const char *const *attrs, dir_entry_fn *fn, void *arg, struct err *err) MUST_CHECK;
-
 /* What is below a container that is new, or called otherwise, is called otherwise too: adds to RET
  * the recipients below those objects of NAMED, in the domain of D, that are containers. */
 int delta_add_below(struct dir *d, const struct guid_list *named, struct guid_list *ret,

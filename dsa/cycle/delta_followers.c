@@ -140,7 +140,7 @@ follow_all(struct delta *x, enum side side, struct err *err)
 
 	if (!attrs)
 		return err_nomem(err);
-	rc = delta_search_guids(
+	rc = dir_search_guids(
 	    x->c->run->dir[side], &x->followed[side], "", attrs, take_followed, &f, err);
 	x->followed[side].n = 0;
 	guid_set_done(&x->news[side]);

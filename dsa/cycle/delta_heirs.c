@@ -101,8 +101,8 @@ read_strangers(struct delta *x, struct err *err)
 			rc = guid_list_add(&strangers, &l->v[i], err);
 	}
 	if (rc == 0)
-		rc = delta_search_guids(
-		    x->c->run->dir[TARGET], &strangers, "", attrs, follow, x, err);
+		rc =
+		    dir_search_guids(x->c->run->dir[TARGET], &strangers, "", attrs, follow, x, err);
 	free(strangers.v);
 	return rc;
 }

@@ -135,31 +135,42 @@ read_counterpart(struct over *o, struct entry **ret)
 	return 0;
 }
 
-/* Reads contact and heir. 1 if the directories say that they are that. */
-static int
-read_both(struct over *o)
+int
+over_read_both(struct over *o, over_counterpart_fn *read)
 {
-	const struct conf_link *link = o->c->run->link;
 	_cleanup_(entry_free) struct entry *counterpart = NULL;
-	bool ok;
 
 	forget_read(o);
 	if (over_read(o, o->heir->side, &o->heir->contact, NULL, &o->contact) < 0 ||
-	    read_counterpart(o, &counterpart) < 0)
+	    read(o, &counterpart) < 0)
 		return -1;
 	if (!o->contact || !counterpart)
 		return 0;
 	if (o->heir->side == TARGET) {
 		o->to = TAKE(counterpart);
-		return kind_of(o->to) != KIND_CONTACT &&
-		       heir_is_leftover(link, o->contact, &o->source->guid);
+		return 1;
 	}
 	if (over_read(o, SOURCE, &o->source->guid, NULL, &o->to) < 0 ||
 	    heir_memory_find(o->c->run, &counterpart->guid, &o->back, o->err) < 0)
 		return -1;
 	o->native = TAKE(counterpart);
-	ok = o->to && !guid_equal(&o->to->guid, &o->contact->guid);
-	return ok && heir_is_return_contact(link, o->contact, &o->native->guid);
+	return o->to != NULL;
+}
+
+/* Reads contact and heir. 1 if the directories say that they are that. */
+static int
+read_both(struct over *o)
+{
+	const struct conf_link *link = o->c->run->link;
+	int rc = over_read_both(o, read_counterpart);
+
+	if (rc <= 0)
+		return rc;
+	if (o->heir->side == TARGET)
+		return kind_of(o->to) != KIND_CONTACT &&
+		       heir_is_leftover(link, o->contact, &o->source->guid);
+	return !guid_equal(&o->to->guid, &o->contact->guid) &&
+	       heir_is_return_contact(link, o->contact, &o->native->guid);
 }
 
 struct heir_pair

@@ -39,6 +39,11 @@ over_donep(struct over *o)
 /* Reads what has GUID G, or is called DN if that is NULL; *RET NULL: nothing. */
 int over_read(struct over *o, enum side side, const struct guid *g, const char *dn,
     struct entry **ret) MUST_CHECK;
+/* The counterpart of O's source object; *RET stays NULL if there is none. */
+typedef int over_counterpart_fn(struct over *o, struct entry **ret);
+/* Reads contact and heir, the counterpart by READ; O->source is there. 1 if both are there: what
+ * they are is not judged, since a plan may make the one what it is to be. */
+int over_read_both(struct over *o, over_counterpart_fn *read) MUST_CHECK;
 /* What the rules take. It borrows. */
 struct heir_pair over_pair(const struct over *o);
 

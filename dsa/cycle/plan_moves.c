@@ -4,7 +4,6 @@
  * are made when the plan was carried out, from what is there then. So they are shown as they would
  * be now; an heir that the plan makes has nothing yet.
  */
-#include "dsa/cycle/heir_memory.h"
 #include "dsa/cycle/heirs_priv.h"
 #include "dsa/cycle/plan.h"
 
@@ -31,29 +30,6 @@ read_counterpart(struct over *o, struct entry **ret)
 	}
 	*ret = entry_new(d.target_dn);
 	return *ret ? 0 : err_nomem(o->err);
-}
-
-/* 1: both are known. */
-static int
-read_both(struct over *o)
-{
-	_cleanup_(entry_free) struct entry *counterpart = NULL;
-
-	if (world_get(o->c->world, SOURCE, o->heir->source, &o->source, o->err) < 0 ||
-	    over_read(o, o->heir->side, &o->heir->contact, NULL, &o->contact) < 0 ||
-	    read_counterpart(o, &counterpart) < 0)
-		return -1;
-	if (!o->contact || !counterpart)
-		return 0;
-	if (o->heir->side == TARGET) {
-		o->to = TAKE(counterpart);
-		return 1;
-	}
-	if (over_read(o, SOURCE, &o->source->guid, NULL, &o->to) < 0 ||
-	    heir_memory_find(o->c->run, &counterpart->guid, &o->back, o->err) < 0)
-		return -1;
-	o->native = TAKE(counterpart);
-	return o->to != NULL;
 }
 
 struct showing {
@@ -117,8 +93,11 @@ show_end(struct showing *s)
 static int
 show_one(struct showing *s)
 {
-	int rc = read_both(&s->o);
+	struct over *o = &s->o;
+	int rc = world_get(o->c->world, SOURCE, o->heir->source, &o->source, o->err);
 
+	if (rc == 0)
+		rc = over_read_both(o, read_counterpart);
 	if (rc <= 0)
 		return rc;
 	rc = show_references(s);

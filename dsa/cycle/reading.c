@@ -128,7 +128,7 @@ renew_side(enum side side, void *arg, struct err *err)
 	int rc = delta_add_below(d, &c->delta->named[side], changed, err);
 
 	guid_list_sort_once(changed);
-	return rc < 0 ? -1 : world_renew(c->world, side, changed->v, changed->n, err);
+	return rc < 0 ? -1 : world_renew(c->world, side, changed, err);
 }
 
 /* What is read of another server than the one that told may be from before that. */

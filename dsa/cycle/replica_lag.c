@@ -70,9 +70,7 @@ has_tombstone(struct cycle *c, const struct guid *g, bool *ret, struct err *err)
 {
 	static const char *const attrs[] = {"objectGUID", NULL};
 	struct dir *d = c->run->dir[TARGET];
-	_cleanup_(free) char *value = filter_escape(guid_bytes(g));
-	_cleanup_(free) char *filter =
-	    value ? str_printf("(&(isDeleted=TRUE)(objectGUID=%s))", value) : NULL;
+	_cleanup_(free) char *filter = filter_guids("(isDeleted=TRUE)", g, 1);
 	const struct dir_query q = {.base = d->ops->info(d)->domain_dn,
 	    .scope = DIR_SUBTREE,
 	    .filter = filter,

@@ -4,11 +4,14 @@
 #include <poll.h>
 #include <stdio.h>
 
+#include "dsa/directory/filter.h"
+
 /* How long to sleep for a directory without a descriptor, and at most for one with: time-outs and
  * cancellation are noticed by process(). */
 #define NAP_MS 1
 #define LONGEST_WAIT_MS 200
 #define WAIT_DIRS 8 /* more are polled in turn, by naps */
+#define PARTS 50    /* objects in one filter */
 
 int
 dir_open(struct dir *d, struct err *err)
@@ -85,4 +88,24 @@ dir_read_guid(struct dir *d, const struct guid *g, const char *const *attrs, str
 	guid_format(g, text);
 	(void)snprintf(name, sizeof name, "<GUID=%s>", text);
 	return d->ops->read(d, name, attrs, ret, err);
+}
+
+int
+dir_search_guids(struct dir *d, const struct guid_list *list, const char *filter,
+    const char *const *attrs, dir_entry_fn *fn, void *arg, struct err *err)
+{
+	struct dir_query q = {
+	    .base = d->ops->info(d)->domain_dn, .scope = DIR_SUBTREE, .attrs = attrs};
+
+	for (size_t i = 0; i < list->n; i += PARTS) {
+		size_t n = list->n - i > PARTS ? PARTS : list->n - i;
+		_cleanup_(free) char *text = filter_guids(filter, &list->v[i], n);
+
+		if (!text)
+			return err_nomem(err);
+		q.filter = text;
+		if (d->ops->search(d, &q, fn, arg, err) < 0)
+			return -1;
+	}
+	return 0;
 }

@@ -187,5 +187,9 @@ int dir_drain(struct dir *const *dirs, size_t n, size_t max, struct err *err) MU
 /* Like ops->read, by GUID. */
 int dir_read_guid(struct dir *d, const struct guid *g, const char *const *attrs, struct entry **ret,
     struct err *err) MUST_CHECK;
+/* Delivers the objects of LIST that are below D's domain, many in one request, as far as FILTER
+ * (may be "") finds them. */
+int dir_search_guids(struct dir *d, const struct guid_list *list, const char *filter,
+    const char *const *attrs, dir_entry_fn *fn, void *arg, struct err *err) MUST_CHECK;
 
 #endif

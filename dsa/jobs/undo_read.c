@@ -408,9 +408,7 @@ static int
 find_tombstone(const struct undo_change *c, struct entry **ret, struct err *err)
 {
 	struct dir *d = c->run->dir[c->entry->side];
-	_cleanup_(free) char *guid = filter_escape(guid_bytes(&c->entry->change->guid));
-	_cleanup_(free) char *filter =
-	    guid ? str_printf("(&(isDeleted=TRUE)(objectGUID=%s))", guid) : NULL;
+	_cleanup_(free) char *filter = filter_guids("(isDeleted=TRUE)", &c->entry->change->guid, 1);
 	const struct dir_query q = {.base = d->ops->info(d)->domain_dn,
 	    .scope = DIR_SUBTREE,
 	    .filter = filter,

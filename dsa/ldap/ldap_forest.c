@@ -105,25 +105,32 @@ count(struct entry *e, void *arg, struct err *err)
 	return 0;
 }
 
+/* How many objects FILTER (NULL: there was no memory for it) finds, up to LIMIT; also after an
+ * error of the server those that came. */
+static int
+count_found(struct ldap_session *s, const char *base, enum dir_scope scope, const char *filter,
+    unsigned limit, unsigned *ret, struct err *err)
+{
+	static const char *const attrs[] = {"objectGUID", NULL};
+	const struct dir_query q = {
+	    .base = base, .scope = scope, .filter = filter, .attrs = attrs, .limit = limit};
+	bool delivered;
+
+	*ret = 0;
+	return filter ? ldap_search_once(s, &q, count, ret, &delivered, err) : err_nomem(err);
+}
+
 /* An account that cannot see the settings of the DCs must reckon with others. */
 static int
 learn_sole(struct ldap_forest *f, struct ldap_session *s, struct err *err)
 {
-	static const char *const attrs[] = {"objectGUID", NULL};
 	_cleanup_(free) char *value = filter_escape(bytes_of(f->info.domain_dn));
 	_cleanup_(free) char *filter =
 	    value ? str_printf("(&(objectClass=nTDSDSA)(hasMasterNCs=%s))", value) : NULL;
-	const struct dir_query q = {.base = f->info.config_dn,
-	    .scope = DIR_SUBTREE,
-	    .filter = filter,
-	    .attrs = attrs,
-	    .limit = 2};
-	unsigned n = 0;
-	bool delivered;
+	unsigned n;
 
-	if (!filter)
-		return err_nomem(err);
-	if (ldap_search_once(s, &q, count, &n, &delivered, err) < 0 && !s->ld)
+	if (count_found(s, f->info.config_dn, DIR_SUBTREE, filter, 2, &n, err) < 0 &&
+	    (!filter || !s->ld))
 		return -1;
 	f->info.sole = n == 1;
 	return 0;
@@ -178,20 +185,11 @@ take_schema_entry(struct entry *e, void *arg, struct err *err)
 static int
 has_changed(struct ldap_forest *f, struct ldap_session *s, uint64_t usn, bool *ret, struct err *err)
 {
-	static const char *const attrs[] = {"objectGUID", NULL};
 	_cleanup_(free) char *filter = str_printf(
 	    "(&(objectClass=attributeSchema)(uSNChanged>=%llu))", (unsigned long long)usn + 1);
-	const struct dir_query q = {.base = f->info.schema_dn,
-	    .scope = DIR_ONE,
-	    .filter = filter,
-	    .attrs = attrs,
-	    .limit = 1};
-	unsigned n = 0;
-	bool delivered;
+	unsigned n;
 
-	if (!filter)
-		return err_nomem(err);
-	if (ldap_search_once(s, &q, count, &n, &delivered, err) < 0)
+	if (count_found(s, f->info.schema_dn, DIR_ONE, filter, 1, &n, err) < 0)
 		return err_ctx(err, "changes of the schema");
 	*ret = n > 0;
 	return 0;

@@ -4,16 +4,14 @@
 #include <stdlib.h>
 
 #include "dsa/directory/dn.h"
-#include "dsa/directory/filter.h"
 #include "dsa/directory/guid_set.h"
 #include "dsa/directory/schema.h"
-
-#define PARTS 64 /* objects in one request */
 
 struct renewal {
 	struct world *w;
 	enum side side;
-	struct guid_set came; /* of this request */
+	struct guid_set came;
+	size_t n; /* that are asked for */
 };
 
 static void
@@ -33,6 +31,9 @@ take(struct entry *e, void *arg, struct err *err)
 		return 0;
 	if (guid_set_add(&r->came, &own->guid) < 0)
 		return err_nomem(err);
+	/* Only one thread reports. */
+	if (r->side == SOURCE)
+		run_progress(world_run(r->w), RUN_PHASE_READ, r->came.n, r->n);
 	return world_find_guid(r->w, r->side, &own->guid, &index, err) < 0
 		   ? -1
 		   : world_put(r->w, r->side, own, &index, err);
@@ -40,14 +41,14 @@ take(struct entry *e, void *arg, struct err *err)
 
 /* What was asked for and did not come. */
 static int
-end_gone(struct renewal *r, const struct guid *guids, size_t n, struct err *err)
+end_gone(struct renewal *r, const struct guid_list *list, struct err *err)
 {
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < list->n; i++) {
 		uint32_t index;
 
-		if (guid_set_has(&r->came, &guids[i]))
+		if (guid_set_has(&r->came, &list->v[i]))
 			continue;
-		if (world_find_guid(r->w, r->side, &guids[i], &index, err) < 0)
+		if (world_find_guid(r->w, r->side, &list->v[i], &index, err) < 0)
 			return -1;
 		if (index != WORLD_NONE && world_vanish(r->w, r->side, index, err) < 0)
 			return -1;
@@ -56,33 +57,15 @@ end_gone(struct renewal *r, const struct guid *guids, size_t n, struct err *err)
 }
 
 static int
-renew_some(struct renewal *r, const struct guid *guids, size_t n, struct err *err)
+renew(struct renewal *r, const struct guid_list *list, struct err *err)
 {
-	struct dir *d = world_run(r->w)->dir[r->side];
-	_cleanup_(free) char *filter = filter_guids(WORLD_FILTER, guids, n);
-	const struct dir_query q = {.base = d->ops->info(d)->domain_dn,
-	    .scope = DIR_SUBTREE,
-	    .filter = filter,
-	    .attrs = world_attrs(r->w, r->side)};
-
-	if (!filter)
-		return err_nomem(err);
 	guid_set_done(&r->came);
 	r->came = (struct guid_set){.n = 0};
-	return d->ops->search(d, &q, take, r, err) < 0 ? -1 : end_gone(r, guids, n, err);
-}
-
-static int
-renew(struct renewal *r, const struct guid *guids, size_t n, struct err *err)
-{
-	for (size_t i = 0; i < n; i += PARTS) {
-		/* Only one thread reports. */
-		if (r->side == SOURCE)
-			run_progress(world_run(r->w), RUN_PHASE_READ, i, n);
-		if (renew_some(r, guids + i, n - i < PARTS ? n - i : PARTS, err) < 0)
-			return -1;
-	}
-	return 0;
+	r->n = list->n;
+	if (dir_search_guids(world_run(r->w)->dir[r->side], list, WORLD_FILTER,
+		world_attrs(r->w, r->side), take, r, err) < 0)
+		return -1;
+	return end_gone(r, list, err);
 }
 
 /* ---- what refers to them ---- */
@@ -155,16 +138,16 @@ find_referrers(struct renewal *r, struct guid_list *ret, struct err *err)
 }
 
 int
-world_renew(struct world *w, enum side side, const struct guid *guids, size_t n, struct err *err)
+world_renew(struct world *w, enum side side, const struct guid_list *list, struct err *err)
 {
 	_cleanup_(renewal_done) struct renewal r = {.w = w, .side = side};
 	struct guid_list referrers = {.n = 0};
-	int rc = renew(&r, guids, n, err);
+	int rc = renew(&r, list, err);
 
 	if (rc == 0)
 		rc = find_referrers(&r, &referrers, err);
 	if (rc == 0)
-		rc = renew(&r, referrers.v, referrers.n, err);
+		rc = renew(&r, &referrers, err);
 	free(referrers.v);
 	return rc;
 }

@@ -16,9 +16,9 @@
 
 #include "dsa/world/world.h"
 
-/* Reads the objects of SIDE with these N GUIDs again, and what still names one by a name that it
- * has not any more. Objects that are not there any more vanish. */
-int world_renew(struct world *w, enum side side, const struct guid *guids, size_t n,
-    struct err *err) MUST_CHECK;
+/* Reads the objects of SIDE with the GUIDs of LIST again, and what still names one by a name that
+ * it has not any more. Objects that are not there any more vanish. */
+int world_renew(
+    struct world *w, enum side side, const struct guid_list *list, struct err *err) MUST_CHECK;
 
 #endif

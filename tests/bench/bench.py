@@ -300,7 +300,7 @@ def parse():
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--records", type=int, default=1000000, help="of the map (default 1000000)")
     p.add_argument("--full", action="store_true",
-                   help="of the part 'own' 100,000 and 1,000,000 users too: some 20 GiB of memory")
+                   help="of the part 'own' 100,000 users too: some 3 GiB of memory")
     p.add_argument("--only", choices=PARTS, action="append", help="this part; may be given more than once")
     p.add_argument("--out", default=os.path.join(BUILD, "bench.txt"),
                    help="also written to this file (default: bench.txt in the build directory)")

@@ -15,7 +15,7 @@ import tempfile
 from measure import BenchError, Row, figure
 
 SIZES = (1000, 10000)
-SIZES_IN_FULL = (1000, 10000, 100000, 1000000)
+SIZES_IN_FULL = (1000, 10000, 100000)
 LIMIT_FULL_US = 120         # of CPU, for each user
 LIMIT_UNCHANGED_US = 25
 LIMIT_MAPS = 3              # octets written at the first synchronization, in sizes of the map
