@@ -121,6 +121,7 @@ decision_encode(const struct decision *d, struct buf *ret)
 	buf_add_u8(ret, d->failed);
 	buf_add_u8(ret, d->apart);
 	buf_add_u8(ret, d->straight);
+	buf_add_u8(ret, d->again);
 	buf_add_u8(ret, (uint8_t)d->rule);
 	buf_add_u32(ret, d->waited);
 	buf_add_u64(ret, d->step);
@@ -172,6 +173,7 @@ decision_decode(struct bytes raw, struct decision *ret, struct err *err)
 	ret->failed = reader_u8(&r);
 	ret->apart = reader_u8(&r);
 	ret->straight = reader_u8(&r);
+	ret->again = reader_u8(&r);
 	ret->rule = (enum match_method)reader_u8(&r);
 	ret->waited = reader_u32(&r);
 	ret->step = reader_u64(&r);

@@ -46,6 +46,9 @@ struct decision {
 	bool failed;   /* something of it was refused in this cycle */
 	bool apart;    /* a change of it was refused: what can be is written by itself */
 	bool straight; /* it was looked at while planning, and no mail goes round (circles.h) */
+	/* It was planned before, and a limit holds a part of that: what was told and counted then
+	 * stands. */
+	bool again;
 	enum match_method rule;
 	/* For how many things, which others had to let go of, it waited when it was planned; 0: for
 	 * none yet. It waits again for fewer (plan_release.c). */

@@ -61,7 +61,7 @@ say_notes(const struct planning *p)
 {
 	const char *at = (const char *)p->notes.data, *end = at + p->notes.len;
 
-	while (!p->notes.failed && at < end) {
+	while (!p->notes.failed && !p->d->again && at < end) {
 		int level = (uint8_t)*at;
 		const char *dn = at + 1, *text = dn + strlen(dn) + 1;
 
@@ -105,30 +105,38 @@ note_untouched(struct planning *p, const char *why)
 
 /* ---- one object ---- */
 
+/* What no limit takes back (limits_uncount_if_held()). */
+static void
+count_once(struct planning *p)
+{
+	struct cycle_result *r = p->c->res;
+
+	for (size_t i = 0; i < p->step->n_changes; i++)
+		r->renamed += p->step->changes[i].change->op == CHANGE_RENAME &&
+			      strcmp(p->step->changes[i].reason, PLAN_PROMOTE) != 0;
+	r->waiting += p->step->n_waiting;
+	r->promoted += p->d->state == DECIDE_PROMOTE;
+	if (p->step->creates)
+		r->created[p->d->shape]++;
+	if (p->d->state == DECIDE_MATCHED && p->d->rule != MATCH_RECORD) {
+		r->matched++;
+		run_message(p->c->run, LOG_NOTICE, &p->in.source->guid, p->in.source->dn,
+		    "matched for the first time, with '%s': %s", p->d->target_dn, p->d->evidence);
+	}
+}
+
 static void
 count_step(struct planning *p, bool stored)
 {
 	struct cycle_result *r = p->c->res;
 	bool touched[SIDES] = {[SOURCE] = back_mods(p) > 0};
 
-	for (size_t i = 0; i < p->step->n_changes; i++) {
+	for (size_t i = 0; i < p->step->n_changes; i++)
 		touched[p->step->changes[i].side] = true;
-		r->renamed += p->step->changes[i].change->op == CHANGE_RENAME &&
-			      strcmp(p->step->changes[i].reason, PLAN_PROMOTE) != 0;
-	}
-	r->waiting += p->step->n_waiting;
-	if (p->d->state == DECIDE_PROMOTE)
-		r->promoted++;
-	if (p->step->creates)
-		r->created[p->d->shape]++;
-	else if (touched[TARGET])
-		r->updated[TARGET]++;
+	r->updated[TARGET] += touched[TARGET] && !p->step->creates;
 	r->updated[SOURCE] += touched[SOURCE];
-	if (p->d->state == DECIDE_MATCHED && p->d->rule != MATCH_RECORD) {
-		r->matched++;
-		run_message(p->c->run, LOG_NOTICE, &p->in.source->guid, p->in.source->dn,
-		    "matched for the first time, with '%s': %s", p->d->target_dn, p->d->evidence);
-	}
+	if (!p->d->again)
+		count_once(p);
 	if (!p->step->n_changes && !p->links->n_mods && !p->apart->n_mods && !back_mods(p) &&
 	    !stored)
 		r->unchanged++;
@@ -343,7 +351,8 @@ conclude(struct planning *p, const struct entry *source, int rc)
 	say_notes(p);
 	if (rc == 0 && *p->outcome)
 		run_decided(p->c->run, &source->guid, source->dn, "%s", p->outcome);
-	p->c->res->problems += p->n_problems;
+	if (!p->d->again)
+		p->c->res->problems += p->n_problems;
 	if (rc < 0 && skip(p, source) < 0)
 		return -1;
 	p->d->step = p->stored ? p->step->number : DECISION_NO_STEP;
@@ -493,6 +502,7 @@ forget_plan(struct cycle *c, const struct guid *source, uint32_t *ret, struct er
 	if (cycle_get_decision(c, *ret, &d, &found, err) < 0)
 		return -1;
 	d.step = DECISION_UNPLANNED;
+	d.again = true;
 	return found ? cycle_put_decision(c, *ret, &d, err) : 0;
 }
 

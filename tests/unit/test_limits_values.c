@@ -301,6 +301,29 @@ two_limits(void **state)
 	end(&l);
 }
 
+/* What is planned a second time without the part that is held is told and counted once. */
+static void
+counted_once(void **state)
+{
+	struct lab l;
+
+	(void)state;
+	start(&l, &team, false);
+	lab_add(&l, SOURCE, ACCOUNT("Dora", "dora") "userAccountControl: 512\n\n");
+	lab_add_value(&l, SOURCE, "CN=Team", "member", lab_dn(SOURCE, "CN=Dora"));
+	lab_set(&l, SOURCE, "CN=Team", "displayName", "The Team");
+	remove_members(&l, "CN=Team");
+	lab_delete_value(&l, SOURCE, "CN=Team", "member", lab_dn(SOURCE, "CN=Cleo"));
+	lab_run(&l);
+	assert_true(l.res.held);
+	assert_int_equal(l.res.waiting, 1);
+	assert_int_equal(l.res.updated[TARGET], 1);
+	assert_int_equal(l.res.changes, 1);
+	assert_int_equal(decide(&l, HELD_MEMBER_REMOVALS, NULL, HELD_APPROVED), 1);
+	run_on(&l);
+	end(&l);
+}
+
 int
 main(void)
 {
@@ -310,6 +333,7 @@ main(void)
 	    cmocka_unit_test(members_held),
 	    cmocka_unit_test(primary_held),
 	    cmocka_unit_test(two_limits),
+	    cmocka_unit_test(counted_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
