@@ -256,10 +256,34 @@ expand_containers(enum side side, void *arg, struct err *err)
 	return delta_add_below(x->c->run->dir[side], &x->named[side], &x->changed[side], err);
 }
 
+/* What has a record is a recipient, which becomes no container: those that servers are asked about
+ * are the others. */
+static int
+drop_recorded(struct delta *x, enum side side, struct err *err)
+{
+	struct guid_list *l = &x->named[side];
+	size_t kept = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		_cleanup_(record_free) struct record *r = NULL;
+
+		if (store_find_guid(x->c->run->map, x->c->run->link_id, side, &l->v[i], &r, err) <
+		    0)
+			return -1;
+		if (!r)
+			l->v[kept++] = l->v[i];
+	}
+	l->n = kept;
+	return 0;
+}
+
 /* Each side has its directory and its lists for itself. */
 static int
 expand_both(struct delta *x, struct err *err)
 {
+	for (int side = SOURCE; side < SIDES; side++)
+		if (drop_recorded(x, (enum side)side, err) < 0)
+			return -1;
 	if (!x->named[TARGET].n)
 		return expand_containers(SOURCE, x, err);
 	return sides_run(expand_containers, x, err);

@@ -105,10 +105,11 @@ before_a_write(void **state)
 		void (*change)(struct lab *l);
 		unsigned most[SIDES];
 	} rows[] = {
-	    /* The feed and the object; here also whether it is a container. */
-	    {title_changes, {4, 3}},
-	    /* And what refers to it, and who has its addresses; on the target candidates and
-	     * holders of its names, the OU, names beside it, and holders of addresses. */
+	    /* The feed and the object. */
+	    {title_changes, {3, 3}},
+	    /* And whether it is a container, what refers to it, and who has its addresses; on the
+	     * target candidates and holders of its names, the OU, names beside it, and holders of
+	     * addresses. */
 	    {one_comes, {6, 6}},
 	    /* The same, but for names beside each. */
 	    {many_come, {7, 6 + MANY}},
