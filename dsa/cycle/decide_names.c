@@ -171,9 +171,8 @@ decide_names(struct cycle *c, uint32_t index, const struct entry *source, struct
 	if (parent_of(c, d, source, &parent, err) < 0)
 		return -1;
 	/* The plan wants to know whether it is there, and reads nothing. */
-	if (world_find_ou(c->world, parent, &ignored, err) < 0)
-		return -1;
-	if (fetch_names(c, source, parent, err) < 0)
+	if (fetch_names(c, source, parent, err) < 0 ||
+	    world_find_ou(c->world, parent, &ignored, err) < 0)
 		return -1;
 	in = (struct names_in){c->run->link, d->shape, source, parent};
 	rc = names_choose(&in, name_taken, &t, &n, err);

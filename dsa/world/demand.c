@@ -293,8 +293,12 @@ world_fetch_names(struct world *w, const char *parent, const char *rdn, struct e
 		return err_nomem(err);
 	q.filter = filter;
 	rc = d->ops->search(d, &q, take, &t, err);
+	if (rc == 0)
+		return world_note_ou(w, parent, true, err);
 	/* The OU is to be created: nothing is in it. */
-	return rc < 0 && err->src == ERR_LDAP && err->code == NO_SUCH_OBJECT ? 0 : rc;
+	return err->src == ERR_LDAP && err->code == NO_SUCH_OBJECT
+		   ? world_note_ou(w, parent, false, err)
+		   : -1;
 }
 
 /* Which source objects a delta is about is not for a look-up to say: they are put down by GUID, and

@@ -217,8 +217,9 @@ int world_demand_candidates(
 /* Reads what was put down for SIDE, many in one request. */
 int world_fetch(struct world *w, enum side side, struct err *err) MUST_CHECK;
 /* Reads the objects of PARENT in the target whose name begins like RDN: whatever the naming rule
- * may try. A name that differs in accents only is not found by every server; it is refused by those
- * that mind, and then the object is read and named again. */
+ * may try; whether PARENT is there is known then. A name that differs in accents only is not found
+ * by every server; it is refused by those that mind, and then the object is read and named again.
+ */
 int world_fetch_names(
     struct world *w, const char *parent, const char *rdn, struct err *err) MUST_CHECK;
 

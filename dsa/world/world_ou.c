@@ -17,6 +17,18 @@ world_forget_ous(struct world *w)
 		free(w->asked_ous[--w->n_asked_ous]);
 }
 
+/* Takes NORM over. */
+static int
+put_known(struct world *w, char *norm, bool there, struct err *err)
+{
+	_cleanup_(free) char *own = norm;
+
+	if (list_grow(w->ous, w->n_ous, w->cap_ous) < 0)
+		return err_nomem(err);
+	w->ous[w->n_ous++] = (struct known_ou){TAKE(own), there};
+	return 0;
+}
+
 static int
 learn(struct world *w, char *norm, bool *ret, struct err *err)
 {
@@ -27,11 +39,8 @@ learn(struct world *w, char *norm, bool *ret, struct err *err)
 
 	if (d->ops->read(d, norm, attrs, &e, err) < 0)
 		return -1;
-	if (list_grow(w->ous, w->n_ous, w->cap_ous) < 0)
-		return err_nomem(err);
-	w->ous[w->n_ous++] = (struct known_ou){TAKE(own), e != NULL};
 	*ret = e != NULL;
-	return 0;
+	return put_known(w, TAKE(own), *ret, err);
 }
 
 /* An OU that is missing is asked about together with those above it. */
@@ -59,6 +68,16 @@ look_up(const struct world *w, const char *norm)
 		if (strcmp(w->ous[i].norm, norm) == 0)
 			return w->ous[i].there ? WORLD_OU_THERE : WORLD_OU_MISSING;
 	return WORLD_OU_UNKNOWN;
+}
+
+int
+world_note_ou(struct world *w, const char *ou, bool there, struct err *err)
+{
+	_cleanup_(free) char *norm = dn_normalize(ou, err);
+
+	if (!norm)
+		return -1;
+	return look_up(w, norm) == WORLD_OU_UNKNOWN ? put_known(w, TAKE(norm), there, err) : 0;
 }
 
 int

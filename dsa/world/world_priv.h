@@ -68,5 +68,7 @@ int world_ask(struct world *w, const struct world_query *q, bool *ret, struct er
 void world_demand_done(struct demand *d);
 /* world_ou.c: reads what was put down. */
 int world_fetch_ous(struct world *w, struct err *err) MUST_CHECK;
+/* Another request has shown whether OU (any spelling) is THERE. Without effect if that is known. */
+int world_note_ou(struct world *w, const char *ou, bool there, struct err *err) MUST_CHECK;
 
 #endif

@@ -281,6 +281,8 @@ candidates(void **state)
 static void
 names(void **state)
 {
+	enum world_ou there;
+
 	(void)state;
 	open_world(NULL,
 	    THERE("user", "Ann", "") THERE("user", "Ann 2", "") THERE("user", "Bea", "")
@@ -292,6 +294,12 @@ names(void **state)
 	/* An OU that is not there has nothing in it. */
 	check(world_fetch_names(f.w, "OU=Missing," GLOBEX_DN, "Ann", &f.err));
 	assert_int_equal(requests(TARGET), 2);
+	/* Nobody has to ask whether they are there. */
+	check(world_find_ou(f.w, "ou=acme," GLOBEX_DN, &there, &f.err));
+	assert_int_equal(there, WORLD_OU_THERE);
+	check(world_find_ou(f.w, "OU=Missing," GLOBEX_DN, &there, &f.err));
+	assert_int_equal(there, WORLD_OU_MISSING);
+	assert_int_equal(requests(TARGET), 0);
 	close_world();
 }
 
