@@ -242,7 +242,7 @@ install: all
 	$(INSTALL) -m 644 man/galsync.conf.5 $(DESTDIR)$(MANDIR)/man5
 	$(INSTALL) -m 644 man/galsyncd.8 man/galsyncctl.8 man/galsync-portal.8 $(DESTDIR)$(MANDIR)/man8
 	$(INSTALL) -m 755 conf/delegate.sh conf/hook-mail $(DESTDIR)$(DATADIR)
-	$(INSTALL) -m 644 conf/galsync.conf conf/hook-mail.conf $(DESTDIR)$(DATADIR)
+	$(INSTALL) -m 644 conf/delegate.rights conf/galsync.conf conf/hook-mail.conf $(DESTDIR)$(DATADIR)
 	$(INSTALL) -m 644 conf/mail/*.txt $(DESTDIR)$(DATADIR)/mail
 	$(INSTALL) -m 644 conf/galsync.catalog $(DESTDIR)$(CATALOGDIR)
 	for s in $(SERVICES); do \
