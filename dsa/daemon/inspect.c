@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "dsa/daemon/inspect.h"
 
+#include "dsa/base/clock.h"
 #include "dsa/base/json.h"
 #include "dsa/jobs/explaining.h"
 #include "dsa/jobs/tracing.h"
@@ -164,4 +165,24 @@ inspect_explain(const struct run *run, const char *who, const char *attribute, j
 		*ret_bad |= e.x.held[k] == EXPLAIN_HELD;
 	*ret = view_explain(run->link, who, attribute, &e, err);
 	return *ret ? 0 : -1;
+}
+
+int
+inspect_find(const struct run *run, const char *text, json_t **ret, struct err *err)
+{
+	_cleanup_(explaining_done) struct explaining e = {.n_hits = 0};
+	bool more;
+	json_t *o;
+
+	run_progress(run, RUN_PHASE_CONNECT, 0, 0);
+	if (explaining_find_called(run, text, &e, &more, err) < 0)
+		return -1;
+	o = json_object();
+	json_put_member(&o, "text", json_of_text(text));
+	json_put_member(&o, "at", json_of_time(clock_realtime_s()));
+	json_put_member(&o, "hits", view_explain_hits(run->link, &e));
+	json_put_member(&o, "more", json_boolean(more));
+	json_put_member(&o, "summary", json_null());
+	*ret = o;
+	return o ? 0 : err_nomem(err);
 }

@@ -2,8 +2,8 @@
 #ifndef GALSYNC_DAEMON_INSPECT_H
 #define GALSYNC_DAEMON_INSPECT_H
 
-/* What writes to no directory: verify, trace, explain and adopt, and what they found as members of
- * the answer to the client. An answer is bounded: what is too much is counted. */
+/* What writes to no directory: verify, trace, explain, find and adopt, and what they found as
+ * members of the answer to the client. An answer is bounded: what is too much is counted. */
 
 #include <jansson.h>
 
@@ -25,5 +25,7 @@ int inspect_trace(const struct run *run, const char *address, unsigned from, jso
  */
 int inspect_explain(const struct run *run, const char *who, const char *attribute, json_t **ret,
     bool *ret_bad, struct err *err) MUST_CHECK;
+/* Who is called TEXT in either forest: text, at, hits, more. */
+int inspect_find(const struct run *run, const char *text, json_t **ret, struct err *err) MUST_CHECK;
 
 #endif

@@ -108,3 +108,30 @@ verb_explain(struct verbs *v, struct client *c, const json_t *request)
 	}
 	verbs_wait_for(c, w, worker_request_explain(w, copy, copy_of_name), -1);
 }
+
+/* One letter is the name of everybody. */
+static bool
+is_name(const char *s)
+{
+	return strlen(s) > 1 && strlen(s) <= 256 && !str_has_control(s) && utf8_valid(bytes_of(s));
+}
+
+void
+verb_find(struct verbs *v, struct client *c, const json_t *request)
+{
+	const char *text = json_string_value(json_object_get(request, "text"));
+	struct worker *w = verbs_worker(v, c, request);
+	char *copy;
+
+	if (!w)
+		return;
+	if (!text || !is_name(text)) {
+		client_refuse(c, "\"text\" is how a name begins, 2 to 256 octets");
+		return;
+	}
+	copy = strdup(text);
+	if (!copy)
+		client_refuse(c, "out of memory");
+	else
+		verbs_wait_for(c, w, worker_request_find(w, copy), -1);
+}

@@ -16,6 +16,7 @@
 #define W_PROBLEMS "Problems"
 #define W_REPORT "Report"
 #define W_READ "Read from the map at"
+#define W_ASKED "The directories were asked at"
 #define W_AGO "ago"
 #define W_NOW "now"
 #define W_IN "in"
@@ -67,6 +68,13 @@
 /* Lists */
 #define W_SEARCH "Search"
 #define W_SEARCH_HINT "Part of a name, an address or an alias; or all of any other name of it"
+#define W_FOUND_LIVE "By display name"
+#define W_FOUND_NONE "The map finds nobody by that name."
+#define W_FOUND_FEW "The map has no display names: others may be called so in the address lists."
+#define W_FOUND_CAPTION                                                                            \
+	"Whose display name, first or last name begins so in either forest, in the map or not"
+#define W_FOUND_MORE "There may be more: only the first of them are listed."
+#define W_FOREST "Found in"
 #define W_FILTER "Show"
 #define W_ANY "any"
 #define W_NAME "Name"
@@ -184,6 +192,8 @@
 #define W_HOST "This portal answers to names of this machine alone."
 #define W_BAD_ADDRESS "This is no address of this portal."
 #define W_NO_PAGE "There is no such page."
+#define W_NOBODY_ASKED                                                                             \
+	"The daemon does not answer, so display names cannot be looked for: the map has none."
 #define W_LATE "The daemon did not answer in time; it may be in the middle of a cycle."
 #define W_BUSY_ASKING "Others are asking the directories; try again in a moment."
 #define W_BUSY_READING "Others are reading lists; try again in a moment."

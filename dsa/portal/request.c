@@ -24,6 +24,8 @@ request_is_clean(const char *uri, bool *too_long)
 	return true;
 }
 
+#define FOUND "/mailboxes/found"
+
 static const struct {
 	const char *path;
 	enum request_page page;
@@ -33,6 +35,8 @@ static const struct {
     {"/overview.csv", REQUEST_OVERVIEW, REQUEST_CSV},
     {"/mailboxes", REQUEST_MAILBOXES, REQUEST_HTML},
     {"/mailboxes.csv", REQUEST_MAILBOXES, REQUEST_CSV},
+    {FOUND, REQUEST_MAILBOXES, REQUEST_HTML},
+    {FOUND ".csv", REQUEST_MAILBOXES, REQUEST_CSV},
     {"/groups", REQUEST_GROUPS, REQUEST_HTML},
     {"/groups.csv", REQUEST_GROUPS, REQUEST_CSV},
     {"/waves", REQUEST_WAVES, REQUEST_HTML},
@@ -41,6 +45,7 @@ static const struct {
     {"/problems.csv", REQUEST_PROBLEMS, REQUEST_CSV},
     {"/api/overview", REQUEST_OVERVIEW, REQUEST_JSON},
     {"/api/mailboxes", REQUEST_MAILBOXES, REQUEST_JSON},
+    {"/api" FOUND, REQUEST_MAILBOXES, REQUEST_JSON},
     {"/api/groups", REQUEST_GROUPS, REQUEST_JSON},
     {"/api/waves", REQUEST_WAVES, REQUEST_JSON},
     {"/api/problems", REQUEST_PROBLEMS, REQUEST_JSON},
@@ -124,6 +129,8 @@ request_parse(const char *path, struct portal_request *ret)
 			ret->form = fixed[i].form;
 			if (ret->page == REQUEST_GROUPS)
 				ret->query.kind = KIND_GROUP;
+			if (strstr(path, FOUND))
+				ret->part = REQUEST_FOUND;
 			return true;
 		}
 	if (strncmp(path, "/api/", 5) == 0) {
@@ -173,6 +180,10 @@ take_table(struct portal_request *r, const char *value, char *why, size_t size)
 bool
 request_take(struct portal_request *r, const char *name, const char *value, char *why, size_t size)
 {
+	if (r->part == REQUEST_FOUND && strcmp(name, "q") != 0 && strcmp(name, "link") != 0) {
+		(void)snprintf(why, size, "'%.64s' is not understood: q and link are", name);
+		return false;
+	}
 	if (r->page == REQUEST_MAILBOXES || r->page == REQUEST_GROUPS) {
 		if (r->page == REQUEST_GROUPS && strcmp(name, "kind") == 0 &&
 		    strcmp(value, "group") != 0) {
