@@ -8,6 +8,7 @@
 #include "dsa/view/view_adopt.h"
 #include "dsa/view/view_client.h"
 #include "dsa/view/view_explain.h"
+#include "dsa/view/view_members.h"
 #include "dsa/view/view_trace.h"
 #include "dsa/view/view_verify.h"
 
@@ -185,4 +186,19 @@ inspect_find(const struct run *run, const char *text, json_t **ret, struct err *
 	json_put_member(&o, "summary", json_null());
 	*ret = o;
 	return o ? 0 : err_nomem(err);
+}
+
+int
+inspect_members(const struct run *run, const struct guid *group, uint64_t page, uint64_t size,
+    json_t **ret, struct err *err)
+{
+	_cleanup_(group_members_done) struct group_members m = {.n = 0};
+	struct view_members_page p = {.page = page, .size = size};
+
+	run_progress(run, RUN_PHASE_CONNECT, 0, 0);
+	if (group_members_run(run, group, &m, err) < 0)
+		return -1;
+	p.now = clock_realtime_s();
+	*ret = view_members(run->link, group, &m, &p);
+	return *ret ? 0 : err_nomem(err);
 }

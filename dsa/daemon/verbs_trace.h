@@ -6,6 +6,6 @@
 
 #include "dsa/daemon/verbs.h"
 
-verb_fn verb_trace, verb_explain, verb_find;
+verb_fn verb_trace, verb_explain, verb_find, verb_members;
 
 #endif

@@ -32,6 +32,7 @@ struct request {
 	char *attribute;
 	enum resolved_as as; /* RESOLVE */
 	unsigned from;
+	uint64_t page, size; /* MEMBERS, of the first of OBJECTS */
 };
 
 struct worker {

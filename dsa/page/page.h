@@ -57,11 +57,16 @@ void page_add_part(struct buf *b, const struct page *p, const char *id, const ch
     page_part_fn *add, const json_t *o);
 void page_add_mailbox(struct buf *b, const struct page *p, const json_t *one);
 /* What the directories said at P's time, each as a section: who is called so, and of one recipient
- * the daemon's answers to `explain`, `switch-plan` and `trace`. */
+ * the daemon's answers to `explain`, `switch-plan`, `trace` and `members`. */
 void page_add_found(struct buf *b, const struct page *p, const json_t *found);
 void page_add_explained(struct buf *b, const struct page *p, const json_t *answer);
 void page_add_checks(struct buf *b, const struct page *p, const json_t *answer);
 void page_add_way(struct buf *b, const struct page *p, const json_t *answer);
+void page_add_members(struct buf *b, const struct page *p, const json_t *answer);
+/* Where the page of LIST (found, page, pages) is among all, and the ways to the others: PATH with
+ * QUERY and a page. */
+void page_add_turning(
+    struct buf *b, const struct page *p, const char *path, const char *query, const json_t *list);
 
 /* The columns of the tables that there are as CSV. */
 extern const struct table_column page_list_columns[], page_wave_columns[], page_member_columns[],

@@ -101,9 +101,8 @@ add_turn(struct buf *b, const char *path, const char *query, json_int_t page, co
 	buf_printf(b, "%spage=%lld\">%s</a>\n", *query ? "&amp;" : "", (long long)page, word);
 }
 
-/* Where the page is among all of LIST, and the ways to the others. */
-static void
-add_turning(
+void
+page_add_turning(
     struct buf *b, const struct page *p, const char *path, const char *query, const json_t *list)
 {
 	json_int_t page = number_of(list, "page"), pages = number_of(list, "pages");
@@ -239,13 +238,13 @@ page_add_list(struct buf *b, const struct page *p, const char *path, const struc
 	(void)snprintf(
 	    sort, sizeof sort, "%s%s", q->descending ? "-" : "", roster_order_name(q->sort));
 	add_form(b, path, q);
-	add_turning(b, p, path, (const char *)query.data, list);
+	page_add_turning(b, p, path, (const char *)query.data, list);
 	table = page_list_table(p);
 	table.path = path;
 	table.query = (const char *)unsorted.data;
 	table.sort = sort;
 	table_add(b, &table, json_object_get(list, "items"));
-	add_turning(b, p, path, (const char *)query.data, list);
+	page_add_turning(b, p, path, (const char *)query.data, list);
 	add_found(b, p, q, list);
 	add_forms(b, p, path, (const char *)query.data);
 }
@@ -331,7 +330,7 @@ page_add_problems(struct buf *b, const struct page *p, const json_t *problems)
 		       "<h2 id=\"h-problems\">" W_ONE_BY_ONE "</h2>\n");
 	if (!p->file)
 		add_problem_form(b);
-	add_turning(b, p, "/problems", query, problems);
+	page_add_turning(b, p, "/problems", query, problems);
 	table_add(b,
 	    &(struct page_table){.id = "problems",
 		.caption = W_PROBLEMS_CAPTION,

@@ -2,6 +2,7 @@
 /* What the directories said, asked a moment ago: each part is a section with its age. */
 #include "dsa/base/escape.h"
 #include "dsa/base/json.h"
+#include "dsa/base/str.h"
 #include "dsa/page/html.h"
 #include "dsa/page/page.h"
 #include "dsa/page/words.h"
@@ -178,5 +179,66 @@ page_add_way(struct buf *b, const struct page *p, const json_t *answer)
 		.n = ARRAY_SIZE(way_columns),
 		PAGE_TABLE(p)},
 	    rows);
+	end(b);
+}
+
+/* ---- members ---- */
+
+static const struct table_column live_member_columns[] = {
+    {"name", W_NAME, TABLE_NAME, NULL},
+    {"kind", W_KIND, TABLE_TEXT, NULL},
+    {"result", W_MEMBER_ON, TABLE_STATE, NULL},
+    {"source", W_SOURCE, TABLE_LONG, NULL},
+    {"target", W_TARGET, TABLE_LONG, NULL},
+};
+
+static long long
+count_of(const json_t *o, const char *key)
+{
+	return (long long)json_integer_value(json_object_get(o, key));
+}
+
+/* How many there are in each forest, and how many of them correspond. */
+static void
+add_counts(struct buf *b, const json_t *answer)
+{
+	const json_t *forests = json_object_get(answer, "forests");
+
+	buf_add_str(b, "<dl class=\"facts\">\n");
+	for (size_t i = 0; i < json_array_size(forests); i++) {
+		const json_t *f = json_array_get(forests, i);
+
+		buf_add_str(b, "<dt>" W_MEMBERS_IN " ");
+		html_add_text(b, json_string_value(json_object_get(f, "name")));
+		if (json_is_true(json_object_get(f, "there")))
+			buf_printf(b, "</dt><dd>%lld</dd>\n", count_of(f, "members"));
+		else
+			buf_add_str(b, "</dt><dd>" W_NO_GROUP "</dd>\n");
+	}
+	buf_printf(b,
+	    "<dt>" W_ON_BOTH "</dt><dd>%lld</dd>\n<dt>" W_NO_COUNTERPART
+	    "</dt><dd>%lld</dd>\n</dl>\n",
+	    count_of(answer, "both"), count_of(answer, "no_counterpart"));
+}
+
+void
+page_add_members(struct buf *b, const struct page *p, const json_t *answer)
+{
+	const char *guid = json_string_value(json_object_get(answer, "guid"));
+	_cleanup_(free) char *path = str_printf("/mailbox/%s/members", guid ? guid : "");
+
+	begin(b, p, "members", W_LIVE_MEMBERS);
+	add_counts(b, answer);
+	table_add(b,
+	    &(struct page_table){.id = "members",
+		.caption = W_LIVE_MEMBERS_CAPTION,
+		.columns = live_member_columns,
+		.n = ARRAY_SIZE(live_member_columns),
+		PAGE_TABLE(p),
+		.links = true},
+	    json_object_get(answer, "items"));
+	page_add_turning(b, p, path ? path : "", "", answer);
+	buf_printf(b, "<p class=\"forms\"><a href=\"/mailbox/%s\">" W_THE_GROUP "</a></p>\n",
+	    guid ? guid : "");
 	end(b);
 }

@@ -303,14 +303,14 @@ add_waves_and_history(struct buf *b, const struct page *p, const json_t *one)
 
 /* What the directories say is asked for on its own: it may take as long as they do. */
 static void
-add_live(struct buf *b, const char *guid)
+add_live(struct buf *b, const char *guid, bool group)
 {
 	static const struct {
 		const char *id, *head;
-	} parts[] = {
-	    {"attributes", W_LIVE_ATTRIBUTES}, {"checks", W_LIVE_CHECKS}, {"way", W_LIVE_WAY}};
+	} parts[] = {{"members", W_LIVE_MEMBERS}, {"attributes", W_LIVE_ATTRIBUTES},
+	    {"checks", W_LIVE_CHECKS}, {"way", W_LIVE_WAY}};
 
-	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+	for (size_t i = group ? 0 : 1; i < ARRAY_SIZE(parts); i++) {
 		buf_printf(b,
 		    "<section aria-labelledby=\"h-%s\" data-part=\"%s\">\n<h2 id=\"h-%s\">%s"
 		    "</h2>\n<p><a class=\"ask\" href=\"/mailbox/",
@@ -325,6 +325,7 @@ page_add_mailbox(struct buf *b, const struct page *p, const json_t *one)
 {
 	const json_t *row = json_object_get(one, "row"), *record = json_object_get(one, "record");
 	const char *guid = json_string_value(json_object_get(row, "guid"));
+	const char *kind = json_string_value(json_object_get(row, "kind"));
 
 	add_facts(b, p, row, record);
 	add_steps(b, p, one);
@@ -334,5 +335,5 @@ page_add_mailbox(struct buf *b, const struct page *p, const json_t *one)
 	add_client(b, p, json_object_get(one, "client"));
 	add_waves_and_history(b, p, one);
 	if (!p->file && guid)
-		add_live(b, guid);
+		add_live(b, guid, kind && strcmp(kind, kind_name(KIND_GROUP)) == 0);
 }

@@ -151,6 +151,7 @@ first_table(const struct portal_request *r)
 {
 	return r->page == REQUEST_OVERVIEW  ? "links"
 	       : r->part == REQUEST_FOUND   ? "found"
+	       : r->part == REQUEST_MEMBERS ? "members"
 					    : "history";
 }
 
@@ -191,7 +192,8 @@ csv_path_of(const struct portal_request *r, char *text, size_t size)
 	static const char *const parts[] = {[REQUEST_WHOLE] = "",
 	    [REQUEST_ATTRIBUTES] = "/attributes",
 	    [REQUEST_CHECKS] = "/checks",
-	    [REQUEST_WAY] = "/way"};
+	    [REQUEST_WAY] = "/way",
+	    [REQUEST_MEMBERS] = "/members"};
 	char guid[GUID_TEXT_SIZE];
 
 	if (r->page == REQUEST_OVERVIEW)
@@ -250,6 +252,7 @@ answer_asked(struct source *s, const struct portal_request *r, struct answer *re
 	} parts[] = {[REQUEST_ATTRIBUTES] = {W_LIVE_ATTRIBUTES, page_add_explained},
 	    [REQUEST_CHECKS] = {W_LIVE_CHECKS, page_add_checks},
 	    [REQUEST_WAY] = {W_LIVE_WAY, page_add_way},
+	    [REQUEST_MEMBERS] = {W_LIVE_MEMBERS, page_add_members},
 	    [REQUEST_FOUND] = {W_FOUND_LIVE, page_add_found}};
 	struct page p = {.tab = PAGE_MAILBOXES, .live = true};
 	_cleanup_(json_release) json_t *o = NULL;

@@ -7,7 +7,7 @@
 (() => {
 	const EVERY_MS = 5000;
 	// What the directories say is asked for by a reader, and not every five seconds.
-	const LIVE = /\/(attributes|checks|way|found)$/;
+	const LIVE = /\/(attributes|checks|way|found|members)$/;
 	const WORDS = {
 		updated: "Updated", failed: "The portal does not answer; tried again", loading: "Asking the directories …",
 		refused: "It was refused", keys: "Keys: / search, g o overview, g r recipients, g w waves, g p problems, j and k rows, Enter opens, ? this help",

@@ -9,7 +9,8 @@
  *   /                        overview
  *   /mailboxes /groups       lists; with .csv behind
  *   /mailboxes/found         who is called so in the directories, in the map or not
- *   /mailbox/GUID            one recipient; with /attributes, /checks, /way: the directories' word
+ *   /mailbox/GUID            one recipient; with /attributes, /checks, /way, /members: the
+ *                            directories' word
  *   /overview.csv            one table of the overview, of its parameter `table`; so has a
  *                            recipient with .csv behind, and /problems.csv
  *   /waves /wave/N           with .csv behind
@@ -52,15 +53,17 @@ enum request_part {
 	REQUEST_ATTRIBUTES, /* of a mailbox */
 	REQUEST_CHECKS,
 	REQUEST_WAY,
-	REQUEST_FOUND /* by the list of mailboxes */
+	REQUEST_MEMBERS, /* of a group */
+	REQUEST_FOUND	 /* by the list of mailboxes */
 };
 
 struct portal_request {
 	enum request_page page;
 	enum request_form form;
 	enum request_part part;
-	struct guid guid; /* MAILBOX */
-	uint32_t wave;	  /* WAVE */
+	struct guid guid;     /* MAILBOX */
+	int64_t page_of_part; /* MEMBERS */
+	uint32_t wave;	      /* WAVE */
 	struct roster_query query;
 	struct view_problems_query problems;
 	char table[REQUEST_TABLE_MAX + 1]; /* of a page, as CSV; "": its only one */

@@ -11,6 +11,7 @@
 #include "dsa/base/line_client.h"
 #include "dsa/base/str.h"
 #include "dsa/page/words.h"
+#include "dsa/view/view_members.h"
 #include "dsa/view/view_overview.h"
 #include "dsa/view/view_roster.h"
 
@@ -239,6 +240,10 @@ compose(struct source *s, struct store_txn *t, void *arg, struct err *err)
 	if (a->r->part == REQUEST_ATTRIBUTES)
 		a->request =
 		    json_pack("{s:s,s:s,s:s}", "verb", "explain", "link", flow, "who", guid);
+	else if (a->r->part == REQUEST_MEMBERS)
+		a->request = json_pack("{s:s,s:s,s:s,s:I,s:i}", "verb", "members", "link", flow,
+		    "who", guid, "page", (json_int_t)a->r->page_of_part, "size",
+		    a->r->form == REQUEST_CSV ? VIEW_MEMBERS_SIZE_MAX : VIEW_MEMBERS_SIZE);
 	else if (a->r->part == REQUEST_CHECKS)
 		a->request = json_pack("{s:s,s:s,s:[s],s:b}", "verb", "switch-plan", "link", flow,
 		    "objects", guid, "undo", rec->active == TARGET);

@@ -83,6 +83,35 @@ def test_finds_by_display_name(live, web):
     clean(web, p.address)
 
 
+def test_members_of_a_group(live, web):
+    """Both sides as the directories have them, and each member leads to its page."""
+    p, daemon = live
+    lab = daemon.lab
+    guid = json.loads(p.get("/api/groups?q=case.group@acme.example"))["items"][0]["guid"]
+    web.open(f"{p.address}/mailbox/{guid}")
+    wait_for(lambda: web.find_all("section[data-part=members] table"), "no member comes")
+    assert "asked at 2" in web.text("section[data-part=members] .asked")
+    o = json.loads(p.get(f"/api/mailbox/{guid}/members"))
+    _, group = lab.source.find("(proxyAddresses=SMTP:case.group@acme.example)", attrs=["member"])
+    wanted = sorted(m.decode() for m in group["member"])
+    assert sorted(i["source"] for i in o["items"] if i["result"] != "target") == wanted
+    assert o["forests"][0]["members"] == len(wanted) and all(f["there"] for f in o["forests"])
+    assert o["both"] == sum(i["result"] == "both" for i in o["items"]) > 0
+    _, there = lab.target.find("(proxyAddresses=SMTP:case.group@acme.example)", attrs=["member"])
+    assert o["both"] <= len(there["member"]) == o["forests"][1]["members"]
+    rows = list(csv.DictReader(io.StringIO(p.get(f"/mailbox/{guid}/members.csv"))))
+    assert len(rows) == o["found"] == len(web.texts("#members tbody tr"))
+    web.click("#members tbody th a")
+    wait_for(lambda: "/mailbox/" in web.url() and guid not in web.url(), "no member has a page")
+    # What is no group has none, and no section of them.
+    person = next(i for i in o["items"] if i["kind"] == "user")
+    web.open(f"{p.address}/mailbox/{person['guid']}")
+    assert web.find_all("section[data-part]")
+    assert not web.find_all("section[data-part=members]")
+    wait_for(lambda: not web.find_all("a.ask"), "the parts do not end")
+    clean(web, p.address)
+
+
 def test_metrics_are_those_of_the_map(live):
     p, daemon = live
     status, headers, body = p.ask("GET", "/metrics")
