@@ -194,6 +194,11 @@ check-estates: deps-check
 	@$(MAKE) --no-print-directory -s all
 	@GALSYNC_BUILD=$(BUILD) $(PYTEST) -q tests/e2e/long/test_26*.py
 
+# The portal behind Apache with Kerberos and behind nginx, as its manual has them: a minute.
+check-web: deps-web
+	@$(MAKE) --no-print-directory -s all $(BUILD)/bench/people
+	@GALSYNC_BUILD=$(BUILD) $(PYTEST) -q tests/e2e/long/test_27*.py
+
 check-layers:
 	@bash .ci/layers
 
@@ -242,7 +247,7 @@ install: all
 	$(INSTALL) -m 644 man/galsync.conf.5 $(DESTDIR)$(MANDIR)/man5
 	$(INSTALL) -m 644 man/galsyncd.8 man/galsyncctl.8 man/galsync-portal.8 $(DESTDIR)$(MANDIR)/man8
 	$(INSTALL) -m 755 conf/delegate.sh conf/hook-mail $(DESTDIR)$(DATADIR)
-	$(INSTALL) -m 644 conf/galsync.conf conf/hook-mail.conf $(DESTDIR)$(DATADIR)
+	$(INSTALL) -m 644 conf/delegate.rights conf/galsync.conf conf/hook-mail.conf $(DESTDIR)$(DATADIR)
 	$(INSTALL) -m 644 conf/mail/*.txt $(DESTDIR)$(DATADIR)/mail
 	$(INSTALL) -m 644 conf/galsync.catalog $(DESTDIR)$(CATALOGDIR)
 	for s in $(SERVICES); do \
@@ -290,6 +295,7 @@ help:
 	@echo 'check-walk      WALK_SEEDS (10) random administrative lives of WALK_CHANGES (500) changes (root, a quarter of an hour)'
 	@echo 'check-lists     WALK_SEEDS (1) random lives of WALK_CHANGES (2000) changes on both sides (root, some minutes)'
 	@echo 'check-estates   three forests in a star and in a ring, and a group of 5,100 members (root, some minutes)'
+	@echo 'check-web       the portal behind Apache with Kerberos and behind nginx (root, a minute)'
 	@echo 'bench           measure against plain tools on a real lab; prints a table of ratios (root)'
 	@echo 'lint            clang-format, clang-tidy, cppcheck, mandoc, names, words, sizes, shellcheck, layers, headers'
 	@echo 'fuzz            every fuzz target for FUZZ_SECONDS (60)'
@@ -298,6 +304,6 @@ help:
 	@echo 'uninstall       stops and disables the service first; configuration and state stay'
 	@echo 'clean'
 
-.PHONY: all check check-unit check-torture check-outages check-kills check-walk check-lists check-estates units tortures e2e-programs tool-programs bench-tools print-flags check-layers check-headers lint format demo bench fuzz \
+.PHONY: all check check-unit check-torture check-outages check-kills check-walk check-lists check-estates check-web units tortures e2e-programs tool-programs bench-tools print-flags check-layers check-headers lint format demo bench fuzz \
 	install uninstall clean help
 .SECONDARY:

@@ -38,7 +38,8 @@ The right to follow changes (DS-Replication-Get-Changes) is given in any case, a
 what was deleted; for the latter the container of deleted objects gets Domain Admins as its owner,
 as `dsacls /takeownership` does, because at first nobody may change its rights. Wide rights that
 earlier versions of this script gave at these places are taken back; without --rights all others
-that the account has there stay.
+that the account has there stay. What each user may write of its own object (client_attribute) is taken
+back too when FILE does not name it any more, if this script gave it and no other account needs it.
 
   --print               only print what would be granted, as access control entries (SDDL) too
   CREDENTIALS           for ldb-tools: -U NAME (of the server's domain, unless it names another;
@@ -46,244 +47,10 @@ that the account has there stay.
 TEXT
 }
 
-# What a configuration with the default attributes needs, as `galsyncd -T --rights` prints it: a test
-# compares them.
+# What a configuration with the default attributes needs, as `galsyncd -T --rights` prints it.
+case $0 in */*) defaults=${0%/*}/delegate.rights ;; *) defaults=delegate.rights ;; esac
 default_list() {
-	cat <<'TEXT'
-source-scope *
-  read
-  write proxyAddresses user contact group msExchDynamicDistributionList publicFolder
-  write targetAddress user
-  write msExchCalendarRepairDisabled user
-  write extensionAttribute14 user
-  write member group
-  write manager user contact
-  write managedBy group
-  write msExchCoManagedByLink group
-  write altRecipient user
-  write publicDelegates user
-  write authOrig user contact group
-  write unauthOrig user contact group
-  write dLMemSubmitPerms user contact group
-  write dLMemRejectPerms user contact group
-marker-group *
-  read
-  write member
-target-ou *
-  read
-  create user contact group organizationalUnit
-  delete user contact group
-  write extensionAttribute15 user contact group
-  write groupType group
-  write msExchMasterAccountSid user
-  write mail user contact group
-  write proxyAddresses user contact group
-  write targetAddress user contact
-  write msExchCalendarRepairDisabled user
-  write legacyExchangeDN user contact group
-  write mailNickname user contact group
-  write msExchMailboxGuid user
-  write msExchArchiveGUID user
-  write msExchArchiveName user
-  write homeMDB user
-  write msExchHomeServerName user
-  write mDBUseDefaults user
-  write msExchRecipientDisplayType user contact group
-  write msExchRecipientTypeDetails user contact group
-  write msExchVersion user contact group
-  write msExchPoliciesExcluded user contact group
-  write msExchPoliciesIncluded contact
-  write msExchOriginatingForest user contact group
-  write msExchUserCulture user
-  write msExchHideFromAddressLists user contact group
-  write internetEncoding user contact
-  write mAPIRecipient contact
-  write delivContLength user contact group
-  write msExchSafeSendersHash user
-  write msExchSafeRecipientsHash user
-  write msExchBlockedSendersHash user
-  write msExchRequireAuthToSendTo user contact group
-  write deliverAndRedirect user
-  write msExchResourceCapacity user
-  write msExchResourceDisplay user
-  write msExchResourceMetaData user
-  write msExchResourceSearchProperties user
-  write hideDLMembership group
-  write oOFReplyToOriginator group
-  write reportToOriginator group
-  write reportToOwner group
-  write member group
-  write manager user contact
-  write assistant user contact
-  write managedBy group
-  write msExchCoManagedByLink group
-  write altRecipient user
-  write publicDelegates user
-  write authOrig user contact group
-  write unauthOrig user contact group
-  write dLMemSubmitPerms user contact group
-  write dLMemRejectPerms user contact group
-  write displayName user contact group
-  write displayNamePrintable user contact group
-  write givenName user contact group
-  write initials user contact group
-  write sn user contact group
-  write personalTitle user contact group
-  write generationQualifier user contact group
-  write title user contact group
-  write department user contact group
-  write company user contact group
-  write physicalDeliveryOfficeName user contact group
-  write telephoneNumber user contact group
-  write otherTelephone user contact group
-  write homePhone user contact group
-  write otherHomePhone user contact group
-  write mobile user contact group
-  write otherMobile user contact group
-  write pager user contact group
-  write otherPager user contact group
-  write facsimileTelephoneNumber user contact group
-  write otherFacsimileTelephoneNumber user contact group
-  write ipPhone user contact group
-  write streetAddress user contact group
-  write postOfficeBox user contact group
-  write l user contact group
-  write st user contact group
-  write postalCode user contact group
-  write c user contact group
-  write co user contact group
-  write countryCode user contact group
-  write info user contact group
-  write wWWHomePage user contact group
-  write url user contact group
-  write telephoneAssistant user contact group
-  write msExchAssistantName user contact group
-  write thumbnailPhoto user contact group
-  write userCertificate user contact group
-  write userSMIMECertificate user contact group
-  write extensionAttribute1 user contact group
-  write extensionAttribute2 user contact group
-  write extensionAttribute3 user contact group
-  write extensionAttribute4 user contact group
-  write extensionAttribute5 user contact group
-  write extensionAttribute6 user contact group
-  write extensionAttribute7 user contact group
-  write extensionAttribute8 user contact group
-  write extensionAttribute9 user contact group
-  write extensionAttribute10 user contact group
-  write extensionAttribute11 user contact group
-  write extensionAttribute12 user contact group
-  write extensionAttribute13 user contact group
-  write msExchExtensionCustomAttribute1 user contact group
-  write msExchExtensionCustomAttribute2 user contact group
-  write msExchExtensionCustomAttribute3 user contact group
-  write msExchExtensionCustomAttribute4 user contact group
-  write msExchExtensionCustomAttribute5 user contact group
-  write cn user contact group
-  write name user contact group
-  write userAccountControl user
-  write otherMailbox contact
-match-scope *
-  read
-  delete contact
-  write extensionAttribute15 user contact group
-  write mail user contact group
-  write proxyAddresses user contact group
-  write targetAddress user contact
-  write msExchCalendarRepairDisabled user
-  write legacyExchangeDN user contact group
-  write mailNickname user contact group
-  write msExchMailboxGuid user
-  write msExchArchiveGUID user
-  write msExchArchiveName user
-  write homeMDB user
-  write msExchHomeServerName user
-  write mDBUseDefaults user
-  write msExchRecipientDisplayType user contact group
-  write msExchRecipientTypeDetails user contact group
-  write msExchVersion user contact group
-  write msExchPoliciesExcluded user contact group
-  write msExchUserCulture user
-  write msExchHideFromAddressLists user contact group
-  write msExchSafeSendersHash user
-  write msExchSafeRecipientsHash user
-  write msExchBlockedSendersHash user
-  write deliverAndRedirect user
-  write msExchResourceCapacity user
-  write msExchResourceDisplay user
-  write msExchResourceMetaData user
-  write msExchResourceSearchProperties user
-  write member group
-  write manager user contact
-  write assistant user contact
-  write managedBy group
-  write msExchCoManagedByLink group
-  write altRecipient user
-  write publicDelegates user
-  write authOrig user contact group
-  write unauthOrig user contact group
-  write dLMemSubmitPerms user contact group
-  write dLMemRejectPerms user contact group
-  write displayName user contact group
-  write displayNamePrintable user contact group
-  write givenName user contact group
-  write initials user contact group
-  write sn user contact group
-  write personalTitle user contact group
-  write generationQualifier user contact group
-  write title user contact group
-  write department user contact group
-  write company user contact group
-  write physicalDeliveryOfficeName user contact group
-  write telephoneNumber user contact group
-  write otherTelephone user contact group
-  write homePhone user contact group
-  write otherHomePhone user contact group
-  write mobile user contact group
-  write otherMobile user contact group
-  write pager user contact group
-  write otherPager user contact group
-  write facsimileTelephoneNumber user contact group
-  write otherFacsimileTelephoneNumber user contact group
-  write ipPhone user contact group
-  write streetAddress user contact group
-  write postOfficeBox user contact group
-  write l user contact group
-  write st user contact group
-  write postalCode user contact group
-  write c user contact group
-  write co user contact group
-  write countryCode user contact group
-  write info user contact group
-  write wWWHomePage user contact group
-  write url user contact group
-  write telephoneAssistant user contact group
-  write msExchAssistantName user contact group
-  write thumbnailPhoto user contact group
-  write userCertificate user contact group
-  write userSMIMECertificate user contact group
-  write extensionAttribute1 user contact group
-  write extensionAttribute2 user contact group
-  write extensionAttribute3 user contact group
-  write extensionAttribute4 user contact group
-  write extensionAttribute5 user contact group
-  write extensionAttribute6 user contact group
-  write extensionAttribute7 user contact group
-  write extensionAttribute8 user contact group
-  write extensionAttribute9 user contact group
-  write extensionAttribute10 user contact group
-  write extensionAttribute11 user contact group
-  write extensionAttribute12 user contact group
-  write extensionAttribute13 user contact group
-  write msExchExtensionCustomAttribute1 user contact group
-  write msExchExtensionCustomAttribute2 user contact group
-  write msExchExtensionCustomAttribute3 user contact group
-  write msExchExtensionCustomAttribute4 user contact group
-  write msExchExtensionCustomAttribute5 user contact group
-  write cn contact
-  write name contact
-  write otherMailbox contact
-TEXT
+	grep -v '^#' "$defaults"
 }
 
 # Beside the list: what flows back to users of the source, which is all that is written to those of a
@@ -410,6 +177,7 @@ sid=$(search "$domain" sub "(sAMAccountName=$account)" objectSid "$@")
 # WHAT one of read, create, delete, write, self-write (by each user, on its own object).
 wanted() {
 	if [ -z "$rights" ]; then
+		[ -r "$defaults" ] || die "$defaults is missing: without it --rights is needed"
 		default_rights
 	elif [ "$rights" = - ]; then
 		cat
@@ -546,9 +314,12 @@ entries() {
 				ace = "(OA;CIIO;WP;" x ";" y ";" sid ")"
 			else
 				return
-			if (!(ace in given))
-				print ace
+			if (ace in given)
+				return
 			given[ace]
+			print ace
+			if (what == "self-write")
+				print "(OA;CIIO;RP;" x ";" y ";" ENVIRON["SID"] ")"
 		}
 		function id(name) {
 			if (tolower(name) in ids)
@@ -618,8 +389,26 @@ set_descriptor() {
 # merged SDDL ENTRIES KEEP: SDDL with ENTRIES behind the denials; what is inherited is the server's to
 # add. Entries of the account that earlier versions gave are left out, and with KEEP empty all others
 # of it. Nothing is printed if that changes nothing.
+# What each user may write of its own object is nobody's entry. So the account gets one beside it, to
+# read that attribute of users, as the mark of who gave it: without one it was there before, and stays;
+# with KEEP empty it goes with the last mark.
 merged() {
-	printf '%s\n' "$1" | NEW=$2 KEEP=$3 SID=$sid awk '{
+	printf '%s\n' "$1" | NEW=$2 KEEP=$3 SID=$sid awk '
+	# Its fields, and if it is a right of each user, or the mark of one, of what.
+	function parse(ace) {
+		split(ace, field, ";")
+		type = substr(field[1], 2)
+		trustee = field[6]
+		sub(/\).*/, "", trustee)
+		self = mark = ""
+		if (type != "OA" || field[2] != "CIIO" || field[4] == "" || field[5] == "")
+			return
+		if (field[3] == "WP" && trustee == "PS")
+			self = tolower(field[4] ";" field[5])
+		if (field[3] == "RP" && trustee ~ /^S-1-5-21-/)
+			mark = tolower(field[4] ";" field[5])
+	}
+	{
 		# Conditional entries have parentheses in them.
 		rest = $0
 		start = index(rest, "(")
@@ -636,9 +425,21 @@ merged() {
 		for (i = 1; i <= m; i++)
 			lacking[tolower(new[i])] = 1
 		for (i = 1; i <= n; i++) {
-			split(old[i], field, ";")
-			type = substr(field[1], 2)
-			sub(/\).*/, "", field[6])
+			parse(old[i])
+			if (self != "")
+				there[self]
+			if (mark != "" && trustee == ENVIRON["SID"])
+				mine[mark]
+			else if (mark != "")
+				others_mark[mark]
+		}
+		for (i = 1; i <= m; i++) {
+			parse(new[i])
+			if (mark != "" && (mark in there) && !(mark in mine) && !(mark in others_mark))
+				delete lacking[tolower(new[i])]
+		}
+		for (i = 1; i <= n; i++) {
+			parse(old[i])
 			if (field[2] ~ /ID/)
 				continue
 			if (tolower(old[i]) in lacking) {
@@ -647,7 +448,11 @@ merged() {
 				continue
 			}
 			wide = type == "OA" && field[4] == "" && field[5] != "" && (field[3] == "RPWP" || field[3] == "RPWPSD")
-			if (field[6] == ENVIRON["SID"] && type !~ /D$/ && (wide || (ENVIRON["KEEP"] == "" && field[4] !~ /^1131f6aa/))) {
+			if (self != "" && ENVIRON["KEEP"] == "" && (self in mine) && !(self in others_mark)) {
+				changed = 1
+				continue
+			}
+			if (trustee == ENVIRON["SID"] && type !~ /D$/ && (wide || (ENVIRON["KEEP"] == "" && field[4] !~ /^1131f6aa/))) {
 				changed = 1
 				continue
 			}

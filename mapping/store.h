@@ -149,7 +149,17 @@ uint64_t store_txn_number(const struct store_txn *t);
  * mark that it had as long as nothing in it changes. Nothing is decoded, and no sum is compared:
  * for who keeps what it read, and reads by store_get() what has another mark. */
 typedef int store_mark_fn(uint64_t id, uint64_t mark, void *arg, struct err *err);
-int store_each_mark(struct store_txn *t, store_mark_fn *fn, void *arg, struct err *err) MUST_CHECK;
+/* Where in memory records were, to be fetched early in the next walk; zeros at first. Nothing is
+ * read by it. */
+struct store_places {
+	struct store_place {
+		const void *key, *end;
+	} * v;
+	size_t n, cap;
+};
+void store_places_done(struct store_places *p);
+int store_each_mark(struct store_txn *t, struct store_places *places, store_mark_fn *fn, void *arg,
+    struct err *err) MUST_CHECK;
 struct store_counts {
 	uint64_t records, by_state[RECORD_STATE_MAX], created, matched, waiting_refs, conflicts;
 	uint64_t bytes_used, bytes_max; /* of the file */

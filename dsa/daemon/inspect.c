@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "dsa/daemon/inspect.h"
 
+#include "dsa/base/clock.h"
 #include "dsa/base/json.h"
 #include "dsa/jobs/explaining.h"
 #include "dsa/jobs/tracing.h"
 #include "dsa/view/view_adopt.h"
 #include "dsa/view/view_client.h"
 #include "dsa/view/view_explain.h"
+#include "dsa/view/view_members.h"
 #include "dsa/view/view_trace.h"
 #include "dsa/view/view_verify.h"
 
@@ -164,4 +166,39 @@ inspect_explain(const struct run *run, const char *who, const char *attribute, j
 		*ret_bad |= e.x.held[k] == EXPLAIN_HELD;
 	*ret = view_explain(run->link, who, attribute, &e, err);
 	return *ret ? 0 : -1;
+}
+
+int
+inspect_find(const struct run *run, const char *text, json_t **ret, struct err *err)
+{
+	_cleanup_(explaining_done) struct explaining e = {.n_hits = 0};
+	bool more;
+	json_t *o;
+
+	run_progress(run, RUN_PHASE_CONNECT, 0, 0);
+	if (explaining_find_called(run, text, &e, &more, err) < 0)
+		return -1;
+	o = json_object();
+	json_put_member(&o, "text", json_of_text(text));
+	json_put_member(&o, "at", json_of_time(clock_realtime_s()));
+	json_put_member(&o, "hits", view_explain_hits(run->link, &e));
+	json_put_member(&o, "more", json_boolean(more));
+	json_put_member(&o, "summary", json_null());
+	*ret = o;
+	return o ? 0 : err_nomem(err);
+}
+
+int
+inspect_members(const struct run *run, const struct guid *group, uint64_t page, uint64_t size,
+    json_t **ret, struct err *err)
+{
+	_cleanup_(group_members_done) struct group_members m = {.n = 0};
+	struct view_members_page p = {.page = page, .size = size};
+
+	run_progress(run, RUN_PHASE_CONNECT, 0, 0);
+	if (group_members_run(run, group, &m, err) < 0)
+		return -1;
+	p.now = clock_realtime_s();
+	*ret = view_members(run->link, group, &m, &p);
+	return *ret ? 0 : err_nomem(err);
 }

@@ -2,8 +2,8 @@
 #ifndef GALSYNC_DAEMON_INSPECT_H
 #define GALSYNC_DAEMON_INSPECT_H
 
-/* What writes to no directory: verify, trace, explain and adopt, and what they found as members of
- * the answer to the client. An answer is bounded: what is too much is counted. */
+/* What writes to no directory: verify, trace, explain, find, members and adopt, and what they found
+ * as members of the answer to the client. An answer is bounded: what is too much is counted. */
 
 #include <jansson.h>
 
@@ -25,5 +25,10 @@ int inspect_trace(const struct run *run, const char *address, unsigned from, jso
  */
 int inspect_explain(const struct run *run, const char *who, const char *attribute, json_t **ret,
     bool *ret_bad, struct err *err) MUST_CHECK;
+/* Who is called TEXT in either forest: text, at, hits, more. */
+int inspect_find(const struct run *run, const char *text, json_t **ret, struct err *err) MUST_CHECK;
+/* The members of GROUP (view_members.h): page PAGE, from 1 on, of SIZE. */
+int inspect_members(const struct run *run, const struct guid *group, uint64_t page, uint64_t size,
+    json_t **ret, struct err *err) MUST_CHECK;
 
 #endif

@@ -159,6 +159,8 @@ static const struct {
     {"verify", CONTROL_READ, verb_verify},
     {"trace", CONTROL_READ, verb_trace},
     {"explain", CONTROL_READ, verb_explain},
+    {"find", CONTROL_READ, verb_find},
+    {"members", CONTROL_READ, verb_members},
     {"adopt-plan", CONTROL_READ, verb_adopt_plan},
     {"switch-plan", CONTROL_READ, verb_switch_plan},
     {"wave-check", CONTROL_READ, verb_wave_check},

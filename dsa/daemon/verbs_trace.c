@@ -6,6 +6,8 @@
 
 #include "dsa/base/str.h"
 #include "dsa/daemon/verbs_wait.h"
+#include "dsa/daemon/verbs_who.h"
+#include "dsa/view/view_members.h"
 
 /* The sides that NAME means: a bit for each; 0 if there is none of that name. */
 static unsigned
@@ -107,4 +109,76 @@ verb_explain(struct verbs *v, struct client *c, const json_t *request)
 		return;
 	}
 	verbs_wait_for(c, w, worker_request_explain(w, copy, copy_of_name), -1);
+}
+
+/* One letter is the name of everybody. */
+static bool
+is_name(const char *s)
+{
+	return strlen(s) > 1 && strlen(s) <= 256 && !str_has_control(s) && utf8_valid(bytes_of(s));
+}
+
+void
+verb_find(struct verbs *v, struct client *c, const json_t *request)
+{
+	const char *text = json_string_value(json_object_get(request, "text"));
+	struct worker *w = verbs_worker(v, c, request);
+	char *copy;
+
+	if (!w)
+		return;
+	if (!text || !is_name(text)) {
+		client_refuse(c, "\"text\" is how a name begins, 2 to 256 octets");
+		return;
+	}
+	copy = strdup(text);
+	if (!copy)
+		client_refuse(c, "out of memory");
+	else
+		verbs_wait_for(c, w, worker_request_find(w, copy), -1);
+}
+
+/* The number NAME of REQUEST, from 1 to MAX; FALLBACK without it. 0: C is refused. */
+static uint64_t
+take_number(
+    struct client *c, const json_t *request, const char *name, uint64_t fallback, uint64_t max)
+{
+	const json_t *v = json_object_get(request, name);
+	json_int_t n = json_integer_value(v);
+
+	if (!v)
+		return fallback;
+	if (n > 0 && (uint64_t)n <= max)
+		return (uint64_t)n;
+	client_refuse(c, "\"%s\" is a number from 1 to %llu", name, (unsigned long long)max);
+	return 0;
+}
+
+void
+verb_members(struct verbs *v, struct client *c, const json_t *request)
+{
+	const char *who = json_string_value(json_object_get(request, "who"));
+	struct worker *w = verbs_worker(v, c, request);
+	uint64_t page, size;
+	struct guid *group;
+	char why[512];
+
+	if (!w)
+		return;
+	page = take_number(c, request, "page", 1, UINT32_MAX);
+	size = page ? take_number(c, request, "size", VIEW_MEMBERS_SIZE, VIEW_MEMBERS_SIZE_MAX) : 0;
+	if (!page || !size)
+		return;
+	group = calloc(1, sizeof *group);
+	if (!group) {
+		client_refuse(c, "out of memory");
+		return;
+	}
+	if (!verbs_identify_one(
+		v, worker_link(w)->name, who ? who : "", true, group, why, sizeof why)) {
+		client_refuse(c, "%s", why);
+		free(group);
+		return;
+	}
+	verbs_wait_for(c, w, worker_request_members(w, group, page, size), -1);
 }

@@ -499,6 +499,27 @@ worker_request_explain(struct worker *w, char *who, char *attribute)
 }
 
 uint64_t
+worker_request_find(struct worker *w, char *text)
+{
+	struct request q = {.what = REQUEST_FIND, .plan_fd = -1, .address = text};
+
+	return put_request(w, &q);
+}
+
+uint64_t
+worker_request_members(struct worker *w, struct guid *group, uint64_t page, uint64_t size)
+{
+	struct request q = {.what = REQUEST_MEMBERS,
+	    .plan_fd = -1,
+	    .objects = group,
+	    .n = 1,
+	    .page = page,
+	    .size = size};
+
+	return put_request(w, &q);
+}
+
+uint64_t
 worker_request_resolve(struct worker *w, uid_t by, char *who, enum resolved_as as, char *target)
 {
 	struct request q = {.by = by,

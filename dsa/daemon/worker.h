@@ -77,6 +77,8 @@ enum worker_request {
 	REQUEST_MOVE_READY,
 	REQUEST_TRACE,
 	REQUEST_EXPLAIN,
+	REQUEST_FIND,
+	REQUEST_MEMBERS,
 	REQUEST_TOGGLE_PLAN,
 	REQUEST_SWEEP,
 	REQUEST_SWEEP_PLAN,
@@ -119,6 +121,10 @@ uint64_t worker_request_undo(
 /* The same for an explanation of WHO, and of ATTRIBUTE or, NULL, of all of them (both taken over).
  */
 uint64_t worker_request_explain(struct worker *w, char *who, char *attribute);
+/* The same for who is called TEXT (taken over). */
+uint64_t worker_request_find(struct worker *w, char *text);
+/* The same for the members of GROUP (taken over): page PAGE, from 1 on, of SIZE. */
+uint64_t worker_request_members(struct worker *w, struct guid *group, uint64_t page, uint64_t size);
 /* The same to say about the conflict of WHO what AS says, with TARGET or NULL (both taken over). */
 uint64_t worker_request_resolve(
     struct worker *w, uid_t by, char *who, enum resolved_as as, char *target);

@@ -26,11 +26,13 @@ struct request {
 	enum turn turn;		    /* LOOK: at OBJECTS */
 	bool force;
 	struct undo_query undo; /* TAKE_BACK; its `who` is ADDRESS */
-	char *address; /* TRACE; EXPLAIN, RESOLVE, TAKE_BACK: who; TOGETHER: a base, or NULL */
+	/* TRACE; EXPLAIN, RESOLVE, TAKE_BACK: who; FIND: a name; TOGETHER: a base, or NULL */
+	char *address;
 	/* EXPLAIN; RESOLVE: its counterpart; TOGETHER: a filter; or NULL */
 	char *attribute;
 	enum resolved_as as; /* RESOLVE */
 	unsigned from;
+	uint64_t page, size; /* MEMBERS, of the first of OBJECTS */
 };
 
 struct worker {

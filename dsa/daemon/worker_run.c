@@ -352,6 +352,10 @@ inspect(struct worker *w, const struct request *q, bool *ret_bad, struct err *er
 	if (q->what == REQUEST_EXPLAIN)
 		return inspect_explain(
 		    &w->run, q->address, q->attribute, &w->results, ret_bad, err);
+	if (q->what == REQUEST_FIND)
+		return inspect_find(&w->run, q->address, &w->results, err);
+	if (q->what == REQUEST_MEMBERS)
+		return inspect_members(&w->run, q->objects, q->page, q->size, &w->results, err);
 	if (q->what == REQUEST_VERIFY || q->what == REQUEST_MOVE_READY)
 		return inspect_verify(&w->run, q->what == REQUEST_MOVE_READY, q->objects, q->n,
 		    &w->results, ret_bad, err);
@@ -435,6 +439,7 @@ is_inspection(const struct request *q)
 {
 	return q->number && (q->what == REQUEST_VERIFY || q->what == REQUEST_MOVE_READY ||
 				q->what == REQUEST_TRACE || q->what == REQUEST_EXPLAIN ||
+				q->what == REQUEST_FIND || q->what == REQUEST_MEMBERS ||
 				q->what == REQUEST_TOGETHER || q->what == REQUEST_ADOPT ||
 				q->what == REQUEST_ADOPT_PLAN);
 }

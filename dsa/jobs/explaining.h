@@ -77,5 +77,9 @@ explaining_donep(struct explaining *e)
  * need not be allowed all that the account may read. RET is zeroed at first. */
 int explaining_run(
     const struct run *run, const char *who, struct explaining *ret, struct err *err) MUST_CHECK;
+/* Only fills RET's hits, with those whose displayName, first or last name begins with TEXT, live in
+ * both forests. *RET_MORE: there may be others, for a forest gave EXPLAINING_HITS. */
+int explaining_find_called(const struct run *run, const char *text, struct explaining *ret,
+    bool *ret_more, struct err *err) MUST_CHECK;
 
 #endif

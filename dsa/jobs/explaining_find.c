@@ -15,6 +15,7 @@ struct finding {
 	struct explaining *to;
 	enum side side;
 	uint32_t flows[SIDES]; /* numbers in the map, 0: not known */
+	bool full;	       /* a forest may have more of them */
 };
 
 /* ---- the filter ---- */
@@ -60,6 +61,22 @@ make_filter(const char *who, struct buf *ret, struct err *err)
 	else
 		for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 			add_assertion(ret, names[i], bytes_of(bare(who)));
+	buf_add_str(ret, "))");
+	return ret->failed ? err_nomem(err) : 0;
+}
+
+/* Who is called so: names that address lists show, and have an index for. */
+static int
+make_filter_of_names(const char *text, struct buf *ret, struct err *err)
+{
+	static const char *const names[] = {"displayName", "sn", "givenName"};
+	_cleanup_(free) char *escaped = filter_escape(bytes_of(text));
+
+	if (!escaped)
+		return err_nomem(err);
+	buf_add_str(ret, "(&" WORLD_FILTER "(mailNickname=*)(|");
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		buf_printf(ret, "(%s=%s*)", names[i], escaped);
 	buf_add_str(ret, "))");
 	return ret->failed ? err_nomem(err) : 0;
 }
@@ -205,6 +222,7 @@ search_side(struct finding *f, enum side side, const char *filter, struct err *e
 	int rc = search(f->run, side, filter, &found, err);
 
 	f->side = side;
+	f->full |= found.n == EXPLAINING_HITS;
 	for (size_t i = 0; i < found.n; i++)
 		if (rc == 0)
 			rc = take(found.v[i], f, err);
@@ -251,18 +269,41 @@ find_gone(struct finding *f, const char *who, struct err *err)
 		   : store_lookup_who(t, who, take_record, f, err);
 }
 
+static int
+search_both(struct finding *f, const struct buf *filter, struct err *err)
+{
+	if (find_flows(f, err) < 0)
+		return -1;
+	for (int side = SOURCE; side < SIDES; side++)
+		if (search_side(f, (enum side)side, (const char *)filter->data, err) < 0)
+			return -1;
+	return 0;
+}
+
 int
 explaining_find(const struct run *run, const char *who, struct explaining *e, struct err *err)
 {
 	_cleanup_(buf_done) struct buf filter = {0};
 	struct finding f = {.run = run, .to = e};
 
-	if (make_filter(who, &filter, err) < 0 || find_flows(&f, err) < 0)
+	if (make_filter(who, &filter, err) < 0 || search_both(&f, &filter, err) < 0)
 		return -1;
-	for (int side = SOURCE; side < SIDES; side++)
-		if (search_side(&f, (enum side)side, (const char *)filter.data, err) < 0)
-			return -1;
 	return e->n_hits ? 0 : find_gone(&f, who, err);
+}
+
+int
+explaining_find_called(const struct run *run, const char *text, struct explaining *ret,
+    bool *ret_more, struct err *err)
+{
+	_cleanup_(buf_done) struct buf filter = {0};
+	struct finding f = {.run = run, .to = ret};
+
+	*ret = (struct explaining){.n_hits = 0};
+	if (run_open(run, err) < 0 || make_filter_of_names(text, &filter, err) < 0 ||
+	    search_both(&f, &filter, err) < 0)
+		return -1;
+	*ret_more = f.full;
+	return 0;
 }
 
 int

@@ -62,10 +62,19 @@ add_tabs(struct buf *b, const struct page *p)
 }
 
 void
-page_begin(struct buf *b, const struct page *p)
+page_add_moment(struct buf *b, const char *css_class, const char *what, int64_t t)
 {
 	char utc[CLOCK_TEXT_SIZE];
 
+	buf_printf(b, "<p class=\"%s\">%s ", css_class, what);
+	clock_format_utc(t, utc);
+	table_add_time(b, utc, t);
+	buf_add_str(b, "</p>\n");
+}
+
+void
+page_begin(struct buf *b, const struct page *p)
+{
 	add_head(b, p);
 	buf_add_str(b, "<body>\n");
 	if (!p->file) {
@@ -76,10 +85,9 @@ page_begin(struct buf *b, const struct page *p)
 	}
 	buf_add_str(b, "<main id=\"main\" tabindex=\"-1\">\n<h1>");
 	html_add_text(b, p->title);
-	buf_add_str(b, "</h1>\n<p class=\"read\">" W_READ " ");
-	clock_format_utc(p->now, utc);
-	table_add_time(b, utc, p->now);
-	buf_add_str(b, "</p>\n");
+	buf_add_str(b, "</h1>\n");
+	if (!p->live)
+		page_add_moment(b, "read", W_READ, p->now);
 }
 
 void

@@ -25,6 +25,7 @@ struct page {
 	const char *title;
 	int64_t now; /* seconds since the epoch: when it is made */
 	bool file;   /* one file without a server: nothing leads anywhere */
+	bool live;   /* what the directories said: its parts have their age */
 	/* Of its tables (table.h). */
 	const char *csv_path, *csv_id;
 	struct buf *csv;
@@ -35,6 +36,8 @@ struct page {
 
 void page_begin(struct buf *b, const struct page *p);
 void page_end(struct buf *b, const struct page *p);
+/* A line that says when WHAT was, with its age. */
+void page_add_moment(struct buf *b, const char *css_class, const char *what, int64_t t);
 /* An error as a page of its own, or a part of one. */
 void page_add_error(struct buf *b, const char *text);
 
@@ -53,11 +56,17 @@ typedef void page_part_fn(struct buf *b, const struct page *p, const json_t *o);
 void page_add_part(struct buf *b, const struct page *p, const char *id, const char *head,
     page_part_fn *add, const json_t *o);
 void page_add_mailbox(struct buf *b, const struct page *p, const json_t *one);
-/* What the daemon answered about one recipient, each as a section: `explain`, `switch-plan` and
- * `trace`. */
+/* What the directories said at P's time, each as a section: who is called so, and of one recipient
+ * the daemon's answers to `explain`, `switch-plan`, `trace` and `members`. */
+void page_add_found(struct buf *b, const struct page *p, const json_t *found);
 void page_add_explained(struct buf *b, const struct page *p, const json_t *answer);
 void page_add_checks(struct buf *b, const struct page *p, const json_t *answer);
 void page_add_way(struct buf *b, const struct page *p, const json_t *answer);
+void page_add_members(struct buf *b, const struct page *p, const json_t *answer);
+/* Where the page of LIST (found, page, pages) is among all, and the ways to the others: PATH with
+ * QUERY and a page. */
+void page_add_turning(
+    struct buf *b, const struct page *p, const char *path, const char *query, const json_t *list);
 
 /* The columns of the tables that there are as CSV. */
 extern const struct table_column page_list_columns[], page_wave_columns[], page_member_columns[],

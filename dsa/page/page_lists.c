@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dsa/base/escape.h"
 #include "dsa/base/str.h"
 #include "dsa/page/html.h"
 #include "dsa/page/page.h"
@@ -30,6 +31,8 @@ const struct table_column page_list_columns[] = {
 };
 const size_t page_list_n = ARRAY_SIZE(page_list_columns);
 #define LIST_SHOWN 11
+/* Where more are found no other one is looked for. */
+#define FEW 10
 
 const struct table_column page_wave_columns[] = {
     {"id", W_WAVE, TABLE_WAVE, NULL},
@@ -98,9 +101,8 @@ add_turn(struct buf *b, const char *path, const char *query, json_int_t page, co
 	buf_printf(b, "%spage=%lld\">%s</a>\n", *query ? "&amp;" : "", (long long)page, word);
 }
 
-/* Where the page is among all of LIST, and the ways to the others. */
-static void
-add_turning(
+void
+page_add_turning(
     struct buf *b, const struct page *p, const char *path, const char *query, const json_t *list)
 {
 	json_int_t page = number_of(list, "page"), pages = number_of(list, "pages");
@@ -193,6 +195,27 @@ page_list_table(const struct page *p)
 	};
 }
 
+/* The map has no display names: the directories have. They are asked by themselves only where the
+ * map knows nobody. */
+static void
+add_found(struct buf *b, const struct page *p, const struct roster_query *q, const json_t *list)
+{
+	json_int_t found = number_of(list, "found");
+
+	if (p->file || p->tab != PAGE_MAILBOXES || found > FEW || strlen(q->q) < 2)
+		return;
+	buf_printf(b,
+	    "<section aria-labelledby=\"h-found\"%s>\n<h2 id=\"h-found\">" W_FOUND_LIVE
+	    "</h2>\n<p>%s</p>\n<p><a class=\"ask\" href=\"/mailboxes/found?q=",
+	    found ? "" : " data-part=\"found\"", found ? W_FOUND_FEW : W_FOUND_NONE);
+	escape_add_url(q->q, b);
+	if (*q->link) {
+		buf_add_str(b, "&amp;link=");
+		escape_add_url(q->link, b);
+	}
+	buf_add_str(b, "\">" W_ASK "</a></p>\n</section>\n");
+}
+
 void
 page_add_list(struct buf *b, const struct page *p, const char *path, const struct roster_query *q,
     const json_t *list)
@@ -215,13 +238,14 @@ page_add_list(struct buf *b, const struct page *p, const char *path, const struc
 	(void)snprintf(
 	    sort, sizeof sort, "%s%s", q->descending ? "-" : "", roster_order_name(q->sort));
 	add_form(b, path, q);
-	add_turning(b, p, path, (const char *)query.data, list);
+	page_add_turning(b, p, path, (const char *)query.data, list);
 	table = page_list_table(p);
 	table.path = path;
 	table.query = (const char *)unsorted.data;
 	table.sort = sort;
 	table_add(b, &table, json_object_get(list, "items"));
-	add_turning(b, p, path, (const char *)query.data, list);
+	page_add_turning(b, p, path, (const char *)query.data, list);
+	add_found(b, p, q, list);
 	add_forms(b, p, path, (const char *)query.data);
 }
 
@@ -306,7 +330,7 @@ page_add_problems(struct buf *b, const struct page *p, const json_t *problems)
 		       "<h2 id=\"h-problems\">" W_ONE_BY_ONE "</h2>\n");
 	if (!p->file)
 		add_problem_form(b);
-	add_turning(b, p, "/problems", query, problems);
+	page_add_turning(b, p, "/problems", query, problems);
 	table_add(b,
 	    &(struct page_table){.id = "problems",
 		.caption = W_PROBLEMS_CAPTION,

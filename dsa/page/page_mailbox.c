@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One recipient: what the map knows of it, and what the directories say at this moment. */
+/* One recipient: what the map knows of it. */
 #include <stdio.h>
 #include <string.h>
 
@@ -303,14 +303,14 @@ add_waves_and_history(struct buf *b, const struct page *p, const json_t *one)
 
 /* What the directories say is asked for on its own: it may take as long as they do. */
 static void
-add_live(struct buf *b, const char *guid)
+add_live(struct buf *b, const char *guid, bool group)
 {
 	static const struct {
 		const char *id, *head;
-	} parts[] = {
-	    {"attributes", W_LIVE_ATTRIBUTES}, {"checks", W_LIVE_CHECKS}, {"way", W_LIVE_WAY}};
+	} parts[] = {{"members", W_LIVE_MEMBERS}, {"attributes", W_LIVE_ATTRIBUTES},
+	    {"checks", W_LIVE_CHECKS}, {"way", W_LIVE_WAY}};
 
-	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+	for (size_t i = group ? 0 : 1; i < ARRAY_SIZE(parts); i++) {
 		buf_printf(b,
 		    "<section aria-labelledby=\"h-%s\" data-part=\"%s\">\n<h2 id=\"h-%s\">%s"
 		    "</h2>\n<p><a class=\"ask\" href=\"/mailbox/",
@@ -325,6 +325,7 @@ page_add_mailbox(struct buf *b, const struct page *p, const json_t *one)
 {
 	const json_t *row = json_object_get(one, "row"), *record = json_object_get(one, "record");
 	const char *guid = json_string_value(json_object_get(row, "guid"));
+	const char *kind = json_string_value(json_object_get(row, "kind"));
 
 	add_facts(b, p, row, record);
 	add_steps(b, p, one);
@@ -334,109 +335,5 @@ page_add_mailbox(struct buf *b, const struct page *p, const json_t *one)
 	add_client(b, p, json_object_get(one, "client"));
 	add_waves_and_history(b, p, one);
 	if (!p->file && guid)
-		add_live(b, guid);
-}
-
-/* ---- live ---- */
-
-static const struct table_column explained_columns[] = {
-    {"attribute", W_WHAT, TABLE_TEXT, NULL},
-    {"source", W_SOURCE, TABLE_LIST, NULL},
-    {"target", W_TARGET, TABLE_LIST, NULL},
-    {"after", W_AFTER, TABLE_LIST, NULL},
-    {"authority", W_AUTHORITY, TABLE_TEXT, NULL},
-    {"text", W_TEXT, TABLE_LONG, NULL},
-};
-
-void
-page_add_explained(struct buf *b, const struct page *p, const json_t *answer)
-{
-	begin(b, "attributes", W_LIVE_ATTRIBUTES);
-	buf_add_str(b, "<p>");
-	html_add_text(b, json_string_value(json_object_get(answer, "sentence")));
-	buf_add_str(b, "</p>\n");
-	table_add(b,
-	    &(struct page_table){.id = "explained",
-		.caption = W_LIVE_ATTRIBUTES_CAPTION,
-		.columns = explained_columns,
-		.n = ARRAY_SIZE(explained_columns),
-		PAGE_TABLE(p)},
-	    json_object_get(answer, "attributes"));
-	end(b);
-}
-
-static const struct table_column check_columns[] = {
-    {"check", W_CHECK, TABLE_TEXT, NULL},
-    {"result", W_RESULT, TABLE_STATE, NULL},
-    {"text", W_TEXT, TABLE_LONG, NULL},
-};
-
-void
-page_add_checks(struct buf *b, const struct page *p, const json_t *answer)
-{
-	const json_t *first = json_array_get(json_object_get(answer, "results"), 0);
-	_cleanup_(json_release) json_t *rows = json_array();
-	const char *key;
-	json_t *v;
-
-	json_object_foreach(json_object_get(first, "checks"), key, v)
-	{
-		json_t *o = json_object();
-
-		json_put_member(&o, "check", json_string(key));
-		json_put_member(&o, "result",
-		    json_string(json_is_true(v)	    ? W_FINE
-				: json_is_string(v) ? W_RULES_BROKEN
-						    : W_NOT_ASKED));
-		json_put_member(&o, "text", json_is_string(v) ? json_incref(v) : json_null());
-		json_add_item(&rows, o);
-	}
-	begin(b, "checks", W_LIVE_CHECKS);
-	buf_printf(b, "<p><strong>%s</strong> ",
-	    json_is_true(json_object_get(first, "ok")) ? W_YES : W_NO);
-	html_add_text(b, json_string_value(json_object_get(first, "text")));
-	buf_add_str(b, "</p>\n");
-	table_add(b,
-	    &(struct page_table){.id = "checked",
-		.caption = W_LIVE_CHECKS_CAPTION,
-		.columns = check_columns,
-		.n = ARRAY_SIZE(check_columns),
-		PAGE_TABLE(p)},
-	    rows);
-	end(b);
-}
-
-static const struct table_column way_columns[] = {
-    {"from", W_FROM, TABLE_TEXT, NULL},
-    {"depth", W_HOP, TABLE_NUMBER, NULL},
-    {"step", W_STEP, TABLE_STATE, NULL},
-    {"text", W_TEXT, TABLE_LONG, NULL},
-    {"dn", W_DN, TABLE_LONG, NULL},
-};
-
-void
-page_add_way(struct buf *b, const struct page *p, const json_t *answer)
-{
-	const json_t *ways = json_object_get(answer, "ways");
-	_cleanup_(json_release) json_t *rows = json_array();
-
-	for (size_t i = 0; i < json_array_size(ways); i++) {
-		const json_t *way = json_array_get(ways, i), *hops = json_object_get(way, "hops");
-
-		for (size_t j = 0; j < json_array_size(hops); j++) {
-			json_t *o = json_copy(json_array_get(hops, j));
-
-			json_put_member(&o, "from", json_incref(json_object_get(way, "from")));
-			json_add_item(&rows, o);
-		}
-	}
-	begin(b, "way", W_LIVE_WAY);
-	table_add(b,
-	    &(struct page_table){.id = "way",
-		.caption = W_LIVE_WAY_CAPTION,
-		.columns = way_columns,
-		.n = ARRAY_SIZE(way_columns),
-		PAGE_TABLE(p)},
-	    rows);
-	end(b);
+		add_live(b, guid, kind && strcmp(kind, kind_name(KIND_GROUP)) == 0);
 }

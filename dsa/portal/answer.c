@@ -145,6 +145,16 @@ put_list(const struct portal_request *r, const json_t *o, struct answer *ret)
 	ret->type = CSV;
 }
 
+/* Of a page with several tables, where none is named. */
+static const char *
+first_table(const struct portal_request *r)
+{
+	return r->page == REQUEST_OVERVIEW  ? "links"
+	       : r->part == REQUEST_FOUND   ? "found"
+	       : r->part == REQUEST_MEMBERS ? "members"
+					    : "history";
+}
+
 /* The table that R names, of what add_content() or ADD would put on the page. */
 static void
 put_table(const struct portal_request *r, const struct page *p, const json_t *o, page_part_fn *add,
@@ -154,7 +164,7 @@ put_table(const struct portal_request *r, const struct page *p, const json_t *o,
 	struct page with = *p;
 
 	with.csv = &ret->body;
-	with.csv_id = *r->table ? r->table : r->page == REQUEST_OVERVIEW ? "links" : "history";
+	with.csv_id = *r->table ? r->table : first_table(r);
 	if (add)
 		add(&page, &with, o);
 	else
@@ -182,7 +192,8 @@ csv_path_of(const struct portal_request *r, char *text, size_t size)
 	static const char *const parts[] = {[REQUEST_WHOLE] = "",
 	    [REQUEST_ATTRIBUTES] = "/attributes",
 	    [REQUEST_CHECKS] = "/checks",
-	    [REQUEST_WAY] = "/way"};
+	    [REQUEST_WAY] = "/way",
+	    [REQUEST_MEMBERS] = "/members"};
 	char guid[GUID_TEXT_SIZE];
 
 	if (r->page == REQUEST_OVERVIEW)
@@ -190,7 +201,7 @@ csv_path_of(const struct portal_request *r, char *text, size_t size)
 	if (r->page == REQUEST_PROBLEMS)
 		return "/problems.csv";
 	if (r->page != REQUEST_MAILBOX)
-		return NULL;
+		return NULL; /* and what is found has its question in its own */
 	guid_format(&r->guid, guid);
 	(void)snprintf(text, size, "/mailbox/%s%s.csv", guid, parts[r->part]);
 	return text;
@@ -233,15 +244,17 @@ answer_read(struct source *s, const struct portal_request *r, int64_t now, struc
 /* ---- what the directories say ---- */
 
 static void
-answer_asked(struct source *s, const struct portal_request *r, int64_t now, struct answer *ret)
+answer_asked(struct source *s, const struct portal_request *r, struct answer *ret)
 {
 	static const struct {
 		const char *title;
 		page_part_fn *add;
 	} parts[] = {[REQUEST_ATTRIBUTES] = {W_LIVE_ATTRIBUTES, page_add_explained},
 	    [REQUEST_CHECKS] = {W_LIVE_CHECKS, page_add_checks},
-	    [REQUEST_WAY] = {W_LIVE_WAY, page_add_way}};
-	struct page p = {.tab = PAGE_MAILBOXES, .now = now};
+	    [REQUEST_WAY] = {W_LIVE_WAY, page_add_way},
+	    [REQUEST_MEMBERS] = {W_LIVE_MEMBERS, page_add_members},
+	    [REQUEST_FOUND] = {W_FOUND_LIVE, page_add_found}};
+	struct page p = {.tab = PAGE_MAILBOXES, .live = true};
 	_cleanup_(json_release) json_t *o = NULL;
 	char path[96];
 	struct err err;
@@ -254,6 +267,7 @@ answer_asked(struct source *s, const struct portal_request *r, int64_t now, stru
 		answer_error(404, W_GONE, ret);
 		return;
 	}
+	p.now = clock_realtime_s();
 	if (r->form == REQUEST_JSON) {
 		put_json(o, ret);
 		return;
@@ -293,7 +307,7 @@ answer_make(struct source *s, const struct portal_request *r, struct answer *ret
 			return;
 		}
 	if (r->part != REQUEST_WHOLE)
-		answer_asked(s, r, now, ret);
+		answer_asked(s, r, ret);
 	else
 		answer_read(s, r, now, ret);
 }

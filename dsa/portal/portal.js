@@ -6,6 +6,8 @@
 
 (() => {
 	const EVERY_MS = 5000;
+	// What the directories say is asked for by a reader, and not every five seconds.
+	const LIVE = /\/(attributes|checks|way|found|members)$/;
 	const WORDS = {
 		updated: "Updated", failed: "The portal does not answer; tried again", loading: "Asking the directories …",
 		refused: "It was refused", keys: "Keys: / search, g o overview, g r recipients, g w waves, g p problems, j and k rows, Enter opens, ? this help",
@@ -53,7 +55,7 @@
 	}
 
 	async function refresh() {
-		if (document.hidden || !document.querySelector("header nav") || location.pathname.split("/").length > 3)
+		if (document.hidden || !document.querySelector("header nav") || LIVE.test(location.pathname))
 			return;
 		try {
 			const { ok, main: fresh } = await load(location.href);
@@ -72,10 +74,11 @@
 		const link = section.querySelector("a.ask");
 		if (!link)
 			return;
+		const address = link.href;
 		link.removeAttribute("href");
 		link.textContent = WORDS.loading;
 		try {
-			const { main: part } = await load(`${location.pathname}/${section.dataset.part}`);
+			const { main: part } = await load(address);
 			const inner = part.querySelector("section") || part.querySelector(".error");
 			const nodes = inner.matches("section") ? [...inner.childNodes] : [inner];
 			const head = section.querySelector("h2");

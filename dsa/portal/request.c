@@ -24,6 +24,8 @@ request_is_clean(const char *uri, bool *too_long)
 	return true;
 }
 
+#define FOUND "/mailboxes/found"
+
 static const struct {
 	const char *path;
 	enum request_page page;
@@ -33,6 +35,8 @@ static const struct {
     {"/overview.csv", REQUEST_OVERVIEW, REQUEST_CSV},
     {"/mailboxes", REQUEST_MAILBOXES, REQUEST_HTML},
     {"/mailboxes.csv", REQUEST_MAILBOXES, REQUEST_CSV},
+    {FOUND, REQUEST_MAILBOXES, REQUEST_HTML},
+    {FOUND ".csv", REQUEST_MAILBOXES, REQUEST_CSV},
     {"/groups", REQUEST_GROUPS, REQUEST_HTML},
     {"/groups.csv", REQUEST_GROUPS, REQUEST_CSV},
     {"/waves", REQUEST_WAVES, REQUEST_HTML},
@@ -41,6 +45,7 @@ static const struct {
     {"/problems.csv", REQUEST_PROBLEMS, REQUEST_CSV},
     {"/api/overview", REQUEST_OVERVIEW, REQUEST_JSON},
     {"/api/mailboxes", REQUEST_MAILBOXES, REQUEST_JSON},
+    {"/api" FOUND, REQUEST_MAILBOXES, REQUEST_JSON},
     {"/api/groups", REQUEST_GROUPS, REQUEST_JSON},
     {"/api/waves", REQUEST_WAVES, REQUEST_JSON},
     {"/api/problems", REQUEST_PROBLEMS, REQUEST_JSON},
@@ -54,7 +59,7 @@ static const struct {
 	const char *name;
 	enum request_part part;
 } parts[] = {{"/attributes", REQUEST_ATTRIBUTES}, {"/checks", REQUEST_CHECKS},
-    {"/way", REQUEST_WAY}, {"", REQUEST_WHOLE}};
+    {"/way", REQUEST_WAY}, {"/members", REQUEST_MEMBERS}, {"", REQUEST_WHOLE}};
 
 /* Is REST, where pages may have CSV, ".csv"? */
 static bool
@@ -116,7 +121,7 @@ take_wave(const char *rest, struct portal_request *ret)
 bool
 request_parse(const char *path, struct portal_request *ret)
 {
-	*ret = (struct portal_request){.problems = {-1, 1, ROSTER_SIZE}};
+	*ret = (struct portal_request){.page_of_part = 1, .problems = {-1, 1, ROSTER_SIZE}};
 	roster_query_init(&ret->query);
 	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
 		if (strcmp(path, fixed[i].path) == 0) {
@@ -124,6 +129,8 @@ request_parse(const char *path, struct portal_request *ret)
 			ret->form = fixed[i].form;
 			if (ret->page == REQUEST_GROUPS)
 				ret->query.kind = KIND_GROUP;
+			if (strstr(path, FOUND))
+				ret->part = REQUEST_FOUND;
 			return true;
 		}
 	if (strncmp(path, "/api/", 5) == 0) {
@@ -159,6 +166,19 @@ take_problem(struct portal_request *r, const char *name, const char *value, char
 }
 
 static bool
+take_page(struct portal_request *r, const char *value, char *why, size_t size)
+{
+	int64_t n;
+
+	if (str_to_i64(value, &n) && n > 0 && n <= ROSTER_PAGE_MAX) {
+		r->page_of_part = n;
+		return true;
+	}
+	(void)snprintf(why, size, "page: '%.64s' is no number of a page", value);
+	return false;
+}
+
+static bool
 take_table(struct portal_request *r, const char *value, char *why, size_t size)
 {
 	if (strlen(value) <= REQUEST_TABLE_MAX &&
@@ -173,6 +193,10 @@ take_table(struct portal_request *r, const char *value, char *why, size_t size)
 bool
 request_take(struct portal_request *r, const char *name, const char *value, char *why, size_t size)
 {
+	if (r->part == REQUEST_FOUND && strcmp(name, "q") != 0 && strcmp(name, "link") != 0) {
+		(void)snprintf(why, size, "'%.64s' is not understood: q and link are", name);
+		return false;
+	}
 	if (r->page == REQUEST_MAILBOXES || r->page == REQUEST_GROUPS) {
 		if (r->page == REQUEST_GROUPS && strcmp(name, "kind") == 0 &&
 		    strcmp(value, "group") != 0) {
@@ -181,6 +205,8 @@ request_take(struct portal_request *r, const char *name, const char *value, char
 		}
 		return roster_query_set(&r->query, name, value, why, size);
 	}
+	if (r->part == REQUEST_MEMBERS && strcmp(name, "page") == 0)
+		return take_page(r, value, why, size);
 	if (strcmp(name, "table") == 0 && r->form == REQUEST_CSV && r->page != REQUEST_WAVES &&
 	    r->page != REQUEST_WAVE)
 		return take_table(r, value, why, size);

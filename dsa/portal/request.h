@@ -8,7 +8,9 @@
  *
  *   /                        overview
  *   /mailboxes /groups       lists; with .csv behind
- *   /mailbox/GUID            one recipient; with /attributes, /checks, /way: the directories' word
+ *   /mailboxes/found         who is called so in the directories, in the map or not
+ *   /mailbox/GUID            one recipient; with /attributes, /checks, /way, /members: the
+ *                            directories' word
  *   /overview.csv            one table of the overview, of its parameter `table`; so has a
  *                            recipient with .csv behind, and /problems.csv
  *   /waves /wave/N           with .csv behind
@@ -45,14 +47,23 @@ enum request_page {
 	REQUEST_PAGE_MAX
 };
 enum request_form { REQUEST_HTML, REQUEST_JSON, REQUEST_CSV };
-enum request_part { REQUEST_WHOLE, REQUEST_ATTRIBUTES, REQUEST_CHECKS, REQUEST_WAY };
+/* Not the whole of a page, but what the directories say beside it. */
+enum request_part {
+	REQUEST_WHOLE,
+	REQUEST_ATTRIBUTES, /* of a mailbox */
+	REQUEST_CHECKS,
+	REQUEST_WAY,
+	REQUEST_MEMBERS, /* of a group */
+	REQUEST_FOUND	 /* by the list of mailboxes */
+};
 
 struct portal_request {
 	enum request_page page;
 	enum request_form form;
-	enum request_part part; /* of a mailbox */
-	struct guid guid;	/* MAILBOX */
-	uint32_t wave;		/* WAVE */
+	enum request_part part;
+	struct guid guid;     /* MAILBOX */
+	int64_t page_of_part; /* MEMBERS */
+	uint32_t wave;	      /* WAVE */
 	struct roster_query query;
 	struct view_problems_query problems;
 	char table[REQUEST_TABLE_MAX + 1]; /* of a page, as CSV; "": its only one */

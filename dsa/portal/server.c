@@ -325,7 +325,8 @@ respond(struct server *s, struct MHD_Connection *c, const char *url)
 	(void)MHD_get_connection_values_n(c, MHD_GET_ARGUMENT_KIND, take_parameter, &p);
 	if (p.bad)
 		return refuse(c, 400, p.why);
-	if (r.form == REQUEST_CSV && (r.page == REQUEST_MAILBOXES || r.page == REQUEST_GROUPS))
+	if (r.form == REQUEST_CSV && r.part == REQUEST_WHOLE &&
+	    (r.page == REQUEST_MAILBOXES || r.page == REQUEST_GROUPS))
 		return send_export(s, c, &r);
 	answer_make(s->source, &r, &a);
 	return send_answer(c, &a, r.form == REQUEST_CSV ? "Content-Disposition" : NULL,

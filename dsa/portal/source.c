@@ -11,6 +11,7 @@
 #include "dsa/base/line_client.h"
 #include "dsa/base/str.h"
 #include "dsa/page/words.h"
+#include "dsa/view/view_members.h"
 #include "dsa/view/view_overview.h"
 #include "dsa/view/view_roster.h"
 
@@ -239,6 +240,10 @@ compose(struct source *s, struct store_txn *t, void *arg, struct err *err)
 	if (a->r->part == REQUEST_ATTRIBUTES)
 		a->request =
 		    json_pack("{s:s,s:s,s:s}", "verb", "explain", "link", flow, "who", guid);
+	else if (a->r->part == REQUEST_MEMBERS)
+		a->request = json_pack("{s:s,s:s,s:s,s:I,s:i}", "verb", "members", "link", flow,
+		    "who", guid, "page", (json_int_t)a->r->page_of_part, "size",
+		    a->r->form == REQUEST_CSV ? VIEW_MEMBERS_SIZE_MAX : VIEW_MEMBERS_SIZE);
 	else if (a->r->part == REQUEST_CHECKS)
 		a->request = json_pack("{s:s,s:s,s:[s],s:b}", "verb", "switch-plan", "link", flow,
 		    "objects", guid, "undo", rec->active == TARGET);
@@ -248,23 +253,140 @@ compose(struct source *s, struct store_txn *t, void *arg, struct err *err)
 	return a->request ? 0 : err_nomem(err);
 }
 
+static int
+ask_about(struct source *s, const struct portal_request *r, json_t **ret, struct err *err)
+{
+	struct about a = {.r = r};
+
+	if (with_roster(s, compose, &a, err) < 0)
+		return -1;
+	return a.found ? ask(s->socket, a.request, ASK_MS, ret, err) : 0;
+}
+
+/* ---- who is called so ---- */
+
+struct found {
+	json_t *items, *errors;
+	bool more;
+};
+
+static bool
+has_guid(const json_t *items, const char *guid)
+{
+	for (size_t i = 0; i < json_array_size(items); i++) {
+		const char *g =
+		    json_string_value(json_object_get(json_array_get(items, i), "guid"));
+
+		if (g && guid && strcmp(g, guid) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The hits of LINK; who is an original of several links is there once. */
+static void
+add_hits(struct found *f, const char *link, const json_t *answer)
+{
+	const json_t *hits = json_object_get(answer, "hits");
+
+	f->more |= json_is_true(json_object_get(answer, "more"));
+	for (size_t i = 0; i < json_array_size(hits); i++) {
+		json_t *o = json_copy(json_array_get(hits, i));
+
+		if (has_guid(f->items, json_string_value(json_object_get(o, "guid")))) {
+			json_decref(o);
+			continue;
+		}
+		json_put_member(&o, "link", json_string(link));
+		json_add_item(&f->items, o);
+	}
+}
+
+/* Which of them have a page. */
+static int
+note_known(struct source *s, struct store_txn *t, void *arg, struct err *err)
+{
+	json_t *items = arg;
+
+	(void)s;
+	for (size_t i = 0; i < json_array_size(items); i++) {
+		_cleanup_(record_free) struct record *rec = NULL;
+		json_t *o = json_array_get(items, i);
+		const char *text = json_string_value(json_object_get(o, "guid"));
+		struct guid g;
+
+		if (text && guid_parse(text, &g) &&
+		    store_find_guid(t, 0, SOURCE, &g, &rec, err) < 0)
+			return -1;
+		if (json_object_set_new(o, "known", json_boolean(rec != NULL)) < 0)
+			return err_nomem(err);
+	}
+	return 0;
+}
+
+/* Asks one link after the other, all of them in the time of one question. */
+static void
+ask_links(struct source *s, const struct portal_request *r, const json_t *links, struct found *f)
+{
+	int64_t until = clock_monotonic_ms() + ASK_MS;
+
+	for (size_t i = 0; i < json_array_size(links); i++) {
+		const char *link =
+		    json_string_value(json_object_get(json_array_get(links, i), "link"));
+		int64_t left = until - clock_monotonic_ms();
+		_cleanup_(json_release) json_t *answer = NULL;
+		struct err err;
+
+		if (!link || (*r->query.link && strcmp(link, r->query.link) != 0))
+			continue;
+		if (ask(s->socket,
+			json_pack(
+			    "{s:s,s:s,s:s}", "verb", "find", "link", link, "text", r->query.q),
+			left > 1 ? (int)left : 1, &answer, &err) < 0)
+			json_add_item(&f->errors, json_of_text(err.text));
+		else
+			add_hits(f, link, answer);
+	}
+}
+
+static int
+ask_for(struct source *s, const struct portal_request *r, json_t **ret, struct err *err)
+{
+	_cleanup_(json_release) json_t *status = status_of(s);
+	_cleanup_(json_release) json_t *o = json_object();
+	struct found f = {.more = false};
+
+	if (!status)
+		return err_data(err, W_NOBODY_ASKED);
+	f.items = json_array();
+	f.errors = json_array();
+	ask_links(s, r, json_object_get(status, "links"), &f);
+	json_put_member(&o, "text", json_string(r->query.q));
+	json_put_member(&o, "link", json_string(r->query.link));
+	json_put_member(&o, "at", json_of_time(clock_realtime_s()));
+	json_put_member(&o, "items", f.items);
+	json_put_member(&o, "more", json_boolean(f.more));
+	json_put_member(&o, "errors", f.errors);
+	if (!o)
+		return err_nomem(err);
+	if (with_roster(s, note_known, json_object_get(o, "items"), err) < 0)
+		return -1;
+	*ret = TAKE(o);
+	return 0;
+}
+
 int
 source_ask(struct source *s, const struct portal_request *r, json_t **ret, struct err *err)
 {
-	struct about a = {.r = r};
 	int rc;
 
 	*ret = NULL;
-	if (with_roster(s, compose, &a, err) < 0)
-		return -1;
-	if (!a.found)
-		return 0;
-	if (__atomic_add_fetch(&s->asking, 1, __ATOMIC_SEQ_CST) > ASKING_MAX) {
-		json_decref(a.request);
+	if (__atomic_add_fetch(&s->asking, 1, __ATOMIC_SEQ_CST) > ASKING_MAX)
 		rc = err_set(err, ERR_SYS, ERR_ENTRY, ERR_LATER, EBUSY, W_BUSY_ASKING);
-	} else {
-		rc = ask(s->socket, a.request, ASK_MS, ret, err);
-	}
+	else if (r->part == REQUEST_FOUND)
+		rc = ask_for(s, r, ret, err);
+	else
+		rc = ask_about(s, r, ret, err);
 	(void)__atomic_sub_fetch(&s->asking, 1, __ATOMIC_SEQ_CST);
 	return rc;
 }

@@ -9,7 +9,7 @@
  * The map is opened when it is first needed, and again when there is another file under its name.
  * One thread at a time has the roster. What the daemon is doing is asked once a second at most; and
  * at most two questions that a directory has to answer are under way at a time, for all clients
- * together: they take a place in the daemon's queue.
+ * together, and each takes a minute at most: they take a place in the daemon's queue.
  */
 
 #include <jansson.h>
@@ -28,8 +28,10 @@ DEFINE_CLEANUP(struct source *, source_free)
  * ENOENT: there is no map yet. */
 int source_read(struct source *s, const struct portal_request *r, int64_t now, json_t **ret,
     struct err *err) MUST_CHECK;
-/* The daemon's answer to the question that R's part is, about a recipient that the map knows; *RET
- * NULL: it does not know it. ERR_SYS with EBUSY: others are asking. */
+/* The daemon's answer to the question that R's part is. About a recipient: *RET NULL: the map does
+ * not know it. Who is called so: text, link, items (the hits of `find` of all links, or of R's,
+ * each once, with `link` and `known`: the map has it), more, and errors, a list of texts, of links
+ * that could not be asked. ERR_SYS with EBUSY: others are asking. */
 int source_ask(
     struct source *s, const struct portal_request *r, json_t **ret, struct err *err) MUST_CHECK;
 

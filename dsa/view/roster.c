@@ -55,6 +55,7 @@ roster_forget(struct roster *r)
 	free(r->ous);
 	free(r->dead);
 	free(r->fresh);
+	store_places_done(&r->places);
 	*r = (struct roster){.age = r->age + 1};
 }
 
@@ -311,6 +312,9 @@ take_fresh(struct merge *m, uint64_t id, uint64_t mark, uint32_t wave, struct er
 	return 0;
 }
 
+/* Rows are looked at for a moment each: the next ones are fetched meanwhile. */
+#define AHEAD 12
+
 static int
 take_mark(uint64_t id, uint64_t mark, void *arg, struct err *err)
 {
@@ -318,6 +322,8 @@ take_mark(uint64_t id, uint64_t mark, void *arg, struct err *err)
 	struct roster *r = m->r;
 	struct roster_row *row;
 
+	if (m->at + AHEAD < r->n)
+		__builtin_prefetch(r->rows[m->at + AHEAD], 1);
 	while (m->at < r->n && r->rows[m->at]->id < id)
 		if (bury(r, r->rows[m->at++], err) < 0)
 			return -1;
@@ -356,7 +362,7 @@ merge_rows(struct roster *r, struct store_txn *t, struct err *err)
 
 	r->age++;
 	r->known_link = 0;
-	if (store_each_mark(t, take_mark, &m, err) < 0) {
+	if (store_each_mark(t, &r->places, take_mark, &m, err) < 0) {
 		give_up(r, &m);
 		return -1;
 	}

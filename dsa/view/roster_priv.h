@@ -21,6 +21,7 @@ struct roster {
 	size_t n_dead, cap_dead;
 	struct roster_row **fresh; /* that an order may not have yet; some are dead by now */
 	size_t n_fresh, cap_fresh;
+	struct store_places places; /* of their records */
 	struct roster_sorted order[ROSTER_ORDER_MAX];
 	uint64_t number; /* of the transaction that it was filled from */
 	bool filled;

@@ -374,6 +374,18 @@ prepare(struct choosing *c, struct store_txn *t, struct err *err)
 	return c->needle ? store_lookup_who(t, c->q->q, note_exact, c, err) : err_nomem(err);
 }
 
+/* Rows are looked at in an order that is not theirs in memory: what will be read soon is fetched.
+ */
+#define AHEAD 12
+
+static void
+fetch(const struct roster_row *row)
+{
+	__builtin_prefetch(row);
+	__builtin_prefetch(row->text);
+	__builtin_prefetch(row->text + 63);
+}
+
 /* Counts the ROWS that are chosen, and lists SIZE of them from number FROM on in RET. What is not
  * on the page is kept nowhere: fresh memory costs more than to look at a row. */
 static void
@@ -386,6 +398,8 @@ choose(const struct choosing *c, struct roster_row *const *rows, size_t from, si
 	for (size_t i = 0; i < n; i++) {
 		const struct roster_row *row = rows[c->q->descending ? n - 1 - i : i];
 
+		if (i + AHEAD < n)
+			fetch(rows[c->q->descending ? n - 1 - i - AHEAD : i + AHEAD]);
 		if (!is_chosen(c, row))
 			continue;
 		if (ret->found >= from && ret->n < size)

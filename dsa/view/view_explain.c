@@ -18,8 +18,8 @@ view_guid(const struct guid *g)
 	return json_of_text(text);
 }
 
-static json_t *
-view_hits(const struct conf_link *link, const struct explaining *e)
+json_t *
+view_explain_hits(const struct conf_link *link, const struct explaining *e)
 {
 	json_t *list = json_array();
 
@@ -278,7 +278,7 @@ view_explain(const struct conf_link *link, const char *who, const char *attribut
 	json_put_member(&o, "who", json_of_text(who));
 	json_put_member(
 	    &o, "sentence", sentence.failed ? NULL : json_of_text((const char *)sentence.data));
-	json_put_member(&o, "hits", view_hits(link, e));
+	json_put_member(&o, "hits", view_explain_hits(link, e));
 	json_put_member(&o, "summary", json_null());
 	if (e->n_hits == 1) {
 		put_state(&o, link, e);

@@ -49,6 +49,9 @@
 json_t *view_explain(const struct conf_link *link, const char *who, const char *attribute,
     const struct explaining *e, struct err *err) MUST_CHECK;
 
+/* E's hits alone, as a list. NULL without memory. */
+json_t *view_explain_hits(const struct conf_link *link, const struct explaining *e) MUST_CHECK;
+
 /* view_explain_text.c: the answer in one sentence. */
 void view_explain_sentence(
     const struct conf_link *link, const char *who, const struct explaining *e, struct buf *ret);

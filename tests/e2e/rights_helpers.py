@@ -43,14 +43,14 @@ def _at_terminal(argv, env, typed, terminal):
     return p.returncode, text.replace("\r\n", "\n")
 
 
-def delegate(lab, forest, account, *args):
+def delegate(lab, forest, account, *args, script=os.path.join(ROOT, "conf", "delegate.sh")):
     """conf/delegate.sh for ACCOUNT, by the administrator of its forest."""
     cache = lab.path(f"{account}.admin-krb5cc")
     with open(lab.path(f"{forest.name}.admin-password"), encoding="ascii") as f:
         p = lab.run(["kinit", "-c", cache, f"Administrator@{forest.realm}"], stdin=f)
     assert p.returncode == 0, p.stderr
     try:
-        return lab.run([os.path.join(ROOT, "conf", "delegate.sh"), "--server", forest.uri,
+        return lab.run([script, "--server", forest.uri,
                         "--account", account, *args, "--", "--use-kerberos=required",
                         f"--use-krb5-ccache={cache}", f"--configfile={forest.smb_conf}"])
     finally:
@@ -98,8 +98,8 @@ class Account:
         conn.simple_bind_s(self.dn, self.password)
         return conn
 
-    def delegate(self, *args):
-        return delegate(self.lab, self.forest, self.name, *args)
+    def delegate(self, *args, **kw):
+        return delegate(self.lab, self.forest, self.name, *args, **kw)
 
     def delegate_by_password(self, directory, *args, terminal=True, typed=None):
         """The same as on a machine with Debian's own smb.conf and no ticket, as the README has it:

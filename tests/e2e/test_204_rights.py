@@ -4,12 +4,14 @@ synchronization, and what an account would need to take others over is not among
 
 import os
 import re
+import shutil
 import uuid
 
 import ldap
 import pytest
 
 from badinput_helpers import COMPLETE, DONE, USAGE, check_output, check_words, conf, write
+from conftest import ROOT
 from galsynclab.lab import ACME, GLOBEX, PEOPLE_OU, STAFF_OU, TARGET_OU
 from rights_helpers import Account
 
@@ -110,22 +112,78 @@ def test_members_only_of_synchronized_groups(lab, accounts, file, tmp_path):
     assert p.returncode == 0 and "member" not in p.stdout
 
 
-def test_a_user_reports_by_its_own_object_alone(lab, accounts, tmp_path):
+@pytest.fixture(scope="module", name="reporter")
+def fixture_reporter(lab):
+    """A user in the scope, who has no rights but its own."""
     user = Account(lab, ACME, "reporter")
     lab.source.rename(user.dn, f"CN={user.name}", STAFF_OU)
     user.dn = f"CN={user.name},{STAFF_OU}"
-    given = rights(lab, conf(lab, tmp_path, link='client_attribute = "extensionAttribute12";'),
-                   tmp_path, name="reports")
-    with open(given, encoding="utf-8") as f:
-        assert "  self-write extensionAttribute12 user\n" in f.read()
-    assert is_refused(user, user.dn, "extensionAttribute12", "x")
-    for _ in range(2):
-        p = accounts[0].delegate("--rights", given)
-        assert p.returncode == 0 and "  self-write extensionAttribute12\n" in p.stdout, p.stderr
-    assert not is_refused(user, user.dn, "extensionAttribute12", "x")
-    assert is_refused(user, user.dn, "extensionAttribute11", "x")
-    assert is_refused(user, lab.special["acme"]["comma"], "extensionAttribute12", "x")
+    yield user
     lab.source.delete(user.dn)
+
+
+def reports_by(lab, account, directory, attribute):
+    """Gives ACCOUNT what a configuration with this client_attribute, or none, needs."""
+    more = f'client_attribute = "{attribute}";' if attribute else ""
+    given = rights(lab, conf(lab, directory, link=more), directory, name="reports")
+    with open(given, encoding="utf-8") as f:
+        assert bool(attribute) == ("  self-write " in f.read())
+    p = account.delegate("--rights", given)
+    assert p.returncode == 0, p.stderr
+    return p.stdout
+
+
+def test_a_user_reports_by_its_own_object_alone(lab, accounts, reporter, tmp_path):
+    assert is_refused(reporter, reporter.dn, "extensionAttribute12", "x")
+    usn = None
+    for _ in range(2):
+        assert usn in (None, lab.source.usn())
+        assert "  self-write extensionAttribute12\n" in \
+            reports_by(lab, accounts[0], tmp_path, "extensionAttribute12")
+        usn = lab.source.usn()
+    assert not is_refused(reporter, reporter.dn, "extensionAttribute12", "x")
+    assert is_refused(reporter, reporter.dn, "extensionAttribute11", "x")
+    assert is_refused(reporter, lab.special["acme"]["comma"], "extensionAttribute12", "x")
+
+
+def test_the_right_to_report_is_taken_back(lab, accounts, reporter, tmp_path):
+    """When the configuration names another attribute, or none; but for what others gave or need."""
+    def may(number):
+        attribute = f"extensionAttribute{number}"
+        lab.source.modify(reporter.dn, **{attribute: None})
+        return not is_refused(reporter, reporter.dn, attribute, "x")
+    other = Account(lab, ACME, "svc-other")
+    schema = f"CN=Schema,CN=Configuration,{ACME.base}"
+    p = lab.run(["ldbsearch", "-H", ACME.sam_ldb, "-b", schema,
+                 "(lDAPDisplayName=extensionAttribute10)", "schemaIDGUID"])
+    ten = re.search(r"schemaIDGUID: (\S+)", p.stdout)[1]
+    theirs = f"(OA;CIIO;WP;{ten};bf967aba-0de6-11d0-a285-00aa003049e2;PS)"
+    assert lab.run(["samba-tool", "dsacl", "set", "-H", ACME.sam_ldb, f"--objectdn={STAFF_OU}",
+                    f"--trusteedn={reporter.dn}", f"--sddl={theirs}"]).returncode == 0
+    assert may(10)
+    for name in ("extensionAttribute11", "extensionAttribute12"):
+        reports_by(lab, accounts[0], tmp_path, name)
+        assert (may(11), may(12)) == (name[-1] == "1", name[-1] == "2"), name
+    reports_by(lab, accounts[0], tmp_path, "extensionAttribute10")
+    assert may(10) and not may(11) and not may(12)
+    reports_by(lab, accounts[0], tmp_path, None)
+    assert may(10), "it was there before"
+    reports_by(lab, accounts[0], tmp_path, "extensionAttribute12")
+    reports_by(lab, other, tmp_path, "extensionAttribute12")
+    reports_by(lab, accounts[0], tmp_path, None)
+    assert may(12), "another account needs it"
+    reports_by(lab, other, tmp_path, None)
+    assert not may(12) and may(10)
+
+
+def test_without_its_list(lab, accounts, tmp_path):
+    """The script alone does with --rights; without that it says what is missing."""
+    alone = shutil.copy(os.path.join(ROOT, "conf", "delegate.sh"), tmp_path)
+    p = accounts[1].delegate("--target-ou", TARGET_OU, "--print", script=alone)
+    assert p.returncode == 1 and "delegate.rights is missing" in p.stderr
+    given = write(tmp_path / "rights", f"forest globex globex.example\ntarget-ou {TARGET_OU}\n  read\n")
+    p = accounts[1].delegate("--rights", given, "--print", script=alone)
+    assert p.returncode == 0, p.stderr
 
 
 def test_again_changes_nothing_and_takes_back_what_was_wide(lab, tmp_path):

@@ -73,7 +73,7 @@ def test_head_is_get_without_a_body(many):
 @pytest.mark.parametrize("path", [
     "/../etc/passwd", "/mailboxes/../problems", "/%2e%2e/etc/passwd", "/mailbox/%00", "//etc/passwd",
     "/mailboxes%2f", "/mailboxes\\", "/mailboxes;x=1", "/portal.js/../portal.css", "/Mailboxes",
-    "/mailboxes/", "/mailbox/", "/mailbox/1", "/wave/0", "/wave/01", "/wave/-1", "/wave/1/",
+    "/mailboxes/", "/mailboxes/found/", "/groups/found", "/mailbox/", "/mailbox/1", "/wave/0", "/wave/01", "/wave/-1", "/wave/1/",
     "/wave/4294967296", "/wave/1.csv.csv", "/api", "/api/", "/api/wave/1.csv", "/etc/passwd",
     "/mailbox/736c6167-6e79-0000-0000-000000000001/../..",
     "/mailbox/736c6167-6e79-0000-0000-000000000001/other", "http://other.example/"])
@@ -215,6 +215,14 @@ def test_another_map_in_its_place(many):
         for name in ("map.mdb-lock", "map.mdb"):
             os.replace(os.path.join(new, name), os.path.join(old, name))
         assert json.loads(p.get("/api/mailboxes"))["found"] == 20
+
+
+def test_names_without_a_daemon(many):
+    """Others than those of the map cannot be looked for, and the page says why."""
+    status, _, body = many.ask("GET", "/mailboxes/found?q=anna")
+    assert status == 503 and b"The daemon does not answer, so display names" in body
+    for query in ("page=1", "state=error", "q=%00", "table=found"):
+        assert many.ask("GET", "/mailboxes/found?" + query)[0] == 400, query
 
 
 # ---- data ----
@@ -392,6 +400,16 @@ def test_finds_a_mailbox(many, web):
     for name in ("user4711@globex.example", guid):
         web.open(many.address + "/mailboxes?q=" + name)
         assert web.column(1) == ["user4711@acme.example"]
+
+
+def test_finds_nobody(many, web):
+    """Then the directories are asked by themselves; here there is no daemon that could."""
+    web.open(many.address + "/mailboxes?q=no<b>body")
+    wait_for(lambda: "does not answer" in web.text("section[data-part=found]"), "nobody asks")
+    assert [m.split(" ")[0].rsplit("/", 1)[1] for m in web.complaints()] == ["found?q=no%3Cb%3Ebody"]
+    web.open(many.address + "/mailboxes?q=user4711@")
+    assert web.find("main > section a.ask") and not web.find_all("section[data-part]")
+    clean(web, many.address)
 
 
 def test_sorts_and_filters(many, web):

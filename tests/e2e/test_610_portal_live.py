@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """galsync-portal over two real forests, in a real browser, while a wave runs."""
 
+import csv
+import io
+import json
 import os
 
 import pytest
@@ -52,6 +55,60 @@ def test_follows_a_wave_live(live, web):
     wait_for(lambda: web.attribute("#wave-progress", "value") == "3", "the wave is not over")
     assert web.texts("#members .state") == ["done"] * 3
     web.screenshot(os.path.join(ARTIFACTS, "portal-wave.png"))
+    clean(web, p.address)
+
+
+def test_finds_by_display_name(live, web):
+    """Which the map does not have. Who is in the map has a page, in whichever forest it was found."""
+    p, daemon = live
+    lab = daemon.lab
+    # Both are what the source says of them: they are not switched.
+    lab.source.modify(lab.special["acme"]["mailbox"], displayName="Zuzanna <b>")
+    lab.source.modify(lab.special["acme"]["leading-hash"], displayName="Zuzu",
+                      givenName="Zuzannah")
+    web.open(f"{p.address}/mailboxes?q=zuzanna")
+    assert web.text("nav.turn").startswith("0 found")
+    wait_for(lambda: web.find_all("#found"), "nobody is found")
+    assert sorted(web.texts("#found tbody th")) == ["Zuzanna <b>", "Zuzu"]
+    assert "asked at 2" in web.text("section[data-part=found] .asked")
+    web.click("#found tbody th a")
+    wait_for(lambda: "/mailbox/" in web.url(), "the link leads nowhere")
+    o = json.loads(p.get("/api/mailboxes/found?q=zuzanna&link=acme-globex"))
+    assert len(o["items"]) == 2 and not o["more"] and not o["errors"] and o["at"]
+    rows = list(csv.DictReader(io.StringIO(p.get("/mailboxes/found.csv?q=zuzanna"))))
+    assert {r["name"] for r in rows} == {"Zuzanna <b>", "Zuzu"}
+    # A name of one letter is refused by the daemon, and a link that there is not finds nobody.
+    assert "begins" in json.loads(p.get("/api/mailboxes/found?q=z"))["errors"][0]
+    assert json.loads(p.get("/api/mailboxes/found?q=zuzanna&link=none"))["items"] == []
+    clean(web, p.address)
+
+
+def test_members_of_a_group(live, web):
+    """Both sides as the directories have them, and each member leads to its page."""
+    p, daemon = live
+    lab = daemon.lab
+    guid = json.loads(p.get("/api/groups?q=case.group@acme.example"))["items"][0]["guid"]
+    web.open(f"{p.address}/mailbox/{guid}")
+    wait_for(lambda: web.find_all("section[data-part=members] table"), "no member comes")
+    assert "asked at 2" in web.text("section[data-part=members] .asked")
+    o = json.loads(p.get(f"/api/mailbox/{guid}/members"))
+    _, group = lab.source.find("(proxyAddresses=SMTP:case.group@acme.example)", attrs=["member"])
+    wanted = sorted(m.decode() for m in group["member"])
+    assert sorted(i["source"] for i in o["items"] if i["result"] != "target") == wanted
+    assert o["forests"][0]["members"] == len(wanted) and all(f["there"] for f in o["forests"])
+    assert o["both"] == sum(i["result"] == "both" for i in o["items"]) > 0
+    _, there = lab.target.find("(proxyAddresses=SMTP:case.group@acme.example)", attrs=["member"])
+    assert o["both"] <= len(there["member"]) == o["forests"][1]["members"]
+    rows = list(csv.DictReader(io.StringIO(p.get(f"/mailbox/{guid}/members.csv"))))
+    assert len(rows) == o["found"] == len(web.texts("#members tbody tr"))
+    web.click("#members tbody th a")
+    wait_for(lambda: "/mailbox/" in web.url() and guid not in web.url(), "no member has a page")
+    # What is no group has none, and no section of them.
+    person = next(i for i in o["items"] if i["kind"] == "user")
+    web.open(f"{p.address}/mailbox/{person['guid']}")
+    assert web.find_all("section[data-part]")
+    assert not web.find_all("section[data-part=members]")
+    wait_for(lambda: not web.find_all("a.ask"), "the parts do not end")
     clean(web, p.address)
 
 

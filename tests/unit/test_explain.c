@@ -15,6 +15,7 @@
 
 #include "dsa/base/json.h"
 #include "dsa/base/str.h"
+#include "dsa/daemon/inspect.h"
 #include "dsa/view/view_explain.h"
 #include "tests/support/limits_fixture.h"
 
@@ -109,6 +110,87 @@ nobody_or_several(void **state)
 	assert_int_equal(json_array_size(json_object_get(a, "hits")), 2);
 	assert_null(json_object_get(a, "verdict"));
 	json_decref(a);
+	lab_close(&l);
+}
+
+static int
+find_run(struct lab *l, struct run *run, void *arg)
+{
+	struct question *q = arg;
+
+	return inspect_find(run, q->who, &q->answer, &l->err);
+}
+
+/* Those who are called TEXT, in any order: their names in brackets. */
+static void
+called(struct lab *l, const char *who, const char *names, bool more)
+{
+	struct question q = {.who = who};
+	const json_t *hits;
+	size_t len = 0;
+
+	if (lab_act(l, NULL, find_run, &q) < 0)
+		fail_msg("%s", l->err.text);
+	assert_non_null(json_string_value(json_object_get(q.answer, "at")));
+	assert_int_equal(json_is_true(json_object_get(q.answer, "more")), more);
+	hits = json_object_get(q.answer, "hits");
+	for (size_t i = 0; i < json_array_size(hits); i++) {
+		char name[128];
+
+		(void)snprintf(name, sizeof name, "[%s]", text(json_array_get(hits, i), "name"));
+		if (!strstr(names, name))
+			fail_msg("'%s' is called %s, not one of %s", who, name, names);
+		len += strlen(name);
+	}
+	assert_int_equal(len, strlen(names));
+	json_decref(q.answer);
+}
+
+/* The counterpart is no second one, in the map or not. */
+static void
+called_so(void **state)
+{
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &some);
+	lab_set(&l, SOURCE, "CN=Bea", "sn", "Ashton");
+	lab_set(&l, SOURCE, "CN=Eve", "givenName", "ASHLEY");
+	for (int again = 0; again < 2; again++) {
+		called(&l, "ann a", "[Ann Ash]", false);
+		called(&l, "Ash", "[Bea][Eve]", false);
+		called(&l, "Same", "[Same][Same]", false);
+		called(&l, "nn Ash", "", false);
+		called(&l, "A*", "", false);
+		assert_int_equal(lab_cycle(&l, NULL), 0);
+	}
+	lab_close(&l);
+}
+
+/* Only the first of many. */
+static void
+many_are_called_so(void **state)
+{
+	static const struct scenario nobody = {.name = "nobody", .source = {NULL}};
+	char names[EXPLAINING_HITS * 16] = "";
+	struct lab l;
+
+	(void)state;
+	lab_open(&l, &nobody);
+	for (int i = 0; i < EXPLAINING_HITS; i++) {
+		char ldif[512];
+
+		(void)snprintf(ldif, sizeof ldif,
+		    "dn: CN=P%d" ACME "\nobjectClass: top\nobjectClass: person\n"
+		    "objectClass: organizationalPerson\nobjectClass: user\nsAMAccountName: p%d\n"
+		    "mailNickname: p%d\ndisplayName: Same\n\n",
+		    i, i, i);
+		lab_add(&l, SOURCE, ldif);
+		(void)strcat(names, "[Same]");
+		if (i == EXPLAINING_HITS - 2)
+			called(&l, "Sa", names, false);
+	}
+	called(&l, "Sa", names, true);
 	lab_close(&l);
 }
 
@@ -321,6 +403,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(before_and_after),
 	    cmocka_unit_test(nobody_or_several),
+	    cmocka_unit_test(called_so),
+	    cmocka_unit_test(many_are_called_so),
 	    cmocka_unit_test(attributes),
 	    cmocka_unit_test(no_secrets),
 	    cmocka_unit_test(leaving),

@@ -11,6 +11,7 @@
 #include "dsa/base/json.h"
 #include "dsa/page/html.h"
 #include "dsa/page/page.h"
+#include "dsa/page/words.h"
 #include "dsa/view/view_overview.h"
 
 #define NOW 1700000000 /* 2023-11-14T22:13:20Z */
@@ -221,13 +222,80 @@ test_times_of_no_calendar(void **state)
 		}
 }
 
+/* ---- who is called so ---- */
+
+static void
+test_found(void **state)
+{
+	const struct page p = {.tab = PAGE_MAILBOXES, .title = "", .now = NOW, .live = true};
+	_cleanup_(json_release) json_t *o =
+	    json_pack("{s:s,s:s,s:[{s:s,s:s,s:b},{s:s,s:s,s:b}],s:b,s:[s]}", "text", "<i>&", "link",
+		"a b", "items", "name", "<b>", "guid", "11", "known", 1, "name", "Nobody", "guid",
+		"22", "known", 0, "more", 1, "errors", "link <x>");
+	_cleanup_(buf_done) struct buf b = {0}, none = {0};
+	const char *s;
+
+	(void)state;
+	page_add_found(&b, &p, o);
+	buf_add_char(&b, '\0');
+	s = (const char *)b.data;
+	assert_non_null(strstr(s, W_ASKED));
+	assert_non_null(strstr(s, "<a href=\"/mailbox/11\">&lt;b&gt;</a>"));
+	assert_null(strstr(s, "/mailbox/22"));
+	assert_non_null(strstr(s, "Nobody"));
+	assert_non_null(strstr(s, W_FOUND_MORE));
+	assert_non_null(strstr(s, "link &lt;x&gt;"));
+	assert_non_null(strstr(s, "/mailboxes/found.csv?q=%3Ci%3E%26&amp;link=a%20b\""));
+	assert_null(strstr(s, "<i>"));
+	/* What could not be asked is not nothing. */
+	(void)json_array_clear(json_object_get(o, "items"));
+	page_add_found(&none, &p, o);
+	buf_add_char(&none, '\0');
+	assert_null(strstr((const char *)none.data, W_NOTHING));
+}
+
+/* The directories are asked where the map is not enough. */
+static void
+test_few(void **state)
+{
+	static const struct {
+		const char *q;
+		int found;
+		enum page_tab tab;
+		bool link, by_itself;
+	} rows[] = {{"Ann \"&", 0, PAGE_MAILBOXES, true, true},
+	    {"Ann", 1, PAGE_MAILBOXES, true, false}, {"Ann", 10, PAGE_MAILBOXES, true, false},
+	    {"Ann", 11, PAGE_MAILBOXES, false, false}, {"A", 0, PAGE_MAILBOXES, false, false},
+	    {"", 0, PAGE_MAILBOXES, false, false}, {"Ann", 0, PAGE_GROUPS, false, false}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct page p = {.tab = rows[i].tab, .title = "", .now = NOW};
+		_cleanup_(json_release) json_t *list = json_pack(
+		    "{s:i,s:i,s:i,s:[]}", "found", rows[i].found, "page", 1, "pages", 1, "items");
+		_cleanup_(buf_done) struct buf b = {0};
+		struct roster_query q;
+		char why[64];
+
+		roster_query_init(&q);
+		assert_true(roster_query_set(&q, "q", rows[i].q, why, sizeof why));
+		page_add_list(&b, &p, "/mailboxes", &q, list);
+		buf_add_char(&b, '\0');
+		assert_true(rows[i].link ==
+			    (strstr((const char *)b.data, "/mailboxes/found?q=Ann") != NULL));
+		assert_true(
+		    rows[i].by_itself == (strstr((const char *)b.data, "data-part=") != NULL));
+	}
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {cmocka_unit_test(test_text_is_text),
 	    cmocka_unit_test(test_table), cmocka_unit_test(test_csv), cmocka_unit_test(test_ages),
 	    cmocka_unit_test(test_frames), cmocka_unit_test(test_time_line),
-	    cmocka_unit_test(test_times_of_no_calendar)};
+	    cmocka_unit_test(test_times_of_no_calendar), cmocka_unit_test(test_found),
+	    cmocka_unit_test(test_few)};
 
 	return cmocka_run_group_tests_name("page", tests, NULL, NULL);
 }

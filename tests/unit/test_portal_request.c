@@ -54,6 +54,9 @@ test_paths(void **state)
 	    {"/", REQUEST_OVERVIEW, REQUEST_HTML, REQUEST_WHOLE},
 	    {"/api/overview", REQUEST_OVERVIEW, REQUEST_JSON, REQUEST_WHOLE},
 	    {"/mailboxes.csv", REQUEST_MAILBOXES, REQUEST_CSV, REQUEST_WHOLE},
+	    {"/mailboxes/found", REQUEST_MAILBOXES, REQUEST_HTML, REQUEST_FOUND},
+	    {"/mailboxes/found.csv", REQUEST_MAILBOXES, REQUEST_CSV, REQUEST_FOUND},
+	    {"/api/mailboxes/found", REQUEST_MAILBOXES, REQUEST_JSON, REQUEST_FOUND},
 	    {"/groups", REQUEST_GROUPS, REQUEST_HTML, REQUEST_WHOLE},
 	    {"/mailbox/" GUID, REQUEST_MAILBOX, REQUEST_HTML, REQUEST_WHOLE},
 	    {"/mailbox/" GUID "/checks", REQUEST_MAILBOX, REQUEST_HTML, REQUEST_CHECKS},
@@ -65,8 +68,9 @@ test_paths(void **state)
 	    {"/api/wave/7", REQUEST_WAVE, REQUEST_JSON, REQUEST_WHOLE},
 	    {"/metrics", REQUEST_METRICS, REQUEST_HTML, REQUEST_WHOLE},
 	};
-	static const char *const bad[] = {"", "/x", "/mailboxes/", "/Mailboxes", "/mailbox/",
-	    "/mailbox", "/mailbox/" GUID "/", "/mailbox/" GUID "0", "/mailbox/" GUID "/x",
+	static const char *const bad[] = {"", "/x", "/mailboxes/", "/groups/found",
+	    "/mailboxes/found/", "/mailboxes/found.csv.csv", "/Mailboxes", "/mailbox/", "/mailbox",
+	    "/mailbox/" GUID "/", "/mailbox/" GUID "0", "/mailbox/" GUID "/x",
 	    "/mailbox/" GUID ".csv.csv", "/api/mailbox/" GUID ".csv", "/mailbox/" GUID "/checksum",
 	    "/mailbox/736c6167-6e79-0000-0000-00000000000x", "/wave/", "/wave/0", "/wave/01",
 	    "/wave/+1", "/wave/4294967296", "/wave/99999999999999999999", "/wave/1.cs",
@@ -97,6 +101,8 @@ test_parameters(void **state)
 	    {"/problems", "problem", "held", true}, {"/problems", "problem", "", true},
 	    {"/problems", "problem", "none", false}, {"/problems", "page", "2", true},
 	    {"/problems", "page", "0", false}, {"/problems", "q", "x", false},
+	    {"/mailboxes/found", "q", "Ann Ash", true}, {"/mailboxes/found", "link", "x", true},
+	    {"/mailboxes/found", "page", "2", false}, {"/mailboxes/found", "q", "a\nb", false},
 	    {"/", "q", "x", false}, {"/waves", "page", "1", false}};
 
 	(void)state;
