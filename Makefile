@@ -115,6 +115,9 @@ $(BUILD)/unit/test_portal_server: GALSYNC_LDLIBS += $(PORTAL_LDLIBS)
 # Its processes die right behind a commit.
 $(BUILD)/torture/test_turn_crash: GALSYNC_LDFLAGS += -Wl,--wrap=store_commit
 
+# It turns the clock on.
+$(BUILD)/unit/test_shared_feed: GALSYNC_LDFLAGS += -Wl,--wrap=clock_monotonic_us
+
 # They count decisions.
 $(BUILD)/torture/test_random_life $(BUILD)/torture/test_handover_chains: GALSYNC_LDFLAGS += -Wl,--wrap=other_links_judge_scope
 
