@@ -192,7 +192,8 @@ check-lists: deps-check
 	@$(MAKE) --no-print-directory -s all
 	@GALSYNC_BUILD=$(BUILD) $(PYTEST) -q -s tests/e2e/long/test_25*.py
 
-# Three forests in a star and in a ring, and a group of 5,100 members: some minutes.
+# Three forests in a star and in a ring, a group of 5,100 members, and two forests that trust each
+# other: some minutes.
 check-estates: deps-check
 	@$(MAKE) --no-print-directory -s all
 	@GALSYNC_BUILD=$(BUILD) $(PYTEST) -q tests/e2e/long/test_26*.py
@@ -292,7 +293,7 @@ help:
 	@echo 'check-kills     the daemon killed hundreds of times in the middle of switches (root, some minutes)'
 	@echo 'check-walk      WALK_SEEDS (10) random administrative lives of WALK_CHANGES (500) changes (root, a quarter of an hour)'
 	@echo 'check-lists     WALK_SEEDS (1) random lives of WALK_CHANGES (2000) changes on both sides (root, some minutes)'
-	@echo 'check-estates   three forests in a star and in a ring, and a group of 5,100 members (root, some minutes)'
+	@echo 'check-estates   three forests in a star and in a ring, a group of 5,100 members, a trust (root, some minutes)'
 	@echo 'bench           measure against plain tools on a real lab; prints a table of ratios (root)'
 	@echo 'lint            clang-format, clang-tidy, cppcheck, mandoc, names, words, sizes, shellcheck, layers, headers'
 	@echo 'fuzz            every fuzz target for FUZZ_SECONDS (60)'
