@@ -226,7 +226,7 @@ reference_to_an_heir(void **state)
 	}
 }
 
-/* A contact whose native has left, and which somebody has taken from galsync, is not named any more
+/* A contact whose native has left, and which an administrator has taken from galsync, is not named
  * when the native has become a counterpart: its original is. */
 static void
 reference_beside_a_former_contact(void **state)
