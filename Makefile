@@ -115,6 +115,9 @@ $(BUILD)/unit/test_portal_server: GALSYNC_LDLIBS += $(PORTAL_LDLIBS)
 # Its processes die right behind a commit.
 $(BUILD)/torture/test_turn_crash: GALSYNC_LDFLAGS += -Wl,--wrap=store_commit
 
+# It turns the clock on.
+$(BUILD)/unit/test_shared_feed: GALSYNC_LDFLAGS += -Wl,--wrap=clock_monotonic_us
+
 # They count decisions.
 $(BUILD)/torture/test_random_life $(BUILD)/torture/test_handover_chains: GALSYNC_LDFLAGS += -Wl,--wrap=other_links_judge_scope
 
@@ -189,7 +192,8 @@ check-lists: deps-check
 	@$(MAKE) --no-print-directory -s all
 	@GALSYNC_BUILD=$(BUILD) $(PYTEST) -q -s tests/e2e/long/test_25*.py
 
-# Three forests in a star and in a ring, and a group of 5,100 members: some minutes.
+# Three forests in a star and in a ring, a group of 5,100 members, and two forests that trust each
+# other: some minutes.
 check-estates: deps-check
 	@$(MAKE) --no-print-directory -s all
 	@GALSYNC_BUILD=$(BUILD) $(PYTEST) -q tests/e2e/long/test_26*.py
@@ -294,7 +298,7 @@ help:
 	@echo 'check-kills     the daemon killed hundreds of times in the middle of switches (root, some minutes)'
 	@echo 'check-walk      WALK_SEEDS (10) random administrative lives of WALK_CHANGES (500) changes (root, a quarter of an hour)'
 	@echo 'check-lists     WALK_SEEDS (1) random lives of WALK_CHANGES (2000) changes on both sides (root, some minutes)'
-	@echo 'check-estates   three forests in a star and in a ring, and a group of 5,100 members (root, some minutes)'
+	@echo 'check-estates   three forests in a star and in a ring, a group of 5,100 members, a trust (root, some minutes)'
 	@echo 'check-web       the portal behind Apache with Kerberos and behind nginx (root, a minute)'
 	@echo 'bench           measure against plain tools on a real lab; prints a table of ratios (root)'
 	@echo 'lint            clang-format, clang-tidy, cppcheck, mandoc, names, words, sizes, shellcheck, layers, headers'

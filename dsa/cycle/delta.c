@@ -544,6 +544,7 @@ delta_free(struct delta *x)
 	}
 	if (x) {
 		free(x->concerned.v);
+		free(x->emptied.v);
 		guid_set_done(&x->known);
 		guid_set_done(&x->told_of);
 		guid_set_done(&x->named_anew);

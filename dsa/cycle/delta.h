@@ -27,6 +27,7 @@ struct delta {
 	 * those of which that is news to the other flow. */
 	struct guid_list followed[SIDES];
 	struct guid_set news[SIDES];
+	struct guid_list emptied;	     /* groups of the target that may be deleted */
 	struct buf cursor[SIDES];	     /* where the next delta starts; empty: as before */
 	struct guid conflict_place;	     /* where the next delta goes on looking at conflicts */
 	bool too_many;			     /* a full cycle is cheaper */
@@ -57,6 +58,15 @@ int delta_fetch_references(struct cycle *c, const struct entry *e, struct err *e
 /* delta_followers.c: adds to x->concerned what is concerned because of what was decided about the
  * source entries from FROM_INDEX and the concerned from FROM on. */
 int delta_followers(struct delta *x, uint32_t from_index, size_t from, struct err *err) MUST_CHECK;
+
+/* delta_nesting.c: adds those groups whose type may have to be another one because of the group of
+ * source entry INDEX, about which D was decided. */
+int delta_add_nested(
+    struct delta *x, uint32_t index, const struct decision *d, struct err *err) MUST_CHECK;
+/* R's source goes: if R is of a group that is deleted with it, it is put down for the next call. */
+int delta_note_emptied(struct delta *x, const struct record *r, struct err *err) MUST_CHECK;
+/* Adds the groups in those that were put down, and none is put down any more. */
+int delta_add_emptied(struct delta *x, struct err *err) MUST_CHECK;
 
 /* delta_conflicts.c: adds to x->concerned the objects whose conflicts must be
  * looked at because of those and of what changed in the target; and if ANYTHING changed, some of

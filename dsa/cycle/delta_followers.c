@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a delta is about because of what was decided in it: others wait for an object, refer to it,
- * or have a type that depends on its.
+ * What a delta is about because of what was decided in it: others wait for an object, or refer to
+ * it. Those whose type depends on its are in delta_nesting.c.
  */
 #include <string.h>
 
@@ -11,7 +11,6 @@
 #include "dsa/cycle/other_flow.h"
 #include "dsa/cycle/records.h"
 #include "dsa/directory/dn.h"
-#include "dsa/rules/group_type.h"
 #include "dsa/rules/names.h"
 
 static int
@@ -159,8 +158,10 @@ add_left_behind(struct delta *x, const struct guid *source, struct err *err)
 
 	if (store_find_guid(c->run->map, c->run->link_id, SOURCE, source, &r, err) < 0)
 		return -1;
-	return !r || guid_is_zero(&r->side[TARGET].guid)
-		   ? 0
+	if (!r || guid_is_zero(&r->side[TARGET].guid))
+		return 0;
+	return delta_note_emptied(x, r, err) < 0
+		   ? -1
 		   : add_all_referrers(
 			 x, TARGET, &r->side[TARGET].guid, is_news(x, source, r, false), err);
 }
@@ -181,31 +182,6 @@ is_coming(struct delta *x, const struct decision *d, bool *ret, bool *ret_news, 
 	*ret = lost || found || (r && record_has_left(r));
 	*ret_news = found ? !guid_set_has(&x->told_of, &d->source)
 			  : is_news(x, &d->source, r, r && record_has_left(r));
-	return 0;
-}
-
-/* The type of a group in a domain local one depends on that of the other (plan_nesting.c). */
-static int
-add_nested(struct delta *x, uint32_t index, const struct decision *d, struct err *err)
-{
-	_cleanup_(entry_free) struct entry *e = NULL;
-	const struct attr *a;
-
-	if (d->shape != SHAPE_GROUP || !decision_has_target(d))
-		return 0;
-	if (world_get(x->c->world, SOURCE, index, &e, err) < 0)
-		return -1;
-	if (group_type_scope(entry_get_str(e, "groupType")) != GROUP_DOMAIN_LOCAL)
-		return 0;
-	a = entry_find(e, "member");
-	for (size_t i = 0; a && i < a->n_values; i++) {
-		_cleanup_(record_free) struct record *r = NULL;
-
-		if (cycle_record_by_dn(x->c, SOURCE, a->values[i].data, &r, err) < 0 ||
-		    (r && r->kind == KIND_GROUP && r->created &&
-			delta_concern(x, &r->side[SOURCE].guid, err) < 0))
-			return -1;
-	}
 	return 0;
 }
 
@@ -261,7 +237,7 @@ add_concerned_by(struct delta *x, uint32_t index, const struct decision *d, stru
 	bool comes, news;
 
 	if (add_waiting(x, d, err) < 0 || fetch_names(x, index, d, err) < 0 ||
-	    add_nested(x, index, d, err) < 0 || delta_add_rivals(x, d, err) < 0 ||
+	    delta_add_nested(x, index, d, err) < 0 || delta_add_rivals(x, d, err) < 0 ||
 	    is_coming(x, d, &comes, &news, err) < 0 || (comes && add_named_by(x, d, news, err) < 0))
 		return -1;
 	if (comes)
@@ -292,5 +268,7 @@ delta_followers(struct delta *x, uint32_t from_index, size_t from, struct err *e
 		    (!found && add_of_outsider(x, &x->concerned.v[i], err) < 0))
 			return -1;
 	}
-	return follow_all(x, SOURCE, err) < 0 ? -1 : follow_all(x, TARGET, err);
+	if (follow_all(x, SOURCE, err) < 0 || follow_all(x, TARGET, err) < 0)
+		return -1;
+	return delta_add_emptied(x, err);
 }

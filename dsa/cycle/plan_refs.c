@@ -74,6 +74,41 @@ record_by_index(
 	    c->run->map, c->run->link_id, SOURCE, e ? &e->guid : &ret_d->source, ret, err);
 }
 
+/* Has E the reference DN under ATTR? */
+static bool
+has_reference(const struct entry *e, const char *attr, const char *dn)
+{
+	const struct attr *a = e ? entry_find(e, attr) : NULL;
+
+	for (size_t i = 0; a && i < a->n_values; i++)
+		if (dn_equal(dn_strip_extended(a->values[i].data), dn))
+			return true;
+	return false;
+}
+
+/* What is no counterpart of this flow's is on the target in its own right: of such a reference it
+ * is remembered that galsync put it there, and nothing else is taken away again. */
+static int
+resolve_across(struct planning *p, const char *attr, const char *source_dn, char **ret_dn)
+{
+	struct guid guid;
+	int rc = across_refs_resolve(p->c, SOURCE, source_dn, ret_dn, &guid, p->err);
+
+	if (rc != 1)
+		return rc;
+	if (!has_reference(p->in.target, attr, *ret_dn))
+		rc = across_refs_renew(p->c, TARGET, &guid, ret_dn, p->err);
+	if (rc != 1) {
+		free(TAKE(*ret_dn));
+		return rc;
+	}
+	if (list_grow(p->lent, p->n_lent, p->cap_lent) < 0)
+		return err_nomem(p->err);
+	p->lent[p->n_lent++] = (struct plan_lent){diff_link_hash(attr, &guid),
+	    record_written_hash(attr, bytes_of(*ret_dn)), diff_across_hash(attr)};
+	return 1;
+}
+
 /* 2: there is one, but the group that refers to it cannot hold it. */
 static int
 recorded_target(struct planning *p, const char *attr, const char *dn, uint32_t index, char **ret_dn)
@@ -85,6 +120,7 @@ recorded_target(struct planning *p, const char *attr, const char *dn, uint32_t i
 	uint32_t at = WORLD_NONE, owner = WORLD_NONE;
 	_cleanup_(decision_done) struct decision d = {0};
 	bool decided, holds = true;
+	int rc;
 
 	if (!c->run->map)
 		return 0;
@@ -93,6 +129,9 @@ recorded_target(struct planning *p, const char *attr, const char *dn, uint32_t i
 		return -1;
 	if (!r)
 		return 0;
+	/* What stood for it may be there still, although the other flow has one for it now. */
+	if (record_has_left(r) && (rc = resolve_across(p, attr, dn, ret_dn)) != 0)
+		return rc;
 	if (strcmp(attr, "member") == 0 && plan_may_hold_recorded(p, r, &holds) < 0)
 		return -1;
 	if (!holds)
@@ -239,41 +278,6 @@ resolve_decided(struct planning *p, const char *attr, uint32_t index, char **ret
 	}
 	if (d.step != DECISION_NO_STEP && d.step >= p->step->after)
 		p->step->after = d.step + 1;
-	return 1;
-}
-
-/* Has E the reference DN under ATTR? */
-static bool
-has_reference(const struct entry *e, const char *attr, const char *dn)
-{
-	const struct attr *a = e ? entry_find(e, attr) : NULL;
-
-	for (size_t i = 0; a && i < a->n_values; i++)
-		if (dn_equal(dn_strip_extended(a->values[i].data), dn))
-			return true;
-	return false;
-}
-
-/* What is no counterpart of this flow's is on the target in its own right: of such a reference it
- * is remembered that galsync put it there, and nothing else is taken away again. */
-static int
-resolve_across(struct planning *p, const char *attr, const char *source_dn, char **ret_dn)
-{
-	struct guid guid;
-	int rc = across_refs_resolve(p->c, SOURCE, source_dn, ret_dn, &guid, p->err);
-
-	if (rc != 1)
-		return rc;
-	if (!has_reference(p->in.target, attr, *ret_dn))
-		rc = across_refs_renew(p->c, TARGET, &guid, ret_dn, p->err);
-	if (rc != 1) {
-		free(TAKE(*ret_dn));
-		return rc;
-	}
-	if (list_grow(p->lent, p->n_lent, p->cap_lent) < 0)
-		return err_nomem(p->err);
-	p->lent[p->n_lent++] = (struct plan_lent){diff_link_hash(attr, &guid),
-	    record_written_hash(attr, bytes_of(*ret_dn)), diff_across_hash(attr)};
 	return 1;
 }
 

@@ -16,11 +16,14 @@
  * does not know is asked with by itself; the answer is another way to the same present, and joins
  * the log:
  *
- *   question   told        then                          because
+ *   question   told        then
  *   head->N    anything    it is for all, N is the head
- *   K->N       anything    N stands at the end           what changes after N changes after the
- * head too, which was given out before K was asked with K->N       nothing     and so does K K->N
- * anything    it is for all, N is the head  there was no log yet
+ *   K->N       anything    N stands at the end
+ *   K->N       nothing     and so does K
+ *   K->N       anything    it is for all, N is the head, if there was no log yet
+ *
+ * N may stand at the end: what changes after N changes after the head too, which was given out
+ * before K was asked with.
  *
  * So all questions are asked one after the other, of one server (a database instance: USNs and
  * cookies of two servers are in no order), each about all attributes that any flow has wanted so

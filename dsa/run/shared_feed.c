@@ -22,7 +22,8 @@
 #define SERVERS 8
 /* How long one that waits does not look whether it was cancelled. */
 #define SLICE_MS 250
-/* How long it waits at most: a worker that waits for long must not be taken for one that hangs. */
+/* How long it waits at most: a worker that waits for long must not be taken for one that hangs
+ * (after 300 s, service.c). A question may take longer, as long as it gets on. */
 #define WAIT_US ((int64_t)60 * 1000000)
 /* A log that was not asked for so long: who comes by itself is not made to wait until all that
  * happened since is told to everyone. */
@@ -292,6 +293,7 @@ struct asking {
 	struct shared_answer *ret;
 	struct feed_told told; /* by the server, for the log */
 	bool for_log;	       /* and for nothing else */
+	bool news;	       /* it was told something alone */
 };
 
 static int
@@ -299,6 +301,25 @@ finish(struct asking *a, int rc)
 {
 	a->ret->by_usn = rc == 0 && a->d->ops->info(a->d)->by_usn;
 	return rc;
+}
+
+/* What was told to one alone may be news for the others, which only wait for one to be notified:
+ * they have to ask. S is the server that told it, or NULL: it has no log. */
+static void
+pass_on(const struct asking *a, struct server *s)
+{
+	if (s)
+		s->alone_us = clock_monotonic_us();
+	wake_others(a->f, a->d);
+}
+
+static int
+hear_alone(const struct dir_change *c, void *arg, struct err *err)
+{
+	struct asking *a = arg;
+
+	a->news = true;
+	return a->q->fn(c, a->q->arg, err);
 }
 
 /* The answer is the asker's own, and nobody else's. */
@@ -309,8 +330,10 @@ ask_alone(struct asking *a, struct err *err)
 
 	(void)pthread_mutex_unlock(&a->f->lock);
 	rc = a->d->ops->changes(
-	    a->d, &a->q->since, a->q->fn, a->q->arg, a->ret_cursor, &a->ret->feed, err);
+	    a->d, &a->q->since, hear_alone, a, a->ret_cursor, &a->ret->feed, err);
 	(void)pthread_mutex_lock(&a->f->lock);
+	if (rc == 0 && a->news)
+		pass_on(a, find_server(a->f, invocation_of(a->d)));
 	return finish(a, rc);
 }
 
@@ -351,14 +374,14 @@ take_down(struct asking *a, struct server *s, struct bytes from, int64_t began_u
 	if (for_all < 0)
 		return err_nomem(err);
 	s->by_usn = a->ret->by_usn;
-	/* What was told to one alone may be news for the others, which only wait for one to be
-	 * notified: they have to ask. */
 	if (for_all)
 		s->asked_us = began_us;
-	else if (a->told.n || a->told.many)
-		s->alone_us = clock_monotonic_us();
-	if (a->told.n || a->told.many)
+	if (!a->told.n && !a->told.many)
+		return 0;
+	if (for_all)
 		wake_others(a->f, a->d);
+	else
+		pass_on(a, s);
 	return 0;
 }
 

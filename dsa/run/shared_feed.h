@@ -23,7 +23,11 @@
  *     knows another one may not have received yet, so that what is told by one and read on the
  *     other would be found unchanged. So there is a log for each server;
  *   - the server does not show which database instance it is;
- *   - the question that was waited for failed, or takes very long.
+ *   - the question that was waited for failed, or takes longer than a minute.
+ *
+ * What it hears of alone, the others are woken for: they ask when they need it, at the latest when
+ * that question is answered, and with the cursor that one was given alone its next question joins
+ * the log again.
  *
  * A cursor that the server does not take any more ends the log, not only the flow.
  */

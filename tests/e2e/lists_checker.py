@@ -32,6 +32,7 @@ class Lists(View):
         self.objects = {"source": self.source, "target": self.target}
         self.put = {"source": lab.source.put, "target": lab.target.put}
         self.stood_for = lab.source.stood_for | lab.target.stood_for
+        self.former = lab.source.former | lab.target.former
         self.dns = {"source": self.source_dns, "target": self.target_dns}
         self.natives = {o.guid: o for o in self.target if self.is_native(o)}
         self.contacts = collections.defaultdict(list)
@@ -334,11 +335,11 @@ class ListsChecker(Checker):
         return t.kind == "user" and t.has_mailbox and one.kind == "user"
 
     def standing_for(self, side, ref):
-        if side == "source":
-            found = self.view.counterparts.get(ref.guid, [])
-            return found + [o for o in self.view.target if o.guid == ref.stamped]
-        return self.view.contacts.get(ref.guid, []) + \
-            [o for o in self.view.source if o.guid == ref.stamped]
+        """What lost its stamp by hand is known by its GUID."""
+        there = self.view.objects[OTHER[side]]
+        found = (self.view.counterparts if side == "source" else self.view.contacts).get(ref.guid, [])
+        return found + [o for o in there if ref.guid == self.view.former.get(o.guid) or
+                        o.guid == ref.stamped]
 
     def is_wrong(self, name, ref, other, side, wanted):
         """In the target, what is the counterpart of another one is named where its original is, and

@@ -9,7 +9,7 @@ from galsynclab.lab import ACME, RETURN_OU, TARGET_OU
 from lists_checker import Lists, disagreements
 from lists_natives import WALK, Meetings, Natives, Observed
 from rights_helpers import delegate
-from walk_checker import MARKER, SINGLE, STAMP, View
+from walk_checker import MARKER, SINGLE, STAMP, View, is_x500
 from walk_helpers import OUS, WORDS, Variant
 from walk_life import Life
 
@@ -144,6 +144,7 @@ class BothLists(Meetings, Life):
         self.repair_disowned()
         self.repair_doubles()
         self.repair_contacts()
+        self.repair_names()
 
     def repair_disowned(self):
         """A mailbox in use whose stamp was taken away, of an original that is in no scope: nobody but
@@ -186,6 +187,24 @@ class BothLists(Meetings, Life):
                     self.attempt(f"repair {c.dn}: it has given way", self.lab.source.delete, c.dn)
                 elif guid not in lists.partner["target"] and taken & c.held():
                     self.attempt(f"repair {c.dn}: delete it", self.lab.source.delete, c.dn)
+
+    def repair_names(self):
+        """The name that galsync makes for a native's contact is that contact's, although another object
+        got it meanwhile with the addresses of what the contact had given way to: it goes there, and in
+        the counterpart of that."""
+        lists = Lists(self.lab, self.variant.rules())
+        natives = {guid.replace("-", "").encode() for guid in lists.natives}
+        for o in lists.source:
+            own = {(guid or "").replace("-", "").encode()
+                   for guid in (o.stamped, lists.former.get(o.guid))}
+            gone = [v for v in o.all("proxyAddresses")
+                    if is_x500(v) and v.lower()[-32:] in natives - own]
+            for side, x in [(self.lab.source, o)] * bool(gone) + [
+                    (self.lab.target, t) for t in lists.target if gone and t.stamped == o.guid]:
+                held = [v for v in x.all("proxyAddresses") if v.lower() in {g.lower() for g in gone}]
+                if held:
+                    self.attempt(f"repair {x.dn}: -{held}", side.change, x.dn,
+                                 (ldap.MOD_DELETE, "proxyAddresses", held))
 
     def compare(self):
         found, self.later = disagreements(self.lab, self.variant.rules())

@@ -25,6 +25,7 @@ class Recorder:
     def __init__(self, side):
         self.side, self.put = side, collections.defaultdict(set)
         self.stood_for = set()      # the originals of what was deleted
+        self.former = {}            # what lost its stamp by hand: its original
 
     def __getattr__(self, name):
         return getattr(self.side, name)
@@ -47,20 +48,33 @@ class Recorder:
         for name, values in attrs.items():
             self.note(guid, name, values)
 
-    def delete(self, dn):
+    def original(self, dn):
+        """As the stamp of DN says, or None."""
         stamp = (self.side.read(dn, [STAMP]) or {}).get(STAMP, [b""])[0].split(b":")
+        return stamp[2].decode() if len(stamp) > 2 else None
+
+    def note_former(self, dn, original):
+        if original and not self.original(dn):
+            self.former[self.guid(dn)] = original
+
+    def delete(self, dn):
+        original = self.original(dn)
         self.side.delete(dn)
-        if len(stamp) > 2:
-            self.stood_for.add(stamp[2].decode())
+        if original:
+            self.stood_for.add(original)
 
     def modify(self, dn, **attrs):
+        original = STAMP in attrs and self.original(dn)
         self.side.modify(dn, **attrs)
+        self.note_former(dn, original)
         guid = self.guid(dn)
         for name, values in attrs.items():
             self.note(guid, name, [] if values is None else values)
 
     def change(self, dn, *mods):
+        original = STAMP in [name for _, name, _ in mods] and self.original(dn)
         self.side.change(dn, *mods)
+        self.note_former(dn, original)
         guid = self.guid(dn)
         for op, name, values in mods:
             self.note(guid, name, [] if op == ldap.MOD_DELETE else values or [])

@@ -10,6 +10,9 @@
 #define IDA "CN=Ida Native" PEOPLE
 #define NEW_IDA "CN=Ida New" PEOPLE
 #define IDA_CONTACT "CN=Ida Native" GAL
+#define JON "CN=Jon Native" PEOPLE
+#define JON_CONTACT "CN=Jon Native" GAL
+#define AWAY "CN=Ida Native,DC=globex,DC=example"
 
 static const char *const bob[] = {"CN=Bob", NULL};
 
@@ -19,15 +22,26 @@ static const struct scenario both = {.name = "both flows",
 	GROUP("Team", "team", MEMBER("Bob"))},
     .target = {PEOPLE_OU, NATIVE("Ida Native", "ida", ""), NATIVE("Jon Native", "jon", "")}};
 
+static const struct scenario of_people = {.name = "with a return scope",
+    .link = HEIR_RETURN "return_scopes = ( { base = \"OU=People,DC=globex,DC=example\"; } );",
+    .source = {GAL_OU},
+    .target = {PEOPLE_OU, NATIVE("Ida Native", "ida", ""), NATIVE("Jon Native", "jon", "")}};
+
 /* Both are synchronized; the next cycles are deltas if DELTA. */
 static void
-begin(struct lab *l, bool delta)
+begin_with(struct lab *l, const struct scenario *sc, bool delta)
 {
-	lab_open(l, &both);
+	lab_open(l, sc);
 	heir_must(l, "begin");
 	heir_must(l, "begin again");
 	assert_int_equal(l->res.applied, 0);
 	l->delta = delta;
+}
+
+static void
+begin(struct lab *l, bool delta)
+{
+	begin_with(l, &both, delta);
 }
 
 /* One that writes, and one that does not. */
@@ -208,6 +222,37 @@ reference_to_an_heir(void **state)
 		go(&l, "it is not named");
 		assert_int_equal(lab_count(&l, SOURCE, "CN=Jon Native" GAL, "manager"), 0);
 		assert_int_equal(lab_count(&l, SOURCE, "CN=Bob", "manager"), 0);
+		finish(&l);
+	}
+}
+
+/* A contact whose native has left, and which an administrator has taken from galsync, is not named
+ * when the native has become a counterpart: its original is. */
+static void
+reference_beside_a_former_contact(void **state)
+{
+	static const char *const gone[] = {"proxyAddresses", "mailNickname", "targetAddress",
+	    "legacyExchangeDN", "extensionAttribute15"};
+
+	(void)state;
+	for (int delta = 0; delta < 2; delta++) {
+		struct lab l;
+
+		begin_with(&l, &of_people, delta);
+		assert_int_equal(
+		    fakedir_rename(l.fd[TARGET], IDA, "CN=Ida Native", "DC=globex,DC=example"), 0);
+		go(&l, "it leaves");
+		assert_true(lab_has(&l, SOURCE, IDA_CONTACT, "msExchHideFromAddressLists", "TRUE"));
+		for (size_t i = 0; i < ARRAY_SIZE(gone); i++)
+			lab_set(&l, SOURCE, IDA_CONTACT, gone[i], NULL);
+		go(&l, "its contact is nobody's");
+		lab_add_value(&l, TARGET, AWAY, "proxyAddresses", "X500:" ACME_LEGACY "ida");
+		lab_add(&l, SOURCE, MAILBOX("Ida", "ida", ""));
+		go(&l, "it is a counterpart");
+		lab_set(&l, TARGET, JON, "manager", AWAY);
+		go(&l, "it is named");
+		if (!lab_has(&l, SOURCE, JON_CONTACT, "manager", "CN=Ida" ACME))
+			fail_msg("%s", lab_notes(&l));
 		finish(&l);
 	}
 }
@@ -466,8 +511,6 @@ in_use_again(void **state)
 
 /* ---- addresses ---- */
 
-#define JON "CN=Jon Native" PEOPLE
-#define JON_CONTACT "CN=Jon Native" GAL
 #define MOVES "smtp:moves@else.example"
 
 /* Who has MOVES on its own side at first, and who later. */
@@ -593,6 +636,7 @@ main(void)
 	    cmocka_unit_test(reference_back_to_a_renamed_one),
 	    cmocka_unit_test(native_becomes_a_counterpart),
 	    cmocka_unit_test(reference_to_an_heir),
+	    cmocka_unit_test(reference_beside_a_former_contact),
 	    cmocka_unit_test(native_is_made_again),
 	    cmocka_unit_test(what_is_named_goes),
 	    cmocka_unit_test(what_is_named_comes_back),

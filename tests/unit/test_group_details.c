@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "dsa/base/str.h"
+#include "dsa/rules/group_type.h"
 #include "tests/support/scenario.h"
 
 /* Each with its objectSid. */
@@ -113,6 +114,33 @@ static void
 inner_joins(struct lab *l)
 {
 	lab_add_value(l, SOURCE, "CN=Outer", "member", "CN=Inner" ACME);
+}
+
+static void
+inner_leaves(struct lab *l)
+{
+	lab_delete_value(l, SOURCE, "CN=Outer", "member", "CN=Inner" ACME);
+}
+
+/* And as what it leaves becomes universal at home too. */
+static void
+inner_leaves_for_good(struct lab *l)
+{
+	inner_leaves(l);
+	lab_set(l, SOURCE, "CN=Outer", "groupType", "8");
+}
+
+static void
+outer_is_deleted(struct lab *l)
+{
+	lab_delete(l, SOURCE, "CN=Outer");
+}
+
+/* A group that was there before gets another type by hand. */
+static void
+there_becomes_global(struct lab *l)
+{
+	lab_set(l, TARGET, "CN=Innen", "groupType", "2");
 }
 
 #define RING                                                                                       \
@@ -313,6 +341,170 @@ told_once(void **state)
 	lab_close(&l);
 }
 
+/* ---- a type that depends on another group's ---- */
+
+/* More groups than one change their types because of one change; a directory may refuse one of them
+ * until another has changed, and then it is made in the same cycle. */
+static const struct scenario chains[] = {
+    {.name = "a domain local group leaves a universal one",
+	.link = APPROVED,
+	.source = {TYPED("Outer", "outer", "4", MEMBER("Inner")),
+	    TYPED("Inner", "inner", "4", MEMBER("Core")), TYPED("Core", "core", "-2147483644", "")},
+	.target = {THERE_OU, NATIVE("Aussen", "outer", "8", "")},
+	.between = inner_leaves,
+	.expect = {{TARGET, "CN=Inner", "groupType", "4"},
+	    {TARGET, "CN=Core", "groupType", "-2147483644"}, {TARGET, "CN=Aussen", "member", NULL},
+	    {TARGET, "CN=Inner", "member", "CN=Core" GLOBEX}}},
+    {.name = "a domain local group leaves what becomes universal",
+	.link = APPROVED,
+	.source = {TYPED("Top", "top", "4", MEMBER("Outer")),
+	    TYPED("Outer", "outer", "4", MEMBER("Inner")), TYPED("Inner", "inner", "4", "")},
+	.target = {THERE_OU, NATIVE("Oben", "top", "8", "")},
+	.between = inner_leaves_for_good,
+	.expect = {{TARGET, "CN=Inner", "groupType", "4"}, {TARGET, "CN=Outer", "groupType", "8"},
+	    {TARGET, "CN=Outer", "member", NULL}}},
+    {.name = "a domain local group whose universal one is deleted",
+	.scope = "create = \"mailbox\"; on_leave = \"delete\";",
+	.link = APPROVED,
+	.source = {TYPED("Top", "top", "4", MEMBER("Outer")),
+	    TYPED("Outer", "outer", "4", MEMBER("Inner")), TYPED("Inner", "inner", "4", "")},
+	.target = {THERE_OU, NATIVE("Oben", "top", "8", "")},
+	.between = outer_is_deleted,
+	.expect = {{TARGET, "CN=Inner", "groupType", "4"}, {TARGET, "CN=Outer", NULL, NULL}}},
+    {.name = "a universal group leaves a global one",
+	.link = APPROVED,
+	.source = {TYPED("Top", "top", "-2147483646", MEMBER("Outer")),
+	    TYPED("Outer", "outer", "2", MEMBER("Inner")), TYPED("Inner", "inner", "2", "")},
+	.target = {THERE_OU, NATIVE("Innen", "inner", "8", "")},
+	.between = inner_leaves,
+	.expect = {{TARGET, "CN=Outer", "groupType", "2"},
+	    {TARGET, "CN=Top", "groupType", "-2147483646"},
+	    {TARGET, "CN=Top", "member", "CN=Outer" GLOBEX}}},
+    {.name = "global groups in each other take up a universal one",
+	.link = APPROVED,
+	.source = {TYPED("Top", "top", "2", MEMBER("Outer")), TYPED("Outer", "outer", "2", ""),
+	    TYPED("Inner", "inner", "2", "")},
+	.target = {THERE_OU, NATIVE("Innen", "inner", "8", "")},
+	.between = inner_joins,
+	.expect = {{TARGET, "CN=Outer", "groupType", "8"}, {TARGET, "CN=Top", "groupType", "8"},
+	    {TARGET, "CN=Outer", "member", "CN=Innen" GLOBEX}}},
+    {.name = "what is in a global group becomes global there",
+	.link = APPROVED,
+	.source = {TYPED("Top", "top", "2", MEMBER("Outer")),
+	    TYPED("Outer", "outer", "2", MEMBER("Inner")), TYPED("Inner", "inner", "2", "")},
+	.target = {THERE_OU, NATIVE("Innen", "inner", "8", "")},
+	.between = there_becomes_global,
+	.expect = {{TARGET, "CN=Outer", "groupType", "2"}, {TARGET, "CN=Top", "groupType", "2"},
+	    {TARGET, "CN=Outer", "member", "CN=Innen" GLOBEX}}},
+};
+
+static void
+each_in_a_chain(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(chains); i++) {
+		struct lab l;
+
+		lab_open(&l, &chains[i]);
+		assert_int_equal(lab_cycle(&l, NULL), 0);
+		l.delta = true;
+		/* Of its own writes it hears. */
+		lab_run_silent(&l);
+		l.sc->between(&l);
+		assert_int_equal(lab_cycle(&l, NULL), 0);
+		for (size_t j = 0; l.sc->expect[j].dn; j++)
+			lab_expect(&l, &l.sc->expect[j]);
+		assert_int_equal(l.res.failed, 0);
+		l.delta = false;
+		assert_int_equal(lab_cycle(&l, NULL), 0);
+		assert_int_equal(l.res.applied + l.res.failed, 0);
+		lab_close(&l);
+	}
+}
+
+/* ---- every pair of types ---- */
+
+static const char *const types[] = {"2", "4", "8"};
+
+/* A group that is in another one, and one of them was in the target before. */
+struct pair {
+	const char *outer, *inner; /* their types at home */
+	const char *there;	   /* and that of the one that was there */
+	bool outer_was_there;
+};
+
+/* What they are in the target, apart or together. */
+static void
+check_pair(struct lab *l, const struct pair *x, bool together)
+{
+	const char *outer = x->outer_was_there ? x->there : x->outer;
+	const char *inner = x->outer_was_there ? x->inner : x->there;
+	enum group_scope o = group_type_scope(outer), i = group_type_scope(inner);
+	bool fits = group_scope_holds(o, i);
+
+	/* The one that galsync created becomes universal if that helps. */
+	if (together && !fits && x->outer_was_there && group_scope_holds(o, GROUP_UNIVERSAL))
+		inner = "8", fits = true;
+	if (together && !fits && !x->outer_was_there && group_scope_holds(GROUP_UNIVERSAL, i))
+		outer = "8", fits = true;
+	if (!lab_has(
+		l, TARGET, x->outer_was_there ? "CN=Aussen" : "CN=Outer", "groupType", outer) ||
+	    !lab_has(l, TARGET, x->outer_was_there ? "CN=Inner" : "CN=Innen", "groupType", inner) ||
+	    lab_count(l, TARGET, x->outer_was_there ? "CN=Aussen" : "CN=Outer", "member") !=
+		(together && fits))
+		fail_msg("outer %s, inner %s, %s there %s, %s: %s", x->outer, x->inner,
+		    x->outer_was_there ? "outer" : "inner", x->there,
+		    together ? "together" : "apart", lab_notes(l));
+}
+
+static void
+play_pair(const struct pair *x)
+{
+	static const struct scenario sc[] = {
+	    {.name = "the inner one was there",
+		.link = APPROVED,
+		.source = {TYPED("Outer", "outer", "8", ""), TYPED("Inner", "inner", "8", "")},
+		.target = {THERE_OU, NATIVE("Innen", "inner", "8", "")}},
+	    {.name = "the outer one was there",
+		.link = APPROVED,
+		.source = {TYPED("Outer", "outer", "8", ""), TYPED("Inner", "inner", "8", "")},
+		.target = {THERE_OU, NATIVE("Aussen", "outer", "8", "")}}};
+	struct lab l;
+
+	lab_open(&l, &sc[x->outer_was_there]);
+	lab_set(&l, SOURCE, "CN=Outer", "groupType", x->outer);
+	lab_set(&l, SOURCE, "CN=Inner", "groupType", x->inner);
+	lab_set(&l, TARGET, x->outer_was_there ? "CN=Aussen" : "CN=Innen", "groupType", x->there);
+	assert_int_equal(lab_cycle(&l, NULL), 0);
+	for (int i = 0; i < 3; i++) {
+		bool together = i == 1;
+
+		if (i)
+			(together ? lab_add_value : lab_delete_value)(
+			    &l, SOURCE, "CN=Outer", "member", "CN=Inner" ACME);
+		l.delta = true;
+		assert_int_equal(lab_cycle(&l, NULL), 0);
+		check_pair(&l, x, together);
+		l.delta = false;
+		assert_int_equal(lab_cycle(&l, NULL), 0);
+		assert_int_equal(l.res.applied + l.res.failed, 0);
+	}
+	lab_close(&l);
+}
+
+/* A delta does what a full cycle would. */
+static void
+every_pair(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < 3 * 3 * 3 * 2; i++) {
+		const struct pair x = {types[i % 3], types[i / 3 % 3], types[i / 9 % 3], i >= 27};
+
+		if (group_scope_holds(group_type_scope(x.outer), group_type_scope(x.inner)))
+			play_pair(&x);
+	}
+}
+
 /* The plan says which groups become universal, and why. */
 static void
 said_in_the_plan(void **state)
@@ -338,9 +530,10 @@ said_in_the_plan(void **state)
 int
 main(void)
 {
-	struct CMUnitTest tests[ARRAY_SIZE(scenarios) + 2] = {
-	    cmocka_unit_test(told_once), cmocka_unit_test(said_in_the_plan)};
+	struct CMUnitTest tests[ARRAY_SIZE(scenarios) + 4] = {cmocka_unit_test(told_once),
+	    cmocka_unit_test(each_in_a_chain), cmocka_unit_test(every_pair),
+	    cmocka_unit_test(said_in_the_plan)};
 
-	scenario_tests(scenarios, ARRAY_SIZE(scenarios), tests + 2);
+	scenario_tests(scenarios, ARRAY_SIZE(scenarios), tests + 4);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,19 @@
 
 #include <errno.h>
 #include <semaphore.h>
+#include <stdatomic.h>
+#include <time.h>
+
+/* This program is linked with --wrap=clock_monotonic_us: it turns the clock on. */
+static _Atomic int64_t ahead_us;
+int64_t __real_clock_monotonic_us(void);
+int64_t __wrap_clock_monotonic_us(void);
+
+int64_t
+__wrap_clock_monotonic_us(void)
+{
+	return __real_clock_monotonic_us() + ahead_us;
+}
 
 /* ---- how often a forest is asked ---- */
 
@@ -172,6 +185,8 @@ static struct {
 	sem_t inside, go_on, waiting;
 } gate;
 
+static const struct dir_ops *below;
+
 static int
 fail_late(struct dir *d, const struct dir_since *since, dir_change_fn *fn, void *arg,
     struct buf *ret_cursor, enum dir_feed *ret, struct err *err)
@@ -186,7 +201,17 @@ fail_late(struct dir *d, const struct dir_since *since, dir_change_fn *fn, void 
 	return err_set(err, ERR_LDAP, ERR_PEER, ERR_LATER, 0, "forest '%s' is slow", d->name);
 }
 
-static const struct dir_ops *below;
+/* The answer is that of the moment when it was asked for. */
+static int
+answer_late(struct dir *d, const struct dir_since *since, dir_change_fn *fn, void *arg,
+    struct buf *ret_cursor, enum dir_feed *ret, struct err *err)
+{
+	int rc = below->changes(d, since, fn, arg, ret_cursor, ret, err);
+
+	(void)sem_post(&gate.inside);
+	(void)sem_wait(&gate.go_on);
+	return rc;
+}
 
 static int
 process_waiting(struct dir *d, struct err *err)
@@ -211,31 +236,58 @@ begin_to_wait(size_t i)
 		assert_int_equal(sem_wait(&gate.waiting), 0);
 }
 
-/* Who waits for another one can be ended, and asks itself if the other one fails. */
+/* Link 0 is inside of its question, which ends as CHANGES does. */
 static void
-waits(void **state)
+begin_to_ask(int (*changes)(struct dir *d, const struct dir_since *since, dir_change_fn *fn,
+    void *arg, struct buf *ret_cursor, enum dir_feed *ret, struct err *err))
 {
-	struct dir *slow, *cancelled;
+	struct dir *slow = f.of[0].dir[SOURCE];
 
-	(void)state;
-	begin(3, false);
 	assert_int_equal(sem_init(&gate.inside, 0, 0) | sem_init(&gate.go_on, 0, 0) |
 			     sem_init(&gate.waiting, 0, 0),
 	    0);
-	slow = f.of[0].dir[SOURCE];
-	cancelled = f.of[1].dir[SOURCE];
 	below = slow->ops;
 	gate.asks = gate.waits = *below;
-	gate.asks.changes = fail_late;
+	gate.asks.changes = changes;
 	gate.waits.process = process_waiting;
 	slow->ops = &gate.asks;
 	f.of[0].told_since_us = 0;
 	assert_int_equal(pthread_create(&f.of[0].thread, NULL, run, &f.of[0]), 0);
 	assert_int_equal(sem_wait(&gate.inside), 0);
+}
+
+static void
+end_of_gate(void)
+{
+	assert_int_equal(
+	    sem_destroy(&gate.inside) | sem_destroy(&gate.go_on) | sem_destroy(&gate.waiting), 0);
+}
+
+/* Link I comes to an end, before long. */
+static void
+must_end(size_t i)
+{
+	struct timespec until;
+
+	assert_int_equal(clock_gettime(CLOCK_REALTIME, &until), 0);
+	until.tv_sec += 120;
+	assert_int_equal(pthread_timedjoin_np(f.of[i].thread, NULL, &until), 0);
+}
+
+/* Who waits for another one can be ended, and asks itself if the other one fails. */
+static void
+waits(void **state)
+{
+	struct dir *cancelled;
+
+	(void)state;
+	begin(3, false);
+	cancelled = f.of[1].dir[SOURCE];
+	begin_to_ask(fail_late);
 
 	begin_to_wait(1);
 	cancelled->ops->cancel(cancelled);
-	assert_int_equal(pthread_join(f.of[1].thread, NULL), 0);
+	must_end(1);
 	assert_int_equal(f.of[1].rc, -1);
 	assert_int_equal(f.of[1].err.code, ECANCELED);
 
@@ -244,24 +296,71 @@ waits(void **state)
 	begin_to_wait(2);
 	assert_int_equal(asked(SOURCE), 0);
 	assert_int_equal(sem_post(&gate.go_on), 0);
-	for (size_t i = 0; i < 3; i += 2)
-		assert_int_equal(pthread_join(f.of[i].thread, NULL), 0);
+	must_end(0);
+	must_end(2);
 	assert_int_equal(f.of[0].rc, -1);
 	assert_int_equal(f.of[2].rc, 0);
 	assert_int_equal(asked(SOURCE), 1);
 	assert_true(has_title(2, "Boss"));
 	end();
-	assert_int_equal(
-	    sem_destroy(&gate.inside) | sem_destroy(&gate.go_on) | sem_destroy(&gate.waiting), 0);
+	end_of_gate();
 }
-
-/* ---- who waits for notifications ---- */
 
 static void
 count(void *arg)
 {
 	++*(unsigned *)arg;
 }
+
+/* Nobody waits for one that does not come to an end. What is heard meanwhile, without the log, the
+ * others are woken for, and are not told that there is nothing; then all share again. */
+static void
+waits_for_too_long(void **state)
+{
+	unsigned woken[4] = {0};
+	struct shared_listener of[4];
+	struct shared_feed *feed;
+
+	(void)state;
+	begin(4, false);
+	feed = shared_feeds_of(f.l.feeds, f.l.link->source);
+	for (size_t i = 0; i < 4; i++) {
+		of[i] = (struct shared_listener){
+		    .dir = f.of[i].dir[SOURCE], .fn = count, .arg = &woken[i]};
+		shared_feed_listen(feed, &of[i]);
+	}
+	begin_to_ask(answer_late);
+	set_title(1, "Boss");
+	set_title(2, "Chief");
+	begin_to_count();
+	begin_to_wait(1);
+	assert_int_equal(asked(SOURCE), 0);
+	ahead_us += (int64_t)61 * 1000000;
+	must_end(1);
+	assert_int_equal(f.of[1].rc, 0);
+	assert_int_equal(asked(SOURCE), 1);
+	assert_true(has_title(1, "Boss"));
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(woken[i], i != 1);
+
+	assert_int_equal(sem_post(&gate.go_on), 0);
+	must_end(0);
+	assert_int_equal(f.of[0].rc, 0);
+	f.of[0].dir[SOURCE]->ops = f.of[1].dir[SOURCE]->ops = below;
+	run_one(2, 1);
+	assert_true(has_title(2, "Chief"));
+	for (size_t i = 0; i < 4; i++)
+		shared_feed_unlisten(feed, &of[i]);
+	for (int round = 0; round < 2; round++)
+		run_all();
+	begin_to_count();
+	run_all();
+	assert_int_equal(asked(SOURCE) + asked(TARGET), 2);
+	end();
+	end_of_gate();
+}
+
+/* ---- who waits for notifications ---- */
 
 static void
 one_watches(void **state)
@@ -339,6 +438,7 @@ main(void)
 	    cmocka_unit_test(asked_now),
 	    cmocka_unit_test(at_once),
 	    cmocka_unit_test(waits),
+	    cmocka_unit_test(waits_for_too_long),
 	    cmocka_unit_test(one_watches),
 	    cmocka_unit_test(no_feed),
 	};

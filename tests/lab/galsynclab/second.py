@@ -49,7 +49,8 @@ def _set_services(path, text):
     _edit(path, edit)
 
 
-def _serve_rpc(f, yes):
+def serve_rpc(f, yes):
+    """From its next start on."""
     _edit(f.smb_conf, lambda conf: re.sub(
         r"server services = .*", "server services = " + (SERVICES if yes else "ldap, cldap, kdc"),
         conf))
@@ -69,7 +70,7 @@ def add(lab, f):
     subprocess.run(["ip", "address", "replace", f"{s.address}/8", "dev", "lo"], check=True)
     _name_files(lab, f, s, True)
     forests.stop(f)
-    _serve_rpc(f, True)
+    serve_rpc(f, True)
     forests.start(lab, f)
     os.makedirs(d, exist_ok=True)
     _samba_tool(lab, f, "domain", "join", f.domain, "DC", f"--server={f.host}", f"--targetdir={d}",
@@ -92,7 +93,7 @@ def remove(lab, f):
             forests.stop(dc)
     shutil.rmtree(s.samba_dir, ignore_errors=True)
     _name_files(lab, f, s, False)
-    _serve_rpc(f, False)
+    serve_rpc(f, False)
     forests.start(lab, f)
 
 
