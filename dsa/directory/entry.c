@@ -531,6 +531,15 @@ measure(struct reader *r, uint32_t n, size_t *ret_values)
 	return octets;
 }
 
+/* Could the last attribute of E, with a NAME of so many octets, have been encoded? None that is
+ * there under that name already could: it would never be found. */
+static bool
+is_sound(const struct entry *e, const struct attr *last, size_t name)
+{
+	return strlen(last->name) == name &&
+	       (*place_of(e, last->tail) != SEVERAL || find(e, last->name) == last);
+}
+
 int
 entry_decode(struct bytes raw, struct entry **ret, struct err *err)
 {
@@ -563,6 +572,10 @@ entry_decode(struct bytes raw, struct entry **ret, struct err *err)
 
 		for (uint32_t j = 0; j < cap; j++)
 			pack_value(&p, a, reader_bytes(&r));
+		if (!is_sound(p.e, a, name.len)) {
+			entry_free(p.e);
+			return err_data(err, "damaged encoded entry");
+		}
 	}
 	*ret = p.e;
 	return 0;

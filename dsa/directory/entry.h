@@ -60,7 +60,7 @@ void entry_set_dn(struct entry *e, char *dn);
  * what E holds: that is not always an allocation of its own. */
 int entry_put_value(struct entry *e, struct attr *a, size_t i, struct bytes v) MUST_CHECK;
 void entry_drop_value(struct entry *e, struct attr *a, size_t i);
-/* Leaves of the name of E's attribute A the first LEN octets. */
+/* Leaves of the name of E's attribute A the first LEN octets. E has no attribute of that name. */
 void entry_cut_name(struct entry *e, struct attr *a, size_t len);
 /* Removes the attribute; no error if it is not there. */
 void entry_remove(struct entry *e, const char *name);
@@ -89,7 +89,8 @@ bool entry_has_class(const struct entry *e, const char *class_name);
 /* The encoding used in the working set and the journal: version octet, DN, count, and for each
  * attribute name, count and values, each behind its 32-bit little-endian length. */
 void entry_encode(const struct entry *e, struct buf *ret);
-/* Decodes; any octets are survived. -1 with ERR_DATA for what is not an encoded entry. */
+/* Decodes; any octets are survived. -1 with ERR_DATA for what is not an encoded entry: one in which
+ * an attribute is there twice, or has a NUL in its name, is none. */
 int entry_decode(struct bytes raw, struct entry **ret, struct err *err) MUST_CHECK;
 /* Its GUID alone, and whether it has a DN: what has none has vanished. Errors as above. */
 int entry_decode_guid(

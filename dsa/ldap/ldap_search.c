@@ -371,6 +371,16 @@ complete_attribute(struct ldap_session *s, struct entry *e, const char *raw_name
 	    "%s of '%s' changed again and again while it was read", name, e->dn);
 }
 
+/* Is the attribute whose piece is A there under its name alone too? */
+static bool
+is_whole_too(const struct entry *e, const struct attr *a, const struct range *range)
+{
+	char name[ATTR_NAME_MAX];
+
+	(void)snprintf(name, sizeof name, "%.*s", (int)range->name_len, a->name);
+	return entry_find(e, name) != NULL;
+}
+
 /* Makes every attribute of E that came as a range complete. */
 static int
 complete(struct ldap_session *s, struct entry *e, struct err *err)
@@ -383,6 +393,9 @@ complete(struct ldap_session *s, struct entry *e, struct err *err)
 			continue;
 		}
 		if (range.low == 0 && range.to_end) {
+			/* Of two with one name the second would be lost. */
+			if (is_whole_too(e, &e->attrs[i], &range))
+				return malformed(err);
 			entry_cut_name(e, &e->attrs[i], range.name_len);
 			continue;
 		}

@@ -220,7 +220,54 @@ entry_encoding(void **state)
 	assert_int_equal(entry_decode(buf_bytes(&b), &back, &err), -1);
 }
 
-/* Numbers that promise more than there is. */
+/* The attributes are N names, each so many octets, and have no values. */
+static int
+decode_names(size_t n, const struct bytes *names)
+{
+	_cleanup_(entry_free) struct entry *e = NULL;
+	_cleanup_(buf_done) struct buf b = {0};
+	struct err err = {0};
+	struct guid zero = {{0}};
+	int rc;
+
+	buf_add_u8(&b, 1);
+	buf_add(&b, zero.octets, GUID_LEN);
+	buf_add_bytes(&b, bytes_of("CN=x"));
+	buf_add_u32(&b, (uint32_t)n);
+	for (size_t i = 0; i < n; i++) {
+		buf_add_bytes(&b, names[i]);
+		buf_add_u32(&b, 0);
+	}
+	rc = entry_decode(buf_bytes(&b), &e, &err);
+	assert_true(rc == 0 ? e != NULL : !e && err.src == ERR_DATA);
+	return rc;
+}
+
+/* The second of two with one name would never be found. */
+static void
+entry_names_once(void **state)
+{
+	const struct bytes apart[] = {bytes_of("mail"), bytes_of("member"), bytes_of("manager")};
+	const struct bytes twice[] = {bytes_of("mail"), bytes_of("member"), bytes_of("MAIL")};
+	const struct bytes nul[] = {bytes_of("mail"), {"mail\0x", 6}};
+	struct bytes many[400];
+	char names[400][8];
+
+	(void)state;
+	assert_int_equal(decode_names(3, apart), 0);
+	assert_int_equal(decode_names(3, twice), -1);
+	assert_int_equal(decode_names(2, nul), -1);
+	assert_int_equal(decode_names(1, &nul[1]), -1);
+	/* More than there are places. */
+	for (size_t i = 0; i < ARRAY_SIZE(many); i++) {
+		(void)snprintf(names[i], sizeof names[i], "a%zu", i);
+		many[i] = bytes_of(names[i]);
+	}
+	assert_int_equal(decode_names(ARRAY_SIZE(many), many), 0);
+	many[399] = many[398];
+	assert_int_equal(decode_names(ARRAY_SIZE(many), many), -1);
+}
+
 /* The GUID alone, of what is too short for all else too. */
 static void
 entry_guid(void **state)
@@ -263,6 +310,7 @@ entry_one_attribute(void **state)
 	assert_string_equal(entry_get_str(one, "company"), "Globex");
 }
 
+/* Numbers that promise more than there is. */
 static void
 entry_too_many(void **state)
 {
@@ -558,6 +606,7 @@ main(void)
 	    cmocka_unit_test(many_names),
 	    cmocka_unit_test(typed_values),
 	    cmocka_unit_test(entry_encoding),
+	    cmocka_unit_test(entry_names_once),
 	    cmocka_unit_test(entry_guid),
 	    cmocka_unit_test(entry_one_attribute),
 	    cmocka_unit_test(entry_too_many),

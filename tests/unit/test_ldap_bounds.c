@@ -537,6 +537,17 @@ first_piece(struct talk *t)
 }
 
 static void
+whole_and_piece(struct talk *t)
+{
+	BerElement *ber = ber_alloc_t(LBER_USE_DER);
+
+	ber_printf(ber, "{it{s{{s[s]}{s[s]}}}}", t->msgid, LDAP_RES_SEARCH_ENTRY, "CN=group",
+	    "member", "CN=a", "Member;range=0-*", "CN=b");
+	(void)send_ber(t, ber);
+	send_end(t, "");
+}
+
+static void
 ranges_end(void **state)
 {
 	(void)state;
@@ -545,6 +556,7 @@ ranges_end(void **state)
 	must_fail(empty_piece, "changed again and again");
 	must_fail(full_piece, "more values than the range that it names");
 	must_fail(first_piece, "changed again and again");
+	must_fail(whole_and_piece, "malformed entry");
 }
 
 static void
