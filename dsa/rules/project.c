@@ -165,6 +165,13 @@ project_lead(const struct conf_scope *scope, const struct active_side *a)
 	return scope->authority;
 }
 
+/* Mail to what galsync created must go on arriving, whatever became of its primary address. */
+static bool
+restores_primary(const struct row *r, const struct project_in *in)
+{
+	return r->compute == compute_mail && project_lacks_primary(in);
+}
+
 bool
 project_row_flows(const struct row *r, const struct project_in *in)
 {
@@ -174,7 +181,9 @@ project_row_flows(const struct row *r, const struct project_in *in)
 	case AUTHORITY_SOURCE: return forth;
 	case AUTHORITY_TARGET: return !forth || !in->target;
 	case AUTHORITY_ACTIVE:
-		return forth ? in->lead == SOURCE || !in->target || r->lasts : in->lead == TARGET;
+		return forth ? in->lead == SOURCE || !in->target || r->lasts ||
+				   restores_primary(r, in)
+			     : in->lead == TARGET;
 	case AUTHORITY_NONE: break;
 	}
 	return forth && (in->active == SOURCE || !in->target || r->lasts);

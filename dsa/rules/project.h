@@ -103,6 +103,10 @@ int project_source(const struct project_in *in, const char *target_legacy_dn, st
  * one too many, as text whatever the order of the values. False: nothing. */
 #define PROJECT_ODD_SIZE 512
 bool project_odd_addresses(const struct project_in *in, char *ret, size_t size);
+/* Has the target, which galsync created, no primary address, and the source one? It had to go to
+ * another object while its own was away. It gets that of the source, whatever side has the
+ * authority: no administrator has decided that it has none. */
+bool project_lacks_primary(const struct project_in *in);
 /* The legacyExchangeDN of what galsync creates: the same for the same source, always. */
 char *project_legacy_dn(const struct conf_link *link, const struct entry *source) MUST_CHECK;
 

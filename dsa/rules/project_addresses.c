@@ -278,20 +278,37 @@ copy_names(const struct project_in *in, const char *target_legacy, struct addres
 	return 0;
 }
 
+bool
+project_lacks_primary(const struct project_in *in)
+{
+	return in->created && in->target && !address_primary(in->target) &&
+	       address_primary(in->source);
+}
+
+static int
+give_primary(const struct project_in *in, struct address_list *list, struct err *err)
+{
+	_cleanup_(free) char *primary = NULL;
+
+	if (target_primary(in, &primary, err) < 0)
+		return -1;
+	return address_list_set_primary(list, primary) < 0 ? err_nomem(err) : 0;
+}
+
 /* The addresses that the source decides about: all, or of an active target the names alone. */
 static int
 governed_addresses(const struct project_in *in, const char *target_legacy,
     struct address_list *list, struct err *err)
 {
-	_cleanup_(free) char *primary = NULL;
+	bool keeps = in->lead == TARGET && in->target;
 
-	if (in->lead == TARGET && in->target)
-		return keep_addresses(in, list, err) < 0 ? -1
-							 : copy_names(in, target_legacy, list, err);
-	if (target_primary(in, &primary, err) < 0 ||
-	    copy_addresses(in, target_legacy, list, err) < 0)
+	if (!keeps)
+		return copy_addresses(in, target_legacy, list, err) < 0
+			   ? -1
+			   : give_primary(in, list, err);
+	if (keep_addresses(in, list, err) < 0 || copy_names(in, target_legacy, list, err) < 0)
 		return -1;
-	return address_list_set_primary(list, primary) < 0 ? err_nomem(err) : 0;
+	return project_lacks_primary(in) ? give_primary(in, list, err) : 0;
 }
 
 /* The values of A that are no addresses, and the first of them by its octets. */

@@ -3,7 +3,7 @@
 /*
  * Who comes back is again in whatever refers to it: groups, manager, managedBy, altRecipient and
  * publicDelegates of others; by whatever way it was gone, in a delta and in a full cycle, and
- * without a change of those that refer to it.
+ * without a change of those that refer to it. And it is not without a primary address.
  */
 
 #include <setjmp.h>
@@ -148,10 +148,51 @@ refers_again(void **state)
 			goes_and_comes(&ways[i], how & 1, how & 2);
 }
 
+/* The primary address of one that is away goes over to another object. It has another one when it
+ * comes back, also where the target has the authority. */
+static void
+has_primary_again(void **state)
+{
+	static const struct way way = {.name = "its primary address went over"};
+
+	(void)state;
+	for (int how = 0; how < 4; how++) {
+		const struct scenario sc = {.name = way.name,
+		    .scope = how & 2 ? "create = \"mailbox\"; authority = \"target\";"
+				     : "create = \"mailbox\";",
+		    .source = {CONTACT("Ann", "ann", ""), CONTACT("Bea", "bea", "")}};
+		struct lab l;
+
+		lab_open(&l, &sc);
+		one_cycle(&l, &way, false);
+		hide(&l);
+		one_cycle(&l, &way, how & 1);
+		lab_delete_value(&l, SOURCE, "CN=Ann", "proxyAddresses", "SMTP:ann@acme.example");
+		lab_add_value(&l, SOURCE, "CN=Ann", "proxyAddresses", "SMTP:ash@acme.example");
+		lab_set(&l, SOURCE, "CN=Ann", "mail", "ash@acme.example");
+		lab_add_value(&l, SOURCE, "CN=Bea", "proxyAddresses", "smtp:ann@acme.example");
+		one_cycle(&l, &way, how & 1);
+		/* Where the source has the authority, galsync has taken it for Bea. */
+		if (lab_has(&l, TARGET, "CN=Ann", "proxyAddresses", "SMTP:ann@acme.example"))
+			lab_delete_value(
+			    &l, TARGET, "CN=Ann", "proxyAddresses", "SMTP:ann@acme.example");
+		lab_set(&l, TARGET, "CN=Ann", "mail", NULL);
+		show(&l);
+		one_cycle(&l, &way, how & 1);
+		assert_true(
+		    lab_has(&l, TARGET, "CN=Ann", "proxyAddresses", "SMTP:ash@acme.example"));
+		assert_true(lab_has(&l, TARGET, "CN=Ann", "mail", "ash@acme.example"));
+		l.delta = false;
+		lab_run_silent(&l);
+		lab_close(&l);
+	}
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(refers_again)};
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(refers_again), cmocka_unit_test(has_primary_again)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
