@@ -184,7 +184,7 @@ bool
 when_parse(const char *text, int64_t now, int64_t *ret, char *why, size_t size)
 {
 	char now_text[CLOCK_TEXT_SIZE];
-	int64_t offset, moment;
+	int64_t offset, moment = 0;
 
 	if (str_equal_nocase(text, "now")) {
 		*ret = now;
