@@ -261,9 +261,11 @@ struct naming {
 	const char *dn;
 	struct guid *ret;
 	bool found;
+	bool lives; /* what was found has not left */
 };
 
-/* Is one of R's sides, in the forest that is asked for, named so? */
+/* Is one of R's sides, in the forest that is asked for, named so? What has left had that name once:
+ * what lives goes before it. */
 static int
 is_side_named(const struct record *r, void *arg, struct err *err)
 {
@@ -274,12 +276,14 @@ is_side_named(const struct record *r, void *arg, struct err *err)
 		return -1;
 	for (int side = SOURCE; flow && side < SIDES; side++) {
 		if (!conf_same_forest(side == SOURCE ? flow->source : flow->target, n->forest) ||
-		    !dn_equal(r->side[side].dn, n->dn) || guid_is_zero(&r->side[side].guid))
+		    !dn_equal(r->side[side].dn, n->dn) || guid_is_zero(&r->side[side].guid) ||
+		    (n->found && record_has_left(r)))
 			continue;
 		*n->ret = r->side[side].guid;
 		n->found = true;
+		n->lives = !record_has_left(r);
 	}
-	return n->found;
+	return n->lives;
 }
 
 bool
@@ -287,7 +291,7 @@ across_refs_who(struct cycle *c, enum side side, const char *dn, struct guid *re
 {
 	const struct conf_link *link = c->run->link;
 	struct naming n = {side == SOURCE ? link->source : link->target, c->run,
-	    dn_strip_extended(dn), ret, false};
+	    dn_strip_extended(dn), ret, false, false};
 	_cleanup_(entry_free) struct entry *e = NULL;
 	uint32_t index = WORLD_NONE;
 	struct err ignored;

@@ -13,7 +13,6 @@
 #include "dsa/cycle/decide.h"
 #include "dsa/cycle/delta.h"
 #include "dsa/cycle/records.h"
-#include "dsa/directory/dn.h"
 #include "dsa/rules/group_type.h"
 #include "dsa/rules/leaving.h"
 
@@ -37,17 +36,6 @@ static enum group_scope
 scope_of(const struct entry *e)
 {
 	return group_type_scope(e ? entry_get_str(e, "groupType") : NULL);
-}
-
-static bool
-has_member(const struct entry *e, const char *dn)
-{
-	const struct attr *a = entry_find(e, "member");
-
-	for (size_t i = 0; a && i < a->n_values; i++)
-		if (dn_equal(dn_strip_extended(a->values[i].data), dn))
-			return true;
-	return false;
 }
 
 /* Those in it at home. */
@@ -87,7 +75,7 @@ add_leaving(
 		if (cycle_record_by_dn(x->c, TARGET, a->values[i].data, &r, err) < 0)
 			return -1;
 		if (r && r->kind == KIND_GROUP && r->created &&
-		    (!source || !has_member(source, r->side[SOURCE].dn)) &&
+		    !(source && attr_has_dn(entry_find(source, "member"), r->side[SOURCE].dn)) &&
 		    delta_concern(x, &r->side[SOURCE].guid, err) < 0)
 			return -1;
 	}

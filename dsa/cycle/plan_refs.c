@@ -74,18 +74,6 @@ record_by_index(
 	    c->run->map, c->run->link_id, SOURCE, e ? &e->guid : &ret_d->source, ret, err);
 }
 
-/* Has E the reference DN under ATTR? */
-static bool
-has_reference(const struct entry *e, const char *attr, const char *dn)
-{
-	const struct attr *a = e ? entry_find(e, attr) : NULL;
-
-	for (size_t i = 0; a && i < a->n_values; i++)
-		if (dn_equal(dn_strip_extended(a->values[i].data), dn))
-			return true;
-	return false;
-}
-
 /* What is no counterpart of this flow's is on the target in its own right: of such a reference it
  * is remembered that galsync put it there, and nothing else is taken away again. */
 static int
@@ -96,7 +84,7 @@ resolve_across(struct planning *p, const char *attr, const char *source_dn, char
 
 	if (rc != 1)
 		return rc;
-	if (!has_reference(p->in.target, attr, *ret_dn))
+	if (!p->in.target || !attr_has_dn(entry_find(p->in.target, attr), *ret_dn))
 		rc = across_refs_renew(p->c, TARGET, &guid, ret_dn, p->err);
 	if (rc != 1) {
 		free(TAKE(*ret_dn));

@@ -5,6 +5,7 @@
 
 #include "dsa/base/list.h"
 #include "dsa/base/str.h"
+#include "dsa/directory/dn.h"
 
 #define ENTRY_FORMAT 1
 #define ATTRS 16 /* as many as most entries have: there is room for them at once */
@@ -474,6 +475,15 @@ entry_has_class(const struct entry *e, const char *class_name)
 	const struct attr *a = find(e, "objectClass");
 
 	return a && attr_has(a, bytes_of(class_name), true);
+}
+
+bool
+attr_has_dn(const struct attr *a, const char *dn)
+{
+	for (size_t i = 0; a && i < a->n_values; i++)
+		if (dn_equal(dn_strip_extended(a->values[i].data), dn))
+			return true;
+	return false;
 }
 
 void

@@ -85,6 +85,9 @@ bool entry_get_bool(const struct entry *e, const char *name);
 bool attr_has(const struct attr *a, struct bytes v, bool nocase);
 /* True if objectClass has CLASS. */
 bool entry_has_class(const struct entry *e, const char *class_name);
+/* Is DN, in any spelling, among the values of A (NULL: there are none), DNs that may be extended?
+ */
+bool attr_has_dn(const struct attr *a, const char *dn);
 
 /* The encoding used in the working set and the journal: version octet, DN, count, and for each
  * attribute name, count and values, each behind its 32-bit little-endian length. */

@@ -100,15 +100,6 @@ redirect_one(const struct heir_pair *p, const char *attr, const char *referrer, 
 	return 0;
 }
 
-static bool
-has_dn(const struct attr *a, const char *dn)
-{
-	for (size_t i = 0; a && i < a->n_values; i++)
-		if (dn_equal(dn_strip_extended(a->values[i].data), dn))
-			return true;
-	return false;
-}
-
 int
 heir_references(const struct heir_pair *p, struct change ***ret, size_t *ret_n, struct err *err)
 {
@@ -129,8 +120,8 @@ heir_references(const struct heir_pair *p, struct change ***ret, size_t *ret_n, 
 			if (list_grow(v, n, cap) < 0)
 				rc = err_nomem(err);
 			else
-				rc = redirect_one(
-				    p, links[i].attr, referrer, has_dn(has, referrer), &v[n], err);
+				rc = redirect_one(p, links[i].attr, referrer,
+				    attr_has_dn(has, referrer), &v[n], err);
 			n += rc == 0;
 		}
 	}

@@ -52,17 +52,6 @@ has_folded(const struct entry *e, const char *attr, struct bytes value)
 }
 
 static bool
-has_member(const struct entry *e, const char *dn)
-{
-	const struct attr *a = entry_find(e, "member");
-
-	for (size_t i = 0; a && i < a->n_values; i++)
-		if (dn_equal(dn_strip_extended(a->values[i].data), dn))
-			return true;
-	return false;
-}
-
-static bool
 has_value(const struct world *w, const struct world_query *q, const struct entry *e)
 {
 	unsigned key = q->key;
@@ -79,7 +68,7 @@ has_value(const struct world *w, const struct world_query *q, const struct entry
 	case MATCH_KEY_NAME: return has_name(e, value);
 	case MATCH_KEY_SAM_FOLDED: return has_folded(e, "sAMAccountName", value);
 	case MATCH_KEY_UPN_FOLDED: return has_folded(e, "userPrincipalName", value);
-	case MATCH_KEY_MEMBER: return has_member(e, value.data);
+	case MATCH_KEY_MEMBER: return attr_has_dn(entry_find(e, "member"), value.data);
 	case MATCH_KEY_PRIMARY_GROUP: return bytes_equal(entry_get(e, "primaryGroupID"), value);
 	default: return match_verify(e, link->match, link->n_match, key, value, is_exact(w, key));
 	}

@@ -256,6 +256,33 @@ references(void **state)
 	}
 }
 
+/* What has the name of one that has left is what is meant by it. */
+static void
+reference_by_a_name_again(void **state)
+{
+	static const struct scenario named = {.name = "a name again",
+	    .scope = "create = \"mailbox\"; on_leave = \"hide\";",
+	    .source = {MAILBOX("Ann", "ann", ""), MAILBOX("Zoe", "zoe", "")}};
+	struct lab l;
+
+	(void)state;
+	for (int delta = 0; delta < 2; delta++) {
+		start_switched(&l, &named, delta);
+		lab_delete(&l, SOURCE, "CN=Zoe");
+		lab_add(&l, SOURCE, CONTACT("Zoe", "zoe2", ""));
+		lab_run(&l);
+		lab_run_silent(&l);
+		assert_true(lab_exists(&l, TARGET, "CN=Zoe (2)"));
+		lab_add_value(
+		    &l, TARGET, "CN=Ann", "publicDelegates", lab_dn(TARGET, "CN=Zoe (2)"));
+		settle(&l);
+		assert_true(at_source(&l, "publicDelegates", lab_dn(SOURCE, "CN=Zoe")));
+		l.delta = false;
+		lab_run_silent(&l);
+		lab_close(&l);
+	}
+}
+
 /* After an undo the source decides again, and the turn itself writes nothing of all that. */
 static void
 undone(void **state)
@@ -446,6 +473,7 @@ main(void)
 	    cmocka_unit_test(address_is_taken),
 	    cmocka_unit_test(office),
 	    cmocka_unit_test(references),
+	    cmocka_unit_test(reference_by_a_name_again),
 	    cmocka_unit_test(undone),
 	    cmocka_unit_test(map_is_lost),
 	    cmocka_unit_test(rows_of_the_site),
